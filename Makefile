@@ -1,0 +1,52 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# The front door. Everything runs in .venv, which make keeps; nox sessions do the work.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo emulator test lint unit integration clean
+export LC_ALL := C.UTF-8
+
+bin := .venv/bin
+# The first interpreter that will do, unless PYTHON names one.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/demo ## Provision a small fleet against a local platform, from nothing
+	$(bin)/ansible-playbook playbooks/demo.yml
+
+emulator: .venv/demo ## Serve a local IoT Platform until Ctrl-C (state in .emulator)
+	PYTHONPATH=roles/emulator/files $(bin)/python -m platform_emulator serve \
+		--state-dir .emulator --ready-file .emulator/endpoints.json
+
+test: .venv/test ## All that CI runs: lint, unit, integration
+	@$(bin)/nox -s test
+
+lint: .venv/test ## Style, types, documentation, licences
+	@$(bin)/nox -s lint
+
+unit: .venv/test ## Tests of the parts
+	@$(bin)/nox -s unit
+
+integration: .venv/test ## Tests of the whole: playbooks, shells, the emulator
+	@$(bin)/nox -s integration
+
+clean: ## Remove all that make made
+	rm -rf .venv .nox .ansible .emulator .hypothesis .mypy_cache .pytest_cache .ruff_cache *.tar.gz
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# The environments: stamp files, so that a second make is instant. The collection is linked into
+# site-packages, where ansible, pytest and mypy all find it.
+.venv/bin/python:
+	@test -n '$(PYTHON)' || { echo 'Needed: Python 3.11 or newer with venv (or say make PYTHON=...)' >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/demo .venv/test: .venv/%: requirements-%.txt | .venv/bin/python
+	@echo 'Installing $< into .venv'
+	@$(bin)/pip install -qq --disable-pip-version-check --requirement $<
+	@namespace=$$(echo .venv/lib/python3*/site-packages)/ansible_collections/fleetops; \
+		mkdir -p $$namespace && ln -sfn '$(CURDIR)' $$namespace/aliyun_iot
+	@touch $@
