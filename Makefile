@@ -38,8 +38,8 @@ clean: ## Remove all that make made
 	rm -rf .venv .nox .ansible .emulator .hypothesis .mypy_cache .pytest_cache .ruff_cache *.tar.gz
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# The environments: stamp files, so that a second make is instant. The collection is linked into
-# site-packages, where ansible, pytest and mypy all find it.
+# The environments: stamp files, so that a second make is instant. A link and a .pth file make the
+# collection importable as ansible_collections.fleetops.aliyun_iot, for ansible, pytest and mypy alike.
 .venv/bin/python:
 	@test -n '$(PYTHON)' || { echo 'Needed: Python 3.11 or newer with venv (or say make PYTHON=...)' >&2; exit 1; }
 	$(PYTHON) -m venv .venv
@@ -47,6 +47,7 @@ clean: ## Remove all that make made
 .venv/demo .venv/test: .venv/%: requirements-%.txt | .venv/bin/python
 	@echo 'Installing $< into .venv'
 	@$(bin)/pip install -qq --disable-pip-version-check --requirement $<
-	@namespace=$$(echo .venv/lib/python3*/site-packages)/ansible_collections/fleetops; \
-		mkdir -p $$namespace && ln -sfn '$(CURDIR)' $$namespace/aliyun_iot
+	@mkdir -p .venv/collections/ansible_collections/fleetops
+	@ln -sfn ../../../.. .venv/collections/ansible_collections/fleetops/aliyun_iot
+	@cd .venv/lib/python3*/site-packages && echo ../../../collections > collections.pth
 	@touch $@
