@@ -1,0 +1,69 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What `make` runs, in the environment that make keeps (activate it to call nox by hand)."""
+
+from __future__ import annotations
+
+import logging
+
+import nox
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["test"]
+
+# pytest's closing line stays the last one.
+logging.getLogger("nox").addFilter(lambda record: "was successful" not in record.getMessage())
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, types, documentation, licences: the quickest checks first."""
+    scripts = session.run("git", "ls-files", "*.sh", ".ci/run", silent=True, log=False).split()
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("yamllint", ".")
+    session.run("shellcheck", *scripts)
+    session.run("reuse", "lint", "--quiet")
+    session.run("mypy")
+    session.run("antsibull-changelog", "lint")
+    session.run("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--disallow-unknown-collection-refs", ".")
+    session.run("ansible-lint")
+
+
+@nox.session
+def unit(session: nox.Session) -> None:
+    """Tests of the parts."""
+    session.run("pytest", "tests/unit", *session.posargs)
+
+
+@nox.session
+def integration(session: nox.Session) -> None:
+    """Tests of the whole."""
+    system_packages(session)
+    session.run("pytest", "tests/integration", *session.posargs)
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """All that CI runs: lint, then both tiers in one pytest."""
+    lint(session)
+    system_packages(session)
+    session.run("pytest", "tests/unit", "tests/integration", *session.posargs)
+
+
+@nox.session(venv_backend="virtualenv")
+def lock(session: nox.Session) -> None:
+    """Pin requirements-*.in anew, for every supported Python."""
+    session.install("uv")
+    for name in ("requirements-demo", "requirements-test"):
+        session.run(
+            *("uv", "pip", "compile", "--quiet", "--upgrade", "--universal", "--python-version=3.11"),
+            *("--no-emit-index-url", "--custom-compile-command=nox -s lock"),
+            *(f"{name}.in", f"--output-file={name}.txt"),
+        )
+
+
+def system_packages(session: nox.Session) -> None:
+    """The programs that stand in for a gateway's."""
+    session.run("tests/system-packages.sh", "bash", "busybox", "dash")

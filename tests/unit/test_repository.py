@@ -1,0 +1,107 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What no linter knows about this repository."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+ROLES = sorted(path.parent.parent.name for path in ROOT.glob("roles/*/meta/argument_specs.yml"))
+
+# Dots are bracketed, so that the pattern doesn't find itself.
+SPEAKS_OF_OTHERS = re.compile(
+    r"""
+      (?<![\w.$)}])/(?:root|work|home/\w+)/                           # paths of one machine
+    | pypi[.]org | pythonhosted[.]org | npmjs[.]org | deb[.]debian[.]org  # registries
+    | [.][.]/shared | \b(?:anchors|design|protocol|style)[.]md\b     # notes of its makers
+    | (?<![\w&/#])[#][1-9]\d*\b(?!\s*[;{])                            # issue numbers
+    """,
+    re.VERBOSE,
+)
+
+
+def load(path: Path) -> dict:
+    return yaml.safe_load(path.read_text()) or {}
+
+
+def files() -> list[Path]:
+    """Every file that is, or is about to be, committed."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return [path for name in listed.stdout.splitlines() if (path := ROOT / name).is_file()]
+
+
+def test_the_action_group_lists_every_module() -> None:
+    groups = load(ROOT / "meta/runtime.yml")["action_groups"]
+    assert groups["aliyun_iot"] == sorted(path.stem for path in ROOT.glob("plugins/modules/*.py"))
+
+
+def test_every_role_has_an_argument_spec() -> None:
+    assert sorted(path.name for path in ROOT.glob("roles/*")) == ROLES
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_argument_specs_equal_defaults(role: str) -> None:
+    specs = load(ROOT / "roles" / role / "meta/argument_specs.yml")["argument_specs"]
+    documented = {
+        name: option["default"]
+        for spec in specs.values()
+        for name, option in spec.get("options", {}).items()
+        if "default" in option
+    }
+    defaults = ROOT / "roles" / role / "defaults/main.yml"
+    assert documented == (load(defaults) if defaults.exists() else {})
+
+
+def test_the_emulator_shares_no_code_with_the_collection() -> None:
+    sources = sorted(ROOT.glob("roles/emulator/files/platform_emulator/**/*.py"))
+    assert sources
+    shared = [
+        (source.name, module)
+        for source in sources
+        for module in imported_modules(ast.parse(source.read_text()))
+        if module.split(".")[0] in ("ansible", "ansible_collections", "plugins")
+    ]
+    assert shared == []
+
+
+def imported_modules(tree: ast.AST) -> list[str]:
+    statements = list(ast.walk(tree))
+    plain = [alias.name for node in statements if isinstance(node, ast.Import) for alias in node.names]
+    return plain + [node.module or "" for node in statements if isinstance(node, ast.ImportFrom)]
+
+
+def test_the_project_speaks_of_itself() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in files()
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1)
+        if SPEAKS_OF_OTHERS.search(line)
+    ]
+    assert found == []
+
+
+def test_the_artifact_holds_what_users_need_and_no_more(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "ansible", "galaxy", "collection", "build", "--output-path", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as artifact:
+        built = {member.name for member in artifact if not member.isdir()}
+    repository = {str(path.relative_to(ROOT)) for path in files()}
+    assert built - repository == {"FILES.json", "MANIFEST.json"}
+    assert {"README.md", "LICENSE", "meta/runtime.yml"} <= built
+    assert not [name for name in built if name.startswith(("tests/", "."))]
