@@ -6,8 +6,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo emulator test lint unit integration clean
 export LC_ALL := C.UTF-8
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-bin := .venv/bin
 # The first interpreter that will do, unless PYTHON names one.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -16,23 +16,23 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/demo ## Provision a small fleet against a local platform, from nothing
-	$(bin)/ansible-playbook playbooks/demo.yml
+	ansible-playbook playbooks/demo.yml
 
 emulator: .venv/demo ## Serve a local IoT Platform until Ctrl-C (state in .emulator)
-	PYTHONPATH=roles/emulator/files $(bin)/python -m platform_emulator serve \
+	PYTHONPATH=roles/emulator/files python -m platform_emulator serve \
 		--state-dir .emulator --ready-file .emulator/endpoints.json
 
 test: .venv/test ## All that CI runs: lint, unit, integration
-	@$(bin)/nox -s test
+	@nox -s test
 
 lint: .venv/test ## Style, types, documentation, licences
-	@$(bin)/nox -s lint
+	@nox -s lint
 
 unit: .venv/test ## Tests of the parts
-	@$(bin)/nox -s unit
+	@nox -s unit
 
 integration: .venv/test ## Tests of the whole: playbooks, shells, the emulator
-	@$(bin)/nox -s integration
+	@nox -s integration
 
 clean: ## Remove all that make made
 	rm -rf .venv .nox .ansible .emulator .hypothesis .mypy_cache .pytest_cache .ruff_cache *.tar.gz
@@ -46,7 +46,7 @@ clean: ## Remove all that make made
 
 .venv/demo .venv/test: .venv/%: requirements-%.txt | .venv/bin/python
 	@echo 'Installing $< into .venv'
-	@$(bin)/pip install -qq --disable-pip-version-check --requirement $<
+	@pip install -qq --disable-pip-version-check --requirement $<
 	@mkdir -p .venv/collections/ansible_collections/fleetops
 	@ln -sfn ../../../.. .venv/collections/ansible_collections/fleetops/aliyun_iot
 	@cd .venv/lib/python3*/site-packages && echo ../../../collections > collections.pth
