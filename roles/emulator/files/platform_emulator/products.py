@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Products and devices as the platform keeps them, and the forms of their names and secrets."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from platform_emulator.fields import text
+
+ALPHANUMERIC = string.ascii_letters + string.digits
+
+# 4 to 32 characters: https://www.alibabacloud.com/help/doc-detail/74006.htm (RegisterDevice states the same).
+DEVICE_NAME_PATTERN = r"[A-Za-z0-9_.:@-]{4,32}"
+
+device_name = text(DEVICE_NAME_PATTERN, "4 to 32 letters, digits and - _ @ . :")
+product_key = text(r"[A-Za-z0-9]{1,20}", "1 to 20 letters and digits")
+secret = text(r"[A-Za-z0-9]{1,64}", "1 to 64 letters and digits")
+
+
+def utc_now() -> str:
+    """The time as the platform writes it in its Utc… fields: 2026-01-02T03:04:05.678Z."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def new_product_secret() -> str:
+    return _random_text(16)
+
+
+def new_device_secret() -> str:
+    return secrets.token_hex(16)
+
+
+def new_iot_id() -> str:
+    return _random_text(24) + "000100"
+
+
+def _random_text(length: int) -> str:
+    return "".join(secrets.choice(ALPHANUMERIC) for _ in range(length))
+
+
+@dataclass(frozen=True)
+class Product:
+    product_key: str
+    product_secret: str = field(default_factory=new_product_secret, repr=False)
+    product_name: str = ""
+    node_type: str = "device"
+    dynamic_registration: bool = True
+    gmt_create: str = field(default_factory=utc_now)
+
+
+@dataclass(frozen=True)
+class Device:
+    """One device. `registration` is its dynamic-registration state:
+
+    * unregistered: added, or reset; it may register.
+    * registered: a secret was handed out; it may ask again, for nobody has used that secret.
+    * activated: it has connected; registration is refused until a reset.
+
+    `activated_at` is the first connection ever: a reset leaves it, so the status does not become UNACTIVE again.
+    `renew_secret` says that a reset has doomed the secret: the next registration issues another.
+    """
+
+    product_key: str
+    device_name: str
+    device_secret: str = field(default_factory=new_device_secret, repr=False)
+    nickname: str = ""
+    iot_id: str = field(default_factory=new_iot_id)
+    gmt_create: str = field(default_factory=utc_now)
+    activated_at: str | None = None
+    online: bool = False
+    disabled: bool = False
+    registration: str = "unregistered"
+    renew_secret: bool = False
+    registrations: int = 0
+
+    @property
+    def activated(self) -> bool:
+        return self.activated_at is not None
+
+    @property
+    def status(self) -> str:
+        """UNACTIVE, ONLINE, OFFLINE or DISABLE; what lies under DISABLE comes back when the device is enabled."""
+        if self.disabled:
+            return "DISABLE"
+        if not self.activated:
+            return "UNACTIVE"
+        return "ONLINE" if self.online else "OFFLINE"

@@ -1,0 +1,151 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Dynamic registration of a device over HTTPS: what it sends, how it is verified, what comes back.
+
+https://www.alibabacloud.com/help/doc-detail/74006.htm; where clients differ from it, as measured with
+aliyun-iot-linkkit 1.2.13 (Python), alibabacloud-iot-device-sdk (Node) and LinkSDK C 4.2.0.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote_plus
+
+from aiohttp import web
+
+from platform_emulator import exchange, lifecycle, refusals, settings
+from platform_emulator.answers import Answer, compact_json
+from platform_emulator.exchange import Action
+from platform_emulator.products import DEVICE_NAME_PATTERN, Device
+from platform_emulator.refusals import Refusal
+from platform_emulator.store import Store
+
+PATH = "/auth/register/device"
+FORM_TYPE = "application/x-www-form-urlencoded"
+
+DIGESTS = {"hmacmd5": "md5", "hmacsha1": "sha1", "hmacsha256": "sha256"}
+
+PARAMETERS = {
+    "productKey": r"[A-Za-z0-9]+",
+    "deviceName": DEVICE_NAME_PATTERN,
+    "random": r"[A-Za-z0-9]+",
+    "sign": r".+",
+    "signMethod": r".+",
+}
+
+
+@dataclass(frozen=True)
+class SignedRequest:
+    product_key: str
+    device_name: str
+    random: str = field(repr=False)
+    sign: str = field(repr=False)
+    sign_method: str
+
+    @property
+    def content(self) -> str:
+        """What the client signed: the raw values, whether or not it percent-encoded them in the body."""
+        return f"deviceName{self.device_name}productKey{self.product_key}random{self.random}"
+
+
+def form_pairs(body: bytes) -> list[tuple[str, str]]:
+    """The form's parameters in their order; raises Refusal 460 for what is not a form in UTF-8."""
+    try:
+        pairs = [part.partition("=") for part in body.decode().split("&")]
+        return [(unquote_plus(name, errors="strict"), unquote_plus(value, errors="strict")) for name, _, value in pairs]
+    except UnicodeDecodeError:
+        raise Refusal(refusals.PARAMETER_ERROR) from None
+
+
+def signed_request(pairs: list[tuple[str, str]]) -> SignedRequest:
+    """The request in a form; raises Refusal 460 unless each parameter is there once, filled, and no other."""
+    form = dict(pairs)
+    if len(form) != len(pairs) or form.keys() != PARAMETERS.keys():
+        raise Refusal(refusals.PARAMETER_ERROR)
+    if not all(re.fullmatch(pattern, form[name]) for name, pattern in PARAMETERS.items()):
+        raise Refusal(refusals.PARAMETER_ERROR)
+    return SignedRequest(form["productKey"], form["deviceName"], form["random"], form["sign"], form["signMethod"])
+
+
+def digest_name(sign_method: str) -> str:
+    """hmacsha256, HmacSHA256 and hmac_sha256 are one method; raises Refusal 6292 for others."""
+    digest = DIGESTS.get(sign_method.lower().replace("_", ""))
+    if digest is None:
+        raise Refusal(refusals.SIGN_METHOD_NOT_SUPPORTED)
+    return digest
+
+
+def sign_is_right(request: SignedRequest, digest: str, product_secret: str) -> bool:
+    """Whether the sign is the HMAC of the content, in upper or lower case hex; takes the same time either way."""
+    expected = hmac.new(product_secret.encode(), request.content.encode(), digest).hexdigest()
+    return hmac.compare_digest(expected.encode(), request.sign.lower().encode())
+
+
+def register(store: Store, request: SignedRequest) -> Device:
+    """The device with the secret it gets, stored; raises Refusal.
+
+    The signature comes before anything about the device: who does not know ProductSecret learns no device's name.
+    """
+    digest = digest_name(request.sign_method)
+    product = store.product(request.product_key)
+    if product is None:
+        raise Refusal(refusals.PRODUCT_NOT_FOUND)
+    if not sign_is_right(request, digest, product.product_secret):
+        raise Refusal(refusals.SIGNATURE_MISMATCH)
+    if not product.dynamic_registration:
+        raise Refusal(refusals.REGISTRATION_SWITCHED_OFF)
+    current = settings.load(store)
+    device = store.device(request.product_key, request.device_name)
+    if device is None:
+        raise Refusal(current.unknown_device_code, refusals.MESSAGES[refusals.DEVICE_NOT_FOUND])
+    device = lifecycle.register(device, current)
+    store.save_device(device)
+    return device
+
+
+def routes(store: Store) -> list[web.RouteDef]:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        try:
+            pairs = form_pairs(body) if request.content_type == FORM_TYPE else []
+        except Refusal:
+            pairs = []
+        named = _names(pairs)
+
+        def process() -> Answer:
+            return _issued(register(store, signed_request(pairs)))
+
+        def refuse(refusal: Refusal) -> Answer:
+            return _refused(refusal, settings.load(store).refusals)
+
+        action = Action("register", named.get("productKey"), named.get("deviceName"), process, refuse)
+        return await exchange.run(request, store, action)
+
+    return [web.post(PATH, handle)]
+
+
+def _names(pairs: list[tuple[str, str]]) -> Mapping[str, str]:
+    """Whom a request names, for the log: only what has a name's form, so that nothing else gets there."""
+    return {
+        name: value
+        for name, value in pairs
+        if name in ("productKey", "deviceName") and re.fullmatch(PARAMETERS[name], value)
+    }
+
+
+def _issued(device: Device) -> Answer:
+    data = {
+        "productKey": device.product_key,
+        "deviceName": device.device_name,
+        "deviceSecret": device.device_secret,
+    }
+    return Answer(200, compact_json({"code": 200, "data": data, "message": "success"}), 200)
+
+
+def _refused(refusal: Refusal, style: str) -> Answer:
+    """A refusal has no data, and is HTTP 200: at 400 and above several clients die without a word."""
+    body = compact_json({"code": refusal.code, "message": refusal.message})
+    return Answer(200 if style == "http_200" else 400, body, refusal.code)

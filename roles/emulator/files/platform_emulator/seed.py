@@ -1,0 +1,182 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""seed.yml: what stands on the platform from the start.
+
+Each entry is applied when it is new or has changed since it was last applied, and is otherwise left alone: a restart
+with the same seed changes nothing, whatever has become of a device meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from platform_emulator import faults, settings
+from platform_emulator.catalogue import DEVICE_ATTRIBUTES, PRODUCT_ATTRIBUTES, put_device, put_product
+from platform_emulator.fields import Fields, Invalid, Reader, list_of, text
+from platform_emulator.products import device_name, product_key, secret
+from platform_emulator.settings import Settings
+from platform_emulator.store import Store
+
+_access_key_id = text(r"[A-Za-z0-9._-]{1,128}", "1 to 128 letters, digits and . _ -")
+_node_types = {0: "device", 1: "gateway"}
+
+
+@dataclass(frozen=True)
+class SeedDevice:
+    name: str
+    attributes: dict[str, object] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class SeedProduct:
+    key: str
+    attributes: dict[str, object] = field(repr=False)
+    devices: list[SeedDevice]
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A seed whose every value was checked; `settings` and `faults` are as written."""
+
+    access_keys: dict[str, str] = field(repr=False)
+    products: list[SeedProduct]
+    settings: object
+    faults: list[object]
+
+
+def load(path: Path) -> Seed:
+    """Read a seed; raises Invalid with the file's name, the key, what is wrong and what to do."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Invalid(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Invalid(f"{path}: is not UTF-8 text") from None
+    except yaml.MarkedYAMLError as error:
+        # Only the place and the problem: the snippet that YAML would add may show a secret.
+        mark = error.problem_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "unknown place"
+        raise Invalid(f"{path}: is not YAML: {error.problem} at {place}") from None
+    except yaml.YAMLError:
+        raise Invalid(f"{path}: is not YAML") from None
+    try:
+        return read(content)
+    except Invalid as error:
+        raise Invalid(f"{path}: {error}") from None
+
+
+def read(content: object) -> Seed:
+    """A seed from the mapping in its file; raises Invalid."""
+    fields = Fields({} if content is None else content, "")
+    seed = Seed(
+        access_keys=fields.get("access_keys", _access_keys) or {},
+        products=fields.get("products", _products) or [],
+        settings=fields.get("settings", _checked_settings) or {},
+        faults=fields.get("faults", list_of(_checked_fault)) or [],
+    )
+    fields.close()
+    return seed
+
+
+def apply(store: Store, seed: Seed) -> None:
+    """Bring what is new or changed in the seed onto the platform, in one transaction."""
+    with store.transaction():
+        for key_id, key_secret in seed.access_keys.items():
+            if _news(store, f"access_key {key_id}", key_secret):
+                store.rows("INSERT OR REPLACE INTO access_key (id, secret) VALUES (?, ?)", (key_id, key_secret))
+        for product in seed.products:
+            if _news(store, f"product {product.key}", product.attributes):
+                put_product(store, product.key, product.attributes)
+            # A product that was deleted since stays so, with its devices.
+            for device in product.devices if store.product(product.key) else []:
+                if _news(store, f"device {product.key} {device.name}", device.attributes):
+                    put_device(store, product.key, device.name, device.attributes)
+        if _news(store, "settings", seed.settings):
+            settings.save(store, settings.changed(Settings(), seed.settings, "settings"))
+        if _news(store, "faults", seed.faults):
+            faults.clear(store)
+            for number, fault in enumerate(seed.faults):
+                faults.add(store, fault, f"faults[{number}]")
+
+
+def _news(store: Store, entry: str, content: object) -> bool:
+    """Whether the entry is new or other than last time; then it is remembered, without its secrets."""
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    row = store.row("SELECT digest FROM seeded WHERE entry = ?", (entry,))
+    store.rows("INSERT OR REPLACE INTO seeded (entry, digest) VALUES (?, ?)", (entry, digest))
+    return row is None or row["digest"] != digest
+
+
+def _distinct(names: list[str], where: str, key: str) -> None:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise Invalid(f"{where}[{index}].{key}: {name} stands there twice; remove one")
+
+
+def _access_keys(value: object, where: str) -> dict[str, str]:
+    pairs = list_of(_access_key)(value, where)
+    _distinct([key_id for key_id, _ in pairs], where, "id")
+    return dict(pairs)
+
+
+def _access_key(value: object, where: str) -> tuple[str, str]:
+    fields = Fields(value, where)
+    pair = fields.need("id", _access_key_id), fields.need("secret", secret)
+    fields.close()
+    return pair
+
+
+def _products(value: object, where: str) -> list[SeedProduct]:
+    products = list_of(_product)(value, where)
+    _distinct([product.key for product in products], where, "product_key")
+    return products
+
+
+def _product(value: object, where: str) -> SeedProduct:
+    fields = Fields(value, where)
+    readers: dict[str, Reader[object]] = {**PRODUCT_ATTRIBUTES, "node_type": _node_type}
+    fields.need("product_secret", secret)
+    product = SeedProduct(
+        fields.need("product_key", product_key), fields.named(readers), fields.get("devices", _devices) or []
+    )
+    fields.close()
+    return product
+
+
+def _node_type(value: object, where: str) -> object:
+    """The platform's numbers do as well as the names."""
+    number = value if isinstance(value, int) and not isinstance(value, bool) else -1
+    return PRODUCT_ATTRIBUTES["node_type"](_node_types.get(number, value), where)
+
+
+def _devices(value: object, where: str) -> list[SeedDevice]:
+    devices = list_of(_device)(value, where)
+    _distinct([device.name for device in devices], where, "name")
+    return devices
+
+
+def _device(value: object, where: str) -> SeedDevice:
+    if not isinstance(value, dict):
+        return SeedDevice(device_name(value, where), {})
+    fields = Fields(value, where)
+    name = fields.need("name", device_name)
+    attributes = fields.named({"secret": secret, "status": DEVICE_ATTRIBUTES["status"]})
+    fields.close()
+    if "secret" in attributes:
+        attributes["device_secret"] = attributes.pop("secret")
+    return SeedDevice(name, attributes)
+
+
+def _checked_settings(value: object, where: str) -> object:
+    settings.changed(Settings(), value, where)
+    return value
+
+
+def _checked_fault(value: object, where: str) -> object:
+    faults.read(value, where)
+    return value

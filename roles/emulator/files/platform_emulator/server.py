@@ -1,0 +1,119 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The emulator as one process: its listeners, its ready file, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import ipaddress
+import json
+import logging
+import os
+import signal
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from platform_emulator import admin, certificates, registration, seed
+from platform_emulator.fields import Invalid
+from platform_emulator.files import write_file
+from platform_emulator.store import Store
+
+BODY_LIMIT = 8192  # bytes; a registration takes less than 512
+SHUTDOWN_SECONDS = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    state_dir: Path
+    listen: str = "127.0.0.1"
+    https_port: int = 0
+    seed: Path | None = None
+    ready_file: Path | None = None
+
+
+def serve(options: Options) -> None:
+    """Serve until SIGTERM or SIGINT. Raises Invalid, OSError or sqlite3.Error when it cannot start."""
+    os.umask(0o077)
+    options.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _sole_owner(options.state_dir):
+        if options.ready_file:
+            options.ready_file.unlink(missing_ok=True)
+        sown = seed.load(options.seed) if options.seed else None
+        context = certificates.server_context(options.state_dir, options.listen)
+        store = Store(options.state_dir / "state.sqlite")
+        try:
+            if sown:
+                seed.apply(store, sown)
+            asyncio.run(_serve(options, store, context))
+        finally:
+            store.close()
+
+
+async def _serve(options: Options, store: Store, context: ssl.SSLContext) -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    platform = web.Application(client_max_size=BODY_LIMIT)
+    platform.add_routes(registration.routes(store))
+    async with (
+        _listening(platform, options.listen, options.https_port, context) as https_port,
+        _listening(admin.application(store), "127.0.0.1", 0) as admin_port,
+    ):
+        endpoints = {
+            "register_url": f"https://{_reachable(options.listen)}:{https_port}{registration.PATH}",
+            "ca_file": str(certificates.authority_file(options.state_dir).resolve()),
+            "admin_url": f"http://127.0.0.1:{admin_port}",
+            "pid": os.getpid(),
+        }
+        _log.info("ready %s", json.dumps(endpoints))
+        if options.ready_file:
+            write_file(options.ready_file, json.dumps(endpoints, indent=2).encode() + b"\n", 0o644)
+        try:
+            await stopped.wait()
+        finally:
+            if options.ready_file:
+                options.ready_file.unlink(missing_ok=True)
+    _log.info("stopped")
+
+
+@asynccontextmanager
+async def _listening(
+    app: web.Application, host: str, port: int, context: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
+    """Serve an application; yields the port, which the system chooses for port 0."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, ssl_context=context).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+def _reachable(listen: str) -> str:
+    """The address to reach a listener at from this machine."""
+    address = ipaddress.ip_address(listen)
+    if address.is_unspecified:
+        return "127.0.0.1"
+    return f"[{address}]" if address.version == 6 else str(address)
+
+
+@contextmanager
+def _sole_owner(state_dir: Path) -> Iterator[None]:
+    """Hold the state directory; a second emulator on it would see its state change underneath."""
+    with open(state_dir / "lock", "w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Invalid(
+                f"{state_dir}: another emulator runs on this state directory; stop it or use another"
+            ) from None
+        yield

@@ -1,0 +1,57 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the platform's documents leave open or contradict, as settings that can be changed at run time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from platform_emulator.fields import Fields, Reader, choice, integer
+from platform_emulator.store import Store
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How this platform behaves where its documents disagree.
+
+    * reregistration: a device that is not activated registers. `rotate`: every call issues a new secret, the last one
+      is valid (https://www.alibabacloud.com/help/doc-detail/148667.htm). `same`: every call returns the secret that was
+      issued when the device was added. `refuse`: that secret is handed out once, then 6289.
+    * reset_revokes: when a reset ends the old secret. `at_once`; `at_registration`: it works until the device registers
+      again (default: the documents promise nothing earlier); `never`: registering again follows `reregistration` alone.
+    * refusals: a refused registration is HTTP 200 with another code, or HTTP 400 with it.
+    * unknown_device_code: what a registration of a device that was never added gets.
+    """
+
+    reregistration: str = "rotate"
+    reset_revokes: str = "at_registration"
+    refusals: str = "http_200"
+    unknown_device_code: int = 6100
+
+
+READERS: Mapping[str, Reader[object]] = {
+    "reregistration": choice("rotate", "same", "refuse"),
+    "reset_revokes": choice("at_once", "at_registration", "never"),
+    "refusals": choice("http_200", "http_4xx"),
+    "unknown_device_code": integer(1, 999_999),
+}
+
+
+def changed(settings: Settings, changes: object, where: str) -> Settings:
+    """The settings with some of them changed; raises Invalid."""
+    fields = Fields(changes, where)
+    values: dict[str, Any] = fields.named(READERS)
+    fields.close()
+    return replace(settings, **values)
+
+
+def load(store: Store) -> Settings:
+    values: dict[str, Any] = {row["name"]: row["value"] for row in store.rows("SELECT name, value FROM setting")}
+    return Settings(**values)
+
+
+def save(store: Store, settings: Settings) -> None:
+    for name, value in asdict(settings).items():
+        store.rows("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (name, value))

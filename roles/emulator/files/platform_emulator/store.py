@@ -1,0 +1,148 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The platform's state in SQLite: what was committed survives the process, whichever way it dies."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from platform_emulator.fields import Invalid
+from platform_emulator.products import Device, Product
+
+SCHEMA_VERSION = 1
+SCHEMA = f"""
+CREATE TABLE product (
+    product_key TEXT PRIMARY KEY,
+    product_secret TEXT NOT NULL,
+    product_name TEXT NOT NULL,
+    node_type TEXT NOT NULL,
+    dynamic_registration INTEGER NOT NULL,
+    gmt_create TEXT NOT NULL
+);
+CREATE TABLE device (
+    product_key TEXT NOT NULL REFERENCES product ON DELETE CASCADE,
+    device_name TEXT NOT NULL,
+    device_secret TEXT NOT NULL,
+    nickname TEXT NOT NULL,
+    iot_id TEXT NOT NULL UNIQUE,
+    gmt_create TEXT NOT NULL,
+    activated_at TEXT,
+    online INTEGER NOT NULL,
+    disabled INTEGER NOT NULL,
+    registration TEXT NOT NULL,
+    renew_secret INTEGER NOT NULL,
+    registrations INTEGER NOT NULL,
+    PRIMARY KEY (product_key, device_name)
+);
+CREATE TABLE access_key (id TEXT PRIMARY KEY, secret TEXT NOT NULL);
+CREATE TABLE setting (name TEXT PRIMARY KEY, value NOT NULL);
+CREATE TABLE fault (id INTEGER PRIMARY KEY AUTOINCREMENT, spec TEXT NOT NULL, remaining INTEGER);
+CREATE TABLE request (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    time TEXT NOT NULL,
+    action TEXT NOT NULL,
+    product_key TEXT,
+    device_name TEXT,
+    http_status INTEGER,
+    code,
+    fault TEXT,
+    peer TEXT NOT NULL
+);
+CREATE TABLE seeded (entry TEXT PRIMARY KEY, digest TEXT NOT NULL);
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
+
+
+class Store:
+    """The state, for one thread. What belongs together goes into one `transaction`."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+        # NORMAL: a commit survives the death of the process; only a power cut may take the last ones.
+        self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")
+        version = self.row("PRAGMA user_version")
+        if version is None or version[0] == 0:
+            self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
+        elif version[0] != SCHEMA_VERSION:
+            raise Invalid(f"{path}: was made by another version of the emulator; remove the state directory")
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of it is committed, or none; never await inside."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def rows(self, statement: str, values: Sequence[object] = ()) -> list[sqlite3.Row]:
+        return self._db.execute(statement, values).fetchall()
+
+    def row(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Row | None:
+        rows = self.rows(statement, values)
+        return rows[0] if rows else None
+
+    def insert(self, statement: str, values: Sequence[object]) -> int:
+        """Run an INSERT; returns the new row's number."""
+        return int(self._db.execute(statement, values).lastrowid or 0)
+
+    # Products
+
+    def products(self) -> list[Product]:
+        return [_product(row) for row in self.rows("SELECT * FROM product ORDER BY rowid")]
+
+    def product(self, product_key: str) -> Product | None:
+        row = self.row("SELECT * FROM product WHERE product_key = ?", (product_key,))
+        return _product(row) if row else None
+
+    def save_product(self, product: Product) -> None:
+        self._save("product", asdict(product), ("product_key",))
+
+    def delete_product(self, product_key: str) -> None:
+        """Remove a product and its devices."""
+        self.rows("DELETE FROM product WHERE product_key = ?", (product_key,))
+
+    # Devices
+
+    def devices(self, product_key: str) -> list[Device]:
+        return [
+            _device(row)
+            for row in self.rows("SELECT * FROM device WHERE product_key = ? ORDER BY rowid", (product_key,))
+        ]
+
+    def device(self, product_key: str, device_name: str) -> Device | None:
+        row = self.row("SELECT * FROM device WHERE product_key = ? AND device_name = ?", (product_key, device_name))
+        return _device(row) if row else None
+
+    def save_device(self, device: Device) -> None:
+        self._save("device", asdict(device), ("product_key", "device_name"))
+
+    def delete_device(self, product_key: str, device_name: str) -> None:
+        self.rows("DELETE FROM device WHERE product_key = ? AND device_name = ?", (product_key, device_name))
+
+    def _save(self, table: str, values: dict[str, object], key: tuple[str, ...]) -> None:
+        columns = ", ".join(values)
+        marks = ", ".join("?" * len(values))
+        updates = ", ".join(f"{column} = excluded.{column}" for column in values if column not in key)
+        self.rows(
+            f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT ({', '.join(key)}) DO UPDATE SET {updates}",
+            tuple(values.values()),
+        )
+
+
+def _product(row: sqlite3.Row) -> Product:
+    return Product(**{**dict(row), "dynamic_registration": bool(row["dynamic_registration"])})
+
+
+def _device(row: sqlite3.Row) -> Device:
+    return Device(**{**dict(row), **{name: bool(row[name]) for name in ("online", "disabled", "renew_secret")}})
