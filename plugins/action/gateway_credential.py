@@ -1,0 +1,322 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""gateway_credential on the controller: looks, decides, signs, and lets the gateway or itself register.
+
+The options are documented in the module of the same name. ProductSecret stays in this process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+import typing as t
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_credential_spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import (
+    Answer,
+    Scripts,
+    change,
+    read_answer,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    BusyError,
+    FleetopsError,
+    InvalidOption,
+    Refused,
+    StorageError,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import requests_post, tls_context
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import Request, register, signed_request
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import (
+    check_device_name,
+    check_product_key,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Plan, Wanted, decide, lease_left
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import render_exports
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found, read_look, read_state
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._holder import alive, holder, started
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
+    check_interface,
+    check_mode,
+    check_owner,
+    check_path,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import difference, report
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import Gateway
+
+MODULE = "fleetops.aliyun_iot.gateway_credential"
+# What a lease lasts beyond the last request: the answers of a slow gateway.
+LEASE_MARGIN = 30
+
+
+class ActionModule(ActionBase):
+    """One gateway's credential: look, decide, change."""
+
+    _supports_check_mode = True
+    _supports_async = False
+    _requires_connection = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result = super().run(tmp, task_vars)
+        self._vars = task_vars or {}
+        self._report: dict[str, t.Any] = {}
+        try:
+            result.update(self._converge())
+        except FleetopsError as error:
+            result.update(self._report, changed=False, failed=True, msg=str(error), error=error.as_result())
+            if self._task.no_log:
+                # no_log hides the whole result, but none of this is a secret.
+                self._display.warning("%s: %s" % (self._vars.get("inventory_hostname"), error))
+        return result
+
+    def _converge(self) -> dict[str, t.Any]:
+        _result, self._args = self.validate_argument_spec(argument_spec=gateway_credential_spec())
+        self._check_options()
+        placeholder = secrets.token_hex(12)
+        wanted = self._wanted(placeholder)
+        args = self._args
+        self._gateway = Gateway(
+            args["path"], wanted.exports, placeholder, args["device_name_from"], args["device_name_interface"]
+        )
+        found = self._look()
+        patience = time.monotonic() + 2 * self._lease()
+        while True:
+            named = self._named(found, wanted, placeholder)
+            plan = decide(found, named)
+            self._report = report(named, found, plan)
+            if plan.step == "nothing":
+                return dict(self._report, changed=False)
+            if self._task.check_mode:
+                return dict(self._report, changed=True, diff=difference(found, named, plan, None))
+            left = lease_left(found, holder(), alive) if plan.step in ("store", "finish") else 0
+            if left:
+                self._wait(left, patience, found)
+                found = self._look()
+                continue
+            try:
+                answer = self._change(plan, found, named)
+            except Refused as error:
+                return self._kept(error, plan, found, named)
+            after = read_state(answer, found)
+            if answer.outcome != "stale":
+                return self._changed(plan, found, named, after, registered=plan.step == "store")
+            if time.monotonic() > patience:
+                raise BusyError("the gateway's files keep changing", hint="Look for another run over the same gateway")
+            found = after
+
+    # options
+
+    def _check_options(self) -> None:
+        args = self._args
+        check_product_key(args["product_key"])
+        check_interface(args["device_name_interface"])
+        check_path("path", args["path"])
+        name = args["device_name"]
+        if not name and args["device_name_from"] == "inventory_hostname":
+            name = self._vars["inventory_hostname"]
+        if name is not None:
+            check_device_name(name)
+        if args["state"] == "present" and args["register"] != "never":
+            # What cannot be signed fails before the gateway is looked at, and in check mode too.
+            signed_request(args, name or "name")
+        args["device_name"] = name
+
+    def _wanted(self, placeholder: str, device_name: str | None = None) -> Wanted:
+        args = self._args
+        name = device_name or args["device_name"] or ""
+        return Wanted(
+            product_key=args["product_key"],
+            device_name=name,
+            owner=check_owner("owner", args["owner"]),
+            group=check_owner("group", args["group"]),
+            mode=check_mode("mode", args["mode"]),
+            exports=render_exports(
+                args["exports"],
+                args["product_key"],
+                name,
+                placeholder,
+                (args["owner"], args["group"], args["mode"]),
+                self._render,
+            ),
+            state=args["state"],
+            register=args["register"],
+        )
+
+    def _named(self, found: Found, wanted: Wanted, placeholder: str) -> Wanted:
+        """What is wanted once the gateway has said its name."""
+        if wanted.device_name or wanted.state == "absent":
+            return wanted
+        source = self._args["device_name_from"]
+        if not found.hardware_name:
+            raise InvalidOption(
+                "device_name_from",
+                source,
+                "gave nothing on this gateway",
+                "Name the interface with device_name_interface, become root to read a serial number, or set device_name",
+            )
+        try:
+            name = check_device_name(found.hardware_name)
+        except InvalidOption as error:
+            error.hint = "It is the gateway's %s. %s" % (source, error.hint)
+            raise
+        named = self._wanted(placeholder, name)
+        self._gateway.set_exports(named.exports)
+        return named
+
+    def _render(self, template: str, variables: dict[str, str]) -> str:
+        lookup = self._shared_loader_obj.lookup_loader.get(
+            "ansible.builtin.template", loader=self._loader, templar=self._templar
+        )
+        [text] = lookup.run([template], self._vars, template_vars=variables, convert_data=False)
+        return str(text)
+
+    # what runs on the gateway
+
+    def _look(self) -> Found:
+        return read_look(self._script(self._gateway.script("look")))
+
+    def _script(self, script: str) -> Answer:
+        return read_answer(self._run_script(script))
+
+    def _run_script(self, script: str) -> str:
+        shell = self._play_context.executable or "/bin/sh"
+        outcome = self._low_level_execute_command(shell, in_data=script.encode("utf-8"))
+        # Only the answer: what a shell says of a line that failed may hold the line.
+        return outcome["stdout"]
+
+    def _wait(self, left: int, patience: float, found: Found) -> None:
+        if time.monotonic() > patience:
+            journal = found.journal.fields if found.journal else {}
+            raise BusyError(
+                "another run (process %s of controller %s) is registering this device"
+                % (journal.get("pid"), journal.get("holder")),
+                hint="Run again when it has finished; its lease ends in %d seconds at the latest" % left,
+            )
+        time.sleep(min(left, 2))
+
+    # the change
+
+    def _lease(self) -> int:
+        return self._args["retry_time"] + 2 * self._args["timeout"] + LEASE_MARGIN
+
+    def _values(self, wanted: Wanted) -> dict[str, object]:
+        return {
+            "product_key": wanted.product_key,
+            "device_name": wanted.device_name,
+            "owner": wanted.owner,
+            "group": wanted.group,
+            "mode": "%04o" % wanted.mode,
+        }
+
+    def _change(self, plan: Plan, found: Found, wanted: Wanted) -> Answer:
+        common = dict(self._values(wanted), expected=found.expected)
+        gateway = self._gateway
+        if plan.step == "remove":
+            return self._script(gateway.script("remove", **common))
+        if plan.step in ("mend", "finish"):
+            staged = ""
+            if found.staged and found.journal and found.staged.fingerprint == found.journal.stored:
+                staged = " ".join((found.staged.fingerprint, found.staged.product_key, found.staged.device_name))
+            return self._script(gateway.install(plan.step, plan.exports, staged_identity=staged, **common))
+        token = secrets.token_hex(8)
+        from_gateway = self._args["register_from"] == "gateway"
+        scripts = Scripts(
+            begin=gateway.script(
+                "begin",
+                token=token,
+                holder="gateway" if from_gateway else holder(),
+                pid=os.getpid(),
+                start=started(os.getpid()),
+                ttl=self._lease(),
+                **common,
+            ),
+            install=gateway.install("store", plan.exports, token=token, **common),
+            abandon=gateway.script("abandon", token=token, keep="yes" if found.journal else "no"),
+        )
+        request = signed_request(self._args, wanted.device_name)
+        return self._change_from_gateway(scripts, request) if from_gateway else self._change_from_here(scripts, request)
+
+    def _change_from_here(self, scripts: Scripts, request: Request) -> Answer:
+        args = self._args
+        post = requests_post(tls_context(args["ca_path"], args["validate_certs"]), args["timeout"])
+
+        def issue(left: float) -> str:
+            return register(request, post, min(left, args["retry_time"]))
+
+        return change(self._run_script, scripts, issue, self._lease() - args["timeout"])
+
+    def _change_from_gateway(self, scripts: Scripts, request: Request) -> Answer:
+        args = self._args
+        result = self._execute_module(
+            module_name=MODULE,
+            module_args={
+                "product_key": request.product_key,
+                "ca_path": args["ca_path"],
+                "validate_certs": args["validate_certs"],
+                "timeout": args["timeout"],
+                "retry_time": args["retry_time"],
+                "_change": json.dumps(
+                    {
+                        "url": request.url,
+                        "body": request.body,
+                        "device_name": request.device_name,
+                        "window": self._lease() - args["timeout"],
+                        "shell": self._play_context.executable or "/bin/sh",
+                        "begin": scripts.begin,
+                        "install": scripts.install,
+                        "abandon": scripts.abandon,
+                    }
+                ),
+            },
+            task_vars=self._vars,
+        )
+        if "outcome" in result:
+            return Answer(result["outcome"], tuple(result["lines"]))
+        raise _module_error(result)
+
+    def _kept(self, error: Refused, plan: Plan, found: Found, wanted: Wanted) -> dict[str, t.Any]:
+        """The end of an interrupted change of a device that is active: a refusal means that the platform changed nothing.
+
+        Had the interrupted registration reached the platform, the secret that is stored here would be invalid, and nobody
+        could have activated the device with it.
+        """
+        credential = found.credential
+        ours = credential and (credential.product_key, credential.device_name) == (wanted.product_key, wanted.device_name)
+        if error.code != 6289 or plan.reason != "interrupted" or not ours:
+            raise error
+        self._display.warning(
+            "%s: an interrupted registration was settled: the device is activated, so the platform had refused that one "
+            "too; the stored credential was kept" % self._vars.get("inventory_hostname")
+        )
+        values = dict(self._values(wanted), expected=self._look().expected, staged_identity="")
+        after = read_state(self._script(self._gateway.install("finish", plan.exports, **values)), found)
+        return self._changed(plan, found, wanted, after, registered=False)
+
+    def _changed(self, plan: Plan, before: Found, wanted: Wanted, after: Found, registered: bool) -> dict[str, t.Any]:
+        done = report(wanted, after, plan)
+        return dict(done, changed=True, registered=registered, diff=difference(before, wanted, plan, after))
+
+
+def _module_error(result: dict[str, t.Any]) -> FleetopsError:
+    """The error that a module's result tells of; its own if it got that far."""
+    if isinstance(result.get("error"), dict):
+        told = result["error"]
+        error = FleetopsError(told["message"], hint=told["hint"], code=told["code"], kind=told["kind"])
+        if told["kind"] == Refused.kind:
+            error = Refused(told["message"], hint=told["hint"], code=told["code"])
+        return error
+    text = " ".join(str(result.get(name, "")) for name in ("msg", "module_stderr", "module_stdout")).strip()
+    lost = result.get("unreachable")
+    if result.get("rc") == 127 or "interpreter" in text or "python" in text.lower():
+        return StorageError(
+            "the gateway has no usable Python: %.300s" % text,
+            hint="Set register_from: controller (gateway_register_from in the role), which needs none on the gateway, or "
+            "ansible_python_interpreter",
+            kind="no_python",
+        )
+    return StorageError("the module did not run on the gateway: %.300s" % text, kind="unreachable" if lost else "module")

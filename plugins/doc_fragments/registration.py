@@ -1,0 +1,57 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation of the options that every registration takes. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Mirrors registration_spec() in module_utils/_argspec.py."""
+
+    DOCUMENTATION = r"""
+options:
+  product_key:
+    description: The product's ProductKey, from its Product Details page in the console.
+    type: str
+    required: true
+  product_secret:
+    description:
+      - The product's ProductSecret, from the same page. Keep it in a vault.
+      - Required for a registration.
+    type: str
+  region:
+    description:
+      - The region of the product, such as V(cn-shanghai). V(cn-beijing) and V(cn-shenzhen) offer no registration over HTTPS.
+      - Required for a registration unless O(endpoint) is given.
+    type: str
+  endpoint:
+    description:
+      - Where to register instead of the region's host, C(https://HOST[:PORT][/PATH]) or C(HOST[:PORT]); for example the emulator's
+        C(register_url).
+    type: str
+  ca_path:
+    description:
+      - A PEM file of the certificate authorities to trust, or a directory of hashed ones, on the host that sends the registration.
+        Without it the host's own.
+    type: path
+  validate_certs:
+    description: Whether the endpoint must prove who it is. V(false) gives the DeviceSecret to whoever answers.
+    type: bool
+    default: true
+  timeout:
+    description: How long one request may take, in seconds (1 to 300).
+    type: int
+    default: 10
+  retry_time:
+    description:
+      - For how long, in seconds (0 to 3600), a request is tried again after a connection error, a time-out, HTTP 429 or 5xx, or the
+        platform's codes 429 and 500. The pauses grow exponentially with full jitter; C(Retry-After) is honoured up to 30 seconds.
+    type: int
+    default: 30
+  sign_method:
+    description: The algorithm of the signature.
+    type: str
+    choices: [hmacmd5, hmacsha1, hmacsha256]
+    default: hmacsha256
+"""

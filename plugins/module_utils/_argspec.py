@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Options that more than one entry point takes. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import SIGN_METHODS
+
+Spec = t.Dict[str, t.Dict[str, t.Any]]
+
+
+def registration_spec() -> Spec:
+    """The product, and how to reach the platform's registration."""
+    return {
+        "product_key": {"type": "str", "required": True, "no_log": False},
+        "product_secret": {"type": "str", "no_log": True},
+        "region": {"type": "str"},
+        "endpoint": {"type": "str"},
+        "ca_path": {"type": "path"},
+        "validate_certs": {"type": "bool", "default": True},
+        "timeout": {"type": "int", "default": 10},
+        "retry_time": {"type": "int", "default": 30},
+        "sign_method": {"type": "str", "choices": list(SIGN_METHODS), "default": "hmacsha256"},
+    }
+
+
+def device_registration_spec() -> Spec:
+    """The options of device_registration."""
+    return dict(
+        registration_spec(),
+        device_name={"type": "str", "required": True},
+        return_secret={"type": "bool", "default": False, "no_log": False},
+    )
+
+
+def gateway_credential_spec() -> Spec:
+    """The options of gateway_credential."""
+    return dict(
+        registration_spec(),
+        device_name={"type": "str"},
+        device_name_from={
+            "type": "str",
+            "choices": ["inventory_hostname", "mac", "serial"],
+            "default": "inventory_hostname",
+        },
+        device_name_interface={"type": "str"},
+        path={"type": "str", "default": "/etc/aliyun-iot/device.json"},
+        owner={"type": "str"},
+        group={"type": "str"},
+        mode={"type": "str", "default": "0600"},
+        exports={
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "dest": {"type": "str", "required": True},
+                "format": {"type": "str", "choices": ["env", "properties", "json"]},
+                "template": {"type": "path"},
+                "owner": {"type": "str"},
+                "group": {"type": "str"},
+                "mode": {"type": "str"},
+            },
+            "mutually_exclusive": [("format", "template")],
+            "required_one_of": [("format", "template")],
+        },
+        state={"type": "str", "choices": ["present", "absent"], "default": "present"},
+        register={"type": "str", "choices": ["if_needed", "always", "never"], "default": "if_needed"},
+        register_from={"type": "str", "choices": ["gateway", "controller"], "default": "gateway"},
+    )

@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one exception family. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+
+class FleetopsError(Exception):
+    """Something that an operator has to know: what was attempted, what came back, what to do next.
+
+    ``kind`` is stable and meant for conditions in playbooks, ``code`` is the platform's own, ``hint`` is what to do next.
+    ``may_have_registered`` tells that the platform may have issued a new DeviceSecret although nobody holds it.
+    """
+
+    kind = "error"
+    may_have_registered = False
+
+    def __init__(self, msg: str, *, hint: str = "", code: t.Optional[t.Union[int, str]] = None, kind: str = "") -> None:
+        super().__init__(msg)
+        self.msg = msg
+        self.hint = hint
+        self.code = code
+        self.kind = kind or self.kind
+
+    def __str__(self) -> str:
+        return self.msg + (". " + self.hint if self.hint else "")
+
+    def as_result(self) -> t.Dict[str, t.Any]:
+        """The C(error) of a result: ``kind``, ``code``, ``message``, ``hint``."""
+        return {"kind": self.kind, "code": self.code, "message": self.msg, "hint": self.hint}
+
+
+class InvalidOption(FleetopsError):
+    """An option that no request can be made of."""
+
+    kind = "invalid_option"
+
+    def __init__(self, option: str, value: object, problem: str, hint: str) -> None:
+        super().__init__("%s: %r %s" % (option, value, problem), hint=hint)
+
+
+class StorageError(FleetopsError):
+    """The gateway can't hold the credential, or not there."""
+
+    kind = "storage"
+
+
+class BusyError(FleetopsError):
+    """Another run is at work on the same gateway."""
+
+    kind = "busy"
+
+
+class RetryableError(FleetopsError):
+    """Worth another try; ``retry_after`` is what the platform asked for, in seconds."""
+
+    retry_after: t.Optional[float] = None
+
+
+class NetworkError(RetryableError):
+    """No answer, or half of one."""
+
+    kind = "network"
+
+
+class TlsError(FleetopsError):
+    """The endpoint could not prove that it is the platform."""
+
+    kind = "tls"
+
+
+class BadAnswer(FleetopsError):
+    """An answer that is not the platform's answer to what was asked."""
+
+    kind = "bad_answer"
+    may_have_registered = True
+
+
+class Refused(FleetopsError):
+    """The platform said no; ``code`` says why."""
+
+    kind = "refused"
+
+
+class Throttled(RetryableError):
+    """The platform said not now."""
+
+    kind = "throttled"

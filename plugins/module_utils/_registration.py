@@ -1,0 +1,226 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Dynamic registration over HTTPS: where to, how, and what the answer means. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    BadAnswer,
+    FleetopsError,
+    InvalidOption,
+    Refused,
+    Throttled,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import (
+    check_device_name,
+    check_product_key,
+    check_product_secret,
+    registration_body,
+)
+
+PATH = "/auth/register/device"
+HTTPS_REGIONS = ("ap-northeast-1", "ap-southeast-1", "cn-shanghai", "eu-central-1", "us-east-1", "us-west-1")
+MQTT_ONLY_REGIONS = ("cn-beijing", "cn-shenzhen")
+LONGEST_ANSWER = 65536
+
+# The documented codes of a directly connected device's registration: what they mean and what to do next.
+CODES: t.Dict[int, t.Tuple[str, str]] = {
+    400: ("the request was malformed", "Check product_key, device_name and endpoint"),
+    401: ("the request was not authorised", "Check product_key and product_secret"),
+    460: ("a request parameter was empty or malformed", "Check product_key and device_name"),
+    5005: ("the product could not be found", "Check product_key, and that region is the product's region"),
+    6100: (
+        "the device is not known to the platform",
+        "Add the device to the product under exactly this DeviceName, then run again",
+    ),
+    6204: ("the device is disabled", "Enable the device on its Device Details page in the console, then run again"),
+    6250: ("the product could not be found", "Check product_key, and that region is the product's region"),
+    6288: (
+        "dynamic registration is switched off for the product",
+        "Switch on Dynamic Registration on the Product Details page in the console, then run again",
+    ),
+    6289: (
+        "the device is already activated",
+        "Its DeviceSecret is in use and was not changed. Where the gateway has lost it, recover it (it can be read with the "
+        "owner's AccessKey); to issue a new one, reset the device (ResetThing), then register again",
+    ),
+    6292: ("the signature method is not supported", "Use sign_method hmacsha256, hmacsha1 or hmacmd5"),
+    6600: (
+        "the signature was refused",
+        "Check that product_secret is the ProductSecret of this product_key (not a DeviceSecret or an AccessKey)",
+    ),
+}
+RETRIED_CODES = (429, 500)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One signed registration, free of secrets: who asks, where, and the form."""
+
+    url: str
+    body: str
+    product_key: str
+    device_name: str
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back over HTTP; ``retry_after`` in seconds."""
+
+    status: int
+    body: bytes = field(repr=False)
+    retry_after: t.Optional[float] = None
+
+
+Post = t.Callable[[str, str], Reply]
+
+
+def signed_request(options: t.Mapping[str, t.Any], device_name: str) -> Request:
+    """Check the options of a registration and sign it.
+
+    :param options: as in ``registration_spec()``
+    :raises InvalidOption: one that no request can be made of
+    """
+    product_key = check_product_key(options["product_key"])
+    product_secret = check_product_secret(options["product_secret"])
+    url = register_url(options["region"], options["endpoint"])
+    check_device_name(device_name)
+    for name, least, most in (("timeout", 1, 300), ("retry_time", 0, 3600)):
+        if not least <= options[name] <= most:
+            raise InvalidOption(name, options[name], "is out of range", "Use %d to %d seconds" % (least, most))
+    body = registration_body(product_key, product_secret, device_name, options["sign_method"])
+    return Request(url, body, product_key, device_name)
+
+
+def register_url(region: t.Optional[str], endpoint: t.Optional[str]) -> str:
+    """The URL to register at: ``endpoint`` if there is one, else the platform's host in ``region``.
+
+    :param endpoint: ``host``, ``host:port`` or an ``https`` URL, with or without the path
+    :raises InvalidOption: an unknown region, one that registers by MQTT alone, or an endpoint that is no HTTPS URL
+    """
+    if endpoint:
+        return _endpoint_url(endpoint)
+    region = region or ""
+    if region in HTTPS_REGIONS:
+        return "https://iot-auth.%s.aliyuncs.com%s" % (region, PATH)
+    if region in MQTT_ONLY_REGIONS:
+        raise InvalidOption(
+            "region", region, "offers dynamic registration over MQTT only", "HTTPS registration is not available there"
+        )
+    from difflib import get_close_matches
+
+    close = get_close_matches(region, HTTPS_REGIONS + MQTT_ONLY_REGIONS, n=1)
+    hint = "Use one of %s" % ", ".join(HTTPS_REGIONS)
+    raise InvalidOption(
+        "region", region, "is not a region of IoT Platform", "Did you mean %s? %s" % (close[0], hint) if close else hint
+    )
+
+
+def _endpoint_url(endpoint: str) -> str:
+    from urllib.parse import urlsplit
+
+    hint = "Give https://HOST[:PORT]%s or HOST[:PORT]" % PATH
+    try:
+        parts = urlsplit(endpoint if "://" in endpoint else "https://" + endpoint)
+        valid = bool(parts.hostname) and (parts.port or 1) and not any(c.isspace() for c in endpoint)
+    except ValueError:
+        raise InvalidOption("endpoint", endpoint, "is not a URL", hint) from None
+    if parts.scheme != "https":
+        raise InvalidOption("endpoint", endpoint, "is not HTTPS, and a DeviceSecret travels over HTTPS only", hint)
+    if not valid or parts.username or parts.query or parts.fragment:
+        raise InvalidOption("endpoint", endpoint, "is not a host or a plain URL", hint)
+    return "https://%s%s" % (parts.netloc, parts.path if parts.path not in ("", "/") else PATH)
+
+
+def register(request: Request, post: Post, budget: float) -> str:
+    """Send ``request`` until the platform has answered, and return the DeviceSecret.
+
+    :param post: sends a form to a URL and returns the reply; raises NetworkError or TlsError
+    :param budget: seconds in which a try may start
+    :raises FleetopsError: Refused, Throttled, BadAnswer, NetworkError, TlsError; ``may_have_registered`` tells whether the
+        platform may have issued a new DeviceSecret all the same
+    """
+
+    def attempt() -> str:
+        return device_secret(request, post(request.url, request.body))
+
+    try:
+        return retry(attempt, budget)
+    except Refused as error:
+        if error.code == 6289 and error.may_have_registered:
+            error.hint = (
+                "The answer to an earlier request of this run was lost, and since then the device has been activated or "
+                "the platform issues a secret only once. " + error.hint
+            )
+        raise
+
+
+def device_secret(request: Request, reply: Reply) -> str:
+    """The DeviceSecret in ``reply``, which must be the answer to ``request``.
+
+    :raises FleetopsError: Refused or Throttled by the platform's code, BadAnswer for anything else
+    """
+    what = "registration of %s at %s" % (request.device_name, request.url)
+    answer = _parse(what, reply)
+    code = answer["code"]
+    if code != 200:
+        raise _refusal(what, code, answer.get("message"), reply)
+    data = answer.get("data")
+    if not isinstance(data, dict):
+        raise BadAnswer("%s: the answer has no data" % what, hint=_WRONG_HOST)
+    for name, asked in (("productKey", request.product_key), ("deviceName", request.device_name)):
+        if data.get(name) != asked:
+            raise BadAnswer("%s: the answer is for another %s" % (what, name), hint=_WRONG_HOST)
+    secret = data.get("deviceSecret")
+    # What is stored and exported must survive JSON, shells and property files unquoted.
+    if not isinstance(secret, str) or not secret or len(secret) > 64 or set(secret) - _SECRET_CHARACTERS:
+        raise BadAnswer("%s: the answer has no usable deviceSecret" % what, hint=_WRONG_HOST)
+    return secret
+
+
+_WRONG_HOST = "Check endpoint, and what stands between here and the platform; the stored credential was not changed"
+_SECRET_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~+/=")
+
+
+def _parse(what: str, reply: Reply) -> t.Dict[str, t.Any]:
+    if len(reply.body) > LONGEST_ANSWER:
+        raise BadAnswer("%s: the answer is longer than %d bytes" % (what, LONGEST_ANSWER), hint=_WRONG_HOST)
+    try:
+        answer = json.loads(reply.body.decode("utf-8"))
+        if isinstance(answer, dict) and type(answer.get("code")) is int:
+            return answer
+    except ValueError:
+        pass
+    if reply.status == 429 or reply.status >= 500:
+        raise _throttled("%s: HTTP status %d" % (what, reply.status), None, reply)
+    if reply.status != 200:
+        raise _refused_by_http(what, reply.status)
+    raise BadAnswer("%s: the answer is not the JSON that the platform sends" % what, hint=_WRONG_HOST)
+
+
+def _refusal(what: str, code: int, message: object, reply: Reply) -> FleetopsError:
+    meaning, hint = CODES.get(code, ("the platform refused", "Look the code up in the platform's error codes for devices"))
+    text = "%s: %s (code %d%s)" % (what, meaning, code, ", %.80r" % message if isinstance(message, str) else "")
+    if code in RETRIED_CODES or reply.status == 429 or reply.status >= 500:
+        return _throttled("%s: the platform is overloaded or failed (code %d)" % (what, code), code, reply)
+    return Refused(text, code=code, hint=hint)
+
+
+def _throttled(text: str, code: t.Optional[int], reply: Reply) -> Throttled:
+    error = Throttled(text, code=code or reply.status, hint="Run again later; lower forks or throttle if it comes back")
+    error.retry_after = reply.retry_after
+    error.may_have_registered = reply.status != 429 and code != 429
+    return error
+
+
+def _refused_by_http(what: str, status: int) -> FleetopsError:
+    problem = "a redirect, which is never followed" if 300 <= status < 400 else "without the platform's JSON"
+    error = BadAnswer("%s: HTTP status %d, %s" % (what, status, problem), hint=_WRONG_HOST)
+    error.may_have_registered = False
+    return error

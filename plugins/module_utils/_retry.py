@@ -1,0 +1,58 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one place that tries again. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import random
+import time
+import typing as t
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, RetryableError
+
+T = t.TypeVar("T")
+
+FIRST_DELAY = 0.5
+LONGEST_DELAY = 8.0
+LONGEST_RETRY_AFTER = 30.0
+
+
+def delay_before(attempt: int, retry_after: t.Optional[float], uniform: t.Callable[[float, float], float]) -> float:
+    """Seconds to wait before ``attempt`` (1 is the first repetition): exponential with full jitter.
+
+    What the platform asks for with Retry-After goes first, up to :data:`LONGEST_RETRY_AFTER`.
+    """
+    if retry_after is not None:
+        return min(max(retry_after, 0.0), LONGEST_RETRY_AFTER)
+    return uniform(0.0, min(LONGEST_DELAY, FIRST_DELAY * 2 ** (attempt - 1)))
+
+
+def retry(
+    attempt: t.Callable[[], T],
+    budget: float,
+    sleep: t.Callable[[float], None] = time.sleep,
+    clock: t.Callable[[], float] = time.monotonic,
+    uniform: t.Callable[[float, float], float] = random.uniform,
+) -> T:
+    """Call ``attempt`` until it returns, raises what is not worth a repetition, or the next one would start too late.
+
+    :param budget: seconds from now within which an attempt may start; 0 means one attempt
+    :raises FleetopsError: the last one; ``may_have_registered`` holds if it held for any of them
+    """
+    end = clock() + budget
+    tries = 0
+    doubt = False
+    while True:
+        try:
+            return attempt()
+        except FleetopsError as error:
+            tries += 1
+            doubt = error.may_have_registered = doubt or error.may_have_registered
+            if not isinstance(error, RetryableError):
+                raise
+            wait = delay_before(tries, error.retry_after, uniform)
+            if clock() + wait >= end:
+                error.msg += " (%d %s)" % (tries, "try" if tries == 1 else "tries")
+                raise
+        sleep(wait)

@@ -1,0 +1,135 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: device_registration
+short_description: Registers one device and issues its DeviceSecret
+version_added: 1.0.0
+description:
+  - Sends one signed registration over HTTPS to Alibaba Cloud IoT Platform (unique-certificate-per-product authentication), from
+    wherever the task runs, and returns the new credential's fingerprint.
+  - Every run issues a new DeviceSecret and makes the one before it invalid. To give gateways their credentials and keep them right,
+    use M(fleetops.aliyun_iot.gateway_credential).
+  - ProductSecret is needed where the task runs, so run it on the controller (C(delegate_to=localhost)).
+options:
+  device_name:
+    description: The DeviceName, 4 to 32 of the characters C(A-Z a-z 0-9 - _ @ . :).
+    type: str
+    required: true
+  return_secret:
+    description:
+      - Whether to return the DeviceSecret. Without it the secret is lost when the module ends.
+      - Needs C(no_log=true) at the task.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - fleetops.aliyun_iot.registration
+  - fleetops.aliyun_iot.attributes
+attributes:
+  check_mode:
+    support: full
+    details: Sends nothing, and predicts a change.
+  diff_mode:
+    support: none
+  idempotent:
+    support: none
+    details: Every registration issues another secret.
+  action_group:
+    version_added: 1.0.0
+notes:
+  - Not verified against the live platform; see the README for what is known and what is not.
+seealso:
+  - module: fleetops.aliyun_iot.gateway_credential
+author:
+  - fleetops contributors (@fleetops)
+"""
+
+EXAMPLES = r"""
+- name: Register a device and keep its secret for the next task
+  fleetops.aliyun_iot.device_registration:
+    region: cn-shanghai
+    product_key: a1IoKTestP1
+    product_secret: "{{ vault_product_secret }}"
+    device_name: OvenDevice01
+    return_secret: true
+  delegate_to: localhost
+  register: registration
+  no_log: true
+"""
+
+RETURN = r"""
+product_key:
+  description: The ProductKey.
+  returned: success
+  type: str
+device_name:
+  description: The DeviceName.
+  returned: success
+  type: str
+fingerprint:
+  description:
+    - The first 16 hexadecimal digits of SHA-256 over C(fleetops:{ProductKey}:{DeviceName}:{DeviceSecret}); V(null) in check mode.
+  returned: success
+  type: str
+  sample: 2fd4e1c67a2d28fc
+device_secret:
+  description: The DeviceSecret; V(null) in check mode.
+  returned: success and O(return_secret=true)
+  type: str
+error:
+  description: What went wrong, as in M(fleetops.aliyun_iot.gateway_credential).
+  returned: on failure
+  type: dict
+  contains:
+    kind:
+      description: The kind of error.
+      type: str
+    code:
+      description: The platform's code, if it gave one.
+      type: int
+    message:
+      description: What was attempted and what came back.
+      type: str
+    hint:
+      description: What to do next.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import device_registration_spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import tls_context, urllib_post
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import register, signed_request
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import fingerprint
+
+
+def issue(options, send):
+    """Register, and say what was issued."""
+    request = signed_request(options, options["device_name"])
+    result = {"product_key": request.product_key, "device_name": request.device_name, "fingerprint": None}
+    secret = None
+    if send:
+        post = urllib_post(tls_context(options["ca_path"], options["validate_certs"]), options["timeout"])
+        secret = register(request, post, options["retry_time"])
+        result["fingerprint"] = fingerprint(request.product_key, request.device_name, secret)
+    if options["return_secret"]:
+        result["device_secret"] = secret
+    return result
+
+
+def main():
+    module = AnsibleModule(argument_spec=device_registration_spec(), supports_check_mode=True)
+    try:
+        result = issue(module.params, send=not module.check_mode)
+    except FleetopsError as error:
+        module.fail_json(msg=str(error), error=error.as_result())
+    module.exit_json(changed=True, **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,270 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gateway_credential
+short_description: Gives a gateway its device certificate and keeps it right
+version_added: 1.0.0
+description:
+  - Registers the gateway's device with Alibaba Cloud IoT Platform (unique-certificate-per-product authentication) and stores the
+    device certificate (ProductKey, DeviceName, DeviceSecret) on the gateway.
+  - Registration issues a new DeviceSecret and makes the one before it invalid. So it happens only when it is needed, and never in
+    check mode. Over a gateway whose credential is right the task is one shell script, and no call to the platform.
+  - With O(register_from=gateway) the controller signs, the gateway sends the signed request and stores the answer. ProductSecret
+    never leaves the controller, DeviceSecret never leaves the gateway.
+  - Whatever is interrupted, and when, the next run brings the gateway to one valid credential.
+  - Two runs over the same gateway wait for each other.
+options:
+  device_name:
+    description:
+      - The DeviceName, 4 to 32 of the characters C(A-Z a-z 0-9 - _ @ . :). Goes before O(device_name_from).
+    type: str
+  device_name_from:
+    description:
+      - Where the DeviceName comes from.
+      - V(mac) is the address of O(device_name_interface), as the kernel prints it (lower case, with colons).
+      - V(serial) is the board's serial number from the device tree or from DMI; DMI shows it to root alone.
+    type: str
+    choices: [inventory_hostname, mac, serial]
+    default: inventory_hostname
+  device_name_interface:
+    description:
+      - The network interface for O(device_name_from=mac). Without it the first one that is hardware, by name.
+    type: str
+  path:
+    description:
+      - The credential on the gateway, a JSON object of C(deviceName), C(deviceSecret) and C(productKey) in one line.
+      - The directory must belong to root or to the remote user, and nobody else may write it. It is made if it is missing.
+    type: str
+    default: /etc/aliyun-iot/device.json
+  owner:
+    description: The user, by name or number, who owns the credential; the remote user if not set.
+    type: str
+  group:
+    description: The group, by name or number, of the credential; the remote user's if not set.
+    type: str
+  mode:
+    description: The credential's permissions, a quoted string of four octal digits that gives others nothing.
+    type: str
+    default: "0600"
+  exports:
+    description:
+      - Further files made of the credential, for agents that read another format. They follow the credential and are mended
+        without a registration.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      dest:
+        description: The file on the gateway. The rules for the directory are those of O(path), except that it must exist.
+        type: str
+        required: true
+      format:
+        description:
+          - V(env) is C(ALIYUN_IOT_PRODUCT_KEY=...) and so on, V(properties) is C(productKey=...), V(json) an indented object.
+        type: str
+        choices: [env, properties, json]
+      template:
+        description:
+          - A Jinja2 template on the controller, with the variables C(product_key), C(device_name) and C(device_secret).
+          - It is rendered on the controller with a placeholder that the gateway replaces, so C(device_secret) must stand there
+            without a filter.
+        type: path
+      owner:
+        description: The file's owner; the credential's if not set.
+        type: str
+      group:
+        description: The file's group; the credential's if not set.
+        type: str
+      mode:
+        description: The file's permissions; the credential's if not set.
+        type: str
+  state:
+    description: V(absent) removes the credential and its exports from the gateway; the platform is not told.
+    type: str
+    choices: [present, absent]
+    default: present
+  register:
+    description:
+      - When a registration is allowed.
+      - V(if_needed) when there is no credential, it cannot be read, it is another device's, or a change was interrupted.
+      - V(always) in every run. The credential that the gateway uses becomes invalid each time.
+      - V(never) mends owner, mode and exports only, and fails when a registration is needed.
+    type: str
+    choices: [if_needed, always, never]
+    default: if_needed
+  register_from:
+    description:
+      - V(gateway) needs Python there, and a way from the gateway to the platform.
+      - V(controller) needs neither, only a POSIX shell with the usual tools (BusyBox suffices). DeviceSecret then passes through
+        the controller's memory, never through its files.
+    type: str
+    choices: [gateway, controller]
+    default: gateway
+extends_documentation_fragment:
+  - fleetops.aliyun_iot.registration
+  - fleetops.aliyun_iot.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details: Shows a fingerprint in place of the secret.
+  idempotent:
+    support: partial
+    details: With O(register=always) every run registers.
+  action_group:
+    version_added: 1.0.0
+notes:
+  - The fingerprint is the first 16 hexadecimal digits of SHA-256 over C(fleetops:{ProductKey}:{DeviceName}:{DeviceSecret}).
+  - No result, diff or log of this module holds a secret, so the task needs no C(no_log).
+  - Not verified against the live platform; see the README for what is known and what is not.
+seealso:
+  - module: fleetops.aliyun_iot.device_registration
+author:
+  - fleetops contributors (@fleetops)
+"""
+
+EXAMPLES = r"""
+- name: Give the gateway its device certificate
+  fleetops.aliyun_iot.gateway_credential:
+    region: cn-shanghai
+    product_key: a1IoKTestP1
+    product_secret: "{{ vault_product_secret }}"
+
+- name: Name the device by its MAC address, and write the agent's own configuration
+  fleetops.aliyun_iot.gateway_credential:
+    region: ap-southeast-1
+    product_key: a1IoKTestP1
+    product_secret: "{{ vault_product_secret }}"
+    device_name_from: mac
+    device_name_interface: eth0
+    owner: agent
+    exports:
+      - dest: /etc/agent/iot.conf
+        template: iot.conf.j2
+  notify: Restart agent
+
+- name: A gateway without Python, or without a way out
+  fleetops.aliyun_iot.gateway_credential:
+    region: eu-central-1
+    product_key: a1IoKTestP1
+    product_secret: "{{ vault_product_secret }}"
+    register_from: controller
+
+- name: Take the credential off a gateway
+  fleetops.aliyun_iot.gateway_credential:
+    product_key: a1IoKTestP1
+    state: absent
+"""
+
+RETURN = r"""
+reason:
+  description:
+    - Why the task did what it did. One of V(up_to_date), V(missing), V(unreadable), V(identity_changed), V(interrupted), V(forced),
+      V(attributes), V(export); with O(state=absent), V(absent) or V(present).
+  returned: when the gateway could be looked at
+  type: str
+  sample: missing
+registered:
+  description: Whether this run registered the device, so that DeviceSecret is a new one.
+  returned: when the gateway could be looked at
+  type: bool
+fingerprint:
+  description: The stored credential's fingerprint, V(null) if there is none.
+  returned: when the gateway could be looked at
+  type: str
+  sample: 2fd4e1c67a2d28fc
+product_key:
+  description: The ProductKey.
+  returned: when the gateway could be looked at
+  type: str
+device_name:
+  description: The DeviceName.
+  returned: when the gateway could be looked at
+  type: str
+path:
+  description: Where the credential is, without symbolic links.
+  returned: when the gateway could be looked at
+  type: str
+owner:
+  description: The credential's owner, V(null) if there is no credential.
+  returned: when the gateway could be looked at
+  type: str
+group:
+  description: The credential's group, V(null) if there is no credential.
+  returned: when the gateway could be looked at
+  type: str
+mode:
+  description: The credential's permissions, V(null) if there is no credential.
+  returned: when the gateway could be looked at
+  type: str
+  sample: "0600"
+error:
+  description: What went wrong.
+  returned: on failure
+  type: dict
+  contains:
+    kind:
+      description:
+        - One of V(invalid_option), V(refused), V(throttled), V(network), V(tls), V(bad_answer), V(storage), V(unsafe_path),
+          V(permission), V(missing_tool), V(missing_library), V(no_python), V(busy), V(registration_needed), V(module), V(unreachable).
+      type: str
+    code:
+      description: The platform's code, if it gave one.
+      type: int
+    message:
+      description: What was attempted and what came back.
+      type: str
+    hint:
+      description: What to do next.
+      type: str
+"""
+
+import json
+import subprocess
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_credential_spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Scripts, change
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import tls_context, urllib_post
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import Request, register
+
+
+def change_here(options):
+    """The gateway's half: take the lease, send the request that the controller signed, store the answer."""
+    todo = json.loads(options["_change"])
+    request = Request(todo["url"], todo["body"], options["product_key"], todo["device_name"])
+
+    def run(script):
+        shell = subprocess.run([todo["shell"]], input=script.encode("utf-8"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        return shell.stdout.decode("utf-8", "replace")
+
+    def issue(left):
+        post = urllib_post(tls_context(options["ca_path"], options["validate_certs"]), options["timeout"])
+        return register(request, post, min(left, options["retry_time"]))
+
+    return change(run, Scripts(todo["begin"], todo["install"], todo["abandon"]), issue, todo["window"])
+
+
+def main():
+    # The controller has signed and decided; what it hands over may hold a user's own secrets, in the templates of exports.
+    spec = dict(gateway_credential_spec(), _change={"type": "str", "no_log": True})
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
+    if not module.params["_change"] or module.check_mode:
+        module.fail_json(msg="gateway_credential works through its action plugin of the same name")
+    try:
+        answer = change_here(module.params)
+    except FleetopsError as error:
+        module.fail_json(msg=str(error), error=error.as_result())
+    module.exit_json(changed=True, outcome=answer.outcome, lines=list(answer.lines))
+
+
+if __name__ == "__main__":
+    main()

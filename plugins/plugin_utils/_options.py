@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options of gateway_credential, checked beyond their types. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+
+_PATH = re.compile(r"(/[A-Za-z0-9._@:+=,~ -]+)+")
+_OWNER = re.compile(r"[A-Za-z0-9_.@$\\][A-Za-z0-9_.@$\\-]*")
+_MODE = re.compile(r"0[0-7]{3}")
+
+
+def check_path(option: str, path: str) -> str:
+    """An absolute path of plain characters that names a file.
+
+    :raises InvalidOption: it is not
+    """
+    if not _PATH.fullmatch(path) or any(part in (".", "..") for part in path.split("/")) or path != path.strip():
+        raise InvalidOption(
+            option, path, "is not an absolute path of a file", "Use letters, digits and . _ @ : + = , ~ - between slashes"
+        )
+    return path
+
+
+def check_owner(option: str, name: str | None) -> str | None:
+    """A user's or group's name or number; empty is none.
+
+    :raises InvalidOption: it cannot be one
+    """
+    if not name:
+        return None
+    if not _OWNER.fullmatch(name):
+        raise InvalidOption(option, name, "is not a name of a user or group", "Use a name or a number")
+    return name
+
+
+def check_mode(option: str, mode: str) -> int:
+    """File permissions that keep everyone but owner and group out.
+
+    :raises InvalidOption: not four octal digits in quotes, or others could read a secret
+    """
+    if not _MODE.fullmatch(mode):
+        raise InvalidOption(option, mode, "is not an octal mode", "Write it as a string of four digits, such as '0600'")
+    number = int(mode, 8)
+    if number & 0o007:
+        raise InvalidOption(option, mode, "lets everyone on the gateway at a secret", "Use '0600' or '0640'")
+    if not number & 0o400:
+        raise InvalidOption(option, mode, "keeps the owner out", "Use '0600' or '0640'")
+    return number
+
+
+def check_interface(name: t.Any) -> str | None:
+    """A network interface's name.
+
+    :raises InvalidOption: it cannot be one
+    """
+    if name and (not re.fullmatch(r"[A-Za-z0-9_.:@-]{1,15}", name) or name in (".", "..")):
+        raise InvalidOption("device_name_interface", name, "is not a network interface", "Use a name such as eth0")
+    return name or None

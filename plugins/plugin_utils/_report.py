@@ -1,0 +1,85 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Results and diffs, without secrets. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Plan, Wanted
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found
+
+# What a diff shows in place of what only a run can tell.
+NEW = "(new)"
+
+
+def report(wanted: Wanted, found: Found, plan: Plan) -> dict[str, t.Any]:
+    """What every result says: why, where, and what is there now."""
+    entry = found.entry
+    return {
+        "reason": plan.reason,
+        "registered": False,
+        "path": found.path,
+        "product_key": wanted.product_key,
+        "device_name": wanted.device_name,
+        "fingerprint": found.credential.fingerprint if found.credential else None,
+        "owner": entry.user if entry else None,
+        "group": entry.group if entry else None,
+        "mode": "%04o" % entry.permissions if entry else None,
+    }
+
+
+def difference(found: Found, wanted: Wanted, plan: Plan, after: Found | None) -> dict[str, t.Any]:
+    """A diff of the credential and its exports; without ``after``, what a run would leave."""
+    return {
+        "before_header": found.path,
+        "after_header": found.path,
+        "before": _shown(found, wanted),
+        "after": _shown(after, wanted) if after else _foreseen(found, wanted, plan),
+    }
+
+
+def _shown(found: Found, wanted: Wanted) -> dict[str, t.Any]:
+    shown: dict[str, t.Any] = {"state": "absent"}
+    if found.entry:
+        shown = {
+            "state": "present",
+            "owner": found.entry.user,
+            "group": found.entry.group,
+            "mode": "%04o" % found.entry.permissions,
+            "product_key": found.credential.product_key if found.credential else None,
+            "device_name": found.credential.device_name if found.credential else None,
+            "fingerprint": found.credential.fingerprint if found.credential else None,
+        }
+    if found.journal:
+        shown["interrupted"] = True
+    exports = {}
+    for number, place in sorted(found.places.items()):
+        entry = found.entries.get(place)
+        content = "right" if found.exports.get(number) == wanted.exports[number - 1].digest else "other"
+        if entry:
+            exports[place] = "%s:%s %04o, %s content" % (entry.user, entry.group, entry.permissions, content)
+    return dict(shown, exports=exports) if found.places else shown
+
+
+def _foreseen(found: Found, wanted: Wanted, plan: Plan) -> dict[str, t.Any]:
+    exports = {place: "absent" for place in found.places.values()}
+    if plan.step == "remove":
+        return {"state": "absent", "exports": {}} if exports else {"state": "absent"}
+    before = _shown(found, wanted)
+    credential = found.credential
+    shown: dict[str, t.Any] = {
+        "state": "present",
+        "owner": wanted.owner or before.get("owner"),
+        "group": wanted.group or before.get("group"),
+        "mode": "%04o" % wanted.mode,
+        "product_key": wanted.product_key,
+        "device_name": wanted.device_name,
+        "fingerprint": NEW if plan.step == "store" else credential.fingerprint if credential else NEW,
+    }
+    if found.places:
+        shown["exports"] = dict(before["exports"])
+        for number in plan.exports:
+            shown["exports"][found.places[number]] = NEW
+    return shown

@@ -1,0 +1,80 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The scripts that a gateway runs: assignments, what they share, and what each does. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import shlex
+from functools import lru_cache
+from pathlib import Path
+
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
+
+
+@lru_cache(maxsize=None)
+def _text(name: str) -> str:
+    lines = (Path(__file__).parent / "shell" / (name + ".sh")).read_text(encoding="utf-8").splitlines()
+    return "\n".join(line for line in lines if line and not line.lstrip().startswith("#")) + "\n"
+
+
+def assignments(values: dict[str, object]) -> str:
+    """Shell assignments, quoted; None is empty."""
+    return "".join("%s=%s\n" % (name, shlex.quote("" if value is None else str(value))) for name, value in values.items())
+
+
+class Gateway:
+    """Makes the scripts for one gateway; what they all need is given once."""
+
+    def __init__(
+        self,
+        path: str,
+        exports: tuple[Export, ...],
+        placeholder: str,
+        device_name_from: str,
+        device_name_interface: str | None,
+    ) -> None:
+        self._exports = exports
+        self._placeholder = placeholder
+        values: dict[str, object] = {
+            "path": path,
+            "placeholder": placeholder,
+            "device_name_from": device_name_from,
+            "device_name_interface": device_name_interface,
+            "sysfs": "/sys",
+            "export_count": len(exports),
+        }
+        for number, export in enumerate(exports, 1):
+            values["export_%d_dest" % number] = export.dest
+        self._common = assignments(values)
+
+    def set_exports(self, exports: tuple[Export, ...]) -> None:
+        """The same exports with other content, once the gateway has said its name."""
+        self._exports = exports
+
+    def script(self, name: str, **values: object) -> str:
+        """The script ``name``, with further assignments."""
+        return self._common + assignments(values) + _text("common") + _text(name)
+
+    def install(self, step: str, exports: tuple[int, ...], **values: object) -> str:
+        """The script install, with the content of the exports that it is to write."""
+        for number in exports:
+            export = self._exports[number - 1]
+            values["export_%d_owner" % number] = export.owner
+            values["export_%d_group" % number] = export.group
+            values["export_%d_mode" % number] = "%04o" % export.mode
+        contents = "".join(self._export(number) for number in exports)
+        numbers = " ".join(str(number) for number in exports)
+        return contents + self.script("install", step=step, exports_wanted=numbers, **values)
+
+    def _export(self, number: int) -> str:
+        """A function that prints an export; the gateway puts the secret in the placeholder's place."""
+        end = "END-" + self._placeholder
+        content = self._exports[number - 1].content
+        return "export_%d() {\nswap \"$path\" %s secret <<'%s'\n%s%s\n}\n" % (
+            number,
+            shlex.quote(self._placeholder),
+            end,
+            content,
+            end,
+        )

@@ -1,0 +1,22 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=sh disable=SC2154
+
+# Abandon: gives the lease back after a registration that certainly did not happen. With $keep the journal stays open
+# without a lease, because an earlier registration may have happened.
+
+locate
+lock
+line=
+[ ! -f "$journal_file" ] || read -r line <"$journal_file"
+case "$line " in
+    *" token=$token "*)
+        rm -f "$new"
+        if [ "$keep" = yes ]; then
+            echo "${line% ttl=*} ttl=0" >"$journal_file"
+        else
+            rm -f "$journal_file"
+        fi
+        ;;
+esac
+say abandoned

@@ -1,0 +1,51 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=sh disable=SC2154
+
+# Begin: proves that the credential can be stored, and takes the lease by opening the journal. No registration
+# is sent before that has succeeded. $journal is the journal's line; $pid of a gateway's own process is filled in here.
+
+padding() {
+    echo "$journal"
+    echo "$journal"
+}
+
+locate
+if [ -d "$directory" ]; then
+    lock
+    unchanged
+else
+    unchanged
+    set --
+    above=$directory
+    while [ -n "$above" ] && [ ! -d "$above" ]; do
+        set -- "$above" "$@"
+        above=${above%/*}
+    done
+    try mkdir -p "$directory"
+    # Only the file is the owner's: who can write the directory could swap the file while its owner is set.
+    for made do
+        try chmod 0755 "$made"
+    done
+    lock
+    # Whoever made the directory at the same time may have gone further already.
+    if [ -e "$path" ] || [ -e "$journal_file" ]; then
+        state
+        say stale
+    fi
+fi
+if [ "$holder" = gateway ]; then
+    pid=$PPID
+    started "$pid"
+fi
+clock
+journal="1 token=$token product_key=$product_key device_name=$device_name holder=$holder pid=$pid start=$start"
+journal="$journal boot=$boot taken=$uptime ttl=$ttl"
+stage "$path" "$owner" "$group" "$mode" padding
+try rm -f "$journal_file"
+message=$( (echo "$journal" >"$journal_file") 2>&1) || {
+    rm -f "$journal_file" "$staged"
+    fail storage "cannot write $journal_file: $message"
+}
+try sync "$journal_file" "$directory"
+say begun

@@ -1,0 +1,254 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=sh disable=SC2154,SC2034
+
+# What every script starts with. The controller puts assignments before it (path, owner, ...) and one of
+# look, begin, install, abandon or remove behind it, and sends the whole on standard input to a POSIX shell.
+# A secret is only ever in a variable that is not exported, in a pipe, or in the file it belongs to: it is
+# printed with echo, a builtin of every shell, so that no command line holds it.
+
+set -fu
+umask 077
+LC_ALL=C
+export LC_ALL
+unset CDPATH
+
+# say OUTCOME: the last line of every answer; without it the answer is incomplete.
+say() {
+    echo "fleetops-end $1"
+    exit 0
+}
+
+# fail KIND TEXT
+fail() {
+    printf 'error %s %s\n' "$1" "$(printf '%s' "$2" | tr -s '\n' ' ')"
+    say failed
+}
+
+# try COMMAND...: a failure of the command is a failure of the storage.
+try() {
+    message=$("$@" 2>&1) || fail storage "$message"
+}
+
+# resolve DIRECTORY: sets $resolved to it without symbolic links, as far as it exists.
+resolve() {
+    near=$1
+    rest=
+    while [ -n "$near" ] && [ ! -d "$near" ]; do
+        rest=/${near##*/}$rest
+        near=${near%/*}
+    done
+    resolved=$(cd -P "${near:-/}" 2>/dev/null && pwd -P) || {
+        echo "denied $near"
+        resolved=$near
+    }
+    resolved=${resolved%/}$rest
+}
+
+# clock: sets $boot and $uptime (seconds), which no change of the date moves.
+clock() {
+    boot=-
+    uptime=0
+    read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id
+    read -r uptime _ 2>/dev/null </proc/uptime
+    uptime=${uptime%%.*}
+}
+
+# started PID: sets $start to when the process started, in the kernel's ticks, or to "-".
+started() {
+    start=-
+    if read -r line 2>/dev/null <"/proc/$1/stat"; then
+        # shellcheck disable=SC2086 # the fields behind the command's name
+        set -- ${line##*) }
+        start=${20}
+    fi
+}
+
+# locate: sets the places that belong to the credential.
+locate() {
+    resolve "${path%/*}"
+    directory=$resolved
+    path=$directory/${path##*/}
+    new=$directory/.${path##*/}.new
+    journal_file=$directory/.${path##*/}.journal
+}
+
+# identify FILE: sets $identity to "FINGERPRINT PRODUCT_KEY DEVICE_NAME", or to "-" if it is no credential.
+identify() {
+    # shellcheck disable=SC2046 # the words of the answer are the parameters
+    set -- $(awk -F'"' '
+        NF == 13 && $1 == "{" && $2 == "deviceName" && $3 == ":" && $5 == "," && $6 == "deviceSecret" &&
+        $7 == ":" && $9 == "," && $10 == "productKey" && $11 == ":" && $13 == "}" &&
+        $4 ~ /^[A-Za-z0-9_.:@-]+$/ && $12 ~ /^[A-Za-z0-9_-]+$/ && $8 ~ /^[!-~]+$/ && !index($8, "\\") {
+            names = $12 " " $4
+            text = "fleetops:" $12 ":" $4 ":" $8
+        }
+        END {
+            if (NR == 1 && names != "") {
+                printf "%s", text | "sha256sum"
+                close("sha256sum")
+                print names
+            }
+        }' "$1" 2>/dev/null)
+    if [ $# -eq 4 ]; then
+        identity="$(printf '%.16s' "$1") $3 $4"
+    else
+        identity=-
+    fi
+}
+
+# swap FILE FROM TO [TEXT]: prints TEXT (standard input without it) with FROM replaced by TO, where "secret"
+# as FROM or TO stands for the DeviceSecret in the credential FILE. The text is never taken as a pattern.
+swap() {
+    awk -v from="$2" -v to="$3" '
+        FNR == NR {
+            split($0, field, "\"")
+            if (from == "secret") from = field[8]
+            if (to == "secret") to = field[8]
+            next
+        }
+        {
+            out = ""
+            while (from != "" && (at = index($0, from)) > 0) {
+                out = out substr($0, 1, at - 1) to
+                $0 = substr($0, at + length(from))
+            }
+            print out $0
+        }' "$1" "${4:--}"
+}
+
+# stats PATH...: a line for each path and for every directory above it, where it exists.
+stats() {
+    for target do
+        target=${target%/*}
+        while [ -n "$target" ]; do
+            set -- "$@" "$target"
+            target=${target%/*}
+        done
+    done
+    stat -c 'stat %f %u %g %U %G %n' -- "$@" / 2>/dev/null | sort -u
+}
+
+# hardware_name: the name that the gateway itself knows; sysfs is elsewhere only in tests.
+hardware_name() {
+    value=
+    case $device_name_from in
+        mac)
+            if [ -n "$device_name_interface" ]; then
+                read -r value 2>/dev/null <"$sysfs/class/net/$device_name_interface/address"
+            else
+                set +f
+                for card in "$sysfs"/class/net/*; do
+                    [ -e "$card/device" ] && read -r value 2>/dev/null <"$card/address" && [ -n "$value" ] && break
+                done
+                set -f
+            fi
+            ;;
+        serial)
+            for file in "$sysfs/firmware/devicetree/base/serial-number" "$sysfs/class/dmi/id/product_serial"; do
+                [ -r "$file" ] && value=$(tr -d '\000' <"$file") && [ -n "$value" ] && break
+            done
+            ;;
+    esac
+    printf 'hardware_name %s\n' "$value"
+}
+
+# state: everything that a decision rests on, and nothing that changes by itself.
+state() {
+    echo "uid $(id -u)"
+    locate
+    set -- "$path"
+    number=0
+    while [ "$number" -lt "$export_count" ]; do
+        number=$((number + 1))
+        eval "dest=\$export_${number}_dest"
+        resolve "${dest%/*}"
+        echo "place $number $resolved/${dest##*/}"
+        set -- "$@" "$resolved/${dest##*/}"
+    done
+    stats "$@"
+    echo "path $path"
+    for file in "$path" "$new"; do
+        if [ ! -f "$file" ] || [ -L "$file" ]; then
+            identity=-
+        elif [ -r "$file" ]; then
+            identify "$file"
+        else
+            identity=denied
+        fi
+        [ "$file" = "$path" ] && credential=$identity && echo "credential $identity"
+        [ "$file" = "$new" ] && echo "staged $identity"
+    done
+    if [ -f "$journal_file" ]; then
+        while read -r line; do
+            case $line in
+                *[!A-Za-z0-9_.:@=/\ -]*) line=garbled ;;
+            esac
+            echo "journal $line"
+        done <"$journal_file" 2>/dev/null
+        [ -s "$journal_file" ] || echo "journal garbled"
+    fi
+    number=0
+    while [ "$number" -lt "$export_count" ]; do
+        number=$((number + 1))
+        shift
+        if [ "$credential" != - ] && [ -f "$1" ] && [ -r "$1" ] && [ -r "$path" ]; then
+            echo "export $number $(swap "$path" secret "$placeholder" "$1" | sha256sum)"
+        fi
+    done
+    [ "$device_name_from" = inventory_hostname ] || hardware_name
+}
+
+# lock: one script at a time over a directory; the kernel ends the lock with the process.
+lock() {
+    [ -r "$directory" ] || fail storage "cannot open the directory $directory"
+    exec 9<"$directory"
+    tries=0
+    until flock -n 9; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 20 ] || fail busy "another process has held the lock on $directory for $tries seconds"
+        sleep 1
+    done
+}
+
+# unchanged: answers with the state and ends, unless it is the one that the controller decided on.
+unchanged() {
+    now=$(state)
+    [ "$now" = "$expected" ] && return
+    printf '%s\n' "$now"
+    say stale
+}
+
+# own TARGET OWNER GROUP MODE
+own() {
+    [ -z "$2$3" ] || try chown "$2${3:+:$3}" "$1"
+    try chmod "$4" "$1"
+}
+
+# stage DEST OWNER GROUP MODE COMMAND...: what the command prints, in a new file beside DEST, as $staged.
+stage() {
+    staged=${1%/*}/.${1##*/}.new
+    stage_owner=$2
+    stage_group=$3
+    stage_mode=$4
+    shift 4
+    try rm -f "$staged"
+    message=$( (set -C && "$@" >"$staged") 2>&1) || {
+        rm -f "$staged"
+        fail storage "cannot write $staged: $message"
+    }
+    own "$staged" "$stage_owner" "$stage_group" "$stage_mode"
+}
+
+# promote STAGED DEST: durable before and after the new name.
+promote() {
+    if [ -d "$2" ] || [ -L "$2" ]; then
+        fail unsafe_path "$2 is a directory or a symbolic link"
+    fi
+    try sync "$1"
+    try mv -f "$1" "$2"
+    if [ -e /sys/fs/selinux/enforce ] && command -v restorecon >/dev/null; then
+        restorecon "$2"
+    fi
+    try sync "${2%/*}"
+}

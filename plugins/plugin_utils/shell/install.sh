@@ -1,0 +1,58 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=sh disable=SC2154
+
+# Install: $step is
+#   store    a new credential ($device_secret is set before this script), if the journal is still ours
+#   finish   what an interrupted run had already staged or stored
+#   mend     owner, mode and exports only
+# then the exports in $exports_wanted.
+
+credential_line() {
+    echo "{\"deviceName\":\"$device_name\",\"deviceSecret\":\"$device_secret\",\"productKey\":\"$product_key\"}"
+}
+
+locate
+lock
+case $step in
+    store)
+        line=
+        [ ! -f "$journal_file" ] || read -r line <"$journal_file"
+        case "$line " in
+            *" token=$token "*) ;;
+            *) say lost ;;
+        esac
+        stage "$path" "$owner" "$group" "$mode" credential_line
+        identify "$staged"
+        stored=$identity
+        [ "$stored" != - ] || fail storage "$staged does not read back as it was written"
+        message=$( (echo "stored ${stored%% *}" >>"$journal_file") 2>&1) || fail storage "$message"
+        try sync "$journal_file"
+        promote "$staged" "$path"
+        identify "$path"
+        [ "$identity" = "$stored" ] || fail storage "$path does not read back as it was written"
+        try rm -f "$journal_file"
+        ;;
+    finish)
+        unchanged
+        identify "$new"
+        if [ "$identity" = "$staged_identity" ]; then
+            own "$new" "$owner" "$group" "$mode"
+            promote "$new" "$path"
+        else
+            own "$path" "$owner" "$group" "$mode"
+        fi
+        try rm -f "$new" "$journal_file"
+        ;;
+    mend)
+        unchanged
+        own "$path" "$owner" "$group" "$mode"
+        ;;
+esac
+for number in $exports_wanted; do
+    eval "dest=\$export_${number}_dest"
+    eval "stage \"\$dest\" \"\$export_${number}_owner\" \"\$export_${number}_group\" \"\$export_${number}_mode\" export_$number"
+    promote "$staged" "$dest"
+done
+state
+say installed
