@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """The emulator as tests use it: the real process, its endpoints, and a small client of its admin API.
 
 with Emulator(tmp_path, seed={"products": [...]}) as platform:

@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """python -m platform_emulator serve --state-dir DIR"""
 
 from __future__ import annotations

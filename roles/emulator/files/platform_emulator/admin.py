@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """The admin API: what tests and trials see and change behind the platform's back. Plain HTTP, loopback only."""
 
 from __future__ import annotations

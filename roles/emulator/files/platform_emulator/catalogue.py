@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """Putting products and devices on the platform with the attributes somebody names: the seed or the admin API."""
 
 from __future__ import annotations

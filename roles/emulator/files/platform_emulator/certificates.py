@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """The emulator's own certificate authority, and the server certificate that it signs.
 
 The certificate is RSA and the ciphers include static-RSA CBC suites of TLS 1.2, because C clients need both (measured

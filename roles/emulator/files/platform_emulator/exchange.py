@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """One request and its answer: the fault it meets, its entry in the log, its commit, its bytes on the wire."""
 
 from __future__ import annotations

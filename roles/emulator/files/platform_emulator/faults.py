@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """Faults on demand: what goes wrong, at which request, how often.
 
 A fault is a mapping: `action`, optionally `product_key` and `device_name`, `times` (a number, default 1, or `forever`),

@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """Strict reading of what comes from outside: the seed, the settings, the faults, the admin API.
 
 A reader takes a value and the place where it stood, and returns it typed or raises `Invalid`.

@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """The rules of a device's life, as functions from one state to the next. They store nothing."""
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """Products and devices as the platform keeps them, and the forms of their names and secrets."""
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ ALPHANUMERIC = string.ascii_letters + string.digits
 
 # 4 to 32 characters: https://www.alibabacloud.com/help/doc-detail/74006.htm (RegisterDevice states the same).
 DEVICE_NAME_PATTERN = r"[A-Za-z0-9_.:@-]{4,32}"
+PRODUCT_KEY_PATTERN = r"[A-Za-z0-9]{1,20}"
 
 device_name = text(DEVICE_NAME_PATTERN, "4 to 32 letters, digits and - _ @ . :")
-product_key = text(r"[A-Za-z0-9]{1,20}", "1 to 20 letters and digits")
+product_key = text(PRODUCT_KEY_PATTERN, "1 to 20 letters and digits")
 secret = text(r"[A-Za-z0-9]{1,64}", "1 to 64 letters and digits")
 
 

@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """The codes with which the platform refuses a device, and the words it adds.
 
 Codes: https://www.alibabacloud.com/help/doc-detail/120329.htm. The texts of 460, 6100 and 6289 are on record; clients

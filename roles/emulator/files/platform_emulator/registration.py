@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """Dynamic registration of a device over HTTPS: what it sends, how it is verified, what comes back.
 
 https://www.alibabacloud.com/help/doc-detail/74006.htm; where clients differ from it, as measured with
@@ -19,7 +20,7 @@ from aiohttp import web
 from platform_emulator import exchange, lifecycle, refusals, settings
 from platform_emulator.answers import Answer, compact_json
 from platform_emulator.exchange import Action
-from platform_emulator.products import DEVICE_NAME_PATTERN, Device
+from platform_emulator.products import DEVICE_NAME_PATTERN, PRODUCT_KEY_PATTERN, Device
 from platform_emulator.refusals import Refusal
 from platform_emulator.store import Store
 
@@ -29,7 +30,7 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 DIGESTS = {"hmacmd5": "md5", "hmacsha1": "sha1", "hmacsha256": "sha256"}
 
 PARAMETERS = {
-    "productKey": r"[A-Za-z0-9]+",
+    "productKey": PRODUCT_KEY_PATTERN,
     "deviceName": DEVICE_NAME_PATTERN,
     "random": r"[A-Za-z0-9]+",
     "sign": r".+",
@@ -52,12 +53,12 @@ class SignedRequest:
 
 
 def form_pairs(body: bytes) -> list[tuple[str, str]]:
-    """The form's parameters in their order; raises Refusal 460 for what is not a form in UTF-8."""
+    """The form's parameters in their order; none when the body is not UTF-8."""
     try:
         pairs = [part.partition("=") for part in body.decode().split("&")]
         return [(unquote_plus(name, errors="strict"), unquote_plus(value, errors="strict")) for name, _, value in pairs]
     except UnicodeDecodeError:
-        raise Refusal(refusals.PARAMETER_ERROR) from None
+        return []
 
 
 def signed_request(pairs: list[tuple[str, str]]) -> SignedRequest:
@@ -109,10 +110,7 @@ def register(store: Store, request: SignedRequest) -> Device:
 def routes(store: Store) -> list[web.RouteDef]:
     async def handle(request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        try:
-            pairs = form_pairs(body) if request.content_type == FORM_TYPE else []
-        except Refusal:
-            pairs = []
+        pairs = form_pairs(body) if request.content_type == FORM_TYPE else []
         named = _names(pairs)
 
         def process() -> Answer:

@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """The log of what devices and clients asked: without secrets, signatures or random numbers."""
 
 from __future__ import annotations

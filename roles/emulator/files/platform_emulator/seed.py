@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """seed.yml: what stands on the platform from the start.
 
 Each entry is applied when it is new or has changed since it was last applied, and is otherwise left alone: a restart

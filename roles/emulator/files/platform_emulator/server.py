@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """The emulator as one process: its listeners, its ready file, its end."""
 
 from __future__ import annotations

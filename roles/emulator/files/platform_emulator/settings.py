@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """What the platform's documents leave open or contradict, as settings that can be changed at run time."""
 
 from __future__ import annotations

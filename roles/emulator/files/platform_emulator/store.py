@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """The platform's state in SQLite: what was committed survives the process, whichever way it dies."""
 
 from __future__ import annotations

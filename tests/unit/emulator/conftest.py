@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One emulator for the whole run, wiped between tests; a test that kills it makes its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+from emulator import Emulator
+from vectors import vectors
+
+VECTORS = vectors("dynreg_https")
+PRODUCT_KEY, PRODUCT_SECRET = VECTORS[0]["productKey"], VECTORS[0]["productSecret"]
+DEVICE_NAMES = sorted({vector["deviceName"] for vector in VECTORS})
+
+Register = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def seed() -> dict[str, Any]:
+    """The product and the devices that the vectors speak of."""
+    product = {"product_key": PRODUCT_KEY, "product_secret": PRODUCT_SECRET, "devices": DEVICE_NAMES}
+    return {"products": [product]}
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory, seed: dict[str, Any]) -> Iterator[Emulator]:
+    with Emulator(tmp_path_factory.mktemp("emulator"), seed) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def platform(emulator: Emulator) -> Emulator:
+    """The emulator with the seed's product and devices as new, and nothing else."""
+    for product in emulator.admin.products():
+        emulator.admin.delete_product(product["product_key"])
+    emulator.admin.put_product(PRODUCT_KEY, product_secret=PRODUCT_SECRET)
+    for name in DEVICE_NAMES:
+        emulator.admin.put_device(PRODUCT_KEY, name)
+    emulator.admin.clear_faults()
+    emulator.admin.clear_requests()
+    emulator.admin.settings(
+        reregistration="rotate", reset_revokes="at_registration", refusals="http_200", unknown_device_code=6100
+    )
+    return emulator
+
+
+@pytest.fixture
+def device(platform: Emulator) -> tuple[str, str]:
+    """The product key and the name of the device that `register` asks for."""
+    return VECTORS[0]["productKey"], VECTORS[0]["deviceName"]
+
+
+@pytest.fixture
+def post(platform: Emulator) -> Callable[..., requests.Response]:
+    """POST a body to the registration endpoint as a client does."""
+
+    def call(body: str | bytes = VECTORS[0]["body"], content_type: str = "application/x-www-form-urlencoded") -> Any:
+        return requests.post(
+            platform.endpoints["register_url"],
+            data=body,
+            headers={"Content-Type": content_type},
+            verify=platform.endpoints["ca_file"],
+            allow_redirects=False,
+            timeout=10,
+        )
+
+    return call
+
+
+@pytest.fixture
+def register(post: Callable[..., requests.Response]) -> Register:
+    """Register and return the platform's JSON answer."""
+    return lambda *arguments: post(*arguments).json()

@@ -1,0 +1,83 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The bytes that small clients depend on."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+import pytest
+from emulator import Emulator
+from vectors import vectors
+
+VECTOR = vectors("dynreg_https")[1]
+PATH = "/auth/register/device"
+C_SDK_BUFFER = 192  # bytes; LinkSDK C 4.2.0
+LONGEST_NAME = 32
+
+
+def send(platform: Emulator, request: bytes) -> bytes:
+    """The raw answer up to the server's closing of the connection."""
+    context = ssl.create_default_context(cafile=platform.endpoints["ca_file"])
+    with (
+        socket.create_connection(("127.0.0.1", platform.port), 10) as tcp,
+        context.wrap_socket(tcp, server_hostname="127.0.0.1") as tls,
+    ):
+        tls.sendall(request)
+        return b"".join(iter(lambda: tls.recv(65536), b""))
+
+
+def request(body: str, *, method: str = "POST", path: str = PATH, host: str = "localhost:443") -> bytes:
+    """A request as the C SDK words it: no User-Agent, headers in its own spelling."""
+    head = (
+        f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nAccept: text/xml,text/javascript,text/html,application/json\r\n"
+        f"Content-type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return (head + body).encode()
+
+
+@pytest.mark.parametrize(("body", "code"), [(VECTOR["body"], 200), ("productKey=1", 460)])
+def test_an_answer_in_its_bytes(platform: Emulator, body: str, code: int) -> None:
+    head, _, content = send(platform, request(body)).partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    assert lines[0] == "HTTP/1.1 200 OK"
+    assert f"Content-Length: {len(content)}" in lines
+    assert "chunked" not in head.decode().lower()
+    assert content.startswith(b'{"code":%d,' % code)
+    assert b" " not in content.replace(b"request parameter error", b"")
+    assert len(content) < C_SDK_BUFFER
+
+
+def test_the_longest_answer_fits(platform: Emulator) -> None:
+    answer = send(platform, request(VECTOR["body"])).partition(b"\r\n\r\n")[2]
+    assert len(answer) + LONGEST_NAME - len(VECTOR["deviceName"]) < C_SDK_BUFFER
+
+
+@pytest.mark.parametrize("host", ["iot-auth.cn-shanghai.aliyuncs.com", "127.0.0.1"])
+def test_the_host_may_be_the_clouds_and_without_port(platform: Emulator, host: str) -> None:
+    assert b'{"code":200,' in send(platform, request(VECTOR["body"], host=host))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", PATH, 405),
+        ("PUT", PATH, 405),
+        ("POST", "/", 404),
+        ("POST", PATH + "/", 404),
+        ("POST", "/auth/register/sub", 404),
+        ("GET", "/health", 404),
+        ("GET", "/products", 404),
+    ],
+)
+def test_nothing_else_is_served(platform: Emulator, method: str, path: str, status: int) -> None:
+    answer = send(platform, request(VECTOR["body"], method=method, path=path))
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert platform.admin.requests() == []
+
+
+def test_a_body_without_end_is_refused(platform: Emulator) -> None:
+    answer = send(platform, request("a=" + "b" * 10_000))
+    assert answer.startswith(b"HTTP/1.1 413 ")
