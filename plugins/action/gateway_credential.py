@@ -221,7 +221,7 @@ class ActionModule(ActionBase):
         if plan.step in ("mend", "finish"):
             staged = ""
             if found.staged and found.journal and found.staged.fingerprint == found.journal.stored:
-                staged = " ".join((found.staged.fingerprint, found.staged.product_key, found.staged.device_name))
+                staged = f"{found.staged.fingerprint} {found.staged.product_key} {found.staged.device_name}"
             return self._script(gateway.install(plan.step, plan.exports, staged_identity=staged, **common))
         token = secrets.token_hex(8)
         from_gateway = self._args["register_from"] == "gateway"
@@ -286,7 +286,10 @@ class ActionModule(ActionBase):
         could have activated the device with it.
         """
         credential = found.credential
-        ours = credential and (credential.product_key, credential.device_name) == (wanted.product_key, wanted.device_name)
+        ours = credential and (credential.product_key, credential.device_name) == (
+            wanted.product_key,
+            wanted.device_name,
+        )
         if error.code != 6289 or plan.reason != "interrupted" or not ours:
             raise error
         self._display.warning(
@@ -319,4 +322,6 @@ def _module_error(result: dict[str, t.Any]) -> FleetopsError:
             "ansible_python_interpreter",
             kind="no_python",
         )
-    return StorageError("the module did not run on the gateway: %.300s" % text, kind="unreachable" if lost else "module")
+    return StorageError(
+        "the module did not run on the gateway: %.300s" % text, kind="unreachable" if lost else "module"
+    )

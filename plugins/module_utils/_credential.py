@@ -26,9 +26,9 @@ class Answer:
     """What a script said: its outcome (looked, begun, stale, installed, ...) and the lines before it."""
 
     outcome: str
-    lines: t.Tuple[str, ...]
+    lines: tuple[str, ...]
 
-    def all_of(self, word: str) -> t.List[str]:
+    def all_of(self, word: str) -> list[str]:
         """What stands behind ``word`` in the lines that start with it."""
         return [line[len(word) + 1 :] for line in self.lines if line == word or line.startswith(word + " ")]
 

@@ -18,7 +18,7 @@ class FleetopsError(Exception):
     kind = "error"
     may_have_registered = False
 
-    def __init__(self, msg: str, *, hint: str = "", code: t.Optional[t.Union[int, str]] = None, kind: str = "") -> None:
+    def __init__(self, msg: str, *, hint: str = "", code: int | str | None = None, kind: str = "") -> None:
         super().__init__(msg)
         self.msg = msg
         self.hint = hint
@@ -28,7 +28,7 @@ class FleetopsError(Exception):
     def __str__(self) -> str:
         return self.msg + (". " + self.hint if self.hint else "")
 
-    def as_result(self) -> t.Dict[str, t.Any]:
+    def as_result(self) -> dict[str, t.Any]:
         """The C(error) of a result: ``kind``, ``code``, ``message``, ``hint``."""
         return {"kind": self.kind, "code": self.code, "message": self.msg, "hint": self.hint}
 
@@ -57,7 +57,7 @@ class BusyError(FleetopsError):
 class RetryableError(FleetopsError):
     """Worth another try; ``retry_after`` is what the platform asked for, in seconds."""
 
-    retry_after: t.Optional[float] = None
+    retry_after: float | None = None
 
 
 class NetworkError(RetryableError):

@@ -24,7 +24,7 @@ _HEADERS = {
 }
 
 
-def tls_context(ca_path: t.Optional[str], validate_certs: bool) -> ssl.SSLContext:
+def tls_context(ca_path: str | None, validate_certs: bool) -> ssl.SSLContext:
     """TLS 1.2 or newer; trusts ``ca_path`` (a PEM file or a directory of hashed ones) or the system's authorities.
 
     :raises TlsError: ``ca_path`` cannot be read or holds no certificate
@@ -138,7 +138,7 @@ def _limited(chunks: t.Iterator[bytes], end: float) -> bytes:
     return content
 
 
-def _retry_after(value: t.Optional[str]) -> t.Optional[float]:
+def _retry_after(value: str | None) -> float | None:
     """Seconds, from either form of the header."""
     if not value:
         return None
@@ -152,13 +152,17 @@ def _retry_after(value: t.Optional[str]) -> t.Optional[float]:
         return None
 
 
-def _causes(error: t.Optional[BaseException]) -> t.Iterator[BaseException]:
+def _causes(error: BaseException | None) -> t.Iterator[BaseException]:
     """The exception and what it wraps: URLError has a reason, requests and urllib3 nest theirs in args."""
     while isinstance(error, BaseException):
         yield error
         inner = getattr(error, "reason", None)
         if not isinstance(inner, BaseException):
-            inner = next((a for a in error.args if isinstance(a, BaseException)), None) or error.__cause__ or error.__context__
+            inner = (
+                next((a for a in error.args if isinstance(a, BaseException)), None)
+                or error.__cause__
+                or error.__context__
+            )
         error = inner
 
 

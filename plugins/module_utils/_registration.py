@@ -30,7 +30,7 @@ MQTT_ONLY_REGIONS = ("cn-beijing", "cn-shenzhen")
 LONGEST_ANSWER = 65536
 
 # The documented codes of a directly connected device's registration: what they mean and what to do next.
-CODES: t.Dict[int, t.Tuple[str, str]] = {
+CODES: dict[int, tuple[str, str]] = {
     400: ("the request was malformed", "Check product_key, device_name and endpoint"),
     401: ("the request was not authorised", "Check product_key and product_secret"),
     460: ("a request parameter was empty or malformed", "Check product_key and device_name"),
@@ -75,7 +75,7 @@ class Reply:
 
     status: int
     body: bytes = field(repr=False)
-    retry_after: t.Optional[float] = None
+    retry_after: float | None = None
 
 
 Post = t.Callable[[str, str], Reply]
@@ -98,7 +98,7 @@ def signed_request(options: t.Mapping[str, t.Any], device_name: str) -> Request:
     return Request(url, body, product_key, device_name)
 
 
-def register_url(region: t.Optional[str], endpoint: t.Optional[str]) -> str:
+def register_url(region: str | None, endpoint: str | None) -> str:
     """The URL to register at: ``endpoint`` if there is one, else the platform's host in ``region``.
 
     :param endpoint: ``host``, ``host:port`` or an ``https`` URL, with or without the path
@@ -188,7 +188,7 @@ _WRONG_HOST = "Check endpoint, and what stands between here and the platform; th
 _SECRET_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~+/=")
 
 
-def _parse(what: str, reply: Reply) -> t.Dict[str, t.Any]:
+def _parse(what: str, reply: Reply) -> dict[str, t.Any]:
     if len(reply.body) > LONGEST_ANSWER:
         raise BadAnswer("%s: the answer is longer than %d bytes" % (what, LONGEST_ANSWER), hint=_WRONG_HOST)
     try:
@@ -205,14 +205,16 @@ def _parse(what: str, reply: Reply) -> t.Dict[str, t.Any]:
 
 
 def _refusal(what: str, code: int, message: object, reply: Reply) -> FleetopsError:
-    meaning, hint = CODES.get(code, ("the platform refused", "Look the code up in the platform's error codes for devices"))
+    meaning, hint = CODES.get(
+        code, ("the platform refused", "Look the code up in the platform's error codes for devices")
+    )
     text = "%s: %s (code %d%s)" % (what, meaning, code, ", %.80r" % message if isinstance(message, str) else "")
     if code in RETRIED_CODES or reply.status == 429 or reply.status >= 500:
         return _throttled("%s: the platform is overloaded or failed (code %d)" % (what, code), code, reply)
     return Refused(text, code=code, hint=hint)
 
 
-def _throttled(text: str, code: t.Optional[int], reply: Reply) -> Throttled:
+def _throttled(text: str, code: int | None, reply: Reply) -> Throttled:
     error = Throttled(text, code=code or reply.status, hint="Run again later; lower forks or throttle if it comes back")
     error.retry_after = reply.retry_after
     error.may_have_registered = reply.status != 429 and code != 429

@@ -18,7 +18,7 @@ LONGEST_DELAY = 8.0
 LONGEST_RETRY_AFTER = 30.0
 
 
-def delay_before(attempt: int, retry_after: t.Optional[float], uniform: t.Callable[[float, float], float]) -> float:
+def delay_before(attempt: int, retry_after: float | None, uniform: t.Callable[[float, float], float]) -> float:
     """Seconds to wait before ``attempt`` (1 is the first repetition): exponential with full jitter.
 
     What the platform asks for with Retry-After goes first, up to :data:`LONGEST_RETRY_AFTER`.

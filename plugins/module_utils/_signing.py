@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 
-_DIGESTS: t.Dict[str, t.Callable[..., t.Any]] = {
+_DIGESTS: dict[str, t.Callable[..., t.Any]] = {
     "hmacmd5": hashlib.md5,
     "hmacsha1": hashlib.sha1,
     "hmacsha256": hashlib.sha256,
@@ -59,7 +59,7 @@ def check_product_key(key: str) -> str:
     return key
 
 
-def check_product_secret(secret: t.Optional[str]) -> str:
+def check_product_secret(secret: str | None) -> str:
     """Return ``secret`` if it can be a ProductSecret. The message never holds it.
 
     :raises InvalidOption: missing, or not 1 to 64 printable ASCII characters without blanks
@@ -92,7 +92,7 @@ def sign(parameters: t.Mapping[str, str], product_secret: str, sign_method: str)
 
 
 def registration_body(
-    product_key: str, product_secret: str, device_name: str, sign_method: str, random: t.Optional[str] = None
+    product_key: str, product_secret: str, device_name: str, sign_method: str, random: str | None = None
 ) -> str:
     """The form that asks for a DeviceSecret: percent-encoded, signed over the raw values.
 

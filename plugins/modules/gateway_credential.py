@@ -243,7 +243,9 @@ def change_here(options):
     request = Request(todo["url"], todo["body"], options["product_key"], todo["device_name"])
 
     def run(script):
-        shell = subprocess.run([todo["shell"]], input=script.encode("utf-8"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        shell = subprocess.run(
+            [todo["shell"]], input=script.encode("utf-8"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
         return shell.stdout.decode("utf-8", "replace")
 
     def issue(left):

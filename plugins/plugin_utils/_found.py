@@ -107,7 +107,7 @@ def read_look(answer: Answer) -> Found:
 
 def read_state(answer: Answer, before: Found) -> Found:
     """Read the state that a change left; clock and tools are those of the look before."""
-    lines = (_STATE,) + answer.lines
+    lines = (_STATE, *answer.lines)
     found = read_look(Answer(answer.outcome, lines))
     return Found(
         **{
@@ -136,7 +136,9 @@ def _read(answer: Answer) -> Found:
         staged=identities["staged"],
         journal=_journal(state.all_of("journal")),
         places={int(n): place for n, _blank, place in (line.partition(" ") for line in state.all_of("place"))},
-        exports={int(n): rest.split()[0] for n, _blank, rest in (line.partition(" ") for line in state.all_of("export"))},
+        exports={
+            int(n): rest.split()[0] for n, _blank, rest in (line.partition(" ") for line in state.all_of("export"))
+        },
         hardware_name=(state.all_of("hardware_name") or [""])[0].strip(),
         denied=tuple(denied),
         missing_tools=tuple(answer.all_of("missing_tool")),

@@ -8,23 +8,24 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-from functools import lru_cache
+import typing as t
+from functools import cache
 from pathlib import Path
 
 
-@lru_cache(maxsize=None)
+@cache
 def holder() -> str:
     """A name for the set of processes that this one can see: a host since its start, or one container on it."""
-    parts = [socket.gethostname()]
-    for read in (
-        lambda: Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
-        lambda: os.readlink("/proc/self/ns/pid"),
-    ):
-        try:
-            parts.append(read())
-        except OSError:
-            parts.append("-")
+    parts = [socket.gethostname(), _read(Path.read_text, "/proc/sys/kernel/random/boot_id")]
+    parts.append(_read(Path.readlink, "/proc/self/ns/pid"))
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+
+
+def _read(method: t.Callable[[Path], object], path: str) -> str:
+    try:
+        return str(method(Path(path))).strip()
+    except OSError:
+        return "-"
 
 
 def started(pid: int) -> str:

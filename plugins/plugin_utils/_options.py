@@ -22,7 +22,10 @@ def check_path(option: str, path: str) -> str:
     """
     if not _PATH.fullmatch(path) or any(part in (".", "..") for part in path.split("/")) or path != path.strip():
         raise InvalidOption(
-            option, path, "is not an absolute path of a file", "Use letters, digits and . _ @ : + = , ~ - between slashes"
+            option,
+            path,
+            "is not an absolute path of a file",
+            "Use letters, digits and . _ @ : + = , ~ - between slashes",
         )
     return path
 

@@ -64,7 +64,7 @@ def _shown(found: Found, wanted: Wanted) -> dict[str, t.Any]:
 
 
 def _foreseen(found: Found, wanted: Wanted, plan: Plan) -> dict[str, t.Any]:
-    exports = {place: "absent" for place in found.places.values()}
+    exports = dict.fromkeys(found.places.values(), "absent")
     if plan.step == "remove":
         return {"state": "absent", "exports": {}} if exports else {"state": "absent"}
     before = _shown(found, wanted)

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import shlex
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
 
 
-@lru_cache(maxsize=None)
+@cache
 def _text(name: str) -> str:
     lines = (Path(__file__).parent / "shell" / (name + ".sh")).read_text(encoding="utf-8").splitlines()
     return "\n".join(line for line in lines if line and not line.lstrip().startswith("#")) + "\n"
@@ -20,7 +20,9 @@ def _text(name: str) -> str:
 
 def assignments(values: dict[str, object]) -> str:
     """Shell assignments, quoted; None is empty."""
-    return "".join("%s=%s\n" % (name, shlex.quote("" if value is None else str(value))) for name, value in values.items())
+    return "".join(
+        "%s=%s\n" % (name, shlex.quote("" if value is None else str(value))) for name, value in values.items()
+    )
 
 
 class Gateway:
