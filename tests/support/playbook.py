@@ -1,0 +1,171 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Playbooks as tests run them: the real ansible-playbook over gateways that are folders of this machine.
+
+run = run_playbook(gateway_play(platform), inventory(3, tmp_path), tmp_path)
+assert run.rc == 0, run
+assert run.result("gw-0001")["reason"] == "missing"
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emulator import Emulator
+
+CALLBACKS = Path(__file__).parent / "callbacks"
+SECONDS = 300
+
+PRODUCT_KEY = "a1IoKTestP1"
+PRODUCT_SECRET = "6vEu5Qlj5STest01"
+
+JSON = Any
+
+
+@dataclass(frozen=True)
+class Run:
+    """One ansible-playbook, ended."""
+
+    rc: int
+    stdout: str
+    stderr: str
+    results: dict[
+        str, list[JSON]
+    ]  # host -> task, action, handler, status (ok, failed, skipped, unreachable) and result
+    stats: dict[str, dict[str, int]]  # host -> ok, changed, failures, unreachable, skipped, rescued, ignored
+
+    def result(self, host: str) -> JSON:
+        """What the host's last task returned."""
+        return self.results[host][-1]["result"]
+
+    @property
+    def changed(self) -> int:
+        return sum(host["changed"] for host in self.stats.values())
+
+    def __repr__(self) -> str:
+        return f"exit code {self.rc}\n{self.stdout}\n{self.stderr}"
+
+
+def seed(devices: int = 20) -> JSON:
+    """A platform's seed: one product with the devices gw-0001, gw-0002 and so on."""
+    product = {"product_key": PRODUCT_KEY, "product_secret": PRODUCT_SECRET, "devices": names(devices)}
+    return {"products": [product]}
+
+
+def names(count: int) -> list[str]:
+    return [f"gw-{number:04}" for number in range(1, count + 1)]
+
+
+def inventory(hosts: int | Iterable[str] | Mapping[str, JSON], tmp_path: Path, **variables: JSON) -> JSON:
+    """A group `gateways` on the local connection: so many, these names, or these with variables of their own.
+
+    Each has a folder, its variable `root`; the role and the playbooks find their `gateway_path` in it.
+    """
+    if isinstance(hosts, int):
+        hosts = names(hosts)
+    own = hosts if isinstance(hosts, Mapping) else dict.fromkeys(hosts, {})
+    gateways = {}
+    for host in own:
+        root = tmp_path / host
+        root.mkdir(mode=0o700, exist_ok=True)
+        gateways[host] = {"root": str(root), "gateway_path": f"{root}/device.json", **own[host]}
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    return {"gateways": {"hosts": gateways, "vars": {**local, **variables}}}
+
+
+def connection(platform: Emulator) -> dict[str, JSON]:
+    """The options that lead to the platform."""
+    return {
+        "product_key": PRODUCT_KEY,
+        "product_secret": PRODUCT_SECRET,
+        "endpoint": platform.endpoints["register_url"],
+        "ca_path": platform.endpoints["ca_file"],
+    }
+
+
+def gateway_play(platform: Emulator | None = None, /, **options: JSON) -> JSON:
+    """A play of one task: gateway_credential on the group, on `{{ root }}/device.json` unless `path` says otherwise."""
+    known = connection(platform) if platform else {"product_key": PRODUCT_KEY}
+    task = {"fleetops.aliyun_iot.gateway_credential": {**known, "path": "{{ root }}/device.json", **options}}
+    return {"hosts": "gateways", "gather_facts": False, "tasks": [task]}
+
+
+def run_playbook(
+    playbook: JSON,
+    inventory: JSON,
+    tmp_path: Path,
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    check: bool = False,
+) -> Run:
+    """Run ansible-playbook in `tmp_path`, its home, with nobody's configuration.
+
+    :param playbook: a play, a list of plays, or the name of a playbook
+    :param inventory: what an inventory file says; JSON is YAML
+    :param arguments: further ones, such as --diff or --limit
+    :param env: further environment variables; None takes nothing from this process but PATH
+    :param check: whether to run in check mode
+    """
+    if not isinstance(playbook, str):
+        plays = playbook if isinstance(playbook, list) else [playbook]
+        playbook = str(_written(tmp_path / "playbook.json", plays))
+    results_file = tmp_path / "results.jsonl"
+    results_file.unlink(missing_ok=True)
+    command = [
+        sys.executable,
+        "-m",
+        "ansible",
+        "playbook",
+        "--inventory",
+        str(_written(tmp_path / "hosts.json", inventory)),
+    ]
+    command += ["--check"] * check + [*arguments, playbook]
+    ended = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**_environment(tmp_path, results_file), **(env or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    results, stats = _told(results_file)
+    return Run(ended.returncode, ended.stdout, ended.stderr, results, stats)
+
+
+def _environment(tmp_path: Path, results_file: Path) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "LC_ALL": "C.UTF-8",
+        "HOME": str(tmp_path),
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_FORKS": "10",
+        "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
+        "ANSIBLE_CALLBACKS_ENABLED": "json_lines",
+        "RESULTS_FILE": str(results_file),
+    }
+
+
+def _written(path: Path, content: JSON) -> Path:
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def _told(results_file: Path) -> tuple[dict[str, list[JSON]], dict[str, dict[str, int]]]:
+    results: dict[str, list[JSON]] = {}
+    stats: dict[str, dict[str, int]] = {}
+    lines = results_file.read_text(encoding="utf-8").splitlines() if results_file.exists() else []
+    for line in map(json.loads, lines):
+        if "stats" in line:
+            stats = line["stats"]
+        else:
+            results.setdefault(line.pop("host"), []).append(line)
+    return results, stats
