@@ -26,7 +26,7 @@ from platform_emulator.files import write_file
 from platform_emulator.store import Store
 
 BODY_LIMIT = 8192  # bytes; a registration takes less than 512
-SHUTDOWN_SECONDS = 0.5
+SHUTDOWN_SECONDS = 0.1  # for requests under way; those that a fault holds are cut off
 
 _log = logging.getLogger(__name__)
 
