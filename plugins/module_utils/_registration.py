@@ -128,7 +128,7 @@ def _endpoint_url(endpoint: str) -> str:
     hint = "Give https://HOST[:PORT]%s or HOST[:PORT]" % PATH
     try:
         parts = urlsplit(endpoint if "://" in endpoint else "https://" + endpoint)
-        valid = bool(parts.hostname) and (parts.port or 1) and not any(c.isspace() for c in endpoint)
+        valid = bool(parts.hostname) and parts.port != 0 and not any(c.isspace() for c in endpoint)
     except ValueError:
         raise InvalidOption("endpoint", endpoint, "is not a URL", hint) from None
     if parts.scheme != "https":
