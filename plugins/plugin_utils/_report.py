@@ -68,18 +68,28 @@ def _foreseen(found: Found, wanted: Wanted, plan: Plan) -> dict[str, t.Any]:
     if plan.step == "remove":
         return {"state": "absent", "exports": {}} if exports else {"state": "absent"}
     before = _shown(found, wanted)
-    credential = found.credential
+    entry = found.entry
+    # A file that is written anew is the remote user's, whose names only a run can tell.
+    stays = entry and (plan.step == "mend" or entry.uid == found.uid)
     shown: dict[str, t.Any] = {
         "state": "present",
-        "owner": wanted.owner or before.get("owner"),
-        "group": wanted.group or before.get("group"),
+        "owner": wanted.owner or (entry.user if entry and stays else NEW),
+        "group": wanted.group or (entry.group if entry and stays else NEW),
         "mode": "%04o" % wanted.mode,
         "product_key": wanted.product_key,
         "device_name": wanted.device_name,
-        "fingerprint": NEW if plan.step == "store" else credential.fingerprint if credential else NEW,
+        "fingerprint": _fingerprint_after(found, plan),
     }
     if found.places:
         shown["exports"] = dict(before["exports"])
         for number in plan.exports:
             shown["exports"][found.places[number]] = NEW
     return shown
+
+
+def _fingerprint_after(found: Found, plan: Plan) -> str:
+    if plan.step == "store":
+        return NEW
+    if plan.step == "finish" and found.journal and found.journal.stored:
+        return found.journal.stored
+    return found.credential.fingerprint if found.credential else NEW

@@ -1,0 +1,441 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""gateway_credential, both ways, four times each: check mode, run, check mode again, run again."""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from emulator import Emulator
+from gateways import IS_ROOT, Found, Gateway, Prepare, credential_text, fingerprint, run_task, told
+from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, connection
+
+JSON = Any
+
+WAYS = ("gateway", "controller")
+# A product for each way, so that both can register a device of one name.
+PRODUCTS = {"gateway": (PRODUCT_KEY, PRODUCT_SECRET), "controller": ("a1IoKTestP2", "Zp4Xw8sD2kTest02")}
+OLD_SECRET = "0dd5ec2e70dd5ec2e70dd5ec2e7bef00"
+OTHER_NAME = "another-device"
+
+ME = pwd.getpwuid(os.geteuid()).pw_name
+MY_GROUP = grp.getgrgid(os.getegid()).gr_name
+
+TEMPLATE = """\
+# {{ device_name }} on {{ inventory_hostname }}
+[{{ product_key }}]
+secret = "{{ device_secret }}" ; {{ device_secret }}
+"""
+EXPORTED = {
+    "agent.env": (
+        "ALIYUN_IOT_PRODUCT_KEY={product_key}\nALIYUN_IOT_DEVICE_NAME={device_name}\n"
+        "ALIYUN_IOT_DEVICE_SECRET={device_secret}\n"
+    ),
+    "agent.properties": "productKey={product_key}\ndeviceName={device_name}\ndeviceSecret={device_secret}\n",
+    "agent.json": (
+        '{{\n  "productKey": "{product_key}",\n  "deviceName": "{device_name}",\n'
+        '  "deviceSecret": "{device_secret}"\n}}\n'
+    ),
+    "agent.conf": '# {device_name} on {host}\n[{product_key}]\nsecret = "{device_secret}" ; {device_secret}\n',
+}
+EXPORTS = [
+    {"dest": "{root}/agent.env", "format": "env"},
+    {"dest": "{root}/agent.properties", "format": "properties"},
+    {"dest": "{root}/agent.json", "format": "json"},
+    {"dest": "{root}/agent.conf", "template": "agent.conf.j2", "mode": "0440"},
+]
+ENV_EXPORT = {"exports": EXPORTS[:1]}
+
+
+def interfaces() -> list[str]:
+    """The machine's network interfaces, hardware first."""
+    cards = sorted(card for card in Path("/sys/class/net").glob("*") if (card / "address").exists())
+    return [card.name for card in sorted(cards, key=lambda card: not (card / "device").exists())]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a gateway is like when the task finds it, what the task says, and what it may ask of the platform."""
+
+    name: str
+    reason: str
+    options: dict[str, JSON] = field(default_factory=dict)  # {root} in them stands for the gateway's folder
+    prepare: Prepare = lambda gateway: None
+    calls: int = 1
+    registered: bool | None = None  # unless every call is a registration
+    again: str = "up_to_date"
+    owner: str = ME
+    group: str = MY_GROUP
+    mode: str = "0600"
+    exports: tuple[str, ...] = ()
+    device_name: str | None = None
+    needs_root: bool = False
+
+    @property
+    def does_register(self) -> bool:
+        return bool(self.calls) if self.registered is None else self.registered
+
+
+def right(gateway: Gateway) -> None:
+    gateway.store(gateway.valid_text)
+
+
+def loose(gateway: Gateway) -> None:
+    gateway.store(gateway.valid_text, mode=0o644)
+
+
+def pretty(gateway: Gateway) -> None:
+    gateway.store(json.dumps(json.loads(gateway.valid_text), indent=2))
+
+
+def interrupted(gateway: Gateway) -> None:
+    right(gateway)
+    gateway.journal()
+
+
+def interrupted_and_activated(gateway: Gateway) -> None:
+    interrupted(gateway)
+    gateway.platform.admin.activate(gateway.product_key, gateway.device_name)
+
+
+def staged(gateway: Gateway) -> None:
+    """The run died between the journal's last line and the new name."""
+    gateway.store(credential_text(gateway.product_key, gateway.device_name, OLD_SECRET))
+    gateway.staged_path.write_text(gateway.valid_text)
+    gateway.journal(f"stored {gateway.valid_fingerprint}")
+
+
+def stored(gateway: Gateway) -> None:
+    """The run died between the new name and the end of the journal."""
+    right(gateway)
+    gateway.journal(f"stored {gateway.valid_fingerprint}")
+
+
+def garbled_journal(gateway: Gateway) -> None:
+    right(gateway)
+    gateway.journal_path.write_bytes(b"\0\xff\n")
+
+
+def exported(gateway: Gateway) -> None:
+    right(gateway)
+    for name, text in EXPORTED.items():
+        (gateway.root / name).write_text(in_words(text, gateway, gateway.device["device_secret"]))
+        (gateway.root / name).chmod(0o440 if name == "agent.conf" else 0o600)
+
+
+def exported_before(gateway: Gateway) -> None:
+    exported(gateway)
+    for name, text in EXPORTED.items():
+        (gateway.root / name).chmod(0o600)
+        (gateway.root / name).write_text(in_words(text, gateway, OLD_SECRET))
+
+
+def exported_loosely(gateway: Gateway) -> None:
+    exported(gateway)
+    (gateway.root / "agent.env").chmod(0o644)
+
+
+def in_words(text: str, gateway: Gateway, device_secret: str) -> str:
+    parts = {"product_key": gateway.product_key, "device_name": gateway.device_name, "host": gateway.host}
+    return text.format(device_secret=device_secret, **parts)
+
+
+def everything(gateway: Gateway) -> None:
+    exported(gateway)
+    gateway.journal()
+    gateway.staged_path.write_text("half")
+
+
+CASES = [
+    Case("right", "up_to_date", prepare=right, calls=0),
+    Case("missing", "missing"),
+    Case("no-folder", "missing", {"path": "{root}/etc/aliyun iot/device.json"}),
+    Case("empty", "unreadable", prepare=lambda gateway: gateway.store("")),
+    Case("binary", "unreadable", prepare=lambda gateway: gateway.store(bytes(range(256)))),
+    Case("pretty", "unreadable", prepare=pretty),
+    Case(
+        "other-device",
+        "identity_changed",
+        prepare=lambda gateway: gateway.store(credential_text(gateway.product_key, OTHER_NAME, OLD_SECRET)),
+    ),
+    Case(
+        "other-product",
+        "identity_changed",
+        prepare=lambda gateway: gateway.store(credential_text("a1Another00", gateway.device_name, OLD_SECRET)),
+    ),
+    Case("interrupted", "interrupted", prepare=interrupted),
+    Case("garbled-journal", "interrupted", prepare=garbled_journal),
+    Case("staged", "interrupted", prepare=staged, calls=0),
+    Case("stored", "interrupted", prepare=stored, calls=0),
+    Case("activated", "interrupted", prepare=interrupted_and_activated, registered=False),
+    Case("forced", "forced", {"register": "always"}, prepare=right, again="forced"),
+    Case("loose", "attributes", prepare=loose, calls=0),
+    Case("never", "attributes", {"register": "never", "product_secret": None}, prepare=loose, calls=0),
+    Case("wider", "attributes", {"mode": "0640"}, prepare=right, calls=0, mode="0640"),
+    Case(
+        "given-away",
+        "attributes",
+        {"owner": "daemon", "group": "1", "mode": "0640"},
+        prepare=right,
+        calls=0,
+        owner="daemon",
+        group="daemon",
+        mode="0640",
+        needs_root=True,
+    ),
+    Case("new-owner", "missing", {"owner": "1"}, owner="daemon", group="root", needs_root=True),
+    Case("exports", "missing", {"exports": EXPORTS}, exports=tuple(EXPORTED)),
+    Case("exported", "up_to_date", {"exports": EXPORTS}, prepare=exported, calls=0, exports=tuple(EXPORTED)),
+    Case("unexported", "export", {"exports": EXPORTS}, prepare=right, calls=0, exports=tuple(EXPORTED)),
+    Case("exported-before", "export", {"exports": EXPORTS}, exported_before, calls=0, exports=tuple(EXPORTED)),
+    Case("exported-loosely", "export", {"exports": EXPORTS}, exported_loosely, calls=0, exports=tuple(EXPORTED)),
+    Case(
+        "export-given-away",
+        "missing",
+        {"exports": [{**EXPORTS[0], "owner": "daemon", "group": "daemon", "mode": "0640"}]},
+        exports=("agent.env",),
+        needs_root=True,
+    ),
+    Case("absent", "present", {"state": "absent", "exports": EXPORTS}, everything, calls=0, again="absent"),
+    Case("nothing", "absent", {"state": "absent"}, calls=0, again="absent"),
+    Case("named", "missing", {"device_name": "a.name:of@its-own_"}, device_name="a.name:of@its-own_"),
+    *(
+        Case(
+            f"mac-{interface}",
+            "missing",
+            {"device_name_from": "mac", "device_name_interface": interface, "exports": EXPORTS},
+            exports=tuple(EXPORTED),
+            device_name=Path(f"/sys/class/net/{interface}/address").read_text().strip(),
+        )
+        for interface in interfaces()[:1]
+    ),
+]
+HOSTS = {f"{case.name}.{way}": (case, way) for case in CASES for way in WAYS}
+UNCHANGED = ("up_to_date", "absent")
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One host in one run: what the task returned, and what is on the gateway and on the platform after it."""
+
+    status: str
+    result: JSON
+    files: dict[str, Found]
+    calls: int
+    secret: str
+
+
+@dataclass(frozen=True)
+class Story:
+    """One host through all four runs."""
+
+    case: Case
+    gateway: Gateway
+    before: dict[str, Found]
+    passes: list[Pass]
+
+
+def filled(value: JSON, root: Path) -> JSON:
+    if isinstance(value, dict):
+        return {key: filled(item, root) for key, item in value.items()}
+    if isinstance(value, list):
+        return [filled(item, root) for item in value]
+    return value.replace("{root}", str(root)) if isinstance(value, str) else value
+
+
+@pytest.fixture(scope="module")
+def make(platform: Emulator) -> Callable[..., Gateway]:
+    """Makes a gateway, its folder, and its device on the platform."""
+
+    def gateway(host: str, way: str, directory: Path, options: JSON, device_name: str | None = None) -> Gateway:
+        root = directory / host
+        root.mkdir(mode=0o700)
+        product_key, product_secret = PRODUCTS[way]
+        mine = {"product_key": product_key, "product_secret": product_secret}
+        wanted = {
+            **connection(platform),
+            **mine,
+            "path": "{root}/device.json",
+            "register_from": way,
+            "retry_time": 10,
+            **options,
+        }
+        made = Gateway(host, root, platform, product_key, device_name or host)
+        made.options = {name: value for name, value in filled(wanted, root).items() if value is not None}
+        platform.admin.put_device(product_key, made.device_name)
+        return made
+
+    for product_key, product_secret in PRODUCTS.values():
+        platform.admin.put_product(product_key, product_secret=product_secret)
+    return gateway
+
+
+@pytest.fixture(scope="module")
+def told_by(platform: Emulator) -> list[Run]:
+    """The four runs, as they happened."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def stories(
+    platform: Emulator,
+    make: Callable[..., Gateway],
+    told_by: list[Run],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Story]:
+    """Every case, both ways, through check mode, run, check mode and run, each one play over all of them."""
+    directory = tmp_path_factory.mktemp("gateways")
+    (directory / "templates").mkdir()
+    (directory / "templates" / "agent.conf.j2").write_text(TEMPLATE)
+    stories = {}
+    for host, (case, way) in HOSTS.items():
+        if case.needs_root and not IS_ROOT:
+            continue
+        gateway = make(host, way, directory, case.options, case.device_name)
+        case.prepare(gateway)
+        stories[host] = Story(case, gateway, gateway.files(), [])
+    for check in (True, False, True, False):
+        gateways = [story.gateway for story in stories.values()]
+        run = run_task(gateways, directory, "--diff", "-vvv", check=check)
+        told_by.append(run)
+        for host, story in stories.items():
+            [task] = run.results[host]
+            now = story.gateway
+            seen = Pass(task["status"], task["result"], now.files(), len(now.calls), now.device["device_secret"])
+            story.passes.append(seen)
+    return stories
+
+
+@pytest.fixture
+def story(request: pytest.FixtureRequest, stories: dict[str, Story]) -> Story:
+    if request.param not in stories:
+        pytest.skip("only root can give files away")
+    return stories[request.param]
+
+
+every_case = pytest.mark.parametrize("story", HOSTS, indirect=True)
+
+
+@every_case
+def test_check_mode_says_what_it_would_do_and_does_nothing(story: Story) -> None:
+    check = story.passes[0]
+    assert check.status == "ok", check.result
+    assert check.result["reason"] == story.case.reason
+    assert check.result["changed"] is (story.case.reason not in UNCHANGED)
+    assert check.result["registered"] is False
+    assert check.files == story.before
+    assert check.calls == 0
+
+
+@every_case
+def test_a_run_does_it(story: Story) -> None:
+    case, run = story.case, story.passes[1]
+    assert run.status == "ok", run.result
+    assert run.result["reason"] == case.reason
+    assert run.result["changed"] is (case.reason not in UNCHANGED)
+    assert run.result["registered"] is case.does_register
+    assert run.calls == case.calls
+    if case.reason in UNCHANGED:
+        assert run.files == story.before
+
+
+@every_case
+def test_the_gateway_holds_what_the_platform_accepts(story: Story) -> None:
+    case, gateway, run = story.case, story.gateway, story.passes[1]
+    place = str(gateway.path.relative_to(gateway.root))
+    left = {name for name, found in run.files.items() if found.content is not None}
+    if case.options.get("state") == "absent":
+        assert left == set()
+        return
+    assert left == {place, *case.exports}
+    credential = run.files[place]
+    assert credential.content == credential_text(gateway.product_key, gateway.device_name, run.secret).encode()
+    assert f"{credential.permissions:04o}" == case.mode
+    assert pwd.getpwuid(credential.uid).pw_name == case.owner
+    assert grp.getgrgid(credential.gid).gr_name == case.group
+
+
+@every_case
+def test_the_result_tells_what_is_there(story: Story) -> None:
+    case, gateway, result = story.case, story.gateway, story.passes[1].result
+    assert result["path"] == str(gateway.path)
+    assert result["product_key"] == gateway.product_key
+    assert result["device_name"] == gateway.device_name
+    there = [result[name] for name in ("fingerprint", "owner", "group", "mode")]
+    if case.options.get("state") == "absent":
+        assert there == [None] * 4
+    else:
+        now = fingerprint(gateway.product_key, gateway.device_name, story.passes[1].secret)
+        assert there == [now, case.owner, case.group, case.mode]
+
+
+@every_case
+def test_exports_follow_the_credential(story: Story) -> None:
+    case, run = story.case, story.passes[1]
+    for name in case.exports:
+        assert run.files[name].content == in_words(EXPORTED[name], story.gateway, run.secret).encode()
+    options = {Path(export["dest"]).name: export for export in case.options.get("exports", [])}
+    for name in case.exports:
+        assert f"{run.files[name].permissions:04o}" == options[name].get("mode", case.mode)
+        assert pwd.getpwuid(run.files[name].uid).pw_name == options[name].get("owner", case.owner)
+        assert grp.getgrgid(run.files[name].gid).gr_name == options[name].get("group", case.group)
+
+
+@every_case
+def test_a_second_time_there_is_nothing_to_do(story: Story) -> None:
+    case, (_, run, check, again) = story.case, story.passes
+    assert (check.status, again.status) == ("ok", "ok"), (check.result, again.result)
+    assert (check.result["reason"], again.result["reason"]) == (case.again, case.again)
+    assert (check.files, check.calls) == (run.files, run.calls)
+    if case.again in UNCHANGED:
+        assert (check.result["changed"], again.result["changed"]) == (False, False)
+        assert (again.files, again.calls) == (run.files, run.calls)
+        assert again.result["registered"] is False
+    else:
+        assert (check.result["changed"], again.result["changed"]) == (True, True)
+        assert (again.calls, again.secret) == (run.calls + 1, story.gateway.device["device_secret"])
+        assert again.secret != run.secret
+
+
+@every_case
+def test_check_mode_foresees_the_diff(story: Story) -> None:
+    foreseen, happened = (seen.result.get("diff") for seen in story.passes[:2])
+    if story.case.reason in UNCHANGED:
+        assert (foreseen, happened) == (None, None)
+        return
+    assert foreseen["before"] == happened["before"]
+    assert foreseen["after"].keys() == happened["after"].keys()
+    asked = {name: story.case.options.get(name) for name in ("owner", "group")}
+    for name, value in foreseen["after"].items():
+        if name == "exports":
+            assert value.keys() == happened["after"]["exports"].keys()
+        elif value == "(new)":
+            kept = name == "fingerprint" and not story.case.does_register
+            assert (happened["after"][name] == happened["before"].get(name)) is kept, name
+        elif value != asked.get(name):  # a number, as the task gives it, or a name
+            assert value == happened["after"][name], name
+
+
+def test_no_run_shows_a_secret(stories: dict[str, Story], told_by: list[Run]) -> None:
+    secrets = {OLD_SECRET, *(product_secret for _, product_secret in PRODUCTS.values())}
+    secrets |= {seen.secret for story in stories.values() for seen in story.passes}
+    assert len(secrets) > len(stories)
+    for run in told_by:
+        shown = told(run)
+        assert "diff" in shown
+        assert [secret for secret in secrets if secret in shown] == []
+
+
+def test_a_settled_interruption_is_told(stories: dict[str, Story], told_by: list[Run]) -> None:
+    """The stored secret was kept although a registration was tried: an operator has to know."""
+    for way in WAYS:
+        assert f"activated.{way}: an interrupted registration was settled" in told_by[1].stderr

@@ -1,0 +1,163 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Gateways as tests see them: a folder each, what lies in it, and what the platform knows of its device.
+
+Many cases make one play: every case is a host with options of its own, since a start of ansible-playbook costs more
+than the host does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from emulator import Emulator
+from playbook import Run, inventory, run_playbook
+
+JSON = Any
+
+IS_ROOT = os.geteuid() == 0
+
+
+def credential_text(product_key: str, device_name: str, device_secret: str) -> str:
+    """A credential as it is stored, byte by byte."""
+    return f'{{"deviceName":"{device_name}","deviceSecret":"{device_secret}","productKey":"{product_key}"}}\n'
+
+
+def fingerprint(product_key: str, device_name: str, device_secret: str) -> str:
+    return hashlib.sha256(f"fleetops:{product_key}:{device_name}:{device_secret}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file or folder at one moment. Of two that are equal, neither the content nor the file itself was exchanged."""
+
+    mode: int
+    uid: int
+    gid: int
+    content: bytes | str | None = field(repr=False)
+    inode: int = 0
+    written: int = 0
+
+    @property
+    def permissions(self) -> int:
+        return stat.S_IMODE(self.mode)
+
+
+@dataclass
+class Gateway:
+    """One case's gateway: an inventory host, its folder, and its device on the platform."""
+
+    host: str
+    root: Path
+    platform: Emulator
+    product_key: str
+    device_name: str
+    options: dict[str, JSON] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """The credential."""
+        return Path(self.options["path"])
+
+    @property
+    def beside(self) -> set[str]:
+        """What else lies in the credential's folder."""
+        return {entry.name for entry in self.path.parent.iterdir()} - {self.path.name}
+
+    @property
+    def device(self) -> JSON:
+        """The device as the platform has it."""
+        return self.platform.admin.device(self.product_key, self.device_name)
+
+    @property
+    def calls(self) -> list[JSON]:
+        """The registrations that have reached the platform."""
+        names = {"product_key": self.product_key, "device_name": self.device_name}
+        return list(self.platform.admin.requests(action="register", **names))
+
+    @property
+    def valid_text(self) -> str:
+        """The one credential that the platform accepts."""
+        return credential_text(self.product_key, self.device_name, self.device["device_secret"])
+
+    @property
+    def valid_fingerprint(self) -> str:
+        return fingerprint(self.product_key, self.device_name, self.device["device_secret"])
+
+    def store(self, text: str | bytes, mode: int = 0o600) -> None:
+        """Put this at the credential's place."""
+        self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self.path.write_bytes(text.encode() if isinstance(text, str) else text)
+        self.path.chmod(mode)
+
+    def journal(self, *further: str) -> None:
+        """Leave the journal of a run that has died, with these lines behind its first."""
+        line = f"1 token=0123456789abcdef product_key={self.product_key} device_name={self.device_name}"
+        line += " holder=gateway pid=1 start=1 boot=00000000-0000-0000-0000-000000000000 taken=1 ttl=1"
+        self.journal_path.write_text("".join(f"{text}\n" for text in (line, *further)))
+        self.journal_path.chmod(0o600)
+
+    @property
+    def journal_path(self) -> Path:
+        return self.path.with_name(f".{self.path.name}.journal")
+
+    @property
+    def staged_path(self) -> Path:
+        return self.path.with_name(f".{self.path.name}.new")
+
+    def files(self) -> dict[str, Found]:
+        """Everything under the folder."""
+        return {str(path.relative_to(self.root)): _found(path) for path in sorted(self.root.rglob("*"))}
+
+    def contents(self) -> dict[str, tuple[int, int, int, bytes | str | None]]:
+        """Everything under the folder, whether or not it was written anew."""
+        return {name: (file.mode, file.uid, file.gid, file.content) for name, file in self.files().items()}
+
+
+def _found(path: Path) -> Found:
+    now = path.lstat()
+    content: bytes | str | None = None
+    if stat.S_ISLNK(now.st_mode):
+        content = os.readlink(path)
+    elif stat.S_ISREG(now.st_mode):
+        content = path.read_bytes()
+    return Found(now.st_mode, now.st_uid, now.st_gid, content, now.st_ino, now.st_mtime_ns)
+
+
+def run_task(
+    gateways: Iterable[Gateway],
+    directory: Path,
+    *arguments: str,
+    check: bool = False,
+    module: str = "gateway_credential",
+    env: dict[str, str] | None = None,
+    **keywords: JSON,
+) -> Run:
+    """One play of one task over the gateways, each with its own options; `keywords` are the task's (no_log, ...)."""
+    everyone = list(gateways)
+    names = sorted({name for gateway in everyone for name in gateway.options})
+    # A secret on the way through a task's arguments is what users have too: a variable.
+    options = {name: f"{{{{ wanted.{name} | default(omit) }}}}" for name in names}
+    play = {
+        "hosts": "gateways",
+        "gather_facts": False,
+        "tasks": [{"name": "The task", f"fleetops.aliyun_iot.{module}": options, **keywords}],
+    }
+    hosts = inventory({gateway.host: {"wanted": gateway.options} for gateway in everyone}, directory)
+    return run_playbook(play, hosts, directory, *arguments, check=check, env=env)
+
+
+def told(run: Run) -> str:
+    """Everything that a run has shown or handed to callbacks."""
+    return f"{run.stdout}\n{run.stderr}\n{json.dumps(run.results)}"
+
+
+Prepare = Callable[[Gateway], None]
