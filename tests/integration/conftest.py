@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One platform for each file of tests, with the product of tests and no device yet."""
+"""One platform for each file of tests, with the products of tests and no device yet."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 from emulator import Emulator
-from playbook import seed
+from gateways import PRODUCTS
 
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(tmp_path_factory.mktemp("platform"), seed(0)) as emulator:
+    products = [{"product_key": key, "product_secret": secret} for key, secret in PRODUCTS.values()]
+    with Emulator(tmp_path_factory.mktemp("platform"), {"products": products}) as emulator:
         yield emulator

@@ -9,21 +9,29 @@ import grp
 import json
 import os
 import pwd
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from emulator import Emulator
-from gateways import IS_ROOT, Found, Gateway, Prepare, credential_text, fingerprint, run_task, told
-from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, connection
+from gateways import (
+    IS_ROOT,
+    PRODUCTS,
+    WAYS,
+    Found,
+    Gateway,
+    Prepare,
+    credential_text,
+    fingerprint,
+    new_gateway,
+    run_task,
+    told,
+)
+from playbook import Run
 
 JSON = Any
 
-WAYS = ("gateway", "controller")
-# A product for each way, so that both can register a device of one name.
-PRODUCTS = {"gateway": (PRODUCT_KEY, PRODUCT_SECRET), "controller": ("a1IoKTestP2", "Zp4Xw8sD2kTest02")}
 OLD_SECRET = "0dd5ec2e70dd5ec2e70dd5ec2e7bef00"
 OTHER_NAME = "another-device"
 
@@ -244,41 +252,6 @@ class Story:
     passes: list[Pass]
 
 
-def filled(value: JSON, root: Path) -> JSON:
-    if isinstance(value, dict):
-        return {key: filled(item, root) for key, item in value.items()}
-    if isinstance(value, list):
-        return [filled(item, root) for item in value]
-    return value.replace("{root}", str(root)) if isinstance(value, str) else value
-
-
-@pytest.fixture(scope="module")
-def make(platform: Emulator) -> Callable[..., Gateway]:
-    """Makes a gateway, its folder, and its device on the platform."""
-
-    def gateway(host: str, way: str, directory: Path, options: JSON, device_name: str | None = None) -> Gateway:
-        root = directory / host
-        root.mkdir(mode=0o700)
-        product_key, product_secret = PRODUCTS[way]
-        mine = {"product_key": product_key, "product_secret": product_secret}
-        wanted = {
-            **connection(platform),
-            **mine,
-            "path": "{root}/device.json",
-            "register_from": way,
-            "retry_time": 10,
-            **options,
-        }
-        made = Gateway(host, root, platform, product_key, device_name or host)
-        made.options = {name: value for name, value in filled(wanted, root).items() if value is not None}
-        platform.admin.put_device(product_key, made.device_name)
-        return made
-
-    for product_key, product_secret in PRODUCTS.values():
-        platform.admin.put_product(product_key, product_secret=product_secret)
-    return gateway
-
-
 @pytest.fixture(scope="module")
 def told_by(platform: Emulator) -> list[Run]:
     """The four runs, as they happened."""
@@ -288,7 +261,6 @@ def told_by(platform: Emulator) -> list[Run]:
 @pytest.fixture(scope="module")
 def stories(
     platform: Emulator,
-    make: Callable[..., Gateway],
     told_by: list[Run],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Story]:
@@ -300,7 +272,7 @@ def stories(
     for host, (case, way) in HOSTS.items():
         if case.needs_root and not IS_ROOT:
             continue
-        gateway = make(host, way, directory, case.options, case.device_name)
+        gateway = new_gateway(platform, directory, host, way, case.device_name, **case.options)
         case.prepare(gateway)
         stories[host] = Story(case, gateway, gateway.files(), [])
     for check in (True, False, True, False):

@@ -13,17 +13,21 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from emulator import Emulator
-from playbook import Run, inventory, run_playbook
+from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, connection, inventory, run_playbook
 
 JSON = Any
 
 IS_ROOT = os.geteuid() == 0
+
+WAYS = ("gateway", "controller")
+# A product for each way to register, so that both can register a device of one name.
+PRODUCTS = {"gateway": (PRODUCT_KEY, PRODUCT_SECRET), "controller": ("a1IoKTestP2", "Zp4Xw8sD2kTest02")}
 
 
 def credential_text(product_key: str, device_name: str, device_secret: str) -> str:
@@ -61,6 +65,7 @@ class Gateway:
     product_key: str
     device_name: str
     options: dict[str, JSON] = field(default_factory=dict)
+    variables: dict[str, JSON] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -122,6 +127,41 @@ class Gateway:
         return {name: (file.mode, file.uid, file.gid, file.content) for name, file in self.files().items()}
 
 
+def new_gateway(
+    platform: Emulator, directory: Path, host: str, way: str, device_name: str | None = None, /, **options: JSON
+) -> Gateway:
+    """A gateway, its folder, and its device on the platform.
+
+    In what `options` say beyond the connection's, {root} stands for the folder and None for an option left out.
+    """
+    root = directory / host
+    root.mkdir(mode=0o700)
+    product_key, product_secret = PRODUCTS[way]
+    gateway = Gateway(host, root, platform, product_key, device_name or host)
+    gateway.options = {
+        **connection(platform),
+        **{"product_key": product_key, "product_secret": product_secret, "register_from": way},
+        **{"path": f"{root}/device.json", "retry_time": 10},
+    }
+    gateway.options = changed(gateway.options, options, root=root)
+    platform.admin.put_device(product_key, gateway.device_name)
+    return gateway
+
+
+def changed(options: dict[str, JSON], changes: dict[str, JSON], **names: object) -> dict[str, JSON]:
+    """The options with some of them changed, names in braces filled in, and those that are None left out."""
+    together = {**options, **filled(changes, names)}
+    return {name: value for name, value in together.items() if value is not None}
+
+
+def filled(value: JSON, names: Mapping[str, object]) -> JSON:
+    if isinstance(value, dict):
+        return {key: filled(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [filled(item, names) for item in value]
+    return value.format_map(names) if isinstance(value, str) else value
+
+
 def _found(path: Path) -> Found:
     now = path.lstat()
     content: bytes | str | None = None
@@ -151,7 +191,9 @@ def run_task(
         "gather_facts": False,
         "tasks": [{"name": "The task", f"fleetops.aliyun_iot.{module}": options, **keywords}],
     }
-    hosts = inventory({gateway.host: {"wanted": gateway.options} for gateway in everyone}, directory)
+    hosts = inventory(
+        {gateway.host: {"wanted": gateway.options, **gateway.variables} for gateway in everyone}, directory
+    )
     return run_playbook(play, hosts, directory, *arguments, check=check, env=env)
 
 
