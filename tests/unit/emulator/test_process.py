@@ -141,7 +141,7 @@ def serve(state_dir: Path, *options: str) -> subprocess.CompletedProcess[str]:
 def test_a_state_directory_has_one_emulator(platform: Emulator) -> None:
     ended = serve(platform.state_dir)
     assert ended.returncode == 2
-    assert "another emulator runs on this state directory" in ended.stderr
+    assert "another emulator runs on it; stop it or use another" in ended.stderr
     assert ended.stderr.count("\n") == 1
 
 

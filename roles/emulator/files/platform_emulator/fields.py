@@ -26,7 +26,7 @@ class Fields:
 
     def __init__(self, value: object, where: str) -> None:
         if not isinstance(value, Mapping):
-            raise Invalid(f"{where}: must be a mapping of keys to values, not {_kind(value)}")
+            raise Invalid(f"{where}{': ' if where else ''}must be a mapping of keys to values, not {_kind(value)}")
         self._values: dict[object, object] = dict(value)
         self._where = where
         self._known: list[str] = []

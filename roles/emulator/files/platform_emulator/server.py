@@ -6,23 +6,21 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import ipaddress
 import json
 import logging
 import os
 import signal
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from aiohttp import web
 
 from platform_emulator import admin, certificates, registration, seed
-from platform_emulator.fields import Invalid
 from platform_emulator.files import write_file
+from platform_emulator.options import Options
+from platform_emulator.process import sole_owner
 from platform_emulator.store import Store
 
 BODY_LIMIT = 8192  # bytes; a registration takes less than 512
@@ -31,20 +29,11 @@ SHUTDOWN_SECONDS = 0.1  # for requests under way; those that a fault holds are c
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Options:
-    state_dir: Path
-    listen: str = "127.0.0.1"
-    https_port: int = 0
-    seed: Path | None = None
-    ready_file: Path | None = None
-
-
 def serve(options: Options) -> None:
     """Serve until SIGTERM or SIGINT. Raises Invalid, OSError or sqlite3.Error when it cannot start."""
     os.umask(0o077)
     options.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _sole_owner(options.state_dir):
+    with sole_owner(options):
         if options.ready_file:
             options.ready_file.unlink(missing_ok=True)
         sown = seed.load(options.seed) if options.seed else None
@@ -105,16 +94,3 @@ def _reachable(listen: str) -> str:
     if address.is_unspecified:
         return "127.0.0.1"
     return f"[{address}]" if address.version == 6 else str(address)
-
-
-@contextmanager
-def _sole_owner(state_dir: Path) -> Iterator[None]:
-    """Hold the state directory; a second emulator on it would see its state change underneath."""
-    with open(state_dir / "lock", "w", encoding="ascii") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Invalid(
-                f"{state_dir}: another emulator runs on this state directory; stop it or use another"
-            ) from None
-        yield

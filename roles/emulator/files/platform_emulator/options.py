@@ -1,0 +1,30 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How the emulator was asked to run."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of `serve`; paths are absolute, port 0 lets the system choose."""
+
+    state_dir: Path
+    listen: str
+    https_port: int
+    seed: Path | None
+    ready_file: Path | None
+
+    def arguments(self) -> list[str]:
+        """The command line that says the same."""
+        return [f"--{name.replace('_', '-')}={value}" for name, value in vars(self).items() if value is not None]
+
+    def fingerprint(self) -> str:
+        """Equal for two runs exactly when they would serve the same, the seed's content included."""
+        seed = self.seed.read_bytes() if self.seed and self.seed.exists() else b""
+        return hashlib.sha256("\n".join(self.arguments()).encode() + b"\0" + seed).hexdigest()

@@ -1,0 +1,152 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The process of a state directory: at most one, known by the lock that it holds.
+
+The lock falls with the process, however it ends; so a process number read from a held lock is never a stranger's.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+from urllib.error import URLError
+from urllib.request import ProxyHandler, build_opener
+
+from platform_emulator.fields import Invalid
+from platform_emulator.options import Options
+
+T = TypeVar("T")
+
+STOP_SECONDS = 10.0
+TAIL_LINES = 20
+PROGRAM = Path(__file__).parents[1]
+
+
+class NotStarted(Exception):
+    """The emulator did not become ready; the message ends with what it said itself."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """Who serves a state directory, and how it was asked to."""
+
+    pid: int
+    fingerprint: str
+
+
+@contextmanager
+def sole_owner(options: Options) -> Iterator[None]:
+    """Hold the state directory for this process; raises Invalid when another does."""
+    with os.fdopen(os.open(_lock_file(options.state_dir), os.O_RDWR | os.O_CREAT, 0o600), "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Invalid(f"{options.state_dir}: another emulator runs on it; stop it or use another") from None
+        lock.truncate()
+        json.dump(asdict(Running(os.getpid(), options.fingerprint())), lock)
+        lock.flush()
+        yield
+
+
+def running(state_dir: Path) -> Running | None:
+    """The process that serves the directory, if any."""
+    try:
+        descriptor = os.open(_lock_file(state_dir), os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(descriptor) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return Running(**json.loads(_soon(lambda: _lock_file(state_dir).read_text(), STOP_SECONDS)))
+    return None
+
+
+def start(options: Options, log_file: Path, seconds: float) -> bool:
+    """Serve in a process of its own that outlives this one; returns whether there was anything to do.
+
+    One that serves the same already is left alone, one that serves otherwise is stopped first. Raises NotStarted when
+    the new one is not ready in time.
+    """
+    ready_file = options.ready_file or options.state_dir / "endpoints.json"
+    options = replace(options, ready_file=ready_file)
+    present = running(options.state_dir)
+    if present and present.fingerprint == options.fingerprint() and _ready(ready_file, present.pid):
+        return False
+    stop(options.state_dir)
+    options.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with log_file.open("ab") as log:
+        said_before = log.tell()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "platform_emulator", "serve", *options.arguments()],
+            cwd="/",
+            env={**os.environ, "PYTHONPATH": str(PROGRAM)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    _soon(lambda: _ready(ready_file, process.pid) or process.poll() is not None, seconds)
+    if _ready(ready_file, process.pid):
+        return True
+    ended = process.poll()
+    process.kill()
+    process.wait()
+    with log_file.open("rb") as log:
+        log.seek(said_before)
+        raise NotStarted(_why(ended, log.read().decode(errors="replace"), log_file))
+
+
+def stop(state_dir: Path) -> bool:
+    """End the process that serves the directory; returns whether there was one."""
+    found = running(state_dir)
+    if found is None:
+        return False
+    os.kill(found.pid, signal.SIGTERM)
+    if not _soon(lambda: running(state_dir) != found, STOP_SECONDS):
+        os.kill(found.pid, signal.SIGKILL)
+        _soon(lambda: running(state_dir) != found, STOP_SECONDS)
+    return True
+
+
+def _lock_file(state_dir: Path) -> Path:
+    return state_dir / "process.json"
+
+
+def _ready(ready_file: Path, pid: int) -> bool:
+    """Whether the process has written its ready file and answers."""
+    try:
+        endpoints = json.loads(ready_file.read_text())
+        if endpoints["pid"] != pid:
+            return False
+        with build_opener(ProxyHandler({})).open(f"{endpoints['admin_url']}/health", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (FileNotFoundError, URLError, TimeoutError):
+        return False
+
+
+def _soon(look: Callable[[], T], seconds: float) -> T:
+    """What `look` returns, as soon as it is true or when the time is over."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found
+
+
+def _why(exit_code: int | None, said: str, log_file: Path) -> str:
+    what = "was not ready in time" if exit_code is None else f"ended with code {exit_code}"
+    lines = [f"the emulator {what}; the end of {log_file}:", *said.splitlines()[-TAIL_LINES:]]
+    if "ModuleNotFoundError" in said:
+        lines.append(f"Its Python lacks packages: {sys.executable} -m pip install aiohttp cryptography PyYAML")
+    return "\n".join(lines)
