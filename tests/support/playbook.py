@@ -17,8 +17,10 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
+import processes
 from emulator import Emulator
 
 CALLBACKS = Path(__file__).parent / "callbacks"
@@ -71,7 +73,7 @@ def inventory(hosts: int | Iterable[str] | Mapping[str, JSON], tmp_path: Path, *
     """
     if isinstance(hosts, int):
         hosts = names(hosts)
-    own = hosts if isinstance(hosts, Mapping) else dict.fromkeys(hosts, {})
+    own = hosts if isinstance(hosts, Mapping) else {host: {} for host in hosts}
     gateways = {}
     for host in own:
         root = tmp_path / host
@@ -114,6 +116,19 @@ def run_playbook(
     :param env: further environment variables; None takes nothing from this process but PATH
     :param check: whether to run in check mode
     """
+    with start_playbook(playbook, inventory, tmp_path, *arguments, env=env, check=check) as started:
+        return started.wait()
+
+
+def start_playbook(
+    playbook: JSON,
+    inventory: JSON,
+    tmp_path: Path,
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    check: bool = False,
+) -> Started:
+    """As `run_playbook`, without waiting. Two runs at once need a home each."""
     if not isinstance(playbook, str):
         plays = playbook if isinstance(playbook, list) else [playbook]
         playbook = str(_written(tmp_path / "playbook.json", plays))
@@ -128,17 +143,50 @@ def run_playbook(
         str(_written(tmp_path / "hosts.json", inventory)),
     ]
     command += ["--check"] * check + [*arguments, playbook]
-    ended = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env={**_environment(tmp_path, results_file), **(env or {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
-    results, stats = _told(results_file)
-    return Run(ended.returncode, ended.stdout, ended.stderr, results, stats)
+    with (tmp_path / "stdout.txt").open("wb") as stdout, (tmp_path / "stderr.txt").open("wb") as stderr:
+        process = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env={**_environment(tmp_path, results_file), **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+        )
+    return Started(process, tmp_path, results_file)
+
+
+@dataclass(frozen=True)
+class Started:
+    """One ansible-playbook, under way; at the end of `with`, neither it nor any process that it started is left."""
+
+    process: subprocess.Popen[bytes]
+    home: Path
+    results_file: Path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    def wait(self) -> Run:
+        """Its end, within SECONDS."""
+        rc = self.process.wait(SECONDS)
+        stdout, stderr = ((self.home / name).read_text(encoding="utf-8") for name in ("stdout.txt", "stderr.txt"))
+        return Run(rc, stdout, stderr, *_told(self.results_file))
+
+    @property
+    def finished(self) -> list[str]:
+        """The hosts that have returned from a task so far."""
+        return list(_told(self.results_file)[0])
+
+    def kill(self) -> None:
+        """End it as a power cut would: all of its processes, on both sides of the connections, at one moment."""
+        processes.kill(lambda: processes.at_home(self.home))
+        self.process.kill()
+        self.process.wait()
 
 
 def _environment(tmp_path: Path, results_file: Path) -> dict[str, str]:
@@ -162,8 +210,9 @@ def _written(path: Path, content: JSON) -> Path:
 def _told(results_file: Path) -> tuple[dict[str, list[JSON]], dict[str, dict[str, int]]]:
     results: dict[str, list[JSON]] = {}
     stats: dict[str, dict[str, int]] = {}
-    lines = results_file.read_text(encoding="utf-8").splitlines() if results_file.exists() else []
-    for line in map(json.loads, lines):
+    text = results_file.read_text(encoding="utf-8") if results_file.exists() else ""
+    # The last line of a run that is under way may be half a line.
+    for line in map(json.loads, text.split("\n")[:-1]):
         if "stats" in line:
             stats = line["stats"]
         else:

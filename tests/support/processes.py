@@ -1,0 +1,62 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The processes of a test: which they are, how they end, and what everybody on the machine can read of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+SECONDS = 60
+
+T = TypeVar("T")
+
+
+def wait_for(condition: Callable[[], T], what: str) -> T:
+    """The condition's first true value; a test that waits a minute has failed."""
+    deadline = time.monotonic() + SECONDS
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited {SECONDS} seconds in vain for {what}"
+        time.sleep(0.02)
+    return value
+
+
+def at_home(home: Path) -> list[int]:
+    """The processes that were started with this HOME. It goes from parent to child, whatever session they are in."""
+    entry = b"HOME=" + os.fsencode(home)
+    return [pid for pid in everyone() if entry in read(pid, "environ").split(b"\0")]
+
+
+def kill(find: Callable[[], Iterable[int]]) -> None:
+    """End all that `find` finds at one moment: first none of them goes on, then all are gone."""
+    stopped: set[int] = set()
+    while new := set(find()) - stopped:
+        for pid in new:
+            _send(pid, signal.SIGSTOP)
+        stopped |= new
+    for pid in stopped:
+        _send(pid, signal.SIGKILL)
+    wait_for(lambda: not any(pid in stopped for pid in find()), "processes to end")
+
+
+def everyone() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def read(pid: int, name: str) -> bytes:
+    """A file of /proc/PID; empty when the process is gone, or is nobody's business."""
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)

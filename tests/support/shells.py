@@ -1,0 +1,79 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Shells for gateways that are folders of this machine: with other tools, and with tools that stop.
+
+What `write_shell` returns goes into a host's `ansible_shell_executable`: everything that Ansible runs on it goes through.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+# The tools that change something or look at files. No script calls two of them at the same time.
+COUNTED = ("awk", "chmod", "chown", "flock", "mkdir", "mv", "rm", "stat", "sync")
+
+
+def write_shell(folder: Path, tools: Mapping[str, str], shell: str = "exec /bin/sh", path: str = "$PATH") -> Path:
+    """A shell with these tools (name: script) before the others.
+
+    :param shell: the command that becomes the shell
+    :param path: where its other tools are
+    """
+    (folder / "bin").mkdir(parents=True)
+    for name, script in tools.items():
+        write_script(folder / "bin" / name, script)
+    return write_script(folder / "sh", f'PATH={shlex.quote(str(folder))}/bin:{path}\nexport PATH\n{shell} "$@"')
+
+
+def write_script(path: Path, script: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """A shell whose tools count their calls, of which one is never begun: its number `at`, counted from 1."""
+
+    folder: Path
+    at: int
+
+    @property
+    def shell(self) -> str:
+        return str(self.folder / "sh")
+
+    @property
+    def reached(self) -> bool:
+        return (self.folder / "reached").exists()
+
+    @property
+    def calls(self) -> list[str]:
+        """The tools in the order of their calls."""
+        return (self.folder / "calls").read_text().splitlines()
+
+    def proceed(self) -> None:
+        """Let the call begin after all."""
+        (self.folder / "proceed").touch()
+
+
+def stopping_shell(folder: Path, at: int = 0) -> Stopping:
+    """Writes the shell; `at` 0 stops nothing."""
+    script = """\
+folder={folder}
+echo {name} >>$folder/calls
+number=0
+while read -r _; do number=$((number + 1)); done <$folder/calls
+if [ $number = {at} ]; then
+    : >$folder/reached
+    until [ -e $folder/proceed ]; do sleep 0.1; done
+fi
+exec {tool} "$@\""""
+    quoted = shlex.quote(str(folder))
+    tools = {name: script.format(folder=quoted, name=name, at=at, tool=shutil.which(name)) for name in COUNTED}
+    write_shell(folder, tools)
+    return Stopping(folder, at)
