@@ -8,7 +8,6 @@ Both ways: TLS 1.2 and newer, verified, no redirects, an answer limited in size 
 
 from __future__ import annotations
 
-import errno
 import socket
 import ssl
 import time
@@ -20,18 +19,47 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration 
 _HEADERS = {
     "Content-Type": "application/x-www-form-urlencoded",
     "Accept": "text/xml,text/javascript,text/html,application/json",
+    "Accept-Encoding": "identity",
     "User-Agent": "fleetops.aliyun_iot",
 }
 
 
-def tls_context(ca_path: str | None, validate_certs: bool) -> ssl.SSLContext:
+class TlsSocket(ssl.SSLSocket):
+    """Receives until ``end``: the time-out of every single call would let a trickle go on for ever."""
+
+    end = 0.0
+
+    def recv_into(self, *args: t.Any, **kwargs: t.Any) -> int:
+        self.settimeout(max(self.end - time.monotonic(), 0.001))
+        return super().recv_into(*args, **kwargs)
+
+
+class TlsContext(ssl.SSLContext):
+    """Knows whether there was a connection, so that a request may have been sent."""
+
+    sslsocket_class = TlsSocket
+    connected = False
+    end = 0.0
+
+    def begin(self, timeout: float) -> None:
+        self.connected = False
+        self.end = time.monotonic() + timeout
+
+    def wrap_socket(self, sock: socket.socket, *args: t.Any, **kwargs: t.Any) -> TlsSocket:
+        tls = t.cast(TlsSocket, super().wrap_socket(sock, *args, **kwargs))
+        tls.end = self.end
+        self.connected = True
+        return tls
+
+
+def tls_context(ca_path: str | None, validate_certs: bool) -> TlsContext:
     """TLS 1.2 or newer; trusts ``ca_path`` (a PEM file or a directory of hashed ones) or the system's authorities.
 
     :raises TlsError: ``ca_path`` cannot be read or holds no certificate
     """
     import os
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = TlsContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if not validate_certs:
         context.check_hostname = False
@@ -52,7 +80,7 @@ def tls_context(ca_path: str | None, validate_certs: bool) -> ssl.SSLContext:
     return context
 
 
-def urllib_post(context: ssl.SSLContext, timeout: float) -> Post:
+def urllib_post(context: TlsContext, timeout: float) -> Post:
     """A sender for gateways: the standard library alone. Proxies are taken from the environment."""
     import urllib.error
     import urllib.request
@@ -65,27 +93,22 @@ def urllib_post(context: ssl.SSLContext, timeout: float) -> Post:
 
     def post(url: str, body: str) -> Reply:
         request = urllib.request.Request(url, data=body.encode("ascii"), headers=_HEADERS)
-        end = time.monotonic() + timeout
+        context.begin(timeout)
         try:
             try:
                 response = opener.open(request, timeout=timeout)
             except urllib.error.HTTPError as error:
                 response = error
             with response:
-                # One read returns what has arrived, so that a trickle can't outlast the time-out.
-                content = _limited(iter(lambda: response.read1(8192), b""), end)
-                missing = response.headers.get("Content-Length", "").isdigit()
-                if missing and len(content) < min(int(response.headers["Content-Length"]), LONGEST_ANSWER):
-                    raise EOFError("the answer ended early")
-                return Reply(response.status, content, _retry_after(response.headers.get("Retry-After")))
+                return _reply(response.status, response.headers, response.read)
         except Exception as error:  # pylint: disable=broad-except
-            raise _network_error(url, error) from None
+            raise _network_error(url, error, context.connected) from None
 
     return post
 
 
-def requests_post(context: ssl.SSLContext, timeout: float) -> Post:
-    """A sender for the controller, over the requests library."""
+def requests_post(context: TlsContext, timeout: float) -> Post:
+    """A sender for the controller, over the requests library. Proxies are taken from the environment."""
     try:
         import requests
         from requests.adapters import HTTPAdapter
@@ -106,43 +129,41 @@ def requests_post(context: ssl.SSLContext, timeout: float) -> Post:
         def cert_verify(self, conn: t.Any, url: str, verify: t.Any, cert: t.Any) -> None:
             """Nothing to add: the context alone says what is trusted."""
 
+    class Session(requests.Session):
+        def get_redirect_target(self, resp: requests.Response) -> None:
+            return None
+
     def post(url: str, body: str) -> Reply:
-        end = time.monotonic() + timeout
+        context.begin(timeout)
         try:
-            with requests.Session() as session:
+            with Session() as session:
                 session.mount("https://", Adapter())
                 session.headers.update(_HEADERS)
                 session.verify = context.verify_mode == ssl.CERT_REQUIRED
-                session.auth = _no_netrc
-                response = session.post(url, data=body, timeout=timeout, allow_redirects=False, stream=True)
-                content = _limited(response.iter_content(8192), end)
-                return Reply(response.status_code, content, _retry_after(response.headers.get("Retry-After")))
+                # The environment may name proxies, but neither authorities nor passwords (netrc).
+                session.trust_env = False
+                session.proxies.update(requests.utils.get_environ_proxies(url))
+                with session.post(url, data=body, timeout=timeout, stream=True) as response:
+                    return _reply(response.status_code, response.headers, response.raw.read)
         except Exception as error:  # pylint: disable=broad-except
-            raise _network_error(url, error) from None
+            raise _network_error(url, error, context.connected) from None
 
     return post
 
 
-def _no_netrc(request: t.Any) -> t.Any:
-    return request
-
-
-def _limited(chunks: t.Iterator[bytes], end: float) -> bytes:
-    content = b""
-    for chunk in chunks:
-        content += chunk
-        if len(content) > LONGEST_ANSWER:
-            break
-        if time.monotonic() > end:
-            raise TimeoutError("the answer took too long")
-    return content
+def _reply(status: int, headers: t.Mapping[str, str], read: t.Callable[[int], bytes]) -> Reply:
+    content = read(LONGEST_ANSWER + 1)
+    length = headers.get("Content-Length", "")
+    if length.isdecimal() and len(content) < min(int(length), LONGEST_ANSWER):
+        raise EOFError("the answer ended early")
+    return Reply(status, content, _retry_after(headers.get("Retry-After")))
 
 
 def _retry_after(value: str | None) -> float | None:
     """Seconds, from either form of the header."""
     if not value:
         return None
-    if value.strip().isdigit():
+    if value.strip().isdecimal():
         return float(value)
     from email.utils import parsedate_to_datetime
 
@@ -166,10 +187,18 @@ def _causes(error: BaseException | None) -> t.Iterator[BaseException]:
         error = inner
 
 
-def _network_error(url: str, error: Exception) -> FleetopsError:
+def _network_error(url: str, error: Exception, connected: bool) -> FleetopsError:
     causes = list(_causes(error))
+    result = _tls_error(url, causes) or NetworkError(
+        "%s: no answer: %s" % (url, causes[-1]), hint="Check the network, the proxy and endpoint"
+    )
+    result.may_have_registered = connected
+    return result
+
+
+def _tls_error(url: str, causes: list[BaseException]) -> FleetopsError | None:
     for cause in causes:
-        if isinstance(cause, (ssl.SSLCertVerificationError, ssl.CertificateError)):
+        if isinstance(cause, ssl.SSLCertVerificationError):
             return TlsError(
                 "%s: the certificate was not accepted: %s" % (url, getattr(cause, "verify_message", "") or cause),
                 hint="Set ca_path to the CA that signed it, or correct endpoint if it is for another host",
@@ -179,12 +208,4 @@ def _network_error(url: str, error: Exception) -> FleetopsError:
                 "%s: no TLS connection: %s" % (url, cause.reason or cause),
                 hint="Check endpoint: it must speak TLS 1.2 or newer",
             )
-    result = NetworkError("%s: no answer: %s" % (url, causes[-1]), hint="Check the network, the proxy and endpoint")
-    result.may_have_registered = not any(_before_sending(cause) for cause in causes)
-    return result
-
-
-def _before_sending(cause: BaseException) -> bool:
-    if isinstance(cause, (ConnectionRefusedError, socket.gaierror)):
-        return True
-    return isinstance(cause, OSError) and cause.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH)
+    return None

@@ -10,6 +10,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _retry
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BadAnswer,
@@ -29,8 +32,6 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration 
     register_url,
     signed_request,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 KEY, NAME, SECRET = "a1IoKTestP1", "OvenDevice01", "0123456789abcdef0123456789abcdef"
 REQUEST = Request("https://platform.example/auth/register/device", "productKey=a1IoKTestP1", KEY, NAME)
@@ -172,7 +173,9 @@ def test_options_that_no_request_can_be_made_of(changes: dict[str, Any]) -> None
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("changes", [{"timeout": 1}, {"timeout": 300}, {"retry_time": 0}, {"retry_time": 3600}], ids=str)
+@pytest.mark.parametrize(
+    "changes", [{"timeout": 1}, {"timeout": 300}, {"retry_time": 0}, {"retry_time": 3600}], ids=str
+)
 def test_the_limits_of_time(changes: dict[str, Any]) -> None:
     signed_request({**OPTIONS, **changes}, NAME)
 
@@ -194,7 +197,9 @@ def test_success_needs_no_message() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 409])
-@pytest.mark.parametrize("code", [400, 401, 460, 5005, 6100, 6204, 6250, 6288, 6289, 6292, 6600, 1, 6402, 999999, -1, 0])
+@pytest.mark.parametrize(
+    "code", [400, 401, 460, 5005, 6100, 6204, 6250, 6288, 6289, 6292, 6600, 1, 6402, 999999, -1, 0]
+)
 def test_refusals(code: int, status: int) -> None:
     """As a code within HTTP 200, as the platform answers, or within HTTP 4xx."""
     error = failure(reply({"code": code, "message": "no"}, status))

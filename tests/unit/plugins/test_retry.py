@@ -11,6 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BadAnswer,
     BusyError,
@@ -24,8 +27,6 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     TlsError,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import delay_before, retry
-from hypothesis import given
-from hypothesis import strategies as st
 
 ERRORS = [
     FleetopsError("it failed"),

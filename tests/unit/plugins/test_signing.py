@@ -9,6 +9,10 @@ import string
 from urllib.parse import parse_qs, parse_qsl
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from vectors import vectors
+
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import (
     SIGN_METHODS,
@@ -19,9 +23,6 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing impor
     registration_body,
     sign,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from vectors import vectors
 
 NAME_CHARACTERS = string.ascii_letters + string.digits + "-_@.:"
 SECRET_CHARACTERS = "".join(chr(number) for number in range(0x21, 0x7F))

@@ -1,0 +1,597 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Sending a form over HTTPS, both ways, to real sockets that behave and misbehave."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    FleetopsError,
+    NetworkError,
+    TlsError,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import requests_post, tls_context, urllib_post
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import Post, Reply
+
+BODY = "productKey=a1IoKTestP1&deviceName=gw%3A1&random=1&sign=AB&signMethod=hmacsha256"
+PATIENCE = 20.0  # for what ends well
+TIMEOUT = 0.3  # for what does not
+TRICKLE = 0.05
+
+Sender = Callable[[ssl.SSLContext, float], Post]
+Behaviour = Callable[[ssl.SSLSocket, threading.Event], None]
+
+
+# Certificates
+
+
+class Authority:
+    def __init__(self, directory: Path, name: str) -> None:
+        self._directory = directory
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        extension = x509.BasicConstraints(ca=True, path_length=0)
+        builder = self._builder(self._name, self._key, 1).add_extension(extension, critical=True)
+        self.file = directory / f"{name}.pem"
+        self.file.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
+
+    def server(self, name: str, *hosts: str, days: int = 1) -> Path:
+        """A certificate and its key, for hosts; expired with negative days."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key, days)
+        names = [x509.DNSName(h) if h[0].isalpha() else x509.IPAddress(ipaddress.ip_address(h)) for h in hosts]
+        certificate = builder.add_extension(x509.SubjectAlternativeName(names), critical=False).sign(
+            self._key, hashes.SHA256()
+        )
+        file = self._directory / f"{name}.pem"
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        file.write_bytes(_pem(certificate) + private)
+        return file
+
+    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, days: int) -> x509.CertificateBuilder:
+        now = datetime.now(UTC)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=2))
+            .not_valid_after(now + timedelta(days=days))
+        )
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+class Certificates:
+    def __init__(self, directory: Path) -> None:
+        authority = Authority(directory, "authority")
+        self.ca = str(authority.file)
+        self.other_ca = str(Authority(directory, "other-authority").file)
+        self.server = authority.server("server", "127.0.0.1")
+        self.other_host = authority.server("other-host", "platform.example", "127.0.0.9")
+        self.expired = authority.server("expired", "127.0.0.1", days=-1)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+# A server of one behaviour
+
+
+class Server:
+    """Accepts TLS on a loopback port, reads a request, behaves, hangs up."""
+
+    def __init__(self, behaviour: Behaviour, certificate: Path, versions: tuple[ssl.TLSVersion, ...] = ()) -> None:
+        self._behaviour = behaviour
+        self._context: ssl.SSLContext | None = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate)
+        if versions:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                self._context.minimum_version, self._context.maximum_version = versions
+            self._context.set_ciphers("ALL:@SECLEVEL=0")
+        self._stop = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._threads = [threading.Thread(target=self._serve)]
+        self.port = self._listener.getsockname()[1]
+        self.url = f"https://127.0.0.1:{self.port}/auth/register/device"
+        self.connections = 0
+        self.requests: list[tuple[str, dict[str, str], str]] = []
+
+    def without_tls(self) -> Self:
+        self._context = None
+        return self
+
+    def __enter__(self) -> Self:
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stop.set()
+        self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept
+        for thread in self._threads:
+            thread.join(5)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection = self._listener.accept()[0]
+            except OSError:
+                return
+            self.connections += 1
+            self._threads.append(threading.Thread(target=self._answer, args=(connection,)))
+            self._threads[-1].start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        connection.settimeout(5)
+        with connection:
+            try:
+                if not self._context:
+                    return self._behaviour(connection, self._stop)  # type: ignore[arg-type]
+                with self._context.wrap_socket(connection, server_side=True) as tls:
+                    self.requests.append(_read_request(tls))
+                    self._behaviour(tls, self._stop)
+            except OSError:
+                return None  # the client has hung up, or didn't like the certificate
+
+
+def _read_request(connection: socket.socket) -> tuple[str, dict[str, str], str]:
+    text = b""
+    while b"\r\n\r\n" not in text:
+        text += _received(connection)
+    head, _blank, body = text.partition(b"\r\n\r\n")
+    line, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): value for name, value in (header.split(": ", 1) for header in lines)}
+    while len(body) < int(headers.get("content-length", 0)):
+        body += _received(connection)
+    return line, headers, body.decode()
+
+
+def _received(connection: socket.socket) -> bytes:
+    data = connection.recv(4096)
+    if not data:
+        raise ConnectionError("the client has hung up")
+    return data
+
+
+def answers(body: bytes, status: str = "200 OK", length: int | None = -1, **headers: str) -> Behaviour:
+    """Sends an answer at once; length None sends none."""
+    lines = [f"HTTP/1.1 {status}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
+    if length is not None:
+        lines.append(f"Content-Length: {len(body) if length < 0 else length}")
+    head = "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1")
+    return lambda connection, _stop: connection.sendall(head + body)
+
+
+def trickles(text: bytes, at_once: int) -> Behaviour:
+    """Sends some bytes at once, and the others one by one."""
+
+    def behave(connection: ssl.SSLSocket, stop: threading.Event) -> None:
+        connection.sendall(text[:at_once])
+        for number in range(at_once, len(text)):
+            if stop.wait(TRICKLE):
+                return
+            connection.sendall(text[number : number + 1])
+
+    return behave
+
+
+def hangs(connection: ssl.SSLSocket, stop: threading.Event) -> None:
+    stop.wait(30)
+
+
+def hangs_up(connection: ssl.SSLSocket, stop: threading.Event) -> None:
+    pass
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(params=[urllib_post, requests_post], ids=["urllib", "requests"])
+def sender(request: pytest.FixtureRequest) -> Sender:
+    return request.param
+
+
+@pytest.fixture
+def serve(certificates: Certificates) -> Iterator[Callable[..., Server]]:
+    with ExitStack() as stack:
+
+        def start(behaviour: Behaviour, certificate: Path = certificates.server, *versions: ssl.TLSVersion) -> Server:
+            return stack.enter_context(Server(behaviour, certificate, versions))
+
+        yield start
+
+
+@pytest.fixture
+def send(sender: Sender, certificates: Certificates) -> Callable[..., Reply]:
+    def call(url: str, timeout: float = PATIENCE, ca: str = certificates.ca) -> Reply:
+        return sender(tls_context(ca, True), timeout)(url, BODY)
+
+    return call
+
+
+def fails(send: Callable[..., Reply], kind: type[FleetopsError], url: str, **options: Any) -> FleetopsError:
+    """The error, whose kind must be exactly this one, within a time that a hanging test would exceed."""
+    begun = time.monotonic()
+    with pytest.raises(FleetopsError) as caught:
+        send(url, **options)
+    assert time.monotonic() - begun < 5
+    assert type(caught.value) is kind
+    assert url in caught.value.msg
+    assert caught.value.hint
+    assert BODY not in str(caught.value)
+    return caught.value
+
+
+# What goes well
+
+
+def test_a_form_and_its_answer(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+    server = serve(answers(b'{"code":200}'))
+    assert send(server.url) == Reply(200, b'{"code":200}', None)
+    [(line, headers, body)] = server.requests
+    assert line == "POST /auth/register/device HTTP/1.1"
+    assert headers["host"] == f"127.0.0.1:{server.port}"
+    assert headers["content-type"] == "application/x-www-form-urlencoded"
+    assert headers["accept"] == "text/xml,text/javascript,text/html,application/json"
+    assert headers["user-agent"] == "fleetops.aliyun_iot"
+    assert body == BODY
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=lambda v: v.name)
+def test_tls_versions(
+    send: Callable[..., Reply], serve: Callable[..., Server], certificates: Certificates, version: ssl.TLSVersion
+) -> None:
+    assert send(serve(answers(b"x"), certificates.server, version, version).url).body == b"x"
+
+
+def test_an_answer_without_a_length(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+    assert send(serve(answers(b"until the end", length=None)).url).body == b"until the end"
+
+
+def test_a_chunked_answer(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+    chunks = b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+    assert send(serve(answers(chunks, length=None, Transfer_Encoding="chunked")).url).body == b"abcde"
+
+
+def test_an_empty_answer(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+    assert send(serve(answers(b"")).url).body == b""
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "403 Forbidden", "429 Too Many", "500 Error", "503 Busy"])
+def test_a_refusal_is_an_answer(send: Callable[..., Reply], serve: Callable[..., Server], status: str) -> None:
+    reply = send(serve(answers(b'{"code":6600}', status)).url)
+    assert (reply.status, reply.body) == (int(status[:3]), b'{"code":6600}')
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("0", 0), ("7", 7), (" 120 ", 120), ("", None), ("soon", None), ("-5", None), ("\u00b2", None)],
+)
+def test_retry_after_in_seconds(
+    send: Callable[..., Reply], serve: Callable[..., Server], value: str, seconds: float | None
+) -> None:
+    assert send(serve(answers(b"", "503 Busy", Retry_After=value)).url).retry_after == seconds
+
+
+@pytest.mark.parametrize(("ahead", "least", "most"), [(60, 30, 60), (-60, 0, 0)])
+def test_retry_after_as_a_date(
+    send: Callable[..., Reply], serve: Callable[..., Server], ahead: int, least: float, most: float
+) -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=ahead), usegmt=True)
+    reply = send(serve(answers(b"", "503 Busy", Retry_After=date)).url)
+    assert reply.retry_after is not None
+    assert least <= reply.retry_after <= most
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
+def test_a_redirect_is_not_followed(send: Callable[..., Reply], serve: Callable[..., Server], status: str) -> None:
+    other = serve(answers(b'{"code":200}'))
+    server = serve(answers(b"moved", status, Location=other.url))
+    reply = send(server.url)
+    assert (reply.status, reply.body) == (int(status[:3]), b"moved")
+    assert (len(server.requests), other.connections) == (1, 0)
+
+
+def test_one_sender_sends_twice(sender: Sender, certificates: Certificates, serve: Callable[..., Server]) -> None:
+    server = serve(answers(b"x"))
+    post = sender(tls_context(certificates.ca, True), PATIENCE)
+    assert [post(server.url, BODY).status, post(server.url, "a=b").status] == [200, 200]
+    assert [body for _line, _headers, body in server.requests] == [BODY, "a=b"]
+
+
+# Who may answer
+
+
+def test_another_authority_is_refused(
+    send: Callable[..., Reply], serve: Callable[..., Server], certificates: Certificates
+) -> None:
+    server = serve(answers(b"x"))
+    error = fails(send, TlsError, server.url, ca=certificates.other_ca)
+    assert "ca_path" in error.hint
+    assert error.may_have_registered is False
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("name", ["other_host", "expired"])
+def test_a_certificate_that_does_not_fit_is_refused(
+    send: Callable[..., Reply], serve: Callable[..., Server], certificates: Certificates, name: str
+) -> None:
+    server = serve(answers(b"x"), getattr(certificates, name))
+    error = fails(send, TlsError, server.url)
+    assert error.may_have_registered is False
+    assert server.requests == []
+
+
+def test_the_environment_trusts_nobody(
+    send: Callable[..., Reply],
+    serve: Callable[..., Server],
+    certificates: Certificates,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.setenv(name, certificates.ca)
+    server = serve(answers(b"x"))
+    fails(send, TlsError, server.url, ca=certificates.other_ca)
+    assert server.requests == []
+
+
+def test_the_environment_distrusts_nobody(
+    send: Callable[..., Reply],
+    serve: Callable[..., Server],
+    certificates: Certificates,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.setenv(name, certificates.other_ca)
+    assert send(serve(answers(b"x")).url).body == b"x"
+
+
+def test_without_ca_path_the_hosts_authorities_are_trusted(
+    sender: Sender, serve: Callable[..., Server], certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(answers(b"x"))
+    fails(lambda url: sender(tls_context(None, True), PATIENCE)(url, BODY), TlsError, server.url)
+    monkeypatch.setenv("SSL_CERT_FILE", certificates.ca)
+    assert sender(tls_context(None, True), PATIENCE)(server.url, BODY).status == 200
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+def test_validation_can_be_switched_off(
+    sender: Sender, serve: Callable[..., Server], certificates: Certificates
+) -> None:
+    server = serve(answers(b"x"), certificates.other_host)
+    assert sender(tls_context(certificates.other_ca, False), PATIENCE)(server.url, BODY).status == 200
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl names the files of a directory of authorities")
+def test_a_directory_of_authorities(
+    send: Callable[..., Reply], serve: Callable[..., Server], certificates: Certificates, tmp_path: Path
+) -> None:
+    shutil.copy(certificates.ca, tmp_path / "ca.pem")
+    subprocess.run(["openssl", "rehash", str(tmp_path)], check=True)
+    assert send(serve(answers(b"x")).url, ca=str(tmp_path)).body == b"x"
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n"])
+def test_a_ca_path_that_cannot_be_used(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(TlsError, match="ca_path") as caught:
+        tls_context(str(file), True)
+    assert str(file) in caught.value.msg
+    assert "PEM" in caught.value.hint
+
+
+@pytest.mark.parametrize("validate", [True, False])
+def test_tls_1_1_is_refused(
+    sender: Sender, serve: Callable[..., Server], certificates: Certificates, validate: bool
+) -> None:
+    server = serve(answers(b"x"), certificates.server, ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1)
+    context = tls_context(certificates.ca, validate)
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+    # Only the version may be what is refused, not the algorithms that come with it.
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    error = fails(lambda url: sender(context, PATIENCE)(url, BODY), TlsError, server.url)
+    assert "TLS 1.2" in error.hint
+    assert error.may_have_registered is False
+    assert server.requests == []
+
+
+def test_a_port_that_speaks_plain_http(
+    send: Callable[..., Reply], certificates: Certificates, serve: Callable[..., Server]
+) -> None:
+    received: list[bytes] = []
+
+    def plain(connection: ssl.SSLSocket, stop: threading.Event) -> None:
+        received.append(connection.recv(4096))
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+    with Server(plain, certificates.server).without_tls() as server:
+        error = fails(send, TlsError, server.url)
+    assert error.may_have_registered is False
+    assert b"productKey" not in b"".join(received)
+
+
+def test_no_password_of_the_users_is_sent(
+    send: Callable[..., Reply], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password hidden\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    server = serve(answers(b"x"))
+    send(server.url)
+    assert "authorization" not in server.requests[0][1]
+
+
+def test_a_proxy_sees_who_is_called_and_no_more(
+    send: Callable[..., Reply], certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received: list[bytes] = []
+
+    def refuse(connection: ssl.SSLSocket, stop: threading.Event) -> None:
+        received.append(connection.recv(4096))
+        connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    with Server(refuse, certificates.server).without_tls() as proxy:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
+        error = fails(send, NetworkError, "https://platform.example/auth/register/device")
+    assert received[0].startswith(b"CONNECT platform.example:443 ")
+    assert b"productKey" not in b"".join(received)
+    assert "proxy" in error.hint
+
+
+# What goes wrong, and whether the platform may have seen the request
+
+
+def test_nobody_listens(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    error = fails(send, NetworkError, f"https://127.0.0.1:{port}/auth/register/device")
+    assert error.may_have_registered is False
+
+
+def test_a_name_that_does_not_resolve(send: Callable[..., Reply], monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_arguments: Any, **_options: Any) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    error = fails(send, NetworkError, "https://platform.example/auth/register/device")
+    assert error.may_have_registered is False
+
+
+@pytest.mark.parametrize("number", ["EHOSTUNREACH", "ENETUNREACH"])
+def test_no_way_to_the_host(send: Callable[..., Reply], monkeypatch: pytest.MonkeyPatch, number: str) -> None:
+    def unreachable(*_arguments: Any) -> None:
+        raise OSError(getattr(errno, number), "unreachable")
+
+    monkeypatch.setattr(socket.socket, "connect", unreachable)
+    error = fails(send, NetworkError, "https://127.0.0.1:9/auth/register/device")
+    assert error.may_have_registered is False
+
+
+def test_a_connection_that_ends_before_tls(send: Callable[..., Reply], certificates: Certificates) -> None:
+    with Server(hangs_up, certificates.server).without_tls() as server:
+        error = fails(send, NetworkError, server.url)
+    assert error.may_have_registered is False
+
+
+def test_a_handshake_that_hangs(send: Callable[..., Reply], certificates: Certificates) -> None:
+    with Server(hangs, certificates.server).without_tls() as server:
+        error = fails(send, NetworkError, server.url, timeout=TIMEOUT)
+    assert error.may_have_registered is False
+
+
+def test_an_answer_that_never_comes(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+    server = serve(hangs)
+    error = fails(send, NetworkError, server.url, timeout=TIMEOUT)
+    assert error.may_have_registered is True
+    assert len(server.requests) == 1
+
+
+def test_a_connection_that_ends_without_an_answer(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+    server = serve(hangs_up)
+    error = fails(send, NetworkError, server.url)
+    assert error.may_have_registered is True
+    assert len(server.requests) == 1
+
+
+def test_tls_that_breaks_after_the_request(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+    def breaks(connection: ssl.SSLSocket, stop: threading.Event) -> None:
+        os.write(connection.fileno(), b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
+
+    server = serve(breaks)
+    begun = time.monotonic()
+    with pytest.raises(FleetopsError) as caught:
+        send(server.url)
+    assert time.monotonic() - begun < 5
+    assert caught.value.may_have_registered is True
+    assert len(server.requests) == 1
+
+
+def test_an_answer_that_is_no_http(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+    server = serve(lambda connection, _stop: connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n"))
+    assert fails(send, NetworkError, server.url).may_have_registered is True
+
+
+@pytest.mark.parametrize("body", [b"", b'{"code":200,'])
+def test_an_answer_cut_short(send: Callable[..., Reply], serve: Callable[..., Server], body: bytes) -> None:
+    error = fails(send, NetworkError, serve(answers(body, length=100)).url)
+    assert error.may_have_registered is True
+
+
+def test_a_chunked_answer_cut_short(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+    server = serve(answers(b"5\r\nab", length=None, Transfer_Encoding="chunked"))
+    assert fails(send, NetworkError, server.url).may_have_registered is True
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
+
+
+@pytest.mark.parametrize("at_once", [len(HEAD), len(HEAD) + 1, 20, 0], ids=["body", "rest of body", "head", "all"])
+def test_an_answer_that_trickles(send: Callable[..., Reply], serve: Callable[..., Server], at_once: int) -> None:
+    """Byte by byte, each well within the time-out, and all of them far beyond it."""
+    server = serve(trickles(HEAD + b"x" * 100, at_once))
+    error = fails(send, NetworkError, server.url, timeout=TIMEOUT)
+    assert error.may_have_registered is True
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        answers(b"x" * 3_000_000),
+        answers(b"x" * 3_000_000, length=None),
+        answers(b"x" * 3_000_000, "500 Error"),
+        answers(b"x" * 3_000_000, "302 Found", Location="https://127.0.0.1:9/"),
+    ],
+    ids=["with length", "without length", "error", "redirect"],
+)
+def test_an_answer_too_long_is_not_read_to_its_end(
+    send: Callable[..., Reply], serve: Callable[..., Server], behaviour: Behaviour
+) -> None:
+    assert len(send(serve(behaviour).url).body) == 65537
+
+
+def test_requests_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch, certificates: Certificates) -> None:
+    monkeypatch.setitem(sys.modules, "requests", None)
+    with pytest.raises(FleetopsError, match="requests") as caught:
+        requests_post(tls_context(certificates.ca, True), 1)
+    assert caught.value.kind == "missing_library"
