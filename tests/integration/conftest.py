@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from emulator import Emulator
 from gateways import PRODUCTS
+from loopback import fleet as fleet
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,315 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A fleet of SSH gateways on this machine, for trials, tests and measurements.
+
+    python tests/fleet/fleet.py up 100
+    ansible-playbook -i .fleet/inventory.yml ...
+    python tests/fleet/fleet.py down
+
+Each gateway is an sshd on a loopback address of its own, in a root of its own: this machine's files, copied on write
+into memory, without its /dev, /home, /root, /run and /tmp; or, with --busybox, nothing but BusyBox. Nothing on the
+machine is written but the fleet's own directory. Needs root, openssh-server and sudo. Not a boundary of security.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import select
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO
+
+import yaml
+from gateway import SSHD, Gateway, library_closure, start
+
+DIRECTORY = Path(".fleet")
+USER, UID = "fleet", 6400
+MOST = 1000
+START_SECONDS = 60.0
+
+SSHD_CONFIG = """\
+HostKey /etc/ssh/fleet_host_key
+AuthorizedKeysFile /etc/ssh/fleet_authorized_keys
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+UsePAM no
+UseDNS no
+PrintMotd no
+PrintLastLog no
+PidFile none
+MaxStartups 1000
+"""
+SSHD_CONFIG_OF = {"python": "Subsystem sftp internal-sftp\n", "busybox": "SetEnv PATH=/bin\n"}
+BUSYBOX_USERS = "root:x:0:0::/root:/bin/sh\nsshd:x:100:100::/run/sshd:/bin/false\n"
+BUSYBOX_GROUPS = "root:x:0:\nsshd:x:100:\n"
+SUDOERS = f"root ALL=(ALL:ALL) ALL\n{USER} ALL=(ALL:ALL) NOPASSWD: ALL\n"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many gateways, and how many of them, the last ones, have BusyBox alone."""
+
+    gateways: int
+    busybox: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.gateways <= MOST or not 0 <= self.busybox <= self.gateways:
+            raise SystemExit(f"a fleet has 1 to {MOST} gateways, and no more of them are BusyBox alone")
+
+
+class Fleet:
+    """The fleet whose state is in ``directory``; any process can end what another has started."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory.absolute()
+        self.inventory = self.directory / "inventory.yml"
+        # A line for each gateway: its name, and its process as identity() tells it.
+        self._processes = self.directory / "processes"
+
+    def up(self, size: Size, become: bool = False) -> None:
+        """Start the gateways and return when each of them answers; whatever fails, nothing is left."""
+        if self.directory.exists():
+            raise SystemExit(f"{self.directory} is there already: end that fleet first, or choose another --dir")
+        if problem := unusable(size):
+            raise SystemExit(problem)
+        self.directory.mkdir(mode=0o700, parents=True)
+        try:
+            self._start(size, become)
+        except BaseException:
+            self.down()
+            raise
+
+    def down(self) -> int:
+        """End every process of the fleet, and return how many gateways there were; the directory goes with them."""
+        running = self._running()
+        for process in running:
+            # A gateway's first process takes all others with it before it is gone itself.
+            signal.pidfd_send_signal(process, signal.SIGKILL)
+        for process in running:
+            select.select([process], [], [])
+            os.close(process)
+        if self._processes.exists():
+            shutil.rmtree(self.directory)
+        return len(running)
+
+    def root(self, name: str) -> Path:
+        """The files of a gateway, to look at and to change from outside."""
+        [process] = [line.split()[1] for line in self._recorded() if line.startswith(f"{name} ")]
+        return Path(f"/proc/{process}/root")
+
+    def _start(self, size: Size, become: bool) -> None:
+        self._processes.touch()
+        os.umask(0o022)
+        for name in ("log", "mount"):
+            (self.directory / name).mkdir()
+        port = free_port()
+        gateways = [gateway(number, size, port) for number in range(1, size.gateways + 1)]
+        for name in ("id", "host_key"):
+            make_key(self.directory / name)
+        write_own(self.directory, "python", Path("/etc/passwd").read_text(), Path("/etc/group").read_text())
+        write_own(self.directory, "busybox", BUSYBOX_USERS, BUSYBOX_GROUPS)
+        if size.busybox:
+            write_busybox(self.directory / "busybox")
+        self._write_known_hosts(gateways)
+        document = inventory(gateways, self.directory, become)
+        self.inventory.write_text(yaml.safe_dump(document, sort_keys=False))
+        with self._processes.open("a") as processes:
+            started = {each: start(each, self.directory, partial(record, processes, each.name)) for each in gateways}
+        deadline = time.monotonic() + START_SECONDS
+        for each, process in started.items():
+            while not answers(each):
+                if time.monotonic() > deadline or os.waitpid(process, os.WNOHANG) != (0, 0):
+                    log = self.directory / "log" / each.name
+                    raise SystemExit(f"{each.name} did not start:\n{log.read_text() if log.exists() else ''}")
+                time.sleep(0.02)
+
+    def _write_known_hosts(self, gateways: list[Gateway]) -> None:
+        key = " ".join((self.directory / "host_key.pub").read_text().split()[:2])
+        lines = [f"[{each.address}]:{each.port} {key}\n" for each in gateways]
+        (self.directory / "known_hosts").write_text("".join(lines))
+
+    def _running(self) -> list[int]:
+        """Process descriptors: each stays with its process when the number is given to another."""
+        running = []
+        for line in self._recorded():
+            _name, number, *_start = line.split()
+            try:
+                process = os.pidfd_open(int(number))
+            except ProcessLookupError:
+                continue
+            if identity(int(number)) == line.partition(" ")[2]:
+                running.append(process)
+            else:
+                os.close(process)
+        return running
+
+    def _recorded(self) -> list[str]:
+        return self._processes.read_text().splitlines() if self._processes.exists() else []
+
+
+def unusable(size: Size) -> str | None:
+    """Why no fleet can be started here, in one line."""
+    if os.geteuid() != 0:
+        return "the loopback fleet needs root"
+    programs = [SSHD, "ssh", "sudo", *(["busybox"] if size.busybox else [])]
+    lacking = [program for program in programs if not shutil.which(program)]
+    if lacking:
+        return f"the loopback fleet needs {', '.join(lacking)}"
+    denied = subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True, text=True)
+    return f"the loopback fleet needs new namespaces: {denied.stderr.strip()}" if denied.returncode else None
+
+
+def record(processes: TextIO, name: str, process: int) -> None:
+    print(name, identity(process), file=processes, flush=True)
+
+
+def identity(process: int) -> str | None:
+    """A process as no other ever is: its number, its start in the kernel's ticks, and the boot; None if there is none."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return f"{process} {fields[19]} {Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"
+
+
+def gateway(number: int, size: Size, port: int) -> Gateway:
+    """The gateway of this number, counted from 1."""
+    small = number > size.gateways - size.busybox
+    return Gateway(
+        name=f"gw-{number:04}",
+        address=f"127.77.{number // 250}.{number % 250 + 1}",
+        port=port,
+        lower="busybox" if small else "/",
+        own="own/busybox" if small else "own/python",
+        user=USER,
+        uid=UID,
+    )
+
+
+def inventory(gateways: list[Gateway], directory: Path, become: bool) -> dict[str, Any]:
+    """Group gateways, and in it gateways_python and gateways_busybox."""
+    options = {
+        "UserKnownHostsFile": str(directory / "known_hosts"),
+        "GlobalKnownHostsFile": os.devnull,
+        "StrictHostKeyChecking": "yes",
+        "IdentitiesOnly": "yes",
+    }
+    common = {
+        "ansible_port": gateways[0].port,
+        "ansible_user": USER if become else "root",
+        "ansible_become": become,
+        "ansible_ssh_private_key_file": str(directory / "id"),
+        "ansible_ssh_common_args": " ".join(f"-o {shlex.quote(f'{name}={value}')}" for name, value in options.items()),
+    }
+    kinds = {
+        "gateways_python": {"ansible_python_interpreter": "/usr/bin/python3"},
+        # Only root logs in where there is no sudo.
+        "gateways_busybox": {"ansible_user": "root", "ansible_become": False, "gateway_register_from": "controller"},
+    }
+
+    def hosts(kind: str) -> dict[str, Any]:
+        return {
+            each.name: {"ansible_host": each.address}
+            for each in gateways
+            if (each.lower == "busybox") == (kind == "gateways_busybox")
+        }
+
+    children = {kind: {"hosts": hosts(kind), "vars": variables} for kind, variables in kinds.items()}
+    return {"gateways": {"vars": common, "children": children}}
+
+
+def write_own(directory: Path, kind: str, users: str, groups: str) -> None:
+    """What a gateway has over its lower root: keys, the users there and one more, and who may use sudo."""
+    users += f"{USER}:x:{UID}:{UID}::/home/{USER}:/bin/sh\n"
+    names = [line.split(":")[0] for line in users.splitlines()]
+    files = {
+        "etc/ssh/sshd_config": (SSHD_CONFIG + SSHD_CONFIG_OF[kind], 0o644),
+        "etc/ssh/fleet_host_key": ((directory / "host_key").read_text(), 0o600),
+        "etc/ssh/fleet_authorized_keys": ((directory / "id.pub").read_text(), 0o644),
+        "etc/passwd": (users, 0o644),
+        "etc/group": (groups + f"{USER}:x:{UID}:\n", 0o644),
+        # No password fits, and nobody is locked out from logging in by key.
+        "etc/shadow": ("".join(f"{name}:*:19000:0:99999:7:::\n" for name in names), 0o600),
+        "etc/sudoers": (SUDOERS, 0o440),
+        "var/log/lastlog": ("", 0o644),
+    }
+    for name, (text, mode) in files.items():
+        path = directory / "own" / kind / name
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(text)
+        path.chmod(mode)
+
+
+def write_busybox(root: Path) -> None:
+    """A root with BusyBox, sshd and its libraries."""
+    busybox = shutil.which("busybox") or "/bin/busybox"
+    for directory in ("bin", "proc", "sys"):
+        (root / directory).mkdir(mode=0o755, parents=True)
+    # Debian builds BusyBox without flock, others with it.
+    flock = shutil.which("flock") or "/usr/bin/flock"
+    for file in library_closure([SSHD, busybox, flock, *map(str, Path("/usr/lib/openssh").glob("sshd-*"))]):
+        target = root / str(file).lstrip("/")
+        target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        shutil.copy(file, target)
+    applets = subprocess.run([busybox, "--list"], check=True, capture_output=True, text=True).stdout.split()
+    for name, program in ({"flock": flock} | dict.fromkeys(applets, busybox)).items():
+        (root / "bin" / name).unlink(missing_ok=True)
+        (root / "bin" / name).symlink_to(program)
+
+
+def make_key(path: Path) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", path.name, "-f", path], check=True)
+
+
+def free_port() -> int:
+    """A port that is free on every address."""
+    with socket.create_server(("", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def answers(gateway: Gateway) -> bool:
+    try:
+        with socket.create_connection((gateway.address, gateway.port), timeout=5) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser("up", help="start a fleet and print its inventory's path")
+    up.add_argument("gateways", type=int, metavar="N", help="how many gateways")
+    up.add_argument(
+        "--busybox", type=int, default=0, metavar="M", help="how many of them have BusyBox alone, no Python"
+    )
+    up.add_argument("--become", action="store_true", help=f"log in as {USER}, become root by sudo")
+    down = commands.add_parser("down", help="end the fleet, also after a crash")
+    shown = commands.add_parser("inventory", help="print the inventory's path")
+    for command in (up, down, shown):
+        command.add_argument("--dir", type=Path, default=DIRECTORY, help="the fleet's own directory (%(default)s)")
+    arguments = parser.parse_args()
+    fleet = Fleet(arguments.dir)
+    if arguments.command == "up":
+        began = time.monotonic()
+        fleet.up(Size(arguments.gateways, arguments.busybox), arguments.become)
+        seconds = time.monotonic() - began
+        print(f"{arguments.gateways} gateways in {seconds:.1f} seconds: {fleet.inventory}")
+    elif arguments.command == "down":
+        print(f"{fleet.down()} gateways ended")
+    else:
+        print(fleet.inventory)
+
+
+if __name__ == "__main__":
+    main()

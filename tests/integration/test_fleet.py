@@ -1,0 +1,110 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The loopback fleet, and gateway_credential over it: real SSH, sudo, pipelining or not, Python or not."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import processes
+import pytest
+from emulator import Emulator
+from fleet import Size, unusable
+from gateways import credential_text
+from loopback import Loopback, command
+from playbook import PRODUCT_KEY, connection, run_playbook
+
+CREDENTIAL = "etc/aliyun-iot/device.json"
+CA_PATH = "/etc/aliyun-iot-ca.pem"
+
+pytestmark = pytest.mark.skipif(bool(unusable(Size(1))), reason=unusable(Size(1)) or "")
+
+
+@pytest.mark.parametrize("pipelining", ["1", "0"], ids=["pipelining", "files"])
+@pytest.mark.parametrize("become", [False, True], ids=["root", "sudo"])
+def test_provisions_over_ssh(
+    fleet: Callable[..., Loopback], platform: Emulator, tmp_path: Path, become: bool, pipelining: str
+) -> None:
+    gateways = fleet(4, busybox=1, become=become)
+    for number in range(1, 5):
+        platform.admin.put_device(PRODUCT_KEY, f"gw-{number:04}")
+    platform.admin.clear_requests()
+    options = connection(platform)
+    options["ca_path"] = f"{{{{ '{CA_PATH}' if 'gateways_python' in group_names else '{options['ca_path']}' }}}}"
+    options["register_from"] = "{{ gateway_register_from | default(omit) }}"
+    plays = [
+        {
+            "hosts": "gateways_python",
+            "gather_facts": False,
+            "tasks": [
+                {"ansible.builtin.ping": {}},
+                {"ansible.builtin.copy": {"src": platform.endpoints["ca_file"], "dest": CA_PATH, "mode": "0644"}},
+            ],
+        },
+        {
+            "hosts": "gateways",
+            "gather_facts": False,
+            "tasks": [{"fleetops.aliyun_iot.gateway_credential": options}],
+        },
+    ]
+    env = {"ANSIBLE_PIPELINING": pipelining}
+
+    run = run_playbook(plays, gateways.hosts, tmp_path, env=env)
+
+    assert run.rc == 0, run
+    for name in ("gw-0001", "gw-0002", "gw-0003", "gw-0004"):
+        secret = platform.admin.device(PRODUCT_KEY, name)["device_secret"]
+        file = gateways.root(name) / CREDENTIAL
+        assert file.read_text() == credential_text(PRODUCT_KEY, name, secret)
+        assert (file.stat().st_mode & 0o777, file.stat().st_uid) == (0o600, 0)
+    calls = platform.admin.requests(action="register")
+    assert len(calls) == 4
+
+    again = run_playbook(plays, gateways.hosts, tmp_path, env=env)
+
+    assert (again.rc, again.changed) == (0, 0), again
+    assert platform.admin.requests(action="register") == calls
+
+
+def test_gateways_share_nothing(fleet: Callable[..., Loopback]) -> None:
+    """Neither with each other nor with the machine."""
+    gateways = fleet(2)
+    one, other = gateways.root("gw-0001"), gateways.root("gw-0002")
+    for place in ("dev/shm", "etc", "home", "root", "run", "tmp", "usr", "var", "var/tmp"):
+        (one / place / "fleet-was-here").write_text("one")
+        assert not (other / place / "fleet-was-here").exists()
+        assert not Path("/", place, "fleet-was-here").exists()
+    assert not list((other / "tmp").iterdir())
+    with pytest.raises(OSError, match="Read-only"):
+        (one / "proc/sys/kernel/hostname").write_text("one")
+
+
+def test_down_leaves_no_process(fleet: Callable[..., Loopback], tmp_path: Path) -> None:
+    gateways = fleet(3)
+    port = gateways.hosts["gateways"]["vars"]["ansible_port"]
+    # What a gateway has started goes with it.
+    task = {"ansible.builtin.command": "sleep 4242", "async": 4242, "poll": 0}
+    run_playbook({"hosts": "gateways", "gather_facts": False, "tasks": [task]}, gateways.hosts, tmp_path)
+    assert len(of_fleet(str(port))) >= 3
+    assert len(of_fleet("sleep 4242")) >= 3
+    assert gateways.down() == 3
+    assert of_fleet(str(port)) == of_fleet("sleep 4242") == []
+
+
+def test_down_after_a_crash_of_up(tmp_path: Path) -> None:
+    directory = tmp_path / "fleet"
+    with subprocess.Popen(command("up", "40", "--dir", directory)) as up:
+        processes.wait_for(lambda: len(list(directory.glob("log/*"))) >= 3, "three gateways")
+        up.kill()
+    assert of_fleet("ListenAddress=127.77")
+    subprocess.run(command("down", "--dir", directory), check=True)
+    assert of_fleet(str(directory)) == []
+
+
+def of_fleet(text: str) -> list[str]:
+    """The command lines with this text in them, of processes that are not gone."""
+    lines = [processes.read(pid, "cmdline").replace(b"\0", b" ").decode() for pid in processes.everyone()]
+    return [line for line in lines if text in line]

@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The loopback fleet as tests use it.
+
+def test_something(fleet):
+    gateways = fleet(4, busybox=1)
+    run_playbook(play, gateways.hosts, tmp_path)
+    assert (gateways.root("gw-0001") / "etc/aliyun-iot/device.json").exists()
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from fleet import Fleet, Size, unusable
+
+PROGRAM = Path(__file__).parents[1] / "fleet" / "fleet.py"
+
+
+class Loopback(Fleet):
+    """A fleet that `fleet.py` started, as its users do."""
+
+    @property
+    def hosts(self) -> Any:
+        """What the inventory says."""
+        return yaml.safe_load(self.inventory.read_text())
+
+
+def command(*arguments: str | Path) -> list[str | Path]:
+    return [sys.executable, PROGRAM, *arguments]
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Callable[..., Loopback]]:
+    """Start a fleet of so many gateways, `busybox` of them without Python; with `become`, log in as a user with sudo."""
+    directory = tmp_path / "fleet"
+
+    def up(gateways: int, busybox: int = 0, become: bool = False) -> Loopback:
+        if problem := unusable(Size(gateways, busybox)):
+            pytest.skip(problem)
+        options = ["--busybox", str(busybox), *["--become"] * become, "--dir", directory]
+        subprocess.run(command("up", str(gateways), *options), check=True)
+        return Loopback(directory)
+
+    yield up
+    subprocess.run(command("down", "--dir", directory), check=True)
