@@ -10,7 +10,11 @@ import stat
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, StorageError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    FleetopsError,
+    InvalidOption,
+    StorageError,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Entry, Found
 
 Step = t.Literal["nothing", "store", "finish", "mend", "remove"]
@@ -61,7 +65,8 @@ def decide(found: Found, wanted: Wanted) -> Plan:
     """
     _check_places(found, wanted)
     if wanted.state == "absent":
-        left = found.entry or found.journal or any(place in found.entries for place in found.places.values())
+        exported = any(place in found.entries for place in found.places.values())
+        left = found.entry or found.journal or found.leftover or exported
         return Plan("present", "remove") if left else Plan("absent", "nothing")
     every = tuple(range(1, len(wanted.exports) + 1))
     reason = _registration_reason(found, wanted)
@@ -75,6 +80,8 @@ def decide(found: Found, wanted: Wanted) -> Plan:
         )
     if reason:
         return Plan(reason, "store", every)
+    if found.leftover:
+        return Plan("interrupted", "finish", every)
     entry = found.entry
     exports = _drifted_exports(found, wanted)
     if entry and not entry.has(wanted.owner, wanted.group, wanted.mode):
@@ -152,7 +159,17 @@ def _check_places(found: Found, wanted: Wanted) -> None:
             hint="Run the task with become: true",
             kind="permission",
         )
-    for path in [found.path] + [found.places[number] for number in sorted(found.places)]:
+    taken = [found.path]
+    for number, place in sorted(found.places.items()):
+        if place in taken:
+            raise InvalidOption(
+                "exports[%d].dest" % (number - 1),
+                place,
+                "is the credential itself" if place == found.path else "is the file of another export",
+                "Give every export a file of its own",
+            )
+        taken.append(place)
+    for path in taken:
         entry = found.entries.get(path)
         if entry and not entry.is_file:
             raise StorageError(

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 import stat
 from dataclasses import dataclass, field
 
@@ -63,7 +65,7 @@ class Journal:
 
     def number(self, name: str) -> int:
         value = self.fields.get(name, "")
-        return int(value) if value.isdigit() else 0
+        return int(value) if re.fullmatch(r"[0-9]{1,18}", value) else 0
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class Found:
     boot: str
     uptime: int
     process_start: str | None
+    leftover: bool = False  # a file that was to be renamed is there
 
     @property
     def entry(self) -> Entry | None:
@@ -130,12 +133,14 @@ def _read(answer: Answer) -> Found:
     return Found(
         expected="\n".join(state.lines),
         uid=int(state.all_of("uid")[0]),
-        path=state.all_of("path")[0],
+        path=_canonical(state.all_of("path")[0]),
         entries=dict(_entry(line) for line in state.all_of("stat")),
         credential=identities["credential"],
         staged=identities["staged"],
         journal=_journal(state.all_of("journal")),
-        places={int(n): place for n, _blank, place in (line.partition(" ") for line in state.all_of("place"))},
+        places={
+            int(n): _canonical(place) for n, _blank, place in (line.partition(" ") for line in state.all_of("place"))
+        },
         exports={
             int(n): rest.split()[0] for n, _blank, rest in (line.partition(" ") for line in state.all_of("export"))
         },
@@ -145,7 +150,14 @@ def _read(answer: Answer) -> Found:
         boot=clock[0],
         uptime=int(clock[1]),
         process_start=process[1] if len(process) == 2 else None,
+        leftover=bool(state.all_of("leftover")),
     )
+
+
+def _canonical(path: str) -> str:
+    if path != "/" + posixpath.normpath(path).lstrip("/"):
+        raise ValueError("not a path: %.80r" % path)
+    return path
 
 
 def _entry(line: str) -> tuple[str, Entry]:

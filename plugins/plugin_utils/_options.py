@@ -48,7 +48,9 @@ def check_mode(option: str, mode: str) -> int:
     :raises InvalidOption: not four octal digits in quotes, or others could read a secret
     """
     if not _MODE.fullmatch(mode):
-        raise InvalidOption(option, mode, "is not an octal mode", "Write it as a string of four digits, such as '0600'")
+        raise InvalidOption(
+            option, mode, "is not an octal mode", "Write it in quotes and with four digits, such as '0600'"
+        )
     number = int(mode, 8)
     if number & 0o007:
         raise InvalidOption(option, mode, "lets everyone on the gateway at a secret", "Use '0600' or '0640'")

@@ -52,7 +52,7 @@ def _shown(found: Found, wanted: Wanted) -> dict[str, t.Any]:
             "device_name": found.credential.device_name if found.credential else None,
             "fingerprint": found.credential.fingerprint if found.credential else None,
         }
-    if found.journal:
+    if found.journal or found.leftover:
         shown["interrupted"] = True
     exports = {}
     for number, place in sorted(found.places.items()):

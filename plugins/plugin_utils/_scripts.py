@@ -58,16 +58,23 @@ class Gateway:
         """The script ``name``, with further assignments."""
         return self._common + assignments(values) + _text("common") + _text(name)
 
+    def begin(self, **values: object) -> str:
+        """The script begin, which tries the place of every export too."""
+        return self.script("begin", **self._attributes(), **values)
+
     def install(self, step: str, exports: tuple[int, ...], **values: object) -> str:
         """The script install, with the content of the exports that it is to write."""
-        for number in exports:
-            export = self._exports[number - 1]
+        contents = "".join(self._export(number) for number in exports)
+        numbers = " ".join(str(number) for number in exports)
+        return contents + self.script("install", step=step, exports_wanted=numbers, **self._attributes(), **values)
+
+    def _attributes(self) -> dict[str, object]:
+        values: dict[str, object] = {}
+        for number, export in enumerate(self._exports, 1):
             values["export_%d_owner" % number] = export.owner
             values["export_%d_group" % number] = export.group
             values["export_%d_mode" % number] = "%04o" % export.mode
-        contents = "".join(self._export(number) for number in exports)
-        numbers = " ".join(str(number) for number in exports)
-        return contents + self.script("install", step=step, exports_wanted=numbers, **values)
+        return values
 
     def _export(self, number: int) -> str:
         """A function that prints an export; the gateway puts the secret in the placeholder's place."""

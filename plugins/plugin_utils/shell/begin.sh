@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154
 
-# Begin: proves that the credential can be stored, and takes the lease by opening the journal. No registration
-# is sent before that has succeeded. $journal is the journal's line; $pid of a gateway's own process is filled in here.
+# Begin: proves that the credential and its exports can be stored, and takes the lease by opening the journal. No
+# registration is sent before that has succeeded. $journal is the journal's line; $pid of a gateway's own process is filled in here.
 
+# cat says why it cannot write, where some shells' echo does not.
 padding() {
-    echo "$journal"
-    echo "$journal"
+    printf '%s\n%s\n' "$journal" "$journal" | cat
 }
 
 locate
@@ -41,9 +41,15 @@ fi
 clock
 journal="1 token=$token product_key=$product_key device_name=$device_name holder=$holder pid=$pid start=$start"
 journal="$journal boot=$boot taken=$uptime ttl=$ttl"
+number=0
+while [ "$number" -lt "$export_count" ]; do
+    number=$((number + 1))
+    stage_export "$number" padding
+    try rm -f "$staged"
+done
 stage "$path" "$owner" "$group" "$mode" padding
 try rm -f "$journal_file"
-message=$( (echo "$journal" >"$journal_file") 2>&1) || {
+message=$( (echo "$journal" | cat >"$journal_file") 2>&1) || {
     rm -f "$journal_file" "$staged"
     fail storage "cannot write $journal_file: $message"
 }

@@ -19,8 +19,10 @@ say() {
     exit 0
 }
 
-# fail KIND TEXT
+# fail KIND TEXT: removes what was half staged.
+half=
 fail() {
+    [ -z "$half" ] || rm -f "$half"
     printf 'error %s %s\n' "$1" "$(printf '%s' "$2" | tr -s '\n' ' ')"
     say failed
 }
@@ -54,13 +56,17 @@ clock() {
     uptime=${uptime%%.*}
 }
 
-# started PID: sets $start to when the process started, in the kernel's ticks, or to "-".
+# started PID: sets $start to when the process started, in the kernel's ticks, or to "-" if there is none, or only
+# its corpse: where nobody reaps, a dead process keeps its number.
 started() {
     start=-
     if read -r line 2>/dev/null <"/proc/$1/stat"; then
         # shellcheck disable=SC2086 # the fields behind the command's name
         set -- ${line##*) }
-        start=${20}
+        case $1 in
+            [ZX]) ;;
+            *) start=${20} ;;
+        esac
     fi
 }
 
@@ -179,6 +185,7 @@ state() {
         [ "$file" = "$path" ] && credential=$identity && echo "credential $identity"
         [ "$file" = "$new" ] && echo "staged $identity"
     done
+    [ ! -e "$new" ] || echo leftover
     if [ -f "$journal_file" ]; then
         while read -r line; do
             case $line in
@@ -192,6 +199,7 @@ state() {
     while [ "$number" -lt "$export_count" ]; do
         number=$((number + 1))
         shift
+        [ ! -e "${1%/*}/.${1##*/}.new" ] || echo leftover
         if [ "$credential" != - ] && [ -f "$1" ] && [ -r "$1" ] && [ -r "$path" ]; then
             echo "export $number $(swap "$path" secret "$placeholder" "$1" | sha256sum)"
         fi
@@ -237,7 +245,15 @@ stage() {
         rm -f "$staged"
         fail storage "cannot write $staged: $message"
     }
+    half=$staged
     own "$staged" "$stage_owner" "$stage_group" "$stage_mode"
+    half=
+}
+
+# stage_export NUMBER COMMAND: the same for an export, at $dest.
+stage_export() {
+    eval "dest=\$export_${1}_dest stage_owner=\$export_${1}_owner stage_group=\$export_${1}_group stage_mode=\$export_${1}_mode"
+    stage "$dest" "$stage_owner" "$stage_group" "$stage_mode" "$2"
 }
 
 # promote STAGED DEST: durable before and after the new name.

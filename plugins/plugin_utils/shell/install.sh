@@ -50,8 +50,7 @@ case $step in
         ;;
 esac
 for number in $exports_wanted; do
-    eval "dest=\$export_${number}_dest"
-    eval "stage \"\$dest\" \"\$export_${number}_owner\" \"\$export_${number}_group\" \"\$export_${number}_mode\" export_$number"
+    stage_export "$number" "export_$number"
     promote "$staged" "$dest"
 done
 state

@@ -5,14 +5,15 @@
 # Remove: the credential, its exports, and what an interrupted run left.
 
 locate
+[ ! -d "$directory" ] || lock
+unchanged
+number=0
+while [ "$number" -lt "$export_count" ]; do
+    number=$((number + 1))
+    eval "dest=\$export_${number}_dest"
+    try rm -f "$dest" "${dest%/*}/.${dest##*/}.new"
+done
 if [ -d "$directory" ]; then
-    lock
-    unchanged
-    number=0
-    while [ "$number" -lt "$export_count" ]; do
-        number=$((number + 1))
-        eval "try rm -f \"\$export_${number}_dest\""
-    done
     try rm -f "$path" "$new" "$journal_file"
     try sync "$directory"
 fi
