@@ -206,7 +206,7 @@ def _check_directories(found: Found, path: str) -> None:
 
 def _unsafe(entry: Entry, uid: int, holds_it: bool) -> str | None:
     if not entry.is_directory:
-        return "is %s" % _kind(entry).replace("a directory", "a file")
+        return "is a symbolic link" if stat.S_ISLNK(entry.mode) else "is no directory"
     if holds_it and entry.uid not in (0, uid):
         return "belongs to %s" % entry.user
     if holds_it and entry.mode & 0o022:
