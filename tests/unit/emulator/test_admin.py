@@ -106,6 +106,15 @@ def test_the_request_log_is_filtered_and_cleared(platform: Emulator, register: R
     assert platform.admin.requests()[0]["id"] > third["id"], "numbers are not given twice"
 
 
+def test_only_what_has_a_names_form_gets_into_the_log(platform: Emulator, register: Register) -> None:
+    register(BODIES[0].replace("deviceName=OvenDevice01", "deviceName=Oven%0ADevice01"))
+    register(BODIES[0].replace("productKey=a1IoKTestP1", "productKey=%20"))
+    assert [(entry["product_key"], entry["device_name"]) for entry in platform.admin.requests()] == [
+        ("a1IoKTestP1", None),
+        (None, "OvenDevice01"),
+    ]
+
+
 def test_settings_are_changed_one_by_one_and_kept(platform: Emulator) -> None:
     before = call(platform, "GET", "/settings").json()
     after = {**before, "reregistration": "same"}
