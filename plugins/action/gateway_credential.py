@@ -14,6 +14,7 @@ import secrets
 import time
 import typing as t
 
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_credential_spec
@@ -75,7 +76,7 @@ class ActionModule(ActionBase):
         return result
 
     def _converge(self) -> dict[str, t.Any]:
-        _result, self._args = self.validate_argument_spec(argument_spec=gateway_credential_spec())
+        self._args = self._valid_args()
         self._check_options()
         placeholder = secrets.token_hex(12)
         wanted = self._wanted(placeholder)
@@ -110,6 +111,15 @@ class ActionModule(ActionBase):
             found = after
 
     # options
+
+    def _valid_args(self) -> dict[str, t.Any]:
+        try:
+            _result, args = self.validate_argument_spec(argument_spec=gateway_credential_spec())
+        except AnsibleError as error:
+            raise FleetopsError(
+                str(error.message), hint="See ansible-doc %s for the options" % MODULE, kind=InvalidOption.kind
+            ) from error
+        return dict(args)
 
     def _check_options(self) -> None:
         args = self._args
@@ -226,8 +236,7 @@ class ActionModule(ActionBase):
         token = secrets.token_hex(8)
         from_gateway = self._args["register_from"] == "gateway"
         scripts = Scripts(
-            begin=gateway.script(
-                "begin",
+            begin=gateway.begin(
                 token=token,
                 holder="gateway" if from_gateway else holder(),
                 pid=os.getpid(),

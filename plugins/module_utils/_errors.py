@@ -34,12 +34,13 @@ class FleetopsError(Exception):
 
 
 class InvalidOption(FleetopsError):
-    """An option that no request can be made of."""
+    """An option that no request can be made of; ``value`` is None where there is nothing to show."""
 
     kind = "invalid_option"
 
     def __init__(self, option: str, value: object, problem: str, hint: str) -> None:
-        super().__init__("%s: %r %s" % (option, value, problem), hint=hint)
+        shown = "" if value is None else "%r " % (value,)
+        super().__init__("%s: %s%s" % (option, shown, problem), hint=hint)
 
 
 class StorageError(FleetopsError):

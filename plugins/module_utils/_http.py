@@ -73,8 +73,9 @@ def tls_context(ca_path: str | None, validate_certs: bool) -> TlsContext:
         else:
             context.load_default_certs()
     except OSError as error:
+        problem = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
         raise TlsError(
-            "ca_path: %r cannot be used: %s" % (ca_path, error.strerror or "it holds no certificate"),
+            "ca_path: %r cannot be used: %s" % (ca_path, problem),
             hint="Name a PEM file that exists on the host that sends the registration",
         ) from error
     return context

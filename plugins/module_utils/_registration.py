@@ -106,7 +106,9 @@ def register_url(region: str | None, endpoint: str | None) -> str:
     """
     if endpoint:
         return _endpoint_url(endpoint)
-    region = region or ""
+    hint = "Use one of %s" % ", ".join(HTTPS_REGIONS)
+    if not region:
+        raise InvalidOption("region", None, "is missing, and there is no endpoint", hint)
     if region in HTTPS_REGIONS:
         return "https://iot-auth.%s.aliyuncs.com%s" % (region, PATH)
     if region in MQTT_ONLY_REGIONS:
@@ -116,7 +118,6 @@ def register_url(region: str | None, endpoint: str | None) -> str:
     from difflib import get_close_matches
 
     close = get_close_matches(region, HTTPS_REGIONS + MQTT_ONLY_REGIONS, n=1)
-    hint = "Use one of %s" % ", ".join(HTTPS_REGIONS)
     raise InvalidOption(
         "region", region, "is not a region of IoT Platform", "Did you mean %s? %s" % (close[0], hint) if close else hint
     )

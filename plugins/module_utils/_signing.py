@@ -65,11 +65,16 @@ def check_product_secret(secret: str | None) -> str:
     :raises InvalidOption: missing, or not 1 to 64 printable ASCII characters without blanks
     """
     if not secret:
-        raise InvalidOption("product_secret", "", "is missing", "A registration is signed with the product's secret")
+        raise InvalidOption(
+            "product_secret",
+            None,
+            "is missing",
+            "A registration is signed with it; copy it from the Product Details page in the console into a vault",
+        )
     if not _PRODUCT_SECRET.fullmatch(secret):
         raise InvalidOption(
             "product_secret",
-            "(not shown)",
+            None,
             "has a blank, a line break or another character that no ProductSecret has",
             "Copy it again from the Product Details page in the console; a vault file often adds a line break",
         )

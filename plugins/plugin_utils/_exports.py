@@ -9,6 +9,8 @@ import hashlib
 import json
 import typing as t
 
+from ansible.errors import AnsibleError
+
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_mode, check_owner, check_path
@@ -47,8 +49,8 @@ def render_exports(
 ) -> tuple[Export, ...]:
     """Render every export; owner, group and mode are the credential's (``inherited``) unless it has its own.
 
-    :raises InvalidOption: a destination, owner or mode that cannot be, one destination twice, or a template that changes
-        the DeviceSecret, which only the gateway knows
+    :raises InvalidOption: a destination, owner or mode that cannot be, one destination twice, a template that cannot be
+        rendered or that changes the DeviceSecret, which only the gateway knows
     """
     parts = {"product_key": product_key, "device_name": device_name, "device_secret": placeholder}
     exports = []
@@ -74,7 +76,11 @@ def render_exports(
 
 
 def _from_template(name: str, template: str, parts: dict[str, str], render: Render) -> str:
-    content = render(template, parts)
+    try:
+        content = render(template, parts)
+    except AnsibleError as error:
+        problem = "cannot be rendered: %s" % str(error).rstrip(".")
+        raise InvalidOption(name, template, problem, "Correct the template, or its path on the controller") from error
     if not content.endswith("\n"):
         content += "\n"
     # A second placeholder shows whether the secret stands there as it is.
