@@ -4,7 +4,7 @@
 # The front door. Everything runs in .venv, which make keeps; nox sessions do the work.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator test lint unit integration clean
+.PHONY: help demo emulator test lint unit integration bench clean
 export LC_ALL := C.UTF-8
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -33,6 +33,9 @@ unit: .venv/test ## Tests of the parts
 
 integration: .venv/test ## Tests of the whole: playbooks, shells, the emulator
 	@nox -s integration
+
+bench: .venv/test ## What a fleet costs, beside a ping and beside built-in modules (root)
+	@nox -s bench
 
 clean: ## Remove all that make made
 	rm -rf .venv .nox .ansible .emulator .hypothesis .mypy_cache .pytest_cache .ruff_cache *.tar.gz

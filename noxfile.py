@@ -46,6 +46,13 @@ def integration(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """What a fleet costs: a hundred gateways over SSH, beside a ping and beside built-in modules."""
+    system_packages(session)
+    session.run("python", "tests/bench/bench.py", env={"PYTHONPATH": "tests/support:tests/fleet"})
+
+
+@nox.session
 def test(session: nox.Session) -> None:
     """All that CI runs: lint, then both tiers in one pytest."""
     lint(session)

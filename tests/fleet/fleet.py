@@ -101,10 +101,14 @@ class Fleet:
             shutil.rmtree(self.directory)
         return len(running)
 
+    def process(self, name: str) -> int:
+        """The id of a gateway's first process."""
+        [number] = [line.split()[1] for line in self._recorded() if line.startswith(f"{name} ")]
+        return int(number)
+
     def root(self, name: str) -> Path:
         """The files of a gateway, to look at and to change from outside."""
-        [process] = [line.split()[1] for line in self._recorded() if line.startswith(f"{name} ")]
-        return Path(f"/proc/{process}/root")
+        return Path(f"/proc/{self.process(name)}/root")
 
     def _start(self, size: Size, become: bool) -> None:
         self._processes.touch()

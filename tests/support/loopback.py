@@ -45,8 +45,8 @@ def fleet(tmp_path: Path) -> Iterator[Callable[..., Loopback]]:
     def up(gateways: int, busybox: int = 0, become: bool = False) -> Loopback:
         if problem := unusable(Size(gateways, busybox)):
             pytest.skip(problem)
-        options = ["--busybox", str(busybox), *["--become"] * become, "--dir", directory]
-        subprocess.run(command("up", str(gateways), *options), check=True)
+        login = ["--become"] if become else []
+        subprocess.run(command("up", str(gateways), "--busybox", str(busybox), *login, "--dir", directory), check=True)
         return Loopback(directory)
 
     yield up
