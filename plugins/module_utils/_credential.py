@@ -12,6 +12,7 @@ from __future__ import annotations
 import shlex
 import time
 import typing as t
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BusyError, FleetopsError, StorageError
@@ -61,7 +62,9 @@ def read_answer(output: str) -> Answer:
         kind, _blank, text = (answer.all_of("error") or ["storage unknown"])[-1].partition(" ")
         if kind == "busy":
             raise BusyError(text, hint="Run again when the other run has finished")
-        raise StorageError(text, kind=kind, hint="The stored credential was not changed; mend the cause and run again")
+        raise StorageError(
+            text, kind=kind, hint="Mend the cause and run again; the next run takes up where this one ended"
+        )
     return answer
 
 
@@ -85,9 +88,12 @@ def change(run: RunScript, scripts: Scripts, register: t.Callable[[float], str],
         secret = register(left)
     except FleetopsError as error:
         if not error.may_have_registered:
-            read_answer(run(scripts.abandon))
+            # Where that fails the lease runs out by itself; what the platform said is what has to be told.
+            with suppress(FleetopsError):
+                read_answer(run(scripts.abandon))
         raise
-    answer = read_answer(run("device_secret=%s\n%s" % (shlex.quote(secret), scripts.install)))
+    # Unset first: a name that came from the environment would be handed on to every command.
+    answer = read_answer(run("unset device_secret\ndevice_secret=%s\n%s" % (shlex.quote(secret), scripts.install)))
     if answer.outcome == "lost":
         raise BusyError(
             "the lease ran out before the DeviceSecret was stored, and another run has taken over",

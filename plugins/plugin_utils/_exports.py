@@ -83,8 +83,8 @@ def _from_template(name: str, template: str, parts: dict[str, str], render: Rend
         raise InvalidOption(name, template, problem, "Correct the template, or its path on the controller") from error
     if not content.endswith("\n"):
         content += "\n"
-    # A second placeholder shows whether the secret stands there as it is.
-    other = dict(parts, device_secret=parts["device_secret"][::-1])
+    # A second placeholder, of another length, shows whether the secret stands there as it is.
+    other = dict(parts, device_secret=parts["device_secret"][::-1] + "0")
     swapped = render(template, other)
     if content.replace(parts["device_secret"], other["device_secret"]).rstrip("\n") != swapped.rstrip("\n"):
         raise InvalidOption(

@@ -358,7 +358,8 @@ def decided(gateway: Found, task: Wanted) -> Plan | None:
     try:
         return decide(gateway, task)
     except FleetopsError as error:
-        assert error.kind == "registration_needed"
+        if error.kind != "registration_needed":
+            raise
         return None
 
 
@@ -385,8 +386,10 @@ def is_wanted(gateway: Found, task: Wanted) -> bool:
 def carried_out(gateway: Found, task: Wanted, plan: Plan) -> Found:
     """The gateway after the plan's step."""
     entries = {path: entry for path, entry in gateway.entries.items() if entry.is_directory}
-    if plan.step in ("nothing", "remove"):
-        return gateway if plan.step == "nothing" else found(entries, places=PLACES)
+    if plan.step == "nothing":
+        return gateway
+    if plan.step == "remove":
+        return found(entries, places=PLACES)
     stored = gateway.journal.stored if gateway.journal else None
     credential = {
         "store": Identity("4444444444444444", task.product_key, task.device_name),

@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Options that a shell on a gateway is going to see."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
+    check_interface,
+    check_mode,
+    check_owner,
+    check_path,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import assignments
+
+
+@pytest.mark.parametrize(
+    "path", ["/device.json", "/etc/aliyun-iot/device.json", "/srv/a b/c.d_e@f:g+h=i,j~k-l", "/a/...", "/a/.b", "/-/-"]
+)
+def test_paths(path: str) -> None:
+    assert check_path("path", path) == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("", "/", "device.json", "./device.json", "/etc/", "/etc//device.json", "//device.json", "/etc/./device.json"),
+        *("/etc/../device.json", "/..", "/.", "/etc/device.json ", " /etc/device.json", "/etc/device.json\n"),
+        *(
+            "/etc/a\nb",
+            "/etc/a\tb",
+            "/etc/$HOME",
+            "/etc/`id`",
+            "/etc/a'b",
+            '/etc/a"b',
+            "/etc/a;b",
+            "/etc/a*",
+            "/etc/\u00e4",
+        ),
+        *("/etc/a\\b", "/etc/a|b", "/etc/a\0", "~/device.json"),
+    ],
+)
+def test_what_is_no_path(path: str) -> None:
+    with pytest.raises(InvalidOption, match="^dest: "):
+        check_path("dest", path)
+
+
+@pytest.mark.parametrize("name", ["root", "0", "www-data", "_agent", "a.b", "DOMAIN\\user", "user@domain", "svc$"])
+def test_owners(name: str) -> None:
+    assert check_owner("owner", name) == name
+
+
+@pytest.mark.parametrize("name", [None, ""])
+def test_no_owner(name: str | None) -> None:
+    assert check_owner("owner", name) is None
+
+
+@pytest.mark.parametrize("name", ["-R", "a b", "a:b", "root\n", ":", "a;b", "\u00e4", "--reference=/x", " "])
+def test_what_is_no_owner(name: str) -> None:
+    with pytest.raises(InvalidOption, match="^group: "):
+        check_owner("group", name)
+
+
+@pytest.mark.parametrize(
+    ("mode", "number"), [("0600", 0o600), ("0640", 0o640), ("0400", 0o400), ("0660", 0o660), ("0700", 0o700)]
+)
+def test_modes(mode: str, number: int) -> None:
+    assert check_mode("mode", mode) == number
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        *(
+            "",
+            "600",
+            "00600",
+            "1600",
+            "4600",
+            "0800",
+            "u=rw",
+            "0600\n",
+            "384",
+            "0x180",
+            "0o600",
+        ),  # not four octal digits
+        *("0644", "0604", "0602", "0601", "0607", "0666"),  # others get something
+        *("0000", "0200", "0040", "0060"),  # the owner can't read it
+    ],
+)
+def test_what_is_no_mode(mode: str) -> None:
+    with pytest.raises(InvalidOption, match="^mode: ") as caught:
+        check_mode("mode", mode)
+    assert "'0600'" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["eth0", "wlan0.1", "br-lan", "eth0:1", "a" * 15, "enx0a_b@c"])
+def test_interfaces(name: str) -> None:
+    assert check_interface(name) == name
+
+
+@pytest.mark.parametrize("name", [None, ""])
+def test_no_interface(name: str | None) -> None:
+    assert check_interface(name) is None
+
+
+@pytest.mark.parametrize("name", [".", "..", "../lo", "a/b", "a b", "a" * 16, "eth0\n", "$(id)", "\u00e4"])
+def test_what_is_no_interface(name: str) -> None:
+    with pytest.raises(InvalidOption, match="device_name_interface"):
+        check_interface(name)
+
+
+@given(st.dictionaries(st.sampled_from(["path", "owner", "expected"]), st.none() | st.text() | st.integers()))
+def test_assignments_are_one_word_each(values: dict[str, object]) -> None:
+    words = shlex.split(assignments(values))
+    assert words == [f"{name}={'' if value is None else value}" for name, value in values.items()]
