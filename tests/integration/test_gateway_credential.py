@@ -411,3 +411,30 @@ def test_a_settled_interruption_is_told(stories: dict[str, Story], told_by: list
     """The stored secret was kept although a registration was tried: an operator has to know."""
     for way in WAYS:
         assert f"activated.{way}: an interrupted registration was settled" in told_by[1].stderr
+
+
+def test_a_gateway_that_knows_no_serial_number(platform: Emulator, tmp_path: Path) -> None:
+    known = [Path("/sys/firmware/devicetree/base/serial-number"), Path("/sys/class/dmi/id/product_serial")]
+    if any(os.access(place, os.R_OK) and place.read_bytes().strip(b"\0\n ") for place in known):
+        pytest.skip("this machine knows its serial number")
+    gateways = [new_gateway(platform, tmp_path, f"serial.{way}", way, device_name_from="serial") for way in WAYS]
+    run = run_task(gateways, tmp_path)
+    for gateway in gateways:
+        result = run.result(gateway.host)
+        assert result["error"]["kind"] == "invalid_option"
+        assert result["msg"].startswith("device_name_from: 'serial' gave nothing on this gateway")
+        assert "become root to read a serial number" in result["msg"]
+        assert (gateway.calls, list(gateway.root.iterdir())) == ([], [])
+
+
+def test_no_log_hides_the_result_and_not_the_error(platform: Emulator, tmp_path: Path) -> None:
+    good = [new_gateway(platform, tmp_path, f"good.{way}", way) for way in WAYS]
+    bad = [new_gateway(platform, tmp_path, f"bad.{way}", way, product_secret="NotTheSecret0001") for way in WAYS]
+    run = run_task(good + bad, tmp_path, "--diff", no_log=True)
+    for gateway in good:
+        assert gateway.path.read_text() == gateway.valid_text
+        assert gateway.valid_fingerprint not in told(run)
+    for gateway in bad:
+        assert f"{gateway.host}: registration of {gateway.host}" in run.stderr
+        assert "Check that product_secret" in " ".join(run.stderr.split())
+    assert "NotTheSecret0001" not in told(run)
