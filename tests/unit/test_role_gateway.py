@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The role's variables are the options of its one task, neither more nor other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_credential_spec
+
+ROLE = Path(__file__).parents[2] / "roles" / "gateway"
+# A module's paths are its own host's; the role's are looked up by the module.
+KEYS = ("required", "choices", "default", "no_log", "elements")
+
+
+def load(name: str) -> Any:
+    return yaml.safe_load((ROLE / name).read_text())
+
+
+def rule(option: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: option[key] for key in KEYS if option.get(key) not in (None, False)}
+    suboptions = {name: rule(suboption) for name, suboption in option.get("options", {}).items()}
+    return {"type": option["type"].replace("path", "str"), **kept, **({"options": suboptions} if suboptions else {})}
+
+
+def specified() -> dict[str, Any]:
+    return load("meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+
+
+def test_the_variables_follow_the_rules_of_the_options() -> None:
+    variables = {name: rule(option) for name, option in specified().items() if name != "gateway_service"}
+    assert variables == {f"gateway_{name}": rule(option) for name, option in gateway_credential_spec().items()}
+
+
+def test_the_one_task_passes_every_variable_on() -> None:
+    [task] = load("tasks/main.yml")
+    options = task["fleetops.aliyun_iot.gateway_credential"]
+    defaults = load("defaults/main.yml")
+    for name in gateway_credential_spec():
+        known = f"gateway_{name}" in defaults or specified()[f"gateway_{name}"].get("required")
+        value = f"gateway_{name}" if known else f"gateway_{name} | default(omit, true)"
+        assert options.pop(name) == "{{ " + value + " }}"
+    assert options == {}
+
+
+def test_the_readme_lists_every_variable() -> None:
+    rows = re.findall(r"^\| `gateway_.*", (ROLE / "README.md").read_text(), re.MULTILINE)
+    assert re.findall(r"`(gateway_\w+)`", "".join(row.split("|")[1] for row in rows)) == list(specified())
