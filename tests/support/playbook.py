@@ -15,13 +15,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import processes
 from emulator import Emulator
+from platform_emulator.settings import Settings
 
 CALLBACKS = Path(__file__).parent / "callbacks"
 SECONDS = 300
@@ -60,6 +61,20 @@ def seed(devices: int = 20) -> JSON:
     """A platform's seed: one product with the devices gw-0001, gw-0002 and so on."""
     product = {"product_key": PRODUCT_KEY, "product_secret": PRODUCT_SECRET, "devices": names(devices)}
     return {"products": [product]}
+
+
+def as_new(platform: Emulator) -> Emulator:
+    """The platform with what `seed` says, each device unactivated, and nothing of the test before."""
+    admin = platform.admin
+    for product in admin.products():
+        admin.delete_product(product["product_key"])
+    admin.put_product(PRODUCT_KEY, product_secret=PRODUCT_SECRET)
+    for name in names(20):
+        admin.put_device(PRODUCT_KEY, name)
+    admin.settings(**asdict(Settings()))
+    admin.clear_faults()
+    admin.clear_requests()
+    return platform
 
 
 def names(count: int) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def write_script(path: Path, script: str) -> Path:
 
 @dataclass(frozen=True)
 class Stopping:
-    """A shell whose tools count their calls, of which one is never begun: its number `at`, counted from 1."""
+    """A shell whose tools count their calls; one, number `at`, waits for `proceed` before it does anything."""
 
     folder: Path
     at: int
@@ -61,19 +61,20 @@ class Stopping:
         (self.folder / "proceed").touch()
 
 
-def stopping_shell(folder: Path, at: int = 0) -> Stopping:
-    """Writes the shell; `at` 0 stops nothing."""
+def stopping_shell(folder: Path, at: int, tools: Iterable[str] = COUNTED) -> Stopping:
+    """Writes the shell, in which these tools count."""
     script = """\
 folder={folder}
 echo {name} >>$folder/calls
 number=0
 while read -r _; do number=$((number + 1)); done <$folder/calls
 if [ $number = {at} ]; then
-    : >$folder/reached
+    echo $PPID >$folder/reached
     until [ -e $folder/proceed ]; do sleep 0.1; done
 fi
 exec {tool} "$@\""""
     quoted = shlex.quote(str(folder))
-    tools = {name: script.format(folder=quoted, name=name, at=at, tool=shutil.which(name)) for name in COUNTED}
-    write_shell(folder, tools)
+    write_shell(
+        folder, {name: script.format(folder=quoted, name=name, at=at, tool=shutil.which(name)) for name in tools}
+    )
     return Stopping(folder, at)
