@@ -12,7 +12,7 @@ from aiohttp import web
 
 from platform_emulator import faults, request_log
 from platform_emulator.answers import Answer
-from platform_emulator.faults import Drop, Effect
+from platform_emulator.effects import Drop, Effect
 from platform_emulator.refusals import Refusal
 from platform_emulator.store import Store
 
@@ -38,7 +38,7 @@ async def run(request: web.Request, store: Store, action: Action) -> web.StreamR
         entry = request_log.opened(
             store, action.name, action.product_key, action.device_name, _peer(request), fault.name if fault else None
         )
-    effect = fault.effect if fault else Effect()
+    effect: Effect[Answer] = fault.effect if fault else Effect()
     try:
         instead = await _instead(effect, action)
         with store.transaction():
@@ -49,7 +49,7 @@ async def run(request: web.Request, store: Store, action: Action) -> web.StreamR
         return _close(request, web.Response())
 
 
-async def _instead(effect: Effect, action: Action) -> Answer | None:
+async def _instead(effect: Effect[Answer], action: Action) -> Answer | None:
     try:
         return await effect.before()
     except Refusal as refusal:

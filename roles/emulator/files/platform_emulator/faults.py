@@ -9,194 +9,17 @@ and exactly one effect with its value. The oldest fault that matches a request i
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from platform_emulator.answers import Answer, compact_json
-from platform_emulator.fields import Fields, Invalid, choice, flag, integer, seconds, text
+from platform_emulator.effects import HTTP, Effect, Effects
+from platform_emulator.fields import Fields, Invalid, choice, integer
 from platform_emulator.products import device_name, product_key
-from platform_emulator.refusals import Refusal
 from platform_emulator.store import Store
 
-ACTIONS = ("register",)
-
-
-class Drop(Exception):
-    """Close the connection now, without another byte."""
-
-
-class Effect:
-    """What a fault does: before the request is processed, or after its result was committed."""
-
-    async def before(self) -> Answer | None:
-        """Returns an answer to give instead of processing; may raise Refusal or Drop."""
-        return None
-
-    async def after(self, answer: Answer) -> Answer:
-        """Returns the answer to send; may raise Drop."""
-        return answer
-
-
-@dataclass(frozen=True)
-class Delay(Effect):
-    """Wait, then process."""
-
-    seconds: float
-
-    async def before(self) -> None:
-        await asyncio.sleep(self.seconds)
-
-
-@dataclass(frozen=True)
-class HttpStatus(Effect):
-    """What a gateway in front of the platform answers."""
-
-    http_status: int
-    retry_after: int | None
-
-    async def before(self) -> Answer:
-        headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
-        return Answer(self.http_status, b"", content_type="text/plain", headers=headers)
-
-
-@dataclass(frozen=True)
-class Redirect(Effect):
-    location: str
-    http_status: int
-
-    async def before(self) -> Answer:
-        return Answer(self.http_status, b"", content_type="text/plain", headers={"Location": self.location})
-
-
-@dataclass(frozen=True)
-class Code(Effect):
-    """The platform refuses, without processing."""
-
-    code: int
-    message: str | None
-
-    async def before(self) -> Answer:
-        raise Refusal(self.code, self.message)
-
-
-@dataclass(frozen=True)
-class DropBefore(Effect):
-    """The request is lost."""
-
-    async def before(self) -> Answer:
-        raise Drop
-
-
-@dataclass(frozen=True)
-class Hang(Effect):
-    """Read the request, say nothing for a while, then close."""
-
-    seconds: float
-
-    async def before(self) -> Answer:
-        await asyncio.sleep(self.seconds)
-        raise Drop
-
-
-@dataclass(frozen=True)
-class DropAfter(Effect):
-    """The answer is lost."""
-
-    async def after(self, answer: Answer) -> Answer:
-        raise Drop
-
-
-@dataclass(frozen=True)
-class HoldAfter(Effect):
-    """The answer is late, although the result stands."""
-
-    seconds: float
-
-    async def after(self, answer: Answer) -> Answer:
-        await asyncio.sleep(self.seconds)
-        return answer
-
-
-@dataclass(frozen=True)
-class Truncate(Effect):
-    """The connection ends half-way through the body."""
-
-    async def after(self, answer: Answer) -> Answer:
-        return replace(answer, cut=len(answer.body) // 2)
-
-
-@dataclass(frozen=True)
-class NotJson(Effect):
-    """A captive portal or a proxy answers."""
-
-    async def after(self, answer: Answer) -> Answer:
-        return replace(answer, body=b"<html><body>Welcome</body></html>", content_type="text/html")
-
-
-@dataclass(frozen=True)
-class Oversize(Effect):
-    """The body is padded with blanks to so many bytes."""
-
-    size: int
-
-    async def after(self, answer: Answer) -> Answer:
-        return replace(answer, body=answer.body.ljust(self.size))
-
-
-@dataclass(frozen=True)
-class OtherData(Effect):
-    """The answer's data say something else than what was stored; a refusal carries no data and stays."""
-
-    key: str
-    value: str
-
-    async def after(self, answer: Answer) -> Answer:
-        body = json.loads(answer.body)
-        if "data" not in body:
-            return answer
-        return replace(answer, body=compact_json({**body, "data": {**body["data"], self.key: self.value}}))
-
-
-_location = text(r"\S{1,2000}", "a URL")
-_message = text(r"[^\x00-\x1f]{0,100}", "up to 100 printable characters")
-
-
-def _set(value: object, where: str) -> bool:
-    if not flag(value, where):
-        raise Invalid(f"{where}: must be true; leave the key out for no such fault")
-    return True
-
-
-def _switch(key: str, effect: Effect) -> Callable[[Fields], Effect]:
-    def read(fields: Fields) -> Effect:
-        fields.need(key, _set)
-        return effect
-
-    return read
-
-
-EFFECTS: Mapping[str, Callable[[Fields], Effect]] = {
-    "delay": lambda fields: Delay(fields.need("delay", seconds)),
-    "http_status": lambda fields: HttpStatus(
-        fields.need("http_status", integer(400, 599)), fields.get("retry_after", integer(0, 86400))
-    ),
-    "redirect": lambda fields: Redirect(
-        fields.need("redirect", _location), fields.get("redirect_status", integer(301, 308)) or 307
-    ),
-    "code": lambda fields: Code(fields.need("code", integer(1, 999_999)), fields.get("message", _message)),
-    "hang": lambda fields: Hang(fields.need("hang", seconds)),
-    "hold_after": lambda fields: HoldAfter(fields.need("hold_after", seconds)),
-    "oversize": lambda fields: Oversize(fields.need("oversize", integer(1, 100_000_000))),
-    "drop_before": _switch("drop_before", DropBefore()),
-    "drop_after": _switch("drop_after", DropAfter()),
-    "truncate": _switch("truncate", Truncate()),
-    "not_json": _switch("not_json", NotJson()),
-    "other_device": _switch("other_device", OtherData("deviceName", "another-device")),
-    "other_product": _switch("other_product", OtherData("productKey", "a1Another00")),
-    "empty_secret": _switch("empty_secret", OtherData("deviceSecret", "")),
-}
+ACTIONS: Mapping[str, Effects[Any]] = {"register": HTTP}
 
 
 @dataclass(frozen=True)
@@ -208,7 +31,7 @@ class Fault:
     device_name: str | None
     times: int
     name: str
-    effect: Effect
+    effect: Effect[Any]
 
     def matches(self, action: str, product: str | None, device: str | None) -> bool:
         return self.action == action and self.product_key in (None, product) and self.device_name in (None, device)
@@ -217,17 +40,19 @@ class Fault:
 def read(value: object, where: str) -> Fault:
     """A fault from outside; raises Invalid."""
     fields = Fields(value, where)
-    names = [name for name in EFFECTS if name in fields]
+    action = fields.need("action", choice(*ACTIONS))
+    effects = ACTIONS[action]
+    names = [name for name in effects if name in fields]
     if len(names) != 1:
         found = " and ".join(names) or "none"
-        raise Invalid(f"{where or 'fault'}: needs exactly one effect, has {found}; choose one of {', '.join(EFFECTS)}")
+        raise Invalid(f"{where or 'fault'}: needs exactly one effect, has {found}; choose one of {', '.join(effects)}")
     fault = Fault(
-        action=fields.need("action", choice(*ACTIONS)),
+        action=action,
         product_key=fields.get("product_key", product_key),
         device_name=fields.get("device_name", device_name),
         times=1 if (times := fields.get("times", _times)) is None else times,
         name=names[0],
-        effect=EFFECTS[names[0]](fields),
+        effect=effects[names[0]](fields),
     )
     fields.close()
     return fault

@@ -1,0 +1,208 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a fault does to one request: effects that every protocol knows, and those of an answer over HTTP.
+
+An effect strikes before the request is processed, or after its result was committed. `A` is the protocol's answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from platform_emulator.answers import Answer, compact_json
+from platform_emulator.fields import Fields, Invalid, flag, integer, seconds, text
+from platform_emulator.refusals import Refusal
+
+A = TypeVar("A")
+
+
+class Drop(Exception):
+    """Close the connection now, without another byte."""
+
+
+class Effect(Generic[A]):
+    """One effect; this one is none."""
+
+    async def before(self) -> A | None:
+        """Returns an answer to give instead of processing; may raise Refusal or Drop."""
+        return None
+
+    async def after(self, answer: A) -> A:
+        """Returns the answer to send; may raise Drop."""
+        return answer
+
+
+# What a fault may do to one kind of request, each by its key.
+Effects = Mapping[str, Callable[[Fields], Effect[A]]]
+
+
+@dataclass(frozen=True)
+class Delay(Effect[A]):
+    """Wait, then process."""
+
+    seconds: float
+
+    async def before(self) -> None:
+        await asyncio.sleep(self.seconds)
+
+
+@dataclass(frozen=True)
+class Hang(Effect[A]):
+    """Read the request, say nothing for a while, then close."""
+
+    seconds: float
+
+    async def before(self) -> A:
+        await asyncio.sleep(self.seconds)
+        raise Drop
+
+
+@dataclass(frozen=True)
+class DropBefore(Effect[A]):
+    """The request is lost."""
+
+    async def before(self) -> A:
+        raise Drop
+
+
+@dataclass(frozen=True)
+class DropAfter(Effect[A]):
+    """The answer is lost."""
+
+    async def after(self, answer: A) -> A:
+        raise Drop
+
+
+@dataclass(frozen=True)
+class HoldAfter(Effect[A]):
+    """The answer is late, although the result stands."""
+
+    seconds: float
+
+    async def after(self, answer: A) -> A:
+        await asyncio.sleep(self.seconds)
+        return answer
+
+
+def _set(value: object, where: str) -> bool:
+    if not flag(value, where):
+        raise Invalid(f"{where}: must be true; leave the key out for no such fault")
+    return True
+
+
+def switch(key: str, effect: Effect[A]) -> Callable[[Fields], Effect[A]]:
+    """For an effect that has no value: the key says true."""
+
+    def read(fields: Fields) -> Effect[A]:
+        fields.need(key, _set)
+        return effect
+
+    return read
+
+
+# For every protocol.
+COMMON: Effects[Any] = {
+    "delay": lambda fields: Delay(fields.need("delay", seconds)),
+    "hang": lambda fields: Hang(fields.need("hang", seconds)),
+    "hold_after": lambda fields: HoldAfter(fields.need("hold_after", seconds)),
+    "drop_before": switch("drop_before", DropBefore()),
+    "drop_after": switch("drop_after", DropAfter()),
+}
+
+
+@dataclass(frozen=True)
+class HttpStatus(Effect[Answer]):
+    """What a gateway in front of the platform answers."""
+
+    http_status: int
+    retry_after: int | None
+
+    async def before(self) -> Answer:
+        headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+        return Answer(self.http_status, b"", content_type="text/plain", headers=headers)
+
+
+@dataclass(frozen=True)
+class Redirect(Effect[Answer]):
+    location: str
+    http_status: int
+
+    async def before(self) -> Answer:
+        return Answer(self.http_status, b"", content_type="text/plain", headers={"Location": self.location})
+
+
+@dataclass(frozen=True)
+class Code(Effect[Answer]):
+    """The platform refuses, without processing."""
+
+    code: int
+    message: str | None
+
+    async def before(self) -> Answer:
+        raise Refusal(self.code, self.message)
+
+
+@dataclass(frozen=True)
+class Truncate(Effect[Answer]):
+    """The connection ends half-way through the body."""
+
+    async def after(self, answer: Answer) -> Answer:
+        return replace(answer, cut=len(answer.body) // 2)
+
+
+@dataclass(frozen=True)
+class NotJson(Effect[Answer]):
+    """A captive portal or a proxy answers."""
+
+    async def after(self, answer: Answer) -> Answer:
+        return replace(answer, body=b"<html><body>Welcome</body></html>", content_type="text/html")
+
+
+@dataclass(frozen=True)
+class Oversize(Effect[Answer]):
+    """The body is padded with blanks to so many bytes."""
+
+    size: int
+
+    async def after(self, answer: Answer) -> Answer:
+        return replace(answer, body=answer.body.ljust(self.size))
+
+
+@dataclass(frozen=True)
+class OtherData(Effect[Answer]):
+    """The answer's data say something else than what was stored; a refusal carries no data and stays."""
+
+    key: str
+    value: str
+
+    async def after(self, answer: Answer) -> Answer:
+        body = json.loads(answer.body)
+        if "data" not in body:
+            return answer
+        return replace(answer, body=compact_json({**body, "data": {**body["data"], self.key: self.value}}))
+
+
+_location = text(r"\S{1,2000}", "a URL")
+_message = text(r"[^\x00-\x1f]{0,100}", "up to 100 printable characters")
+
+HTTP: Effects[Answer] = {
+    **COMMON,
+    "http_status": lambda fields: HttpStatus(
+        fields.need("http_status", integer(400, 599)), fields.get("retry_after", integer(0, 86400))
+    ),
+    "redirect": lambda fields: Redirect(
+        fields.need("redirect", _location), fields.get("redirect_status", integer(301, 308)) or 307
+    ),
+    "code": lambda fields: Code(fields.need("code", integer(1, 999_999)), fields.get("message", _message)),
+    "oversize": lambda fields: Oversize(fields.need("oversize", integer(1, 100_000_000))),
+    "truncate": switch("truncate", Truncate()),
+    "not_json": switch("not_json", NotJson()),
+    "other_device": switch("other_device", OtherData("deviceName", "another-device")),
+    "other_product": switch("other_product", OtherData("productKey", "a1Another00")),
+    "empty_secret": switch("empty_secret", OtherData("deviceSecret", "")),
+}
