@@ -103,12 +103,13 @@ class ActionModule(ActionBase):
                 answer = self._change(plan, found, named)
             except Refused as error:
                 return self._kept(error, plan, found, named)
-            after = read_state(answer, found)
             if answer.outcome != "stale":
+                after = read_state(answer, found)
                 return self._changed(plan, found, named, after, registered=plan.step == "store")
             if time.monotonic() > patience:
                 raise BusyError("the gateway's files keep changing", hint="Look for another run over the same gateway")
-            found = after
+            # Not the state that came with the answer: only a look tells whether the holder of a new lease is alive.
+            found = self._look()
 
     # options
 

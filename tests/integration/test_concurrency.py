@@ -1,0 +1,113 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Two runs over the same gateways at once: each gateway ends with the one secret that the platform holds."""
+
+from __future__ import annotations
+
+import json
+import random
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from emulator import Emulator
+from playbook import PRODUCT_KEY, Run, Started, as_new, gateway_play, inventory, names, start_playbook
+from processes import wait_for
+from shells import stopping_shell
+
+ENV = {"ANSIBLE_PIPELINING": "1"}
+# How the first run and the second register each gateway.
+PAIRS = dict(
+    zip(
+        names(4),
+        [("gateway", "gateway"), ("gateway", "controller"), ("controller", "gateway"), ("controller", "controller")],
+        strict=True,
+    )
+)
+
+Hosts = dict[str, dict[str, Any]]
+
+
+@pytest.fixture
+def platform(platform: Emulator) -> Emulator:
+    return as_new(platform)
+
+
+def start(platform: Emulator, hosts: Hosts, tmp_path: Path, number: int) -> Started:
+    home = tmp_path / f"run-{number}"
+    home.mkdir(exist_ok=True)
+    when = "{{ when | default('if_needed') }}"
+    play = gateway_play(platform, path="{{ root }}/etc/device.json", register_from="{{ way }}", register=when)
+    return start_playbook(play, inventory(hosts, tmp_path), home, env=ENV)
+
+
+def assert_valid(platform: Emulator, tmp_path: Path, host: str, *ended: Run) -> None:
+    """The gateway holds the platform's secret, and nothing else."""
+    folder = tmp_path / host / "etc"
+    secret = platform.admin.device(PRODUCT_KEY, host)["device_secret"]
+    assert json.loads((folder / "device.json").read_text())["deviceSecret"] == secret, (host, ended)
+    assert [path.name for path in folder.iterdir()] == ["device.json"], (host, ended)
+
+
+def registrations(platform: Emulator, host: str) -> int:
+    return int(platform.admin.device(PRODUCT_KEY, host)["registrations"])
+
+
+def test_a_run_that_has_looked_before_the_other_began_waits_for_it(platform: Emulator, tmp_path: Path) -> None:
+    """The second run has seen no lease when it is stopped; it goes on while the first one's request is under way."""
+    stops = {host: stopping_shell(tmp_path / "shells" / host, 1, ["flock"]) for host in PAIRS}
+    ways: list[Hosts] = [{host: {"way": pair[number]} for host, pair in PAIRS.items()} for number in range(2)]
+    for host, stop in stops.items():
+        ways[1][host]["ansible_shell_executable"] = stop.shell
+        (tmp_path / host / "etc").mkdir(parents=True)
+    with start(platform, ways[1], tmp_path, 2) as second:
+        wait_for(lambda: all(stop.reached for stop in stops.values()), "the second run to have looked")
+        platform.admin.fault(hold_after=4, times=len(PAIRS))
+        with start(platform, ways[0], tmp_path, 1) as first:
+            wait_for(lambda: len(platform.admin.requests()) == len(PAIRS), "the first run's requests")
+            for stop in stops.values():
+                stop.proceed()
+            ended = first.wait(), second.wait()
+    assert [run.rc for run in ended] == [0, 0], ended
+    for host in PAIRS:
+        assert registrations(platform, host) == 1, (host, ended)
+        assert [run.result(host)["registered"] for run in ended] == [True, False], (host, ended)
+        assert_valid(platform, tmp_path, host, *ended)
+
+
+@pytest.mark.parametrize("luck", range(3))
+def test_two_runs_at_once(platform: Emulator, tmp_path: Path, luck: int) -> None:
+    """Half of the gateways have no credential, the other half are forced to register by both runs."""
+    delays = random.Random(luck)
+    ways = {**PAIRS, **{f"forced-{host}": pair for host, pair in PAIRS.items()}}
+    forced = [host for host in ways if host not in PAIRS]
+    for host in ways:
+        platform.admin.put_device(PRODUCT_KEY, host)
+        platform.admin.fault(delay=delays.random(), device_name=host)
+        platform.admin.fault(hold_after=delays.random(), device_name=host)
+    with ExitStack() as runs:
+        started = [
+            runs.enter_context(
+                start(
+                    platform,
+                    {
+                        host: {"way": pair[number], **({"when": "always"} if host in forced else {})}
+                        for host, pair in ways.items()
+                    },
+                    tmp_path,
+                    number,
+                )
+            )
+            for number in range(2)
+        ]
+        ended = [run.wait() for run in started]
+    assert [run.rc for run in ended] == [0, 0], ended
+    for host in ways:
+        assert_valid(platform, tmp_path, host, *ended)
+        told = [run.result(host)["registered"] for run in ended]
+        if host in forced:
+            assert (told, registrations(platform, host)) == ([True, True], 2), (host, ended)
+        else:
+            assert (sorted(told), registrations(platform, host)) == ([False, True], 1), (host, ended)
