@@ -78,8 +78,10 @@ class Gateway:
 
     def _export(self, number: int) -> str:
         """A function that prints an export; the gateway puts the secret in the placeholder's place."""
-        end = "END-" + self._placeholder
         content = self._exports[number - 1].content
+        end = "END"
+        while end in content:
+            end += "-"
         return "export_%d() {\nswap \"$path\" %s secret <<'%s'\n%s%s\n}\n" % (
             number,
             shlex.quote(self._placeholder),

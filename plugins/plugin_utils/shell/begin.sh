@@ -48,10 +48,10 @@ while [ "$number" -lt "$export_count" ]; do
     try rm -f "$staged"
 done
 stage "$path" "$owner" "$group" "$mode" padding
-try rm -f "$journal_file"
-message=$( (echo "$journal" | cat >"$journal_file") 2>&1) || {
-    rm -f "$journal_file" "$staged"
+# An older journal stays until this one is complete: its change may have registered.
+message=$( (echo "$journal" | cat >"$journal_file.new") 2>&1) || {
+    rm -f "$journal_file.new" "$staged"
     fail storage "cannot write $journal_file: $message"
 }
-try sync "$journal_file" "$directory"
+promote "$journal_file.new" "$journal_file"
 say begun

@@ -73,10 +73,10 @@ started() {
 # locate: sets the places that belong to the credential.
 locate() {
     resolve "${path%/*}"
-    directory=$resolved
-    path=$directory/${path##*/}
-    new=$directory/.${path##*/}.new
-    journal_file=$directory/.${path##*/}.journal
+    path=$resolved/${path##*/}
+    new=$resolved/.${path##*/}.new
+    journal_file=$resolved/.${path##*/}.journal
+    directory=${resolved:-/}
 }
 
 # identify FILE: sets $identity to "FINGERPRINT PRODUCT_KEY DEVICE_NAME", or to "-" if it is no credential.
@@ -187,13 +187,15 @@ state() {
     done
     [ ! -e "$new" ] || echo leftover
     if [ -f "$journal_file" ]; then
-        while read -r line; do
+        known=
+        while read -r line || [ -n "$line" ]; do
             case $line in
                 *[!A-Za-z0-9_.:@=/\ -]*) line=garbled ;;
             esac
             echo "journal $line"
+            known=yes
         done <"$journal_file" 2>/dev/null
-        [ -s "$journal_file" ] || echo "journal garbled"
+        [ -n "$known" ] || echo "journal garbled"
     fi
     number=0
     while [ "$number" -lt "$export_count" ]; do
@@ -266,5 +268,5 @@ promote() {
     if [ -e /sys/fs/selinux/enforce ] && command -v restorecon >/dev/null; then
         restorecon "$2"
     fi
-    try sync "${2%/*}"
+    try sync "${2%/*}/"
 }

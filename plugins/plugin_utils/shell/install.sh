@@ -8,8 +8,9 @@
 #   mend     owner, mode and exports only
 # then the exports in $exports_wanted.
 
+# cat says why it cannot write, where some shells' echo does not.
 credential_line() {
-    echo "{\"deviceName\":\"$device_name\",\"deviceSecret\":\"$device_secret\",\"productKey\":\"$product_key\"}"
+    echo "{\"deviceName\":\"$device_name\",\"deviceSecret\":\"$device_secret\",\"productKey\":\"$product_key\"}" | cat
 }
 
 locate
@@ -26,7 +27,7 @@ case $step in
         identify "$staged"
         stored=$identity
         [ "$stored" != - ] || fail storage "$staged does not read back as it was written"
-        message=$( (echo "stored ${stored%% *}" >>"$journal_file") 2>&1) || fail storage "$message"
+        message=$( (echo "stored ${stored%% *}" | cat >>"$journal_file") 2>&1) || fail storage "$message"
         try sync "$journal_file"
         promote "$staged" "$path"
         identify "$path"
@@ -42,7 +43,7 @@ case $step in
         else
             own "$path" "$owner" "$group" "$mode"
         fi
-        try rm -f "$new" "$journal_file"
+        try rm -f "$new" "$journal_file" "$journal_file.new"
         ;;
     mend)
         unchanged

@@ -14,7 +14,7 @@ while [ "$number" -lt "$export_count" ]; do
     try rm -f "$dest" "${dest%/*}/.${dest##*/}.new"
 done
 if [ -d "$directory" ]; then
-    try rm -f "$path" "$new" "$journal_file"
+    try rm -f "$path" "$new" "$journal_file" "$journal_file.new"
     try sync "$directory"
 fi
 state

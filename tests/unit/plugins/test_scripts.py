@@ -1,0 +1,1090 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The shell scripts exactly as they are sent, in every kind of shell: what there was, and what there is then."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Answer, read_answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BusyError, StorageError
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found, Identity, read_look, read_state
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import Gateway
+
+KEY, NAME = "a1IoKTestP1", "gw_1@x.y:z-1"
+SECRET, NEW_SECRET = "0123456789abcdef0123456789abcdef", "AZaz09-_.~+/=&AZaz09-_.~+/=AZaz0".replace("&", "")
+PLACEHOLDER = "fedcba9876543210fedcba98"
+TOOLS = [
+    "awk",
+    "cat",
+    "chmod",
+    "chown",
+    "flock",
+    "id",
+    "mkdir",
+    "mv",
+    "rm",
+    "sha256sum",
+    "sleep",
+    "sort",
+    "stat",
+    "sync",
+    "tr",
+]
+ROOT = os.geteuid() == 0
+
+
+def line(secret: str = SECRET, key: str = KEY, name: str = NAME) -> str:
+    return f'{{"deviceName":"{name}","deviceSecret":"{secret}","productKey":"{key}"}}\n'
+
+
+def fingerprint(secret: str, key: str = KEY, name: str = NAME) -> str:
+    return hashlib.sha256(f"fleetops:{key}:{name}:{secret}".encode()).hexdigest()[:16]
+
+
+def identity(secret: str = SECRET) -> Identity:
+    return Identity(fingerprint(secret), KEY, NAME)
+
+
+# Gateways
+
+
+@dataclass(frozen=True)
+class Shell:
+    """How a script is run, and where its commands are."""
+
+    command: tuple[str, ...]
+    path: str
+
+    def tool(self, name: str) -> str:
+        """The command that a tool is."""
+        real = shutil.which(name, path=self.path)
+        assert real, f"no {name} in {self.path}"
+        return real
+
+
+@pytest.fixture(scope="session", params=["dash", "bash", "busybox"])
+def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    if not shutil.which(request.param):
+        pytest.skip(f"{request.param} is not installed")
+    if request.param != "busybox":
+        return Shell((request.param,), os.environ["PATH"])
+    return busybox(tmp_path_factory.mktemp("applets"))
+
+
+@pytest.fixture(scope="session")
+def any_shell() -> Shell:
+    """For what one shell proves for all."""
+    return Shell(("sh",), os.environ["PATH"])
+
+
+def busybox(applets: Path) -> Shell:
+    """BusyBox alone; only flock comes from elsewhere where a build has none."""
+    program = shutil.which("busybox")
+    assert program
+    built_in = subprocess.run([program, "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    for name in [*TOOLS, "ash"]:
+        (applets / name).symlink_to(program if name in built_in else shutil.which(name) or program)
+    return Shell((str(applets / "ash"),), str(applets))
+
+
+@dataclass
+class Box:
+    """A gateway: a folder, a shell, and what the controller keeps between its steps."""
+
+    shell: Shell
+    folder: Path
+    exports: tuple[Export, ...] = ()
+    attributes: dict[str, Any] = field(default_factory=lambda: {"owner": None, "group": None, "mode": "0600"})
+    environment: dict[str, str] = field(default_factory=dict)
+    device_name_from: tuple[str, str | None] = ("inventory_hostname", None)
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "iot" / "device.json"
+
+    @property
+    def journal(self) -> Path:
+        return self.path.with_name(".device.json.journal")
+
+    @property
+    def new(self) -> Path:
+        return self.path.with_name(".device.json.new")
+
+    @property
+    def gateway(self) -> Gateway:
+        return Gateway(str(self.path), self.exports, PLACEHOLDER, *self.device_name_from)
+
+    def values(self, found: Found | None = None) -> dict[str, Any]:
+        expected = {"expected": found.expected} if found else {}
+        return {"product_key": KEY, "device_name": NAME, **self.attributes, **expected}
+
+    def files(self) -> list[str]:
+        """All there is, relative to the folder."""
+        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*"))
+
+    def output(self, script: str) -> str:
+        done = subprocess.run(
+            self.shell.command,
+            input=script.encode(),
+            capture_output=True,
+            env={"PATH": self.shell.path, **self.environment},
+            timeout=60,
+        )
+        # What a shell says beside the answer goes nowhere, but it would tell of a mistake in the script.
+        for mistake in (
+            b"not found",
+            b"yntax error",
+            b"parameter not set",
+            b"unbound",
+            b"bad substitution",
+            SECRET.encode(),
+        ):
+            assert mistake not in done.stderr, done.stderr
+        return done.stdout.decode()
+
+    def run(self, script: str) -> Answer:
+        return read_answer(self.output(script))
+
+    def look(self) -> Found:
+        return read_look(self.run(self.gateway.script("look")))
+
+    def begin_script(self, found: Found, token: str = "token1", **values: Any) -> str:
+        holder = {"holder": "here", "pid": 42, "start": "7", "ttl": 80, "token": token}
+        return self.gateway.begin(**{**self.values(found), **holder, **values})
+
+    def begin(self, found: Found, token: str = "token1", **values: Any) -> Answer:
+        return self.run(self.begin_script(found, token, **values))
+
+    def store(self, secret: str = SECRET, token: str = "token1") -> Answer:
+        every = tuple(range(1, len(self.exports) + 1))
+        script = self.gateway.install("store", every, token=token, **self.values())
+        return self.run(f"device_secret='{secret}'\n{script}")
+
+    def finish(self, found: Found, staged: str = "") -> Answer:
+        every = tuple(range(1, len(self.exports) + 1))
+        return self.run(self.gateway.install("finish", every, staged_identity=staged, **self.values(found)))
+
+    def mend(self, found: Found, *exports: int) -> Answer:
+        return self.run(self.gateway.install("mend", exports, **self.values(found)))
+
+    def abandon(self, token: str = "token1", keep: str = "no") -> Answer:
+        return self.run(self.gateway.script("abandon", token=token, keep=keep))
+
+    def remove(self, found: Found) -> Answer:
+        return self.run(self.gateway.script("remove", **self.values(found)))
+
+    def provision(self, secret: str = SECRET) -> None:
+        """Put a right credential there by hand."""
+        self.path.parent.mkdir(exist_ok=True)
+        self.path.write_text(line(secret))
+        self.path.chmod(0o600)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """In memory where that is possible: every script waits for the disk."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    folder = memory / f"fleetops-{os.getpid()}-{tmp_path.name}"
+    folder.mkdir(mode=0o700)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def box(shell: Shell, folder: Path) -> Box:
+    return Box(shell, folder)
+
+
+@pytest.fixture
+def one(any_shell: Shell, folder: Path) -> Box:
+    """A box for what one shell proves for all."""
+    return Box(any_shell, folder)
+
+
+def mode(path: Path) -> int:
+    return path.lstat().st_mode & 0o7777
+
+
+# The life of a credential
+
+
+def test_a_first_registration(box: Box) -> None:
+    found = box.look()
+    assert box.files() == [], "a look changes nothing"
+    assert (found.path, found.uid, found.missing_tools, found.denied) == (str(box.path), os.geteuid(), (), ())
+    assert (found.entry, found.credential, found.staged, found.journal) == (None, None, None, None)
+    assert str(box.folder) in found.entries
+    assert found.uptime > 0
+    assert found.boot == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+    assert box.begin(found) == Answer("begun", ())
+    assert box.files() == ["iot", "iot/.device.json.journal", "iot/.device.json.new"]
+    assert (mode(box.path.parent), mode(box.journal), mode(box.new)) == (0o755, 0o600, 0o600)
+    journal = box.look().journal
+    assert journal is not None
+    assert journal.stored is None
+    taken = journal.fields.pop("taken")
+    assert journal.fields == {
+        **{"token": "token1", "product_key": KEY, "device_name": NAME, "holder": "here", "pid": "42", "start": "7"},
+        **{"boot": found.boot, "ttl": "80"},
+    }
+    assert found.uptime <= int(taken) <= found.uptime + 60
+
+    installed = box.store()
+    assert installed.outcome == "installed"
+    assert box.path.read_text() == line()
+    assert mode(box.path) == 0o600
+    assert box.files() == ["iot", "iot/device.json"]
+    after = read_state(installed, found)
+    assert after.credential == Identity(fingerprint(SECRET), KEY, NAME)
+    assert after.expected == box.look().expected
+    assert SECRET not in "\n".join(installed.lines)
+
+
+def test_a_new_secret_replaces_the_old_one(box: Box) -> None:
+    box.provision()
+    before = box.path.stat().st_ino
+    box.begin(box.look())
+    assert box.path.read_text() == line(), "the old one stays until the new one is complete"
+    box.store(NEW_SECRET)
+    assert box.path.read_text() == line(NEW_SECRET)
+    assert box.path.stat().st_ino != before, "a new file was renamed over it"
+    assert box.look().credential == identity(NEW_SECRET)
+    assert box.files() == ["iot", "iot/device.json"]
+
+
+def test_removal(box: Box) -> None:
+    box.exports = (export(box, 1, "x\n"),)
+    box.provision()
+    for path in (box.new, box.journal, Path(f"{box.journal}.new"), box.folder / "1.conf", box.folder / ".1.conf.new"):
+        path.write_text("left\n")
+    (box.path.parent / "other").write_text("other's\n")
+    answer = box.remove(box.look())
+    assert answer.outcome == "removed"
+    assert box.files() == ["iot", "iot/other"]
+    assert read_look(Answer("", ("fleetops-state", *answer.lines))).entry is None
+
+
+def test_removal_of_what_an_interrupted_run_left(box: Box) -> None:
+    box.path.parent.mkdir()
+    for path in (box.new, box.journal, Path(f"{box.journal}.new")):
+        path.write_text("left\n")
+    box.remove(box.look())
+    assert box.files() == ["iot"]
+
+
+def test_removal_of_nothing(box: Box) -> None:
+    assert box.remove(box.look()).outcome == "removed"
+    assert box.files() == []
+
+
+def test_mending(box: Box) -> None:
+    box.provision()
+    box.path.chmod(0o644)
+    box.attributes["mode"] = "0640"
+    before = box.path.stat().st_ino
+    assert box.mend(box.look()).outcome == "installed"
+    assert (mode(box.path), box.path.stat().st_ino, box.path.read_text()) == (0o640, before, line())
+
+
+@pytest.mark.skipif(not ROOT, reason="only root gives files away")
+def test_owner_and_group(box: Box) -> None:
+    box.attributes = {"owner": "1234", "group": "2345", "mode": "0640"}
+    box.exports = (export(box, 1, f"{PLACEHOLDER}\n", owner="3456", group=None, mode=0o600),)
+    box.begin(box.look())
+    box.store()
+    (box.folder / "1.conf").unlink()
+    os.chown(box.path, 0, 0)
+    box.mend(box.look(), 1)
+    owners = [(path.stat().st_uid, path.stat().st_gid) for path in (box.path, box.folder / "1.conf")]
+    assert owners == [(1234, 2345), (3456, 0)]
+    assert [mode(path) for path in (box.path, box.folder / "1.conf")] == [0o640, 0o600]
+    assert box.path.parent.stat().st_uid == 0, "who owns the directory could swap the file"
+
+
+# What is a credential, and what is not
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "\n",
+        "garbage\n",
+        "\0\0\0\0",
+        line() + line(),
+        line() + "\n",
+        "\n" + line(),
+        line()[:40],
+        line()[:-2],
+        line().replace(":", ": "),
+        line().replace("\n", "\r\n"),
+        line().replace("{", "[").replace("}", "]"),
+        line().replace("deviceName", "name"),
+        line().replace("deviceSecret", "secret"),
+        line(secret=""),
+        line(name=""),
+        line(key=""),
+        line(secret="back\\\\slash"),
+        line(secret="with blank"),
+        line(secret='quo\\"te'),
+        line(name="with blank"),
+        line(name="$(id)"),
+        line(key="a1/b"),
+        line(secret="se\u00e7ret"),
+        '{"productKey":"a","deviceName":"bcde","deviceSecret":"f"}\n',
+        line().replace("}", ',"more":"x"}'),
+    ],
+    ids=range(26),
+)
+def test_what_is_no_credential(one: Box, content: str) -> None:
+    one.provision()
+    one.path.write_bytes(content.encode())
+    found = one.look()
+    assert (found.credential, found.entry is not None) == (None, True)
+
+
+@pytest.mark.parametrize("secret", [SECRET, NEW_SECRET, "a", "!#$%&'()*+,-./:;<=>?@[]^_`{|}~"])
+def test_what_is_a_credential(box: Box, secret: str) -> None:
+    box.provision(secret)
+    assert box.look().credential == Identity(fingerprint(secret), KEY, NAME)
+    box.path.write_text(line(secret).rstrip("\n"))
+    assert box.look().credential == Identity(fingerprint(secret), KEY, NAME)
+
+
+# Nothing is done when anything has changed since the look
+
+
+def changes(box: Box) -> list[tuple[str, Any]]:
+    return [
+        ("content", lambda: box.path.write_text(line(NEW_SECRET))),
+        ("mode", lambda: box.path.chmod(0o640)),
+        ("gone", box.path.unlink),
+        ("journal", lambda: box.journal.write_text("1 token=other\n")),
+        ("staged", lambda: box.new.write_text(line(NEW_SECRET))),
+        ("directory", lambda: box.path.parent.chmod(0o700)),
+        ("export", lambda: (box.folder / "1.conf").write_text("other\n")),
+        ("export's mode", lambda: (box.folder / "1.conf").chmod(0o600)),
+    ]
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_a_look_grows_stale(one: Box, number: int) -> None:
+    one.exports = (export(one, 1, f"{PLACEHOLDER}\n"),)
+    one.provision()
+    (one.folder / "1.conf").write_text(f"{SECRET}\n")
+    found = one.look()
+    name, change = changes(one)[number]
+    change()
+    before = snapshot(one)
+    for answer in (one.begin(found), one.mend(found, 1), one.finish(found), one.remove(found)):
+        assert answer.outcome == "stale", name
+        assert read_state(answer, found).expected == one.look().expected
+        assert snapshot(one) == before
+
+
+def test_a_stale_look_in_every_shell(box: Box) -> None:
+    box.provision()
+    found = box.look()
+    box.path.write_text(line(NEW_SECRET))
+    before = snapshot(box)
+    for answer in (box.begin(found), box.mend(found), box.finish(found), box.remove(found)):
+        assert answer.outcome == "stale"
+        assert read_state(answer, found).credential == identity(NEW_SECRET)
+    assert snapshot(box) == before
+
+
+def snapshot(box: Box) -> dict[str, tuple[int, bytes]]:
+    return {
+        name: ((box.folder / name).stat().st_mode, (box.folder / name).read_bytes())
+        for name in box.files()
+        if (box.folder / name).is_file()
+    }
+
+
+def test_of_two_runs_one_begins(box: Box) -> None:
+    box.provision()
+    found = box.look()
+    scripts = [box.begin_script(found, token) for token in ("token1", "token2")]
+    processes = [
+        subprocess.Popen(
+            box.shell.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={"PATH": box.shell.path},
+        )
+        for _ in scripts
+    ]
+    for process, script in zip(processes, scripts, strict=True):
+        assert process.stdin
+        process.stdin.write(script)
+        process.stdin.flush()
+    answers = [read_answer(process.communicate(timeout=60)[0]).outcome for process in processes]
+    assert sorted(answers) == ["begun", "stale"]
+    journal = box.look().journal
+    assert journal is not None
+    assert journal.fields["token"] == ("token1" if answers[0] == "begun" else "token2")
+
+
+# The lease
+
+
+def test_a_lease_that_somebody_else_has_taken_over(box: Box) -> None:
+    box.provision()
+    box.begin(box.look())
+    box.begin(box.look(), "token2")
+    before = snapshot(box)
+    assert box.store(NEW_SECRET).outcome == "lost"
+    assert snapshot(box) == before
+    assert box.store(NEW_SECRET, "token2").outcome == "installed"
+
+
+@pytest.mark.parametrize("content", [None, "", "1 token=token11 pid=4\n", "1 xtoken=token1 pid=4\n", "stored abc\n"])
+def test_a_lease_that_is_gone(one: Box, content: str | None) -> None:
+    one.provision()
+    one.begin(one.look())
+    one.journal.unlink()
+    if content is not None:
+        one.journal.write_text(content)
+    before = snapshot(one)
+    assert one.store(NEW_SECRET).outcome == "lost"
+    assert snapshot(one) == before
+
+
+def test_abandoning(box: Box) -> None:
+    box.provision()
+    found = box.look()
+    box.begin(found)
+    assert box.abandon("token2") == Answer("abandoned", ())
+    assert box.journal.exists(), "it is another run's"
+    assert box.abandon() == Answer("abandoned", ())
+    assert box.files() == ["iot", "iot/device.json"]
+    assert box.look().expected == found.expected
+
+
+def test_abandoning_keeps_the_memory_of_an_earlier_registration(box: Box) -> None:
+    box.provision()
+    box.begin(box.look())
+    box.abandon(keep="yes")
+    journal = box.look().journal
+    assert journal is not None
+    assert journal.number("ttl") == 0
+    assert journal.fields["device_name"] == NAME
+    assert not box.new.exists()
+
+
+def test_abandoning_nothing(box: Box) -> None:
+    box.path.parent.mkdir()
+    assert box.abandon().outcome == "abandoned"
+    assert box.files() == ["iot"]
+
+
+def test_the_gateways_own_process_holds_its_lease(box: Box) -> None:
+    box.begin(box.look(), holder="gateway", pid=1, start="1")
+    found = box.look()
+    assert found.journal is not None
+    assert found.journal.fields["pid"] == str(os.getpid())
+    ticks = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+    assert found.journal.fields["start"] == found.process_start == ticks
+
+
+def test_a_holder_that_is_gone(box: Box) -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        box.provision()
+        box.journal.write_text(f"1 token=x holder=gateway pid={process.pid} start=1 boot=b taken=1 ttl=80\n")
+        alive = box.look().process_start
+        assert alive is not None
+        assert alive.isdecimal()
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert box.look().process_start == "-", "dead, if not yet buried"
+    assert box.look().process_start == "-"
+
+
+def test_a_lock_that_another_process_holds(one: Box, tmp_path: Path) -> None:
+    one.provision()
+    found = one.look()
+    # The script waits by sleeping; here a second takes no time.
+    (tmp_path / "sleep").symlink_to(shutil.which("true") or "/bin/true")
+    one.environment = {"PATH": f"{tmp_path}:{one.shell.path}"}
+    directory = os.open(one.path.parent, os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX)
+    before = snapshot(one)
+    with pytest.raises(BusyError, match="held the lock"):
+        one.begin(found)
+    assert snapshot(one) == before
+    assert one.look().expected == found.expected, "a look needs no lock"
+    os.close(directory)
+    assert one.begin(found).outcome == "begun"
+
+
+# Interrupted
+
+
+def test_a_crash_between_begin_and_install(box: Box) -> None:
+    box.provision()
+    box.begin(box.look())
+    found = box.look()
+    assert found.journal is not None
+    assert (found.credential, found.staged, found.journal.stored) == (identity(), None, None)
+    box.begin(found, "token2")
+    box.store(NEW_SECRET, "token2")
+    assert (box.look().credential, box.look().journal) == (identity(NEW_SECRET), None)
+    assert box.files() == ["iot", "iot/device.json"]
+
+
+CRASHING = """\
+#!/bin/sh
+echo >>{calls}
+number=0
+while read -r _; do number=$((number + 1)); done <{calls}
+[ $number != {number} ] || {{ {tool_first}kill -9 0; }}
+exec {tool} "$@"
+"""
+
+
+def crash(box: Box, folder: Path, point: tuple[str, str, int], script: str) -> None:
+    """Run a script that dies, with all that it started, before or after a tool's call of that number."""
+    when, name, number = point
+    folder.mkdir()
+    tool = folder / name
+    values = {"number": number, "calls": folder / "calls", "tool": box.shell.tool(name)}
+    tool.write_text(CRASHING.format(**values, tool_first=f'{values["tool"]} "$@"; ' if when == "after" else ""))
+    tool.chmod(0o755)
+    process = subprocess.Popen(
+        box.shell.command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={"PATH": f"{folder}:{box.shell.path}"},
+        start_new_session=True,
+    )
+    process.communicate(script.encode(), timeout=60)
+    assert process.returncode == -signal.SIGKILL, "the call never came"
+
+
+@pytest.mark.parametrize(
+    ("point", "stored", "staged", "credential"),
+    [
+        (("before", "rm", 1), False, None, identity()),
+        (("after", "rm", 1), False, None, identity()),
+        (("before", "chmod", 1), False, identity(NEW_SECRET), identity()),
+        (("before", "sync", 1), True, identity(NEW_SECRET), identity()),
+        (("before", "mv", 1), True, identity(NEW_SECRET), identity()),
+        (("after", "mv", 1), True, None, identity(NEW_SECRET)),
+        (("before", "rm", 2), True, None, identity(NEW_SECRET)),
+    ],
+    ids=str,
+)
+def test_a_crash_within_install(
+    one: Box, tmp_path: Path, point: tuple[str, str, int], stored: bool, staged: Identity | None, credential: Identity
+) -> None:
+    one.provision()
+    one.begin(one.look())
+    script = one.gateway.install("store", (), token="token1", **one.values())
+    crash(one, tmp_path / "tools", point, f"device_secret='{NEW_SECRET}'\n{script}")
+    found = one.look()
+    assert found.journal is not None
+    assert found.journal.stored == (fingerprint(NEW_SECRET) if stored else None)
+    assert (found.staged, found.credential) == (staged, credential)
+    if stored:
+        words = f"{staged.fingerprint} {staged.product_key} {staged.device_name}" if staged else ""
+        assert one.finish(found, words).outcome == "installed"
+        assert one.path.read_text() == line(NEW_SECRET)
+        assert (one.files(), mode(one.path)) == (["iot", "iot/device.json"], 0o600)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    "call", [("rm", 1), ("cat", 1), ("chmod", 1), ("cat", 2), ("sync", 1), ("mv", 1), ("sync", 2)], ids=str
+)
+def test_a_crash_never_forgets_an_interrupted_change(
+    one: Box, tmp_path: Path, call: tuple[str, int], when: str
+) -> None:
+    """It may have registered, so that the secret that is there may be invalid."""
+    one.provision()
+    one.begin(one.look())
+    crash(one, tmp_path / "tools", (when, *call), one.begin_script(one.look(), "token2"))
+    found = one.look()
+    assert found.journal is not None
+    assert one.begin(found, "token3").outcome == "begun"
+    one.store(NEW_SECRET, "token3")
+    assert (one.files(), one.path.read_text()) == (["iot", "iot/device.json"], line(NEW_SECRET))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "\n", "\n\n", "1 token=x pid=4 ttl=80", "1 tok", "\0\0\0\0", "\u00e4\n", "$(id)\n", "a\tb\n"],
+    ids=range(9),
+)
+def test_a_torn_journal_is_an_open_one(box: Box, content: str) -> None:
+    box.provision()
+    box.journal.write_bytes(content.encode())
+    found = box.look()
+    assert found.journal is not None
+    assert found.journal.stored is None
+    assert box.begin(found).outcome == "begun"
+
+
+def test_a_torn_second_line_stores_nothing(box: Box) -> None:
+    box.provision()
+    box.journal.write_text(f"1 token=x pid=4 ttl=0\nstored {fingerprint(SECRET)[:7]}")
+    found = box.look()
+    assert found.journal is not None
+    assert found.journal.stored != fingerprint(SECRET)
+
+
+# Exports
+
+
+def export(box: Box, number: int, content: str, **attributes: Any) -> Export:
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    values = {"owner": None, "group": None, "mode": 0o600, **attributes}
+    return Export(dest=str(box.folder / f"{number}.conf"), content=content, digest=digest, **values)
+
+
+AWKWARD = [
+    "plain\n",
+    "\n",
+    "\n\n\n",
+    f"{PLACEHOLDER}\n",
+    f"secret={PLACEHOLDER}",
+    f"{PLACEHOLDER}{PLACEHOLDER} {PLACEHOLDER}\n{PLACEHOLDER}x\nx{PLACEHOLDER}\n",
+    f"{PLACEHOLDER[:-1]}{PLACEHOLDER}\n{PLACEHOLDER[:5]}\n",
+    f"crlf={PLACEHOLDER}\r\nmore\r\n",
+    f"\\1 \\n \\\\ & && \\& {PLACEHOLDER} \\{PLACEHOLDER}\\\n",
+    f"'{PLACEHOLDER}' \"{PLACEHOLDER}\" `id` $(id) ${{HOME}} $PATH $$ %s %d %% !! ~ * ? [a-z]\n",
+    f"\u70e4\u7bb1 \u00e4\u00f6\u00fc \U0001f511 {PLACEHOLDER} \u2028 \x0b\x0c\x85\n",
+    f"EOF\n.\nEND\nEND-\nEND-{PLACEHOLDER}\nid >owned\n}}\n",
+    f"END-{PLACEHOLDER[::-1]}\n}}\n{PLACEHOLDER}\n",
+    "-n\n-e a\\tb\n--\n",
+    "\t  leading and trailing \t \n",
+    "x" * 20000 + PLACEHOLDER + "\n",
+    "line\n" * 2000 + PLACEHOLDER + "\n",
+    f"a,b=c:{PLACEHOLDER};#comment\n# {PLACEHOLDER}\n\n  # x\n",
+    'secret\nfrom="x" to="y"\n',
+]
+
+
+@pytest.mark.parametrize("secret", [SECRET, NEW_SECRET])
+def test_exports_of_awkward_content(box: Box, secret: str) -> None:
+    # The controller ends every last line.
+    contents = [content if content.endswith("\n") else content + "\n" for content in AWKWARD]
+    box.exports = tuple(export(box, number, content) for number, content in enumerate(contents, 1))
+    box.begin(box.look())
+    box.store(secret)
+    for number, content in enumerate(contents, 1):
+        written = (box.folder / f"{number}.conf").read_bytes().decode()
+        assert written == content.replace(PLACEHOLDER, secret), f"export {number}"
+    found = box.look()
+    assert found.exports == {number: one.digest for number, one in enumerate(box.exports, 1)}
+    assert box.files() == sorted([*(f"{n}.conf" for n in range(1, len(contents) + 1)), "iot", "iot/device.json"])
+
+
+def test_an_export_is_mended_with_the_secret_that_is_there(box: Box) -> None:
+    box.provision(NEW_SECRET)
+    box.exports = tuple(export(box, number, f"{number}={PLACEHOLDER}\n", mode=0o640) for number in (1, 2, 3))
+    files = [box.folder / f"{number}.conf" for number in (1, 2, 3)]
+    files[0].write_text(f"1={NEW_SECRET}\n")
+    files[1].write_text(f"2={SECRET}\n")
+    before = files[0].stat().st_ino
+    found = box.look()
+    assert found.exports[1] == box.exports[0].digest
+    assert found.exports[2] != box.exports[1].digest
+    assert 3 not in found.exports
+    box.mend(found, 2, 3)
+    assert [file.read_text() for file in files] == [f"{number}={NEW_SECRET}\n" for number in (1, 2, 3)]
+    assert [mode(file) for file in files[1:]] == [0o640, 0o640]
+    assert files[0].stat().st_ino == before, "what is right is left alone"
+
+
+def test_finishing_writes_the_exports(box: Box) -> None:
+    box.provision()
+    box.exports = (export(box, 1, f"{PLACEHOLDER}\n"),)
+    box.new.write_text(line(NEW_SECRET))
+    box.journal.write_text(f"1 token=x ttl=0\nstored {fingerprint(NEW_SECRET)}\n")
+    box.finish(box.look(), f"{fingerprint(NEW_SECRET)} {KEY} {NAME}")
+    assert box.path.read_text() == line(NEW_SECRET)
+    assert (box.folder / "1.conf").read_text() == f"{NEW_SECRET}\n"
+    assert box.files() == ["1.conf", "iot", "iot/device.json"]
+
+
+def test_finishing_never_takes_what_the_journal_does_not_name(box: Box) -> None:
+    box.provision()
+    box.new.write_text(line(NEW_SECRET))
+    box.journal.write_text(f"1 token=x ttl=0\nstored {fingerprint(SECRET)}\n")
+    box.finish(box.look())
+    assert box.path.read_text() == line()
+    assert box.files() == ["iot", "iot/device.json"]
+
+
+# Places
+
+
+def test_a_credential_in_the_root_directory(one: Box) -> None:
+    """Only looked at: what a look says of the places is what the others work with."""
+    gateway = Gateway("/fleetops-device.json", (), PLACEHOLDER, "inventory_hostname", None)
+    found = read_look(one.run(gateway.script("look")))
+    assert found.path == "/fleetops-device.json"
+    assert "/" in found.entries
+
+
+@pytest.mark.skipif(not ROOT, reason="only root writes to the root directory")
+def test_a_credential_lives_in_the_root_directory(one: Box) -> None:
+    class AtRoot(Box):
+        path = Path(f"/.fleetops-test-{os.getpid()}.json")
+
+    box = AtRoot(one.shell, one.folder)
+    paths = [box.path, box.path.with_name(f".{box.path.name}.new"), box.path.with_name(f".{box.path.name}.journal")]
+    try:
+        assert box.begin(box.look()).outcome == "begun"
+        assert box.store().outcome == "installed"
+        assert box.path.read_text() == line()
+        assert box.remove(box.look()).outcome == "removed"
+        assert [path for path in paths if path.exists()] == []
+    finally:
+        for path in paths:
+            path.unlink(missing_ok=True)
+
+
+def test_places_are_named_without_symbolic_links(box: Box) -> None:
+    (box.folder / "real").mkdir()
+    (box.folder / "iot").symlink_to("real")
+    (box.folder / "agent").symlink_to(box.folder / "real")
+    box.exports = (Export(str(box.folder / "agent" / "deeper" / "x y"), None, None, 0o600, "x\n", "0"),)
+    found = box.look()
+    assert found.path == str(box.folder / "real" / "device.json")
+    assert found.places == {1: str(box.folder / "real" / "deeper" / "x y")}
+
+
+@pytest.mark.parametrize("kind", ["symlink", "dangling", "directory", "fifo"])
+def test_what_is_no_file_is_seen_and_left_alone(box: Box, kind: str) -> None:
+    box.exports = (export(box, 1, "x\n"),)
+    box.path.parent.mkdir()
+    target = box.folder / "target"
+    target.write_text(line())
+    make = {
+        "symlink": lambda path: path.symlink_to(target),
+        "dangling": lambda path: path.symlink_to(box.folder / "nowhere"),
+        "directory": lambda path: path.mkdir(),
+        "fifo": os.mkfifo,
+    }[kind]
+    make(box.path)
+    make(box.folder / "1.conf")
+    found = box.look()
+    assert found.credential is None
+    assert [found.entries[path].is_file for path in (found.path, found.places[1])] == [False, False]
+
+
+@pytest.mark.parametrize("kind", ["symlink", "directory"])
+def test_what_became_no_file_is_not_replaced(box: Box, kind: str) -> None:
+    box.provision()
+    box.begin(box.look())
+    box.path.unlink()
+    target = box.folder / "target"
+    target.write_text("target's\n")
+    if kind == "symlink":
+        box.path.symlink_to(target)
+    else:
+        box.path.mkdir()
+    with pytest.raises(StorageError) as caught:
+        box.store(NEW_SECRET)
+    assert caught.value.kind == "unsafe_path"
+    assert target.read_text() == "target's\n"
+    assert box.path.is_symlink() or not list(box.path.iterdir())
+
+
+def test_a_planted_staging_file_is_not_written_through(box: Box) -> None:
+    box.provision()
+    box.begin(box.look())
+    box.new.unlink()
+    box.new.symlink_to(box.folder / "target")
+    box.store(NEW_SECRET)
+    assert not (box.folder / "target").exists()
+    assert box.path.read_text() == line(NEW_SECRET)
+
+
+def test_a_missing_directory_is_made_for_everyone_to_read_and_nobody_to_write(box: Box) -> None:
+    class Deep(Box):
+        path = box.folder / "a" / "b" / "device.json"
+
+    deep = Deep(box.shell, box.folder)
+    found = deep.look()
+    assert found.path == str(deep.path)
+    deep.begin(found)
+    assert [mode(box.folder / "a"), mode(box.folder / "a" / "b")] == [0o755, 0o755]
+
+
+def test_a_directory_that_cannot_be_made(box: Box) -> None:
+    (box.folder / "iot").write_text("a file\n")
+    with pytest.raises(StorageError) as caught:
+        box.begin(box.look())
+    assert caught.value.kind == "storage"
+    assert box.files() == ["iot"]
+
+
+@pytest.mark.skipif(not ROOT, reason="only root gives files away")
+@pytest.mark.parametrize("attribute", ["owner", "group"])
+def test_an_owner_that_does_not_exist(box: Box, attribute: str) -> None:
+    box.provision()
+    before = snapshot(box)
+    box.attributes[attribute] = "nobody-of-this-name"
+    found = box.look()
+    with pytest.raises(StorageError, match="nobody-of-this-name") as caught:
+        box.begin(found)
+    assert caught.value.kind == "storage"
+    assert snapshot(box) == before, "nothing was begun, so nothing is registered"
+
+
+def test_an_export_whose_directory_does_not_exist(box: Box) -> None:
+    box.provision()
+    before = snapshot(box)
+    box.exports = (Export(str(box.folder / "missing" / "x"), None, None, 0o600, "x\n", "0"),)
+    with pytest.raises(StorageError, match="missing"):
+        box.begin(box.look())
+    assert snapshot(box) == before
+
+
+# Disks
+
+
+@pytest.fixture
+def disk(box: Box, tmp_path: Path) -> Iterator[Box]:
+    """The box on a file system of its own, which holds next to nothing."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16k,mode=0755", "tmpfs", str(disk)]
+    if not ROOT or subprocess.run(mount, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("only root can mount a small file system, and not everywhere")
+    box.folder = disk
+    yield box
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def fill(disk: Box) -> None:
+    with (disk.folder / "filler").open("wb", buffering=0) as filler:
+        try:
+            while filler.write(b"x" * 4096):
+                pass
+        except OSError:
+            return
+
+
+def test_a_full_disk_before_the_registration(disk: Box) -> None:
+    disk.provision()
+    found = disk.look()
+    fill(disk)
+    before = snapshot(disk)
+    with pytest.raises(StorageError, match="No space left") as caught:
+        disk.begin(found)
+    assert caught.value.kind == "storage"
+    assert snapshot(disk) == before
+
+
+def test_a_full_disk_after_the_registration(disk: Box) -> None:
+    disk.provision()
+    disk.begin(disk.look())
+    disk.new.unlink()
+    fill(disk)
+    with pytest.raises(StorageError, match="No space left"):
+        disk.store(NEW_SECRET)
+    assert disk.path.read_text() == line()
+    found = disk.look()
+    assert found.journal is not None
+    assert (found.journal.stored, found.credential) == (None, identity())
+    (disk.folder / "filler").unlink()
+    disk.begin(disk.look(), "token2")
+    disk.store(NEW_SECRET, "token2")
+    assert disk.path.read_text() == line(NEW_SECRET)
+
+
+def test_begin_keeps_the_room_that_install_needs(disk: Box) -> None:
+    disk.provision()
+    disk.begin(disk.look())
+    fill(disk)
+    assert disk.store(NEW_SECRET).outcome == "installed"
+    assert disk.path.read_text() == line(NEW_SECRET)
+
+
+def test_a_disk_that_is_read_only(disk: Box) -> None:
+    disk.provision()
+    found = disk.look()
+    subprocess.run(["mount", "-o", "remount,ro", str(disk.folder)], check=True)
+    assert disk.look().expected == found.expected
+    with pytest.raises(StorageError, match="Read-only"):
+        disk.begin(found)
+
+
+# The remote user
+
+
+@pytest.mark.skipif(not ROOT, reason="only root becomes somebody else")
+def test_a_remote_user_who_may_not_read(box: Box) -> None:
+    box.provision()
+    box.folder.chmod(0o755)
+    box.shell = as_nobody(box.shell)
+    assert box.look().denied == ("credential",)
+    box.path.parent.chmod(0o700)
+    assert str(box.path.parent) in box.look().denied
+
+
+def as_nobody(shell: Shell) -> Shell:
+    return Shell(
+        (shutil.which("setpriv") or "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *shell.command),
+        shell.path,
+    )
+
+
+# The secret
+
+
+def test_no_command_sees_the_secret(box: Box, tmp_path: Path) -> None:
+    """Neither among its arguments nor in its environment, even if there was a variable of that name."""
+    tools, log = tmp_path / "tools", tmp_path / "log"
+    tools.mkdir()
+    for name in TOOLS:
+        tool = tools / name
+        tool.write_text(
+            f'#!/bin/sh\nexec 8>>{log}\nprintf "%s\\n" {name} "$@" >&8\n/usr/bin/tr "\\0" "\\n" </proc/$$/environ >&8\n'
+            f'exec 8>&-\nexec {box.shell.tool(name)} "$@"\n'
+        )
+        tool.chmod(0o755)
+    box.exports = (export(box, 1, f"a={PLACEHOLDER}\n"),)
+    box.begin(box.look())
+    box.environment = {"PATH": f"{tools}:{box.shell.path}", "device_secret": "from the environment"}
+    script = box.gateway.install("store", (1,), token="token1", **box.values())
+    assert box.run(f"unset device_secret\ndevice_secret='{SECRET}'\n{script}").outcome == "installed"
+    (box.folder / "1.conf").unlink()
+    box.mend(box.look(), 1)
+    said = log.read_text()
+    # BusyBox runs its own applets within itself, without arguments that anybody could see.
+    seen = {"flock"} if Path(box.shell.command[0]).name == "ash" else {"awk", "cat", "mv", "sha256sum", "stat", "sync"}
+    assert seen <= set(said.splitlines())
+    assert SECRET not in said
+    assert (box.folder / "1.conf").read_text() == f"a={SECRET}\n"
+    assert box.files() == ["1.conf", "iot", "iot/device.json"]
+
+
+def test_no_answer_holds_the_secret(box: Box) -> None:
+    box.provision()
+    box.exports = (export(box, 1, f"{PLACEHOLDER}\n"),)
+    (box.folder / "1.conf").write_text(f"{SECRET}\n")
+    found = box.look()
+    assert SECRET not in found.expected
+    box.begin(found)
+    assert SECRET not in box.look().expected
+    script = box.gateway.install("store", (1,), token="token1", **box.values())
+    assert NEW_SECRET not in box.output(f"device_secret='{NEW_SECRET}'\n{script}")
+
+
+# Names from the hardware
+
+
+def hardware(box: Box, source: str, interface: str | None = None) -> str:
+    box.device_name_from = (source, interface)
+    return read_look(box.run(box.gateway.script("look", sysfs=str(box.folder / "sys")))).hardware_name
+
+
+def card(box: Box, name: str, address: str, real: bool = True) -> None:
+    directory = box.folder / "sys" / "class" / "net" / name
+    (directory / "device").mkdir(parents=True) if real else directory.mkdir(parents=True)
+    (directory / "address").write_text(f"{address}\n")
+
+
+def test_a_name_from_an_interface(box: Box) -> None:
+    card(box, "eth0", "02:00:00:00:00:01")
+    card(box, "br-lan", "02:00:00:00:00:02", real=False)
+    assert hardware(box, "mac", "eth0") == "02:00:00:00:00:01"
+    assert hardware(box, "mac", "br-lan") == "02:00:00:00:00:02"
+    assert hardware(box, "mac", "eth9") == ""
+
+
+def test_a_name_from_the_first_card(box: Box) -> None:
+    assert hardware(box, "mac") == ""
+    card(box, "br0", "02:00:00:00:00:09", real=False)
+    card(box, "lo", "00:00:00:00:00:00", real=False)
+    assert hardware(box, "mac") == ""
+    card(box, "wlan0", "02:00:00:00:00:02")
+    assert hardware(box, "mac") == "02:00:00:00:00:02"
+    card(box, "eth1", "02:00:00:00:00:01")
+    assert hardware(box, "mac") == "02:00:00:00:00:01"
+    card(box, "eth0", "")
+    assert hardware(box, "mac") == "02:00:00:00:00:01"
+
+
+def test_a_name_from_a_serial_number(box: Box) -> None:
+    assert hardware(box, "serial") == ""
+    dmi = box.folder / "sys" / "class" / "dmi" / "id" / "product_serial"
+    dmi.parent.mkdir(parents=True)
+    dmi.write_text("DMI-0001\n")
+    assert hardware(box, "serial") == "DMI-0001"
+    tree = box.folder / "sys" / "firmware" / "devicetree" / "base" / "serial-number"
+    tree.parent.mkdir(parents=True)
+    tree.write_bytes(b"\0")
+    assert hardware(box, "serial") == "DMI-0001", "an empty one is none"
+    tree.write_bytes(b"00000000deadbeef\0")
+    assert hardware(box, "serial") == "00000000deadbeef"
+
+
+def test_the_hardware_is_asked_only_for_a_name_from_it(box: Box) -> None:
+    assert "hardware_name" not in box.look().expected
+
+
+# The tools
+
+
+def test_missing_tools_are_named(any_shell: Shell, folder: Path, tmp_path: Path) -> None:
+    for name in set(TOOLS) - {"flock", "sync"}:
+        (tmp_path / name).symlink_to(any_shell.tool(name))
+    answer = Box(Shell((any_shell.tool("sh"),), str(tmp_path)), folder).run(
+        Gateway(str(folder / "x"), (), PLACEHOLDER, "inventory_hostname", None).script("look")
+    )
+    assert answer.all_of("missing_tool") == ["flock", "sync"]
+
+
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
+@pytest.mark.parametrize("name", ["look", "begin", "install", "abandon", "remove"])
+def test_what_is_sent_is_sound(any_shell: Shell, folder: Path, name: str) -> None:
+    box = Box(any_shell, folder)
+    box.exports = tuple(export(box, number, f"{PLACEHOLDER}\n") for number in (1, 2))
+    found = box.look()
+    script = {
+        "look": lambda: box.gateway.script("look"),
+        "begin": lambda: box.begin_script(found),
+        "install": lambda: (
+            "device_secret=x\n"
+            + box.gateway.install("store", (1, 2), token="t", staged_identity="", **box.values(found))
+        ),
+        "abandon": lambda: box.gateway.script("abandon", token="t", keep="no"),
+        "remove": lambda: box.gateway.script("remove", **box.values(found)),
+    }[name]()
+    # Functions of other scripts, and what the sources say themselves: words that are split on purpose.
+    excluded = "SC2034,SC2046,SC2086,SC2154,SC2317,SC2329"
+    checked = subprocess.run(
+        ["shellcheck", "--shell=sh", f"--exclude={excluded}", "-"], input=script, stdout=subprocess.PIPE, text=True
+    )
+    assert checked.stdout == ""
+
+
+def test_scripts_carry_no_comments(any_shell: Shell, folder: Path) -> None:
+    box = Box(any_shell, folder)
+    assert [text for text in box.gateway.script("look").splitlines() if text.lstrip().startswith("#")] == []
