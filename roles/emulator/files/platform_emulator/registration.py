@@ -9,7 +9,6 @@ aliyun-iot-linkkit 1.2.13 (Python), alibabacloud-iot-device-sdk (Node) and LinkS
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,17 +16,15 @@ from urllib.parse import unquote_plus
 
 from aiohttp import web
 
-from platform_emulator import exchange, lifecycle, refusals, settings
+from platform_emulator import exchange, lifecycle, refusals, settings, signatures
 from platform_emulator.answers import Answer, compact_json
 from platform_emulator.exchange import Action
-from platform_emulator.products import DEVICE_NAME_PATTERN, PRODUCT_KEY_PATTERN, Device
+from platform_emulator.products import DEVICE_NAME_PATTERN, PRODUCT_KEY_PATTERN, Device, Product
 from platform_emulator.refusals import Refusal
 from platform_emulator.store import Store
 
 PATH = "/auth/register/device"
 FORM_TYPE = "application/x-www-form-urlencoded"
-
-DIGESTS = {"hmacmd5": "md5", "hmacsha1": "sha1", "hmacsha256": "sha256"}
 
 PARAMETERS = {
     "productKey": PRODUCT_KEY_PATTERN,
@@ -71,40 +68,34 @@ def signed_request(pairs: list[tuple[str, str]]) -> SignedRequest:
     return SignedRequest(form["productKey"], form["deviceName"], form["random"], form["sign"], form["signMethod"])
 
 
-def digest_name(sign_method: str) -> str:
-    """hmacsha256, HmacSHA256 and hmac_sha256 are one method; raises Refusal 6292 for others."""
-    digest = DIGESTS.get(sign_method.lower().replace("_", ""))
-    if digest is None:
-        raise Refusal(refusals.SIGN_METHOD_NOT_SUPPORTED)
-    return digest
-
-
-def sign_is_right(request: SignedRequest, digest: str, product_secret: str) -> bool:
-    """Whether the sign is the HMAC of the content, in upper or lower case hex; takes the same time either way."""
-    expected = hmac.new(product_secret.encode(), request.content.encode(), digest).hexdigest()
-    return hmac.compare_digest(expected.encode(), request.sign.lower().encode())
-
-
 def register(store: Store, request: SignedRequest) -> Device:
-    """The device with the secret it gets, stored; raises Refusal.
-
-    The signature comes before anything about the device: who does not know ProductSecret learns no device's name.
-    """
-    digest = digest_name(request.sign_method)
-    product = store.product(request.product_key)
-    if product is None:
-        raise Refusal(refusals.PRODUCT_NOT_FOUND)
-    if not sign_is_right(request, digest, product.product_secret):
-        raise Refusal(refusals.SIGNATURE_MISMATCH)
-    if not product.dynamic_registration:
-        raise Refusal(refusals.REGISTRATION_SWITCHED_OFF)
+    """The device with the secret it gets, stored; raises Refusal."""
+    product = authorizing_product(store, request)
     current = settings.load(store)
-    device = store.device(request.product_key, request.device_name)
+    device = store.device(product.product_key, request.device_name)
     if device is None:
         raise Refusal(current.unknown_device_code, refusals.MESSAGES[refusals.DEVICE_NOT_FOUND])
     device = lifecycle.register(device, current)
     store.save_device(device)
     return device
+
+
+def authorizing_product(store: Store, request: SignedRequest) -> Product:
+    """The product whose secret signed the request, and which lets its devices register; raises Refusal.
+
+    The signature comes before anything else: who does not know ProductSecret learns nothing of the product's devices.
+    """
+    digest = signatures.digest_name(request.sign_method)
+    if digest is None:
+        raise Refusal(refusals.SIGN_METHOD_NOT_SUPPORTED)
+    product = store.product(request.product_key)
+    if product is None:
+        raise Refusal(refusals.PRODUCT_NOT_FOUND)
+    if not signatures.signs(request.sign, request.content, product.product_secret, digest):
+        raise Refusal(refusals.SIGNATURE_MISMATCH)
+    if not product.dynamic_registration:
+        raise Refusal(refusals.REGISTRATION_SWITCHED_OFF)
+    return product
 
 
 def routes(store: Store) -> list[web.RouteDef]:
