@@ -18,16 +18,16 @@ from pathlib import Path
 COUNTED = ("awk", "chmod", "chown", "flock", "mkdir", "mv", "rm", "stat", "sync")
 
 
-def write_shell(folder: Path, tools: Mapping[str, str], shell: str = "exec /bin/sh", path: str = "$PATH") -> Path:
+def write_shell(folder: Path, tools: Mapping[str, str], shell: str = "exec /bin/sh", path: str = ":$PATH") -> Path:
     """A shell with these tools (name: script) before the others.
 
     :param shell: the command that becomes the shell
-    :param path: where its other tools are
+    :param path: what stands in PATH behind them
     """
     (folder / "bin").mkdir(parents=True)
     for name, script in tools.items():
         write_script(folder / "bin" / name, script)
-    return write_script(folder / "sh", f'PATH={shlex.quote(str(folder))}/bin:{path}\nexport PATH\n{shell} "$@"')
+    return write_script(folder / "sh", f'PATH={shlex.quote(str(folder))}/bin{path}\nexport PATH\n{shell} "$@"')
 
 
 def write_script(path: Path, script: str) -> Path:

@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Gateways that have BusyBox and nothing else: no Python, no coreutils."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from emulator import Emulator
+from playbook import PRODUCT_KEY, as_new, gateway_play, inventory, run_playbook
+from shells import write_shell
+
+# What some distributions leave out of their BusyBox; it is there to be had.
+UTIL_LINUX = "flock"
+
+
+@pytest.fixture
+def platform(platform: Emulator) -> Emulator:
+    return as_new(platform)
+
+
+def busybox_shell(folder: Path, without: str = "") -> str:
+    """A shell that is BusyBox's, on whose PATH are BusyBox's applets alone."""
+    busybox = shutil.which("busybox")
+    assert busybox, "BusyBox is not installed"
+    applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
+    ash = write_shell(folder, {}, shell=f"exec {busybox} ash", path="")
+    for applet in {*applets, UTIL_LINUX} - {without}:
+        target = busybox if applet in applets else shutil.which(applet)
+        assert target, f"{applet} is not installed"
+        (folder / "bin" / applet).symlink_to(target)
+    return str(ash)
+
+
+def task(platform: Emulator, check: bool = False, **options: Any) -> Any:
+    exports = [
+        {"dest": "{{ root }}/agent.env", "format": "env"},
+        {"dest": "{{ root }}/agent.conf", "template": "agent.conf.j2", "mode": "0640"},
+    ]
+    play = gateway_play(platform, path="{{ root }}/etc/device.json", exports=exports, **options)
+    return {**play["tasks"][0], "check_mode": check}
+
+
+def shell(command: str) -> Any:
+    """A task that runs a command in the gateway's shell, as gateway_credential runs its scripts."""
+    return {"ansible.builtin.raw": command, "args": {"executable": "{{ ansible_shell_executable }}"}}
+
+
+def test_a_gateway_of_nothing_but_busybox(platform: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "agent.conf.j2").write_text("[cloud]\nname={{ device_name }}\nsecret={{ device_secret }}\n")
+    way = {"register_from": "controller"}
+    tasks = [
+        shell("readlink /proc/$$/exe; command -v python3 perl; true"),
+        *[task(platform, check, **way) for check in (True, False, True, False)],
+        task(platform, **way, register="always"),
+        task(platform, **way, mode="0640"),
+        task(platform, **way),
+        shell("rm {{ root }}/agent.conf"),
+        task(platform, **way),
+    ]
+    hosts = {"gw-0001": {"ansible_shell_executable": busybox_shell(tmp_path / "shell")}}
+    play = {"hosts": "gateways", "gather_facts": False, "tasks": tasks}
+    run = run_playbook(play, inventory(hosts, tmp_path), tmp_path)
+    assert run.rc == 0, run
+    which, *passes = [task["result"] for task in run.results["gw-0001"]]
+    assert Path(which["stdout"].strip()).name == "busybox"
+    told = [(result["reason"], result["changed"]) for result in passes if "reason" in result]
+    assert told == [
+        *[("missing", True), ("missing", True), ("up_to_date", False), ("up_to_date", False)],
+        *[("forced", True), ("attributes", True), ("attributes", True), ("export", True)],
+    ]
+
+    secret = platform.admin.device(PRODUCT_KEY, "gw-0001")["device_secret"]
+    assert platform.admin.device(PRODUCT_KEY, "gw-0001")["registrations"] == 2
+    root = tmp_path / "gw-0001"
+    names = {"deviceName": "gw-0001", "deviceSecret": secret, "productKey": PRODUCT_KEY}
+    assert json.loads((root / "etc" / "device.json").read_text()) == names
+    assert (root / "agent.conf").read_text() == f"[cloud]\nname=gw-0001\nsecret={secret}\n"
+    modes = {str(path.relative_to(root)): f"{path.stat().st_mode & 0o777:o}" for path in root.rglob("*")}
+    assert modes == {"etc": "755", "etc/device.json": "600", "agent.env": "600", "agent.conf": "640"}
+
+
+def test_state_absent_leaves_nothing_on_busybox(platform: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "agent.conf.j2").write_text("{{ device_secret }}")
+    tasks = [task(platform, register_from="controller"), *[task(platform, state="absent")] * 2]
+    hosts = {"gw-0001": {"ansible_shell_executable": busybox_shell(tmp_path / "shell")}}
+    run = run_playbook(
+        {"hosts": "gateways", "gather_facts": False, "tasks": tasks}, inventory(hosts, tmp_path), tmp_path
+    )
+    assert [task["result"]["reason"] for task in run.results["gw-0001"]] == ["missing", "present", "absent"], run
+    assert [path.name for path in (tmp_path / "gw-0001").rglob("*")] == ["etc"]
+
+
+def test_what_a_gateway_lacks_is_named(platform: Emulator, tmp_path: Path) -> None:
+    """And so is the way out; nothing is left on the gateway, and the platform is not asked."""
+    hosts = {
+        "gw-0001": {"way": "gateway", "ansible_shell_executable": busybox_shell(tmp_path / "python")},
+        "gw-0002": {"way": "controller", "ansible_shell_executable": busybox_shell(tmp_path / "flock", "flock")},
+    }
+    play = gateway_play(platform, register_from="{{ way }}")
+    run = run_playbook(play, inventory(hosts, tmp_path, ansible_python_interpreter="python3"), tmp_path)
+    errors = {host: run.result(host)["error"] for host in hosts}
+    assert [error["kind"] for error in errors.values()] == ["no_python", "missing_tool"], run
+    assert "register_from: controller" in errors["gw-0001"]["hint"]
+    assert "lacks flock" in errors["gw-0002"]["message"]
+    assert all(error["hint"] in run.result(host)["msg"] for host, error in errors.items())
+    assert platform.admin.requests() == []
+    assert [list((tmp_path / host).iterdir()) for host in hosts] == [[], []]
