@@ -133,7 +133,7 @@ def test_packages_that_are_not_there_are_said(role: Role) -> None:
     venv.create(role.home / "bare", symlinks=True)
     failed = role(emulator_python=str(role.home / "bare" / "bin" / "python"))
     assert failed.rc != 0
-    assert "bare/bin/python -m pip install aiohttp cryptography PyYAML" in failed.result("localhost")["msg"]
+    assert "bare/bin/python -m pip install aiohttp amqtt cryptography PyYAML" in failed.result("localhost")["msg"]
 
 
 def test_the_readmes_example_runs_as_printed(role: Role) -> None:

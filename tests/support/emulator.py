@@ -103,7 +103,7 @@ class Admin:
 class Emulator:
     """A real emulator process on a state directory, from `with` or `start()` to the end of either.
 
-    A restart keeps the port of the device endpoints, so that whoever knows them need not be told again.
+    A restart keeps the ports of the device endpoints, so that whoever knows them need not be told again.
     """
 
     def __init__(self, directory: Path, seed: JSON = None, *options: str) -> None:
@@ -154,6 +154,7 @@ class Emulator:
         arguments += ["--ready-file", self._ready_file]
         if self.endpoints:
             arguments += ["--https-port", str(self.port)]
+            arguments += [f"--{name}-port={self.endpoints[name]['port']}" for name in ("mqtts", "mqtt")]
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "platform_emulator", "serve", *arguments, *self._options],

@@ -70,7 +70,7 @@ def test_everything_it_says_stands_on_the_platform(sown: Emulator) -> None:
 
 def test_a_restart_with_the_same_seed_changes_nothing(sown: Emulator) -> None:
     sown.admin.patch_product("a1IoKTestP1", dynamic_registration=True, product_secret="changed")
-    sown.admin.patch_device("a1IoKTestP1", "gw-0002", device_secret="changed", status="ONLINE")
+    sown.admin.patch_device("a1IoKTestP1", "gw-0002", device_secret="changed", status="DISABLE")
     sown.admin.put_device("a1IoKTestP1", "gw-0003")
     sown.admin.settings(reregistration="refuse")
     sown.admin.clear_faults()

@@ -65,6 +65,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     for command in (serve, start):
         command.add_argument("--listen", type=_address, default="127.0.0.1", help="IP address (default %(default)s)")
         command.add_argument("--https-port", type=_port, default=0, help="0, the default, lets the system choose")
+        command.add_argument("--mqtts-port", type=_port, default=0, help="of MQTT over TLS, likewise")
+        command.add_argument("--mqtt-port", type=_port, default=0, help="of MQTT without TLS, likewise")
         command.add_argument("--seed", type=_path, help="YAML file of products, devices, settings and faults")
         command.add_argument("--ready-file", type=_path, help="JSON file of endpoints, written when all of them answer")
     start.add_argument("--log-file", type=_path, help="default: emulator.log in the state directory")
@@ -73,7 +75,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _options(parsed: argparse.Namespace) -> Options:
-    return Options(parsed.state_dir, parsed.listen, parsed.https_port, parsed.seed, parsed.ready_file)
+    ports = parsed.https_port, parsed.mqtts_port, parsed.mqtt_port
+    return Options(parsed.state_dir, parsed.listen, *ports, parsed.seed, parsed.ready_file)
 
 
 def _path(value: str) -> Path:

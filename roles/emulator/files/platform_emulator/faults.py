@@ -16,10 +16,11 @@ from typing import Any
 
 from platform_emulator.effects import HTTP, Effect, Effects
 from platform_emulator.fields import Fields, Invalid, choice, integer
+from platform_emulator.mqtt import effects as mqtt
 from platform_emulator.products import device_name, product_key
 from platform_emulator.store import Store
 
-ACTIONS: Mapping[str, Effects[Any]] = {"register": HTTP}
+ACTIONS: Mapping[str, Effects[Any]] = {"register": HTTP, **mqtt.ACTIONS}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ class Options:
     state_dir: Path
     listen: str
     https_port: int
+    mqtts_port: int
+    mqtt_port: int
     seed: Path | None
     ready_file: Path | None
 

@@ -148,5 +148,5 @@ def _why(exit_code: int | None, said: str, log_file: Path) -> str:
     what = "was not ready in time" if exit_code is None else f"ended with code {exit_code}"
     lines = [f"the emulator {what}; the end of {log_file}:", *said.splitlines()[-TAIL_LINES:]]
     if "ModuleNotFoundError" in said:
-        lines.append(f"Its Python lacks packages: {sys.executable} -m pip install aiohttp cryptography PyYAML")
+        lines.append(f"Its Python lacks packages: {sys.executable} -m pip install aiohttp amqtt cryptography PyYAML")
     return "\n".join(lines)

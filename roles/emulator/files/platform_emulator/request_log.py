@@ -23,7 +23,7 @@ def opened(
     )
 
 
-def answered(store: Store, entry: int, http_status: int, code: int | str | None) -> None:
+def answered(store: Store, entry: int, http_status: int | None, code: int | str | None) -> None:
     """Log what the request led to. An entry without it was never processed."""
     store.rows("UPDATE request SET http_status = ?, code = ? WHERE id = ?", (http_status, code, entry))
     row = store.row("SELECT * FROM request WHERE id = ?", (entry,))

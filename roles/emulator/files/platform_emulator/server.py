@@ -19,6 +19,7 @@ from aiohttp import web
 
 from platform_emulator import admin, certificates, registration, seed
 from platform_emulator.files import write_file
+from platform_emulator.mqtt.server import Broker
 from platform_emulator.options import Options
 from platform_emulator.process import sole_owner
 from platform_emulator.store import Store
@@ -40,6 +41,7 @@ def serve(options: Options) -> None:
         context = certificates.server_context(options.state_dir, options.listen)
         store = Store(options.state_dir / "state.sqlite")
         try:
+            store.all_offline()
             if sown:
                 seed.apply(store, sown)
             asyncio.run(_serve(options, store, context))
@@ -53,12 +55,17 @@ async def _serve(options: Options, store: Store, context: ssl.SSLContext) -> Non
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     platform = web.Application(client_max_size=BODY_LIMIT)
     platform.add_routes(registration.routes(store))
+    broker = Broker(store)
     async with (
         _listening(platform, options.listen, options.https_port, context) as https_port,
+        broker.listening(options.listen, options.mqtts_port, context) as mqtts_port,
+        broker.listening(options.listen, options.mqtt_port) as mqtt_port,
         _listening(admin.application(store), "127.0.0.1", 0) as admin_port,
     ):
         endpoints = {
-            "register_url": f"https://{_reachable(options.listen)}:{https_port}{registration.PATH}",
+            "register_url": f"https://{_in_url(_reachable(options.listen))}:{https_port}{registration.PATH}",
+            "mqtts": {"host": _reachable(options.listen), "port": mqtts_port},
+            "mqtt": {"host": _reachable(options.listen), "port": mqtt_port},
             "ca_file": str(certificates.authority_file(options.state_dir).resolve()),
             "admin_url": f"http://127.0.0.1:{admin_port}",
             "pid": os.getpid(),
@@ -91,6 +98,8 @@ async def _listening(
 def _reachable(listen: str) -> str:
     """The address to reach a listener at from this machine."""
     address = ipaddress.ip_address(listen)
-    if address.is_unspecified:
-        return "127.0.0.1"
-    return f"[{address}]" if address.version == 6 else str(address)
+    return "127.0.0.1" if address.is_unspecified else str(address)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from platform_emulator.fields import Fields, Reader, choice, integer
+from platform_emulator.fields import Fields, Reader, choice, integer, seconds
 from platform_emulator.store import Store
 
 
@@ -24,12 +24,22 @@ class Settings:
       again (default: the documents promise nothing earlier); `never`: registering again follows `reregistration` alone.
     * refusals: a refused registration is HTTP 200 with another code, or HTTP 400 with it.
     * unknown_device_code: what a registration of a device that was never added gets.
+    * registration_window: seconds after which a connection that registered over MQTT is closed
+      (https://www.alibabacloud.com/help/doc-detail/132111.htm).
+    * devices_per_name: how many physical devices may share a device name without pre-registration
+      (https://www.alibabacloud.com/help/doc-detail/74006.htm).
+    * shortest_keep_alive: seconds; a login with less is refused (https://www.alibabacloud.com/help/doc-detail/30527.htm).
+    * connects_per_minute: logins of one device; 0 is no limit, the platform's is 5 (same page).
     """
 
     reregistration: str = "rotate"
     reset_revokes: str = "at_registration"
     refusals: str = "http_200"
     unknown_device_code: int = 6100
+    registration_window: float = 15.0
+    devices_per_name: int = 5
+    shortest_keep_alive: int = 30
+    connects_per_minute: int = 0
 
 
 READERS: Mapping[str, Reader[object]] = {
@@ -37,6 +47,10 @@ READERS: Mapping[str, Reader[object]] = {
     "reset_revokes": choice("at_once", "at_registration", "never"),
     "refusals": choice("http_200", "http_4xx"),
     "unknown_device_code": integer(1, 999_999),
+    "registration_window": seconds,
+    "devices_per_name": integer(1, 1000),
+    "shortest_keep_alive": integer(0, 1200),
+    "connects_per_minute": integer(0, 1_000_000),
 }
 
 

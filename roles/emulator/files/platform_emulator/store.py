@@ -14,7 +14,7 @@ from pathlib import Path
 from platform_emulator.fields import Invalid
 from platform_emulator.products import Device, Product
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = f"""
 CREATE TABLE product (
     product_key TEXT PRIMARY KEY,
@@ -38,6 +38,13 @@ CREATE TABLE device (
     renew_secret INTEGER NOT NULL,
     registrations INTEGER NOT NULL,
     PRIMARY KEY (product_key, device_name)
+);
+CREATE TABLE device_token (
+    client_id TEXT PRIMARY KEY,
+    product_key TEXT NOT NULL,
+    device_name TEXT NOT NULL,
+    device_token TEXT NOT NULL,
+    FOREIGN KEY (product_key, device_name) REFERENCES device ON DELETE CASCADE
 );
 CREATE TABLE access_key (id TEXT PRIMARY KEY, secret TEXT NOT NULL);
 CREATE TABLE setting (name TEXT PRIMARY KEY, value NOT NULL);
@@ -130,6 +137,10 @@ class Store:
 
     def delete_device(self, product_key: str, device_name: str) -> None:
         self.rows("DELETE FROM device WHERE product_key = ? AND device_name = ?", (product_key, device_name))
+
+    def all_offline(self) -> None:
+        """No connection outlives the process that had it."""
+        self.rows("UPDATE device SET online = 0")
 
     def _save(self, table: str, values: dict[str, object], key: tuple[str, ...]) -> None:
         columns = ", ".join(values)

@@ -1,0 +1,66 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Topics: which are a device's own, and which a filter means.
+
+https://www.alibabacloud.com/help/doc-detail/73731.htm
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+# A device's own topics begin with these; the two places are ProductKey and DeviceName.
+OWN = (
+    "/{}/{}/",
+    "/sys/{}/{}/",
+    "/shadow/get/{}/{}",
+    "/shadow/update/{}/{}",
+    "/ota/device/inform/{}/{}",
+    "/ota/device/progress/{}/{}",
+    "/ota/device/request/{}/{}",
+    "/ota/device/upgrade/{}/{}",
+    "/ext/error/{}/{}",
+    "/ext/ntp/{}/{}/",
+    "/ext/session/{}/{}/",
+)
+# What the platform sends to everyone, or knows the device of by itself.
+SHARED = ("/broadcast/{}/", "/ext/rrpc/")
+
+PROPERTY_POST = "/sys/{}/{}/thing/event/property/post"
+
+
+def is_own(topic: str, product_key: str, device_name: str) -> bool:
+    """Whether the device may publish to the topic."""
+    return _begins(topic, OWN, product_key, device_name)
+
+
+def may_subscribe(topic_filter: str, product_key: str, device_name: str) -> bool:
+    """Whether the filter means nothing but topics that the device may hear."""
+    return _is_filter(topic_filter) and _begins(topic_filter, (*OWN, *SHARED), product_key, device_name)
+
+
+def matches(topic: str, topic_filter: str) -> bool:
+    """Whether the filter, with + for one level and # for the rest, means the topic."""
+    levels, wanted = topic.split("/"), topic_filter.split("/")
+    if wanted[-1] == "#":
+        wanted.pop()
+        levels = levels[: len(wanted)]
+    return len(levels) == len(wanted) and all(want in ("+", level) for level, want in zip(levels, wanted, strict=True))
+
+
+def _begins(topic: str, prefixes: Iterable[str], product_key: str, device_name: str) -> bool:
+    """A prefix that ends with a slash has more to come; the others may also stand alone."""
+    for prefix in prefixes:
+        own = prefix.format(product_key, device_name)
+        if topic.startswith(own if own.endswith("/") else f"{own}/") or topic == own:
+            return True
+    return False
+
+
+def _is_filter(topic_filter: str) -> bool:
+    """Wildcards stand alone in their level, and # in the last."""
+    *levels, last = topic_filter.split("/")
+    return all(level == "+" or not set(level) & set("+#") for level in levels) and (
+        last in ("+", "#") or not set(last) & set("+#")
+    )
