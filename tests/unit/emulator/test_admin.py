@@ -91,7 +91,7 @@ def test_the_request_log_is_filtered_and_cleared(platform: Emulator, register: R
         register(body)
     first, second, third = platform.admin.requests()
     assert set(first) == {
-        *("id", "time", "action", "product_key", "device_name", "http_status", "code", "fault", "peer")
+        *("id", "time", "action", "product_key", "device_name", "names", "http_status", "code", "fault", "peer")
     }
     assert (first["action"], first["product_key"], first["device_name"]) == ("register", *device)
     assert re.fullmatch(r"127\.0\.0\.1:\d+", first["peer"])

@@ -34,7 +34,9 @@ def test_the_ready_file_says_where_and_goes_with_the_process(tmp_path: Path) -> 
     ready = tmp_path / "endpoints.json"
     with Emulator(tmp_path) as platform:
         assert json.loads(ready.read_text()) == platform.endpoints
-        assert set(platform.endpoints) == {"register_url", "mqtts", "mqtt", "ca_file", "admin_url", "pid"}
+        assert set(platform.endpoints) == {
+            *("register_url", "openapi_endpoint", "mqtts", "mqtt", "ca_file", "admin_url", "pid")
+        }
         assert platform.endpoints["register_url"] == f"https://127.0.0.1:{platform.port}/auth/register/device"
         assert requests.get(platform.endpoints["admin_url"] + "/health", timeout=10).ok
         os.kill(platform.endpoints["pid"], 0)

@@ -65,7 +65,7 @@ def test_the_host_may_be_the_clouds_and_without_port(platform: Emulator, host: s
     [
         ("GET", PATH, 405),
         ("PUT", PATH, 405),
-        ("POST", "/", 404),
+        ("PUT", "/", 405),
         ("POST", PATH + "/", 404),
         ("POST", "/auth/register/sub", 404),
         ("GET", "/health", 404),

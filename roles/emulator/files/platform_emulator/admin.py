@@ -111,7 +111,12 @@ class Admin:
         return web.json_response([_device(device) for device in devices])
 
     async def get_device(self, request: web.Request) -> web.Response:
-        return web.json_response(_device(self._device(request)))
+        device = self._device(request)
+        sub_devices = [
+            {"product_key": sub_device.product_key, "name": sub_device.device_name}
+            for sub_device in self._store.sub_devices(device)
+        ]
+        return web.json_response({**_device(device), "sub_devices": sub_devices})
 
     async def put_device(self, request: web.Request) -> web.Response:
         name = products.device_name(request.match_info["device_name"], "the device name in the path")

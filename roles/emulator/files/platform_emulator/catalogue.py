@@ -10,11 +10,22 @@ from dataclasses import replace
 from typing import Any
 
 from platform_emulator import lifecycle
-from platform_emulator.fields import Reader, choice, flag, text
-from platform_emulator.products import Device, Product, secret
+from platform_emulator.fields import Fields, Invalid, Reader, choice, flag, list_of, text
+from platform_emulator.products import Device, Product, device_name, product_key, secret
 from platform_emulator.store import Store
 
 _words = text(r"[^\x00-\x1f]{0,64}", "up to 64 printable characters")
+
+
+def _sub_device(value: object, where: str) -> tuple[str | None, str]:
+    """A device's product key, None for its gateway's product, and its name."""
+    if not isinstance(value, Mapping):
+        return None, device_name(value, where)
+    fields = Fields(value, where)
+    sub_device = fields.get("product_key", product_key), fields.need("name", device_name)
+    fields.close()
+    return sub_device
+
 
 PRODUCT_ATTRIBUTES: Mapping[str, Reader[object]] = {
     "product_secret": secret,
@@ -27,6 +38,7 @@ DEVICE_ATTRIBUTES: Mapping[str, Reader[object]] = {
     "nickname": _words,
     "status": choice("UNACTIVE", "ONLINE", "OFFLINE", "DISABLE"),
     "activated": flag,
+    "sub_devices": list_of(_sub_device),
 }
 
 
@@ -42,10 +54,24 @@ def put_device(store: Store, product_key: str, device_name: str, attributes: Map
     """Create the device if it is not there, then give it these attributes; the others stay."""
     values: dict[str, Any] = dict(attributes)
     status, activated = values.pop("status", None), values.pop("activated", None)
+    sub_devices = values.pop("sub_devices", None)
     device = replace(store.device(product_key, device_name) or Device(product_key, device_name), **values)
     if activated is not None:
         device = lifecycle.log_out(lifecycle.log_in(device)) if activated else lifecycle.deactivate(device)
     if status is not None:
         device = lifecycle.with_status(device, status)
     store.save_device(device)
+    if sub_devices is not None:
+        _put_topology(store, device, sub_devices)
     return device
+
+
+def _put_topology(store: Store, gateway: Device, sub_devices: list[tuple[str | None, str]]) -> None:
+    """Attach these devices, created if need be, and no others to the gateway."""
+    store.rows("UPDATE device SET gateway = NULL WHERE gateway = ?", (gateway.iot_id,))
+    for key, name in sub_devices:
+        key = key or gateway.product_key
+        if store.product(key) is None:
+            raise Invalid(f"sub_devices of {gateway.device_name}: there is no product {key}; add it first")
+        sub_device = store.device(key, name) or Device(key, name)
+        store.save_device(replace(sub_device, gateway=gateway.iot_id))

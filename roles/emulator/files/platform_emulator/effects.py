@@ -188,7 +188,7 @@ class OtherData(Effect[Answer]):
 
 
 _location = text(r"\S{1,2000}", "a URL")
-_message = text(r"[^\x00-\x1f]{0,100}", "up to 100 printable characters")
+message = text(r"[^\x00-\x1f]{0,100}", "up to 100 printable characters")
 
 HTTP: Effects[Answer] = {
     **COMMON,
@@ -198,7 +198,7 @@ HTTP: Effects[Answer] = {
     "redirect": lambda fields: Redirect(
         fields.need("redirect", _location), fields.get("redirect_status", integer(301, 308)) or 307
     ),
-    "code": lambda fields: Code(fields.need("code", integer(1, 999_999)), fields.get("message", _message)),
+    "code": lambda fields: Code(fields.need("code", integer(1, 999_999)), fields.get("message", message)),
     "oversize": lambda fields: Oversize(fields.need("oversize", integer(1, 100_000_000))),
     "truncate": switch("truncate", Truncate()),
     "not_json": switch("not_json", NotJson()),

@@ -21,14 +21,16 @@ from platform_emulator.store import Store
 class Action:
     """What a request asks for, on which device as far as it says so.
 
-    `process` runs inside the transaction that also logs its answer. `refuse` words a refusal for this kind of client.
+    `process` runs inside the transaction that also logs its answer, and is told the effect of a fault, if there is one.
+    `refuse` words a refusal for this kind of client. `names` is how many devices a request for many of them names.
     """
 
     name: str
     product_key: str | None
     device_name: str | None
-    process: Callable[[], Answer]
+    process: Callable[[Effect[Answer]], Answer]
     refuse: Callable[[Refusal], Answer]
+    names: int | None = None
 
 
 async def run(request: web.Request, store: Store, action: Action) -> web.StreamResponse:
@@ -36,13 +38,19 @@ async def run(request: web.Request, store: Store, action: Action) -> web.StreamR
     with store.transaction():
         fault = faults.take(store, action.name, action.product_key, action.device_name)
         entry = request_log.opened(
-            store, action.name, action.product_key, action.device_name, _peer(request), fault.name if fault else None
+            store,
+            action.name,
+            action.product_key,
+            action.device_name,
+            _peer(request),
+            fault.name if fault else None,
+            action.names,
         )
     effect: Effect[Answer] = fault.effect if fault else Effect()
     try:
         instead = await _instead(effect, action)
         with store.transaction():
-            answer = instead or _processed(action)
+            answer = instead or _processed(action, effect)
             request_log.answered(store, entry, answer.http_status, answer.code)
         return await _send(request, answer if instead else await effect.after(answer))
     except Drop:
@@ -56,9 +64,9 @@ async def _instead(effect: Effect[Answer], action: Action) -> Answer | None:
         return action.refuse(refusal)
 
 
-def _processed(action: Action) -> Answer:
+def _processed(action: Action, effect: Effect[Answer]) -> Answer:
     try:
-        return action.process()
+        return action.process(effect)
     except Refusal as refusal:
         return action.refuse(refusal)
 

@@ -17,10 +17,12 @@ from typing import Any
 from platform_emulator.effects import HTTP, Effect, Effects
 from platform_emulator.fields import Fields, Invalid, choice, integer
 from platform_emulator.mqtt import effects as mqtt
+from platform_emulator.openapi.effects import OPENAPI
+from platform_emulator.openapi.quotas import QPS
 from platform_emulator.products import device_name, product_key
 from platform_emulator.store import Store
 
-ACTIONS: Mapping[str, Effects[Any]] = {"register": HTTP, **mqtt.ACTIONS}
+ACTIONS: Mapping[str, Effects[Any]] = {"register": HTTP, **mqtt.ACTIONS, **dict.fromkeys(QPS, OPENAPI)}
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ def read(value: object, where: str) -> Fault:
     action = fields.need("action", choice(*ACTIONS))
     effects = ACTIONS[action]
     names = [name for name in effects if name in fields]
-    if len(names) != 1:
+    effect = effects[names[0]](fields) if names else None
+    # An effect may use another's key for a detail of its own.
+    if effect is None or not all(fields.asked(name) for name in names):
         found = " and ".join(names) or "none"
         raise Invalid(f"{where or 'fault'}: needs exactly one effect, has {found}; choose one of {', '.join(effects)}")
     fault = Fault(
@@ -53,7 +57,7 @@ def read(value: object, where: str) -> Fault:
         device_name=fields.get("device_name", device_name),
         times=1 if (times := fields.get("times", _times)) is None else times,
         name=names[0],
-        effect=effects[names[0]](fields),
+        effect=effect,
     )
     fields.close()
     return fault

@@ -46,6 +46,10 @@ class Fields:
             raise Invalid(f"{self.place(key)}: is missing; add it")
         return value
 
+    def asked(self, key: str) -> bool:
+        """Whether somebody has asked for this key."""
+        return key in self._known
+
     def named(self, readers: Mapping[str, Reader[object]]) -> dict[str, object]:
         """The values of those of the keys that are there."""
         values = {key: self.get(key, reader) for key, reader in readers.items()}

@@ -28,8 +28,16 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def new_product_key() -> str:
+    return "a1" + _random_text(9)
+
+
 def new_product_secret() -> str:
     return _random_text(16)
+
+
+def new_device_name() -> str:
+    return _random_text(20)
 
 
 def new_device_secret() -> str:
@@ -46,11 +54,16 @@ def _random_text(length: int) -> str:
 
 @dataclass(frozen=True)
 class Product:
+    """One product. `data_format` is 0 (custom) or 1 (Alink) with a TSL model, None without."""
+
     product_key: str
     product_secret: str = field(default_factory=new_product_secret, repr=False)
     product_name: str = ""
     node_type: str = "device"
     dynamic_registration: bool = True
+    description: str = ""
+    net_type: str = ""
+    data_format: int | None = None
     gmt_create: str = field(default_factory=utc_now)
 
 
@@ -63,7 +76,8 @@ class Device:
     * activated: it has connected; registration is refused until a reset.
 
     `activated_at` is the first connection ever: a reset leaves it, so the status does not become UNACTIVE again.
-    `renew_secret` says that a reset has doomed the secret: the next registration issues another.
+    `renew_secret` says that a reset has doomed the secret: the next registration issues another. `gateway` is the iot_id
+    of the gateway whose sub-device this is.
     """
 
     product_key: str
@@ -78,6 +92,7 @@ class Device:
     registration: str = "unregistered"
     renew_secret: bool = False
     registrations: int = 0
+    gateway: str | None = None
 
     @property
     def activated(self) -> bool:

@@ -18,7 +18,7 @@ DEVICE_DISABLED = 6204
 SIGNATURE_MISMATCH = 6600
 DEVICE_NOT_FOUND = 6100
 
-MESSAGES = {
+MESSAGES: dict[int | str, str] = {
     PARAMETER_ERROR: "request parameter error",
     PRODUCT_NOT_FOUND: "query product info failed",
     REGISTRATION_SWITCHED_OFF: "dynamic registration is not enabled",
@@ -33,7 +33,7 @@ MESSAGES = {
 class Refusal(Exception):
     """The platform says no: a code, and a message for people."""
 
-    def __init__(self, code: int, message: str | None = None) -> None:
+    def __init__(self, code: int | str, message: str | None = None) -> None:
         self.code = code
         self.message = message if message is not None else MESSAGES.get(code, "error")
         super().__init__(f"{code} {self.message}")

@@ -12,19 +12,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote_plus
 
 from aiohttp import web
 
 from platform_emulator import exchange, lifecycle, refusals, settings, signatures
 from platform_emulator.answers import Answer, compact_json
+from platform_emulator.effects import Effect
 from platform_emulator.exchange import Action
+from platform_emulator.forms import FORM_TYPE, form_pairs
 from platform_emulator.products import DEVICE_NAME_PATTERN, PRODUCT_KEY_PATTERN, Device, Product
 from platform_emulator.refusals import Refusal
 from platform_emulator.store import Store
 
 PATH = "/auth/register/device"
-FORM_TYPE = "application/x-www-form-urlencoded"
 
 PARAMETERS = {
     "productKey": PRODUCT_KEY_PATTERN,
@@ -47,15 +47,6 @@ class SignedRequest:
     def content(self) -> str:
         """What the client signed: the raw values, whether or not it percent-encoded them in the body."""
         return f"deviceName{self.device_name}productKey{self.product_key}random{self.random}"
-
-
-def form_pairs(body: bytes) -> list[tuple[str, str]]:
-    """The form's parameters in their order; none when the body is not UTF-8."""
-    try:
-        pairs = [part.partition("=") for part in body.decode().split("&")]
-        return [(unquote_plus(name, errors="strict"), unquote_plus(value, errors="strict")) for name, _, value in pairs]
-    except UnicodeDecodeError:
-        return []
 
 
 def signed_request(pairs: list[tuple[str, str]]) -> SignedRequest:
@@ -104,7 +95,7 @@ def routes(store: Store) -> list[web.RouteDef]:
         pairs = form_pairs(body) if request.content_type == FORM_TYPE else []
         named = _names(pairs)
 
-        def process() -> Answer:
+        def process(_: Effect[Answer]) -> Answer:
             return _issued(register(store, signed_request(pairs)))
 
         def refuse(refusal: Refusal) -> Answer:

@@ -14,12 +14,18 @@ _log = logging.getLogger(__name__)
 
 
 def opened(
-    store: Store, action: str, product_key: str | None, device_name: str | None, peer: str, fault: str | None
+    store: Store,
+    action: str,
+    product_key: str | None,
+    device_name: str | None,
+    peer: str,
+    fault: str | None,
+    names: int | None = None,
 ) -> int:
     """Log that a request came in; returns the entry's number."""
     return store.insert(
-        "INSERT INTO request (time, action, product_key, device_name, peer, fault) VALUES (?, ?, ?, ?, ?, ?)",
-        (utc_now(), action, product_key, device_name, peer, fault),
+        "INSERT INTO request (time, action, product_key, device_name, peer, fault, names) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (utc_now(), action, product_key, device_name, peer, fault, names),
     )
 
 

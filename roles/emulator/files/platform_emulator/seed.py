@@ -11,19 +11,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import yaml
 
-from platform_emulator import faults, settings
+from platform_emulator import access_keys, faults, settings
+from platform_emulator.access_keys import AccessKey
 from platform_emulator.catalogue import DEVICE_ATTRIBUTES, PRODUCT_ATTRIBUTES, put_device, put_product
-from platform_emulator.fields import Fields, Invalid, Reader, list_of, text
+from platform_emulator.fields import Fields, Invalid, Reader, list_of
 from platform_emulator.products import device_name, product_key, secret
 from platform_emulator.settings import Settings
 from platform_emulator.store import Store
 
-_access_key_id = text(r"[A-Za-z0-9._-]{1,128}", "1 to 128 letters, digits and . _ -")
 _node_types = {0: "device", 1: "gateway"}
 
 
@@ -44,7 +44,7 @@ class SeedProduct:
 class Seed:
     """A seed whose every value was checked; `settings` and `faults` are as written."""
 
-    access_keys: dict[str, str] = field(repr=False)
+    access_keys: list[AccessKey]
     products: list[SeedProduct]
     settings: object
     faults: list[object]
@@ -75,7 +75,7 @@ def read(content: object) -> Seed:
     """A seed from the mapping in its file; raises Invalid."""
     fields = Fields({} if content is None else content, "")
     seed = Seed(
-        access_keys=fields.get("access_keys", _access_keys) or {},
+        access_keys=fields.get("access_keys", _access_keys) or [],
         products=fields.get("products", _products) or [],
         settings=fields.get("settings", _checked_settings) or {},
         faults=fields.get("faults", list_of(_checked_fault)) or [],
@@ -87,12 +87,13 @@ def read(content: object) -> Seed:
 def apply(store: Store, seed: Seed) -> None:
     """Bring what is new or changed in the seed onto the platform, in one transaction."""
     with store.transaction():
-        for key_id, key_secret in seed.access_keys.items():
-            if _news(store, f"access_key {key_id}", key_secret):
-                store.rows("INSERT OR REPLACE INTO access_key (id, secret) VALUES (?, ?)", (key_id, key_secret))
+        for access_key in seed.access_keys:
+            if _news(store, f"access_key {access_key.id}", asdict(access_key)):
+                access_keys.save(store, access_key)
         for product in seed.products:
             if _news(store, f"product {product.key}", product.attributes):
                 put_product(store, product.key, product.attributes)
+        for product in seed.products:
             # A product that was deleted since stays so, with its devices.
             for device in product.devices if store.product(product.key) else []:
                 if _news(store, f"device {product.key} {device.name}", device.attributes):
@@ -119,17 +120,10 @@ def _distinct(names: list[str], where: str, key: str) -> None:
             raise Invalid(f"{where}[{index}].{key}: {name} stands there twice; remove one")
 
 
-def _access_keys(value: object, where: str) -> dict[str, str]:
-    pairs = list_of(_access_key)(value, where)
-    _distinct([key_id for key_id, _ in pairs], where, "id")
-    return dict(pairs)
-
-
-def _access_key(value: object, where: str) -> tuple[str, str]:
-    fields = Fields(value, where)
-    pair = fields.need("id", _access_key_id), fields.need("secret", secret)
-    fields.close()
-    return pair
+def _access_keys(value: object, where: str) -> list[AccessKey]:
+    keys = list_of(access_keys.read)(value, where)
+    _distinct([key.id for key in keys], where, "id")
+    return keys
 
 
 def _products(value: object, where: str) -> list[SeedProduct]:
@@ -166,7 +160,8 @@ def _device(value: object, where: str) -> SeedDevice:
         return SeedDevice(device_name(value, where), {})
     fields = Fields(value, where)
     name = fields.need("name", device_name)
-    attributes = fields.named({"secret": secret, "status": DEVICE_ATTRIBUTES["status"]})
+    readers = {name: DEVICE_ATTRIBUTES[name] for name in ("status", "sub_devices")}
+    attributes = fields.named({"secret": secret, **readers})
     fields.close()
     if "secret" in attributes:
         attributes["device_secret"] = attributes.pop("secret")

@@ -20,6 +20,7 @@ from aiohttp import web
 from platform_emulator import admin, certificates, registration, seed
 from platform_emulator.files import write_file
 from platform_emulator.mqtt.server import Broker
+from platform_emulator.openapi import service as openapi
 from platform_emulator.options import Options
 from platform_emulator.process import sole_owner
 from platform_emulator.store import Store
@@ -54,7 +55,7 @@ async def _serve(options: Options, store: Store, context: ssl.SSLContext) -> Non
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     platform = web.Application(client_max_size=BODY_LIMIT)
-    platform.add_routes(registration.routes(store))
+    platform.add_routes([*registration.routes(store), *openapi.routes(store)])
     broker = Broker(store)
     async with (
         _listening(platform, options.listen, options.https_port, context) as https_port,
@@ -64,6 +65,7 @@ async def _serve(options: Options, store: Store, context: ssl.SSLContext) -> Non
     ):
         endpoints = {
             "register_url": f"https://{_in_url(_reachable(options.listen))}:{https_port}{registration.PATH}",
+            "openapi_endpoint": f"{_in_url(_reachable(options.listen))}:{https_port}",
             "mqtts": {"host": _reachable(options.listen), "port": mqtts_port},
             "mqtt": {"host": _reachable(options.listen), "port": mqtt_port},
             "ca_file": str(certificates.authority_file(options.state_dir).resolve()),

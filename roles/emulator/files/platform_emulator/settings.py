@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from platform_emulator.fields import Fields, Reader, choice, integer, seconds
+from platform_emulator.fields import Fields, Reader, choice, flag, integer, seconds, text
 from platform_emulator.store import Store
 
 
@@ -30,6 +30,11 @@ class Settings:
       (https://www.alibabacloud.com/help/doc-detail/74006.htm).
     * shortest_keep_alive: seconds; a login with less is refused (https://www.alibabacloud.com/help/doc-detail/30527.htm).
     * connects_per_minute: logins of one device; 0 is no limit, the platform's is 5 (same page).
+    * instance_id: the instance's ID, which every OpenAPI call must then name; a legacy public instance has none.
+    * timestamp_tolerance: by how many seconds an OpenAPI call's time may be off; 0 accepts any.
+    * nonce_reuse: whether an OpenAPI call may repeat another's nonce; `allow` is for requests recorded once.
+    * throttling: whether OpenAPI calls beyond the documented QPS are refused.
+    * job_polls: how many queries find an asynchronous job under way before one finds it done.
     """
 
     reregistration: str = "rotate"
@@ -40,6 +45,11 @@ class Settings:
     devices_per_name: int = 5
     shortest_keep_alive: int = 30
     connects_per_minute: int = 0
+    instance_id: str = ""
+    timestamp_tolerance: int = 900
+    nonce_reuse: str = "refuse"
+    throttling: bool = False
+    job_polls: int = 1
 
 
 READERS: Mapping[str, Reader[object]] = {
@@ -51,6 +61,11 @@ READERS: Mapping[str, Reader[object]] = {
     "devices_per_name": integer(1, 1000),
     "shortest_keep_alive": integer(0, 1200),
     "connects_per_minute": integer(0, 1_000_000),
+    "instance_id": text(r"[A-Za-z0-9_-]{0,64}", "up to 64 letters, digits, - and _"),
+    "timestamp_tolerance": integer(0, 1_000_000_000),
+    "nonce_reuse": choice("refuse", "allow"),
+    "throttling": flag,
+    "job_polls": integer(0, 1_000_000),
 }
 
 
@@ -64,7 +79,8 @@ def changed(settings: Settings, changes: object, where: str) -> Settings:
 
 def load(store: Store) -> Settings:
     values: dict[str, Any] = {row["name"]: row["value"] for row in store.rows("SELECT name, value FROM setting")}
-    return Settings(**values)
+    # SQLite keeps true and false as 1 and 0.
+    return Settings(**{name: type(getattr(Settings, name))(value) for name, value in values.items()})
 
 
 def save(store: Store, settings: Settings) -> None:

@@ -22,6 +22,9 @@ CREATE TABLE product (
     product_name TEXT NOT NULL,
     node_type TEXT NOT NULL,
     dynamic_registration INTEGER NOT NULL,
+    description TEXT NOT NULL,
+    net_type TEXT NOT NULL,
+    data_format INTEGER,
     gmt_create TEXT NOT NULL
 );
 CREATE TABLE device (
@@ -37,8 +40,10 @@ CREATE TABLE device (
     registration TEXT NOT NULL,
     renew_secret INTEGER NOT NULL,
     registrations INTEGER NOT NULL,
+    gateway TEXT REFERENCES device (iot_id) ON DELETE SET NULL,
     PRIMARY KEY (product_key, device_name)
 );
+CREATE INDEX device_gateway ON device (gateway);
 CREATE TABLE device_token (
     client_id TEXT PRIMARY KEY,
     product_key TEXT NOT NULL,
@@ -46,7 +51,10 @@ CREATE TABLE device_token (
     device_token TEXT NOT NULL,
     FOREIGN KEY (product_key, device_name) REFERENCES device ON DELETE CASCADE
 );
-CREATE TABLE access_key (id TEXT PRIMARY KEY, secret TEXT NOT NULL);
+CREATE TABLE access_key (id TEXT PRIMARY KEY, secret TEXT NOT NULL, security_token TEXT NOT NULL, expires TEXT NOT NULL);
+CREATE TABLE nonce (access_key_id TEXT NOT NULL, nonce TEXT NOT NULL, time REAL NOT NULL, PRIMARY KEY (access_key_id, nonce));
+CREATE TABLE application (id INTEGER PRIMARY KEY AUTOINCREMENT, spec TEXT NOT NULL);
+CREATE TABLE job (id TEXT PRIMARY KEY, spec TEXT NOT NULL);
 CREATE TABLE setting (name TEXT PRIMARY KEY, value NOT NULL);
 CREATE TABLE fault (id INTEGER PRIMARY KEY AUTOINCREMENT, spec TEXT NOT NULL, remaining INTEGER);
 CREATE TABLE request (
@@ -55,6 +63,7 @@ CREATE TABLE request (
     action TEXT NOT NULL,
     product_key TEXT,
     device_name TEXT,
+    names INTEGER,
     http_status INTEGER,
     code,
     fault TEXT,
@@ -123,14 +132,22 @@ class Store:
     # Devices
 
     def devices(self, product_key: str) -> list[Device]:
-        return [
-            _device(row)
-            for row in self.rows("SELECT * FROM device WHERE product_key = ? ORDER BY rowid", (product_key,))
-        ]
+        return self.select_devices("WHERE product_key = ? ORDER BY rowid", (product_key,))
+
+    def select_devices(self, clauses: str, values: Sequence[object]) -> list[Device]:
+        """The devices that the clauses after FROM select."""
+        return [_device(row) for row in self.rows(f"SELECT * FROM device {clauses}", values)]
+
+    def sub_devices(self, gateway: Device) -> list[Device]:
+        """The devices in a gateway's topology."""
+        return self.select_devices("WHERE gateway = ? ORDER BY rowid", (gateway.iot_id,))
 
     def device(self, product_key: str, device_name: str) -> Device | None:
         row = self.row("SELECT * FROM device WHERE product_key = ? AND device_name = ?", (product_key, device_name))
         return _device(row) if row else None
+
+    def device_by_iot_id(self, iot_id: str) -> Device | None:
+        return next(iter(self.select_devices("WHERE iot_id = ?", (iot_id,))), None)
 
     def save_device(self, device: Device) -> None:
         self._save("device", asdict(device), ("product_key", "device_name"))

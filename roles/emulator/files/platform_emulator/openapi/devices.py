@@ -1,0 +1,83 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The actions that change a device."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from platform_emulator import lifecycle
+from platform_emulator.openapi import jobs
+from platform_emulator.openapi.call import Call
+from platform_emulator.openapi.products import width
+from platform_emulator.openapi.refusals import Refused, invalid
+from platform_emulator.products import DEVICE_NAME_PATTERN, Device, new_device_name
+from platform_emulator.settings import Settings
+
+# "If the number of sub-devices exceeds 2,000, the topological relationships are deleted in an asynchronous manner":
+# https://www.alibabacloud.com/help/doc-detail/155680.htm
+AT_ONCE = 2000
+
+
+def register_device(call: Call) -> Mapping[str, object]:
+    product = call.product()
+    name = call.text("DeviceName") or new_device_name()
+    if not re.fullmatch(DEVICE_NAME_PATTERN, name):
+        raise Refused("iot.device.InvalidFormattedDeviceName")
+    if not nickname_is_right(call.text("Nickname")):
+        raise invalid("Nickname")
+    if call.store.device(product.product_key, name) is not None:
+        raise Refused("iot.device.AlreadyExistedDeviceName")
+    device = Device(product.product_key, name, nickname=call.text("Nickname"))
+    call.store.save_device(device)
+    return {
+        "Data": {
+            "ProductKey": device.product_key,
+            "DeviceName": device.device_name,
+            "DeviceSecret": device.device_secret,
+            "IotId": device.iot_id,
+            "Nickname": device.nickname,
+        }
+    }
+
+
+def nickname_is_right(nickname: str) -> bool:
+    """4 to 64 characters, of which those beyond ASCII count twice, or none at all."""
+    return not nickname or (nickname.isprintable() and 4 <= width(nickname) <= 64)
+
+
+def disable_thing(call: Call) -> Mapping[str, object]:
+    return _change(call, lambda device, _: lifecycle.disable(device))
+
+
+def enable_thing(call: Call) -> Mapping[str, object]:
+    return _change(call, lambda device, _: lifecycle.enable(device))
+
+
+def reset_thing(call: Call) -> Mapping[str, object]:
+    """The device may register again; a gateway loses its topology as well."""
+    _change(call, lifecycle.reset)
+    return _empty_topology(call, call.device())
+
+
+def delete_device(call: Call) -> Mapping[str, object]:
+    """A gateway's sub-devices stay, without it."""
+    device = call.device()
+    result = _empty_topology(call, device)
+    call.store.delete_device(device.product_key, device.device_name)
+    return result
+
+
+def _change(call: Call, change: Callable[[Device, Settings], Device]) -> Mapping[str, object]:
+    call.store.save_device(change(call.device(), call.settings))
+    return {}
+
+
+def _empty_topology(call: Call, gateway: Device) -> Mapping[str, object]:
+    sub_devices = [device.iot_id for device in call.store.sub_devices(gateway)]
+    if len(sub_devices) > AT_ONCE:
+        return {"JobId": jobs.start(call, sub_devices)}
+    jobs.detach(call.store, sub_devices)
+    return {}

@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a fault does to a call of the OpenAPI."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from platform_emulator.answers import Answer
+from platform_emulator.effects import HTTP, Effect, Effects, message
+from platform_emulator.fields import integer, list_of, text
+from platform_emulator.openapi.refusals import Refused
+
+
+@dataclass(frozen=True)
+class Code(Effect[Answer]):
+    """Refuse, without processing: in front of the API with an HTTP status, or by the API itself."""
+
+    code: str
+    message: str | None
+    http_status: int | None
+
+    async def before(self) -> Answer:
+        raise Refused(self.code, self.message, self.http_status)
+
+
+@dataclass(frozen=True)
+class Fail(Effect[Answer]):
+    """Process, but not for all that is asked."""
+
+    def failing(self, names: Sequence[str]) -> frozenset[str]:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class FailNames(Fail):
+    names: frozenset[str]
+
+    def failing(self, names: Sequence[str]) -> frozenset[str]:
+        return self.names.intersection(names)
+
+
+@dataclass(frozen=True)
+class FailAfter(Fail):
+    """All that come after so many."""
+
+    done: int
+
+    def failing(self, names: Sequence[str]) -> frozenset[str]:
+        return frozenset(names[self.done :])
+
+
+def failing(effect: Effect[Answer], names: Sequence[str]) -> frozenset[str]:
+    """Those of the names that an effect makes fail."""
+    return effect.failing(names) if isinstance(effect, Fail) else frozenset()
+
+
+# These speak of a registration's codes and data.
+OF_REGISTRATION = frozenset({"code", "other_device", "other_product", "empty_secret"})
+
+_code = text(r"[A-Za-z][A-Za-z0-9._]{0,99}", "a code such as Throttling.User or iot.system.SystemException")
+_name = text(r"[^\x00-\x1f]{1,64}", "a name")
+
+OPENAPI: Effects[Answer] = {
+    # First, for its http_status is a detail, not an effect of its own.
+    "code": lambda fields: Code(
+        fields.need("code", _code), fields.get("message", message), fields.get("http_status", integer(400, 599))
+    ),
+    "fail_names": lambda fields: FailNames(frozenset(fields.need("fail_names", list_of(_name)))),
+    "fail_after": lambda fields: FailAfter(fields.need("fail_after", integer(0, 1_000_000))),
+    **{key: effect for key, effect in HTTP.items() if key not in OF_REGISTRATION},
+}

@@ -1,0 +1,77 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Jobs that empty a gateway's topology, and QueryJob. Time passes for them when somebody asks."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+
+from platform_emulator.openapi.call import Call
+from platform_emulator.openapi.effects import failing
+from platform_emulator.openapi.refusals import Refused
+from platform_emulator.products import utc_now
+from platform_emulator.store import Store
+
+
+@dataclass(frozen=True)
+class Job:
+    """`polls` queries still find it in progress; then the sub-devices not `failing` are detached."""
+
+    job_id: str
+    sub_devices: list[str]
+    failing: list[str]
+    polls: int
+    status: str
+    created: str
+    modified: str
+
+
+def start(call: Call, sub_devices: list[str]) -> str:
+    """Start a job over sub-devices, by their IotId; returns its ID."""
+    fail = sorted(failing(call.effect, sub_devices))
+    now = utc_now()
+    job = Job(secrets.token_hex(16), sub_devices, fail, call.settings.job_polls, "IN_PROGRESS", now, now)
+    _save(call.store, job)
+    return job.job_id
+
+
+def query_job(call: Call) -> Mapping[str, object]:
+    row = call.store.row("SELECT spec FROM job WHERE id = ?", (call.need("JobId"),))
+    if row is None:
+        raise Refused("iot.system.IllegalRequest")
+    job = _after_a_query(call.store, Job(**json.loads(row["spec"])))
+    return {
+        "Data": {
+            "JobId": job.job_id,
+            "JobName": "delete topological relationships",
+            "Status": job.status,
+            "UtcCreate": job.created,
+            "UtcModified": job.modified,
+        }
+    }
+
+
+def detach(store: Store, iot_ids: list[str]) -> None:
+    for iot_id in iot_ids:
+        store.rows("UPDATE device SET gateway = NULL WHERE iot_id = ?", (iot_id,))
+
+
+def _after_a_query(store: Store, job: Job) -> Job:
+    if job.status != "IN_PROGRESS":
+        return job
+    if job.polls:
+        job = replace(job, polls=job.polls - 1)
+    else:
+        fails = set(job.failing)
+        detach(store, [iot_id for iot_id in job.sub_devices if iot_id not in fails])
+        job = replace(job, status="FAILED" if fails else "COMPLETED", modified=utc_now())
+    _save(store, job)
+    return job
+
+
+def _save(store: Store, job: Job) -> None:
+    store.rows("INSERT OR REPLACE INTO job (id, spec) VALUES (?, ?)", (job.job_id, json.dumps(asdict(job))))

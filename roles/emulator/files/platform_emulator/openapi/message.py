@@ -1,0 +1,67 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A request to the OpenAPI as it came over HTTP, before anybody knows who sent it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from platform_emulator.forms import FORM_TYPE, form_pairs
+
+BODY_LIMIT = 4 * 1024 * 1024  # bytes; ten thousand names with nicknames take less
+V3 = "ACS3-HMAC-SHA256"
+
+
+@dataclass(frozen=True)
+class Message:
+    """The parameters stand in the query, in a form, or in both; with signature V3 the action stands in a header."""
+
+    method: str
+    query: Mapping[str, str]
+    headers: CIMultiDict[str]
+    body: bytes
+
+    @property
+    def is_v3(self) -> bool:
+        return self.headers.get("Authorization", "").startswith(V3)
+
+    @cached_property
+    def parameters(self) -> Mapping[str, str]:
+        form_type = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        return {**self.query, **(_parameters(self.body) if form_type == FORM_TYPE else {})}
+
+    @property
+    def action(self) -> str:
+        return self.headers.get("x-acs-action", "") if self.is_v3 else self.parameters.get("Action", "")
+
+    @property
+    def version(self) -> str:
+        return self.headers.get("x-acs-version", "") if self.is_v3 else self.parameters.get("Version", "")
+
+    @property
+    def host(self) -> str:
+        return self.headers.get("Host", "")
+
+    @property
+    def wants_xml(self) -> bool:
+        """XML is what V1 calls get that do not ask for JSON; V3 calls get it when they ask for nothing else."""
+        if self.is_v3:
+            return "xml" in self.headers.get("Accept", "") and "json" not in self.headers["Accept"]
+        return self.parameters.get("Format", "XML").upper() != "JSON"
+
+
+async def read(request: web.Request) -> Message:
+    """Raises HTTPRequestEntityTooLarge."""
+    _, _, query = request.raw_path.partition("?")
+    body = await request.clone(client_max_size=BODY_LIMIT).read()
+    return Message(request.method, _parameters(query.encode()), CIMultiDict(request.headers), body)
+
+
+def _parameters(text: bytes) -> dict[str, str]:
+    return {name: value for name, value in form_pairs(text) if name}

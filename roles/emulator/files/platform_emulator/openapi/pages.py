@@ -1,0 +1,48 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Lists that are answered page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from platform_emulator.openapi.call import Call
+from platform_emulator.openapi.refusals import Refused
+
+# "If PageSize times CurrentPage is greater than 10,000, you must configure NextToken": QueryDevice.
+WITHOUT_TOKEN = 10_000
+WITH_TOKEN = 1_000_000
+
+
+@dataclass(frozen=True)
+class Page:
+    """Page `number`, from 1 on, of so many entries each."""
+
+    number: int
+    size: int
+
+    @property
+    def offset(self) -> int:
+        return (self.number - 1) * self.size
+
+    def count(self, total: int) -> int:
+        return -(-total // self.size)
+
+
+def asked(call: Call, largest: int, number: str = "CurrentPage", defaults: tuple[int, int] | None = None) -> Page:
+    """The page that a call asks for; raises Refused. Without defaults both parameters must be there."""
+    first, ten = defaults or (None, None)
+    page = Page(call.number(number, first), call.number("PageSize", ten))
+    if page.number < 1 or not 1 <= page.size <= largest:
+        raise Refused("iot.common.InvalidPageParams")
+    return page
+
+
+def depth(parameters: Mapping[str, str]) -> int:
+    """How deep a call pages, for its quota: page number times page size, as far as these are numbers."""
+    numbers = [parameters.get(name, "") for name in ("CurrentPage", "PageSize")]
+    if not all(number.isdecimal() for number in numbers):
+        return 0
+    return int(numbers[0]) * int(numbers[1])
