@@ -16,7 +16,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/demo ## Provision a small fleet against a local platform, from nothing
-	ansible-playbook playbooks/demo.yml
+	@python demo/demo.py
 
 emulator: .venv/demo ## Serve a local IoT Platform until Ctrl-C (state in .emulator)
 	PYTHONPATH=roles/emulator/files python -m platform_emulator serve \

@@ -1,0 +1,320 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Five gateways and a platform on this machine: `make demo`.
+
+Three runs of the playbook fleetops.aliyun_iot.provision: the first time, a second time, and after damage. Each is checked
+against the platform's request log and the files. Ends with 0 if all was as it should be. Whatever happens, nothing is left.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import requests
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+DEMO = Path(__file__).parent
+CALLBACKS = DEMO.parent / "tests" / "support" / "callbacks"
+GATEWAYS = ["bakery", "dairy", "mill", "orchard", "winery"]
+CUT_SHORT, OPENED_UP = "dairy", "orchard"
+PRODUCT_KEY = "a1IoKDemo01"
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+CONFIGURATION = f"""
+[defaults]
+callback_plugins = {CALLBACKS}
+callbacks_enabled = json_lines
+display_ok_hosts = false
+display_skipped_hosts = false
+localhost_warning = false
+
+[inventory]
+inventory_unparsed_warning = false
+"""
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+
+Results = dict[str, dict[str, Any]]
+
+
+class Wrong(Exception):
+    """Something was not as it should be."""
+
+
+def main() -> int:
+    for number in SIGNALS:
+        signal.signal(number, stop)
+    try:
+        with Platform() as platform:
+            demonstrate(platform)
+    except Wrong as error:
+        console.print(f"[bold red]✗ {escape(str(error))}")
+        return 1
+    return 0
+
+
+def demonstrate(platform: Platform) -> None:
+    folder = platform.folder
+    write_inventory(platform)
+
+    say("Five gateways, and none has a credential")
+    first = provision(platform)
+    check(all(of(first, "registered").values()), "every gateway was registered")
+    check(platform.registered() == sorted(map(device, GATEWAYS)), "the platform saw one registration of each")
+    check_files(platform, first)
+
+    say("Once more")
+    second = provision(platform)
+    check(not any(of(second, "changed").values()), "nothing was changed")
+    check(platform.registered() == [], "the platform saw no registration")
+    check_files(platform, second)
+
+    say(f"Damage: {CUT_SHORT}'s credential is cut short, {OPENED_UP}'s is opened to everyone")
+    os.truncate(credential(folder, CUT_SHORT), 20)
+    credential(folder, OPENED_UP).chmod(0o644)
+    third = provision(platform)
+    damage = {CUT_SHORT: "unreadable", OPENED_UP: "attributes"}
+    check(of(third, "reason") == {name: damage.get(name, "up_to_date") for name in GATEWAYS}, "both were mended")
+    check(platform.registered() == [device(CUT_SHORT)], f"the platform saw one registration, of {device(CUT_SHORT)}")
+    check_files(platform, third)
+
+    show(folder, [first, second, third])
+
+
+# The platform
+
+
+class Platform:
+    """The emulator, by its role, in a temporary folder that holds all there is of the demo."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="aliyun-iot-demo-"))
+        self.product_secret = secrets.token_hex(8)
+        self._state_dir = self.folder / "platform"
+        self._seen = 0
+
+    def __enter__(self) -> Platform:
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with to_the_end():
+            try:
+                self._bring_to("stopped")
+            finally:
+                shutil.rmtree(self.folder)
+
+    def _start(self) -> None:
+        say("A platform")
+        (self.folder / "ansible.cfg").write_text(CONFIGURATION)
+        with to_the_end():
+            self._bring_to("started")
+        self.endpoints = json.loads((self._state_dir / "endpoints.json").read_text())
+
+    def registered(self) -> list[str]:
+        """The devices of the registrations in the request log since the last time."""
+        log = self._ask(f"/requests?action=register&since={self._seen}")
+        self._seen = max([self._seen, *(entry["id"] for entry in log)])
+        return sorted(entry["device_name"] for entry in log)
+
+    def secret(self, name: str) -> str:
+        """The DeviceSecret that is valid now."""
+        return str(self._ask(f"/products/{PRODUCT_KEY}/devices/{name}")["device_secret"])
+
+    def _ask(self, path: str) -> Any:
+        answer = requests.get(self.endpoints["admin_url"] + path, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+    def _bring_to(self, state: str) -> None:
+        product = {"product_key": PRODUCT_KEY, "product_secret": self.product_secret}
+        seed = {"products": [{**product, "devices": [device(name) for name in GATEWAYS]}]}
+        variables = {"emulator_state": state, "emulator_state_dir": str(self._state_dir), "emulator_seed": seed}
+        write(self.folder / "platform.json", variables)
+        playbook(self.folder, str(DEMO / "platform.yml"), "-e", "@platform.json", quiet=True)
+
+
+# The gateways
+
+
+def device(gateway: str) -> str:
+    return f"demo-{gateway}"
+
+
+def credential(folder: Path, gateway: str) -> Path:
+    return folder / gateway / "device.json"
+
+
+def write_inventory(platform: Platform) -> None:
+    """Gateways that are folders of this machine."""
+    variables = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+        "gateway_product_key": PRODUCT_KEY,
+        "gateway_product_secret": platform.product_secret,
+        "gateway_endpoint": platform.endpoints["register_url"],
+        "gateway_ca_path": platform.endpoints["ca_file"],
+        "gateway_device_name": "demo-{{ inventory_hostname }}",
+        "gateway_path": f"{platform.folder}/{{{{ inventory_hostname }}}}/device.json",
+    }
+    write(platform.folder / "inventory.json", {"gateways": {"hosts": dict.fromkeys(GATEWAYS), "vars": variables}})
+
+
+def provision(platform: Platform) -> Results:
+    """Run the playbook; return what the action returned for each gateway."""
+    folder = platform.folder
+    output = playbook(folder, "fleetops.aliyun_iot.provision", "-i", "inventory.json")
+    lines = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+    shown = output + json.dumps(lines)
+    hidden = [platform.product_secret, *(platform.secret(device(name)) for name in GATEWAYS)]
+    check(not any(secret in shown for secret in hidden), "no secret was shown")
+    return {
+        line["host"]: line["result"] for line in lines if line.get("action") == "fleetops.aliyun_iot.gateway_credential"
+    }
+
+
+def of(results: Results, key: str) -> dict[str, Any]:
+    """What each gateway's result says under this key, in the order of the gateways."""
+    return {name: results[name][key] for name in GATEWAYS}
+
+
+def check_files(platform: Platform, results: Results) -> None:
+    for name, told in results.items():
+        path = credential(platform.folder, name)
+        stored = json.loads(path.read_text())
+        valid = {"deviceName": device(name), "deviceSecret": platform.secret(device(name)), "productKey": PRODUCT_KEY}
+        right = [stored == valid, told["fingerprint"] == fingerprint(stored), told["mode"] == mode(path) == "0600"]
+        check(all(right), f"{name} has the credential that the platform knows, of mode 0600", quiet=True)
+    check(True, "every gateway has the credential that the platform knows, of mode 0600")
+
+
+def mode(path: Path) -> str:
+    return f"{path.stat().st_mode & 0o7777:04o}"
+
+
+def fingerprint(stored: dict[str, str]) -> str:
+    text = "fleetops:{productKey}:{deviceName}:{deviceSecret}".format_map(stored)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+# What is seen
+
+
+def show(folder: Path, passes: list[Results]) -> None:
+    table = Table(title="The fleet", caption=f"The paths are in {folder}, which is removed now.")
+    for column in ("gateway", "device", "path", "mode", "fingerprint", "what happened", "why"):
+        table.add_column(column, overflow="fold")
+    for name in GATEWAYS:
+        path = credential(folder, name)
+        changes = [results[name] for results in passes if results[name]["changed"]]
+        happened = ["registered" if change["registered"] else "mended" for change in changes]
+        why = [change["reason"] for change in changes]
+        last = passes[-1][name]
+        row = [name, last["device_name"], str(path.relative_to(folder)), mode(path), last["fingerprint"]]
+        table.add_row(*row, ", then ".join(happened), ", then ".join(why))
+    console.print()
+    console.print(table)
+
+
+def say(text: str) -> None:
+    console.print(f"\n[bold]{text}")
+
+
+def check(right: bool, text: str, quiet: bool = False) -> None:
+    """State what is true, or end the demo."""
+    if not right:
+        raise Wrong(f"Not so: {text}")
+    if not quiet:
+        console.print(f"[green]✓[/] {text}")
+
+
+# What runs
+
+
+def playbook(folder: Path, *arguments: str, quiet: bool = False) -> str:
+    """Run ansible-playbook as a user does, in the folder; return what it printed.
+
+    :raises Wrong: it failed
+    """
+    shown = " ".join(["ansible-playbook", *arguments]).replace(f"{DEMO.parent}/", "")
+    console.print(f"[dim]$ {escape(shown)}")
+    output = ""
+    with subprocess.Popen(
+        [sys.executable, "-m", "ansible", "playbook", *arguments],
+        cwd=folder,
+        env=environment(folder),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout
+        try:
+            for line in process.stdout:
+                output += line
+                if not quiet and line.strip():
+                    console.out(line, end="", highlight=False)
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode:
+        raise Wrong(f"{shown} ended with {process.returncode}" + (f":\n{output}" if quiet else ""))
+    return output
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """This one, without the user's settings for Ansible; the folder is the home, so that nothing is left elsewhere."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    return {
+        **inherited,
+        "HOME": str(folder),
+        "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
+        "ANSIBLE_FORCE_COLOR": str(console.is_terminal),
+        "RESULTS_FILE": str(folder / "results.jsonl"),
+    }
+
+
+@contextmanager
+def to_the_end() -> Iterator[None]:
+    """Signals that come meanwhile count afterwards."""
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            stop(came[0], None)
+
+
+def write(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content))
+
+
+def stop(number: int, _: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
