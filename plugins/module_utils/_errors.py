@@ -86,6 +86,18 @@ class Refused(FleetopsError):
     kind = "refused"
 
 
+class OpenApiRefused(Refused):
+    """The OpenAPI said no; ``data`` is what it said beside the code."""
+
+    data: t.Mapping[str, t.Any] = {}
+
+
+class NotFound(OpenApiRefused):
+    """The OpenAPI said that the device or the product does not exist."""
+
+    kind = "not_found"
+
+
 class Throttled(RetryableError):
     """The platform said not now."""
 

@@ -103,7 +103,7 @@ def urllib_post(context: TlsContext, timeout: float) -> Post:
             with response:
                 return _reply(response.status, response.headers, response.read)
         except Exception as error:  # pylint: disable=broad-except
-            raise _network_error(url, error, context.connected) from None
+            raise _failed_post(url, error, context.connected) from None
 
     return post
 
@@ -147,7 +147,7 @@ def requests_post(context: TlsContext, timeout: float) -> Post:
                 with session.post(url, data=body, timeout=timeout, stream=True) as response:
                     return _reply(response.status_code, response.headers, response.raw.read)
         except Exception as error:  # pylint: disable=broad-except
-            raise _network_error(url, error, context.connected) from None
+            raise _failed_post(url, error, context.connected) from None
 
     return post
 
@@ -188,25 +188,34 @@ def _causes(error: BaseException | None) -> t.Iterator[BaseException]:
         error = inner
 
 
-def _network_error(url: str, error: Exception, connected: bool) -> FleetopsError:
-    causes = list(_causes(error))
-    result = _tls_error(url, causes) or NetworkError(
-        "%s: no answer: %s" % (url, causes[-1]), hint="Check the network, the proxy and endpoint"
-    )
+def _failed_post(url: str, error: Exception, connected: bool) -> FleetopsError:
+    result = network_error(url, error, "endpoint")
     result.may_have_registered = connected
     return result
 
 
-def _tls_error(url: str, causes: list[BaseException]) -> FleetopsError | None:
+def network_error(what: str, error: BaseException, option: str) -> FleetopsError:
+    """What an exception on the way means: TlsError or NetworkError.
+
+    :param what: was attempted, with the URL
+    :param option: says where to
+    """
+    causes = list(_causes(error))
+    return _tls_error(what, causes, option) or NetworkError(
+        "%s: no answer: %s" % (what, causes[-1]), hint="Check the network, the proxy and %s" % option
+    )
+
+
+def _tls_error(what: str, causes: list[BaseException], option: str) -> FleetopsError | None:
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return TlsError(
-                "%s: the certificate was not accepted: %s" % (url, getattr(cause, "verify_message", "") or cause),
-                hint="Set ca_path to the CA that signed it, or correct endpoint if it is for another host",
+                "%s: the certificate was not accepted: %s" % (what, getattr(cause, "verify_message", "") or cause),
+                hint="Set ca_path to the CA that signed it, or correct %s if it is for another host" % option,
             )
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
             return TlsError(
-                "%s: no TLS connection: %s" % (url, cause.reason or cause),
-                hint="Check endpoint: it must speak TLS 1.2 or newer",
+                "%s: no TLS connection: %s" % (what, cause.reason or cause),
+                hint="Check %s: it must speak TLS 1.2 or newer" % option,
             )
     return None

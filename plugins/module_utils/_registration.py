@@ -106,18 +106,28 @@ def register_url(region: str | None, endpoint: str | None) -> str:
     """
     if endpoint:
         return _endpoint_url(endpoint)
-    hint = "Use one of %s" % ", ".join(HTTPS_REGIONS)
-    if not region:
-        raise InvalidOption("region", None, "is missing, and there is no endpoint", hint)
-    if region in HTTPS_REGIONS:
-        return "https://iot-auth.%s.aliyuncs.com%s" % (region, PATH)
+    region = check_region(region, HTTPS_REGIONS, "endpoint", besides=MQTT_ONLY_REGIONS)
     if region in MQTT_ONLY_REGIONS:
         raise InvalidOption(
             "region", region, "offers dynamic registration over MQTT only", "HTTPS registration is not available there"
         )
+    return "https://iot-auth.%s.aliyuncs.com%s" % (region, PATH)
+
+
+def check_region(region: str | None, known: tuple[str, ...], instead: str, besides: tuple[str, ...] = ()) -> str:
+    """Return ``region`` if it is ``known``, or one of ``besides``.
+
+    :param instead: the option that can stand in for it
+    :raises InvalidOption: with the region that was probably meant
+    """
+    hint = "Use one of %s" % ", ".join(known)
+    if not region:
+        raise InvalidOption("region", None, "is missing, and there is no %s" % instead, hint)
+    if region in known + besides:
+        return region
     from difflib import get_close_matches
 
-    close = get_close_matches(region, HTTPS_REGIONS + MQTT_ONLY_REGIONS, n=1)
+    close = get_close_matches(region, known + besides, n=1)
     raise InvalidOption(
         "region", region, "is not a region of IoT Platform", "Did you mean %s? %s" % (close[0], hint) if close else hint
     )
