@@ -70,3 +70,78 @@ def gateway_credential_spec() -> Spec:
         register={"type": "str", "choices": ["if_needed", "always", "never"], "default": "if_needed"},
         register_from={"type": "str", "choices": ["gateway", "controller"], "default": "gateway"},
     )
+
+
+def openapi_spec() -> Spec:
+    """Whose account it is, and how to reach the platform's OpenAPI."""
+    return {
+        "access_key_id": {"type": "str", "no_log": False},
+        "access_key_secret": {"type": "str", "no_log": True},
+        "security_token": {"type": "str", "no_log": True},
+        "profile": {"type": "str"},
+        "region": {"type": "str"},
+        "openapi_endpoint": {"type": "str"},
+        "instance_id": {"type": "str"},
+        "ca_path": {"type": "path"},
+        "timeout": {"type": "int", "default": 10},
+        "retry_time": {"type": "int", "default": 30},
+        "qps_share": {"type": "float", "default": 1.0},
+    }
+
+
+def product_spec() -> Spec:
+    """The options of product."""
+    return dict(
+        openapi_spec(),
+        product_key={"type": "str", "no_log": False},
+        product_name={"type": "str"},
+        node_type={"type": "str", "choices": ["gateway", "device"]},
+        authentication={"type": "str", "choices": ["secret"]},
+        description={"type": "str"},
+        net_type={"type": "str", "choices": ["wifi", "cellular", "ethernet", "other"]},
+        data_format={"type": "str", "choices": ["custom", "alink"]},
+        state={"type": "str", "choices": ["present", "absent"], "default": "present"},
+    )
+
+
+def product_info_spec() -> Spec:
+    """The options of product_info."""
+    return dict(
+        openapi_spec(),
+        product_key={"type": "str", "no_log": False},
+        product_name={"type": "str"},
+    )
+
+
+def devices_spec() -> Spec:
+    """The options of devices."""
+    return dict(
+        openapi_spec(),
+        product_key={"type": "str", "required": True, "no_log": False},
+        names={"type": "list", "elements": "str", "required": True},
+        state={"type": "str", "choices": ["present", "absent", "enabled", "disabled"], "default": "present"},
+        purge={"type": "bool", "default": False},
+        purge_maximum={"type": "int", "default": 10},
+        batch_threshold={"type": "int", "default": 100},
+        job_timeout={"type": "int", "default": 600},
+    )
+
+
+def devices_info_spec() -> Spec:
+    """The options of devices_info."""
+    return dict(
+        openapi_spec(),
+        product_key={"type": "str", "required": True, "no_log": False},
+        names={"type": "list", "elements": "str"},
+    )
+
+
+def device_reset_spec() -> Spec:
+    """The options of device_reset."""
+    return dict(
+        openapi_spec(),
+        product_key={"type": "str", "required": True, "no_log": False},
+        names={"type": "list", "elements": "str", "required": True},
+        reset_topology={"type": "bool", "default": False},
+        job_timeout={"type": "int", "default": 600},
+    )

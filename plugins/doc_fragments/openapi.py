@@ -1,0 +1,66 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation of the options that everything on the control plane takes. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Mirrors openapi_spec() in module_utils/_argspec.py."""
+
+    DOCUMENTATION = r"""
+options:
+  access_key_id:
+    description:
+      - The AccessKey's ID. Use a RAM user's, with no more rights than it needs.
+      - Without it, and without O(profile), the vendor's own default chain finds one - C(ALIBABA_CLOUD_ACCESS_KEY_ID) and
+        C(ALIBABA_CLOUD_ACCESS_KEY_SECRET) in the environment, OIDC, the current profile, the host's RAM role.
+    type: str
+  access_key_secret:
+    description: The AccessKey's secret. Keep it in a vault.
+    type: str
+  security_token:
+    description: The token that goes with a temporary AccessKey (STS).
+    type: str
+  profile:
+    description:
+      - A profile with an AccessKey, of C(~/.aliyun/config.json) or else of C(~/.alibabacloud/credentials.ini).
+    type: str
+  region:
+    description:
+      - The region of the instance, such as V(cn-shanghai).
+      - Required unless O(openapi_endpoint) is given.
+    type: str
+  openapi_endpoint:
+    description: Where to call instead of the region's host, C(HOST[:PORT]); for example the emulator's C(openapi_endpoint).
+    type: str
+  instance_id:
+    description: The instance's ID, from the Overview page in the console. Needed exactly if the instance has one.
+    type: str
+  ca_path:
+    description: A PEM file of certificate authorities to trust in addition to the host's own.
+    type: path
+  timeout:
+    description: How long one call may take to connect, and to answer, in seconds (1 to 300).
+    type: int
+    default: 10
+  retry_time:
+    description:
+      - For how long, in seconds (0 to 3600), a call is tried again after throttling, a lost answer, HTTP 429 or 5xx. The pauses grow
+        exponentially with full jitter.
+    type: int
+    default: 30
+  qps_share:
+    description:
+      - The share of the account's quotas (queries per second, for each action) that this run may use, more than 0 and up to 1. The
+        controllers of a sliced run share one account; give each its share.
+    type: float
+    default: 1.0
+requirements:
+  - alibabacloud-tea-openapi
+  - alibabacloud-credentials
+notes:
+  - Runs on the controller only (C(delegate_to=localhost)), for the AccessKey must not leave it. Use C(run_once=true), for quotas are the
+    account's, and one process keeps to them.
+"""

@@ -1,0 +1,138 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Adding thousands of devices with a handful of calls. For the controller. PRIVATE to the collection.
+
+The platform checks a list of names, then creates the devices of a list that it has checked; both take it some time. A list
+with one wrong name in it is refused as a whole, with the names that are wrong: those that exist already among them.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._devices import chunks, named_devices
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    BadAnswer,
+    FleetopsError,
+    OpenApiRefused,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._jobs import wait_for
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import Answer, OpenApi, numbered
+
+NAMES_PER_CHECK = 10_000
+RUNNING = "iot.device.CreateDeviceTaskIsRunning"
+
+
+@dataclass
+class Added:
+    """What came of a list of names: those in neither field were added."""
+
+    existed: set[str] = field(default_factory=set)
+    failed: dict[str, FleetopsError] = field(default_factory=dict)
+
+
+def add_many(api: OpenApi, product_key: str, names: t.Sequence[str], longest: float) -> Added:
+    """Add devices.
+
+    :param names: valid and different
+    :param longest: seconds to wait for each piece of work
+    :raises FleetopsError: nothing was added; later on an error stands at the names that it struck
+    """
+    added = Added()
+    pieces = chunks(names, NAMES_PER_CHECK)
+    for number, some in enumerate(pieces):
+        bulk = _Bulk(api, product_key, longest)
+        try:
+            bulk.add(list(some), added)
+        except FleetopsError as error:
+            if number == 0 and not bulk.creating:
+                raise
+            known = added.existed.union(added.failed)
+            unknown = [name for piece in pieces[number:] for name in piece if name not in known]
+            added.failed.update(dict.fromkeys(unknown, error))
+            break
+    return added
+
+
+class _Bulk:
+    """One list of names on its way."""
+
+    def __init__(self, api: OpenApi, product_key: str, longest: float) -> None:
+        self._api = api
+        self._product_key = product_key
+        self._longest = longest
+        self.creating = False
+
+    def add(self, names: list[str], added: Added) -> None:
+        while names:
+            apply_id, rejected = self._check(names)
+            if apply_id:
+                self.creating = True
+                self._judge(self._create(apply_id), added)
+                return
+            if not rejected.keys() & set(names):
+                raise BadAnswer("BatchCheckDeviceNames of %d names: refused, but not for any of them" % len(names))
+            self._judge(rejected, added)
+            names = [name for name in names if name not in rejected]
+
+    def _check(self, names: t.Sequence[str]) -> tuple[str, dict[str, str]]:
+        """The application's ID if every name can be added, or the names that can't be, with the platform's words."""
+        try:
+            answer = self._api.call(
+                "BatchCheckDeviceNames", {"ProductKey": self._product_key}, form=numbered("DeviceName", names)
+            )
+        except OpenApiRefused as refusal:
+            rejected = _rejected(refusal.data)
+            if not rejected:
+                raise
+            return "", rejected
+        apply_id = str((answer.get("Data") or {}).get("ApplyId") or "")
+        status = self._wait(apply_id, ("CHECK",))
+        return (apply_id, {}) if status["Status"] == "CHECK_SUCCESS" else ("", _rejected(status))
+
+    def _create(self, apply_id: str) -> dict[str, str]:
+        """The names that could not be added after all, with the platform's words."""
+        try:
+            self._api.call("BatchRegisterDeviceWithApplyId", {"ProductKey": self._product_key, "ApplyId": apply_id})
+        except OpenApiRefused as refusal:
+            if refusal.code != RUNNING:  # the answer to the try before was lost
+                raise
+        status = self._wait(apply_id, ("CHECK_SUCCESS", "CREATE"))
+        return {} if status["Status"] == "CREATE_SUCCESS" else _rejected(status)
+
+    def _wait(self, apply_id: str, under_way: t.Container[str]) -> Answer:
+        asked = {"ProductKey": self._product_key, "ApplyId": apply_id}
+
+        def look() -> Answer:
+            return t.cast(Answer, self._api.call("QueryBatchRegisterDeviceStatus", asked).get("Data") or {})
+
+        return wait_for("application %s for devices" % apply_id, look, under_way, self._longest)
+
+    def _judge(self, rejected: dict[str, str], added: Added) -> None:
+        """Of the rejected names, those that exist are no failure. The platform's words differ, so look."""
+        existing = named_devices(self._api, self._product_key, list(rejected)) if rejected else {}
+        added.existed.update(existing)
+        for name, words in rejected.items():
+            if name not in existing:
+                added.failed[name] = OpenApiRefused(
+                    "the platform did not add it (%s)" % (words or "without a reason"),
+                    hint="Correct the name, or run again",
+                )
+
+
+def _rejected(data: t.Mapping[str, t.Any]) -> dict[str, str]:
+    """Names with the platform's words, from either action's answer, whose fields are spelt differently."""
+
+    def listed(outer: str, *inner: str) -> list[t.Any]:
+        found = data.get(outer) or {}
+        return next((found[name] for name in inner if found.get(name)), [])
+
+    names = listed("InvalidDeviceNameList", "InvalidDeviceName") + listed("InvalidList", "Name")
+    names += listed("RepeatedDeviceNameList", "RepeatDevieNameList", "RepeatDeviceNameList")
+    details = listed("InvalidDetailList", "InvalidDetailList", "invalidDetailList")
+    return {
+        **dict.fromkeys(names, ""),
+        **{detail["DeviceName"]: str(detail.get("ErrorMsg") or "") for detail in details},
+    }

@@ -1,0 +1,215 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bringing a list of devices to a state, and what came of each. For the controller. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._bulk import add_many
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._devices import (
+    all_devices,
+    checked_names,
+    named_devices,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    FleetopsError,
+    InvalidOption,
+    OpenApiRefused,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._jobs import check_job_timeout
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import OpenApi
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import check_product_key
+
+SHOWN = 5
+
+# State: the action that leads there, and the code that says that somebody, perhaps a try whose answer was lost, was first.
+ACTIONS = {
+    "present": ("RegisterDevice", "iot.device.AlreadyExistedDeviceName"),
+    "absent": ("DeleteDevice", "iot.device.NotExistedDevice"),
+    "enabled": ("EnableThing", ""),
+    "disabled": ("DisableThing", ""),
+}
+# Why something is done: what each device was found to be.
+REASONS = {"present": "missing", "absent": "exists", "enabled": "disabled", "disabled": "enabled"}
+# What a diff shows afterwards.
+AFTER = {"present": "UNACTIVE", "absent": "absent", "enabled": "enabled", "disabled": "DISABLE"}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One device of the list: why something is done about it, whether it was, and what went wrong."""
+
+    device_name: str
+    reason: str
+    changed: bool = False
+    error: FleetopsError | None = None
+
+    def as_result(self) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = {"device_name": self.device_name, "reason": self.reason, "changed": self.changed}
+        if self.error:
+            result["error"] = self.error.as_result()
+        return result
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a list; ``before`` and ``after`` hold the devices that change, for the diff."""
+
+    items: t.Sequence[Item]
+    before: dict[str, str] = field(default_factory=dict)
+    after: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def error(self) -> FleetopsError | None:
+        return failure(self.items)
+
+    def as_result(self, product_key: str) -> dict[str, t.Any]:
+        return {
+            "product_key": product_key,
+            "changed": any(item.changed for item in self.items),
+            "devices": [item.as_result() for item in self.items],
+            "diff": {"before": self.before, "after": self.after},
+        }
+
+
+def failure(items: t.Iterable[Item]) -> FleetopsError | None:
+    """One error for all that went wrong in a list, or none; its kind and its code are the first one's."""
+    items = list(items)
+    failed = [(item.device_name, item.error) for item in items if item.error]
+    if not failed:
+        return None
+    told = ["%s: %s" % (name, error.msg) for name, error in failed[:SHOWN]]
+    if len(failed) > SHOWN:
+        told.append("and %d more" % (len(failed) - SHOWN))
+    first = failed[0][1]
+    return FleetopsError(
+        "%d of %d devices failed: %s" % (len(failed), len(items), "; ".join(told)),
+        hint=first.hint,
+        code=first.code,
+        kind=first.kind,
+    )
+
+
+def decide(names: t.Iterable[str], found: t.Mapping[str, str], state: str) -> list[Item]:
+    """What to do about each name: ``changed`` says that there is something to do.
+
+    :param found: the status of each device that exists
+    """
+    items = []
+    for name in names:
+        status = found.get(name)
+        if status is None and state in ("enabled", "disabled"):
+            error = FleetopsError("the device does not exist", hint="Add it with state=present", kind="not_found")
+            items.append(Item(name, "missing", error=error))
+            continue
+        to_do = {
+            "present": status is None,
+            "absent": status is not None,
+            "enabled": status == "DISABLE",
+            "disabled": status != "DISABLE",
+        }[state]
+        items.append(Item(name, REASONS[state] if to_do else "up_to_date", changed=to_do))
+    return items
+
+
+def bring(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Outcome:
+    """Bring the devices that ``options`` name to the state that they name.
+
+    :param options: as in ``devices_spec()``
+    :raises FleetopsError: before anything was changed. What goes wrong afterwards stands in the outcome
+    """
+    product_key, state = check_product_key(options["product_key"]), options["state"]
+    longest = check_job_timeout(options)
+    if options["purge"] and state != "present":
+        raise InvalidOption("purge", True, "goes with state=present only", "Leave purge out")
+    names, wrong = checked_names(options["names"])
+    refused = [Item(name, "invalid", error=error) for name, error in wrong]
+    many = state == "present" and len(names) >= options["batch_threshold"]
+    purged: list[Item] = []
+    if options["purge"]:
+        found = {name: device.status for name, device in all_devices(api, product_key).items()}
+        purged = purge_plan(set(names), found, refused, options["purge_maximum"])
+    elif many and not check_mode:
+        found = {}  # the platform finds those that exist when it checks the names
+    else:
+        found = (
+            {name: device.status for name, device in named_devices(api, product_key, names).items()} if names else {}
+        )
+    items = decide(names, found, state)
+    if not check_mode:
+        items = _add_many(api, product_key, items, longest) if many else _change(api, product_key, items, state)
+        if any(item.error for item in items):
+            purged = [replace(item, reason="not_attempted", changed=False) for item in purged]
+        purged = _change(api, product_key, purged, "absent")
+    changed, removed = ([item.device_name for item in some if item.changed] for some in (items, purged))
+    return Outcome(
+        [*items, *refused, *purged],
+        before={name: found.get(name, "absent") for name in changed + removed},
+        after={**dict.fromkeys(changed, AFTER[state]), **dict.fromkeys(removed, "absent")},
+    )
+
+
+def purge_plan(listed: t.Container[str], found: t.Iterable[str], refused: t.Sequence[Item], maximum: int) -> list[Item]:
+    """The devices to remove since no name of the list is theirs.
+
+    :raises FleetopsError: more than ``maximum``, or names in the list that may be meant for one of them
+    """
+    surplus = [name for name in found if name not in listed]
+    if surplus and refused:
+        raise t.cast(FleetopsError, failure(refused))
+    if len(surplus) > maximum:
+        shown = ", ".join(surplus[:SHOWN]) + (", ..." if len(surplus) > SHOWN else "")
+        raise FleetopsError(
+            "purge: %d devices are not in the list, more than purge_maximum (%d): %s" % (len(surplus), maximum, shown),
+            hint="Nothing was changed. Complete the list, or raise purge_maximum if they are to be removed",
+            kind="purge_maximum",
+        )
+    return [Item(name, "not_listed", changed=True) for name in surplus]
+
+
+def one_by_one(items: t.Iterable[Item], act: t.Callable[[str], t.Any], done_already: str = "") -> list[Item]:
+    """``act`` on each device that is to change. What is wrong with one device does not stop the others; all else does.
+
+    :param done_already: the code that says that there is nothing left to do
+    """
+    results = []
+    stopped = False
+    for item in items:
+        if item.changed and stopped:
+            results.append(replace(item, reason="not_attempted", changed=False))
+            continue
+        try:
+            if item.changed:
+                act(item.device_name)
+        except FleetopsError as error:
+            if not done_already or error.code != done_already:
+                stopped = not (isinstance(error, OpenApiRefused) and str(error.code).startswith("iot.device."))
+                item = replace(item, changed=False, error=error)
+        results.append(item)
+    return results
+
+
+def _change(api: OpenApi, product_key: str, items: t.Iterable[Item], state: str) -> list[Item]:
+    action, done_already = ACTIONS[state]
+
+    def act(name: str) -> None:
+        api.call(action, {"ProductKey": product_key, "DeviceName": name})
+
+    return one_by_one(items, act, done_already)
+
+
+def _add_many(api: OpenApi, product_key: str, items: t.Sequence[Item], longest: float) -> list[Item]:
+    """Add the devices that are to change, as a whole; the platform may know some of them already."""
+    added = add_many(api, product_key, [item.device_name for item in items if item.changed], longest)
+    results = []
+    for item in items:
+        if item.device_name in added.existed:
+            results.append(Item(item.device_name, "up_to_date"))
+        elif item.device_name in added.failed:
+            results.append(replace(item, changed=False, error=added.failed[item.device_name]))
+        else:
+            results.append(item)
+    return results

@@ -1,0 +1,68 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the platform does on its own time: waiting for it. For the controller. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import Answer, OpenApi
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+UNDER_WAY = ("SCHEDULED", "QUEUED", "WAITING", "IN_PROGRESS")
+
+
+def wait_for(
+    what: str,
+    look: t.Callable[[], Answer],
+    under_way: t.Container[str],
+    longest: float,
+    sleep: t.Callable[[float], None] = time.sleep,
+    clock: t.Callable[[], float] = time.monotonic,
+) -> Answer:
+    """Look until the C(Status) of what is found is none of ``under_way``, with pauses that double.
+
+    :param longest: seconds
+    :raises FleetopsError: of kind timeout
+    """
+    end = clock() + longest
+    pause = FIRST_PAUSE
+    while True:
+        found = look()
+        if found.get("Status") not in under_way:
+            return found
+        if clock() + pause > end:
+            raise FleetopsError(
+                "%s: still %s after %d seconds" % (what, found.get("Status"), longest),
+                hint="The platform goes on with it; run again later, or raise job_timeout",
+                kind="timeout",
+            )
+        sleep(pause)
+        pause = min(LONGEST_PAUSE, pause * 2)
+
+
+def finish_job(api: OpenApi, job_id: str, longest: float) -> None:
+    """Wait for a job.
+
+    :raises FleetopsError: of kind timeout; of kind job if it ended in another way than COMPLETED
+    """
+
+    def look() -> Answer:
+        return t.cast(Answer, api.call("QueryJob", {"JobId": job_id}).get("Data") or {})
+
+    status = wait_for("job %s" % job_id, look, UNDER_WAY, longest).get("Status")
+    if status != "COMPLETED":
+        raise FleetopsError(
+            "job %s: ended as %s" % (job_id, status), hint="Look at the gateway's topology, then run again", kind="job"
+        )
+
+
+def check_job_timeout(options: t.Mapping[str, t.Any]) -> float:
+    """:raises InvalidOption: out of range"""
+    if not 1 <= options["job_timeout"] <= 86400:
+        raise InvalidOption("job_timeout", options["job_timeout"], "is out of range", "Use 1 to 86400 seconds")
+    return float(options["job_timeout"])

@@ -1,0 +1,219 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Products: what the platform knows of them, and changing it. For the controller. PRIVATE to the collection.
+
+Its answers hold the ProductSecret in clear. None gets past this file.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    FleetopsError,
+    InvalidOption,
+    NotFound,
+    OpenApiRefused,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import Answer, OpenApi
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import check_product_key
+
+PAGE_SIZE = 200
+NODE_TYPES = ("device", "gateway")
+NET_TYPES = ("wifi", "cellular", "ethernet", "other")
+DATA_FORMATS = ("custom", "alink")
+
+# What the OpenAPI can neither read nor change.
+DYNAMIC_REGISTRATION = {
+    "known": False,
+    "hint": "Whether dynamic registration is on, the OpenAPI does not tell, and it can't be switched on but in the console: "
+    "Devices > Products > the product's Product Details page > Dynamic Registration, confirmed by a text message. "
+    "A new product has it off; a registration is refused with 6288 then.",
+}
+
+
+@dataclass(frozen=True)
+class Product:
+    """One product, without its secret. ``created`` is a time in milliseconds, as the platform has it."""
+
+    product_key: str
+    product_name: str
+    node_type: str
+    authentication: str
+    description: str
+    device_count: int
+    created: int | None
+
+    def as_result(self) -> dict[str, t.Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ProductOutcome:
+    """What came of a product: why something was done, and what it was and is, None for one that does not exist."""
+
+    reason: str
+    before: Product | None
+    after: Product | None
+
+    def as_result(self) -> dict[str, t.Any]:
+        product = self.after or self.before
+        return {
+            "changed": self.reason != "up_to_date",
+            "reason": self.reason,
+            "product_key": product.product_key if product else None,
+            "product": self.after.as_result() if self.after else None,
+            "dynamic_registration": DYNAMIC_REGISTRATION,
+            "diff": {
+                "before": self.before.as_result() if self.before else {},
+                "after": self.after.as_result() if self.after else {},
+            },
+        }
+
+
+def product_of_key(api: OpenApi, product_key: str) -> Product:
+    """:raises NotFound: there is none"""
+    return _product(api.call("QueryProduct", {"ProductKey": check_product_key(product_key)}).get("Data") or {})
+
+
+def products(api: OpenApi) -> t.Iterator[Product]:
+    """Every product of the account, in this instance."""
+    page = 1
+    while True:
+        asked = {"CurrentPage": page, "PageSize": PAGE_SIZE}
+        data = api.call("QueryProductList", asked, depth=page * PAGE_SIZE).get("Data") or {}
+        items = (data.get("List") or {}).get("ProductInfo") or []
+        yield from map(_product, items)
+        if not items or page * PAGE_SIZE >= int(data.get("Total") or 0):
+            return
+        page += 1
+
+
+def find_products(api: OpenApi, product_key: str | None, product_name: str | None) -> list[Product]:
+    """The product of that key, or of that name, or all; an empty list where there is none."""
+    if product_key:
+        try:
+            return [product_of_key(api, product_key)]
+        except NotFound:
+            return []
+    return [product for product in products(api) if product_name in (None, product.product_name)]
+
+
+def bring(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> ProductOutcome:
+    """Bring one product to the state that ``options`` name.
+
+    :param options: as in ``product_spec()``
+    :raises FleetopsError: the platform refused, or what is asked for can't be done
+    """
+    found = next(iter(find_products(api, options["product_key"], options["product_name"])), None)
+    if options["state"] == "absent":
+        return _remove(api, found, check_mode)
+    if found is None:
+        return _create(api, options, check_mode)
+    wanted = decide(found, options)
+    if wanted == found:
+        return ProductOutcome("up_to_date", found, found)
+    if not check_mode:
+        described = {"ProductName": wanted.product_name, "Description": wanted.description}
+        api.call("UpdateProduct", {"ProductKey": found.product_key, **described})
+    return ProductOutcome("changed", found, wanted)
+
+
+def decide(found: Product, options: t.Mapping[str, t.Any]) -> Product:
+    """The product as ``options`` want it; what they leave out stays.
+
+    :raises FleetopsError: of kind immutable: it can't become that
+    """
+    for name in ("node_type", "authentication"):
+        if options[name] and getattr(found, name) not in ("", options[name]):
+            raise FleetopsError(
+                "product %s: %s is %s and can't become %s"
+                % (found.product_key, name, getattr(found, name), options[name]),
+                hint="Create another product; what a product is for can't be changed",
+                kind="immutable",
+            )
+    mutable = {name: options[name] for name in ("product_name", "description") if options[name] is not None}
+    return replace(found, **mutable)
+
+
+def _create(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> ProductOutcome:
+    if options["product_key"]:
+        raise InvalidOption(
+            "product_key",
+            options["product_key"],
+            "is not the key of a product",
+            "Check it, the region and instance_id; the platform itself gives a new product its key, so leave it out to create one",
+        )
+    if options["node_type"] is None:
+        raise InvalidOption(
+            "node_type", None, "is missing", "A new product needs it: gateway or device; it can't be changed"
+        )
+    wanted = Product(
+        product_key="",
+        product_name=options["product_name"],
+        node_type=options["node_type"],
+        authentication=options["authentication"] or "secret",
+        description=options["description"] or "",
+        device_count=0,
+        created=None,
+    )
+    if check_mode:
+        return ProductOutcome("missing", None, wanted)
+    parameters: dict[str, str | int] = {
+        "ProductName": wanted.product_name,
+        "NodeType": NODE_TYPES.index(wanted.node_type),
+        "AuthType": wanted.authentication,
+    }
+    if wanted.description:
+        parameters["Description"] = wanted.description
+    if options["net_type"]:
+        parameters["NetType"] = options["net_type"].upper()
+    if options["data_format"]:
+        parameters["AliyunCommodityCode"] = "iothub_senior"
+        parameters["DataFormat"] = DATA_FORMATS.index(options["data_format"])
+    try:
+        answer = api.call("CreateProduct", parameters)
+    except OpenApiRefused as refusal:
+        # The answer to the try before may have been lost.
+        found = find_products(api, None, wanted.product_name) if "AlreadyExisted" in str(refusal.code) else []
+        if not found or decide(found[0], options) != found[0]:
+            raise
+        return ProductOutcome("missing", None, found[0])
+    return ProductOutcome("missing", None, product_of_key(api, _key_of(answer)))
+
+
+def _key_of(answer: Answer) -> str:
+    return str(answer.get("ProductKey") or (answer.get("Data") or {}).get("ProductKey") or "")
+
+
+def _remove(api: OpenApi, found: Product | None, check_mode: bool) -> ProductOutcome:
+    if found is None:
+        return ProductOutcome("up_to_date", None, None)
+    if found.device_count:
+        raise FleetopsError(
+            "product %s (%s): has %d devices, which would go with it"
+            % (found.product_key, found.product_name, found.device_count),
+            hint="Remove them first, with fleetops.aliyun_iot.devices",
+            kind="has_devices",
+        )
+    if not check_mode:
+        with suppress(NotFound):  # the answer to the try before was lost
+            api.call("DeleteProduct", {"ProductKey": found.product_key})
+    return ProductOutcome("exists", found, None)
+
+
+def _product(item: Answer) -> Product:
+    node_type = item.get("NodeType")
+    created = str(item.get("GmtCreate"))
+    return Product(
+        product_key=str(item["ProductKey"]),
+        product_name=str(item.get("ProductName") or ""),
+        node_type=NODE_TYPES[int(node_type)] if node_type in (0, 1) else "",
+        authentication=str(item.get("AuthType") or ""),
+        description=str(item.get("Description") or ""),
+        device_count=int(item.get("DeviceCount") or 0),
+        created=int(created) if created.isdecimal() else None,
+    )

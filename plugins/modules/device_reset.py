@@ -1,0 +1,136 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: device_reset
+short_description: Lets activated devices register again
+version_added: 1.0.0
+description:
+  - Resets the dynamic registration of devices (ResetThing), after which each may register again and get another DeviceSecret. Its
+    status stays as it is; it does not become V(UNACTIVE) again.
+  - A reset leaves a gateway without a credential that lasts. Make sure before that it can register and store the answer, as the playbook
+    C(fleetops.aliyun_iot.reprovision) does.
+  - B(It also deletes the topology of a gateway), all its sub-devices. A gateway that has any is refused unless O(reset_topology=true).
+    More than 2,000 sub-devices take the platform a while; the module waits for it.
+  - Run it once for a whole batch (C(run_once=true)). What is wrong with one device is reported with it, the others are reset, and the
+    module fails at the end.
+options:
+  product_key:
+    description: The product's ProductKey.
+    type: str
+    required: true
+  names:
+    description: The DeviceNames.
+    type: list
+    elements: str
+    required: true
+  reset_topology:
+    description: Whether the topologies of gateways may be deleted.
+    type: bool
+    default: false
+  job_timeout:
+    description: How long to wait for a topology to be deleted, in seconds (1 to 86400).
+    type: int
+    default: 600
+extends_documentation_fragment:
+  - fleetops.aliyun_iot.openapi
+  - fleetops.aliyun_iot.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: none
+    details: The platform does not tell whether a device is registered, so every run resets.
+  action_group:
+    version_added: 1.0.0
+seealso:
+  - module: fleetops.aliyun_iot.gateway_credential
+author:
+  - fleetops contributors (@fleetops)
+"""
+
+EXAMPLES = r"""
+- name: Let the gateways of this batch register again
+  fleetops.aliyun_iot.device_reset:
+    region: cn-shanghai
+    product_key: a1IoKTestP1
+    names: "{{ ansible_play_batch }}"
+  delegate_to: localhost
+  run_once: true
+"""
+
+RETURN = r"""
+product_key:
+  description: The ProductKey.
+  returned: with RV(devices)
+  type: str
+devices:
+  description: What came of each device, in the order of the list; then the names that can't be one.
+  returned: always, unless the module failed before it looked at the list
+  type: list
+  elements: dict
+  contains:
+    device_name:
+      description: The DeviceName.
+      type: str
+    reason:
+      description:
+        - V(requested) if it is reset.
+        - V(has_sub_devices) if it was refused for them, V(missing) if it does not exist, V(invalid) if the name can't be a DeviceName or is
+          repeated, V(not_attempted) if the module gave up before.
+      type: str
+    changed:
+      description: Whether it was changed, or would be in check mode.
+      type: bool
+    error:
+      description: What went wrong with it, with C(kind), C(code), C(message) and C(hint); only where something did.
+      type: dict
+error:
+  description: What went wrong.
+  returned: on failure
+  type: dict
+  contains:
+    kind:
+      description:
+        - The kind of error, for conditions - that of the first device that failed, or V(refused), V(not_found), V(throttled),
+          V(network), V(tls), V(credential), V(missing_library), V(invalid_option), V(has_sub_devices), V(job), V(timeout).
+      type: str
+    code:
+      description: The platform's code, if it gave one.
+      type: str
+    message:
+      description: What was attempted and what came back.
+      type: str
+    hint:
+      description: What to do next.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import device_reset_spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device_reset import reset
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import connect
+
+
+def main():
+    module = AnsibleModule(argument_spec=device_reset_spec(), supports_check_mode=True)
+    try:
+        outcome = reset(connect(module.params), module.params, module.check_mode)
+    except FleetopsError as error:
+        module.fail_json(msg=str(error), error=error.as_result())
+    result = outcome.as_result(module.params["product_key"])
+    if outcome.error:
+        module.fail_json(msg=str(outcome.error), error=outcome.error.as_result(), **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

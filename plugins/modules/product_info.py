@@ -1,0 +1,116 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: product_info
+short_description: Lists products
+version_added: 1.0.0
+description:
+  - Reads one product of Alibaba Cloud IoT Platform, or all of the account and instance. No result holds a ProductSecret.
+  - Whether dynamic registration is on can't be known; see M(fleetops.aliyun_iot.product).
+options:
+  product_key:
+    description: The product of that key alone.
+    type: str
+  product_name:
+    description: The product of that name alone. O(product_key) goes first.
+    type: str
+extends_documentation_fragment:
+  - fleetops.aliyun_iot.openapi
+  - fleetops.aliyun_iot.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+  action_group:
+    version_added: 1.0.0
+seealso:
+  - module: fleetops.aliyun_iot.product
+author:
+  - fleetops contributors (@fleetops)
+"""
+
+EXAMPLES = r"""
+- name: Find the product of the ovens
+  fleetops.aliyun_iot.product_info:
+    region: cn-shanghai
+    product_name: OvenGateways
+  delegate_to: localhost
+  run_once: true
+"""
+
+RETURN = r"""
+products:
+  description: The products that were found; none is no failure.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    product_key:
+      description: The ProductKey.
+      type: str
+    product_name:
+      description: The name.
+      type: str
+    node_type:
+      description: V(gateway) or V(device); empty if the platform does not tell.
+      type: str
+    authentication:
+      description: How devices prove who they are, V(secret) by their DeviceSecret.
+      type: str
+    description:
+      description: The description.
+      type: str
+    device_count:
+      description: How many devices it has.
+      type: int
+    created:
+      description: When it was created, in milliseconds since 1970; V(null) for one that check mode did not create.
+      type: int
+error:
+  description: What went wrong.
+  returned: on failure
+  type: dict
+  contains:
+    kind:
+      description:
+        - The kind of error, for conditions - V(refused), V(not_found), V(throttled), V(network), V(tls), V(credential),
+          V(missing_library), V(invalid_option).
+      type: str
+    code:
+      description: The platform's code, if it gave one.
+      type: str
+    message:
+      description: What was attempted and what came back.
+      type: str
+    hint:
+      description: What to do next.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import product_info_spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import connect
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._products import find_products
+
+
+def main():
+    module = AnsibleModule(argument_spec=product_info_spec(), supports_check_mode=True)
+    try:
+        found = find_products(connect(module.params), module.params["product_key"], module.params["product_name"])
+    except FleetopsError as error:
+        module.fail_json(msg=str(error), error=error.as_result())
+    module.exit_json(changed=False, products=[product.as_result() for product in found])
+
+
+if __name__ == "__main__":
+    main()
