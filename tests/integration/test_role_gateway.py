@@ -1,0 +1,207 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The role gateway as users include it, and the playbook that includes it for them."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from emulator import Emulator
+from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, as_new, connection, inventory, names, run_playbook
+
+JSON = Any
+
+PROVISION = "fleetops.aliyun_iot.provision"
+NOBODY = "nobody"
+
+
+@pytest.fixture
+def fresh(platform: Emulator) -> Emulator:
+    return as_new(platform)
+
+
+def variables(platform: Emulator) -> dict[str, JSON]:
+    return {f"gateway_{name}": value for name, value in connection(platform).items()}
+
+
+def play(**keywords: JSON) -> JSON:
+    role = {"name": "fleetops.aliyun_iot.gateway", "rolespec_validate": False}
+    return {"hosts": "gateways", "gather_facts": False, "tasks": [{"ansible.builtin.import_role": role}], **keywords}
+
+
+def result(run: Run, host: str) -> JSON:
+    """What the role's task returned, whatever the handlers did after it."""
+    [task] = [each for each in run.results[host] if each["action"] == "fleetops.aliyun_iot.gateway_credential"]
+    return task["result"]
+
+
+def registered(platform: Emulator) -> list[str]:
+    """The devices that registered, in the order in which they came."""
+    return [entry["device_name"] for entry in platform.admin.requests(action="register")]
+
+
+def secret(platform: Emulator, device: str) -> str:
+    return platform.admin.device(PRODUCT_KEY, device)["device_secret"]
+
+
+def test_variables_reach_the_gateway(fresh: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "agent.j2").write_text(
+        "[{{ site }}]\nid = {{ product_key }}.{{ device_name }}\nkey = {{ device_secret }}\n"
+    )
+    cases = {
+        "gw-0001": {"gateway_exports": [{"dest": "{{ root }}/agent.conf", "template": "agent.j2"}], "site": "north"},
+        "gw-0002": {"gateway_device_name": "gw-0012", "gateway_mode": "0640", "gateway_register_from": "controller"},
+        "gw-0003": {"gateway_sign_method": "hmacmd5", "gateway_exports": [{"dest": "{{ root }}/env", "format": "env"}]},
+        "gw-0004": {"gateway_endpoint": "https://127.0.0.1:9", "gateway_retry_time": 0, "gateway_timeout": 1},
+        "gw-0005": {"gateway_ca_path": "", "gateway_validate_certs": False, "gateway_region": ""},
+        "gw-0006": {"gateway_register": "never"},
+        "gw-0007": {"gateway_state": "absent", "gateway_product_secret": ""},
+    }
+    fleet = inventory(cases, tmp_path)
+    for host, own in cases.items():
+        fleet["gateways"]["hosts"][host] = {**fleet["gateways"]["hosts"][host], **variables(fresh), **own}
+    right = ["gw-0001", "gw-0002", "gw-0003", "gw-0005"]
+
+    def pass_(check: bool) -> dict[str, JSON]:
+        run = run_playbook(play(), fleet, tmp_path, "-vvv", "--diff", check=check)
+        results = {host: result(run, host) for host in cases}
+        assert PRODUCT_SECRET not in run.stdout + run.stderr + json.dumps(run.results)
+        assert results["gw-0006"]["error"]["kind"] == "registration_needed"
+        assert results["gw-0007"]["reason"] == "absent"
+        return results
+
+    foreseen = pass_(check=True)
+    assert [foreseen[host]["changed"] for host in right] == [True] * 4
+    assert registered(fresh) == []
+    done = pass_(check=False)
+    assert [done[host]["reason"] for host in right] == ["missing"] * 4
+    assert done["gw-0004"]["error"]["kind"] == "network"
+    assert sorted(registered(fresh)) == ["gw-0001", "gw-0003", "gw-0005", "gw-0012"]
+    for check in (True, False):
+        again = pass_(check)
+        assert [again[host]["changed"] for host in right] == [False] * 4
+    assert len(registered(fresh)) == 4
+
+    key = secret(fresh, "gw-0001")
+    assert (tmp_path / "gw-0001/agent.conf").read_text() == f"[north]\nid = {PRODUCT_KEY}.gw-0001\nkey = {key}\n"
+    stored = json.loads((tmp_path / "gw-0002/device.json").read_text())
+    assert (stored["deviceName"], stored["deviceSecret"]) == ("gw-0012", secret(fresh, "gw-0012"))
+    assert (tmp_path / "gw-0002/device.json").stat().st_mode & 0o7777 == 0o640
+    assert f"ALIYUN_IOT_DEVICE_SECRET={secret(fresh, 'gw-0003')}\n" in (tmp_path / "gw-0003/env").read_text()
+
+
+class Services:
+    """Gateways with OpenRC, whose rc-service keeps a record of what it is asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self._record = folder / "services"
+        tools = folder / "tools"
+        tools.mkdir()
+        # Facts take longer than all else; of them only this one is asked for.
+        facts = {"changed": False, "ansible_facts": {"ansible_service_mgr": "openrc"}}
+        record = f'echo "$@" >> {self._record}'
+        for tool, does in {"rc-service": record, "rc-update": record, "setup": f"echo '{json.dumps(facts)}'"}.items():
+            (tools / tool).write_text(f"#!/bin/sh\n{does}\n")
+            (tools / tool).chmod(0o755)
+        self.env = {"PATH": f"{tools}:{os.environ['PATH']}", "ANSIBLE_LIBRARY": str(tools)}
+
+    def restarted(self) -> list[str]:
+        """The services restarted since the last time."""
+        lines = self._record.read_text().splitlines() if self._record.exists() else []
+        self._record.unlink(missing_ok=True)
+        return sorted(line.removesuffix(" restart") for line in lines if line.endswith(" restart"))
+
+
+def test_the_service_is_restarted_for_a_new_credential_or_export_alone(fresh: Emulator, tmp_path: Path) -> None:
+    services = Services(tmp_path)
+    exports = [{"dest": "{{ root }}/env", "format": "env"}]
+    fleet = inventory(
+        5, tmp_path, **variables(fresh), gateway_exports=exports, gateway_service="of-{{ inventory_hostname }}"
+    )
+    fleet["gateways"]["hosts"]["gw-0005"]["gateway_service"] = ""
+    told = tmp_path / "told"
+    tell = {
+        "ansible.builtin.raw": f"echo {{{{ inventory_hostname }}}} >> {told}",
+        "listen": "Gateway credential changed",
+    }
+
+    def restarted(**more: JSON) -> list[str]:
+        run = run_playbook(play(handlers=[tell], vars=more), fleet, tmp_path, env=services.env)
+        assert run.rc == 0, run
+        return services.restarted()
+
+    assert restarted() == ["of-gw-0001", "of-gw-0002", "of-gw-0003", "of-gw-0004"]
+    assert sorted(told.read_text().split()) == names(5)
+    told.unlink()
+
+    assert restarted() == []
+    assert not told.exists()
+
+    (tmp_path / "gw-0001/device.json").chmod(0o640)
+    (tmp_path / "gw-0002/env").write_text("ALIYUN_IOT_DEVICE_SECRET=other\n")
+    (tmp_path / "gw-0003/device.json").unlink()
+    assert restarted() == ["of-gw-0002", "of-gw-0003"]
+    assert sorted(told.read_text().split()) == ["gw-0001", "gw-0002", "gw-0003"]
+
+    assert restarted(gateway_state="absent") == []
+    assert not (tmp_path / "gw-0004/device.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hosts", "what"),
+    [
+        (["-e", "target=gatways"], 2, "No host matches gatways"),
+        (["--limit", "elsewhere"], 2, "No host matches gateways"),
+        ([], 0, "No host matches gateways"),
+    ],
+    ids=["misspelt", "limited to others", "empty inventory"],
+)
+def test_a_run_over_nothing_fails(fresh: Emulator, tmp_path: Path, arguments: list[str], hosts: int, what: str) -> None:
+    fleet = inventory(hosts, tmp_path, **variables(fresh))
+    if hosts:
+        fleet["others"] = {"hosts": {"elsewhere": {}}}
+    run = run_playbook(PROVISION, fleet, tmp_path, *arguments)
+    assert run.rc == 2
+    assert what in run.stdout
+    assert registered(fresh) == []
+
+
+def test_a_run_over_some_of_them_does_not(fresh: Emulator, tmp_path: Path) -> None:
+    run = run_playbook(
+        PROVISION, inventory(3, tmp_path, **variables(fresh)), tmp_path, "--limit", "gw-0002", "-e", "target=all"
+    )
+    assert run.rc == 0, run
+    assert registered(fresh) == ["gw-0002"]
+
+
+def test_too_many_failures_end_the_run_after_the_restarts(fresh: Emulator, tmp_path: Path) -> None:
+    services = Services(tmp_path)
+    fleet = inventory(6, tmp_path, **variables(fresh), gateway_service="of-{{ inventory_hostname }}")
+    fleet["gateways"]["hosts"]["gw-0002"]["gateway_device_name"] = NOBODY
+
+    def provision(limit: int) -> tuple[int, list[str]]:
+        batches = json.dumps({"gateway_serial": [3, "100%"], "gateway_max_fail_percentage": limit})
+        run = run_playbook(PROVISION, fleet, tmp_path, "-e", batches, env=services.env)
+        assert result(run, "gw-0002")["error"]["code"] == 6100
+        return run.rc, services.restarted()
+
+    # One of six is 16.7 %.
+    assert provision(limit=16) == (2, ["of-gw-0001", "of-gw-0003"])
+    assert sorted(registered(fresh)) == ["gw-0001", "gw-0003", NOBODY]
+    assert provision(limit=17) == (2, ["of-gw-0004", "of-gw-0005", "of-gw-0006"])
+
+
+def test_throttle_keeps_registrations_apart(fresh: Emulator, tmp_path: Path) -> None:
+    fresh.admin.fault(delay=0.5, times="forever")
+    run = run_playbook(PROVISION, inventory(4, tmp_path, **variables(fresh)), tmp_path, "-e", "gateway_throttle=1")
+    assert run.rc == 0, run
+    came = [datetime.fromisoformat(entry["time"]) for entry in fresh.admin.requests(action="register")]
+    assert len(came) == 4
+    assert all((later - earlier).total_seconds() >= 0.5 for earlier, later in pairwise(came))
