@@ -30,7 +30,8 @@ class Settings:
       (https://www.alibabacloud.com/help/doc-detail/74006.htm).
     * shortest_keep_alive: seconds; a login with less is refused (https://www.alibabacloud.com/help/doc-detail/30527.htm).
     * connects_per_minute: logins of one device; 0 is no limit, the platform's is 5 (same page).
-    * instance_id: the instance's ID, which every OpenAPI call must then name; a legacy public instance has none.
+    * instance_id: the instance's ID, which every OpenAPI call must then name, and every registration over MQTT without
+      pre-registration; a legacy public instance has none.
     * timestamp_tolerance: by how many seconds an OpenAPI call's time may be off; 0 accepts any.
     * nonce_reuse: whether an OpenAPI call may repeat another's nonce; `allow` is for requests recorded once.
     * throttling: whether OpenAPI calls beyond the documented QPS are refused.

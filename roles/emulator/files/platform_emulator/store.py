@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -78,6 +78,7 @@ class Store:
     """The state, for one thread. What belongs together goes into one `transaction`."""
 
     def __init__(self, path: Path) -> None:
+        self._watchers: list[Callable[[str, str | None], None]] = []
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.row_factory = sqlite3.Row
         # NORMAL: a commit survives the death of the process; only a power cut may take the last ones.
@@ -113,6 +114,17 @@ class Store:
         """Run an INSERT; returns the new row's number."""
         return int(self._db.execute(statement, values).lastrowid or 0)
 
+    def watch(self, watcher: Callable[[str, str | None], None]) -> None:
+        """Have it told the names of each device that changes or goes, while the transaction is still open.
+
+        Without a device name it is the product that goes, with its devices.
+        """
+        self._watchers.append(watcher)
+
+    def _tell(self, product_key: str, device_name: str | None) -> None:
+        for watcher in self._watchers:
+            watcher(product_key, device_name)
+
     # Products
 
     def products(self) -> list[Product]:
@@ -128,6 +140,7 @@ class Store:
     def delete_product(self, product_key: str) -> None:
         """Remove a product and its devices."""
         self.rows("DELETE FROM product WHERE product_key = ?", (product_key,))
+        self._tell(product_key, None)
 
     # Devices
 
@@ -151,9 +164,11 @@ class Store:
 
     def save_device(self, device: Device) -> None:
         self._save("device", asdict(device), ("product_key", "device_name"))
+        self._tell(device.product_key, device.device_name)
 
     def delete_device(self, product_key: str, device_name: str) -> None:
         self.rows("DELETE FROM device WHERE product_key = ? AND device_name = ?", (product_key, device_name))
+        self._tell(product_key, device_name)
 
     def all_offline(self) -> None:
         """No connection outlives the process that had it."""

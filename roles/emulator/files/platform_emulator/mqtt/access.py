@@ -56,7 +56,7 @@ class Access:
         if asked.action == "connect":
             return self._log_in(asked, current)
         try:
-            return self._register(asked) if asked.action == "register_mqtt" else self._admit(asked, current)
+            return (self._register if asked.action == "register_mqtt" else self._admit)(asked, current)
         except Refusal as refusal:
             raise Refused(BAD_USER_NAME_OR_PASSWORD, str(refusal)) from None
 
@@ -117,13 +117,16 @@ class Access:
 
     # Dynamic registration
 
-    def _register(self, asked: Connect) -> Reply:
+    def _register(self, asked: Connect, current: Settings) -> Reply:
+        if "instanceId" in asked.fields:
+            _check_instance(asked, current)
         device = registration.register(self._store, _signed_request(asked, ("2",)))
         names = {"productKey": device.product_key, "deviceName": device.device_name}
         return _issued("/ext/register", {**names, "deviceSecret": device.device_secret})
 
     def _admit(self, asked: Connect, current: Settings) -> Reply:
         """Registration without pre-registration: the device need not be there."""
+        _check_instance(asked, current)
         request = _signed_request(asked, ("2", "-2"))
         product = registration.authorizing_product(self._store, request)
         device = self._store.device(product.product_key, request.device_name)
@@ -139,6 +142,12 @@ class Access:
         token = tokens.issue(self._store, device)
         names = {"productKey": device.product_key, "deviceName": device.device_name}
         return _issued("/ext/regnwl", {**names, "clientId": token.client_id, "deviceToken": token.device_token})
+
+
+def _check_instance(asked: Connect, current: Settings) -> None:
+    """An instance that has an ID is reached by it alone; raises Refused."""
+    if current.instance_id:
+        asked.value("instanceId", among=(current.instance_id,))
 
 
 def _signed_request(asked: Connect, secure_modes: tuple[str, ...]) -> SignedRequest:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 from collections.abc import Iterator
@@ -120,11 +121,15 @@ def _property_reply(post: bytes) -> bytes:
 
 
 class Sessions:
-    """The open sessions: one for each device, and for each of the clients that share a device name."""
+    """The open sessions: one for each device, and for each of the clients that share a device name.
+
+    A session lasts no longer than its device is there, enabled and online.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._open: dict[tuple[str, str], dict[str, Session]] = {}
+        store.watch(self._changed)
 
     @contextmanager
     def entered(self, session: Session) -> Iterator[None]:
@@ -141,6 +146,18 @@ class Sessions:
                 if not clients:
                     del self._open[session.device]
                     self._log_out(*session.device)
+
+    def _changed(self, product_key: str, device_name: str | None) -> None:
+        """Look at the device when the transaction is over."""
+        for device in [(product_key, device_name)] if device_name else self._open:
+            if device in self._open and device[0] == product_key:
+                asyncio.get_running_loop().call_soon(self._look_at, *device)
+
+    def _look_at(self, product_key: str, device_name: str) -> None:
+        device = self._store.device(product_key, device_name)
+        if device is None or device.disabled or not device.online:
+            for session in self._open.get((product_key, device_name), {}).values():
+                session.end()
 
     def _log_out(self, product_key: str, device_name: str) -> None:
         with self._store.transaction():
