@@ -468,7 +468,12 @@ CASES = [
         path="{root}/small/device.json",
         needs="mount",
     ),
-    Bad("owner-unknown", "storage", ("invalid user", "no-such-user", "Mend the cause and run again"), {"owner": "no-such-user"}),
+    Bad(
+        "owner-unknown",
+        "storage",
+        ("invalid user", "no-such-user", "Mend the cause and run again"),
+        {"owner": "no-such-user"},
+    ),
     Bad("group-unknown", "storage", ("invalid group", "no-such-group"), {"group": "no-such-group"}),
     Bad(
         "export-nowhere",
@@ -661,7 +666,9 @@ def test_nothing_is_lost_and_nothing_half_written(story: Story) -> None:
     left = {name: after.pop(name) for name in after.keys() - before.keys()}
     assert after == before
     assert left.keys() == ({".device.json.journal", ".device.json.new"} if story.case.in_doubt else set())
-    assert not [content for *_, content in left.values() if b"deviceSecret" in content or not content.startswith(b"1 token=")]
+    assert not [
+        content for *_, content in left.values() if b"deviceSecret" in content or not content.startswith(b"1 token=")
+    ]
     assert story.calls[1] == story.case.calls
 
 

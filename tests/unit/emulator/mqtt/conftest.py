@@ -1,0 +1,56 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Devices of the running emulator, on MQTT."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from emulator import Emulator
+from mqtt_client import Client, login, registration
+from platform_emulator.settings import Settings
+
+PRODUCT_KEY, PRODUCT_SECRET = "a1IoKTestP1", "6vEu5Qlj5STest01"
+DEVICE_NAME, DEVICE_SECRET = "gw-0001", "0123456789abcdef0123456789abcdef"
+
+Connect = Callable[..., Client]
+
+
+@pytest.fixture
+def broker(platform: Emulator) -> Emulator:
+    """The platform as it is from the start, with one more device, whose secret is known."""
+    platform.admin.settings(**asdict(Settings()))
+    platform.admin.put_device(PRODUCT_KEY, DEVICE_NAME, device_secret=DEVICE_SECRET)
+    return platform
+
+
+@pytest.fixture
+def connect(broker: Emulator) -> Iterator[Connect]:
+    """Connect a client; it leaves when the test ends."""
+    with ExitStack() as clients:
+        yield lambda *credentials, **options: clients.enter_context(Client(broker.endpoints, *credentials, **options))
+
+
+@pytest.fixture
+def log_in(connect: Connect) -> Connect:
+    """Log in as the device; fields change its client id's extension."""
+
+    def call(device_secret: str = DEVICE_SECRET, keep_alive: int = 60, **fields: str) -> Client:
+        return connect(*login(PRODUCT_KEY, DEVICE_NAME, device_secret, **fields), keep_alive=keep_alive)
+
+    return call
+
+
+@pytest.fixture
+def register_mqtt(connect: Connect) -> Connect:
+    """Ask for registration as the device, or as another; fields change its client id's extension."""
+
+    def call(auth_type: str = "register", device_name: str = DEVICE_NAME, **fields: Any) -> Client:
+        return connect(*registration(PRODUCT_KEY, device_name, PRODUCT_SECRET, auth_type, **fields))
+
+    return call
