@@ -17,6 +17,7 @@ import json
 import os
 import platform as machine
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -316,6 +317,8 @@ def tables(result: dict[str, Any]) -> Iterator[Table]:
 
 
 def main() -> None:
+    # So that whatever ends the measurement, the fleet and the platform end with it.
+    signal.signal(signal.SIGTERM, lambda *_arguments: sys.exit("terminated"))
     say = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         home = Path(directory)
