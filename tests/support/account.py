@@ -1,0 +1,27 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The account whose products and devices the tests of the OpenAPI manage: its access keys, its one gateway."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sdks import Key
+from vectors import openapi_key
+
+KEY = Key(*openapi_key())
+TEMPORARY_KEY = Key("STS.temporary", "temporarySecret", "temporary+token/==")
+EXPIRED_KEY = Key("STS.expired", "expiredSecret", "expired+token/==")
+
+PRODUCT_KEY = "a1IoKTestP1"
+GATEWAY = "OvenDevice01"
+GATEWAY_NAME = {"ProductKey": PRODUCT_KEY, "DeviceName": GATEWAY}
+
+SEED: dict[str, Any] = {
+    "access_keys": [
+        {"id": KEY.id, "secret": KEY.secret},
+        {**TEMPORARY_KEY._asdict(), "expires": "2999-01-01T00:00:00Z"},
+        {**EXPIRED_KEY._asdict(), "expires": "2020-01-01T00:00:00Z"},
+    ]
+}

@@ -1,0 +1,41 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One emulator for the tests of the OpenAPI, wiped between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import pytest
+import sdks
+from account import GATEWAY, KEY, PRODUCT_KEY, SEED
+from emulator import Emulator
+from platform_emulator.settings import Settings
+from sdks import Sdk
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(tmp_path_factory.mktemp("cloud"), SEED) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def platform(cloud: Emulator) -> Emulator:
+    """The emulator with one gateway product and one gateway, as new."""
+    for product in cloud.admin.products():
+        cloud.admin.delete_product(product["product_key"])
+    cloud.admin.put_product(PRODUCT_KEY, node_type="gateway", product_name="Ovens")
+    cloud.admin.put_device(PRODUCT_KEY, GATEWAY)
+    cloud.admin.clear_faults()
+    cloud.admin.clear_requests()
+    cloud.admin.settings(**asdict(Settings()))
+    return cloud
+
+
+@pytest.fixture
+def call(platform: Emulator) -> Sdk:
+    """Call an action as a client that works, and see the answer as it came."""
+    return sdks.generic(platform.endpoints, KEY)
