@@ -34,6 +34,7 @@ from shells import stopping_shell, write_shell
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._holder import holder, started
 
 WAYS = ("gateway", "controller")
+RENAME = "*.device.json.new*"  # what mv is told when it stores the credential
 LONG = 600  # seconds; no test waits so long
 # All gateways at once, and no temporary files of modules in between.
 ENV = {"ANSIBLE_FORKS": "100", "ANSIBLE_PIPELINING": "1"}
@@ -176,7 +177,7 @@ def test_a_kill_at_every_step_of_finishing(platform: Emulator, tmp_path: Path) -
     """One gateway dies with the new secret staged and journalled; each copy of it dies once more while that is finished."""
     platform.admin.settings(reregistration="same")
     assert run(platform, ["gw-0001"], tmp_path).rc == 0
-    stop = stopping_shell(tmp_path / "shell", 1, ["mv"])
+    stop = stopping_shell(tmp_path / "shell", 1, ["mv"], RENAME)
     hosts = {"gw-0001": {"way": "controller", "when": "always", "ansible_shell_executable": stop.shell}}
     with start(platform, hosts, tmp_path) as first:
         wait_for(lambda: stop.reached, "the rename")
@@ -260,7 +261,7 @@ def worker(run: Started, pid: int) -> int:
 @pytest.mark.parametrize("way", WAYS)
 def test_the_controller_dies_alone(platform: Emulator, tmp_path: Path, way: str) -> None:
     """The gateway is about to rename; the next run is under way before it has done so."""
-    stop = stopping_shell(tmp_path / "shell", 1, ["mv"])
+    stop = stopping_shell(tmp_path / "shell", 1, ["mv"], RENAME)
     hosts = {"gw-0001": {"way": way, "ansible_shell_executable": stop.shell}}
     home = tmp_path / "next"
     home.mkdir()

@@ -188,7 +188,7 @@ state() {
     [ ! -e "$new" ] || echo leftover
     if [ -f "$journal_file" ]; then
         known=
-        while read -r line || [ -n "$line" ]; do
+        while read -r line; do
             case $line in
                 *[!A-Za-z0-9_.:@=/\ -]*) line=garbled ;;
             esac
