@@ -29,12 +29,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _http
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     FleetopsError,
     NetworkError,
     TlsError,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import requests_post, tls_context, urllib_post
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import (
+    TlsContext,
+    requests_post,
+    tls_context,
+    urllib_post,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import Post, Reply
 
 BODY = "productKey=a1IoKTestP1&deviceName=gw%3A1&random=1&sign=AB&signMethod=hmacsha256"
@@ -42,7 +48,7 @@ PATIENCE = 20.0  # for what ends well
 TIMEOUT = 0.3  # for what does not
 TRICKLE = 0.05
 
-Sender = Callable[[ssl.SSLContext, float], Post]
+Sender = Callable[[TlsContext, float], Post]
 Behaviour = Callable[[ssl.SSLSocket, threading.Event], None]
 
 
@@ -336,6 +342,15 @@ def test_one_sender_sends_twice(sender: Sender, certificates: Certificates, serv
     assert [body for _line, _headers, body in server.requests] == [BODY, "a=b"]
 
 
+def test_a_request_that_was_answered_leaves_no_doubt_about_the_next(
+    sender: Sender, certificates: Certificates, serve: Callable[..., Server]
+) -> None:
+    post = sender(tls_context(certificates.ca, True), PATIENCE)
+    with Server(answers(b"x"), certificates.server) as server:
+        assert post(server.url, BODY).status == 200
+    assert fails(lambda url: post(url, BODY), NetworkError, server.url).may_have_registered is False
+
+
 # Who may answer
 
 
@@ -420,10 +435,26 @@ def test_a_ca_path_that_cannot_be_used(tmp_path: Path, content: str | None) -> N
     assert "PEM" in caught.value.hint
 
 
+class OlderContext(TlsContext):
+    """As Python before 3.10 makes one."""
+
+    def __new__(cls, *arguments: Any) -> Self:
+        context = super().__new__(cls, *arguments)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = ssl.TLSVersion.TLSv1
+        return context
+
+
 @pytest.mark.parametrize("validate", [True, False])
 def test_tls_1_1_is_refused(
-    sender: Sender, serve: Callable[..., Server], certificates: Certificates, validate: bool
+    sender: Sender,
+    serve: Callable[..., Server],
+    certificates: Certificates,
+    monkeypatch: pytest.MonkeyPatch,
+    validate: bool,
 ) -> None:
+    monkeypatch.setattr(_http, "TlsContext", OlderContext)
     server = serve(answers(b"x"), certificates.server, ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1)
     context = tls_context(certificates.ca, validate)
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2

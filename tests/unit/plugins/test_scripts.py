@@ -823,6 +823,19 @@ def test_a_planted_staging_file_is_not_written_through(box: Box) -> None:
     assert box.path.read_text() == line(NEW_SECRET)
 
 
+def test_a_staging_file_that_is_planted_in_between_is_not_written_through(one: Box, tmp_path: Path) -> None:
+    one.provision()
+    one.begin(one.look())
+    plant = f'#!/bin/sh\n{one.shell.tool("rm")} "$@"\nln -s {one.folder}/target {one.new}\n'
+    (tmp_path / "rm").write_text(plant)
+    (tmp_path / "rm").chmod(0o755)
+    one.environment = {"PATH": f"{tmp_path}:{one.shell.path}"}
+    with pytest.raises(StorageError, match="cannot write"):
+        one.store(NEW_SECRET)
+    assert not (one.folder / "target").exists()
+    assert one.path.read_text() == line()
+
+
 def test_a_missing_directory_is_made_for_everyone_to_read_and_nobody_to_write(box: Box) -> None:
     class Deep(Box):
         path = box.folder / "a" / "b" / "device.json"
@@ -961,15 +974,18 @@ def test_no_command_sees_the_secret(box: Box, tmp_path: Path) -> None:
     """Neither among its arguments nor in its environment, even if there was a variable of that name."""
     tools, log = tmp_path / "tools", tmp_path / "log"
     tools.mkdir()
-    for name in TOOLS:
+    # Words of the shell itself must stay that: as a command, each would have the secret among its arguments.
+    words = {name: shutil.which(name) for name in ("echo", "printf", "env", "test", "[")}
+    for name, real in [*((name, box.shell.tool(name)) for name in TOOLS), *words.items()]:
         tool = tools / name
         tool.write_text(
             f'#!/bin/sh\nexec 8>>{log}\nprintf "%s\\n" {name} "$@" >&8\n/usr/bin/tr "\\0" "\\n" </proc/$$/environ >&8\n'
-            f'exec 8>&-\nexec {box.shell.tool(name)} "$@"\n'
+            f'exec 8>&-\nexec {real} "$@"\n'
         )
         tool.chmod(0o755)
     box.exports = (export(box, 1, f"a={PLACEHOLDER}\n"),)
     box.begin(box.look())
+    assert "/bin/" not in box.gateway.install("store", (1,)), "every command is found by its name, and so by this test"
     box.environment = {"PATH": f"{tools}:{box.shell.path}", "device_secret": "from the environment"}
     script = box.gateway.install("store", (1,), token="token1", **box.values())
     assert box.run(f"unset device_secret\ndevice_secret='{SECRET}'\n{script}").outcome == "installed"
