@@ -18,7 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     OpenApiRefused,
     Throttled,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import network_error
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import network_error, tls_context
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._quotas import LIMITER, Limiter
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import (
     HTTPS_REGIONS,
@@ -156,6 +156,7 @@ def connect(options: t.Mapping[str, t.Any]) -> OpenApi:
     if not 0 < options["qps_share"] <= 1:
         raise InvalidOption("qps_share", options["qps_share"], "is out of range", "Use more than 0, and 1 at the most")
     host = openapi_host(options["region"], options["openapi_endpoint"])
+    tls_context(options["ca_path"], True)  # the vendor's client would take a bad file for trouble on the way
     try:
         import logging
 
