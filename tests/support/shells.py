@@ -61,10 +61,11 @@ class Stopping:
         (self.folder / "proceed").touch()
 
 
-def stopping_shell(folder: Path, at: int, tools: Iterable[str] = COUNTED) -> Stopping:
-    """Writes the shell, in which these tools count."""
+def stopping_shell(folder: Path, at: int, tools: Iterable[str] = COUNTED, arguments: str = "*") -> Stopping:
+    """Writes the shell, in which calls of these tools count, if their arguments match a pattern of the shell's."""
     script = """\
 folder={folder}
+case "$*" in {arguments}) ;; *) exec {tool} "$@" ;; esac
 echo {name} >>$folder/calls
 number=0
 while read -r _; do number=$((number + 1)); done <$folder/calls
@@ -73,8 +74,6 @@ if [ $number = {at} ]; then
     until [ -e $folder/proceed ]; do sleep 0.1; done
 fi
 exec {tool} "$@\""""
-    quoted = shlex.quote(str(folder))
-    write_shell(
-        folder, {name: script.format(folder=quoted, name=name, at=at, tool=shutil.which(name)) for name in tools}
-    )
+    for_all = {"folder": shlex.quote(str(folder)), "at": at, "arguments": arguments}
+    write_shell(folder, {name: script.format(name=name, tool=shutil.which(name), **for_all) for name in tools})
     return Stopping(folder, at)
