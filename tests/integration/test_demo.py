@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What `make demo` runs: that it succeeds, that it can fail, and that it leaves nothing."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+DEMO = Path(__file__).parents[2] / "demo" / "demo.py"
+SECONDS = 300
+
+
+def started(folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, DEMO],
+        env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(folder), "TMPDIR": str(folder)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def left_in(folder: Path) -> list[str]:
+    """Files in the folder, and processes that name it."""
+    commands = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            commands.append(process.read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return sorted(map(str, folder.rglob("*"))) + [command for command in commands if f"{folder}/" in command]
+
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The program as a module, with its temporary folder in `tmp_path`."""
+    spec = importlib.util.spec_from_file_location("demo", DEMO)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    spec.loader.exec_module(module)
+    handlers = {number: signal.getsignal(number) for number in module.SIGNALS}
+    yield module
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def test_it_shows_a_fleet_that_is_right_and_leaves_nothing(tmp_path: Path) -> None:
+    with started(tmp_path) as process:
+        shown, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, shown
+    assert shown.count("$ ansible-playbook fleetops.aliyun_iot.provision -i inventory.json") == 3
+    assert "the platform saw no registration" in shown
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines() if "/device.json" in line]
+    assert [row[:4] for row in rows] == [
+        [name, f"demo-{name}", f"{name}/device.json", "0600"]
+        for name in ("bakery", "dairy", "mill", "orchard", "winery")
+    ]
+    assert all(re.fullmatch("[0-9a-f]{16}", row[4]) for row in rows)
+    assert len({row[4] for row in rows}) == len(rows)
+    assert left_in(tmp_path) == []
+
+
+def test_it_fails_when_a_second_run_changes_something(
+    demo: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    provision = demo.provision
+
+    def then_lose_a_credential(platform: object) -> object:
+        results = provision(platform)
+        demo.credential(platform.folder, "mill").unlink()  # type: ignore[attr-defined]
+        return results
+
+    monkeypatch.setattr(demo, "check_files", lambda *_: None)
+    monkeypatch.setattr(demo, "provision", then_lose_a_credential)
+    assert demo.main() == 1
+    assert "Not so: nothing was changed" in capsys.readouterr().out
+    assert left_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("moment", ["A platform", "TASK"])
+def test_interrupted_it_leaves_nothing(tmp_path: Path, moment: str) -> None:
+    with started(tmp_path) as process:
+        assert process.stdout
+        for line in process.stdout:
+            if moment in line:
+                break
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=SECONDS)
+    assert process.returncode == 128 + signal.SIGINT
+    assert left_in(tmp_path) == []
