@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Faults as a client of the OpenAPI meets them, and what the platform has done meanwhile."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+import sdks
+from account import GATEWAY, GATEWAY_NAME, KEY, PRODUCT_KEY
+from emulator import Emulator
+from platform_emulator import faults
+from platform_emulator.fields import Invalid
+from sdks import Denied, Sdk
+
+
+@pytest.fixture(autouse=True)
+def activated(platform: Emulator) -> None:
+    """The gateway has been activated: a reset shows."""
+    platform.admin.activate(PRODUCT_KEY, GATEWAY)
+
+
+def was_reset(platform: Emulator) -> bool:
+    return bool(platform.admin.device(PRODUCT_KEY, GATEWAY)["registration"] == "unregistered")
+
+
+def test_the_api_refuses_one_device_of_many(platform: Emulator, call: Sdk) -> None:
+    platform.admin.put_device(PRODUCT_KEY, "OvenDevice02")
+    platform.admin.fault("ResetThing", device_name=GATEWAY, code="iot.system.SystemException")
+    answer = call("ResetThing", **GATEWAY_NAME)
+    assert (answer["Success"], answer["Code"]) == (False, "iot.system.SystemException")
+    assert answer["ErrorMessage"] == "A system exception occurred."
+    assert call("ResetThing", ProductKey=PRODUCT_KEY, DeviceName="OvenDevice02")["Success"] is True
+    assert not was_reset(platform)
+    assert call("ResetThing", **GATEWAY_NAME)["Success"] is True
+
+
+@pytest.mark.parametrize(
+    ("fault", "http_status", "code", "message"),
+    [
+        ({"code": "ServiceUnavailable"}, 503, "ServiceUnavailable", "temporary failure"),
+        ({"code": "Forbidden.RAM", "http_status": 403, "message": "No."}, 403, "Forbidden.RAM", "No."),
+    ],
+)
+def test_a_refusal_in_front_of_the_api(
+    platform: Emulator, call: Sdk, fault: dict[str, Any], http_status: int, code: str, message: str
+) -> None:
+    platform.admin.fault("ResetThing", **fault)
+    with pytest.raises(Denied, match=message) as denied:
+        call("ResetThing", **GATEWAY_NAME)
+    assert (denied.value.http_status, denied.value.code) == (http_status, code)
+    assert not was_reset(platform)
+    (entry,) = platform.admin.requests()
+    assert (entry["fault"], entry["http_status"], entry["code"]) == ("code", http_status, code)
+
+
+@pytest.mark.parametrize(
+    ("fault", "done"), [({"drop_before": True}, False), ({"drop_after": True}, True), ({"http_status": 502}, False)]
+)
+def test_answers_that_are_lost(platform: Emulator, fault: dict[str, Any], done: bool) -> None:
+    platform.admin.fault("ResetThing", **fault)
+    with pytest.raises(Exception, match=r"."):
+        sdks.tea(platform.endpoints, KEY)("ResetThing", **GATEWAY_NAME)
+    assert was_reset(platform) is done
+
+
+def test_an_answer_that_is_late(platform: Emulator, call: Sdk) -> None:
+    platform.admin.fault("ResetThing", hold_after=0.5)
+    before = time.monotonic()
+    assert call("ResetThing", **GATEWAY_NAME)["Success"] is True
+    assert time.monotonic() - before >= 0.5
+
+
+def test_a_fault_of_one_action_leaves_the_others_alone(platform: Emulator, call: Sdk) -> None:
+    platform.admin.fault("ResetThing", code="Throttling.User")
+    assert call("QueryDeviceDetail", **GATEWAY_NAME)["Success"] is True
+    assert len(platform.admin.faults()) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"action": "ResetThing"},
+        {"action": "ResetThing", "code": 6289},
+        {"action": "ResetThing", "code": "Throttling.User", "drop_after": True},
+        {"action": "ResetThing", "http_status": 429, "fail_after": 1},
+        {"action": "ResetThing", "code": "Throttling.User", "http_status": 200},
+        {"action": "ResetThing", "other_device": True},
+        {"action": "ResetThing", "fail_names": "gw-0001"},
+        {"action": "ResetOven", "drop_after": True},
+        {"action": "register", "code": "Throttling.User"},
+        {"action": "register", "fail_after": 1},
+    ],
+)
+def test_faults_that_cannot_be(fault: dict[str, Any]) -> None:
+    with pytest.raises(Invalid):
+        faults.read(fault, "")
