@@ -28,8 +28,10 @@ class Settings:
       (https://www.alibabacloud.com/help/doc-detail/132111.htm).
     * devices_per_name: how many physical devices may share a device name without pre-registration
       (https://www.alibabacloud.com/help/doc-detail/74006.htm).
-    * shortest_keep_alive: seconds; a login with less is refused (https://www.alibabacloud.com/help/doc-detail/30527.htm).
-    * connects_per_minute: logins of one device; 0 is no limit, the platform's is 5 (same page).
+    * shortest_keep_alive: seconds; a login with less, or with more than 1200, is refused
+      (https://alibabacloud.com/help/en/iot/user-guide/ipv6-based-mqtt-connections).
+    * connects_per_minute: logins of one device; 0 is no limit, the platform's is 5
+      (https://www.alibabacloud.com/help/doc-detail/30527.htm).
     * instance_id: the instance's ID, which every OpenAPI call must then name, and every registration over MQTT without
       pre-registration; a legacy public instance has none.
     * timestamp_tolerance: by how many seconds an OpenAPI call's time may be off; 0 accepts any.

@@ -24,7 +24,7 @@ Connect = Callable[..., Client]
 PRODUCT_KEY, DEVICE_NAME, DEVICE_SECRET = "a1IoKTestP1", "gw-0001", "0123456789abcdef0123456789abcdef"
 CLIENT_ID, USER_NAME, PASSWORD = login(PRODUCT_KEY, DEVICE_NAME, DEVICE_SECRET)
 
-# As printed in https://www.alibabacloud.com/help/doc-detail/73742.htm, its last four digits computed.
+# The example of the platform's page "Establish MQTT connections over TCP", which masks the last four digits.
 PUBLISHED = (
     "12345|securemode=3,signmethod=hmacsha1,timestamp=789|",
     "device&pk",

@@ -3,7 +3,7 @@
 
 """Who may come in: logins with a secret or a token, and dynamic registration with and without pre-registration.
 
-Login: https://www.alibabacloud.com/help/doc-detail/73742.htm. Dynamic registration:
+Login: https://alibabacloud.com/help/en/iot/user-guide/ipv6-based-mqtt-connections. Dynamic registration:
 https://www.alibabacloud.com/help/doc-detail/132111.htm. Clients send times in seconds, in milliseconds, or a constant:
 they are signed, never compared with the clock.
 """
@@ -36,7 +36,7 @@ from platform_emulator.registration import SignedRequest
 from platform_emulator.settings import Settings
 from platform_emulator.store import Store
 
-LONGEST_KEEP_ALIVE = 1200  # seconds: https://www.alibabacloud.com/help/doc-detail/30527.htm
+LONGEST_KEEP_ALIVE = 1200  # seconds; the shortest is a setting
 
 
 class Access:

@@ -4,8 +4,8 @@
 """What a CONNECT says, before anybody has verified it.
 
 The client id is a core of any form and an extension of fields: `core|key=value,key=value|`; the user name is
-`deviceName&productKey` (https://www.alibabacloud.com/help/doc-detail/73742.htm). One SDK puts newlines and blanks
-between the fields.
+`deviceName&productKey` (https://alibabacloud.com/help/en/iot/user-guide/ipv6-based-mqtt-connections). One SDK
+puts newlines and blanks between the fields.
 """
 
 from __future__ import annotations

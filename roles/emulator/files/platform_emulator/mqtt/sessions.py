@@ -99,10 +99,7 @@ class Session:
 
 
 def _property_reply(post: bytes) -> bytes:
-    """The answer to a property post, with its id as it came.
-
-    https://www.alibabacloud.com/help/doc-detail/89301.htm
-    """
+    """The answer to a property post, with its id as it came, as the Alink protocol words it."""
     try:
         content = json.loads(post)
     except ValueError:

@@ -3,7 +3,8 @@
 
 """Topics: which are a device's own, and which a filter means.
 
-https://www.alibabacloud.com/help/doc-detail/73731.htm
+https://help.aliyun.com/document_detail/197770.htm,
+https://alibabacloud.com/en/developer/a/iot/topics-for-iot-platform-communication
 """
 
 from __future__ import annotations
