@@ -13,9 +13,15 @@ import os
 import secrets
 import time
 import typing as t
+from contextlib import suppress
+from dataclasses import replace
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+
+with suppress(ImportError):  # _http tells whoever needs it
+    # Here, where ansible imports it once for all gateways: in _http it would be once for each.
+    import requests  # noqa: F401
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_credential_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import (
@@ -32,12 +38,24 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     StorageError,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import requests_post, tls_context
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import Request, register, signed_request
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import (
+    Request,
+    reach,
+    register,
+    signed_request,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import (
     check_device_name,
     check_product_key,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Plan, Wanted, decide, lease_left
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import (
+    Plan,
+    Wanted,
+    decide,
+    lease_left,
+    next_intent,
+    was_refused_before,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import render_exports
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found, read_look, read_state
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._holder import alive, holder, started
@@ -61,6 +79,8 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     _supports_async = False
     _requires_connection = True
+    _spec = staticmethod(gateway_credential_spec)
+    _issues = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
@@ -69,7 +89,8 @@ class ActionModule(ActionBase):
         try:
             result.update(self._converge())
         except FleetopsError as error:
-            result.update(self._report, changed=False, failed=True, msg=str(error), error=error.as_result())
+            done = {"changed": error.registered, "registered": error.registered}
+            result.update(self._report, **done, failed=True, msg=str(error), error=error.as_result())
             if self._task.no_log:
                 # no_log hides the whole result, but none of this is a secret.
                 self._display.warning("%s: %s" % (self._vars.get("inventory_hostname"), error))
@@ -90,11 +111,18 @@ class ActionModule(ActionBase):
             named = self._named(found, wanted, placeholder)
             plan = decide(found, named)
             self._report = report(named, found, plan)
+            if plan.step == "refuse":
+                raise FleetopsError(
+                    "a registration is needed (%s), and register is never" % plan.reason,
+                    hint="Allow it with register: if_needed",
+                    kind="registration_needed",
+                )
             if plan.step == "nothing":
                 return dict(self._report, changed=False)
             if self._task.check_mode:
-                return dict(self._report, changed=True, diff=difference(found, named, plan, None))
-            left = lease_left(found, holder(), alive) if plan.step in ("store", "finish") else 0
+                changed = plan.reason != "up_to_date"
+                return dict(self._report, changed=changed, diff=difference(found, named, plan, None))
+            left = lease_left(found, holder(), alive) if plan.step in ("store", "finish", "announce") else 0
             if left:
                 self._wait(left, patience, found)
                 found = self._look()
@@ -105,7 +133,7 @@ class ActionModule(ActionBase):
                 return self._kept(error, plan, found, named)
             if answer.outcome != "stale":
                 after = read_state(answer, found)
-                return self._changed(plan, found, named, after, registered=plan.step == "store")
+                return self._changed(plan, found, named, after, registered=self._issues and plan.step == "store")
             if time.monotonic() > patience:
                 raise BusyError("the gateway's files keep changing", hint="Look for another run over the same gateway")
             # Not the state that came with the answer: only a look tells whether the holder of a new lease is alive.
@@ -115,10 +143,12 @@ class ActionModule(ActionBase):
 
     def _valid_args(self) -> dict[str, t.Any]:
         try:
-            _result, args = self.validate_argument_spec(argument_spec=gateway_credential_spec())
+            _result, args = self.validate_argument_spec(argument_spec=self._spec())
         except AnsibleError as error:
             raise FleetopsError(
-                str(error.message), hint="See ansible-doc %s for the options" % MODULE, kind=InvalidOption.kind
+                str(error.message),
+                hint="See ansible-doc %s for the options" % self._task.action,
+                kind=InvalidOption.kind,
             ) from error
         return dict(args)
 
@@ -132,7 +162,7 @@ class ActionModule(ActionBase):
             name = self._vars["inventory_hostname"]
         if name is not None:
             check_device_name(name)
-        if args["state"] == "present" and args["register"] != "never":
+        if args["state"] == "reset_intended" or (args["state"] == "present" and args["register"] != "never"):
             # What cannot be signed fails before the gateway is looked at, and in check mode too.
             signed_request(args, name or "name")
         args["device_name"] = name
@@ -235,32 +265,47 @@ class ActionModule(ActionBase):
                 staged = f"{found.staged.fingerprint} {found.staged.product_key} {found.staged.device_name}"
             return self._script(gateway.install(plan.step, plan.exports, staged_identity=staged, **common))
         token = secrets.token_hex(8)
-        from_gateway = self._args["register_from"] == "gateway"
+        announce = plan.step == "announce"
         scripts = Scripts(
             begin=gateway.begin(
                 token=token,
-                holder="gateway" if from_gateway else holder(),
+                holder="gateway" if self._from_gateway() else holder(),
                 pid=os.getpid(),
                 start=started(os.getpid()),
                 ttl=self._lease(),
+                intent=next_intent(found, plan),
                 **common,
             ),
-            install=gateway.install("store", plan.exports, token=token, **common),
+            install=gateway.script("abandon", token=token, keep="yes")
+            if announce
+            else gateway.install("store", plan.exports, token=token, **common),
             abandon=gateway.script("abandon", token=token, keep="yes" if found.journal else "no"),
         )
-        request = signed_request(self._args, wanted.device_name)
-        return self._change_from_gateway(scripts, request) if from_gateway else self._change_from_here(scripts, request)
+        return self._issue(scripts, wanted, announce)
 
-    def _change_from_here(self, scripts: Scripts, request: Request) -> Answer:
+    def _from_gateway(self) -> bool:
+        return bool(self._args["register_from"] == "gateway")
+
+    def _issue(self, scripts: Scripts, wanted: Wanted, announce: bool) -> Answer:
+        """Have the platform issue a DeviceSecret and store it; to announce a reset, prove that it could be had."""
+        request = signed_request(self._args, wanted.device_name)
+        if announce:
+            request = replace(request, body="")
+        if self._from_gateway():
+            return self._issue_from_gateway(scripts, request)
         args = self._args
         post = requests_post(tls_context(args["ca_path"], args["validate_certs"]), args["timeout"])
 
         def issue(left: float) -> str:
-            return register(request, post, min(left, args["retry_time"]))
+            budget = min(left, args["retry_time"])
+            return register(request, post, budget) if request.body else reach(request, post, budget)
 
-        return change(self._run_script, scripts, issue, self._lease() - args["timeout"])
+        return self._store(scripts, issue)
 
-    def _change_from_gateway(self, scripts: Scripts, request: Request) -> Answer:
+    def _store(self, scripts: Scripts, issue: t.Callable[[float], str]) -> Answer:
+        return change(self._run_script, scripts, issue, self._lease() - self._args["timeout"])
+
+    def _issue_from_gateway(self, scripts: Scripts, request: Request) -> Answer:
         args = self._args
         result = self._execute_module(
             module_name=MODULE,
@@ -290,17 +335,8 @@ class ActionModule(ActionBase):
         raise _module_error(result)
 
     def _kept(self, error: Refused, plan: Plan, found: Found, wanted: Wanted) -> dict[str, t.Any]:
-        """The end of an interrupted change of a device that is active: a refusal means that the platform changed nothing.
-
-        Had the interrupted registration reached the platform, the secret that is stored here would be invalid, and nobody
-        could have activated the device with it.
-        """
-        credential = found.credential
-        ours = credential and (credential.product_key, credential.device_name) == (
-            wanted.product_key,
-            wanted.device_name,
-        )
-        if error.code != 6289 or plan.reason != "interrupted" or not ours:
+        """The end of an interrupted change of a device that is active: the platform had changed nothing."""
+        if error.code != 6289 or not was_refused_before(found, wanted, plan, error.may_have_registered):
             raise error
         self._display.warning(
             "%s: an interrupted registration was settled: the device is activated, so the platform had refused that one "
@@ -312,7 +348,8 @@ class ActionModule(ActionBase):
 
     def _changed(self, plan: Plan, before: Found, wanted: Wanted, after: Found, registered: bool) -> dict[str, t.Any]:
         done = report(wanted, after, plan)
-        return dict(done, changed=True, registered=registered, diff=difference(before, wanted, plan, after))
+        changed = plan.reason != "up_to_date"
+        return dict(done, changed=changed, registered=registered, diff=difference(before, wanted, plan, after))
 
 
 def _module_error(result: dict[str, t.Any]) -> FleetopsError:
@@ -322,6 +359,8 @@ def _module_error(result: dict[str, t.Any]) -> FleetopsError:
         error = FleetopsError(told["message"], hint=told["hint"], code=told["code"], kind=told["kind"])
         if told["kind"] == Refused.kind:
             error = Refused(told["message"], hint=told["hint"], code=told["code"])
+        error.may_have_registered = bool(result.get("may_have_registered"))
+        error.registered = bool(result.get("registered"))
         return error
     text = " ".join(str(result.get(name, "")) for name in ("msg", "module_stderr", "module_stdout")).strip()
     lost = result.get("unreachable")

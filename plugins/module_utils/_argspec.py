@@ -36,22 +36,21 @@ def device_registration_spec() -> Spec:
     )
 
 
-def gateway_credential_spec() -> Spec:
-    """The options of gateway_credential."""
-    return dict(
-        registration_spec(),
-        device_name={"type": "str"},
-        device_name_from={
+def credential_spec() -> Spec:
+    """Whose credential it is, and where it is on the gateway."""
+    return {
+        "device_name": {"type": "str"},
+        "device_name_from": {
             "type": "str",
             "choices": ["inventory_hostname", "mac", "serial"],
             "default": "inventory_hostname",
         },
-        device_name_interface={"type": "str"},
-        path={"type": "str", "default": "/etc/aliyun-iot/device.json"},
-        owner={"type": "str"},
-        group={"type": "str"},
-        mode={"type": "str", "default": "0600"},
-        exports={
+        "device_name_interface": {"type": "str"},
+        "path": {"type": "str", "default": "/etc/aliyun-iot/device.json"},
+        "owner": {"type": "str"},
+        "group": {"type": "str"},
+        "mode": {"type": "str", "default": "0600"},
+        "exports": {
             "type": "list",
             "elements": "dict",
             "default": [],
@@ -66,7 +65,15 @@ def gateway_credential_spec() -> Spec:
             "mutually_exclusive": [("format", "template")],
             "required_one_of": [("format", "template")],
         },
-        state={"type": "str", "choices": ["present", "absent"], "default": "present"},
+    }
+
+
+def gateway_credential_spec() -> Spec:
+    """The options of gateway_credential."""
+    return dict(
+        registration_spec(),
+        **credential_spec(),
+        state={"type": "str", "choices": ["present", "absent", "reset_intended"], "default": "present"},
         register={"type": "str", "choices": ["if_needed", "always", "never"], "default": "if_needed"},
         register_from={"type": "str", "choices": ["gateway", "controller"], "default": "gateway"},
     )
@@ -144,4 +151,14 @@ def device_reset_spec() -> Spec:
         names={"type": "list", "elements": "str", "required": True},
         reset_topology={"type": "bool", "default": False},
         job_timeout={"type": "int", "default": 600},
+    )
+
+
+def gateway_recovery_spec() -> Spec:
+    """The options of gateway_recovery."""
+    return dict(
+        openapi_spec(),
+        product_key=registration_spec()["product_key"],
+        **credential_spec(),
+        force={"type": "bool", "default": False},
     )

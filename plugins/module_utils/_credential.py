@@ -93,7 +93,11 @@ def change(run: RunScript, scripts: Scripts, register: t.Callable[[float], str],
                 read_answer(run(scripts.abandon))
         raise
     # Unset first: a name that came from the environment would be handed on to every command.
-    answer = read_answer(run("unset device_secret\ndevice_secret=%s\n%s" % (shlex.quote(secret), scripts.install)))
+    try:
+        answer = read_answer(run("unset device_secret\ndevice_secret=%s\n%s" % (shlex.quote(secret), scripts.install)))
+    except FleetopsError as error:
+        error.registered = bool(secret)
+        raise
     if answer.outcome == "lost":
         raise BusyError(
             "the lease ran out before the DeviceSecret was stored, and another run has taken over",

@@ -12,11 +12,13 @@ class FleetopsError(Exception):
     """Something that an operator has to know: what was attempted, what came back, what to do next.
 
     ``kind`` is stable and meant for conditions in playbooks, ``code`` is the platform's own, ``hint`` is what to do next.
-    ``may_have_registered`` tells that the platform may have issued a new DeviceSecret although nobody holds it.
+    ``may_have_registered`` tells that the platform may have issued a new DeviceSecret although nobody holds it, ``registered`` that
+    it has, so that the old one is invalid.
     """
 
     kind = "error"
     may_have_registered = False
+    registered = False
 
     def __init__(self, msg: str, *, hint: str = "", code: int | str | None = None, kind: str = "") -> None:
         super().__init__(msg)

@@ -92,8 +92,8 @@ def urllib_post(context: TlsContext, timeout: float) -> Post:
 
     opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), NoRedirect)
 
-    def post(url: str, body: str) -> Reply:
-        request = urllib.request.Request(url, data=body.encode("ascii"), headers=_HEADERS)
+    def post(url: str, body: str | None) -> Reply:
+        request = urllib.request.Request(url, data=body.encode("ascii") if body else None, headers=_HEADERS)
         context.begin(timeout)
         try:
             try:
@@ -134,7 +134,7 @@ def requests_post(context: TlsContext, timeout: float) -> Post:
         def get_redirect_target(self, resp: requests.Response) -> None:
             return None
 
-    def post(url: str, body: str) -> Reply:
+    def post(url: str, body: str | None) -> Reply:
         context.begin(timeout)
         try:
             with Session() as session:
@@ -144,7 +144,9 @@ def requests_post(context: TlsContext, timeout: float) -> Post:
                 # The environment may name proxies, but neither authorities nor passwords (netrc).
                 session.trust_env = False
                 session.proxies.update(requests.utils.get_environ_proxies(url))
-                with session.post(url, data=body, timeout=timeout, stream=True) as response:
+                with session.request(
+                    "POST" if body else "GET", url, data=body, timeout=timeout, stream=True
+                ) as response:
                     return _reply(response.status_code, response.headers, response.raw.read)
         except Exception as error:  # pylint: disable=broad-except
             raise _failed_post(url, error, context.connected) from None

@@ -78,7 +78,8 @@ class Reply:
     retry_after: float | None = None
 
 
-Post = t.Callable[[str, str], Reply]
+# Sends a form to a URL, or without one asks for the URL, and returns the reply; raises NetworkError or TlsError.
+Post = t.Callable[[str, t.Optional[str]], Reply]
 
 
 def signed_request(options: t.Mapping[str, t.Any], device_name: str) -> Request:
@@ -152,7 +153,6 @@ def _endpoint_url(endpoint: str) -> str:
 def register(request: Request, post: Post, budget: float) -> str:
     """Send ``request`` until the platform has answered, and return the DeviceSecret.
 
-    :param post: sends a form to a URL and returns the reply; raises NetworkError or TlsError
     :param budget: seconds in which a try may start
     :raises FleetopsError: Refused, Throttled, BadAnswer, NetworkError, TlsError; ``may_have_registered`` tells whether the
         platform may have issued a new DeviceSecret all the same
@@ -170,6 +170,23 @@ def register(request: Request, post: Post, budget: float) -> str:
                 "the platform issues a secret only once. " + error.hint
             )
         raise
+
+
+def reach(request: Request, post: Post, budget: float) -> str:
+    """Prove that ``request`` could be sent: whatever answers over a verified connection will do. Returns no secret.
+
+    :raises FleetopsError: NetworkError or TlsError
+    """
+
+    def attempt() -> None:
+        try:
+            post(request.url, None)
+        except FleetopsError as error:
+            error.may_have_registered = False
+            raise
+
+    retry(attempt, budget)
+    return ""
 
 
 def device_secret(request: Request, reply: Reply) -> str:

@@ -19,74 +19,13 @@ description:
   - Whatever is interrupted, and when, the next run brings the gateway to one valid credential.
   - Two runs over the same gateway wait for each other.
 options:
-  device_name:
-    description:
-      - The DeviceName, 4 to 32 of the characters C(A-Z a-z 0-9 - _ @ . :). Goes before O(device_name_from).
-    type: str
-  device_name_from:
-    description:
-      - Where the DeviceName comes from.
-      - V(mac) is the address of O(device_name_interface), as the kernel prints it (lower case, with colons).
-      - V(serial) is the board's serial number from the device tree or from DMI; DMI shows it to root alone.
-    type: str
-    choices: [inventory_hostname, mac, serial]
-    default: inventory_hostname
-  device_name_interface:
-    description:
-      - The network interface for O(device_name_from=mac). Without it the first one that is hardware, by name.
-    type: str
-  path:
-    description:
-      - The credential on the gateway, a JSON object of C(deviceName), C(deviceSecret) and C(productKey) in one line.
-      - The directory must belong to root or to the remote user, and nobody else may write it. It is made if it is missing.
-    type: str
-    default: /etc/aliyun-iot/device.json
-  owner:
-    description: The user, by name or number, who owns the credential; the remote user if not set.
-    type: str
-  group:
-    description: The group, by name or number, of the credential; the remote user's if not set.
-    type: str
-  mode:
-    description: The credential's permissions, a quoted string of four octal digits that gives others nothing.
-    type: str
-    default: "0600"
-  exports:
-    description:
-      - Further files made of the credential, for agents that read another format. They follow the credential and are mended
-        without a registration.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      dest:
-        description: The file on the gateway. The rules for the directory are those of O(path), except that it must exist.
-        type: str
-        required: true
-      format:
-        description:
-          - V(env) is C(ALIYUN_IOT_PRODUCT_KEY=...) and so on, V(properties) is C(productKey=...), V(json) an indented object.
-        type: str
-        choices: [env, properties, json]
-      template:
-        description:
-          - A Jinja2 template on the controller, with the variables C(product_key), C(device_name) and C(device_secret).
-          - It is rendered on the controller with a placeholder that the gateway replaces, so C(device_secret) must stand there
-            without a filter.
-        type: path
-      owner:
-        description: The file's owner; the credential's if not set.
-        type: str
-      group:
-        description: The file's group; the credential's if not set.
-        type: str
-      mode:
-        description: The file's permissions; the credential's if not set.
-        type: str
   state:
-    description: V(absent) removes the credential and its exports from the gateway; the platform is not told.
+    description:
+      - V(absent) removes the credential and its exports from the gateway; the platform is not told.
+      - V(reset_intended) comes before the device is reset (ResetThing). The gateway proves that it can store a credential and that
+        whoever registers reaches the platform, and notes that the next run with V(present) is to register. Nothing else is changed.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, reset_intended]
     default: present
   register:
     description:
@@ -107,6 +46,7 @@ options:
     default: gateway
 extends_documentation_fragment:
   - fleetops.aliyun_iot.registration
+  - fleetops.aliyun_iot.credential
   - fleetops.aliyun_iot.attributes
 attributes:
   check_mode:
@@ -166,7 +106,8 @@ RETURN = r"""
 reason:
   description:
     - Why the task did what it did. One of V(up_to_date), V(missing), V(unreadable), V(identity_changed), V(interrupted), V(forced),
-      V(attributes), V(export); with O(state=absent), V(absent) or V(present).
+      V(attributes), V(export); with O(state=absent), V(absent) or V(present); with O(state=reset_intended), V(reset_intended), or
+      V(up_to_date) if that had been noted before.
   returned: when the gateway could be looked at
   type: str
   sample: missing
@@ -187,6 +128,10 @@ device_name:
   description: The DeviceName.
   returned: when the gateway could be looked at
   type: str
+carries:
+  description: Whose credential is stored, by C(product_key) and C(device_name); V(null) if there is none.
+  returned: when the gateway could be looked at
+  type: dict
 path:
   description: Where the credential is, without symbolic links.
   returned: when the gateway could be looked at
@@ -234,11 +179,14 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Scripts, change
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import tls_context, urllib_post
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import Request, register
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import Request, reach, register
 
 
 def change_here(options):
-    """The gateway's half: take the lease, send the request that the controller signed, store the answer."""
+    """The gateway's half: take the lease, send the request that the controller signed, store the answer.
+
+    Before a reset there is no such request yet: prove that one could be sent.
+    """
     todo = json.loads(options["_change"])
     request = Request(todo["url"], todo["body"], options["product_key"], todo["device_name"])
 
@@ -250,7 +198,8 @@ def change_here(options):
 
     def issue(left):
         post = urllib_post(tls_context(options["ca_path"], options["validate_certs"]), options["timeout"])
-        return register(request, post, min(left, options["retry_time"]))
+        budget = min(left, options["retry_time"])
+        return register(request, post, budget) if request.body else reach(request, post, budget)
 
     return change(run, Scripts(todo["begin"], todo["install"], todo["abandon"]), issue, todo["window"])
 
@@ -264,7 +213,12 @@ def main():
     try:
         answer = change_here(module.params)
     except FleetopsError as error:
-        module.fail_json(msg=str(error), error=error.as_result())
+        module.fail_json(
+            msg=str(error),
+            error=error.as_result(),
+            may_have_registered=error.may_have_registered,
+            registered=error.registered,
+        )
     module.exit_json(changed=True, outcome=answer.outcome, lines=list(answer.lines))
 
 

@@ -11,13 +11,12 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
-    FleetopsError,
     InvalidOption,
     StorageError,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Entry, Found
 
-Step = t.Literal["nothing", "store", "finish", "mend", "remove"]
+Step = t.Literal["nothing", "store", "finish", "mend", "remove", "announce", "refuse"]
 
 
 @dataclass(frozen=True)
@@ -59,25 +58,24 @@ def decide(found: Found, wanted: Wanted) -> Plan:
     """Say what has to be done and why.
 
     Reasons: up_to_date, missing, unreadable, identity_changed, interrupted, forced, attributes, export, and for
-    C(state=absent) absent (there is nothing) or present (there is something to remove).
+    C(state=absent) absent (there is nothing) or present (there is something to remove). C(state=reset_intended) is always to be
+    announced, since what the gateway has proved once may not hold any more; reason up_to_date says that it had been before.
 
-    :raises FleetopsError: the place is not safe or not readable, or a registration is needed and ``register`` is never
+    :raises FleetopsError: the place is not safe or not readable
     """
     _check_places(found, wanted)
     if wanted.state == "absent":
         exported = any(place in found.entries for place in found.places.values())
         left = found.entry or found.journal or found.leftover or exported
         return Plan("present", "remove") if left else Plan("absent", "nothing")
+    if wanted.state == "reset_intended":
+        return Plan("up_to_date" if _intent(found) == "reset" else "reset_intended", "announce")
     every = tuple(range(1, len(wanted.exports) + 1))
     reason = _registration_reason(found, wanted)
     if reason == "interrupted" and _is_stored(found, wanted):
         return Plan(reason, "finish", every)
     if reason and wanted.register == "never":
-        raise FleetopsError(
-            "a registration is needed (%s), and register is never" % reason,
-            hint="Allow it with register: if_needed",
-            kind="registration_needed",
-        )
+        return Plan(reason, "refuse")
     if reason:
         return Plan(reason, "store", every)
     if found.leftover:
@@ -107,6 +105,29 @@ def lease_left(found: Found, holder: str, alive: t.Callable[[int, str], bool]) -
     # After a restart of the gateway nobody knows how old the lease was: it ends when all of it has passed again.
     since = journal.number("taken") if journal.fields.get("boot") == found.boot else 0
     return max(0, since + journal.number("ttl") - found.uptime)
+
+
+def next_intent(found: Found, plan: Plan) -> str:
+    """What a journal is opened for: register, reset, or renew, which is to register after a reset was announced."""
+    if plan.step == "announce":
+        return "reset"
+    return "renew" if _intent(found) in ("reset", "renew") else "register"
+
+
+def was_refused_before(found: Found, wanted: Wanted, plan: Plan, answer_lost: bool) -> bool:
+    """Whether a refusal now (6289) means that the interrupted change had changed nothing either, so the credential is valid.
+
+    Had an interrupted registration reached the platform, the secret that is stored here would be invalid, and nobody could have
+    activated the device with it. That holds unless a reset came before: a platform that issues a secret only once refuses the
+    second registration of a device that is not activated.
+    """
+    intent = _intent(found)
+    reset = intent == "renew" or (intent == "reset" and answer_lost)
+    return plan.reason == "interrupted" and _is_wanted(found.credential, wanted) and not reset
+
+
+def _intent(found: Found) -> str | None:
+    return found.journal.fields.get("intent") if found.journal else None
 
 
 def _registration_reason(found: Found, wanted: Wanted) -> str | None:
@@ -207,7 +228,7 @@ def _check_directories(found: Found, path: str) -> None:
 def _unsafe(entry: Entry, uid: int, holds_it: bool) -> str | None:
     if not entry.is_directory:
         return "is a symbolic link" if stat.S_ISLNK(entry.mode) else "is no directory"
-    if holds_it and entry.uid not in (0, uid):
+    if entry.uid not in (0, uid):
         return "belongs to %s" % entry.user
     if holds_it and entry.mode & 0o022:
         return "can be written by others than its owner (%04o)" % entry.permissions

@@ -24,6 +24,9 @@ def report(wanted: Wanted, found: Found, plan: Plan) -> dict[str, t.Any]:
         "product_key": wanted.product_key,
         "device_name": wanted.device_name,
         "fingerprint": found.credential.fingerprint if found.credential else None,
+        "carries": {"product_key": found.credential.product_key, "device_name": found.credential.device_name}
+        if found.credential
+        else None,
         "owner": entry.user if entry else None,
         "group": entry.group if entry else None,
         "mode": "%04o" % entry.permissions if entry else None,
@@ -52,7 +55,9 @@ def _shown(found: Found, wanted: Wanted) -> dict[str, t.Any]:
             "device_name": found.credential.device_name if found.credential else None,
             "fingerprint": found.credential.fingerprint if found.credential else None,
         }
-    if found.journal or found.leftover:
+    if found.journal and found.journal.fields.get("intent") == "reset":
+        shown["reset_intended"] = True
+    elif found.journal or found.leftover:
         shown["interrupted"] = True
     exports = {}
     for number, place in sorted(found.places.items()):
@@ -68,6 +73,8 @@ def _foreseen(found: Found, wanted: Wanted, plan: Plan) -> dict[str, t.Any]:
     if plan.step == "remove":
         return {"state": "absent", "exports": {}} if exports else {"state": "absent"}
     before = _shown(found, wanted)
+    if plan.step == "announce":
+        return dict(before, reset_intended=True)
     entry = found.entry
     # A file that is written anew is the remote user's, whose names only a run can tell.
     stays = entry and (plan.step == "mend" or entry.uid == found.uid)

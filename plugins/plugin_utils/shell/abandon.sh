@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154
 
-# Abandon: gives the lease back after a registration that certainly did not happen. With $keep the journal stays open
-# without a lease, because an earlier registration may have happened.
+# Abandon: gives the lease back without a new credential. With $keep the journal stays open without a lease, because an
+# earlier registration may have happened, or a reset is about to.
 
 locate
 lock
@@ -19,4 +19,5 @@ case "$line " in
         fi
         ;;
 esac
+state
 say abandoned

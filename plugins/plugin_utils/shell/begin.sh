@@ -39,7 +39,7 @@ if [ "$holder" = gateway ]; then
     started "$pid"
 fi
 clock
-journal="1 token=$token product_key=$product_key device_name=$device_name holder=$holder pid=$pid start=$start"
+journal="1 token=$token intent=$intent product_key=$product_key device_name=$device_name holder=$holder pid=$pid start=$start"
 journal="$journal boot=$boot taken=$uptime ttl=$ttl"
 number=0
 while [ "$number" -lt "$export_count" ]; do

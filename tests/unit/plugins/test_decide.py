@@ -15,15 +15,17 @@ from hypothesis import strategies as st
 from looks import KEY, NAME, NEW, OURS, PATH, directory, export, file, found, journal, provisioned, symlink, wanted
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
-    FleetopsError,
     InvalidOption,
     StorageError,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import (
     Plan,
+    Step,
     Wanted,
     decide,
     lease_left,
+    next_intent,
+    was_refused_before,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Entry, Found, Identity, Journal
 
@@ -163,10 +165,7 @@ def test_register_always(gateway: Found) -> None:
     ],
 )
 def test_register_never_says_what_is_needed(gateway: Found, reason: str) -> None:
-    with pytest.raises(FleetopsError, match=rf"\({reason}\)") as caught:
-        decide(gateway, wanted(register="never"))
-    assert caught.value.kind == "registration_needed"
-    assert "if_needed" in caught.value.hint
+    assert decide(gateway, wanted(register="never")) == Plan(reason, "refuse")
 
 
 @pytest.mark.parametrize(
@@ -235,6 +234,7 @@ def test_only_a_file_is_replaced_or_removed(entry: Entry, words: str, place: str
         ("/etc/aliyun-iot", directory(0o775), "others than its owner"),
         ("/etc/aliyun-iot", directory(0o757), "others than its owner"),
         ("/etc/aliyun-iot", directory(0o755, 1000, "gw"), "belongs to gw"),
+        ("/etc", directory(0o755, 1000, "gw"), "belongs to gw"),
         ("/etc/aliyun-iot", file(), "is no directory"),
         ("/etc/aliyun-iot", symlink(), "is a symbolic link"),
         ("/etc", directory(0o777), "by everyone"),
@@ -355,12 +355,8 @@ tasks = st.builds(
 
 def decided(gateway: Found, task: Wanted) -> Plan | None:
     """The plan; None if a registration is needed and forbidden."""
-    try:
-        return decide(gateway, task)
-    except FleetopsError as error:
-        if error.kind != "registration_needed":
-            raise
-        return None
+    plan = decide(gateway, task)
+    return None if plan.step == "refuse" else plan
 
 
 def is_wanted(gateway: Found, task: Wanted) -> bool:
@@ -526,3 +522,46 @@ def test_a_lease_ends(taken: int, ttl: int, uptime: int, restarted: bool) -> Non
     assert left(uptime) >= 0
     assert left(uptime + taken + ttl) == 0
     assert left(uptime) - left(uptime + 1) in (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("intent", "step", "opened"),
+    [
+        (None, "announce", "reset"),
+        ("register", "announce", "reset"),
+        (None, "store", "register"),
+        ("register", "store", "register"),
+        ("reset", "store", "renew"),
+        ("renew", "store", "renew"),
+    ],
+)
+def test_what_a_journal_is_opened_for(intent: str | None, step: Step, opened: str) -> None:
+    gateway = provisioned(journal=Journal({"intent": intent}) if intent else None)
+    assert next_intent(gateway, Plan("interrupted", step)) == opened
+
+
+@pytest.mark.parametrize(
+    ("intent", "answer_lost", "refused"),
+    [
+        ("register", False, True),
+        ("register", True, True),
+        ("reset", False, True),
+        ("reset", True, False),
+        ("renew", False, False),
+    ],
+)
+def test_what_a_refusal_says_of_the_change_before(intent: str, answer_lost: bool, refused: bool) -> None:
+    gateway = provisioned(journal=Journal({"intent": intent}))
+    assert was_refused_before(gateway, wanted(), Plan("interrupted", "store"), answer_lost) is refused
+
+
+def test_a_refusal_says_nothing_of_another_devices_credential() -> None:
+    gateway = provisioned(credential=OTHER_NAME, journal=Journal({"intent": "register"}))
+    assert not was_refused_before(gateway, wanted(), Plan("interrupted", "store"), False)
+
+
+def test_a_reset_is_announced_again_after_it_was_announced() -> None:
+    task = wanted(state="reset_intended")
+    assert decide(provisioned(), task) == Plan("reset_intended", "announce")
+    assert decide(provisioned(journal=Journal({"intent": "register"})), task) == Plan("reset_intended", "announce")
+    assert decide(provisioned(journal=Journal({"intent": "reset"})), task) == Plan("up_to_date", "announce")

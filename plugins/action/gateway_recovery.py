@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""gateway_recovery on the controller: gateway_credential with the secret that the platform already holds."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.fleetops.aliyun_iot.plugins.action.gateway_credential import (
+    ActionModule as GatewayCredential,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_recovery_spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Answer, Scripts
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._devices import device_secrets
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import connect
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Plan, Wanted
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found
+
+
+class ActionModule(GatewayCredential):
+    """Looks, decides and stores as gateway_credential does, but nothing is registered."""
+
+    _spec = staticmethod(gateway_recovery_spec)
+    _issues = False
+
+    def _check_options(self) -> None:
+        # No registration, so no ProductSecret is needed.
+        self._args.update(state="present", register="never")
+        super()._check_options()
+        self._args["register"] = "always" if self._args["force"] else "if_needed"
+
+    def _from_gateway(self) -> bool:
+        return False
+
+    def _changed(self, plan: Plan, before: Found, wanted: Wanted, after: Found, registered: bool) -> dict[str, t.Any]:
+        result = super()._changed(plan, before, wanted, after, registered)
+        if plan.reason == "forced" and (before.credential, before.entry) == (after.credential, after.entry):
+            result["changed"] = False
+        return result
+
+    def _issue(self, scripts: Scripts, wanted: Wanted, announce: bool) -> Answer:
+        def read(left: float) -> str:
+            found = device_secrets(connect(self._args), wanted.product_key, [wanted.device_name])
+            if wanted.device_name not in found:
+                raise FleetopsError(
+                    "recovery of %s: the platform does not know the device" % wanted.device_name,
+                    hint="Check the product and the name; a device that was deleted must be added and registered",
+                    kind="not_found",
+                )
+            return found[wanted.device_name]
+
+        return self._store(scripts, read)

@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation of the options of everything that stores a credential on a gateway. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Mirrors credential_spec() in module_utils/_argspec.py."""
+
+    DOCUMENTATION = r"""
+options:
+  device_name:
+    description:
+      - The DeviceName, 4 to 32 of the characters C(A-Z a-z 0-9 - _ @ . :). Goes before O(device_name_from).
+    type: str
+  device_name_from:
+    description:
+      - Where the DeviceName comes from.
+      - V(mac) is the address of O(device_name_interface), as the kernel prints it (lower case, with colons).
+      - V(serial) is the board's serial number from the device tree or from DMI; DMI shows it to root alone.
+    type: str
+    choices: [inventory_hostname, mac, serial]
+    default: inventory_hostname
+  device_name_interface:
+    description:
+      - The network interface for O(device_name_from=mac). Without it the first one that is hardware, by name.
+    type: str
+  path:
+    description:
+      - The credential on the gateway, a JSON object of C(deviceName), C(deviceSecret) and C(productKey) in one line.
+      - The directory must belong to root or to the remote user, and nobody else may write it. It is made if it is missing.
+    type: str
+    default: /etc/aliyun-iot/device.json
+  owner:
+    description: The user, by name or number, who owns the credential; the remote user if not set.
+    type: str
+  group:
+    description: The group, by name or number, of the credential; the remote user's if not set.
+    type: str
+  mode:
+    description: The credential's permissions, a quoted string of four octal digits that gives others nothing.
+    type: str
+    default: "0600"
+  exports:
+    description:
+      - Further files made of the credential, for agents that read another format. They follow the credential and are mended
+        without a registration.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      dest:
+        description: The file on the gateway. The rules for the directory are those of O(path), except that it must exist.
+        type: str
+        required: true
+      format:
+        description:
+          - V(env) is C(ALIYUN_IOT_PRODUCT_KEY=...) and so on, V(properties) is C(productKey=...), V(json) an indented object.
+        type: str
+        choices: [env, properties, json]
+      template:
+        description:
+          - A Jinja2 template on the controller, with the variables C(product_key), C(device_name) and C(device_secret).
+          - It is rendered on the controller with a placeholder that the gateway replaces, so C(device_secret) must stand there
+            without a filter.
+        type: path
+      owner:
+        description: The file's owner; the credential's if not set.
+        type: str
+      group:
+        description: The file's group; the credential's if not set.
+        type: str
+      mode:
+        description: The file's permissions; the credential's if not set.
+        type: str
+"""

@@ -1,0 +1,120 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gateway_recovery
+short_description: Gives a gateway back the device certificate that the platform holds
+version_added: 1.0.0
+description:
+  - Reads the device's current DeviceSecret from the platform, as the owner of the account may, and stores it on the gateway as
+    M(fleetops.aliyun_iot.gateway_credential) does. For a gateway that has lost its credential while its device is activated.
+  - Nothing is registered and nothing is reset, so no topology is lost and whatever else uses the credential goes on.
+  - The DeviceSecret passes through the controller's memory. The AccessKey stays there, so the task runs on the gateway as usual, without
+    C(delegate_to).
+  - A credential that looks right is left alone, and the platform is not asked, unless O(force=true).
+options:
+  product_key:
+    description: The product's ProductKey.
+    type: str
+    required: true
+  force:
+    description: Whether to ask the platform even if the gateway has a credential of this device, and to replace it.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - fleetops.aliyun_iot.openapi
+  - fleetops.aliyun_iot.credential
+  - fleetops.aliyun_iot.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details: Shows a fingerprint in place of the secret.
+  idempotent:
+    support: full
+  action_group:
+    version_added: 1.0.0
+seealso:
+  - module: fleetops.aliyun_iot.gateway_credential
+author:
+  - fleetops contributors (@fleetops)
+"""
+
+EXAMPLES = r"""
+- name: Give the gateway its credential back
+  fleetops.aliyun_iot.gateway_recovery:
+    region: cn-shanghai
+    product_key: a1IoKTestP1
+    access_key_id: "{{ vault_access_key_id }}"
+    access_key_secret: "{{ vault_access_key_secret }}"
+"""
+
+RETURN = r"""
+reason:
+  description:
+    - Why the task did what it did. One of V(up_to_date), V(missing), V(unreadable), V(identity_changed), V(interrupted), V(forced),
+      V(attributes), V(export).
+  returned: when the gateway could be looked at
+  type: str
+  sample: missing
+registered:
+  description: Always V(false).
+  returned: when the gateway could be looked at
+  type: bool
+fingerprint:
+  description: The stored credential's fingerprint, V(null) if there is none.
+  returned: when the gateway could be looked at
+  type: str
+  sample: 2fd4e1c67a2d28fc
+product_key:
+  description: The ProductKey.
+  returned: when the gateway could be looked at
+  type: str
+device_name:
+  description: The DeviceName.
+  returned: when the gateway could be looked at
+  type: str
+carries:
+  description: Whose credential is stored, by C(product_key) and C(device_name); V(null) if there is none.
+  returned: when the gateway could be looked at
+  type: dict
+path:
+  description: Where the credential is, without symbolic links.
+  returned: when the gateway could be looked at
+  type: str
+error:
+  description: What went wrong, as in M(fleetops.aliyun_iot.gateway_credential) and M(fleetops.aliyun_iot.devices_info).
+  returned: on failure
+  type: dict
+  contains:
+    kind:
+      description: The kind of error.
+      type: str
+    code:
+      description: The platform's code, if it gave one.
+      type: str
+    message:
+      description: What was attempted and what came back.
+      type: str
+    hint:
+      description: What to do next.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_recovery_spec
+
+
+def main():
+    module = AnsibleModule(argument_spec=gateway_recovery_spec(), supports_check_mode=True)
+    module.fail_json(msg="gateway_recovery works through its action plugin of the same name")
+
+
+if __name__ == "__main__":
+    main()
