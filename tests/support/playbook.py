@@ -40,10 +40,10 @@ class Run:
     rc: int
     stdout: str
     stderr: str
-    results: dict[
-        str, list[JSON]
-    ]  # host -> task, action, handler, status (ok, failed, skipped, unreachable) and result
-    stats: dict[str, dict[str, int]]  # host -> ok, changed, failures, unreachable, skipped, rescued, ignored
+    # By host, its tasks: task, action, handler, status (ok, failed, skipped, unreachable) and result.
+    results: dict[str, list[JSON]]
+    # By host: ok, changed, failures, unreachable, skipped, rescued, ignored.
+    stats: dict[str, dict[str, int]]
 
     def result(self, host: str) -> JSON:
         """What the host's last task returned."""
