@@ -24,8 +24,8 @@ description:
   - Every device of the chosen products becomes a host, with what the platform knows about it. How to reach it, the platform does not know;
     O(compose) or C(group_vars) say so.
   - Each host is in the group C(product_{ProductKey}) and in C(status_unactive), C(status_online), C(status_offline) or C(status_disable).
-  - Its variables are C(iot_product_key), C(iot_product_name), C(iot_device_name), C(iot_status), C(iot_activated), C(iot_nickname), C(iot_id),
-    C(iot_created) and C(iot_fingerprint). No DeviceSecret is among them, nor in the cache.
+  - Its variables are C(iot_product_key), C(iot_product_name), C(iot_device_name), C(iot_status), C(iot_activated), C(iot_nickname),
+    C(iot_id), C(iot_created) and C(iot_fingerprint). No DeviceSecret is among them, nor in the cache.
   - The file's name has to end in C(devices.yml) or C(devices.yaml).
 options:
   plugin:
@@ -66,7 +66,7 @@ keyed_groups:
     prefix: site
 """
 
-Hosts = t.List[t.Dict[str, t.Any]]
+Hosts = list[dict[str, t.Any]]
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):

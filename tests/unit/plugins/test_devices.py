@@ -1,0 +1,483 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Lists of devices on the control plane: what is asked of the platform, what is decided, what came of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _jobs
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device_list import (
+    Item,
+    bring,
+    decide,
+    failure,
+    one_by_one,
+    purge_plan,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device_reset import reset
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._devices import (
+    checked_names,
+    device_secrets,
+    devices_as_asked,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    FleetopsError,
+    InvalidOption,
+    NetworkError,
+    OpenApiRefused,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._products import Product
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._products import decide as decide_product
+
+JSON = Any
+
+KEY = "a1IoKTestP1"
+OPTIONS: dict[str, JSON] = {
+    "product_key": KEY,
+    "state": "present",
+    "purge": False,
+    "purge_maximum": 10,
+    "batch_threshold": 100,
+    "job_timeout": 600,
+    "reset_topology": False,
+}
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_jobs, "FIRST_PAUSE", 0.0)
+
+
+class Platform:
+    """A platform that is a dictionary: names and their statuses; what it refuses, a test says beforehand."""
+
+    def __init__(self, *names: str, **statuses: str) -> None:
+        self.devices = {**dict.fromkeys(names, "UNACTIVE"), **statuses}
+        self.asked: list[str] = []
+        self.refuse: dict[tuple[str, str], FleetopsError] = {}
+        self.node_type = 1
+        self.topology: dict[str, int] = {}
+        self.jobs: dict[str, list[str]] = {}
+        self.never: set[str] = set()  # names that the platform refuses to create
+        self._applications: list[tuple[list[str], str]] = []
+
+    @property
+    def calls(self) -> Counter[str]:
+        return Counter(self.asked)
+
+    def call(self, action: str, parameters: JSON, form: JSON = None, depth: int = 0) -> JSON:
+        self.asked.append(action)
+        if error := self.refuse.get((action, parameters.get("DeviceName", ""))):
+            raise error
+        return getattr(self, f"_{action}")(parameters, form) or {}
+
+    def _shown(self, name: str, detail: bool) -> JSON:
+        status = self.devices[name]
+        more = {"Status": status, "UtcActive": "2026" if name.startswith("used") else ""} if detail else {}
+        return {"DeviceName": name, "DeviceSecret": f"secret of {name}", "DeviceStatus": status, **more}
+
+    def _QueryProduct(self, parameters: JSON, form: JSON) -> JSON:
+        return {"Data": {"ProductKey": KEY, "NodeType": self.node_type}}
+
+    def _QueryDevice(self, parameters: JSON, form: JSON) -> JSON:
+        page, size = parameters["CurrentPage"], parameters["PageSize"]
+        assert page * size <= 10_000 or "NextToken" in parameters
+        shown = [self._shown(name, False) for name in list(self.devices)[(page - 1) * size : page * size]]
+        token = {"NextToken": str(page)} if page * size < len(self.devices) else {}
+        return {"Data": {"DeviceInfo": shown}, "Total": len(self.devices), **token}
+
+    def _BatchQueryDeviceDetail(self, parameters: JSON, form: JSON) -> JSON:
+        names = [value for key, value in parameters.items() if key.startswith("DeviceName.")]
+        assert 1 <= len(names) <= 100
+        return {"Data": {"Data": [self._shown(name, True) for name in names if name in self.devices]}}
+
+    def _RegisterDevice(self, parameters: JSON, form: JSON) -> None:
+        self.devices[parameters["DeviceName"]] = "UNACTIVE"
+
+    def _DeleteDevice(self, parameters: JSON, form: JSON) -> None:
+        del self.devices[parameters["DeviceName"]]
+
+    def _EnableThing(self, parameters: JSON, form: JSON) -> None:
+        self.devices[parameters["DeviceName"]] = "OFFLINE"
+
+    def _DisableThing(self, parameters: JSON, form: JSON) -> None:
+        self.devices[parameters["DeviceName"]] = "DISABLE"
+
+    def _BatchCheckDeviceNames(self, parameters: JSON, form: JSON) -> JSON:
+        assert 1 <= len(form) <= 10_000
+        self._applications.append((list(form.values()), "CHECK"))
+        return {"Data": {"ApplyId": len(self._applications)}}
+
+    def _BatchRegisterDeviceWithApplyId(self, parameters: JSON, form: JSON) -> None:
+        number = int(parameters["ApplyId"])
+        self._applications[number - 1] = (self._applications[number - 1][0], "CREATE")
+
+    def _QueryBatchRegisterDeviceStatus(self, parameters: JSON, form: JSON) -> JSON:
+        names, work = self._applications[int(parameters["ApplyId"]) - 1]
+        wrong = [name for name in names if name in (self.devices if work == "CHECK" else self.never)]
+        if work == "CREATE":
+            self.devices.update(dict.fromkeys(set(names) - self.never, "UNACTIVE"))
+        details = [{"DeviceName": name, "ErrorMsg": "its words"} for name in wrong]
+        failed = {"InvalidList": {"Name": wrong}, "InvalidDetailList": {"invalidDetailList": details}}
+        return {"Data": {"Status": f"{work}_{'FAILED' if wrong else 'SUCCESS'}", **failed}}
+
+    def _GetThingTopo(self, parameters: JSON, form: JSON) -> JSON:
+        return {"Data": {"Total": self.topology.get(parameters["DeviceName"], 0)}}
+
+    def _ResetThing(self, parameters: JSON, form: JSON) -> JSON:
+        return {"JobId": parameters["DeviceName"]} if parameters["DeviceName"] in self.jobs else {}
+
+    def _QueryJob(self, parameters: JSON, form: JSON) -> JSON:
+        return {"Data": {"Status": self.jobs[parameters["JobId"]].pop(0)}}
+
+
+def names(count: int) -> list[str]:
+    return [f"gw-{number:05}" for number in range(count)]
+
+
+def run(platform: Platform, wanted: list[str], check: bool = False, **options: JSON) -> dict[str, JSON]:
+    """Each name's reason, or the error's kind."""
+    outcome = bring(platform, {**OPTIONS, "names": wanted, **options}, check)  # type: ignore[arg-type]
+    return {item.device_name: item.error.kind if item.error else item.reason for item in outcome.items}
+
+
+# Names
+
+
+def test_names_that_cant_be_are_told_one_by_one() -> None:
+    valid, wrong = checked_names(["gw-1", "x", "gw-2", "gw-1", "gw 3"])
+    assert valid == ["gw-1", "gw-2"]
+    assert [(name, error.kind) for name, error in wrong] == [
+        ("x", "invalid_option"),
+        ("gw-1", "invalid_option"),
+        ("gw 3", "invalid_option"),
+    ]
+    assert "twice" in wrong[1][1].msg
+
+
+# Decisions
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "reason", "changed"),
+    [
+        ("present", None, "missing", True),
+        ("present", "UNACTIVE", "up_to_date", False),
+        ("present", "DISABLE", "up_to_date", False),
+        ("absent", None, "up_to_date", False),
+        ("absent", "ONLINE", "exists", True),
+        ("enabled", "DISABLE", "disabled", True),
+        ("enabled", "ONLINE", "up_to_date", False),
+        ("disabled", "UNACTIVE", "enabled", True),
+        ("disabled", "DISABLE", "up_to_date", False),
+    ],
+)
+def test_decisions(state: str, status: str | None, reason: str, changed: bool) -> None:
+    found = {"gw-1": status} if status else {}
+    assert decide(["gw-1"], found, state) == [Item("gw-1", reason, changed)]
+
+
+@pytest.mark.parametrize("state", ["enabled", "disabled"])
+def test_what_does_not_exist_cant_be_switched(state: str) -> None:
+    [item] = decide(["gw-1"], {}, state)
+    assert (item.changed, item.error and item.error.kind) == (False, "not_found")
+
+
+def test_one_error_tells_of_all() -> None:
+    items = [Item(f"gw-{n}", "missing", error=FleetopsError(f"no {n}", code=f"c{n}", kind="k")) for n in range(7)]
+    error = failure([Item("fine", "missing", True), *items])
+    assert error is not None
+    assert error.msg == "7 of 8 devices failed: " + "; ".join(f"gw-{n}: no {n}" for n in range(5)) + "; and 2 more"
+    assert (error.code, error.kind) == ("c0", "k")
+
+
+def test_one_device_does_not_stop_the_others_but_the_account_does() -> None:
+    own, all_ = (
+        OpenApiRefused("own", code="iot.device.X"),
+        OpenApiRefused("all", code="iot.common.RamActionPermissionDeny"),
+    )
+    errors = {"b": own, "d": all_}
+
+    def act(name: str) -> None:
+        if name in errors:
+            raise errors[name]
+
+    items = one_by_one([Item(name, "missing", name != "c") for name in "abcdef"], act)
+    assert [(item.changed, item.reason, item.error) for item in items] == [
+        (True, "missing", None),
+        (False, "missing", own),
+        (False, "missing", None),
+        (False, "missing", all_),
+        (False, "not_attempted", None),
+        (False, "not_attempted", None),
+    ]
+
+
+# Purging
+
+
+def test_purge_removes_what_is_not_listed() -> None:
+    platform = Platform("gw-old", "gw-1234")
+    assert run(platform, ["gw-1234", "gw-new"], purge=True) == {
+        "gw-1234": "up_to_date",
+        "gw-new": "missing",
+        "gw-old": "not_listed",
+    }
+    assert set(platform.devices) == {"gw-1234", "gw-new"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "options", "kind"),
+    [
+        (["gw-0001"], {"purge_maximum": 1}, "purge_maximum"),
+        ([], {"purge_maximum": 2}, "purge_maximum"),
+        (["gw-0001", "gw 0002"], {}, "invalid_option"),
+        (["gw-0001", "gw-0001"], {}, "invalid_option"),
+        (["gw-0001"], {"state": "absent"}, "invalid_option"),
+    ],
+    ids=str,
+)
+def test_purge_is_refused_before_anything_changes(wanted: list[str], options: JSON, kind: str) -> None:
+    platform = Platform("gw-0001", "gw-0002", "gw-0003")
+    with pytest.raises(FleetopsError) as caught:
+        run(platform, wanted, purge=True, **options)
+    assert caught.value.kind == kind
+    assert set(platform.asked) <= {"QueryDevice"}
+
+
+def test_nothing_is_purged_when_something_failed() -> None:
+    platform = Platform("gw-old")
+    platform.refuse["RegisterDevice", "gw-new"] = OpenApiRefused("no", code="iot.device.X")
+    assert run(platform, ["gw-new"], purge=True) == {"gw-new": "refused", "gw-old": "not_attempted"}
+    assert set(platform.devices) == {"gw-old"}
+
+
+def test_a_plan_to_purge_needs_no_order() -> None:
+    assert purge_plan({"a"}, {"b": "", "a": ""}, [], 1) == [Item("b", "not_listed", True)]
+
+
+# Many
+
+
+def test_ten_thousand_names_are_five_calls() -> None:
+    platform = Platform()
+    assert set(run(platform, names(10_000)).values()) == {"missing"}
+    assert len(platform.devices) == 10_000
+    assert platform.calls == {
+        "BatchCheckDeviceNames": 1,
+        "QueryBatchRegisterDeviceStatus": 2,
+        "BatchRegisterDeviceWithApplyId": 1,
+    }
+
+
+def test_more_than_the_maximum_are_two_lists() -> None:
+    platform = Platform()
+    assert set(run(platform, names(10_001)).values()) == {"missing"}
+    assert platform.calls["BatchCheckDeviceNames"] == 2
+
+
+def test_a_few_are_added_one_by_one() -> None:
+    platform = Platform("gw-00000")
+    assert run(platform, names(99)) == {**dict.fromkeys(names(99), "missing"), "gw-00000": "up_to_date"}
+    assert platform.calls == {"BatchQueryDeviceDetail": 1, "RegisterDevice": 98}
+
+
+def test_of_many_those_that_exist_are_left() -> None:
+    platform = Platform(*names(150), "gw-other")
+    outcome = run(platform, names(300))
+    assert [outcome[name] for name in names(300)] == ["up_to_date"] * 150 + ["missing"] * 150
+    assert platform.calls["BatchCheckDeviceNames"] == 2
+
+
+def test_of_many_some_fail() -> None:
+    platform = Platform()
+    platform.never = {"gw-00007", "gw-00009"}
+    outcome = run(platform, names(200))
+    assert {name for name, reason in outcome.items() if reason == "refused"} == platform.never
+    assert len(platform.devices) == 198
+
+
+def test_of_many_the_first_list_is_done_when_the_second_fails() -> None:
+    platform = Platform()
+    call = platform.call
+
+    def failing(action: str, *more: JSON, **form: JSON) -> JSON:
+        if action == "BatchCheckDeviceNames" and platform.calls[action]:
+            raise NetworkError("lost")
+        return call(action, *more, **form)
+
+    platform.call = failing  # type: ignore[method-assign]
+    outcome = run(platform, names(10_002))
+    assert Counter(outcome.values()) == {"missing": 10_000, "network": 2}
+
+
+def test_check_mode_only_reads() -> None:
+    platform = Platform("gw-00000")
+    assert Counter(run(platform, names(200), check=True).values()) == {"missing": 199, "up_to_date": 1}
+    assert set(platform.asked) <= {"QueryDevice", "BatchQueryDeviceDetail"}
+
+
+def test_an_empty_list_is_nothing() -> None:
+    platform = Platform("gw-0001")
+    assert run(platform, []) == run(platform, [], state="absent") == {}
+    assert platform.asked == []
+
+
+@pytest.mark.parametrize(
+    ("state", "action", "code"),
+    [
+        ("present", "RegisterDevice", "iot.device.AlreadyExistedDeviceName"),
+        ("absent", "DeleteDevice", "iot.device.NotExistedDevice"),
+    ],
+)
+def test_a_try_whose_answer_was_lost_has_done_it(state: str, action: str, code: str) -> None:
+    platform = Platform(*["gw-0001"] * (state == "absent"))
+    platform.refuse[action, "gw-0001"] = OpenApiRefused("again", code=code)
+    assert run(platform, ["gw-0001"], state=state)["gw-0001"] in ("missing", "exists")
+
+
+# Reading
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "calls"),
+    [
+        (10, 100, {"BatchQueryDeviceDetail": 1}),
+        (150, 150, {"QueryDevice": 3}),
+        (10_000, 10_000, {"QueryDevice": 200}),
+        (10_000, 200, {"QueryDevice": 1, "BatchQueryDeviceDetail": 2}),
+        (20_000, None, {"QueryDevice": 400}),
+        (0, None, {"QueryDevice": 1}),
+    ],
+)
+def test_devices_are_read_the_cheaper_way(there: int, asked: int | None, calls: dict[str, int]) -> None:
+    platform = Platform(*names(there))
+    wanted = None if asked is None else names(asked)
+    found = devices_as_asked(platform, KEY, wanted)  # type: ignore[arg-type]
+    assert list(found) == names(min(there, there if asked is None else asked))
+    assert platform.calls == calls
+
+
+@pytest.mark.parametrize("count", [1, 150], ids=["by name", "by page"])
+def test_activation_is_told_of_disabled_devices_too(count: int) -> None:
+    platform = Platform(
+        **{"used1": "DISABLE", "new1": "DISABLE", "on-1": "ONLINE", "off1": "OFFLINE", "none": "UNACTIVE"}
+    )
+    wanted = [*platform.devices, *names(count)]
+    found = devices_as_asked(platform, KEY, wanted)  # type: ignore[arg-type]
+    activated = {name: device.activated for name, device in found.items()}
+    assert activated == {"used1": True, "new1": False, "on-1": True, "off1": True, "none": False}
+
+
+def test_a_device_has_a_fingerprint_and_no_secret() -> None:
+    [device] = devices_as_asked(Platform("gw-0001"), KEY, None).values()  # type: ignore[arg-type]
+    assert len(device.fingerprint) == 16
+    assert "secret of" not in repr(device)
+    assert "secret of" not in repr(device.as_result())
+
+
+def test_secrets_are_for_whoever_asks_for_them() -> None:
+    found = device_secrets(Platform("gw-0001"), KEY, ["gw-0001", "gw-0002"])  # type: ignore[arg-type]
+    assert found == {"gw-0001": "secret of gw-0001"}
+
+
+# Resets
+
+
+def reset_of(platform: Platform, wanted: list[str], **options: JSON) -> dict[str, tuple[bool, str]]:
+    outcome = reset(platform, {**OPTIONS, "names": wanted, **options}, False)  # type: ignore[arg-type]
+    return {item.device_name: (item.changed, item.error.kind if item.error else "") for item in outcome.items}
+
+
+def test_a_gateway_keeps_its_topology_unless_it_may_go() -> None:
+    platform = Platform("gw-0001", "gw-0002")
+    platform.topology["gw-0001"] = 3
+    assert reset_of(platform, ["gw-0001", "gw-0002"]) == {"gw-0001": (False, "has_sub_devices"), "gw-0002": (True, "")}
+    assert platform.calls["ResetThing"] == 1
+    assert reset_of(platform, ["gw-0001"], reset_topology=True) == {"gw-0001": (True, "")}
+
+
+@pytest.mark.parametrize(("node_type", "asks"), [(0, 0), (1, 1), (None, 1)])
+def test_only_what_is_no_gateway_for_sure_is_not_asked_for_a_topology(node_type: int | None, asks: int) -> None:
+    platform = Platform("gw-0001")
+    platform.node_type = node_type  # type: ignore[assignment]
+    reset_of(platform, ["gw-0001"])
+    assert platform.calls["GetThingTopo"] == asks
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_jobs_are_waited_for() -> None:
+    platform = Platform("gw-0001", "gw-0002", "gw-0003")
+    platform.jobs = {"gw-0001": ["IN_PROGRESS", "QUEUED", "COMPLETED"], "gw-0002": ["IN_PROGRESS", "FAILED"]}
+    assert reset_of(platform, ["gw-0001", "gw-0002", "gw-0003", "gw-none"]) == {
+        "gw-0001": (True, ""),
+        "gw-0002": (True, "job"),
+        "gw-0003": (True, ""),
+        "gw-none": (False, "not_found"),
+    }
+
+
+def test_waiting_has_an_end() -> None:
+    now = [0.0]
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    with pytest.raises(FleetopsError, match="still CHECK after 60 seconds") as caught:
+        _jobs.wait_for("work", lambda: {"Status": "CHECK"}, ("CHECK",), 60, sleep, lambda: now[0])
+    assert caught.value.kind == "timeout"
+    assert now[0] <= 60
+
+
+# Products
+
+PRODUCT = Product(KEY, "Ovens", "gateway", "secret", "old", 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ({}, PRODUCT),
+        ({"description": "new"}, replace(PRODUCT, description="new")),
+        ({"description": ""}, replace(PRODUCT, description="")),
+        ({"product_name": "Stoves", "node_type": "gateway"}, replace(PRODUCT, product_name="Stoves")),
+    ],
+    ids=str,
+)
+def test_a_product_as_it_is_wanted(options: JSON, wanted: Product) -> None:
+    empty = dict.fromkeys(("product_name", "description", "node_type", "authentication"))
+    assert decide_product(PRODUCT, {**empty, **options}) == wanted
+
+
+def test_what_a_product_is_for_stays() -> None:
+    empty: JSON = dict.fromkeys(("product_name", "description", "node_type", "authentication"))
+    with pytest.raises(FleetopsError, match="can't become device"):
+        decide_product(PRODUCT, {**empty, "node_type": "device"})
+    unknown = replace(PRODUCT, node_type="")
+    assert decide_product(unknown, {**empty, "node_type": "device"}) == unknown
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda platform: run(platform, ["gw-0001"], job_timeout=0),
+        lambda platform: run(platform, ["gw-0001"], product_key="no key"),
+        lambda platform: reset_of(platform, ["gw-0001"], job_timeout=0),
+        lambda platform: devices_as_asked(platform, KEY, ["x"]),
+        lambda platform: devices_as_asked(platform, "", None),
+    ],
+)
+def test_options_that_cant_be_are_refused_before_a_call(call: Callable[[Platform], object]) -> None:
+    platform = Platform()
+    with pytest.raises(InvalidOption):
+        call(platform)
+    assert platform.asked == []

@@ -1,0 +1,433 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The client of the OpenAPI: what it sends, what an answer means, how often it calls."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alibabacloud_tea_openapi.exceptions import ClientException, ServerException
+from darabonba.exceptions import RetryError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _openapi, _quotas, _retry
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    FleetopsError,
+    InvalidOption,
+    NetworkError,
+    NotFound,
+    OpenApiRefused,
+    Throttled,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import (
+    OpenApi,
+    connect,
+    find_credential,
+    numbered,
+    openapi_host,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._quotas import QPS, Limiter
+
+JSON = Any
+
+SECRET = "theAccessKeySecret0001"
+TOKEN = "theSecurityToken0001=="
+OPTIONS: dict[str, JSON] = {
+    "access_key_id": None,
+    "access_key_secret": None,
+    "security_token": None,
+    "profile": None,
+    "region": "cn-shanghai",
+    "openapi_endpoint": None,
+    "instance_id": None,
+    "ca_path": None,
+    "timeout": 10,
+    "retry_time": 30,
+    "qps_share": 1.0,
+}
+
+
+class Clock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of what waits between tries, too."""
+    clock = Clock()
+    monkeypatch.setattr(
+        _openapi, "retry", lambda attempt, budget: _retry.retry(attempt, budget, clock.sleep, clock, max)
+    )
+    return clock
+
+
+class Platform:
+    """Answers with what it was given, in order, and keeps what it was asked."""
+
+    def __init__(self, *answers: JSON) -> None:
+        self.answers = list(answers)
+        self.asked: list[tuple[str, dict[str, str], dict[str, str]]] = []
+
+    def __call__(self, action: str, query: dict[str, str], form: dict[str, str]) -> JSON:
+        self.asked.append((action, query, form))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def api(platform: Platform, clock: Clock, **options: JSON) -> OpenApi:
+    limiter = Limiter(clock, clock.sleep)
+    return OpenApi(platform, endpoint="iot.example", secrets=lambda: (SECRET, TOKEN), limiter=limiter, **options)
+
+
+def denied(status: int, code: str, message: str = "no") -> Exception:
+    """What stands in front of the API says no, as the vendor's client raises it."""
+    kind = ClientException if status < 500 else ServerException
+    return kind(
+        status_code=status,
+        code=code,
+        message=f"code: {status}, {message} request id: R1",
+        data={"Code": code, "Message": message, "RequestId": "R1"},
+        request_id="R1",
+    )
+
+
+def lost(cause: Exception) -> Exception:
+    """Trouble on the way, as the vendor's client raises it: the exception inside another's, its cause as context."""
+    try:
+        try:
+            raise cause
+        except Exception as error:
+            raise RetryError(str(error))  # noqa: B904 (as the vendor's client does it)
+    except RetryError as error:
+        outer = Exception(str(error))
+        outer.inner_exception = error  # type: ignore[attr-defined]
+        return outer
+
+
+def refused(code: str, **more: JSON) -> JSON:
+    return {"Success": False, "Code": code, "ErrorMessage": "words of the platform", "RequestId": "R1", **more}
+
+
+# Calls
+
+
+def test_a_call_names_the_instance_and_sends_text(clock: Clock) -> None:
+    platform = Platform({"Success": True, "Data": {"x": 1}})
+    answer = api(platform, clock, instance_id="iot-1").call("QueryDevice", {"PageSize": 50}, form={"DeviceName.1": "a"})
+    assert answer["Data"] == {"x": 1}
+    assert platform.asked == [
+        ("QueryDevice", {"PageSize": "50", "IotInstanceId": "iot-1"}, {"DeviceName.1": "a"}),
+    ]
+
+
+def test_an_instance_without_an_id_is_not_named(clock: Clock) -> None:
+    platform = Platform({"Success": True})
+    api(platform, clock).call("QueryJob", {"JobId": "j"})
+    assert platform.asked[0][1] == {"JobId": "j"}
+
+
+@given(st.lists(st.text()))
+def test_lists_are_numbered_from_one(names: list[str]) -> None:
+    parameters = numbered("DeviceName", names)
+    assert [parameters[f"DeviceName.{number}"] for number in range(1, len(names) + 1)] == names
+    assert len(parameters) == len(names)
+
+
+# What an answer means
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "code"),
+    [
+        (refused("iot.device.NotExistedDevice"), NotFound, "iot.device.NotExistedDevice"),
+        (refused("iot.prod.NotExistedProduct"), NotFound, "iot.prod.NotExistedProduct"),
+        (refused("iot.device.NotExistedDeviceX"), OpenApiRefused, "iot.device.NotExistedDeviceX"),
+        (refused("iot.system.InstanceNotFound"), OpenApiRefused, "iot.system.InstanceNotFound"),
+        (denied(404, "InvalidAccessKeyId.NotFound"), OpenApiRefused, "InvalidAccessKeyId.NotFound"),
+        (denied(404, "InvalidAction.NotFound"), OpenApiRefused, "InvalidAction.NotFound"),
+        (denied(400, "InvalidSecurityToken.Expired"), OpenApiRefused, "InvalidSecurityToken.Expired"),
+        ({}, OpenApiRefused, "no code"),
+        ([], OpenApiRefused, "no code"),
+        ({"Success": "true"}, OpenApiRefused, "no code"),
+    ],
+    ids=str,
+)
+def test_a_refusal_has_the_platforms_code_and_is_final(
+    clock: Clock, answer: JSON, kind: type[FleetopsError], code: str
+) -> None:
+    platform = Platform(answer)
+    with pytest.raises(OpenApiRefused) as caught:
+        api(platform, clock).call("ResetThing", {"ProductKey": "a1", "DeviceName": "gw-0001"})
+    assert type(caught.value) is kind
+    assert (caught.value.code, caught.value.kind) == (code, "not_found" if kind is NotFound else "refused")
+    assert "ResetThing DeviceName=gw-0001 ProductKey=a1: refused with " + code in caught.value.msg
+    assert len(platform.asked) == 1
+
+
+def test_a_refusal_says_what_to_quote_and_what_to_do(clock: Clock) -> None:
+    with pytest.raises(OpenApiRefused) as caught:
+        api(Platform(refused("iot.common.RamActionPermissionDeny")), clock).call("ResetThing", {})
+    assert str(caught.value) == (
+        "ResetThing: refused with iot.common.RamActionPermissionDeny (words of the platform), RequestId R1. "
+        "Allow the RAM user this action (iot:ResetThing) in a policy"
+    )
+
+
+def test_a_refusal_keeps_what_came_with_it(clock: Clock) -> None:
+    with pytest.raises(OpenApiRefused) as caught:
+        api(Platform(refused("iot.x", Data={"names": [1]})), clock).call("QueryDevice", {})
+    assert caught.value.data == {"names": [1]}
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        denied(400, "Throttling"),
+        denied(400, "Throttling.User"),
+        denied(429, "TooMany"),
+        denied(503, "ServiceUnavailable"),
+        denied(500, "InternalError"),
+        refused("Throttling.Api"),
+        lost(ConnectionResetError("reset")),
+        lost(TimeoutError("slow")),
+        ValueError("not JSON"),
+    ],
+    ids=repr,
+)
+def test_what_passes_is_tried_again(clock: Clock, trouble: JSON) -> None:
+    platform = Platform(trouble, trouble, {"Success": True})
+    assert api(platform, clock).call("QueryDevice", {}) == {"Success": True}
+    assert len(platform.asked) == 3
+    assert clock.slept == [0.5, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind"),
+    [(denied(400, "Throttling.User"), Throttled), (lost(ConnectionResetError("reset")), NetworkError)],
+    ids=repr,
+)
+def test_trouble_that_stays_never_reads_as_not_there(clock: Clock, trouble: JSON, kind: type[FleetopsError]) -> None:
+    with pytest.raises(FleetopsError) as caught:
+        api(Platform(*[trouble] * 99), clock, retry_time=10).call("QueryDevice", {})
+    assert type(caught.value) is kind
+    assert "tries)" in caught.value.msg
+
+
+def test_the_network_error_says_why(clock: Clock) -> None:
+    with pytest.raises(NetworkError, match=r"https://iot\.example: no answer: reset .*openapi_endpoint"):
+        api(Platform(lost(ConnectionResetError("reset"))), clock, retry_time=0).call("QueryDevice", {})
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        refused("iot.x", ErrorMessage=f"{SECRET} and {TOKEN}"),
+        denied(400, "SignatureDoesNotMatch", f"x-acs-security-token:{TOKEN} {SECRET}"),
+        denied(403, "Forbidden", TOKEN * 50),
+        lost(ConnectionError(f"{SECRET}{TOKEN}")),
+    ],
+    ids=["refused", "signature", "long", "lost"],
+)
+def test_no_error_holds_a_secret(clock: Clock, trouble: JSON) -> None:
+    with pytest.raises(FleetopsError) as caught:
+        api(Platform(trouble), clock, retry_time=0).call("QueryDevice", {})
+    assert SECRET not in str(caught.value)
+    assert TOKEN not in str(caught.value)
+    assert len(caught.value.msg) < 600
+
+
+# How often
+
+
+@pytest.mark.parametrize(
+    ("action", "depth", "share", "calls", "seconds"),
+    [
+        ("BatchQueryDeviceDetail", 0, 1.0, 5, 0),
+        ("BatchQueryDeviceDetail", 0, 1.0, 6, 1),
+        ("BatchQueryDeviceDetail", 0, 1.0, 100, 19),
+        ("BatchQueryDeviceDetail", 0, 0.5, 10, 4 * 2 / 2.5),
+        ("BatchQueryDeviceDetail", 0, 0.1, 3, 4),
+        ("QueryDevice", 99_950, 1.0, 100, 1),
+        ("QueryDevice", 100_000, 1.0, 6, 2),
+        ("ResetThing", 0, 1.0, 1000, 1),
+    ],
+)
+def test_the_quota_is_used_up_and_not_exceeded(
+    clock: Clock, action: str, depth: int, share: float, calls: int, seconds: float
+) -> None:
+    limiter = Limiter(clock, clock.sleep)
+    for _call in range(calls):
+        with limiter.turn(action, depth, share):
+            pass
+    assert clock.now - 100 == pytest.approx(seconds)
+
+
+@given(st.lists(st.tuples(st.floats(0, 0.9), st.floats(0, 1)), min_size=20, max_size=60))
+def test_no_second_of_the_platform_sees_more_than_the_quota(ways: list[tuple[float, float]]) -> None:
+    """However long each call is under way, and whenever in between the platform counts it."""
+    clock, counted = Clock(), []
+    limiter = Limiter(clock, clock.sleep)
+    for length, part in ways:
+        with limiter.turn("BatchQueryDeviceDetail"):
+            counted.append(clock.now + length * part)
+            clock.now += length
+    assert all(later - earlier >= 1 - 1e-9 for earlier, later in zip(counted, counted[5:], strict=False))
+
+
+def test_actions_have_quotas_of_their_own(clock: Clock) -> None:
+    limiter = Limiter(clock, clock.sleep)
+    for action in [*QPS, *QPS]:
+        with limiter.turn(action):
+            pass
+    assert clock.slept == []
+
+
+def test_a_failed_call_counts(clock: Clock) -> None:
+    limiter = Limiter(clock, clock.sleep)
+    for _call in range(6):
+        with pytest.raises(KeyError), limiter.turn("QueryJob"):
+            raise KeyError
+    assert clock.slept == [1.0]
+
+
+def test_every_client_of_a_process_shares_one_limiter() -> None:
+    assert OpenApi(Platform())._limiter is OpenApi(Platform())._limiter is _quotas.LIMITER
+
+
+# Options
+
+
+@pytest.mark.parametrize(
+    ("region", "endpoint", "host"),
+    [
+        ("cn-shanghai", None, "iot.cn-shanghai.aliyuncs.com"),
+        ("cn-beijing", "", "iot.cn-beijing.aliyuncs.com"),
+        (None, "127.0.0.1:8443", "127.0.0.1:8443"),
+        ("cn-shanghai", "https://iot.example/", "iot.example"),
+    ],
+)
+def test_the_host(region: str | None, endpoint: str | None, host: str) -> None:
+    assert openapi_host(region, endpoint) == host
+
+
+@pytest.mark.parametrize(
+    ("region", "endpoint", "says"),
+    [
+        (None, None, "region: is missing, and there is no openapi_endpoint"),
+        ("cn-shanghi", None, "Did you mean cn-shanghai"),
+        ("cn-hongkong", None, "is not a region"),
+        (None, "http://iot.example", "is not a host"),
+        (None, "iot.example/path", "is not a host"),
+        (None, "user:pw@iot.example", "is not a host"),
+        (None, "iot.example:99999", "is not a host"),
+        (None, "iot.exam\nple", "is not a host"),
+    ],
+)
+def test_no_host(region: str | None, endpoint: str | None, says: str) -> None:
+    with pytest.raises(InvalidOption) as caught:
+        openapi_host(region, endpoint)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"access_key_id": "id"}, "access_key_secret: is missing"),
+        ({"access_key_secret": SECRET}, "access_key_id: is missing"),
+        ({"security_token": TOKEN}, "access_key_id: is missing"),
+        ({"access_key_id": "id", "access_key_secret": SECRET, "profile": "p"}, "stands beside access_key_id"),
+        ({"timeout": 0}, "timeout: 0 is out of range"),
+        ({"retry_time": -1}, "retry_time: -1 is out of range"),
+        ({"qps_share": 0.0}, "qps_share: 0.0 is out of range"),
+        ({"qps_share": 1.1}, "qps_share: 1.1 is out of range"),
+        ({"ca_path": "/nowhere.pem"}, "ca_path: '/nowhere.pem' cannot be used"),
+    ],
+    ids=str,
+)
+def test_options_that_cant_be(options: JSON, says: str) -> None:
+    with pytest.raises(FleetopsError) as caught:
+        connect({**OPTIONS, **options})
+    assert says in str(caught.value)
+    assert SECRET not in str(caught.value)
+    assert TOKEN not in str(caught.value)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home without AccessKeys, on a host without a role. The vendor's library reads some of it when it is loaded."""
+    from alibabacloud_credentials.utils import auth_constant, auth_util
+
+    monkeypatch.setattr(auth_constant, "HOME", str(tmp_path))
+    monkeypatch.setattr(auth_util, "environment_ecs_metadata_disabled", "true")
+    for name in ("access_key_id", "access_key_secret", "security_token", "profile_name"):
+        monkeypatch.setattr(auth_util, f"environment_{name}", None)
+    return tmp_path
+
+
+def ini(home: Path) -> None:
+    (home / ".alibabacloud").mkdir()
+    text = f"[fleet]\ntype = access_key\naccess_key_id = fromIni\naccess_key_secret = {SECRET}\n"
+    (home / ".alibabacloud/credentials.ini").write_text(text)
+
+
+def cli(home: Path) -> None:
+    (home / ".aliyun").mkdir()
+    profile = f'{{"name": "fleet", "mode": "AK", "access_key_id": "fromCli", "access_key_secret": "{SECRET}"}}'
+    (home / ".aliyun/config.json").write_text(f'{{"current": "fleet", "profiles": [{profile}]}}')
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "key_id"),
+    [
+        ([], {"access_key_id": "given", "access_key_secret": SECRET}, "given"),
+        ([cli, ini], {"profile": "fleet"}, "fromCli"),
+        ([ini], {"profile": "fleet"}, "fromIni"),
+        ([cli], {}, "fromCli"),
+    ],
+    ids=["given", "cli", "ini", "chain"],
+)
+def test_where_the_access_key_is_found(
+    home: Path, files: list[Callable[[Path], None]], options: JSON, key_id: str
+) -> None:
+    for write in files:
+        write(home)
+    found = find_credential({**OPTIONS, **options}).get_credential()
+    assert (found.access_key_id, found.access_key_secret) == (key_id, SECRET)
+
+
+@pytest.mark.parametrize("options", [{}, {"profile": "nobody"}], ids=str)
+def test_no_access_key_anywhere(home: Path, options: JSON) -> None:
+    cli(home) if options else None
+    with pytest.raises(FleetopsError) as caught:
+        find_credential({**OPTIONS, **options})
+    assert caught.value.kind == "credential"
+    assert "ALIBABA_CLOUD_ACCESS_KEY_ID" in caught.value.hint
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("library", ["alibabacloud_credentials.client", "alibabacloud_tea_openapi.client"])
+def test_a_missing_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(FleetopsError) as caught:
+        connect({**OPTIONS, "access_key_id": "id", "access_key_secret": SECRET})
+    assert caught.value.kind == "missing_library"
+    assert "pip install alibabacloud-tea-openapi alibabacloud-credentials" in str(caught.value)
