@@ -83,7 +83,9 @@ def decide(found: Found, wanted: Wanted) -> Plan:
     entry = found.entry
     exports = _drifted_exports(found, wanted)
     if entry and not entry.has(wanted.owner, wanted.group, wanted.mode):
-        return Plan("attributes", "mend", exports)
+        # Whoever reads an export has to hear of its new content, whatever else was mended.
+        content = any(found.exports.get(number) != wanted.exports[number - 1].digest for number in exports)
+        return Plan("export" if content else "attributes", "mend", exports)
     return Plan("export", "mend", exports) if exports else Plan("up_to_date", "nothing")
 
 
@@ -171,7 +173,7 @@ def _check_places(found: Found, wanted: Wanted) -> None:
     if found.missing_tools:
         raise StorageError(
             "the gateway lacks %s" % ", ".join(found.missing_tools),
-            hint="Install them (coreutils, util-linux and awk, or BusyBox with these applets), or add them to its PATH",
+            hint="Install them (coreutils and awk, or BusyBox with these applets), or add them to its PATH",
             kind="missing_tool",
         )
     if found.denied:

@@ -259,16 +259,14 @@ def write_busybox(root: Path) -> None:
     busybox = shutil.which("busybox") or "/bin/busybox"
     for directory in ("bin", "proc", "sys"):
         (root / directory).mkdir(mode=0o755, parents=True)
-    # Debian builds BusyBox without flock, others with it.
-    flock = shutil.which("flock") or "/usr/bin/flock"
-    for file in library_closure([SSHD, busybox, flock, *map(str, Path("/usr/lib/openssh").glob("sshd-*"))]):
+    for file in library_closure([SSHD, busybox, *map(str, Path("/usr/lib/openssh").glob("sshd-*"))]):
         target = root / str(file).lstrip("/")
         target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         shutil.copy(file, target)
     applets = subprocess.run([busybox, "--list"], check=True, capture_output=True, text=True).stdout.split()
-    for name, program in ({"flock": flock} | dict.fromkeys(applets, busybox)).items():
+    for name in applets:
         (root / "bin" / name).unlink(missing_ok=True)
-        (root / "bin" / name).symlink_to(program)
+        (root / "bin" / name).symlink_to(busybox)
 
 
 def make_key(path: Path) -> None:

@@ -209,16 +209,50 @@ state() {
     [ "$device_name_from" = inventory_hostname ] || hardware_name
 }
 
-# lock: one script at a time over a directory; the kernel ends the lock with the process.
+# lock: one script at a time over a directory. The kernel ends the lock of flock with the process; BusyBox may come
+# without it, then a symbolic link that names the process stands for the lock.
 lock() {
     [ -r "$directory" ] || fail storage "cannot open the directory $directory"
-    exec 9<"$directory"
+    attempt=claim
+    if command -v flock >/dev/null; then
+        exec 9<"$directory"
+        attempt="flock -n 9"
+    fi
     tries=0
-    until flock -n 9; do
+    until $attempt; do
         tries=$((tries + 1))
         [ "$tries" -lt 20 ] || fail busy "another process has held the lock on $directory for $tries seconds"
         sleep 1
     done
+}
+
+# claim: takes the lock that is a link. A link of a process that has ended counts for nothing.
+claim() {
+    link=$directory/.${path##*/}.lock
+    if message=$(ln -s "$(process $$)" "$link" 2>&1); then
+        trap 'rm -f "$link"' EXIT
+        return
+    fi
+    case $message in
+        *'File exists'*) ;;
+        *) fail storage "$message" ;;
+    esac
+    other=$(readlink "$link") || return 1
+    number=${other#*/}
+    [ "$other" != "$(process "${number%%/*}")" ] || return 1
+    # Whoever renames it first may remove it; if it was a new one meanwhile, it goes back.
+    mv "$link" "$link.$$" 2>/dev/null || return 1
+    renamed=$(readlink "$link.$$")
+    rm -f "$link.$$"
+    [ "$renamed" = "$other" ] || ln -s "$renamed" "$link" 2>/dev/null
+    claim
+}
+
+# process PID: prints what tells it from every other process, before and after.
+process() {
+    clock
+    started "$1"
+    echo "$boot/$1/$start"
 }
 
 # unchanged: answers with the state and ends, unless it is the one that the controller decided on.

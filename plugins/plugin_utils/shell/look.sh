@@ -5,7 +5,7 @@
 # Look: prints what there is, changes nothing. First what changes by itself (the clock, which tools are
 # missing, whether the process that opened the journal lives), then the state.
 
-for tool in awk cat chmod chown flock id mkdir mv rm sha256sum sleep sort stat sync tr; do
+for tool in awk cat chmod chown id ln mkdir mv readlink rm sha256sum sleep sort stat sync tr; do
     command -v "$tool" >/dev/null || echo "missing_tool $tool"
 done
 locate >/dev/null

@@ -32,7 +32,8 @@ TOOLS = [
     "cat",
     "chmod",
     "chown",
-    "flock",
+    "ln",
+    "readlink",
     "id",
     "mkdir",
     "mv",
@@ -92,12 +93,13 @@ def any_shell() -> Shell:
 
 
 def busybox(applets: Path) -> Shell:
-    """BusyBox alone; only flock comes from elsewhere where a build has none."""
+    """BusyBox alone, as Debian builds it: without flock."""
     program = shutil.which("busybox")
     assert program
     built_in = subprocess.run([program, "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
     for name in [*TOOLS, "ash"]:
-        (applets / name).symlink_to(program if name in built_in else shutil.which(name) or program)
+        assert name in built_in, f"BusyBox has no {name}"
+        (applets / name).symlink_to(program)
     return Shell((str(applets / "ash"),), str(applets))
 
 
@@ -163,7 +165,7 @@ class Box:
         return read_look(self.run(self.gateway.script("look")))
 
     def begin_script(self, found: Found, token: str = "token1", **values: Any) -> str:
-        holder = {"holder": "here", "pid": 42, "start": "7", "ttl": 80, "token": token}
+        holder = {"holder": "here", "pid": 42, "start": "7", "ttl": 80, "intent": "register", "token": token}
         return self.gateway.begin(**{**self.values(found), **holder, **values})
 
     def begin(self, found: Found, token: str = "token1", **values: Any) -> Answer:
@@ -243,7 +245,7 @@ def test_a_first_registration(box: Box) -> None:
     taken = journal.fields.pop("taken")
     assert journal.fields == {
         **{"token": "token1", "product_key": KEY, "device_name": NAME, "holder": "here", "pid": "42", "start": "7"},
-        **{"boot": found.boot, "ttl": "80"},
+        **{"boot": found.boot, "ttl": "80", "intent": "register"},
     }
     assert found.uptime <= int(taken) <= found.uptime + 60
 
@@ -474,9 +476,9 @@ def test_abandoning(box: Box) -> None:
     box.provision()
     found = box.look()
     box.begin(found)
-    assert box.abandon("token2") == Answer("abandoned", ())
+    assert box.abandon("token2").outcome == "abandoned"
     assert box.journal.exists(), "it is another run's"
-    assert box.abandon() == Answer("abandoned", ())
+    assert box.abandon().outcome == "abandoned"
     assert box.files() == ["iot", "iot/device.json"]
     assert box.look().expected == found.expected
 
@@ -535,6 +537,49 @@ def test_a_lock_that_another_process_holds(one: Box, tmp_path: Path) -> None:
     assert one.look().expected == found.expected, "a look needs no lock"
     os.close(directory)
     assert one.begin(found).outcome == "begun"
+
+
+def link_of(process: subprocess.Popen[bytes] | None) -> str:
+    """The lock of a process, as a shell without flock leaves it."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    if process is None:
+        return f"{boot}/{os.getpid()}/1"
+    start = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19]
+    return f"{boot}/{process.pid}/{start}"
+
+
+@pytest.fixture
+def without_flock(any_shell: Shell, folder: Path, tmp_path: Path) -> Box:
+    for name in TOOLS:
+        # The script waits by sleeping; here a second takes no time.
+        (tmp_path / name).symlink_to(any_shell.tool("true" if name == "sleep" else name))
+    box = Box(Shell((any_shell.tool("sh"),), str(tmp_path)), folder)
+    box.provision()
+    return box
+
+
+def test_a_link_is_the_lock_where_there_is_no_flock(without_flock: Box) -> None:
+    found = without_flock.look()
+    lock = without_flock.path.parent / f".{without_flock.path.name}.lock"
+    with subprocess.Popen(["sleep", "60"]) as holder:
+        try:
+            lock.symlink_to(link_of(holder))
+            with pytest.raises(BusyError, match="held the lock"):
+                without_flock.begin(found)
+            assert os.readlink(lock) == link_of(holder), "a lock that is held stays"
+        finally:
+            holder.kill()
+    assert without_flock.begin(found).outcome == "begun"
+    assert not lock.is_symlink(), "a lock is given back"
+
+
+@pytest.mark.parametrize("left", ["another boot/1/1", "nonsense", ""])
+def test_a_lock_that_nobody_holds_counts_for_nothing(without_flock: Box, left: str) -> None:
+    lock = without_flock.path.parent / f".{without_flock.path.name}.lock"
+    lock.symlink_to(left or link_of(None))
+    assert without_flock.begin(without_flock.look()).outcome == "begun"
+    assert list(without_flock.path.parent.glob("*.lock*")) == []
+    assert list(without_flock.path.parent.glob(".*.lock*")) == []
 
 
 # Interrupted
@@ -993,7 +1038,7 @@ def test_no_command_sees_the_secret(box: Box, tmp_path: Path) -> None:
     box.mend(box.look(), 1)
     said = log.read_text()
     # BusyBox runs its own applets within itself, without arguments that anybody could see.
-    seen = {"flock"} if Path(box.shell.command[0]).name == "ash" else {"awk", "cat", "mv", "sha256sum", "stat", "sync"}
+    seen = set() if Path(box.shell.command[0]).name == "ash" else {"awk", "cat", "mv", "sha256sum", "stat", "sync"}
     assert seen <= set(said.splitlines())
     assert SECRET not in said
     assert (box.folder / "1.conf").read_text() == f"a={SECRET}\n"
@@ -1069,12 +1114,12 @@ def test_the_hardware_is_asked_only_for_a_name_from_it(box: Box) -> None:
 
 
 def test_missing_tools_are_named(any_shell: Shell, folder: Path, tmp_path: Path) -> None:
-    for name in set(TOOLS) - {"flock", "sync"}:
+    for name in set(TOOLS) - {"readlink", "sync"}:
         (tmp_path / name).symlink_to(any_shell.tool(name))
     answer = Box(Shell((any_shell.tool("sh"),), str(tmp_path)), folder).run(
         Gateway(str(folder / "x"), (), PLACEHOLDER, "inventory_hostname", None).script("look")
     )
-    assert answer.all_of("missing_tool") == ["flock", "sync"]
+    assert answer.all_of("missing_tool") == ["readlink", "sync"]
 
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
