@@ -14,7 +14,7 @@ version_added: 1.0.0
 description:
   - Says of every gateway whether its credential is as it should be, and which devices of the platform no gateway of the inventory
     stands for.
-positional: devices
+positional: devices, inventory
 options:
   _input:
     description:
@@ -27,6 +27,12 @@ options:
     type: list
     elements: dict
     required: true
+  inventory:
+    description:
+      - A dictionary of gateway to its ProductKey and DeviceName (a list of two) as the inventory has them, for those that can't be
+        looked at. The name of one whose DeviceName is empty is the gateway's own.
+    type: dict
+    default: {}
 author:
   - fleetops contributors (@fleetops)
 """
@@ -52,8 +58,17 @@ Identity = tuple[str, str]
 FINDINGS = ("missing", "unreadable", "interrupted", "identity_changed")
 
 
-def audit_findings(looks: t.Mapping[str, Result], devices: t.Iterable[Result]) -> list[dict[str, t.Any]]:
+def audit_findings(
+    looks: t.Mapping[str, Result],
+    devices: t.Iterable[Result],
+    inventory: t.Mapping[str, t.Sequence[str]] | None = None,
+) -> list[dict[str, t.Any]]:
     """One dictionary a gateway, in the inventory's order, then one a device without a gateway, by name."""
+    known = {
+        name: {"product_key": product_key, "device_name": device_name or name}
+        for name, (product_key, device_name) in (inventory or {}).items()
+    }
+    looks = {name: {**known.get(name, {}), **look} for name, look in looks.items()}
     platform = {(r["product_key"], d["device_name"]): d for r in devices for d in r.get("devices", [])}
     carriers: dict[Identity, list[str]] = {}
     for name, look in looks.items():

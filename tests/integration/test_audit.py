@@ -1,0 +1,185 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An audit finds every kind of drift and nothing else, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from account import KEY
+from emulator import Emulator
+from gateways import credential_text
+from operations import (
+    PLATFORM,
+    account,
+    credential_file,
+    in_service,
+    operate,
+    role_variables,
+    valid_fingerprint,
+    valid_text,
+)
+from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, as_new, inventory, names, run_playbook
+
+from ansible_collections.fleetops.aliyun_iot.plugins.filter.audit_findings import audit_findings
+
+JSON = Any
+
+OTHER_PRODUCT = "a1IoKTestP2"
+UNREACHABLE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}
+# What was seeded, and nothing else is to be found.
+DRIFT = {
+    "gw-0001": "missing",
+    "gw-0002": "unreadable",
+    "gw-0003": "attributes",
+    "gw-0004": "export",
+    "gw-0005": "fingerprint_differs",
+    "gw-0006": "not_on_platform",
+    "gw-0007": "disabled",
+    "gw-0008": "duplicate",
+    "gw-0010": "identity_changed",
+    "gw-0011": "interrupted",
+    "gw-0020": "unreachable",
+    "gw-0042": "no_gateway",
+}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(tmp_path_factory.mktemp("platform"), PLATFORM) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def platform(service: Emulator) -> Emulator:
+    return as_new(service)
+
+
+def drifted_fleet(platform: Emulator, tmp_path: Path) -> JSON:
+    """Twenty gateways in service, one of another product, and then one for each drift; returns the inventory."""
+    admin = platform.admin
+    admin.put_product(OTHER_PRODUCT, product_secret="Zp4Xw8sD2kTest02")
+    admin.delete_device(PRODUCT_KEY, "gw-0012")
+    for host in names(20):
+        in_service(platform, tmp_path, host, OTHER_PRODUCT if host == "gw-0012" else PRODUCT_KEY)
+
+    def file(host: str) -> Path:
+        return credential_file(tmp_path, host)
+
+    file("gw-0001").unlink()
+    file("gw-0002").write_text("{")
+    file("gw-0003").chmod(0o640)
+    admin.patch_device(PRODUCT_KEY, "gw-0005", device_secret="0123456789abcdef0123456789abcdef")
+    admin.delete_device(PRODUCT_KEY, "gw-0006")
+    admin.patch_device(PRODUCT_KEY, "gw-0007", status="DISABLE")
+    file("gw-0008").write_text(valid_text(platform, "gw-0009"))
+    file("gw-0010").write_text(credential_text(PRODUCT_KEY, "gw-0099", "0123456789abcdef0123456789abcdef"))
+    (tmp_path / "gw-0011/.device.json.journal").write_text("1 token=0123456789abcdef intent=reset ttl=0\n")
+    admin.put_device(PRODUCT_KEY, "gw-0042")
+    admin.clear_requests()
+    own = {
+        "gw-0004": {"gateway_exports": [{"dest": "{{ root }}/agent.env", "format": "env"}]},
+        "gw-0012": {"gateway_product_key": OTHER_PRODUCT},
+        "gw-0020": UNREACHABLE,
+    }
+    variables = {**role_variables(platform), "gateway_service": "agent"}
+    return inventory({host: {**variables, **own.get(host, {})} for host in names(20)}, tmp_path)
+
+
+def everything(tmp_path: Path) -> dict[Path, tuple[int, int, bytes]]:
+    """The gateways' files: their modes, when they were written, and what they hold."""
+    files = [path for host in names(20) for path in (tmp_path / host).rglob("*")]
+    return {path: (path.stat().st_mode, path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+
+def restarts(run: Run) -> list[str]:
+    return [host for host, told in run.results.items() if any(each["handler"] for each in told)]
+
+
+def test_every_drift_is_found_and_nothing_else(platform: Emulator, tmp_path: Path) -> None:
+    hosts = drifted_fleet(platform, tmp_path)
+    before, report = everything(tmp_path), tmp_path / "audit.json"
+    run = operate("audit", platform, hosts, tmp_path, audit_report=str(report))
+    assert run.rc == 0, run
+    findings = json.loads(report.read_text())
+    found = {each["gateway"] or each["device_name"]: each["finding"] for each in findings if each["finding"] != "ok"}
+    assert found == DRIFT
+    assert [each["gateway"] for each in findings] == [*names(20), None]
+    by_gateway = {each["gateway"]: each for each in findings}
+    assert "gw-0009" in by_gateway["gw-0008"]["detail"]
+    assert by_gateway["gw-0012"]["product_key"] == OTHER_PRODUCT
+    assert by_gateway["gw-0020"]["status"] == "OFFLINE", "what the platform knows of it is known"
+    assert by_gateway["gw-0013"]["fingerprint"] == valid_fingerprint(platform, "gw-0013")
+    for host, finding in DRIFT.items():
+        assert f"{host} " in run.stdout, host
+        assert f" {finding} " in run.stdout, finding
+    assert "9 of 21 as they should be" in run.stdout
+
+    # It has changed nothing, restarted nothing, and registered nothing.
+    assert run.changed == 0, run
+    assert restarts(run) == []
+    assert everything(tmp_path) == before
+    assert {entry["action"] for entry in platform.admin.requests()} <= {"QueryDevice", "BatchQueryDeviceDetail"}
+
+    # The report is the operator's alone, and holds no secret.
+    assert report.stat().st_mode & 0o777 == 0o600
+    secrets = [device["device_secret"] for device in platform.admin.devices(PRODUCT_KEY)]
+    told = report.read_text() + run.stdout + run.stderr + json.dumps(run.results)
+    for secret in (*secrets, KEY.secret, PRODUCT_SECRET):
+        assert secret not in told
+
+    failed = operate("audit", platform, hosts, tmp_path, "--check", audit_fail=True)
+    assert failed.rc == 2, failed
+    assert "12 findings" in failed.stdout
+    assert everything(tmp_path) == before
+
+
+def test_a_fleet_that_is_right_does_not_fail(platform: Emulator, tmp_path: Path) -> None:
+    for host in names(20):
+        in_service(platform, tmp_path, host)
+    hosts = inventory(20, tmp_path, **role_variables(platform))
+    run = operate("audit", platform, hosts, tmp_path, audit_fail=True)
+    assert (run.rc, run.changed) == (0, 0), run
+    assert "20 of 20 as they should be" in run.stdout
+
+
+def test_a_platform_that_does_not_answer_is_no_finding(platform: Emulator, tmp_path: Path) -> None:
+    in_service(platform, tmp_path, "gw-0001")
+    hosts = inventory(1, tmp_path, **role_variables(platform))
+    platform.admin.fault("QueryDevice", code="Forbidden.RAM", times="forever")
+    run = operate("audit", platform, hosts, tmp_path)
+    assert run.rc == 2, run
+    assert "Forbidden.RAM" in run.stdout
+    assert "as they should be" not in run.stdout
+
+
+def test_ten_thousand_devices(tmp_path: Path) -> None:
+    """A fleet's worth of gateways in the comparison; of the platform at most 400 calls."""
+    many = names(10_000)
+    product = {"product_key": PRODUCT_KEY, "product_secret": PRODUCT_SECRET, "devices": many}
+    known = {"product_key": PRODUCT_KEY}
+    with Emulator(tmp_path / "platform", {**PLATFORM, "products": [product]}) as platform:
+        options = {name.removeprefix("platform_"): value for name, value in account(platform).items()}
+        task = {"name": "Ask", "fleetops.aliyun_iot.devices_info": {**known, **options}}
+        run = run_playbook({"hosts": "localhost", "gather_facts": False, "tasks": [task]}, {}, tmp_path)
+        assert run.rc == 0, run
+        assert len(platform.admin.requests()) <= 400
+    devices = run.result("localhost")
+    looks = {
+        each["device_name"]: {
+            **known,
+            "device_name": each["device_name"],
+            "reason": "up_to_date",
+            "fingerprint": each["fingerprint"],
+            "carries": {**known, "device_name": each["device_name"]},
+        }
+        for each in devices["devices"]
+    }
+    assert looks.keys() == set(many)
+    assert Counter(each["finding"] for each in audit_findings(looks, [devices])) == {"ok": 10_000}

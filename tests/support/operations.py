@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The collection's playbooks as an operator with an AccessKey runs them, over gateways that are already in service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from account import KEY, SEED
+from emulator import Emulator
+from gateways import credential_text, fingerprint
+from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, Started, connection, start_playbook
+
+JSON = Any
+
+# What a platform needs from the start; devices come with the tests.
+PLATFORM: JSON = {**SEED, "products": [{"product_key": PRODUCT_KEY, "product_secret": PRODUCT_SECRET}]}
+# All gateways at once, and no temporary files of modules in between.
+ENV = {"ANSIBLE_FORKS": "100", "ANSIBLE_PIPELINING": "1"}
+
+
+def role_variables(platform: Emulator) -> dict[str, JSON]:
+    return {f"gateway_{name}": value for name, value in connection(platform).items()}
+
+
+def account(platform: Emulator) -> dict[str, JSON]:
+    return {
+        "platform_access_key_id": KEY.id,
+        "platform_access_key_secret": KEY.secret,
+        "platform_openapi_endpoint": platform.endpoints["openapi_endpoint"],
+        "platform_ca_path": platform.endpoints["ca_file"],
+    }
+
+
+def start_operation(name: str, platform: Emulator, hosts: JSON, home: Path, *arguments: str, **extra: JSON) -> Started:
+    """One of the collection's playbooks with the account's variables and `extra` as -e."""
+    said = ["-e", json.dumps({**account(platform), **extra})]
+    return start_playbook(f"fleetops.aliyun_iot.{name}", hosts, home, *said, *arguments, env=ENV)
+
+
+def operate(name: str, platform: Emulator, hosts: JSON, home: Path, *arguments: str, **extra: JSON) -> Run:
+    with start_operation(name, platform, hosts, home, *arguments, **extra) as run:
+        return run.wait()
+
+
+def provision(platform: Emulator, hosts: JSON, home: Path, *arguments: str) -> Run:
+    """Without an account, as it runs every day."""
+    with start_playbook("fleetops.aliyun_iot.provision", hosts, home, *arguments, env=ENV) as run:
+        return run.wait()
+
+
+def in_service(platform: Emulator, tmp_path: Path, host: str, product_key: str = PRODUCT_KEY) -> str:
+    """Add the device, activated, and put its credential on its gateway; returns the credential."""
+    platform.admin.put_device(product_key, host)
+    platform.admin.activate(product_key, host)
+    text = valid_text(platform, host, product_key)
+    file = credential_file(tmp_path, host)
+    file.parent.mkdir(mode=0o700, exist_ok=True)
+    file.write_text(text)
+    file.chmod(0o600)
+    return text
+
+
+def credential_file(tmp_path: Path, host: str) -> Path:
+    return tmp_path / host / "device.json"
+
+
+def journal(tmp_path: Path, host: str) -> str:
+    file = tmp_path / host / ".device.json.journal"
+    return file.read_text() if file.exists() else ""
+
+
+def valid_text(platform: Emulator, host: str, product_key: str = PRODUCT_KEY) -> str:
+    return credential_text(product_key, host, platform.admin.device(product_key, host)["device_secret"])
+
+
+def valid_fingerprint(platform: Emulator, host: str, product_key: str = PRODUCT_KEY) -> str:
+    return fingerprint(product_key, host, platform.admin.device(product_key, host)["device_secret"])
+
+
+def stored_fingerprint(tmp_path: Path, host: str) -> str:
+    stored = json.loads(credential_file(tmp_path, host).read_text())
+    return fingerprint(stored["productKey"], stored["deviceName"], stored["deviceSecret"])
+
+
+def called(platform: Emulator, action: str, processed: bool = False) -> list[str]:
+    """The devices of the calls of an action, in their order; `processed`: of those that the platform has done with."""
+    entries = platform.admin.requests(action=action)
+    return [entry["device_name"] for entry in entries if entry["code"] or not processed]
+
+
+def results(run: Run, host: str, action: str = "gateway_credential") -> list[JSON]:
+    """What the host's tasks of this action returned, in their order."""
+    return [each["result"] for each in run.results[host] if each["action"] == f"fleetops.aliyun_iot.{action}"]
+
+
+def left_over(tmp_path: Path, hosts: Iterable[str]) -> dict[str, list[str]]:
+    """What lies in the gateways' folders beside their credentials."""
+    folders = {host: {path.name for path in (tmp_path / host).iterdir()} - {"device.json"} for host in hosts}
+    return {host: sorted(names) for host, names in folders.items() if names}
