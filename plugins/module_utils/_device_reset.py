@@ -54,7 +54,8 @@ def reset(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Out
 def _refusal(count: int) -> FleetopsError:
     return FleetopsError(
         "a reset would delete the gateway's topology of %d sub-device%s" % (count, "" if count == 1 else "s"),
-        hint="Set reset_topology=true if they may go; the gateway has to report them again",
+        hint="Set reset_topology: true (gateway_reset_topology in the playbook) if they may go; the gateway has to report "
+        "them again",
         kind="has_sub_devices",
     )
 
