@@ -111,7 +111,11 @@ def test_attributes(entry: Entry, changes: dict[str, Any], reason: str) -> None:
         (exported(entries={ONE.dest: file(0o640)}, exports={1: ONE.digest}), Plan("export", "mend", (2,))),
         (exported(entries={**EXPORTED, ONE.dest: file(0o644)}), Plan("export", "mend", (1,))),
         (exported(entries={**EXPORTED, PATH: file(0o644)}), Plan("attributes", "mend")),
-        (exported(entries={**EXPORTED, PATH: file(0o644)}, exports={}), Plan("attributes", "mend", (1, 2))),
+        (exported(entries={**EXPORTED, PATH: file(0o644)}, exports={}), Plan("export", "mend", (1, 2))),
+        (
+            exported(entries={**EXPORTED, PATH: file(0o644), ONE.dest: file(0o600)}),
+            Plan("attributes", "mend", (1,)),
+        ),
         (exported(credential=OTHER_NAME), Plan("identity_changed", "store", (1, 2))),
         (exported(journal=journal()), Plan("interrupted", "store", (1, 2))),
         (exported(journal=journal(OURS.fingerprint)), Plan("interrupted", "finish", (1, 2))),
