@@ -252,6 +252,7 @@ def test_no_error_holds_a_secret(clock: Clock, trouble: JSON) -> None:
         api(Platform(trouble), clock, retry_time=0).call("QueryDevice", {})
     assert SECRET not in str(caught.value)
     assert TOKEN not in str(caught.value)
+    assert "x-acs-" not in str(caught.value)
     assert len(caught.value.msg) < 600
 
 
