@@ -110,10 +110,14 @@ def lease_left(found: Found, holder: str, alive: t.Callable[[int, str], bool]) -
 
 
 def next_intent(found: Found, plan: Plan) -> str:
-    """What a journal is opened for: register, reset, or renew, which is to register after a reset was announced."""
+    """What a journal is opened for: register, reset, or renew, which is to register after a reset was announced.
+
+    It stays at renew when another reset is announced, which may never come: the secret may have been replaced already.
+    """
+    intent = _intent(found)
     if plan.step == "announce":
-        return "reset"
-    return "renew" if _intent(found) in ("reset", "renew") else "register"
+        return "renew" if intent == "renew" else "reset"
+    return "renew" if intent in ("reset", "renew") else "register"
 
 
 def was_refused_before(found: Found, wanted: Wanted, plan: Plan, answer_lost: bool) -> bool:

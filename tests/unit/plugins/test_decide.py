@@ -533,6 +533,8 @@ def test_a_lease_ends(taken: int, ttl: int, uptime: int, restarted: bool) -> Non
     [
         (None, "announce", "reset"),
         ("register", "announce", "reset"),
+        ("reset", "announce", "reset"),
+        ("renew", "announce", "renew"),
         (None, "store", "register"),
         ("register", "store", "register"),
         ("reset", "store", "renew"),
