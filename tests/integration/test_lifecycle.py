@@ -1,0 +1,422 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A device's whole life, as its operator lives it: added, provisioned, reprovisioned, recovered, decommissioned."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from account import KEY
+from emulator import Emulator
+from operations import (
+    PLATFORM,
+    account,
+    called,
+    credential_file,
+    in_service,
+    journal,
+    left_over,
+    operate,
+    provision,
+    results,
+    role_variables,
+    start_operation,
+    stored_fingerprint,
+    valid_fingerprint,
+    valid_text,
+)
+from playbook import PRODUCT_KEY, Run, as_new, inventory, names, run_playbook
+from processes import wait_for
+from shells import write_script
+
+JSON = Any
+
+LONG = 600  # seconds; no test waits so long
+WAYS = ("gateway", "controller")
+NEXT = ("provision", "reprovision")
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(tmp_path_factory.mktemp("platform"), PLATFORM) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def platform(service: Emulator) -> Emulator:
+    return as_new(service)
+
+
+def gateways(platform: Emulator, hosts: Any, tmp_path: Path, **variables: JSON) -> JSON:
+    return inventory(hosts, tmp_path, **role_variables(platform), **variables)
+
+
+def assert_valid(platform: Emulator, tmp_path: Path, hosts: Iterable[str]) -> None:
+    """Each gateway holds the platform's secret and nothing else, and an everyday run finds nothing to do."""
+    hosts = list(hosts)
+    for host in hosts:
+        assert stored_fingerprint(tmp_path, host) == valid_fingerprint(platform, host), host
+        assert credential_file(tmp_path, host).read_text() == valid_text(platform, host)
+    assert left_over(tmp_path, hosts) == {}
+    platform.admin.clear_requests()
+    again = provision(platform, gateways(platform, hosts, tmp_path), tmp_path)
+    assert (again.rc, again.changed) == (0, 0), again
+    assert platform.admin.requests() == []
+
+
+# The story
+
+
+def test_a_life(service: Emulator, tmp_path: Path) -> None:
+    platform = service
+    platform.admin.settings(reset_revokes="at_registration")
+    known = {name.removeprefix("platform_"): value for name, value in account(platform).items()}
+    product = {"product_name": "Ovens", "node_type": "gateway", **known}
+    create = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "tasks": [{"name": "Create the product", "fleetops.aliyun_iot.product": product}],
+    }
+    created = run_playbook(create, {}, tmp_path)
+    assert created.rc == 0, created
+    key = created.result("localhost")["product_key"]
+
+    # In the console: the switch, and the ProductSecret.
+    [shown] = [each for each in platform.admin.products() if each["product_key"] == key]
+    ours = {"gateway_product_key": key, "gateway_product_secret": shown["product_secret"]}
+    hosts = inventory(3, tmp_path, **{**role_variables(platform), **ours})
+
+    early = operate("provision", platform, hosts, tmp_path)
+    assert {each["error"]["code"] for host in names(3) for each in results(early, host)} == {6288}, early
+    platform.admin.patch_product(key, dynamic_registration=True)
+    platform.admin.clear_requests()
+    first = operate("provision", platform, hosts, tmp_path)
+    assert first.rc == 0, first
+    assert [device["device_name"] for device in platform.admin.devices(key)] == names(3)
+    for host in names(3):
+        assert stored_fingerprint(tmp_path, host) == valid_fingerprint(platform, host, key)
+
+    platform.admin.activate(key, "gw-0001")
+    before = credential_file(tmp_path, "gw-0001").read_bytes()
+    forced = provision(platform, hosts, tmp_path, "--limit", "gw-0001", "-e", "gateway_register=always")
+    [refused] = results(forced, "gw-0001")
+    assert (forced.rc, refused["error"]["code"]) == (2, 6289), forced
+    assert credential_file(tmp_path, "gw-0001").read_bytes() == before
+
+    # Reprovision one, and nothing is left to do.
+    old = stored_fingerprint(tmp_path, "gw-0001")
+    platform.admin.clear_requests()
+    renewed = operate("reprovision", platform, hosts, tmp_path, target="gw-0001")
+    assert renewed.rc == 0, renewed
+    assert called(platform, "ResetThing") == called(platform, "register") == ["gw-0001"]
+    assert stored_fingerprint(tmp_path, "gw-0001") == valid_fingerprint(platform, "gw-0001", key) != old
+    platform.admin.clear_requests()
+    again = operate("provision", platform, hosts, tmp_path)
+    assert (again.rc, again.changed) == (0, 0), again
+    assert called(platform, "register") == []
+    assert left_over(tmp_path, names(3)) == {}
+
+    # Recover one, without a reset.
+    platform.admin.activate(key, "gw-0001")
+    current = credential_file(tmp_path, "gw-0001").read_bytes()
+    credential_file(tmp_path, "gw-0001").unlink()
+    platform.admin.clear_requests()
+    recovered = operate("recover", platform, hosts, tmp_path)
+    assert (recovered.rc, recovered.changed) == (0, 1), recovered
+    assert results(recovered, "gw-0001", "gateway_recovery")[0]["reason"] == "missing"
+    assert credential_file(tmp_path, "gw-0001").read_bytes() == current
+    assert {entry["action"] for entry in platform.admin.requests()} == {"BatchQueryDeviceDetail"}
+
+    # Decommission each in its own way.
+    for host, fate in zip(names(3), ("disable", "delete", "keep"), strict=True):
+        ended = operate("decommission", platform, hosts, tmp_path, target=host, decommission_platform=fate)
+        assert ended.rc == 0, ended
+        assert not credential_file(tmp_path, host).exists()
+        again = operate("decommission", platform, hosts, tmp_path, target=host, decommission_platform=fate)
+        assert (again.rc, again.changed) == (0, 0), again
+    left = {device["device_name"]: device["status"] for device in platform.admin.devices(key)}
+    assert left == {"gw-0001": "DISABLE", "gw-0003": "UNACTIVE"}
+    assert left_over(tmp_path, names(3)) == {}
+    for told in (created, early, first, renewed, recovered):
+        assert KEY.secret not in told.stdout + told.stderr
+    platform.admin.delete_product(key)
+
+
+def test_decommission_wants_to_be_told_whom(platform: Emulator, tmp_path: Path) -> None:
+    before = in_service(platform, tmp_path, "gw-0001")
+    hosts = gateways(platform, 1, tmp_path)
+    for extra in ({}, {"target": "gateways", "decommission_platform": "destroy"}):
+        run = operate("decommission", platform, hosts, tmp_path, **extra)
+        assert run.rc == 2, run
+        assert "Say which gateways" in run.stdout
+    assert platform.admin.requests() == []
+    assert credential_file(tmp_path, "gw-0001").read_text() == before
+
+
+def test_a_stolen_gateway_is_disabled_though_nobody_reaches_it(platform: Emulator, tmp_path: Path) -> None:
+    for host in names(2):
+        in_service(platform, tmp_path, host)
+    hosts = gateways(platform, {"gw-0001": unreachable(), "gw-0002": {}}, tmp_path)
+    run = operate("decommission", platform, hosts, tmp_path, target="gateways")
+    assert run.rc == 4, run
+    assert [platform.admin.device(PRODUCT_KEY, host)["status"] for host in names(2)] == ["DISABLE"] * 2
+    assert [credential_file(tmp_path, host).exists() for host in names(2)] == [True, False]
+
+
+def unreachable() -> dict[str, JSON]:
+    """The variables of a host on which nobody answers."""
+    return {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}
+
+
+# Whatever dies in a reprovision
+
+
+STEPS = ("announce", "reset", "register", "clear")
+
+
+def mixed(prefix: str = "") -> dict[str, dict[str, JSON]]:
+    """Two gateways for each playbook that may come next: one registers itself, the other by the controller."""
+    return {
+        f"{prefix}{after}-{way}": {"gateway_register_from": way, "after": after, "way": way}
+        for after in NEXT
+        for way in WAYS
+    }
+
+
+def go_on(platform: Emulator, hosts: JSON, tmp_path: Path) -> dict[str, Run]:
+    """The next run, by either playbook, over its share of the gateways."""
+    ended = {}
+    for after in NEXT:
+        share = [host for host, own in hosts.items() if own["after"] == after]
+        fleet = gateways(platform, {host: hosts[host] for host in share}, tmp_path)
+        ended[after] = operate(after, platform, fleet, tmp_path, gateway_serial="100%")
+        assert ended[after].rc == 0, ended[after]
+    return ended
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_run_killed_after_a_step(platform: Emulator, tmp_path: Path, step: str) -> None:
+    hosts = mixed()
+    before = {host: in_service(platform, tmp_path, host) for host in hosts}
+    if step == "announce":
+        platform.admin.fault("ResetThing", delay=LONG)
+    elif step == "reset":
+        platform.admin.fault("ResetThing", device_name=list(hosts)[-1], hold_after=LONG)
+    elif step == "register":
+        platform.admin.fault("register", hold_after=LONG, times=len(hosts))
+    fleet = gateways(platform, hosts, tmp_path, gateway_timeout=60)
+    with start_operation("reprovision", platform, fleet, tmp_path, gateway_serial="100%") as run:
+        if step == "announce":
+            wait_for(lambda: called(platform, "ResetThing"), "the first reset")
+        elif step == "reset":
+            wait_for(lambda: all(is_reset(platform, host) for host in hosts), "the last reset")
+        elif step == "register":
+            wait_for(lambda: len(called(platform, "register", processed=True)) == len(hosts), "all registrations")
+        else:
+            wait_for(lambda: all(cleared(tmp_path, host, before[host]) for host in hosts), "all new credentials")
+        run.kill()
+
+    intent = {"announce": "reset", "reset": "reset", "register": "renew"}
+    for host in hosts:
+        if step == "clear":
+            assert credential_file(tmp_path, host).read_text() == valid_text(platform, host) != before[host]
+        else:
+            assert f" intent={intent[step]} " in journal(tmp_path, host), host
+            assert credential_file(tmp_path, host).read_text() == before[host]
+        changed_there = valid_text(platform, host) != before[host]
+        assert changed_there == (step in ("register", "clear")), "a reset does not end the secret yet"
+    platform.admin.clear_faults()
+    go_on(platform, hosts, tmp_path)
+    for host, own in hosts.items():
+        kept = credential_file(tmp_path, host).read_text() == before[host]
+        assert kept == (step == "announce" and own["after"] == "provision"), host
+    assert_valid(platform, tmp_path, hosts)
+
+
+def is_reset(platform: Emulator, host: str) -> bool:
+    return bool(platform.admin.device(PRODUCT_KEY, host)["registration"] == "unregistered")
+
+
+def cleared(tmp_path: Path, host: str, before: str) -> bool:
+    return credential_file(tmp_path, host).read_text() != before and not journal(tmp_path, host)
+
+
+CUTS = {
+    # The announcement gives its lease back last of all.
+    "announce": 'grep -q "intent=reset .* ttl=0$" {journal}',
+    "register": 'grep -q "intent=renew " {journal}',
+    "clear": "! cmp -s {root}/device.json {root}/../{host}.before && ! [ -e {journal} ]",
+}
+
+
+def cut_shell(tmp_path: Path, host: str, step: str) -> str:
+    """A shell that breaks down, without a word, from the moment at which the gateway has done this step."""
+    (tmp_path / f"{host}.before").write_text(credential_file(tmp_path, host).read_text())
+    root = tmp_path / host
+    condition = CUTS[step].format(root=root, host=host, journal=f"{root}/.device.json.journal")
+    gone = tmp_path / f"{host}.gone"
+    script = f'if [ -e {gone} ] || {{ {condition}; }} 2>/dev/null; then touch {gone}; exit 1; fi\nexec /bin/sh "$@"'
+    return str(write_script(tmp_path / f"{host}.sh", script))
+
+
+def test_connections_cut_after_each_step(platform: Emulator, tmp_path: Path) -> None:
+    """Of those cut after the announcement some are reset while nobody reaches them, and some are not."""
+    hosts: dict[str, dict[str, JSON]] = {}
+    for case in ("reset", "refused", "register", "clear"):
+        hosts |= mixed(f"{case}-")
+    before = {host: in_service(platform, tmp_path, host) for host in hosts}
+    cut = {}
+    for host, own in hosts.items():
+        case = host.partition("-")[0]
+        step = {"reset": "announce", "refused": "announce"}.get(case, case)
+        cut[host] = {**own, "ansible_shell_executable": cut_shell(tmp_path, host, step)}
+        if case == "refused":
+            platform.admin.fault("ResetThing", device_name=host, code="iot.device.InvalidOperation", times="forever")
+    everyone = {"gateway_serial": "100%", "gateway_max_fail_percentage": 100}
+    run = operate("reprovision", platform, gateways(platform, cut, tmp_path), tmp_path, **everyone)
+    assert run.rc == 2, run
+    for host in hosts:
+        case = host.partition("-")[0]
+        assert (case != "clear") == bool(journal(tmp_path, host)) == run.stats[host]["failures"], (host, run)
+        assert (case != "clear") == (credential_file(tmp_path, host).read_text() == before[host]), host
+        assert is_reset(platform, host) == (case == "reset"), host
+    registered = {host for host in hosts if platform.admin.device(PRODUCT_KEY, host)["registrations"]}
+    assert registered == {host for host in hosts if host.startswith(("register", "clear"))}
+
+    platform.admin.clear_faults()
+    go_on(platform, hosts, tmp_path)
+    for host, own in hosts.items():
+        kept = credential_file(tmp_path, host).read_text() == before[host]
+        assert kept == (host.startswith("refused") and own["after"] == "provision"), host
+    assert_valid(platform, tmp_path, hosts)
+
+
+# Nothing is reset that could not be registered again
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A small file system of gw-0002's own."""
+    if os.geteuid():
+        pytest.skip("only root can mount a file system")
+    folder = tmp_path / "gw-0002"
+    folder.mkdir(mode=0o700)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "tmpfs", folder], check=True)
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_refusals_before_the_reset(platform: Emulator, tmp_path: Path, full_disk: Path) -> None:
+    platform.admin.patch_product(PRODUCT_KEY, node_type="gateway")
+    before = {host: in_service(platform, tmp_path, host) for host in names(4)}
+    with pytest.raises(OSError, match="No space"):
+        (full_disk / "filler").write_bytes(bytes(1 << 20))
+    platform.admin.put_device(PRODUCT_KEY, "sensor-1")
+    platform.admin.put_device(PRODUCT_KEY, "gw-0003", sub_devices=["sensor-1"])
+    own = {"gw-0001": {"gateway_endpoint": "https://127.0.0.1:9", "gateway_retry_time": 0}}
+    hosts = gateways(platform, {host: own.get(host, {}) for host in names(4)}, tmp_path)
+    everyone = {"gateway_serial": "100%", "gateway_max_fail_percentage": 100}
+    run = operate("reprovision", platform, hosts, tmp_path, **everyone)
+
+    assert run.rc == 2, run
+    assert called(platform, "ResetThing") == called(platform, "register") == ["gw-0004"]
+    assert {host: run.stats[host]["failures"] for host in names(4)} == dict(zip(names(4), [1, 1, 1, 0], strict=True))
+    assert results(run, "gw-0001")[-1]["error"]["kind"] == "network"
+    assert results(run, "gw-0002")[-1]["error"]["kind"] == "storage"
+    assert "gateway_reset_topology" in run.result("gw-0003")["msg"]
+    for host in names(3):
+        assert credential_file(tmp_path, host).read_text() == before[host] == valid_text(platform, host)
+    assert credential_file(tmp_path, "gw-0004").read_text() == valid_text(platform, "gw-0004") != before["gw-0004"]
+    assert platform.admin.device(PRODUCT_KEY, "gw-0003")["sub_devices"]
+
+    # With consent it is reset; the topology is gone.
+    consent = operate("reprovision", platform, hosts, tmp_path, target="gw-0003", gateway_reset_topology=True)
+    assert consent.rc == 0, consent
+    assert platform.admin.device(PRODUCT_KEY, "gw-0003")["sub_devices"] == []
+    assert credential_file(tmp_path, "gw-0003").read_text() == valid_text(platform, "gw-0003") != before["gw-0003"]
+
+
+def test_the_canary_ends_the_run(platform: Emulator, tmp_path: Path) -> None:
+    before = {host: in_service(platform, tmp_path, host) for host in names(4)}
+    own = {"gw-0001": {"gateway_endpoint": "https://127.0.0.1:9", "gateway_retry_time": 0}}
+    hosts = gateways(platform, {host: own.get(host, {}) for host in names(4)}, tmp_path)
+    run = operate("reprovision", platform, hosts, tmp_path)
+    assert run.rc == 2, run
+    assert platform.admin.requests() == []
+    assert {host: credential_file(tmp_path, host).read_text() for host in names(4)} == before
+    assert left_over(tmp_path, names(4)) == {}
+
+    # A failure later on ends it too: what the batch has begun is finished, and no further batch is.
+    hosts = gateways(platform, {host: own.get(host, {}) for host in reversed(names(4))}, tmp_path)
+    run = operate(
+        "reprovision", platform, hosts, tmp_path, gateway_serial=[1, 2, 1], target="gw-0004:gw-0001:gw-0002:gw-0003"
+    )
+    assert run.rc == 2, run
+    reset = called(platform, "ResetThing")
+    assert "gw-0001" not in reset
+    for host in names(4):
+        assert credential_file(tmp_path, host).read_text() == valid_text(platform, host)
+        assert (credential_file(tmp_path, host).read_text() != before[host]) == (host in reset), host
+
+
+def test_check_mode_resets_nothing(platform: Emulator, tmp_path: Path) -> None:
+    before = in_service(platform, tmp_path, "gw-0001")
+    hosts = gateways(platform, 1, tmp_path)
+    for name in ("reprovision", "recover", "decommission"):
+        run = operate(name, platform, hosts, tmp_path, "--check", target="gateways", gateway_recovery_force=True)
+        assert run.rc == 0, run
+    actions = {entry["action"] for entry in platform.admin.requests()}
+    assert actions <= {"QueryProduct", "QueryDevice", "BatchQueryDeviceDetail", "GetThingTopo"}
+    assert credential_file(tmp_path, "gw-0001").read_text() == before == valid_text(platform, "gw-0001")
+    assert left_over(tmp_path, names(1)) == {}
+
+
+# Where the platform's documents disagree
+
+
+@pytest.mark.parametrize("when", ["at_once", "at_registration", "never"])
+@pytest.mark.parametrize("again", ["rotate", "same"])
+def test_whenever_a_reset_ends_the_old_secret(platform: Emulator, tmp_path: Path, when: str, again: str) -> None:
+    platform.admin.settings(reset_revokes=when, reregistration=again)
+    hosts = {way: {"gateway_register_from": way} for way in WAYS}
+    before = {host: in_service(platform, tmp_path, host) for host in hosts}
+    run = operate("reprovision", platform, gateways(platform, hosts, tmp_path), tmp_path)
+    assert run.rc == 0, run
+    for host in hosts:
+        new = valid_text(platform, host) != before[host]
+        assert new == (when != "never" or again == "rotate"), host
+    assert_valid(platform, tmp_path, hosts)
+
+
+def test_an_answer_lost_for_good_after_the_reset(platform: Emulator, tmp_path: Path) -> None:
+    """The platform hands a secret out once, and that answer is lost: the old one is dead, and nobody may call it valid."""
+    platform.admin.settings(reregistration="refuse")
+    hosts = {way: {"gateway_register_from": way, "gateway_retry_time": 0} for way in WAYS}
+    before = {host: in_service(platform, tmp_path, host) for host in hosts}
+    fleet = gateways(platform, hosts, tmp_path)
+    platform.admin.fault(drop_after=True, times=2)
+    run = operate("reprovision", platform, fleet, tmp_path, gateway_serial="100%")
+    assert [results(run, host)[-1]["error"]["kind"] for host in hosts] == ["network"] * 2, run
+    for attempt in range(2):
+        if attempt:
+            # Another reprovision that ends before its reset does not make anybody forget that.
+            platform.admin.fault("ResetThing", code="iot.device.InvalidOperation", times=2)
+            refused = operate("reprovision", platform, fleet, tmp_path, gateway_serial="100%")
+            assert "InvalidOperation" in refused.result("gateway")["msg"], refused
+        stuck = provision(platform, fleet, tmp_path)
+        assert stuck.rc == 2, stuck
+        for host in hosts:
+            [result] = results(stuck, host)
+            assert (result["error"]["code"], result["changed"]) == (6289, False)
+            assert result["error"]["hint"]
+            assert credential_file(tmp_path, host).read_text() == before[host] != valid_text(platform, host)
+            assert journal(tmp_path, host)
+    recovered = operate("recover", platform, fleet, tmp_path)
+    assert (recovered.rc, recovered.changed) == (0, 2), recovered
+    assert_valid(platform, tmp_path, hosts)
