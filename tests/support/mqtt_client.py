@@ -17,6 +17,8 @@ import json
 import queue
 import ssl
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self
 
@@ -88,6 +90,7 @@ class Client:
         self._gone = threading.Event()
         self._leaving = threading.Event()
         self._thread = threading.Thread(target=self._loop, daemon=True)
+        self._todo: queue.Queue[tuple[Future[Any], Callable[[], Any]]] = queue.Queue()
         self._acknowledged: queue.Queue[list[int]] = queue.Queue()
         self._messages: queue.Queue[tuple[str, bytes]] = queue.Queue()
         self._keep_alive = keep_alive
@@ -116,8 +119,8 @@ class Client:
         self.leave()
 
     def leave(self) -> None:
+        self._in_loop(self._paho.disconnect)
         self._leaving.set()
-        self._paho.disconnect()
         self._thread.join()
 
     def message(self, seconds: float = SECONDS) -> tuple[str, bytes] | None:
@@ -135,18 +138,18 @@ class Client:
 
     def subscribe(self, topic_filter: str, qos: int = 0) -> int:
         """The code in the SUBACK."""
-        self._paho.subscribe(topic_filter, qos)
+        self._in_loop(lambda: self._paho.subscribe(topic_filter, qos))
         (code,) = self._acknowledged.get(timeout=SECONDS)
         return code
 
     def unsubscribe(self, topic_filter: str) -> None:
         """Returns when it is acknowledged."""
-        self._paho.unsubscribe(topic_filter)
+        self._in_loop(lambda: self._paho.unsubscribe(topic_filter))
         self._acknowledged.get(timeout=SECONDS)
 
     def publish(self, topic: str, payload: bytes | str, qos: int = 0, seconds: float = SECONDS) -> None:
         """Returns when the message is sent, with QoS 1 when it is acknowledged, or when the time is over."""
-        self._paho.publish(topic, payload, qos).wait_for_publish(seconds)
+        self._in_loop(lambda: self._paho.publish(topic, payload, qos)).wait_for_publish(seconds)
 
     def gone(self, seconds: float = SECONDS) -> bool:
         """Whether the server has ended the connection, at the latest then."""
@@ -155,8 +158,28 @@ class Client:
     def _loop(self) -> None:
         """Like paho's loop_start, which leaves sockets behind."""
         while self._paho.loop(0.02) == MQTT_ERR_SUCCESS and not self._leaving.is_set():
-            pass
+            self._do()
         self._ended()
+        self._do()
+
+    def _in_loop(self, call: Callable[[], Any]) -> Any:
+        """Call it in the loop's thread: without loop_start, paho does not keep two threads from writing at once."""
+        future: Future[Any] = Future()
+        self._todo.put((future, call))
+        if self._gone.is_set():
+            self._do()
+        return future.result(SECONDS)
+
+    def _do(self) -> None:
+        while True:
+            try:
+                future, call = self._todo.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                future.set_result(call())
+            except Exception as error:
+                future.set_exception(error)
 
     def _on_connect(self, *arguments: Any) -> None:
         self.connack = CONNACK[arguments[3].value]
