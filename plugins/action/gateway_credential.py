@@ -273,7 +273,8 @@ class ActionModule(ActionBase):
                 pid=os.getpid(),
                 start=started(os.getpid()),
                 ttl=self._lease(),
-                intent=next_intent(found, plan),
+                # What is recovered replaces a secret that may be invalid, as after a reset.
+                intent=next_intent(found, plan) if self._issues else "renew",
                 **common,
             ),
             install=gateway.script("abandon", token=token, keep="yes")

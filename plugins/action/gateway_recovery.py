@@ -42,7 +42,12 @@ class ActionModule(GatewayCredential):
 
     def _issue(self, scripts: Scripts, wanted: Wanted, announce: bool) -> Answer:
         def read(left: float) -> str:
-            found = device_secrets(connect(self._args), wanted.product_key, [wanted.device_name])
+            try:
+                found = device_secrets(connect(self._args), wanted.product_key, [wanted.device_name])
+            except FleetopsError as error:
+                # A lost answer to a question leaves everything as it was.
+                error.may_have_registered = False
+                raise
             if wanted.device_name not in found:
                 raise FleetopsError(
                     "recovery of %s: the platform does not know the device" % wanted.device_name,

@@ -417,3 +417,29 @@ def test_an_answer_lost_for_good_after_the_reset(platform: Emulator, tmp_path: P
     recovered = operate("recover", platform, fleet, tmp_path)
     assert (recovered.rc, recovered.changed) == (0, 2), recovered
     assert_valid(platform, tmp_path, hosts)
+
+
+def test_a_forced_recovery_that_dies_settles_nothing(platform: Emulator, tmp_path: Path) -> None:
+    """It was forced because the stored secret is dead, which no later run may call valid."""
+    valid = in_service(platform, tmp_path, "gw-0001")
+    dead = valid.replace(platform.admin.device(PRODUCT_KEY, "gw-0001")["device_secret"], "0" * 32)
+    credential_file(tmp_path, "gw-0001").write_text(dead)
+    fleet = gateways(platform, 1, tmp_path)
+    # A question without an answer leaves nothing behind.
+    platform.admin.fault("BatchQueryDeviceDetail", code="iot.system.SystemException")
+    asked = operate("recover", platform, fleet, tmp_path, target="gateways", gateway_recovery_force=True)
+    assert (asked.rc, journal(tmp_path, "gw-0001")) == (2, ""), asked
+    platform.admin.clear_requests()
+
+    platform.admin.fault("BatchQueryDeviceDetail", delay=LONG)
+    with start_operation("recover", platform, fleet, tmp_path, gateway_recovery_force=True) as run:
+        wait_for(lambda: platform.admin.requests(action="BatchQueryDeviceDetail"), "the question")
+        run.kill()
+    platform.admin.clear_faults()
+    stuck = provision(platform, fleet, tmp_path)
+    assert stuck.result("gw-0001")["error"]["code"] == 6289, stuck
+    assert credential_file(tmp_path, "gw-0001").read_text() == dead
+    recovered = operate("recover", platform, fleet, tmp_path)
+    assert recovered.rc == 0, recovered
+    assert credential_file(tmp_path, "gw-0001").read_text() == valid
+    assert journal(tmp_path, "gw-0001") == ""
