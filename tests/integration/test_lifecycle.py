@@ -73,6 +73,21 @@ def assert_valid(platform: Emulator, tmp_path: Path, hosts: Iterable[str]) -> No
 # The story
 
 
+def test_a_product_is_created_and_the_console_named(platform: Emulator, tmp_path: Path) -> None:
+    hosts = inventory(2, tmp_path, **{**role_variables(platform), "gateway_product_key": ""})
+    told = []
+    for arguments in (["--check"], [], []):
+        run = operate("provision", platform, hosts, tmp_path, *arguments, platform_product_name="Bakeries")
+        assert run.rc == 2, run
+        told.append(run.result("gw-0001")["msg"])
+    products = {each["product_name"]: each["product_key"] for each in platform.admin.products()}
+    assert [products["Bakeries"] in message for message in told] == [False, True, True]
+    assert "Dynamic Registration" in told[1]
+    assert [device["device_name"] for device in platform.admin.devices(products["Bakeries"])] == names(2)
+    assert [each["action"] for each in platform.admin.requests()].count("CreateProduct") == 1
+    assert platform.admin.requests(action="register") == []
+
+
 def test_a_life(service: Emulator, tmp_path: Path) -> None:
     platform = service
     platform.admin.settings(reset_revokes="at_registration")
