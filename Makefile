@@ -18,9 +18,9 @@ help: ## Show this list
 demo: .venv/demo ## Provision a small fleet against a local platform, from nothing
 	@python demo/demo.py
 
-emulator: .venv/demo ## Serve a local IoT Platform until Ctrl-C (state in .emulator)
+emulator: .venv/demo ## Serve a local IoT Platform until Ctrl-C (state in .emulator; SEED=seed.yml)
 	PYTHONPATH=roles/emulator/files python -m platform_emulator serve \
-		--state-dir .emulator --ready-file .emulator/endpoints.json
+		--state-dir .emulator --ready-file .emulator/endpoints.json $(if $(SEED),--seed $(SEED))
 
 test: .venv/test ## All that CI runs: lint, unit, integration
 	@nox -s test

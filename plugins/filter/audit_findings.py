@@ -55,6 +55,7 @@ _value:
 
 Result = t.Mapping[str, t.Any]
 Identity = tuple[str, str]
+ACTIVATED = "the device is activated, so a registration is refused: recover the gateway, or reprovision it"
 FINDINGS = ("missing", "unreadable", "interrupted", "identity_changed")
 
 
@@ -133,7 +134,8 @@ def _finding(
     if others and (carried != wanted or any(_identity(looks[other]) == carried for other in others)):
         return "duplicate", "carries the same credential as %s" % ", ".join(others)
     if look["reason"] in FINDINGS:
-        return look["reason"], "the next provision registers the gateway"
+        activated = device and device.get("activated") and look["reason"] != "interrupted"
+        return look["reason"], ACTIVATED if activated else "the next provision registers the gateway"
     if device is None:
         return "not_on_platform", "the platform does not know the device"
     if device["status"] == "DISABLE":

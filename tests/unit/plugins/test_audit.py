@@ -170,3 +170,19 @@ def test_nothing_but_a_count_when_all_is_right() -> None:
 def test_the_filters_have_their_names() -> None:
     assert Findings().filters() == {"audit_findings": audit_findings}
     assert Table().filters() == {"audit_table": audit_table}
+
+
+@pytest.mark.parametrize(
+    ("reason", "activated", "advice"),
+    [
+        ("missing", False, "next provision"),
+        ("missing", True, "recover"),
+        ("unreadable", True, "recover"),
+        ("identity_changed", True, "recover"),
+        ("interrupted", True, "next provision"),
+    ],
+)
+def test_advice_that_can_be_followed(reason: str, activated: bool, advice: str) -> None:
+    seen = look(reason=reason, failed=True, error=NEEDED, carries=None, fingerprint=None)
+    [finding] = audit_findings({"gw": seen}, [platform({**device(), "activated": activated})])
+    assert (finding["finding"], advice in finding["detail"]) == (reason, True), finding
