@@ -13,7 +13,8 @@ case "$line " in
     *" token=$token "*)
         rm -f "$new"
         if [ "$keep" = yes ]; then
-            echo "${line% ttl=*} ttl=0" >"$journal_file"
+            # As begin does: a journal that is cut short no longer says what for it was opened.
+            echo "${line% ttl=*} ttl=0" >"$journal_file.new" && promote "$journal_file.new" "$journal_file"
         else
             rm -f "$journal_file"
         fi

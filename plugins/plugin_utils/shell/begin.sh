@@ -3,7 +3,8 @@
 # shellcheck shell=sh disable=SC2154
 
 # Begin: proves that the credential and its exports can be stored, and takes the lease by opening the journal. No
-# registration is sent before that has succeeded. $journal is the journal's line; $pid of a gateway's own process is filled in here.
+# registration is sent before that has succeeded. The lease runs for $ttl seconds of the gateway's own clock, and belongs
+# to a process: of the controller ($holder, $pid, $start), or, on the gateway itself, to the one that runs this script.
 
 # cat says why it cannot write, where some shells' echo does not.
 padding() {
