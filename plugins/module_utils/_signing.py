@@ -106,11 +106,16 @@ def registration_body(
     parameters = {
         "productKey": product_key,
         "deviceName": device_name,
-        "random": random or "".join(secrets.choice(_RANDOM) for _i in range(16)),
+        "random": random or new_random(),
     }
     parameters["sign"] = sign(parameters, product_secret, sign_method)
     parameters["signMethod"] = sign_method
     return urlencode(parameters)
+
+
+def new_random() -> str:
+    """What makes each registration another: 16 letters and digits from the system's source of randomness."""
+    return "".join(secrets.choice(_RANDOM) for _i in range(16))
 
 
 def fingerprint(product_key: str, device_name: str, device_secret: str) -> str:

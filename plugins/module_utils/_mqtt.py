@@ -1,0 +1,143 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Client id, user name and password of a CONNECT, and the host it goes to: pure functions. PRIVATE to the collection.
+
+Sources: "Establish MQTT connections over TCP" and "MQTT-based dynamic registration" in the documentation of Alibaba Cloud IoT
+Platform. Where they leave a choice, ours is that of the vendor's SDKs.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import (
+    HTTPS_REGIONS,
+    MQTT_ONLY_REGIONS,
+    check_region,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import new_random, sign
+
+# The SDKs' port, which leaves more networks than 1883, the documents' one.
+PORT = 443
+# The constant that the vendor's SDK for C signs: the platform does not compare it, so no gateway's clock matters.
+TIMESTAMP = "2524608000000"
+
+
+@dataclass(frozen=True)
+class Connect:
+    """What tells one CONNECT from another."""
+
+    client_id: str
+    user_name: str
+    password: str = field(repr=False)
+
+
+def login(
+    product_key: str,
+    device_name: str,
+    device_secret: str,
+    sign_method: str = "hmacsha256",
+    client_id: str | None = None,
+    timestamp: str | None = TIMESTAMP,
+) -> Connect:
+    """A login over TLS with DeviceSecret.
+
+    :param client_id: up to 64 characters; ``{ProductKey}.{DeviceName}`` if not given
+    :param timestamp: signed as it is; None leaves it out
+    :raises InvalidOption: ``sign_method`` is unknown
+    """
+    core = client_id or "%s.%s" % (product_key, device_name)
+    parameters = {"clientId": core, "deviceName": device_name, "productKey": product_key}
+    extension = {"securemode": "2", "signmethod": sign_method}
+    if timestamp is not None:
+        parameters["timestamp"] = extension["timestamp"] = timestamp
+    return Connect(
+        _client_id(core, extension), user_name(product_key, device_name), sign(parameters, device_secret, sign_method)
+    )
+
+
+def token_login(product_key: str, device_name: str, client_id: str, device_token: str) -> Connect:
+    """A login with what a registration without pre-registration (regnwl) issued."""
+    extension = {"securemode": "-2", "authType": "connwl"}
+    return Connect(_client_id(client_id, extension), user_name(product_key, device_name), device_token)
+
+
+def registration(
+    product_key: str,
+    device_name: str,
+    product_secret: str,
+    sign_method: str = "hmacsha256",
+    auth_type: str = "register",
+    instance_id: str | None = None,
+    random: str | None = None,
+) -> Connect:
+    """A dynamic registration, signed as one over HTTPS is.
+
+    :param auth_type: ``register`` for a device that was added by name, ``regnwl`` for one that need not have been
+    :param random: letters and digits; from the system's source of randomness if not given
+    :raises InvalidOption: ``sign_method`` is unknown
+    """
+    random = random or new_random()
+    parameters = {"deviceName": device_name, "productKey": product_key, "random": random}
+    extension = {"random": random, "authType": auth_type, "securemode": "2", "signmethod": sign_method}
+    if instance_id:
+        extension["instanceId"] = instance_id
+    return Connect(
+        _client_id("%s.%s" % (device_name, product_key), extension),
+        user_name(product_key, device_name),
+        sign(parameters, product_secret, sign_method),
+    )
+
+
+def user_name(product_key: str, device_name: str) -> str:
+    """The user name of every CONNECT."""
+    return "%s&%s" % (device_name, product_key)
+
+
+def address(product_key: str, region: str | None, instance_id: str | None, endpoint: str | None) -> tuple[str, int]:
+    """Host and port: of ``endpoint``, of the instance, or the public host of the product in ``region``.
+
+    :param endpoint: ``host`` or ``host:port``
+    :raises InvalidOption: none of them, or one that cannot be
+    """
+    if endpoint:
+        return _endpoint(endpoint)
+    if instance_id:
+        return "%s.mqtt.iothub.aliyuncs.com" % check_instance_id(instance_id), PORT
+    region = check_region(region, HTTPS_REGIONS + MQTT_ONLY_REGIONS, "mqtt_endpoint or instance_id")
+    return "%s.iot-as-mqtt.%s.aliyuncs.com" % (product_key, region), PORT
+
+
+def check_instance_id(instance_id: str) -> str:
+    """Return ``instance_id`` if it can be an instance's.
+
+    :raises InvalidOption: it has a character that none has
+    """
+    if not instance_id.replace("-", "").replace("_", "").isalnum() or not instance_id.isascii():
+        raise InvalidOption(
+            "instance_id",
+            instance_id,
+            "is not the ID of an instance",
+            "Copy it from the Overview page of the instance in the console; a public instance without an ID needs none",
+        )
+    return instance_id
+
+
+def _client_id(core: str, extension: t.Mapping[str, str]) -> str:
+    return "%s|%s|" % (core, ",".join("%s=%s" % item for item in extension.items()))
+
+
+def _endpoint(endpoint: str) -> tuple[str, int]:
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit("//" + endpoint)
+        host, port = parts.hostname, PORT if parts.port is None else parts.port
+        if host and port and parts.netloc == endpoint and "@" not in endpoint and not any(map(str.isspace, endpoint)):
+            return host, port
+    except ValueError:
+        pass
+    raise InvalidOption("mqtt_endpoint", endpoint, "is not a host", "Give HOST or HOST:PORT, without a scheme")
