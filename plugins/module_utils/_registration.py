@@ -221,7 +221,8 @@ def _parse(what: str, reply: Reply) -> dict[str, t.Any]:
         raise BadAnswer("%s: the answer is longer than %d bytes" % (what, LONGEST_ANSWER), hint=_WRONG_HOST)
     try:
         answer = json.loads(reply.body.decode("utf-8"))
-        if isinstance(answer, dict) and type(answer.get("code")) is int:
+        code = answer.get("code") if isinstance(answer, dict) else None
+        if isinstance(code, int) and not isinstance(code, bool):
             return answer
     except ValueError:
         pass
