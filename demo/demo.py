@@ -312,7 +312,7 @@ def write(path: Path, content: object) -> None:
     path.write_text(json.dumps(content))
 
 
-def stop(number: int, _: object) -> NoReturn:
+def stop(number: int, _frame: object) -> NoReturn:
     sys.exit(128 + number)
 
 

@@ -5,4 +5,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._on_controller import ActionModule as ActionModule
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._on_controller import ActionModule
+
+__all__ = ["ActionModule"]

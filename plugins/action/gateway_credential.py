@@ -8,6 +8,7 @@ The options are documented in the module of the same name. ProductSecret stays i
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import secrets
@@ -21,7 +22,7 @@ from ansible.plugins.action import ActionBase
 
 with suppress(ImportError):  # _http tells whoever needs it
     # Here, where ansible imports it once for all gateways: in _http it would be once for each.
-    import requests  # noqa: F401
+    importlib.import_module("requests")
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_credential_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import (

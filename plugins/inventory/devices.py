@@ -1,20 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
 """Hosts from the platform's devices."""
 
 from __future__ import annotations
-
-import typing as t
-
-from ansible.errors import AnsibleParserError
-from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-from ansible.utils.unsafe_proxy import wrap_var
-
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._devices import all_devices
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import connect
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._products import product_of_key
 
 DOCUMENTATION = r"""
 name: devices
@@ -65,6 +55,17 @@ keyed_groups:
   - key: iot_device_name.split('-')[0]
     prefix: site
 """
+
+import typing as t
+
+from ansible.errors import AnsibleParserError
+from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._devices import all_devices
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import connect
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._products import product_of_key
 
 Hosts = list[dict[str, t.Any]]
 

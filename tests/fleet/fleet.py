@@ -168,7 +168,8 @@ def unusable(size: Size) -> str | None:
     lacking = [program for program in programs if not shutil.which(program)]
     if lacking:
         return f"the loopback fleet needs {', '.join(lacking)}"
-    denied = subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True, text=True)
+    unshare = ["unshare", "--mount", "--pid", "--fork", "true"]
+    denied = subprocess.run(unshare, check=False, capture_output=True, text=True)
     return f"the loopback fleet needs new namespaces: {denied.stderr.strip()}" if denied.returncode else None
 
 

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 import pytest
 from emulator import Emulator
 from gateways import PRODUCTS
-from loopback import fleet as fleet
+from loopback import fleet
+
+__all__ = ["fleet", "platform"]
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ NAME = "fleetops.aliyun_iot"
 def ansible(command: str, *arguments: str, cwd: Path, **env: str) -> str:
     ended = subprocess.run(
         [sys.executable, "-m", "ansible", command, *arguments],
+        check=False,
         cwd=cwd,
         env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(cwd), **env},
         stdin=subprocess.DEVNULL,

@@ -95,7 +95,7 @@ def put_device(gateway: Gateway) -> None:
 
 def switch_off(gateway: Gateway) -> None:
     """A product of the gateway's own, or the others would be refused with it."""
-    _, product_secret = PRODUCTS[gateway.options["register_from"]]
+    product_secret = PRODUCTS[gateway.options["register_from"]][1]
     gateway.product_key = SWITCHED_OFF[gateway.options["register_from"]]
     gateway.options["product_key"] = gateway.product_key
     switch = {"product_secret": product_secret, "dynamic_registration": False}
@@ -584,7 +584,7 @@ def stories(
     for story in stories.values():
         story.case.repair(story.gateway)
         story.gateway.options = changed(good(story), story.case.mended, **story.names)
-    for _ in range(2):
+    for _attempt in range(2):
         go_through(stories, directory, runs)
     return stories
 
@@ -667,7 +667,9 @@ def test_nothing_is_lost_and_nothing_half_written(story: Story) -> None:
     assert after == before
     assert left.keys() == ({".device.json.journal", ".device.json.new"} if story.case.in_doubt else set())
     assert not [
-        content for *_, content in left.values() if b"deviceSecret" in content or not content.startswith(b"1 token=")
+        content
+        for *_attributes, content in left.values()
+        if b"deviceSecret" in content or not content.startswith(b"1 token=")
     ]
     assert story.calls[1] == story.case.calls
 
@@ -685,7 +687,7 @@ def test_a_run_after_the_repair_converges(story: Story) -> None:
 
 
 def test_no_run_shows_a_secret(stories: dict[str, Story], runs: list[Run]) -> None:
-    secrets = {OLD_SECRET, *(product_secret for _, product_secret in PRODUCTS.values()), "NotTheSecret0001"}
+    secrets = {OLD_SECRET, *(product_secret for _product_key, product_secret in PRODUCTS.values()), "NotTheSecret0001"}
     secrets |= {story.gateway.device["device_secret"] for story in stories.values()}
     for run in runs:
         assert [secret for secret in secrets if secret in told(run)] == []

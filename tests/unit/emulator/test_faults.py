@@ -133,7 +133,7 @@ def test_delay_comes_before_processing(platform: Emulator, post: Post, device: D
     platform.admin.fault(delay=LONG)
     client = threading.Thread(target=pytest.raises, args=(requests.ConnectionError, post))
     client.start()
-    wait_for(lambda: platform.admin.requests())
+    wait_for(platform.admin.requests)
     assert registrations(platform, device) == 0
     platform.restart()
     client.join(10)
@@ -183,14 +183,14 @@ def test_the_oldest_fault_goes_first_and_is_used_up(platform: Emulator, register
     platform.admin.fault(code=500, times=2)
     platform.admin.fault(code=6760)
     assert [fault["remaining"] for fault in platform.admin.faults()] == [2, 1]
-    assert [register()["code"] for _ in range(4)] == [500, 500, 6760, 200]
+    assert [register()["code"] for _attempt in range(4)] == [500, 500, 6760, 200]
     assert platform.admin.faults() == []
     assert [entry["fault"] for entry in platform.admin.requests()] == ["code", "code", "code", None]
 
 
 def test_a_fault_forever_stays_until_cleared_also_over_a_restart(platform: Emulator, register: Register) -> None:
     platform.admin.fault(code=500, times="forever")
-    assert [register()["code"] for _ in range(3)] == [500] * 3
+    assert [register()["code"] for _attempt in range(3)] == [500] * 3
     platform.restart()
     assert register()["code"] == 500
     assert platform.admin.faults()[0]["remaining"] == "forever"

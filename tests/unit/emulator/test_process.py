@@ -84,7 +84,7 @@ def test_a_stop_does_not_wait_for_a_hanging_client(tmp_path: Path, seed: dict[st
 
 
 def test_what_was_answered_survives_kill_9(platform: Emulator, register: Register, device: Device) -> None:
-    for _ in range(3):
+    for _attempt in range(3):
         secret = register()["data"]["deviceSecret"]
         platform.kill()
         platform.start()
@@ -110,7 +110,7 @@ def test_of_many_at_once_the_last_to_be_stored_is_valid(platform: Emulator, devi
         f"Content-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n\r\n{VECTOR['body']}"
     ).encode()
 
-    def client(_: int) -> tuple[str, str]:
+    def client(_number: int) -> tuple[str, str]:
         with (
             socket.create_connection(("127.0.0.1", platform.port), 10) as tcp,
             context.wrap_socket(tcp, server_hostname="localhost") as tls,

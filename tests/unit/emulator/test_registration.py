@@ -185,7 +185,7 @@ def test_6289_once_activated_until_reset(platform: Emulator, register: Register,
 
 def test_rotate_gives_another_secret_every_time(platform: Emulator, register: Register, device: Device) -> None:
     issued = platform.admin.device(*device)["device_secret"]
-    secrets = [register()["data"]["deviceSecret"] for _ in range(3)]
+    secrets = [register()["data"]["deviceSecret"] for _attempt in range(3)]
     assert len({issued, *secrets}) == 4
     assert platform.admin.device(*device)["device_secret"] == secrets[-1]
 
@@ -193,7 +193,7 @@ def test_rotate_gives_another_secret_every_time(platform: Emulator, register: Re
 def test_same_gives_the_secret_issued_at_adding(platform: Emulator, register: Register, device: Device) -> None:
     platform.admin.settings(reregistration="same")
     issued = platform.admin.device(*device)["device_secret"]
-    assert [register()["data"]["deviceSecret"] for _ in range(3)] == [issued] * 3
+    assert [register()["data"]["deviceSecret"] for _attempt in range(3)] == [issued] * 3
     assert platform.admin.device(*device)["registrations"] == 3
 
 

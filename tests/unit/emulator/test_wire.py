@@ -40,7 +40,7 @@ def request(body: str, *, method: str = "POST", path: str = PATH, host: str = "l
 
 @pytest.mark.parametrize(("body", "code"), [(VECTOR["body"], 200), ("productKey=1", 460)])
 def test_an_answer_in_its_bytes(platform: Emulator, body: str, code: int) -> None:
-    head, _, content = send(platform, request(body)).partition(b"\r\n\r\n")
+    head, _blank_line, content = send(platform, request(body)).partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
     assert lines[0] == "HTTP/1.1 200 OK"
     assert f"Content-Length: {len(content)}" in lines

@@ -258,7 +258,7 @@ def fails(send: Callable[..., Reply], kind: type[FleetopsError], url: str, **opt
     with pytest.raises(FleetopsError) as caught:
         send(url, **options)
     assert time.monotonic() - begun < 5
-    assert type(caught.value) is kind
+    assert caught.value.__class__ is kind
     assert url in caught.value.msg
     assert caught.value.hint
     assert BODY not in str(caught.value)

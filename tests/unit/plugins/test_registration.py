@@ -47,7 +47,7 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def reply(answer: object = ANSWER, status: int = 200, retry_after: float | None = None) -> Reply:
+def reply(answer: object, status: int = 200, retry_after: float | None = None) -> Reply:
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
     return Reply(status, body, retry_after)
 
@@ -189,7 +189,7 @@ def test_a_name_that_no_device_has_is_not_signed() -> None:
 
 
 def test_success() -> None:
-    assert device_secret(REQUEST, reply()) == SECRET
+    assert device_secret(REQUEST, reply(ANSWER)) == SECRET
 
 
 def test_success_needs_no_message() -> None:
@@ -203,7 +203,7 @@ def test_success_needs_no_message() -> None:
 def test_refusals(code: int, status: int) -> None:
     """As a code within HTTP 200, as the platform answers, or within HTTP 4xx."""
     error = failure(reply({"code": code, "message": "no"}, status))
-    assert type(error) is Refused
+    assert error.__class__ is Refused
     assert (error.kind, error.code) == ("refused", code)
     assert f"code {code}" in error.msg
     assert "'no'" in error.msg
@@ -261,7 +261,7 @@ def test_a_message_is_shown_in_short_and_on_one_line() -> None:
 )
 def test_what_is_tried_again(answer: Reply, doubt: bool) -> None:
     error = failure(answer)
-    assert type(error) is Throttled
+    assert error.__class__ is Throttled
     assert error.kind == "throttled"
     assert error.may_have_registered is doubt
 
@@ -329,7 +329,7 @@ def test_retry_after_is_handed_on(answer: object, retry_after: float | None) -> 
 def test_answers_that_are_not_the_platforms(answer: object) -> None:
     """Whoever answered so may have passed the request on, so a new secret may exist."""
     error = failure(reply(answer))
-    assert type(error) is BadAnswer
+    assert error.__class__ is BadAnswer
     assert error.kind == "bad_answer"
     assert error.may_have_registered is True
 
@@ -350,7 +350,7 @@ def test_the_longest_answer() -> None:
 )
 def test_http_refusals_without_json(status: int, words: str) -> None:
     error = failure(reply(b"<html></html>", status))
-    assert type(error) is BadAnswer
+    assert error.__class__ is BadAnswer
     assert words in error.msg
     assert error.may_have_registered is False
 
@@ -402,7 +402,7 @@ def _no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_same_request_is_sent_until_there_is_an_answer() -> None:
-    platform = Platform(lost(), reply(b"", 503), reply({"code": 429}), reply({"code": 500}), reply())
+    platform = Platform(lost(), reply(b"", 503), reply({"code": 429}), reply({"code": 500}), reply(ANSWER))
     assert register(REQUEST, platform, 30) == SECRET
     assert platform.asked == [(REQUEST.url, REQUEST.body)] * 5
 
@@ -447,4 +447,4 @@ def test_another_refusal_after_a_lost_answer() -> None:
 
 
 def test_a_reply_hides_its_body() -> None:
-    assert SECRET not in repr(reply())
+    assert SECRET not in repr(reply(ANSWER))

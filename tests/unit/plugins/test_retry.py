@@ -94,7 +94,7 @@ def test_what_passes_is_tried_again() -> None:
 
 
 def test_delays_grow_with_full_jitter() -> None:
-    endpoint = Endpoint([network() for _ in range(7)])
+    endpoint = Endpoint([network() for _attempt in range(7)])
     endpoint.ask(1000)
     assert endpoint.bounds == [(0, 0.5), (0, 1), (0, 2), (0, 4), (0, 8), (0, 8), (0, 8)]
     assert endpoint.slept == [0.5, 1, 2, 4, 8, 8, 8]
@@ -137,7 +137,7 @@ def test_no_budget_is_one_try() -> None:
 
 
 def test_the_last_error_counts_the_tries() -> None:
-    endpoint = Endpoint([network() for _ in range(100)])
+    endpoint = Endpoint([network() for _attempt in range(100)])
     with pytest.raises(NetworkError) as caught:
         endpoint.ask(3)
     # At 0, 0.5 and 1.5; the next would be at 3.5.

@@ -141,6 +141,7 @@ class Box:
     def output(self, script: str) -> str:
         done = subprocess.run(
             self.shell.command,
+            check=False,
             input=script.encode(),
             capture_output=True,
             env={"PATH": self.shell.path, **self.environment},
@@ -434,7 +435,7 @@ def test_of_two_runs_one_begins(box: Box) -> None:
             text=True,
             env={"PATH": box.shell.path},
         )
-        for _ in scripts
+        for _script in scripts
     ]
     for process, script in zip(processes, scripts, strict=True):
         assert process.stdin
@@ -931,7 +932,7 @@ def disk(box: Box, tmp_path: Path) -> Iterator[Box]:
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=16k,mode=0755", "tmpfs", str(disk)]
-    if not ROOT or subprocess.run(mount, stderr=subprocess.DEVNULL).returncode:
+    if not ROOT or subprocess.run(mount, check=False, stderr=subprocess.DEVNULL).returncode:
         pytest.skip("only root can mount a small file system, and not everywhere")
     box.folder = disk
     yield box
@@ -1141,7 +1142,11 @@ def test_what_is_sent_is_sound(any_shell: Shell, folder: Path, name: str) -> Non
     # Functions of other scripts, and what the sources say themselves: words that are split on purpose.
     excluded = "SC2034,SC2046,SC2086,SC2154,SC2317,SC2329"
     checked = subprocess.run(
-        ["shellcheck", "--shell=sh", f"--exclude={excluded}", "-"], input=script, stdout=subprocess.PIPE, text=True
+        ["shellcheck", "--shell=sh", f"--exclude={excluded}", "-"],
+        check=False,
+        input=script,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert checked.stdout == ""
 

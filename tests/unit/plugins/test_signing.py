@@ -91,7 +91,7 @@ def test_random_is_fresh_letters_and_digits(monkeypatch: pytest.MonkeyPatch) -> 
     def drawn() -> str:
         return parse_qs(registration_body("a1Example01", "s", "gw-0001", "hmacsha256"))["random"][0]
 
-    seen = {drawn() for _ in range(200)}
+    seen = {drawn() for _attempt in range(200)}
     assert len(seen) == 200
     assert {len(value) for value in seen} == {16}
     assert set("".join(seen)) == set(string.ascii_letters + string.digits)

@@ -75,12 +75,12 @@ class Admin:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def health(self, _: web.Request) -> web.Response:
+    async def health(self, _request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
 
     # Products
 
-    async def list_products(self, _: web.Request) -> web.Response:
+    async def list_products(self, _request: web.Request) -> web.Response:
         return web.json_response([asdict(product) for product in self._store.products()])
 
     async def get_product(self, request: web.Request) -> web.Response:
@@ -157,11 +157,11 @@ class Admin:
             raise Invalid("requests can be asked for by action, product_key, device_name and since (a number)")
         return web.json_response(request_log.entries(self._store, int(since), **query))
 
-    async def clear_requests(self, _: web.Request) -> web.Response:
+    async def clear_requests(self, _request: web.Request) -> web.Response:
         request_log.clear(self._store)
         return web.Response(status=204)
 
-    async def get_settings(self, _: web.Request) -> web.Response:
+    async def get_settings(self, _request: web.Request) -> web.Response:
         return web.json_response(asdict(settings.load(self._store)))
 
     async def patch_settings(self, request: web.Request) -> web.Response:
@@ -171,14 +171,14 @@ class Admin:
             settings.save(self._store, changed)
         return web.json_response(asdict(changed))
 
-    async def list_faults(self, _: web.Request) -> web.Response:
+    async def list_faults(self, _request: web.Request) -> web.Response:
         return web.json_response(faults.everything(self._store))
 
     async def add_fault(self, request: web.Request) -> web.Response:
         number = faults.add(self._store, await _json(request), "")
         return web.json_response({"id": number}, status=201)
 
-    async def clear_faults(self, _: web.Request) -> web.Response:
+    async def clear_faults(self, _request: web.Request) -> web.Response:
         faults.clear(self._store)
         return web.Response(status=204)
 

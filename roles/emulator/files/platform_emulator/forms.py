@@ -14,6 +14,9 @@ def form_pairs(text: bytes) -> list[tuple[str, str]]:
     """The parameters in their order; none when the text is not UTF-8."""
     try:
         pairs = [part.partition("=") for part in text.decode().split("&")]
-        return [(unquote_plus(name, errors="strict"), unquote_plus(value, errors="strict")) for name, _, value in pairs]
+        return [
+            (unquote_plus(name, errors="strict"), unquote_plus(value, errors="strict"))
+            for name, _equals, value in pairs
+        ]
     except UnicodeDecodeError:
         return []

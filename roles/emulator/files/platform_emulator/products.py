@@ -49,7 +49,7 @@ def new_iot_id() -> str:
 
 
 def _random_text(length: int) -> str:
-    return "".join(secrets.choice(ALPHANUMERIC) for _ in range(length))
+    return "".join(secrets.choice(ALPHANUMERIC) for _index in range(length))
 
 
 @dataclass(frozen=True)

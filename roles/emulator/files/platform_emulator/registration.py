@@ -95,7 +95,7 @@ def routes(store: Store) -> list[web.RouteDef]:
         pairs = form_pairs(body) if request.content_type == FORM_TYPE else []
         named = _names(pairs)
 
-        def process(_: Effect[Answer]) -> Answer:
+        def process(_effect: Effect[Answer]) -> Answer:
             return _issued(register(store, signed_request(pairs)))
 
         def refuse(refusal: Refusal) -> Answer:

@@ -179,7 +179,7 @@ def test_after_a_login_registration_over_https_is_refused(
 
 def test_the_last_secret_is_the_valid_one(connect: Connect, register: Callable[[], Any]) -> None:
     vector = vectors("dynreg_https")[0]
-    secrets = [register()["data"]["deviceSecret"] for _ in range(2)]
+    secrets = [register()["data"]["deviceSecret"] for _attempt in range(2)]
     codes = [connect(*login(vector["productKey"], vector["deviceName"], secret)).connack for secret in secrets]
     assert codes == [5, 0]
 
@@ -246,7 +246,7 @@ def test_who_says_nothing_for_one_and_a_half_keep_alives_is_thrown_out(broker: E
 
 def test_logins_of_a_minute_can_be_limited(broker: Emulator, log_in: Connect) -> None:
     broker.admin.settings(connects_per_minute=2)
-    assert [log_in().connack for _ in range(3)] == [0, 0, 3]
+    assert [log_in().connack for _attempt in range(3)] == [0, 0, 3]
 
 
 @pytest.mark.parametrize(

@@ -35,9 +35,9 @@ def status(call: Sdk, application: dict[str, object]) -> dict[str, Any]:
 def test_ten_thousand_names_with_few_calls(platform: Emulator, call: Sdk) -> None:
     names = [f"oven-{number:05}@a.b:c" for number in range(10_000)]
     application = applied(call, names)
-    statuses = [status(call, application)["Status"] for _ in range(2)]
+    statuses = [status(call, application)["Status"] for _attempt in range(2)]
     call("BatchRegisterDeviceWithApplyId", **PRODUCT, **application)
-    statuses += [status(call, application)["Status"] for _ in range(2)]
+    statuses += [status(call, application)["Status"] for _attempt in range(2)]
     assert statuses == ["CHECK", "CHECK_SUCCESS", "CREATE", "CREATE_SUCCESS"]
     page = call("QueryPageByApplyId", CurrentPage=200, PageSize=50, **application)
     assert [info["DeviceName"] for info in page["ApplyDeviceList"]["ApplyDeviceInfo"]] == names[-50:]
@@ -53,7 +53,7 @@ def test_ten_thousand_names_with_few_calls(platform: Emulator, call: Sdk) -> Non
 def test_as_many_queries_as_set_find_it_under_way(platform: Emulator, call: Sdk) -> None:
     platform.admin.settings(job_polls=3)
     application = applied(call, NAMES)
-    assert [status(call, application)["Status"] for _ in range(5)] == ["CHECK"] * 3 + ["CHECK_SUCCESS"] * 2
+    assert [status(call, application)["Status"] for _attempt in range(5)] == ["CHECK"] * 3 + ["CHECK_SUCCESS"] * 2
     platform.admin.settings(job_polls=0)
     call("BatchRegisterDeviceWithApplyId", **PRODUCT, **application)
     assert status(call, application)["Status"] == "CREATE_SUCCESS"
@@ -129,7 +129,7 @@ def test_names_that_are_taken_fail_the_check(platform: Emulator, call: Sdk) -> N
 
 def test_a_name_taken_between_check_and_creation_fails_alone(platform: Emulator, call: Sdk) -> None:
     application = applied(call, NAMES)
-    assert [status(call, application)["Status"] for _ in range(2)] == ["CHECK", "CHECK_SUCCESS"]
+    assert [status(call, application)["Status"] for _attempt in range(2)] == ["CHECK", "CHECK_SUCCESS"]
     taken = platform.admin.put_device(PRODUCT_KEY, NAMES[0])
     call("BatchRegisterDeviceWithApplyId", **PRODUCT, **application)
     status(call, application)
@@ -189,7 +189,7 @@ def test_applications_that_do_not_exist(platform: Emulator, call: Sdk) -> None:
 
 def test_random_names(platform: Emulator, call: Sdk) -> None:
     application = {"ApplyId": call("BatchRegisterDevice", **PRODUCT, Count=3)["Data"]["ApplyId"]}
-    assert [status(call, application)["Status"] for _ in range(2)] == ["CREATE", "CREATE_SUCCESS"]
+    assert [status(call, application)["Status"] for _attempt in range(2)] == ["CREATE", "CREATE_SUCCESS"]
     created = call("QueryPageByApplyId", **application)["ApplyDeviceList"]["ApplyDeviceInfo"]
     assert len({info["DeviceName"] for info in created}) == 3
     assert call("BatchRegisterDevice", **PRODUCT, Count=10_001)["Code"] == "iot.device.DeviceCountExceeded"

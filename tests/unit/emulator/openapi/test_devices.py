@@ -37,7 +37,7 @@ def test_a_device_is_registered_with_a_secret_of_its_own(platform: Emulator, cal
 
 
 def test_a_device_without_a_name_gets_one(call: Sdk) -> None:
-    names = [call("RegisterDevice", ProductKey=PRODUCT_KEY)["Data"]["DeviceName"] for _ in range(2)]
+    names = [call("RegisterDevice", ProductKey=PRODUCT_KEY)["Data"]["DeviceName"] for _attempt in range(2)]
     assert all(re.fullmatch("[A-Za-z0-9]{4,32}", name) for name in names)
     assert len(set(names)) == 2
 
@@ -125,9 +125,9 @@ def test_more_go_in_a_job(platform: Emulator, call: Sdk, fault: dict[str, int], 
         platform.admin.fault("ResetThing", **fault)
     job = {"JobId": call("ResetThing", **GATEWAY_NAME)["JobId"]}
     assert platform.admin.device(PRODUCT_KEY, GATEWAY)["registration"] == "unregistered"
-    statuses = [call("QueryJob", **job)["Data"]["Status"] for _ in range(2)]
+    statuses = [call("QueryJob", **job)["Data"]["Status"] for _attempt in range(2)]
     assert (statuses, topology(call)["Total"]) == (["IN_PROGRESS"] * 2, 2001)
-    statuses = [call("QueryJob", **job)["Data"]["Status"] for _ in range(2)]
+    statuses = [call("QueryJob", **job)["Data"]["Status"] for _attempt in range(2)]
     assert (statuses, topology(call)["Total"]) == ([status] * 2, left)
 
 

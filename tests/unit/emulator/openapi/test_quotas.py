@@ -16,7 +16,7 @@ from sdks import Denied, Sdk
 def test_each_action_has_its_own_limit_within_any_second() -> None:
     now = 0.0
     throttle = Throttle(lambda: now)
-    for _ in range(5):
+    for _attempt in range(5):
         throttle.admit("BatchQueryDeviceDetail")
     with pytest.raises(Refused, match=r"Throttling\.User"):
         throttle.admit("BatchQueryDeviceDetail")
@@ -31,7 +31,7 @@ def test_each_action_has_its_own_limit_within_any_second() -> None:
 @pytest.mark.parametrize("action", QPS)
 def test_the_limit_is_the_documented_one(action: str) -> None:
     throttle = Throttle(lambda: 0.0)
-    for _ in range(QPS[action]):
+    for _attempt in range(QPS[action]):
         throttle.admit(action)
     with pytest.raises(Refused):
         throttle.admit(action)
@@ -39,7 +39,7 @@ def test_the_limit_is_the_documented_one(action: str) -> None:
 
 def test_deep_pages_are_served_twice_a_second() -> None:
     throttle = Throttle(lambda: 0.0)
-    for _ in range(2):
+    for _attempt in range(2):
         throttle.admit("QueryDevice", 100_000)
     with pytest.raises(Refused):
         throttle.admit("QueryDevice", 100_000)
@@ -49,7 +49,7 @@ def test_deep_pages_are_served_twice_a_second() -> None:
 
 def test_calls_are_throttled_when_it_is_set(platform: Emulator, call: Sdk) -> None:
     def ask_deeply(times: int) -> None:
-        for _ in range(times):
+        for _attempt in range(times):
             call("QueryProductList", CurrentPage=500, PageSize=200)
 
     ask_deeply(10)
@@ -62,7 +62,7 @@ def test_calls_are_throttled_when_it_is_set(platform: Emulator, call: Sdk) -> No
 @pytest.mark.parametrize(("http_status", "expected"), [({}, 400), ({"http_status": 429}, 429)])
 def test_throttling_on_demand(platform: Emulator, call: Sdk, http_status: dict[str, int], expected: int) -> None:
     platform.admin.fault("ResetThing", code="Throttling.User", times=2, **http_status)
-    for _ in range(2):
+    for _attempt in range(2):
         with pytest.raises(Denied) as denied:
             call("ResetThing", **GATEWAY_NAME)
         assert (denied.value.http_status, denied.value.code) == (expected, "Throttling.User")

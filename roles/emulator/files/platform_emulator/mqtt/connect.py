@@ -78,5 +78,5 @@ def read(packet: ConnectPacket, over_tls: bool) -> Connect:
 def _fields(extension: str) -> dict[str, str]:
     """The fields by their keys; none at all when one of them is not `key=value` or stands there twice."""
     pairs = [part.strip().partition("=") for part in extension.split(",")]
-    fields = {key: value for key, _, value in pairs}
-    return fields if len(fields) == len(pairs) and all(key and equals for key, equals, _ in pairs) else {}
+    fields = {key: value for key, _equals, value in pairs}
+    return fields if len(fields) == len(pairs) and all(key and equals for key, equals, _value in pairs) else {}

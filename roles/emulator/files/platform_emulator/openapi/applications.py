@@ -71,7 +71,7 @@ def batch_register_device(call: Call) -> Mapping[str, object]:
         raise invalid("Count")
     if call.number("Count") > AT_MOST:
         raise Refused("iot.device.DeviceCountExceeded")
-    names = [new_device_name() for _ in range(call.number("Count"))]
+    names = [new_device_name() for _index in range(call.number("Count"))]
     return _started(call, Application(product.product_key, names, {}, "CREATE", 0, []))
 
 

@@ -46,7 +46,7 @@ class Call:
         """A list, which comes as Name.1, Name.2 and so on, in the order of its numbers."""
         numbered = re.compile(rf"{re.escape(name)}\.([0-9]{{1,9}})")
         found = [(match[1], value) for key, value in self.parameters.items() if (match := numbered.fullmatch(key))]
-        return [value for _, value in sorted(found, key=lambda item: int(item[0]))]
+        return [value for _number, value in sorted(found, key=lambda item: int(item[0]))]
 
     def product(self) -> Product:
         product = self.store.product(self.need("ProductKey"))
