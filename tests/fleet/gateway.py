@@ -82,7 +82,7 @@ def library_closure(programs: list[str]) -> set[Path]:
     files = {Path(program) for program in programs}
     for program in programs:
         # ldd fails for a static program, which needs nothing.
-        listed = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
+        listed = subprocess.run(["ldd", program], check=False, capture_output=True, text=True).stdout
         files.update(Path(word) for word in listed.split() if word.startswith("/"))
     return files
 
