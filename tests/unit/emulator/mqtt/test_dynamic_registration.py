@@ -50,7 +50,7 @@ def test_recorded_registrations(broker: Emulator, connect: Connect, vector: dict
 
 
 def test_the_secret_works_until_the_next_registration(connect: Connect, register_mqtt: Connect) -> None:
-    secrets = [register_mqtt().content()["deviceSecret"] for _ in range(2)]
+    secrets = [register_mqtt().content()["deviceSecret"] for _attempt in range(2)]
     assert [connect(*login(PRODUCT_KEY, DEVICE_NAME, secret)).connack for secret in secrets] == [5, 0]
     assert register_mqtt().connack == 4
 
@@ -168,7 +168,7 @@ def test_a_token_logs_in_and_activates(
 
 
 def test_a_token_that_is_refused(broker: Emulator, connect: Connect, register_mqtt: Connect) -> None:
-    first, second = (register_mqtt("regnwl").content() for _ in range(2))
+    first, second = (register_mqtt("regnwl").content() for _attempt in range(2))
     client_id, user_name, token = token_login(first)
     assert connect(client_id, user_name, second["deviceToken"]).connack == 5
     assert connect(client_id, user_name, "").connack == 5
@@ -183,7 +183,7 @@ def test_a_token_that_is_refused(broker: Emulator, connect: Connect, register_mq
 
 def test_some_physical_devices_share_a_name(broker: Emulator, connect: Connect, register_mqtt: Connect) -> None:
     broker.admin.settings(devices_per_name=2)
-    issued = [register_mqtt("regnwl").content() for _ in range(2)]
+    issued = [register_mqtt("regnwl").content() for _attempt in range(2)]
     assert register_mqtt("regnwl").connack == 4
     first, second = (connect(*token_login(each)) for each in issued)
     assert (first.connack, second.connack) == (0, 0)
