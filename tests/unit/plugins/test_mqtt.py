@@ -90,7 +90,7 @@ def test_registrations_of_other_clients(vector: dict[str, Any]) -> None:
 
 
 def test_every_registration_has_another_random() -> None:
-    randoms = {parts(registration(KEY, NAME, SECRET).client_id)[1]["random"] for _ in range(20)}
+    randoms = {parts(registration(KEY, NAME, SECRET).client_id)[1]["random"] for _attempt in range(20)}
     assert len(randoms) == 20
     assert all(random.isalnum() and len(random) == 16 for random in randoms)
 
