@@ -36,6 +36,20 @@ def device_registration_spec() -> Spec:
     )
 
 
+def device_login_spec() -> Spec:
+    """The options of device_login."""
+    return {
+        "path": {"type": "str", "default": "/etc/aliyun-iot/device.json"},
+        "region": {"type": "str"},
+        "instance_id": {"type": "str"},
+        "mqtt_endpoint": {"type": "str"},
+        "ca_path": {"type": "path"},
+        "validate_certs": {"type": "bool", "default": True},
+        "timeout": {"type": "int", "default": 10},
+        "sign_method": {"type": "str", "choices": ["hmacmd5", "hmacsha1", "hmacsha256"], "default": "hmacsha256"},
+    }
+
+
 def credential_spec() -> Spec:
     """Whose credential it is, and where it is on the gateway."""
     return {

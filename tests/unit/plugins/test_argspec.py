@@ -116,7 +116,7 @@ def test_what_the_specification_refuses(options: dict[str, Any]) -> None:
     assert ArgumentSpecValidator(SPECS["gateway_credential"]).validate(options).error_messages
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", sorted(SPECS.keys() - {"device_login"}))  # which finds its secret on the gateway
 def test_secrets_are_hidden_from_logs(name: str) -> None:
     secrets = SECRETS & SPECS[name].keys()
     assert secrets
