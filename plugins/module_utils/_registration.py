@@ -223,7 +223,7 @@ def _parse(what: str, reply: Reply) -> dict[str, t.Any]:
         answer = json.loads(reply.body.decode("utf-8"))
         code = answer.get("code") if isinstance(answer, dict) else None
         if isinstance(code, int) and not isinstance(code, bool):
-            return answer
+            return dict(answer)
     except ValueError:
         pass
     if reply.status == 429 or reply.status >= 500:
