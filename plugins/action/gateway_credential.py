@@ -15,7 +15,6 @@ import secrets
 import time
 import typing as t
 from contextlib import suppress
-from dataclasses import replace
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
@@ -23,10 +22,13 @@ from ansible.plugins.action import ActionBase
 with suppress(ImportError):  # _http tells whoever needs it
     # Here, where ansible imports it once for all gateways: in _http it would be once for each.
     importlib.import_module("requests")
+with suppress(ImportError):
+    importlib.import_module("paho.mqtt.client")
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_credential_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import (
     Answer,
+    Issued,
     Scripts,
     change,
     read_answer,
@@ -38,17 +40,21 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     Refused,
     StorageError,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import requests_post, tls_context
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import (
-    Request,
-    reach,
-    register,
-    signed_request,
-)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import requests_post
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_registration import REFUSED
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import ALREADY_ACTIVE
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import (
     check_device_name,
     check_product_key,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._transport import (
+    issue,
+    signed,
+    to_fields,
+    transport,
+    unsigned,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _paho
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import (
     Plan,
     Wanted,
@@ -57,7 +63,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import
     next_intent,
     was_refused_before,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import render_exports
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import credential_parts, render_exports
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found, read_look, read_state
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._holder import alive, holder, started
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
@@ -165,12 +171,13 @@ class ActionModule(ActionBase):
             check_device_name(name)
         if args["state"] == "reset_intended" or (args["state"] == "present" and args["register"] != "never"):
             # What cannot be signed fails before the gateway is looked at, and in check mode too.
-            signed_request(args, name or "name")
+            signed(args, name or "name")
         args["device_name"] = name
 
     def _wanted(self, placeholder: str, device_name: str | None = None) -> Wanted:
         args = self._args
         name = device_name or args["device_name"] or ""
+        kind = "token" if args.get("auth_type") == "regnwl" else "secret"
         return Wanted(
             product_key=args["product_key"],
             device_name=name,
@@ -179,14 +186,14 @@ class ActionModule(ActionBase):
             mode=check_mode("mode", args["mode"]),
             exports=render_exports(
                 args["exports"],
-                args["product_key"],
-                name,
+                credential_parts(kind, args["product_key"], name, placeholder),
                 placeholder,
                 (args["owner"], args["group"], args["mode"]),
                 self._render,
             ),
             state=args["state"],
             register=args["register"],
+            kind=kind,
         )
 
     def _named(self, found: Found, wanted: Wanted, placeholder: str) -> Wanted:
@@ -263,7 +270,7 @@ class ActionModule(ActionBase):
         if plan.step in ("mend", "finish"):
             staged = ""
             if found.staged and found.journal and found.staged.fingerprint == found.journal.stored:
-                staged = f"{found.staged.fingerprint} {found.staged.product_key} {found.staged.device_name}"
+                staged = str(found.staged)
             return self._script(gateway.install(plan.step, plan.exports, staged_identity=staged, **common))
         token = secrets.token_hex(8)
         announce = plan.step == "announce"
@@ -289,39 +296,34 @@ class ActionModule(ActionBase):
         return bool(self._args["register_from"] == "gateway")
 
     def _issue(self, scripts: Scripts, wanted: Wanted, announce: bool) -> Answer:
-        """Have the platform issue a DeviceSecret and store it; to announce a reset, prove that it could be had."""
-        request = signed_request(self._args, wanted.device_name)
+        """Have the platform issue a secret and store it; to announce a reset, prove that it could be had."""
+        request = signed(self._args, wanted.device_name)
         if announce:
-            request = replace(request, body="")
+            request = unsigned(request)
         if self._from_gateway():
-            return self._issue_from_gateway(scripts, request)
-        args = self._args
-        post = requests_post(tls_context(args["ca_path"], args["validate_certs"]), args["timeout"])
+            return self._issue_from_gateway(scripts, to_fields(request))
 
-        def issue(left: float) -> str:
-            budget = min(left, args["retry_time"])
-            return register(request, post, budget) if request.body else reach(request, post, budget)
+        def issued(left: float) -> Issued:
+            return issue(request, self._args, min(left, self._args["retry_time"]), requests_post, _paho.exchange)
 
-        return self._store(scripts, issue)
+        return self._store(scripts, issued)
 
-    def _store(self, scripts: Scripts, issue: t.Callable[[float], str]) -> Answer:
-        return change(self._run_script, scripts, issue, self._lease() - self._args["timeout"])
+    def _store(self, scripts: Scripts, issued: t.Callable[[float], Issued]) -> Answer:
+        return change(self._run_script, scripts, issued, self._lease() - self._args["timeout"])
 
-    def _issue_from_gateway(self, scripts: Scripts, request: Request) -> Answer:
+    def _issue_from_gateway(self, scripts: Scripts, request: dict[str, t.Any]) -> Answer:
         args = self._args
         result = self._execute_module(
             module_name=MODULE,
             module_args={
-                "product_key": request.product_key,
+                "product_key": request["product_key"],
                 "ca_path": args["ca_path"],
                 "validate_certs": args["validate_certs"],
                 "timeout": args["timeout"],
                 "retry_time": args["retry_time"],
                 "_change": json.dumps(
                     {
-                        "url": request.url,
-                        "body": request.body,
-                        "device_name": request.device_name,
+                        "request": request,
                         "window": self._lease() - args["timeout"],
                         "shell": self._play_context.executable or "/bin/sh",
                         "begin": scripts.begin,
@@ -338,7 +340,7 @@ class ActionModule(ActionBase):
 
     def _kept(self, error: Refused, plan: Plan, found: Found, wanted: Wanted) -> dict[str, t.Any]:
         """The end of an interrupted change of a device that is active: the platform had changed nothing."""
-        if error.code != 6289 or not was_refused_before(found, wanted, plan, error.may_have_registered):
+        if not was_refused_before(found, wanted, plan, error.may_have_registered) or not self._is_active(error):
             raise error
         self._display.warning(
             "%s: an interrupted registration was settled: the device is activated, so the platform had refused that one "
@@ -347,6 +349,34 @@ class ActionModule(ActionBase):
         values = dict(self._values(wanted), expected=self._look().expected, staged_identity="")
         after = read_state(self._script(self._gateway.install("finish", plan.exports, **values)), found)
         return self._changed(plan, found, wanted, after, registered=False)
+
+    def _is_active(self, error: Refused) -> bool:
+        """Whether the platform refused because the device is activated. Over MQTT it does not say why, but lets it log in."""
+        if transport(self._args) == "https":
+            return error.code == ALREADY_ACTIVE
+        names = (
+            "path",
+            "region",
+            "instance_id",
+            "mqtt_endpoint",
+            "ca_path",
+            "validate_certs",
+            "timeout",
+            "sign_method",
+        )
+        task = self._task.copy()
+        task.args = {name: self._args[name] for name in names if self._args[name] is not None}
+        task.args["login_from"] = self._args["register_from"]
+        action = self._shared_loader_obj.action_loader.get(
+            "fleetops.aliyun_iot.device_login",
+            task=task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=self._shared_loader_obj,
+        )
+        return error.code == REFUSED and bool(action.run(task_vars=self._vars).get("accepted"))
 
     def _changed(self, plan: Plan, before: Found, wanted: Wanted, after: Found, registered: bool) -> dict[str, t.Any]:
         done = report(wanted, after, plan)

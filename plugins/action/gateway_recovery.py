@@ -11,7 +11,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.action.gateway_credential i
     ActionModule as GatewayCredential,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_recovery_spec
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Answer, Scripts
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Answer, Issued, Scripts
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._devices import device_secrets
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import connect
@@ -41,7 +41,7 @@ class ActionModule(GatewayCredential):
         return result
 
     def _issue(self, scripts: Scripts, wanted: Wanted, announce: bool) -> Answer:
-        def read(left: float) -> str:
+        def read(left: float) -> Issued:
             try:
                 found = device_secrets(connect(self._args), wanted.product_key, [wanted.device_name])
             except FleetopsError as error:
@@ -54,6 +54,6 @@ class ActionModule(GatewayCredential):
                     hint="Check the product and the name; a device that was deleted must be added and registered",
                     kind="not_found",
                 )
-            return found[wanted.device_name]
+            return Issued(found[wanted.device_name])
 
         return self._store(scripts, read)

@@ -29,7 +29,8 @@ options:
     type: str
   path:
     description:
-      - The credential on the gateway, a JSON object of C(deviceName), C(deviceSecret) and C(productKey) in one line.
+      - The credential on the gateway, a JSON object of C(deviceName), C(deviceSecret) and C(productKey) in one line, or of C(clientId),
+        C(deviceName), C(deviceToken) and C(productKey).
       - The directory must belong to root or to the remote user, and nobody else may write it. It is made if it is missing.
     type: str
     default: /etc/aliyun-iot/device.json
@@ -62,9 +63,10 @@ options:
         choices: [env, properties, json]
       template:
         description:
-          - A Jinja2 template on the controller, with the variables C(product_key), C(device_name) and C(device_secret).
-          - It is rendered on the controller with a placeholder that the gateway replaces, so C(device_secret) must stand there
-            without a filter.
+          - A Jinja2 template on the controller, with the variables C(product_key), C(device_name) and C(device_secret), or C(client_id) and
+            C(device_token) in place of the last.
+          - It is rendered on the controller with placeholders that the gateway replaces, so the last ones must stand there without a
+            filter.
         type: path
       owner:
         description: The file's owner; the credential's if not set.

@@ -23,7 +23,7 @@ options:
   region:
     description:
       - The region of the product, such as V(cn-shanghai). V(cn-beijing) and V(cn-shenzhen) offer no registration over HTTPS.
-      - Required for a registration unless O(endpoint) is given.
+      - Required for a registration unless O(endpoint) says where to send it.
     type: str
   endpoint:
     description:

@@ -86,6 +86,10 @@ def gateway_credential_spec() -> Spec:
     """The options of gateway_credential."""
     return dict(
         registration_spec(),
+        transport={"type": "str", "choices": ["https", "mqtt"]},
+        auth_type={"type": "str", "choices": ["register", "regnwl"], "default": "register"},
+        instance_id={"type": "str"},
+        mqtt_endpoint={"type": "str"},
         **credential_spec(),
         state={"type": "str", "choices": ["present", "absent", "reset_intended"], "default": "present"},
         register={"type": "str", "choices": ["if_needed", "always", "never"], "default": "if_needed"},

@@ -13,7 +13,7 @@ import shlex
 import time
 import typing as t
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BusyError, FleetopsError, StorageError
 
@@ -43,6 +43,24 @@ class Scripts:
     abandon: str
 
 
+@dataclass(frozen=True)
+class Issued:
+    """What the platform gave: a DeviceSecret, or a device token and the client id that it belongs to."""
+
+    device_secret: str = field(default="", repr=False)
+    device_token: str = field(default="", repr=False)
+    client_id: str = ""
+
+    def assignments(self) -> str:
+        """Shell assignments of variables that are not exported, even where the environment has one of the name."""
+        values = (
+            ("device_secret", self.device_secret),
+            ("device_token", self.device_token),
+            ("client_id", self.client_id),
+        )
+        return "".join("unset %s\n%s=%s\n" % (name, name, shlex.quote(value)) for name, value in values)
+
+
 def read_answer(output: str) -> Answer:
     """Read what a script printed.
 
@@ -68,11 +86,11 @@ def read_answer(output: str) -> Answer:
     return answer
 
 
-def change(run: RunScript, scripts: Scripts, register: t.Callable[[float], str], window: float) -> Answer:
+def change(run: RunScript, scripts: Scripts, issue: t.Callable[[float], Issued], window: float) -> Answer:
     """Take the lease, register, store.
 
     :param run: runs a script on the gateway and returns what it printed
-    :param register: returns the new DeviceSecret; is told how many seconds from now a request may still be sent
+    :param issue: has the platform issue a new secret; is told how many seconds from now a request may still be sent
     :param window: that time from before the lease is taken; the lease itself must last longer by one request
     :returns: the answer of the last script; outcome ``installed``, or ``stale`` when the gateway is no longer as it was
     :raises FleetopsError: nothing was stored. The journal stays open if the platform may have issued a new secret.
@@ -85,22 +103,21 @@ def change(run: RunScript, scripts: Scripts, register: t.Callable[[float], str],
         left = opened + window - time.monotonic()
         if left <= 0:
             raise BusyError("the gateway took too long to grant the lease", hint="Check the connection and run again")
-        secret = register(left)
+        issued = issue(left)
     except FleetopsError as error:
         if not error.may_have_registered:
             # Where that fails the lease runs out by itself; what the platform said is what has to be told.
             with suppress(FleetopsError):
                 read_answer(run(scripts.abandon))
         raise
-    # Unset first: a name that came from the environment would be handed on to every command.
     try:
-        answer = read_answer(run("unset device_secret\ndevice_secret=%s\n%s" % (shlex.quote(secret), scripts.install)))
+        answer = read_answer(run(issued.assignments() + scripts.install))
     except FleetopsError as error:
-        error.registered = bool(secret)
+        error.registered = issued != Issued()
         raise
     if answer.outcome == "lost":
         raise BusyError(
-            "the lease ran out before the DeviceSecret was stored, and another run has taken over",
+            "the lease ran out before the new secret was stored, and another run has taken over",
             hint="Run again: the other run's credential is the valid one",
         )
     return answer

@@ -40,6 +40,7 @@ class TlsContext(ssl.SSLContext):
     sslsocket_class = TlsSocket
     connected = False
     end = 0.0
+    tls: TlsSocket | None = None
 
     def begin(self, timeout: float) -> None:
         self.connected = False
@@ -48,6 +49,7 @@ class TlsContext(ssl.SSLContext):
     def wrap_socket(self, sock: socket.socket, *args: t.Any, **kwargs: t.Any) -> TlsSocket:
         tls = t.cast(TlsSocket, super().wrap_socket(sock, *args, **kwargs))
         tls.end = self.end
+        self.tls = tls
         self.connected = True
         return tls
 

@@ -1,15 +1,17 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One CONNECT and its CONNACK over TLS, with the standard library alone. PRIVATE to the collection.
+"""One CONNECT over TLS and its answer, with the standard library alone. PRIVATE to the collection.
 
-Gateways have no MQTT library, and a login is all that is asked: no session is kept. Source: MQTT 3.1.1, sections 3.1 and 3.2.
+Gateways have no MQTT library, and a login or a registration is all that is asked: no session is kept. Source: MQTT 3.1.1, sections
+3.1 to 3.3.
 """
 
 from __future__ import annotations
 
 import socket
 import struct
+import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BadAnswer,
@@ -19,6 +21,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import TlsContext, network_error
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import Connect
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import LONGEST_ANSWER
 
 KEEP_ALIVE = 60  # seconds; the platform takes 30 to 1200
 _CLEAN_SESSION_WITH_PASSWORD = 0xC2
@@ -48,29 +51,90 @@ def log_in(address: tuple[str, int], connect: Connect, context: TlsContext, time
     """
     what = "login of %s at %s:%d" % (connect.user_name.partition("&")[0], *address)
     try:
-        code = _connack(address, connect, context, timeout)
+        code, _payload = exchange(address, connect, context, timeout)
     except Exception as error:  # pylint: disable=broad-except
-        raise network_error(what, error, "mqtt_endpoint") from None
-    if code is None:
-        raise BadAnswer("%s: what answers does not speak MQTT" % what, hint="Check mqtt_endpoint")
+        raise mqtt_error(what, error) from None
     if code:
         raise _refusal(what, code)
 
 
-def _connack(address: tuple[str, int], connect: Connect, context: TlsContext, timeout: float) -> int | None:
-    """The code of the CONNACK; None if the answer is something else."""
+def exchange(
+    address: tuple[str, int],
+    connect: Connect | None,
+    context: TlsContext,
+    timeout: float,
+    topics: t.Sequence[str] = (),
+) -> tuple[int, bytes]:
+    """Send a CONNECT; return the CONNACK's code and, if it is 0, the payload of the first message on one of the topics.
+
+    :param connect: without it, only the verified connection is proved
+    :param timeout: seconds for all of it
+    :raises Exception: as :func:`mqtt_error` reads them; ``context.connected`` tells whether the CONNECT may have been read
+    """
     context.begin(timeout)
     tcp = socket.create_connection(address, timeout)
     with tcp, context.wrap_socket(tcp, server_hostname=address[0]) as tls, tls.makefile("rb") as answers:
+        if not connect:
+            return 0, b""
         tls.sendall(_packet(connect))
-        answer = answers.read(4)
-        if not answer:
-            raise EOFError("the connection ended without an answer to CONNECT")
-        if len(answer) < 4 or answer[:2] != b"\x20\x02":
-            return None
-        if answer[3] == 0:
+        code = _connack(answers)
+        payload = _message(answers, topics) if topics and not code else b""
+        if not code:
             tls.sendall(_DISCONNECT)
-        return answer[3]
+        return code, payload
+
+
+def mqtt_error(what: str, error: Exception) -> FleetopsError:
+    """What an exception on the way means; ``what`` was attempted."""
+    if isinstance(error, BadAnswer):
+        return BadAnswer("%s: %s" % (what, error.msg), hint=error.hint)
+    if isinstance(error, FleetopsError):
+        return error
+    return network_error(what, error, "mqtt_endpoint")
+
+
+def _connack(answers: t.BinaryIO) -> int:
+    answer = answers.read(4)
+    if not answer:
+        raise EOFError("the connection ended without an answer to CONNECT")
+    if len(answer) < 4 or answer[:2] != b"\x20\x02":
+        raise BadAnswer("what answers does not speak MQTT", hint="Check mqtt_endpoint")
+    return answer[3]
+
+
+def _message(answers: t.BinaryIO, topics: t.Sequence[str]) -> bytes:
+    """The payload of the first PUBLISH on one of the topics; what else comes is passed over."""
+    while True:
+        head = answers.read(1)
+        content = _exactly(answers, _read_length(answers)) if head else b""
+        if not head:
+            raise EOFError("the connection ended without the answer")
+        if head[0] >> 4 != 3:
+            continue
+        end = 2 + int.from_bytes(content[:2], "big")
+        if content[2:end].decode("utf-8", "replace") in topics:
+            # A message of QoS 1 has a number before its payload; the connection ends before it can be sent again.
+            return content[end + (2 if head[0] & 6 else 0) :]
+
+
+def _exactly(answers: t.BinaryIO, length: int) -> bytes:
+    content = answers.read(length)
+    if len(content) < length:
+        raise EOFError("the answer ended early")
+    return content
+
+
+def _read_length(answers: t.BinaryIO) -> int:
+    """The opposite of :func:`_length`, limited in size."""
+    length = 0
+    for position in range(4):
+        octet = _exactly(answers, 1)[0]
+        length |= (octet & 0x7F) << (7 * position)
+        if not octet & 0x80:
+            break
+    if length > LONGEST_ANSWER:
+        raise BadAnswer("the answer is longer than %d bytes" % LONGEST_ANSWER, hint="Check mqtt_endpoint")
+    return length
 
 
 def _packet(connect: Connect) -> bytes:

@@ -17,18 +17,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     Throttled,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import (
-    check_device_name,
-    check_product_key,
-    check_product_secret,
-    registration_body,
-)
 
 PATH = "/auth/register/device"
 HTTPS_REGIONS = ("ap-northeast-1", "ap-southeast-1", "cn-shanghai", "eu-central-1", "us-east-1", "us-west-1")
 MQTT_ONLY_REGIONS = ("cn-beijing", "cn-shenzhen")
 LONGEST_ANSWER = 65536
 
+ALREADY_ACTIVE = 6289
 # The documented codes of a directly connected device's registration: what they mean and what to do next.
 CODES: dict[int, tuple[str, str]] = {
     400: ("the request was malformed", "Check product_key, device_name and endpoint"),
@@ -45,7 +40,7 @@ CODES: dict[int, tuple[str, str]] = {
         "dynamic registration is switched off for the product",
         "Switch on Dynamic Registration on the Product Details page in the console, then run again",
     ),
-    6289: (
+    ALREADY_ACTIVE: (
         "the device is already activated",
         "Its DeviceSecret is in use and was not changed. Where the gateway has lost it, recover it (it can be read with the "
         "owner's AccessKey); to issue a new one, reset the device (ResetThing), then register again",
@@ -88,15 +83,33 @@ def signed_request(options: t.Mapping[str, t.Any], device_name: str) -> Request:
     :param options: as in ``registration_spec()``
     :raises InvalidOption: one that no request can be made of
     """
+    # Gateways send what was signed, and do without.
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import registration_body
+
+    product_key, product_secret = check_registration(options, device_name)
+    url = register_url(options["region"], options["endpoint"])
+    body = registration_body(product_key, product_secret, device_name, options["sign_method"])
+    return Request(url, body, product_key, device_name)
+
+
+def check_registration(options: t.Mapping[str, t.Any], device_name: str) -> tuple[str, str]:
+    """Return ProductKey and ProductSecret if a registration can be made of these options, over whatever transport.
+
+    :raises InvalidOption: it can't
+    """
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import (
+        check_device_name,
+        check_product_key,
+        check_product_secret,
+    )
+
     product_key = check_product_key(options["product_key"])
     product_secret = check_product_secret(options["product_secret"])
-    url = register_url(options["region"], options["endpoint"])
     check_device_name(device_name)
     for name, least, most in (("timeout", 1, 300), ("retry_time", 0, 3600)):
         if not least <= options[name] <= most:
             raise InvalidOption(name, options[name], "is out of range", "Use %d to %d seconds" % (least, most))
-    body = registration_body(product_key, product_secret, device_name, options["sign_method"])
-    return Request(url, body, product_key, device_name)
+    return product_key, product_secret
 
 
 def register_url(region: str | None, endpoint: str | None) -> str:
@@ -110,7 +123,10 @@ def register_url(region: str | None, endpoint: str | None) -> str:
     region = check_region(region, HTTPS_REGIONS, "endpoint", besides=MQTT_ONLY_REGIONS)
     if region in MQTT_ONLY_REGIONS:
         raise InvalidOption(
-            "region", region, "offers dynamic registration over MQTT only", "HTTPS registration is not available there"
+            "region",
+            region,
+            "offers dynamic registration over MQTT only",
+            "Use gateway_credential, with transport: mqtt",
         )
     return "https://iot-auth.%s.aliyuncs.com%s" % (region, PATH)
 
@@ -164,7 +180,7 @@ def register(request: Request, post: Post, budget: float) -> str:
     try:
         return retry(attempt, budget)
     except Refused as error:
-        if error.code == 6289 and error.may_have_registered:
+        if error.code == ALREADY_ACTIVE and error.may_have_registered:
             error.hint = (
                 "The answer to an earlier request of this run was lost, and since then the device has been activated or "
                 "the platform issues a secret only once. " + error.hint
@@ -172,8 +188,8 @@ def register(request: Request, post: Post, budget: float) -> str:
         raise
 
 
-def reach(request: Request, post: Post, budget: float) -> str:
-    """Prove that ``request`` could be sent: whatever answers over a verified connection will do. Returns no secret.
+def reach(request: Request, post: Post, budget: float) -> None:
+    """Prove that ``request`` could be sent: whatever answers over a verified connection will do.
 
     :raises FleetopsError: NetworkError or TlsError
     """
@@ -186,7 +202,6 @@ def reach(request: Request, post: Post, budget: float) -> str:
             raise
 
     retry(attempt, budget)
-    return ""
 
 
 def device_secret(request: Request, reply: Reply) -> str:
@@ -201,24 +216,24 @@ def device_secret(request: Request, reply: Reply) -> str:
         raise _refusal(what, code, answer.get("message"), reply)
     data = answer.get("data")
     if not isinstance(data, dict):
-        raise BadAnswer("%s: the answer has no data" % what, hint=_WRONG_HOST)
+        raise BadAnswer("%s: the answer has no data" % what, hint=WRONG_HOST)
     for name, asked in (("productKey", request.product_key), ("deviceName", request.device_name)):
         if data.get(name) != asked:
-            raise BadAnswer("%s: the answer is for another %s" % (what, name), hint=_WRONG_HOST)
+            raise BadAnswer("%s: the answer is for another %s" % (what, name), hint=WRONG_HOST)
     secret = data.get("deviceSecret")
     # What is stored and exported must survive JSON, shells and property files unquoted.
-    if not isinstance(secret, str) or not secret or len(secret) > 64 or set(secret) - _SECRET_CHARACTERS:
-        raise BadAnswer("%s: the answer has no usable deviceSecret" % what, hint=_WRONG_HOST)
+    if not isinstance(secret, str) or not secret or len(secret) > 64 or set(secret) - SECRET_CHARACTERS:
+        raise BadAnswer("%s: the answer has no usable deviceSecret" % what, hint=WRONG_HOST)
     return secret
 
 
-_WRONG_HOST = "Check endpoint, and what stands between here and the platform; the stored credential was not changed"
-_SECRET_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~+/=")
+WRONG_HOST = "Check endpoint, and what stands between here and the platform; the stored credential was not changed"
+SECRET_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~+/=")
 
 
 def _parse(what: str, reply: Reply) -> dict[str, t.Any]:
     if len(reply.body) > LONGEST_ANSWER:
-        raise BadAnswer("%s: the answer is longer than %d bytes" % (what, LONGEST_ANSWER), hint=_WRONG_HOST)
+        raise BadAnswer("%s: the answer is longer than %d bytes" % (what, LONGEST_ANSWER), hint=WRONG_HOST)
     try:
         answer = json.loads(reply.body.decode("utf-8"))
         code = answer.get("code") if isinstance(answer, dict) else None
@@ -230,7 +245,7 @@ def _parse(what: str, reply: Reply) -> dict[str, t.Any]:
         raise _throttled("%s: HTTP status %d" % (what, reply.status), None, reply)
     if reply.status != 200:
         raise _refused_by_http(what, reply.status)
-    raise BadAnswer("%s: the answer is not the JSON that the platform sends" % what, hint=_WRONG_HOST)
+    raise BadAnswer("%s: the answer is not the JSON that the platform sends" % what, hint=WRONG_HOST)
 
 
 def _refusal(what: str, code: int, message: object, reply: Reply) -> FleetopsError:
@@ -252,6 +267,6 @@ def _throttled(text: str, code: int | None, reply: Reply) -> Throttled:
 
 def _refused_by_http(what: str, status: int) -> FleetopsError:
     problem = "a redirect, which is never followed" if 300 <= status < 400 else "without the platform's JSON"
-    error = BadAnswer("%s: HTTP status %d, %s" % (what, status, problem), hint=_WRONG_HOST)
+    error = BadAnswer("%s: HTTP status %d, %s" % (what, status, problem), hint=WRONG_HOST)
     error.may_have_registered = False
     return error

@@ -44,6 +44,30 @@ options:
     type: str
     choices: [gateway, controller]
     default: gateway
+  transport:
+    description:
+      - Over which protocol to register.
+      - If not set, V(mqtt) in the regions that offer no other way (V(cn-beijing), V(cn-shenzhen)) and with O(auth_type=regnwl), and
+        V(https) everywhere else.
+      - Over MQTT the platform does not say why it refuses a registration. After one that was interrupted, and then is refused, the
+        stored credential is tried by one login, which activates the device.
+    type: str
+    choices: [https, mqtt]
+  auth_type:
+    description:
+      - V(register) for a device that was added to the product by name; it gets a DeviceSecret.
+      - V(regnwl) for one that need not have been (registration without pre-registration), over MQTT alone and only where the product
+        allows it. The gateway gets a device token and the client id that belongs to it; they are stored in place of a DeviceSecret.
+        Each registration counts as another physical device, of which five may share a DeviceName, so it is not repeated without need.
+    type: str
+    choices: [register, regnwl]
+    default: register
+  instance_id:
+    description: The instance's ID, for an instance that has one. Says where to register over MQTT, together with O(region).
+    type: str
+  mqtt_endpoint:
+    description: Where to register over MQTT instead, as C(HOST) or C(HOST:PORT), such as the emulator's.
+    type: str
 extends_documentation_fragment:
   - fleetops.aliyun_iot.registration
   - fleetops.aliyun_iot.credential
@@ -178,8 +202,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_credential_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Scripts, change
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import tls_context, urllib_post
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import Request, reach, register
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import urllib_post
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._transport import from_fields, issue
 
 
 def change_here(options):
@@ -188,7 +212,7 @@ def change_here(options):
     Before a reset there is no such request yet: prove that one could be sent.
     """
     todo = json.loads(options["_change"])
-    request = Request(todo["url"], todo["body"], options["product_key"], todo["device_name"])
+    request = from_fields(todo["request"])
 
     def run(script):
         shell = subprocess.run(
@@ -196,12 +220,17 @@ def change_here(options):
         )
         return shell.stdout.decode("utf-8", "replace")
 
-    def issue(left):
-        post = urllib_post(tls_context(options["ca_path"], options["validate_certs"]), options["timeout"])
-        budget = min(left, options["retry_time"])
-        return register(request, post, budget) if request.body else reach(request, post, budget)
+    def issued(left):
+        return issue(request, options, min(left, options["retry_time"]), urllib_post, exchange)
 
-    return change(run, Scripts(todo["begin"], todo["install"], todo["abandon"]), issue, todo["window"])
+    return change(run, Scripts(todo["begin"], todo["install"], todo["abandon"]), issued, todo["window"])
+
+
+def exchange(*arguments):
+    """Speaks MQTT, where it is spoken."""
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_client import exchange
+
+    return exchange(*arguments)
 
 
 def main():

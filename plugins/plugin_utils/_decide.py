@@ -43,6 +43,7 @@ class Wanted:
     exports: tuple[Export, ...] = ()
     state: str = "present"
     register: str = "if_needed"
+    kind: str = "secret"  # as in Identity
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,8 @@ def _registration_reason(found: Found, wanted: Wanted) -> str | None:
 
 
 def _is_wanted(identity: t.Any, wanted: Wanted) -> bool:
-    return bool(identity) and (identity.product_key, identity.device_name) == (wanted.product_key, wanted.device_name)
+    asked = (wanted.product_key, wanted.device_name, wanted.kind)
+    return bool(identity) and (identity.product_key, identity.device_name, identity.kind) == asked
 
 
 def _is_stored(found: Found, wanted: Wanted) -> bool:

@@ -17,49 +17,58 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options impor
 
 # Renders a user's template (its path) with these variables.
 Render = t.Callable[[str, dict[str, str]], str]
+# The parts of a credential: snake_case name and value.
+Parts = dict[str, str]
 
 
-def _env(product_key: str, device_name: str, device_secret: str) -> str:
-    return (
-        f"ALIYUN_IOT_PRODUCT_KEY={product_key}\n"
-        f"ALIYUN_IOT_DEVICE_NAME={device_name}\n"
-        f"ALIYUN_IOT_DEVICE_SECRET={device_secret}\n"
-    )
+def _env(parts: Parts) -> str:
+    return "".join(f"ALIYUN_IOT_{name.upper()}={value}\n" for name, value in parts.items())
 
 
-def _properties(product_key: str, device_name: str, device_secret: str) -> str:
-    return f"productKey={product_key}\ndeviceName={device_name}\ndeviceSecret={device_secret}\n"
+def _properties(parts: Parts) -> str:
+    return "".join(f"{_platform_name(name)}={value}\n" for name, value in parts.items())
 
 
-def _json(product_key: str, device_name: str, device_secret: str) -> str:
-    document = {"productKey": product_key, "deviceName": device_name, "deviceSecret": device_secret}
-    return json.dumps(document, indent=2) + "\n"
+def _json(parts: Parts) -> str:
+    return json.dumps({_platform_name(name): value for name, value in parts.items()}, indent=2) + "\n"
+
+
+def _platform_name(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.capitalize, rest))
 
 
 FORMATS = {"env": _env, "properties": _properties, "json": _json}
 
 
+def credential_parts(kind: str, product_key: str, device_name: str, placeholder: str) -> Parts:
+    """What an export is made of; the gateway knows what stands behind the placeholders (swap in shell/common.sh)."""
+    parts = {"product_key": product_key, "device_name": device_name}
+    if kind == "token":
+        return {**parts, "client_id": "client-" + placeholder, "device_token": placeholder}
+    return {**parts, "device_secret": placeholder}
+
+
 def render_exports(
     options: list[dict[str, t.Any]],
-    product_key: str,
-    device_name: str,
+    parts: Parts,
     placeholder: str,
     inherited: tuple[str | None, str | None, str],
     render: Render,
 ) -> tuple[Export, ...]:
     """Render every export; owner, group and mode are the credential's (``inherited``) unless it has its own.
 
+    :param parts: from :func:`credential_parts`, with ``placeholder`` in place of the secret
     :raises InvalidOption: a destination, owner or mode that cannot be, one destination twice, a template that cannot be
-        rendered or that changes the DeviceSecret, which only the gateway knows
+        rendered or that changes the secret, which only the gateway knows
     """
-    parts = {"product_key": product_key, "device_name": device_name, "device_secret": placeholder}
     exports = []
     for number, option in enumerate(options):
         name = "exports[%d]." % number
         if option["template"]:
-            content = _from_template(name + "template", option["template"], parts, render)
+            content = _from_template(name + "template", option["template"], parts, placeholder, render)
         else:
-            content = FORMATS[option["format"]](**parts)
+            content = FORMATS[option["format"]](parts)
         exports.append(
             Export(
                 dest=check_path(name + "dest", option["dest"]),
@@ -75,7 +84,7 @@ def render_exports(
     return tuple(exports)
 
 
-def _from_template(name: str, template: str, parts: dict[str, str], render: Render) -> str:
+def _from_template(name: str, template: str, parts: Parts, placeholder: str, render: Render) -> str:
     try:
         content = render(template, parts)
     except AnsibleError as error:
@@ -84,14 +93,16 @@ def _from_template(name: str, template: str, parts: dict[str, str], render: Rend
     if not content.endswith("\n"):
         content += "\n"
     # A second placeholder, of another length, shows whether the secret stands there as it is.
-    other = dict(parts, device_secret=parts["device_secret"][::-1] + "0")
-    swapped = render(template, other)
-    if content.replace(parts["device_secret"], other["device_secret"]).rstrip("\n") != swapped.rstrip("\n"):
+    other = placeholder[::-1] + "0"
+    swapped = render(template, {part: value.replace(placeholder, other) for part, value in parts.items()})
+    if content.replace(placeholder, other).rstrip("\n") != swapped.rstrip("\n"):
+        secrets = " or ".join(part for part, value in parts.items() if placeholder in value)
         raise InvalidOption(
             name,
             template,
-            "changes device_secret or differs from one rendering to the next",
-            "Write {{ device_secret }} without a filter, and nothing random or dated: the gateway itself puts the secret there",
+            "changes %s or differs from one rendering to the next" % secrets,
+            "Write it without a filter, such as {{ %s }}, and nothing random or dated: the gateway itself puts the value there"
+            % secrets.rpartition(" ")[2],
         )
     if "\0" in content:
         raise InvalidOption(name, template, "renders to a NUL character", "Only text can be exported")

@@ -49,11 +49,17 @@ class Entry:
 
 @dataclass(frozen=True)
 class Identity:
-    """A credential without its secret."""
+    """A credential without its secret; ``kind`` is ``secret`` or ``token``, for a device token in place of a DeviceSecret."""
 
     fingerprint: str
     product_key: str
     device_name: str
+    kind: str = "secret"
+
+    def __str__(self) -> str:
+        """As the scripts say it."""
+        words = (self.fingerprint, self.product_key, self.device_name, self.kind if self.kind != "secret" else "")
+        return " ".join(words).strip()
 
 
 @dataclass(frozen=True)
@@ -167,7 +173,7 @@ def _entry(line: str) -> tuple[str, Entry]:
 
 def _identity(text: str) -> Identity | None:
     words = text.split()
-    return Identity(*words) if len(words) == 3 else None
+    return Identity(*words) if len(words) in (3, 4) else None
 
 
 def _journal(lines: list[str]) -> Journal | None:

@@ -37,7 +37,6 @@ class Gateway:
         device_name_interface: str | None,
     ) -> None:
         self._exports = exports
-        self._placeholder = placeholder
         values: dict[str, object] = {
             "path": path,
             "placeholder": placeholder,
@@ -82,10 +81,4 @@ class Gateway:
         end = "END"
         while end in content:
             end += "-"
-        return "export_%d() {\nswap \"$path\" %s secret <<'%s'\n%s%s\n}\n" % (
-            number,
-            shlex.quote(self._placeholder),
-            end,
-            content,
-            end,
-        )
+        return "export_%d() {\nswap \"$path\" <<'%s'\n%s%s\n}\n" % (number, end, content, end)

@@ -79,15 +79,28 @@ locate() {
     directory=${resolved:-/}
 }
 
-# identify FILE: sets $identity to "FINGERPRINT PRODUCT_KEY DEVICE_NAME", or to "-" if it is no credential.
+# identify FILE: sets $identity to "FINGERPRINT PRODUCT_KEY DEVICE_NAME", with " token" behind it if there is a device
+# token instead of a DeviceSecret, or to "-" if it is no credential.
 identify() {
     # shellcheck disable=SC2046 # the words of the answer are the parameters
     set -- $(awk -F'"' '
-        NF == 13 && $1 == "{" && $2 == "deviceName" && $3 == ":" && $5 == "," && $6 == "deviceSecret" &&
-        $7 == ":" && $9 == "," && $10 == "productKey" && $11 == ":" && $13 == "}" &&
-        $4 ~ /^[A-Za-z0-9_.:@-]+$/ && $12 ~ /^[A-Za-z0-9_-]+$/ && $8 ~ /^[!-~]+$/ && !index($8, "\\") {
-            names = $12 " " $4
-            text = "fleetops:" $12 ":" $4 ":" $8
+        function identified(key, name, secret, kind) {
+            if (name !~ /^[A-Za-z0-9_.:@-]+$/ || key !~ /^[A-Za-z0-9_-]+$/ || !plain(secret)) return
+            names = key " " name kind
+            text = "fleetops:" key ":" name ":" secret
+        }
+        function plain(text) {
+            return text ~ /^[!-~]+$/ && !index(text, "\\")
+        }
+        {
+            marks = $1 " " $3 " " $5 " " $7 " " $9 " " $11 " " $13 " " $15 " " $17
+            keys = $2 " " $6 " " $10 " " $14
+        }
+        NF == 13 && marks == "{ : , : , : }  " && keys == "deviceName deviceSecret productKey " {
+            identified($12, $4, $8, "")
+        }
+        NF == 17 && marks == "{ : , : , : , : }" && keys == "clientId deviceName deviceToken productKey" && plain($4) {
+            identified($16, $8, $12, " token")
         }
         END {
             if (NR == 1 && names != "") {
@@ -96,31 +109,38 @@ identify() {
                 print names
             }
         }' "$1" 2>/dev/null)
-    if [ $# -eq 4 ]; then
-        identity="$(printf '%.16s' "$1") $3 $4"
+    if [ $# -ge 4 ]; then
+        identity="$(printf '%.16s' "$1") $3 $4${5:+ $5}"
     else
         identity=-
     fi
 }
 
-# swap FILE FROM TO [TEXT]: prints TEXT (standard input without it) with FROM replaced by TO, where "secret"
-# as FROM or TO stands for the DeviceSecret in the credential FILE. The text is never taken as a pattern.
+# swap FILE [TEXT]: prints TEXT with the secret of the credential FILE, and the client id of a device token, replaced
+# by what stands for them; without TEXT it does the opposite with standard input. Neither is ever taken as a pattern.
 swap() {
-    awk -v from="$2" -v to="$3" '
+    awk -v placeholder="$placeholder" -v reveal="${2:-yes}" '
+        function replaced(text, from, to, out, at) {
+            out = ""
+            while (from != "" && (at = index(text, from)) > 0) {
+                out = out substr(text, 1, at - 1) to
+                text = substr(text, at + length(from))
+            }
+            return out text
+        }
         FNR == NR {
             split($0, field, "\"")
-            if (from == "secret") from = field[8]
-            if (to == "secret") to = field[8]
+            client_id = field[2] == "clientId" ? field[4] : ""
+            secret = field[2] == "clientId" ? field[12] : field[8]
+            next
+        }
+        reveal == "yes" {
+            print replaced(replaced($0, "client-" placeholder, client_id), placeholder, secret)
             next
         }
         {
-            out = ""
-            while (from != "" && (at = index($0, from)) > 0) {
-                out = out substr($0, 1, at - 1) to
-                $0 = substr($0, at + length(from))
-            }
-            print out $0
-        }' "$1" "${4:--}"
+            print replaced(replaced($0, secret, placeholder), client_id, "client-" placeholder)
+        }' "$1" "${2:--}"
 }
 
 # stats PATH...: a line for each path and for every directory above it, where it exists.
@@ -203,7 +223,7 @@ state() {
         shift
         [ ! -e "${1%/*}/.${1##*/}.new" ] || echo leftover
         if [ "$credential" != - ] && [ -f "$1" ] && [ -r "$1" ] && [ -r "$path" ]; then
-            echo "export $number $(swap "$path" secret "$placeholder" "$1" | sha256sum)"
+            echo "export $number $(swap "$path" "$1" | sha256sum)"
         fi
     done
     [ "$device_name_from" = inventory_hostname ] || hardware_name

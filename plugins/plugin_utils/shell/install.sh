@@ -3,14 +3,19 @@
 # shellcheck shell=sh disable=SC2154
 
 # Install: $step is
-#   store    a new credential ($device_secret is set before this script), if the journal is still ours
+#   store    a new credential, if the journal is still ours; $device_secret is set before this script, or, for a device
+#            token in its place, $device_token and $client_id
 #   finish   what an interrupted run had already staged or stored
 #   mend     owner, mode and exports only
 # then the exports in $exports_wanted.
 
 # cat says why it cannot write, where some shells' echo does not.
 credential_line() {
-    echo "{\"deviceName\":\"$device_name\",\"deviceSecret\":\"$device_secret\",\"productKey\":\"$product_key\"}" | cat
+    if [ -n "$device_token" ]; then
+        echo "{\"clientId\":\"$client_id\",\"deviceName\":\"$device_name\",\"deviceToken\":\"$device_token\",\"productKey\":\"$product_key\"}"
+    else
+        echo "{\"deviceName\":\"$device_name\",\"deviceSecret\":\"$device_secret\",\"productKey\":\"$product_key\"}"
+    fi | cat
 }
 
 locate

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Scripts, change
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Issued, Scripts, change
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BusyError,
     FleetopsError,
@@ -37,19 +37,19 @@ class Gateway:
         answer = self.answers[name]
         return answer if answer.startswith("error") else f"uid 0\nfleetops-end {answer}\n"
 
-    def register(self, left: float) -> str:
+    def register(self, left: float) -> Issued:
         self.events.append("register")
-        return SECRET
+        return Issued(SECRET)
 
-    def change(self, register: Callable[[float], str] | None = None, window: float = 60) -> object:
+    def change(self, register: Callable[[float], Issued] | None = None, window: float = 60) -> object:
         return change(self.run, SCRIPTS, register or self.register, window)
 
 
-def refusal(may_have_registered: bool) -> Callable[[float], str]:
+def refusal(may_have_registered: bool) -> Callable[[float], Issued]:
     error = Refused("no", code=6600) if not may_have_registered else NetworkError("lost")
     error.may_have_registered = may_have_registered
 
-    def register(_left: float) -> str:
+    def register(_left: float) -> Issued:
         raise error
 
     return register
@@ -61,20 +61,34 @@ def test_begin_register_install() -> None:
     assert (answer.outcome, answer.lines) == ("installed", ("uid 0",))
     *before, install = gateway.events
     assert before == ["BEGIN", "register"]
-    assert f"device_secret={SECRET}\nINSTALL\n" in install
+    assert f"device_secret={SECRET}\n" in install
+    assert install.endswith("\nINSTALL\n")
 
 
 def test_no_environment_hands_the_secret_on() -> None:
     """A name that is exported already stays exported when it is assigned."""
     gateway = Gateway()
     gateway.change()
-    assert gateway.events[-1].startswith("unset device_secret\n")
+    lines = gateway.events[-1].splitlines()
+    for name in ("device_secret", "device_token", "client_id"):
+        [assigned] = [number for number, line in enumerate(lines) if line.startswith(f"{name}=")]
+        assert f"unset {name}" in lines[:assigned]
 
 
 def test_a_secret_is_one_word() -> None:
     gateway = Gateway()
-    gateway.change(lambda _left: "a'b c")
+    gateway.change(lambda _left: Issued("a'b c"))
     assert f"device_secret={shlex.quote(chr(97) + chr(39) + 'b c')}\n" in gateway.events[-1]
+
+
+def test_a_token_comes_with_its_client_id() -> None:
+    gateway = Gateway()
+    gateway.change(lambda _left: Issued(device_token="^1^t", client_id="c-1"))
+    assert {"device_secret=''", "device_token='^1^t'", "client_id=c-1"} <= set(gateway.events[-1].splitlines())
+
+
+def test_what_was_issued_is_not_shown() -> None:
+    assert SECRET not in repr(Issued(SECRET)) + repr(Issued(device_token=SECRET, client_id="c-1"))
 
 
 def test_nothing_is_sent_without_the_lease() -> None:
@@ -101,7 +115,7 @@ def test_the_time_of_granting_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([100.0, 107.5])
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     told: list[float] = []
-    Gateway().change(lambda left: told.append(left) or SECRET, window=60)
+    Gateway().change(lambda left: told.append(left) or Issued(SECRET), window=60)
     assert told == [52.5]
 
 

@@ -15,7 +15,7 @@ from jinja2 import Environment
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import render_exports
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import credential_parts, render_exports
 
 KEY, NAME, PLACEHOLDER = "a1IoKTestP1", "gw:1@x.y", "0123456789abcdef01234567"
 INHERITED = ("gw", "iot", "0600")
@@ -26,17 +26,18 @@ def option(**values: Any) -> dict[str, Any]:
     return {**dict.fromkeys(names), "dest": "/etc/agent/iot.conf", **values}
 
 
-def render(*options: dict[str, Any], template: Any = None) -> tuple[Export, ...]:
+def render(*options: dict[str, Any], template: Any = None, kind: str = "secret") -> tuple[Export, ...]:
     def rendered(_path: str, variables: dict[str, str]) -> str:
         if callable(template):
             return template(variables)
         return Environment(keep_trailing_newline=True, autoescape=False).from_string(template).render(variables)
 
-    return render_exports(list(options), KEY, NAME, PLACEHOLDER, INHERITED, rendered)
+    parts = credential_parts(kind, KEY, NAME, PLACEHOLDER)
+    return render_exports(list(options), parts, PLACEHOLDER, INHERITED, rendered)
 
 
-def templated(template: Any) -> str:
-    [export] = render(option(template="agent.j2"), template=template)
+def templated(template: Any, kind: str = "secret") -> str:
+    [export] = render(option(template="agent.j2"), template=template, kind=kind)
     return export.content
 
 
@@ -59,6 +60,42 @@ def test_json() -> None:
     assert json.loads(export.content) == {"productKey": KEY, "deviceName": NAME, "deviceSecret": PLACEHOLDER}
     assert export.content.endswith("}\n")
     assert '\n  "productKey"' in export.content
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (
+            "env",
+            "ALIYUN_IOT_PRODUCT_KEY=a1IoKTestP1\nALIYUN_IOT_DEVICE_NAME=gw:1@x.y\n"
+            "ALIYUN_IOT_CLIENT_ID=client-0123456789abcdef01234567\nALIYUN_IOT_DEVICE_TOKEN=0123456789abcdef01234567\n",
+        ),
+        (
+            "properties",
+            "productKey=a1IoKTestP1\ndeviceName=gw:1@x.y\nclientId=client-0123456789abcdef01234567\n"
+            "deviceToken=0123456789abcdef01234567\n",
+        ),
+        (
+            "json",
+            '{\n  "productKey": "a1IoKTestP1",\n  "deviceName": "gw:1@x.y",\n'
+            '  "clientId": "client-0123456789abcdef01234567",\n  "deviceToken": "0123456789abcdef01234567"\n}\n',
+        ),
+    ],
+)
+def test_a_device_token(name: str, content: str) -> None:
+    [export] = render(option(format=name), kind="token")
+    assert export.content == content
+
+
+def test_a_template_with_a_device_token() -> None:
+    text = templated("{{ client_id }} {{ device_token }}\n", "token")
+    assert text == "client-0123456789abcdef01234567 0123456789abcdef01234567\n"
+
+
+@pytest.mark.parametrize("template", ["{{ device_token | upper }}", "{{ client_id | length }}", "{{ client_id[:-1] }}"])
+def test_a_template_that_changes_a_device_token(template: str) -> None:
+    with pytest.raises(InvalidOption, match=r"changes client_id or device_token.*\{\{ device_token \}\}"):
+        templated(template, "token")
 
 
 def test_a_template() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Answer, read_answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Answer, Issued, read_answer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BusyError, StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found, Identity, read_look, read_state
@@ -27,6 +28,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts impor
 KEY, NAME = "a1IoKTestP1", "gw_1@x.y:z-1"
 SECRET, NEW_SECRET = "0123456789abcdef0123456789abcdef", "AZaz09-_.~+/=&AZaz09-_.~+/=AZaz0".replace("&", "")
 PLACEHOLDER = "fedcba9876543210fedcba98"
+CLIENT = "client-" + PLACEHOLDER
 TOOLS = [
     "awk",
     "cat",
@@ -175,7 +177,7 @@ class Box:
     def store(self, secret: str = SECRET, token: str = "token1") -> Answer:
         every = tuple(range(1, len(self.exports) + 1))
         script = self.gateway.install("store", every, token=token, **self.values())
-        return self.run(f"device_secret='{secret}'\n{script}")
+        return self.run(Issued(secret).assignments() + script)
 
     def finish(self, found: Found, staged: str = "") -> Answer:
         every = tuple(range(1, len(self.exports) + 1))
@@ -647,7 +649,7 @@ def test_a_crash_within_install(
     one.provision()
     one.begin(one.look())
     script = one.gateway.install("store", (), token="token1", **one.values())
-    crash(one, tmp_path / "tools", point, f"device_secret='{NEW_SECRET}'\n{script}")
+    crash(one, tmp_path / "tools", point, Issued(NEW_SECRET).assignments() + script)
     found = one.look()
     assert found.journal is not None
     assert found.journal.stored == (fingerprint(NEW_SECRET) if stored else None)
@@ -1034,7 +1036,7 @@ def test_no_command_sees_the_secret(box: Box, tmp_path: Path) -> None:
     assert "/bin/" not in box.gateway.install("store", (1,)), "every command is found by its name, and so by this test"
     box.environment = {"PATH": f"{tools}:{box.shell.path}", "device_secret": "from the environment"}
     script = box.gateway.install("store", (1,), token="token1", **box.values())
-    assert box.run(f"unset device_secret\ndevice_secret='{SECRET}'\n{script}").outcome == "installed"
+    assert box.run(Issued(SECRET).assignments() + script).outcome == "installed"
     (box.folder / "1.conf").unlink()
     box.mend(box.look(), 1)
     said = log.read_text()
@@ -1055,7 +1057,47 @@ def test_no_answer_holds_the_secret(box: Box) -> None:
     box.begin(found)
     assert SECRET not in box.look().expected
     script = box.gateway.install("store", (1,), token="token1", **box.values())
-    assert NEW_SECRET not in box.output(f"device_secret='{NEW_SECRET}'\n{script}")
+    assert NEW_SECRET not in box.output(Issued(NEW_SECRET).assignments() + script)
+
+
+# Device tokens in place of a DeviceSecret
+
+
+TOKEN, CLIENT_ID = "^1^AZaz09-_.~+/=@:,%", "client.of-5"
+
+
+def test_a_token_is_stored_and_exported(box: Box) -> None:
+    content = f"id={CLIENT}&{CLIENT} token={PLACEHOLDER}\\n&1 {PLACEHOLDER}{CLIENT}\n"
+    box.exports = (export(box, 1, content),)
+    box.begin(box.look())
+    script = box.gateway.install("store", (1,), token="token1", **box.values())
+    assert box.run(Issued(device_token=TOKEN, client_id=CLIENT_ID).assignments() + script).outcome == "installed"
+    stored = {"clientId": CLIENT_ID, "deviceName": NAME, "deviceToken": TOKEN, "productKey": KEY}
+    assert box.path.read_text() == json.dumps(stored, separators=(",", ":")) + "\n"
+    exported = content.replace(CLIENT, CLIENT_ID).replace(PLACEHOLDER, TOKEN)
+    assert (box.folder / "1.conf").read_text() == exported
+    found = box.look()
+    assert found.credential == Identity(fingerprint(TOKEN), KEY, NAME, "token")
+    assert found.exports == {1: hashlib.sha256(content.encode()).hexdigest()}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"clientId":"c","deviceName":"gw-0001","deviceToken":"t"}',
+        '{"clientId":"c","deviceName":"gw-0001","deviceSecret":"t","productKey":"a1"}',
+        '{"clientId":"","deviceName":"gw-0001","deviceToken":"t","productKey":"a1"}',
+        '{"clientId":"c","deviceName":"gw-0001","deviceToken":"","productKey":"a1"}',
+        '{"clientId":"c", "deviceName":"gw-0001","deviceToken":"t","productKey":"a1"}',
+        '{"deviceName":"gw-0001","clientId":"c","deviceToken":"t","productKey":"a1"}',
+        '{"clientId":"c","deviceName":"gw-0001","deviceToken":"t\\\\","productKey":"a1"}',
+        '{"clientId":"c","deviceName":"gw-0001","deviceToken":"t","productKey":"a1"}\n{}',
+    ],
+)
+def test_what_is_no_token(box: Box, text: str) -> None:
+    box.provision()
+    box.path.write_text(text + "\n")
+    assert box.look().credential is None
 
 
 # Names from the hardware
@@ -1133,7 +1175,7 @@ def test_what_is_sent_is_sound(any_shell: Shell, folder: Path, name: str) -> Non
         "look": lambda: box.gateway.script("look"),
         "begin": lambda: box.begin_script(found),
         "install": lambda: (
-            "device_secret=x\n"
+            Issued("x").assignments()
             + box.gateway.install("store", (1, 2), token="t", staged_identity="", **box.values(found))
         ),
         "abandon": lambda: box.gateway.script("abandon", token="t", keep="no"),

@@ -1,0 +1,162 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Dynamic registration over MQTT: what is asked, and what the answer means. PRIVATE to the collection.
+
+Source: "MQTT-based dynamic registration" in the documentation of Alibaba Cloud IoT Platform. The answer is a message that comes
+after the CONNACK without a subscription.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Issued
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    BadAnswer,
+    FleetopsError,
+    Refused,
+    Throttled,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import TlsContext
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import Connect
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_client import mqtt_error
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import SECRET_CHARACTERS, WRONG_HOST
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry
+
+# What a registration is refused with: what it means and what to do next. The platform does not say more.
+REFUSED = 4
+_WHY = (
+    "Over MQTT the platform does not say why. Check that the device was added to the product and is enabled, that Dynamic "
+    "Registration is switched on for the product, and that product_secret is the ProductSecret of this product_key"
+)
+CODES: dict[int, tuple[str, str]] = {
+    1: ("the protocol version was refused", "Check mqtt_endpoint: it must be the platform's MQTT host"),
+    2: ("the client id was refused", "Check sign_method and instance_id, and that the host is the product's"),
+    REFUSED: (
+        "the registration was refused",
+        _WHY
+        + ". If the device is activated already, recover its credential, or reset the device (ResetThing) and register again",
+    ),
+    5: ("the registration was not authorised", _WHY),
+}
+# A registration without pre-registration can be refused for one more reason, and asks less.
+NO_PREREGISTRATION = (
+    "Over MQTT the platform does not say why. Check that the product allows registration without pre-registration, that "
+    "product_secret is its ProductSecret and instance_id its instance, and that no more than five gateways share the DeviceName"
+)
+
+
+@dataclass(frozen=True)
+class MqttRequest:
+    """One signed registration, free of secrets: who asks, where, and with which CONNECT; None only reaches for the host."""
+
+    host: str
+    port: int
+    auth_type: str
+    product_key: str
+    device_name: str
+    connect: Connect | None = field(repr=False)
+
+
+# exchange() of _mqtt_client, or what does the same with a library.
+Exchange = t.Callable[
+    [t.Tuple[str, int], t.Optional[Connect], TlsContext, float, t.Sequence[str]],
+    t.Tuple[int, bytes],
+]
+
+
+def signed_connect(options: t.Mapping[str, t.Any], device_name: str) -> MqttRequest:
+    """Check the options of a registration over MQTT and sign it.
+
+    :param options: as in ``gateway_credential_spec()``
+    :raises InvalidOption: one that no request can be made of
+    """
+    # Gateways send what was signed, and do without.
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import address, registration
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import check_registration
+
+    product_key, product_secret = check_registration(options, device_name)
+    instance_id, auth_type = options["instance_id"], options["auth_type"]
+    host, port = address(product_key, options["region"], instance_id, options["mqtt_endpoint"])
+    connect = registration(product_key, device_name, product_secret, options["sign_method"], auth_type, instance_id)
+    return MqttRequest(host, port, auth_type, product_key, device_name, connect)
+
+
+def register(request: MqttRequest, exchange: Exchange, context: TlsContext, timeout: float, budget: float) -> Issued:
+    """Register until the platform has answered, and return what it issued; nothing, if the request only reaches for the host.
+
+    :param timeout: seconds for one try
+    :param budget: seconds in which a try may start
+    :raises FleetopsError: Refused and Throttled with the CONNACK's code, BadAnswer, NetworkError, TlsError;
+        ``may_have_registered`` tells whether the platform may have issued a new secret all the same
+    """
+    # By the documents every answer comes on /ext/register, by the vendor's SDKs that of regnwl on /ext/regnwl.
+    topics = ["/ext/register", "/ext/" + request.auth_type]
+    what = "registration of %s at %s:%d" % (request.device_name, request.host, request.port)
+
+    def attempt() -> Issued:
+        try:
+            code, payload = exchange((request.host, request.port), request.connect, context, timeout, topics)
+        except Exception as error:  # pylint: disable=broad-except
+            told = mqtt_error(what, error)
+            told.may_have_registered = context.connected and bool(request.connect)
+            raise told from None
+        return issued(request, what, code, payload) if request.connect else Issued()
+
+    return retry(attempt, budget)
+
+
+def issued(request: MqttRequest, what: str, code: int, payload: bytes) -> Issued:
+    """What the answer to ``request`` brought; ``what`` was attempted.
+
+    :raises FleetopsError: Refused or Throttled by the CONNACK's code, BadAnswer for a message that is not the answer
+    """
+    if code:
+        raise _refusal(what, code, request.auth_type)
+    answer = _parse(what, payload)
+    for name, asked in (("productKey", request.product_key), ("deviceName", request.device_name)):
+        if answer.get(name) != asked:
+            raise BadAnswer("%s: the answer is for another %s" % (what, name), hint=WRONG_HOST)
+    if request.auth_type == "regnwl":
+        return Issued(
+            device_token=_usable(what, answer, "deviceToken", _TOKEN_CHARACTERS, 256),
+            client_id=_usable(what, answer, "clientId", _TOKEN_CHARACTERS, 64),
+        )
+    return Issued(_usable(what, answer, "deviceSecret", SECRET_CHARACTERS, 64))
+
+
+# As what is allowed in a DeviceSecret, and what else needs no quotes where it is exported to; the documents show no token whole.
+_TOKEN_CHARACTERS = SECRET_CHARACTERS | frozenset("^@:,%")
+
+
+def _parse(what: str, payload: bytes) -> dict[str, t.Any]:
+    try:
+        answer = json.loads(payload.decode("utf-8"))
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise BadAnswer("%s: the message is not the JSON that the platform sends" % what, hint=WRONG_HOST)
+    return answer
+
+
+def _usable(what: str, answer: dict[str, t.Any], name: str, allowed: frozenset[str], longest: int) -> str:
+    value = answer.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= longest or set(value) - allowed:
+        raise BadAnswer("%s: the answer has no usable %s" % (what, name), hint=WRONG_HOST)
+    return value
+
+
+def _refusal(what: str, code: int, auth_type: str) -> FleetopsError:
+    if code == 3:
+        return Throttled(
+            "%s: the platform is not available now (CONNACK 3)" % what,
+            code=code,
+            hint="Run again later; lower forks or throttle if it comes back",
+        )
+    meaning, hint = CODES.get(code, ("the platform refused", "Look the code up in the MQTT 3.1.1 specification"))
+    if auth_type == "regnwl" and code >= REFUSED:
+        hint = NO_PREREGISTRATION
+    return Refused("%s: %s (CONNACK %d)" % (what, meaning, code), code=code, hint=hint)

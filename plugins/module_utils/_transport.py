@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which way a registration goes, over HTTPS or over MQTT. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict, replace
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Issued
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import TlsContext, tls_context
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import (
+    MQTT_ONLY_REGIONS,
+    Post,
+    Request,
+    reach,
+    register,
+    signed_request,
+)
+
+# What moves in over MQTT is imported only where it does: a gateway that registers over HTTPS has no use for it.
+if t.TYPE_CHECKING:
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_registration import Exchange, MqttRequest
+
+    AnyRequest = t.Union[Request, MqttRequest]
+
+
+def transport(options: t.Mapping[str, t.Any]) -> str:
+    """``https`` or ``mqtt``: what is asked for, or else what the region offers.
+
+    :raises InvalidOption: regnwl over HTTPS, which no region offers
+    """
+    only_mqtt = options["auth_type"] == "regnwl"
+    if only_mqtt and options["transport"] == "https":
+        raise InvalidOption(
+            "transport", "https", "cannot be with auth_type: regnwl", "Leave transport out, or use mqtt"
+        )
+    by_default = "mqtt" if only_mqtt or options["region"] in MQTT_ONLY_REGIONS else "https"
+    return str(options["transport"] or by_default)
+
+
+def signed(options: t.Mapping[str, t.Any], device_name: str) -> AnyRequest:
+    """Check the options of a registration and sign it.
+
+    :param options: as in ``gateway_credential_spec()``
+    :raises InvalidOption: one that no request can be made of
+    """
+    if transport(options) == "https":
+        return signed_request(options, device_name)
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_registration import signed_connect
+
+    return signed_connect(options, device_name)
+
+
+def unsigned(request: AnyRequest) -> AnyRequest:
+    """One that registers nothing and only proves that the platform can be reached."""
+    return replace(request, body="") if isinstance(request, Request) else replace(request, connect=None)
+
+
+def to_fields(request: AnyRequest) -> dict[str, t.Any]:
+    """For JSON; :func:`from_fields` is the opposite."""
+    return asdict(request)
+
+
+def from_fields(fields: dict[str, t.Any]) -> AnyRequest:
+    """The request again, on the gateway."""
+    if "url" in fields:
+        return Request(**fields)
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import Connect
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_registration import MqttRequest
+
+    connect = Connect(**fields["connect"]) if fields["connect"] else None
+    return MqttRequest(**dict(fields, connect=connect))
+
+
+def issue(
+    request: AnyRequest,
+    options: t.Mapping[str, t.Any],
+    budget: float,
+    poster: t.Callable[[TlsContext, float], Post],
+    exchange: Exchange,
+) -> Issued:
+    """Have the platform issue a secret; nothing, for a request that is :func:`unsigned`.
+
+    :param budget: seconds in which a try may start
+    :param poster: makes what sends a form over HTTPS
+    :param exchange: speaks MQTT
+    :raises FleetopsError: as register() and reach() of _registration and _mqtt_registration
+    """
+    context = tls_context(options["ca_path"], options["validate_certs"])
+    if not isinstance(request, Request):
+        from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_registration import (
+            register as register_mqtt,
+        )
+
+        return register_mqtt(request, exchange, context, options["timeout"], budget)
+    post = poster(context, options["timeout"])
+    if request.body:
+        return Issued(register(request, post, budget))
+    reach(request, post, budget)
+    return Issued()
