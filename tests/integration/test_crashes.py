@@ -24,6 +24,7 @@ from playbook import (
     as_new,
     gateway_play,
     inventory,
+    mqtt_endpoint,
     run_playbook,
     seed,
     start_playbook,
@@ -38,7 +39,12 @@ RENAME = "*.device.json.new*"  # what mv is told when it stores the credential
 LONG = 600  # seconds; no test waits so long
 # All gateways at once, and no temporary files of modules in between.
 ENV = {"ANSIBLE_FORKS": "100", "ANSIBLE_PIPELINING": "1"}
-BOTH = {"gw-0001": {"way": "gateway"}, "gw-0002": {"way": "controller"}}
+WAYS_OF = {
+    "gw-0001": {"way": "gateway"},
+    "gw-0002": {"way": "controller"},
+    "gw-0003": {"way": "gateway", "transport": "mqtt"},
+    "gw-0004": {"way": "controller", "transport": "mqtt"},
+}
 
 Hosts = dict[str, dict[str, Any]]
 
@@ -55,6 +61,8 @@ def play(platform: Emulator, **options: Any) -> Any:
     return gateway_play(
         platform,
         **{
+            "mqtt_endpoint": mqtt_endpoint(platform),
+            "transport": "{{ transport | default('https') }}",
             "register_from": "{{ way }}",
             "register": "{{ when | default('if_needed') }}",
             "path": "{{ root }}/etc/device.json",
@@ -95,7 +103,14 @@ def registrations(platform: Emulator, host: str) -> int:
 
 def processed(platform: Emulator) -> list[Any]:
     """The requests that the platform has done with, whether or not it has answered."""
-    return [entry for entry in platform.admin.requests() if entry["code"]]
+    return [entry for entry in platform.admin.requests() if entry["code"] is not None]
+
+
+def fault(platform: Emulator, hosts: Hosts, **effect: Any) -> None:
+    """What happens to the next registration of each of them."""
+    for host, variables in hosts.items():
+        action = "register_mqtt" if variables.get("transport") == "mqtt" else "register"
+        platform.admin.fault(action, device_name=host, **effect)
 
 
 def assert_converged(platform: Emulator, tmp_path: Path, hosts: Iterable[str], device: str | None = None) -> None:
@@ -145,8 +160,18 @@ def steps() -> list[str]:
     return [f"step-{number:02}" for number in range(1, STEPS + 1)]
 
 
-@pytest.mark.parametrize(("way", "when"), [("controller", "if_needed"), ("gateway", "always")])
-def test_a_kill_at_every_step_of_a_registration(platform: Emulator, tmp_path: Path, way: str, when: str) -> None:
+@pytest.mark.parametrize(
+    ("way", "transport", "when"),
+    [
+        ("controller", "https", "if_needed"),
+        ("gateway", "https", "always"),
+        ("controller", "mqtt", "always"),
+        ("gateway", "mqtt", "if_needed"),
+    ],
+)
+def test_a_kill_at_every_step_of_a_registration(
+    platform: Emulator, tmp_path: Path, way: str, transport: str, when: str
+) -> None:
     hosts = steps()
     for host in hosts:
         platform.admin.put_device(PRODUCT_KEY, host)
@@ -155,7 +180,7 @@ def test_a_kill_at_every_step_of_a_registration(platform: Emulator, tmp_path: Pa
         assert run(platform, hosts, tmp_path).rc == 0
         before = {host: stored(tmp_path, host) for host in hosts}
 
-    calls = die_at_every_step(platform, {"way": way, "when": when}, tmp_path)
+    calls = die_at_every_step(platform, {"way": way, "transport": transport, "when": when}, tmp_path)
     assert {"awk", "chmod", "flock", "mv", "rm", "stat", "sync"} <= set(calls)
     after = {host: platform.admin.device(PRODUCT_KEY, host) for host in hosts}
     for host in before:
@@ -165,7 +190,7 @@ def test_a_kill_at_every_step_of_a_registration(platform: Emulator, tmp_path: Pa
     assert safe, "some died with the new secret safe on the gateway"
     assert lost, "some died with the new secret under way"
 
-    mended = run(platform, {host: {"way": way} for host in hosts}, tmp_path)
+    mended = run(platform, {host: {"way": way, "transport": transport} for host in hosts}, tmp_path)
     assert mended.rc == 0, mended
     for host in hosts:
         again = registrations(platform, host) - after[host]["registrations"]
@@ -199,53 +224,52 @@ def test_a_kill_at_every_step_of_finishing(platform: Emulator, tmp_path: Path) -
 
 
 def test_a_kill_while_the_platform_answers(platform: Emulator, tmp_path: Path) -> None:
-    platform.admin.fault(hold_after=LONG, times=2)
-    with start(platform, BOTH, tmp_path) as first:
-        wait_for(lambda: len(processed(platform)) == 2, "both requests")
+    fault(platform, WAYS_OF, hold_after=LONG)
+    with start(platform, WAYS_OF, tmp_path) as first:
+        wait_for(lambda: len(processed(platform)) == len(WAYS_OF), "every request")
         first.kill()
-    assert [registrations(platform, host) for host in BOTH] == [1, 1]
-    mended = run(platform, BOTH, tmp_path)
-    assert [mended.result(host)["reason"] for host in BOTH] == ["interrupted"] * 2, mended
-    assert [registrations(platform, host) for host in BOTH] == [2, 2]
-    assert_converged(platform, tmp_path, BOTH)
+    assert {registrations(platform, host) for host in WAYS_OF} == {1}
+    mended = run(platform, WAYS_OF, tmp_path)
+    assert {mended.result(host)["reason"] for host in WAYS_OF} == {"interrupted"}, mended
+    assert {registrations(platform, host) for host in WAYS_OF} == {2}
+    assert_converged(platform, tmp_path, WAYS_OF)
 
 
 def test_a_lost_answer_is_asked_for_again(platform: Emulator, tmp_path: Path) -> None:
-    for host in BOTH:
-        platform.admin.fault(drop_after=True, device_name=host)
-    first = run(platform, BOTH, tmp_path)
-    assert (first.rc, first.changed) == (0, 2), first
-    assert sorted(entry["device_name"] for entry in processed(platform)) == sorted([*BOTH, *BOTH])
-    assert_converged(platform, tmp_path, BOTH)
+    fault(platform, WAYS_OF, drop_after=True)
+    first = run(platform, WAYS_OF, tmp_path)
+    assert (first.rc, first.changed) == (0, len(WAYS_OF)), first
+    assert sorted(entry["device_name"] for entry in processed(platform)) == sorted([*WAYS_OF, *WAYS_OF])
+    assert_converged(platform, tmp_path, WAYS_OF)
 
 
 def test_an_answer_lost_for_good_is_mended_by_the_next_run(platform: Emulator, tmp_path: Path) -> None:
-    assert run(platform, BOTH, tmp_path).rc == 0
-    before = {host: stored(tmp_path, host) for host in BOTH}
-    platform.admin.fault(drop_after=True, times=2)
-    forced = {host: {**BOTH[host], "when": "always"} for host in BOTH}
+    assert run(platform, WAYS_OF, tmp_path).rc == 0
+    before = {host: stored(tmp_path, host) for host in WAYS_OF}
+    fault(platform, WAYS_OF, drop_after=True)
+    forced = {host: {**WAYS_OF[host], "when": "always"} for host in WAYS_OF}
     failed = run(platform, forced, tmp_path, retry_time=0)
-    assert [failed.result(host)["error"]["kind"] for host in BOTH] == ["network"] * 2, failed
-    assert {host: stored(tmp_path, host) for host in BOTH} == before
-    mended = run(platform, BOTH, tmp_path)
-    assert [mended.result(host)["reason"] for host in BOTH] == ["interrupted"] * 2, mended
-    assert_converged(platform, tmp_path, BOTH)
+    assert {failed.result(host)["error"]["kind"] for host in WAYS_OF} == {"network"}, failed
+    assert {host: stored(tmp_path, host) for host in WAYS_OF} == before
+    mended = run(platform, WAYS_OF, tmp_path)
+    assert {mended.result(host)["reason"] for host in WAYS_OF} == {"interrupted"}, mended
+    assert_converged(platform, tmp_path, WAYS_OF)
 
 
-@pytest.mark.parametrize("fault", ["hold_after", "delay"], ids=["after_it_stored", "before_it_stored"])
-def test_the_platform_dies_over_a_request(tmp_path: Path, fault: str) -> None:
-    with Emulator(tmp_path / "platform", seed(2)) as platform:
-        platform.admin.fault(**{fault: LONG}, times=2)
-        with start(platform, BOTH, tmp_path) as first:
-            wait_for(lambda: len(platform.admin.requests()) == 2, "both requests")
-            if fault == "hold_after":
-                wait_for(lambda: len(processed(platform)) == 2, "both secrets")
+@pytest.mark.parametrize("effect", ["hold_after", "delay"], ids=["after_it_stored", "before_it_stored"])
+def test_the_platform_dies_over_a_request(tmp_path: Path, effect: str) -> None:
+    with Emulator(tmp_path / "platform", seed(len(WAYS_OF))) as platform:
+        fault(platform, WAYS_OF, **{effect: LONG})
+        with start(platform, WAYS_OF, tmp_path) as first:
+            wait_for(lambda: len(platform.admin.requests()) == len(WAYS_OF), "every request")
+            if effect == "hold_after":
+                wait_for(lambda: len(processed(platform)) == len(WAYS_OF), "every secret")
             platform.kill()
             platform.start()
             ended = first.wait()
-        assert (ended.rc, ended.changed) == (0, 2), ended
-        assert [registrations(platform, host) for host in BOTH] == ([2, 2] if fault == "hold_after" else [1, 1])
-        assert_converged(platform, tmp_path, BOTH)
+        assert (ended.rc, ended.changed) == (0, len(WAYS_OF)), ended
+        assert {registrations(platform, host) for host in WAYS_OF} == {2 if effect == "hold_after" else 1}
+        assert_converged(platform, tmp_path, WAYS_OF)
 
 
 # One of two sides dies
@@ -400,24 +424,28 @@ def test_journals_that_were_torn(platform: Emulator, tmp_path: Path) -> None:
 
 
 def test_an_activated_device_keeps_its_credential(platform: Emulator, tmp_path: Path) -> None:
-    """A forced registration, which the platform refuses, dies before it hears that: the next plain run settles it."""
-    assert run(platform, BOTH, tmp_path).rc == 0
-    before = {host: stored(tmp_path, host) for host in BOTH}
-    for host in BOTH:
+    """A forced registration, which the platform refuses, dies before it hears that: the next plain run settles it.
+
+    Over MQTT, which does not say why it refuses, by a login.
+    """
+    assert run(platform, WAYS_OF, tmp_path).rc == 0
+    before = {host: stored(tmp_path, host) for host in WAYS_OF}
+    for host in WAYS_OF:
         platform.admin.activate(PRODUCT_KEY, host)
     platform.admin.clear_requests()
-    platform.admin.fault(hold_after=LONG, times=2)
-    with start(platform, {host: {**BOTH[host], "when": "always"} for host in BOTH}, tmp_path) as first:
-        wait_for(lambda: len(processed(platform)) == 2, "both requests")
+    fault(platform, WAYS_OF, hold_after=LONG)
+    with start(platform, {host: {**WAYS_OF[host], "when": "always"} for host in WAYS_OF}, tmp_path) as first:
+        wait_for(lambda: len(processed(platform)) == len(WAYS_OF), "every request")
         first.kill()
-    assert [entry["code"] for entry in processed(platform)] == [6289, 6289]
-    assert all(journal(tmp_path, host) for host in BOTH)
+    codes = {entry["device_name"]: entry["code"] for entry in processed(platform)}
+    assert codes == {"gw-0001": 6289, "gw-0002": 6289, "gw-0003": 4, "gw-0004": 4}
+    assert all(journal(tmp_path, host) for host in WAYS_OF)
 
-    settled = run(platform, BOTH, tmp_path)
-    assert (settled.rc, settled.changed) == (0, 2), settled
-    for host in BOTH:
+    settled = run(platform, WAYS_OF, tmp_path)
+    assert (settled.rc, settled.changed) == (0, len(WAYS_OF)), settled
+    for host in WAYS_OF:
         result = settled.result(host)
         assert (result["reason"], result["registered"]) == ("interrupted", False)
         assert f"{host}: an interrupted registration was settled" in " ".join(settled.stderr.split())
-    assert {host: stored(tmp_path, host) for host in BOTH} == before
-    assert_converged(platform, tmp_path, BOTH)
+    assert {host: stored(tmp_path, host) for host in WAYS_OF} == before
+    assert_converged(platform, tmp_path, WAYS_OF)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""gateway_credential, both ways, four times each: check mode, run, check mode again, run again."""
+"""gateway_credential, both ways, over HTTPS and over MQTT, four times each: check mode, run, check mode again, run again."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import pytest
 from emulator import Emulator
 from gateways import (
     IS_ROOT,
+    MQTT_WAYS,
     PRODUCTS,
     WAYS,
     Found,
@@ -207,7 +208,7 @@ CASES = [
     Case("exported-before", "export", {"exports": EXPORTS}, exported_before, calls=0, exports=tuple(EXPORTED)),
     Case("exported-loosely", "export", {"exports": EXPORTS}, exported_loosely, calls=0, exports=tuple(EXPORTED)),
     Case(
-        "export-given-away",
+        "export-given",
         "missing",
         {"exports": [{**EXPORTS[0], "owner": "daemon", "group": "daemon", "mode": "0640"}]},
         exports=("agent.env",),
@@ -227,7 +228,7 @@ CASES = [
         for interface in interfaces()[:1]
     ),
 ]
-HOSTS = {f"{case.name}.{way}": (case, way) for case in CASES for way in WAYS}
+HOSTS = {f"{case.name}.{way}": (case, way) for case in CASES for way in WAYS + MQTT_WAYS}
 UNCHANGED = ("up_to_date", "absent")
 
 
@@ -264,7 +265,7 @@ def stories(
     told_by: list[Run],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Story]:
-    """Every case, both ways, through check mode, run, check mode and run, each one play over all of them."""
+    """Every case, every way, through check mode, run, check mode and run, each one play over all of them."""
     directory = tmp_path_factory.mktemp("gateways")
     (directory / "templates").mkdir()
     (directory / "templates" / "agent.conf.j2").write_text(TEMPLATE)
@@ -409,7 +410,7 @@ def test_no_run_shows_a_secret(stories: dict[str, Story], told_by: list[Run]) ->
 
 def test_a_settled_interruption_is_told(stories: dict[str, Story], told_by: list[Run]) -> None:
     """The stored secret was kept although a registration was tried: an operator has to know."""
-    for way in WAYS:
+    for way in WAYS + MQTT_WAYS:
         assert f"activated.{way}: an interrupted registration was settled" in told_by[1].stderr
 
 

@@ -19,15 +19,22 @@ from pathlib import Path
 from typing import Any
 
 from emulator import Emulator
-from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, connection, inventory, run_playbook
+from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, connection, inventory, mqtt_connection, run_playbook
 
 JSON = Any
 
 IS_ROOT = os.geteuid() == 0
 
 WAYS = ("gateway", "controller")
-# A product for each way to register, so that both can register a device of one name.
-PRODUCTS = {"gateway": (PRODUCT_KEY, PRODUCT_SECRET), "controller": ("a1IoKTestP2", "Zp4Xw8sD2kTest02")}
+# The same in a region without HTTPS.
+MQTT_WAYS = ("gateway-mqtt", "controller-mqtt")
+# A product for each way to register, so that all can register a device of one name.
+PRODUCTS = {
+    "gateway": (PRODUCT_KEY, PRODUCT_SECRET),
+    "controller": ("a1IoKTestP2", "Zp4Xw8sD2kTest02"),
+    "gateway-mqtt": ("a1IoKTestP3", "Zp4Xw8sD2kTest03"),
+    "controller-mqtt": ("a1IoKTestP4", "Zp4Xw8sD2kTest04"),
+}
 
 
 def credential_text(product_key: str, device_name: str, device_secret: str) -> str:
@@ -86,7 +93,8 @@ class Gateway:
     def calls(self) -> list[JSON]:
         """The registrations that have reached the platform."""
         names = {"product_key": self.product_key, "device_name": self.device_name}
-        return list(self.platform.admin.requests(action="register", **names))
+        entries = self.platform.admin.requests(**names)
+        return [entry for entry in entries if entry["action"] in ("register", "register_mqtt", "regnwl")]
 
     @property
     def valid_text(self) -> str:
@@ -139,8 +147,8 @@ def new_gateway(
     product_key, product_secret = PRODUCTS[way]
     gateway = Gateway(host, root, platform, product_key, device_name or host)
     gateway.options = {
-        **connection(platform),
-        **{"product_key": product_key, "product_secret": product_secret, "register_from": way},
+        **(mqtt_connection(platform) if way in MQTT_WAYS else connection(platform)),
+        **{"product_key": product_key, "product_secret": product_secret, "register_from": way.partition("-")[0]},
         **{"path": f"{root}/device.json", "retry_time": 10},
     }
     gateway.options = changed(gateway.options, options, root=root)

@@ -108,6 +108,16 @@ def connection(platform: Emulator) -> dict[str, JSON]:
     }
 
 
+def mqtt_connection(platform: Emulator) -> dict[str, JSON]:
+    """The same of a region that registers over MQTT alone."""
+    options = {name: value for name, value in connection(platform).items() if name != "endpoint"}
+    return {**options, "region": "cn-beijing", "mqtt_endpoint": mqtt_endpoint(platform)}
+
+
+def mqtt_endpoint(platform: Emulator) -> str:
+    return "{host}:{port}".format_map(platform.endpoints["mqtts"])
+
+
 def gateway_play(platform: Emulator | None = None, /, **options: JSON) -> JSON:
     """A play of one task: gateway_credential on the group, on `{{ root }}/device.json` unless `path` says otherwise."""
     known = connection(platform) if platform else {"product_key": PRODUCT_KEY}
