@@ -18,6 +18,7 @@ from contextlib import suppress
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.release import __version__
 
 with suppress(ImportError):  # _http tells whoever needs it
     # Here, where ansible imports it once for all gateways: in _http it would be once for each.
@@ -76,6 +77,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import Gateway
 
 MODULE = "fleetops.aliyun_iot.gateway_credential"
+# Since ansible-core 2.19 a template is text whatever it looks like, and saying so is deprecated.
+AS_TEXT = {} if tuple(map(int, __version__.split(".")[:2])) >= (2, 19) else {"convert_data": False}
 # What a lease lasts beyond the last request: the answers of a slow gateway.
 LEASE_MARGIN = 30
 
@@ -221,7 +224,7 @@ class ActionModule(ActionBase):
         lookup = self._shared_loader_obj.lookup_loader.get(
             "ansible.builtin.template", loader=self._loader, templar=self._templar
         )
-        [text] = lookup.run([template], self._vars, template_vars=variables, convert_data=False)
+        [text] = lookup.run([template], self._vars, template_vars=variables, **AS_TEXT)
         return str(text)
 
     # what runs on the gateway
