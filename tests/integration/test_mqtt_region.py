@@ -1,0 +1,185 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Regions that register over MQTT alone, and devices that were not added by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from emulator import Emulator
+from gateways import credential_text, fingerprint
+from mqtt_client import Client, login, token_login
+from operations import PLATFORM, called, credential_file, left_over, operate, role_variables
+from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, as_new, inventory, mqtt_connection, run_playbook
+
+JSON = Any
+
+WAYS = ("gateway", "controller")
+BY_WAY = {"gw-0001": {"gateway_register_from": "gateway"}, "gw-0002": {"gateway_register_from": "controller"}}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(tmp_path_factory.mktemp("platform"), PLATFORM) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def platform(service: Emulator) -> Emulator:
+    return as_new(service)
+
+
+def gateways(platform: Emulator, hosts: JSON, tmp_path: Path, **variables: JSON) -> JSON:
+    known = {**role_variables(platform), **{f"gateway_{k}": v for k, v in mqtt_connection(platform).items()}}
+    del known["gateway_endpoint"]
+    return inventory(hosts, tmp_path, **{**known, **variables})
+
+
+def stored(tmp_path: Path, host: str) -> JSON:
+    return json.loads(credential_file(tmp_path, host).read_text())
+
+
+def accepted(platform: Emulator, credentials: tuple[str, str, str]) -> bool:
+    with Client(platform.endpoints, *credentials) as device:
+        return device.connack == 0
+
+
+def test_a_life_without_https(platform: Emulator, tmp_path: Path) -> None:
+    hosts = gateways(platform, BY_WAY, tmp_path)
+    first = operate("provision", platform, hosts, tmp_path)
+    assert first.rc == 0, first
+    assert sorted(called(platform, "register_mqtt")) == sorted(BY_WAY)
+    assert called(platform, "register") == []
+    old = {}
+    for host in BY_WAY:
+        secret = platform.admin.device(PRODUCT_KEY, host)["device_secret"]
+        assert credential_file(tmp_path, host).read_text() == credential_text(PRODUCT_KEY, host, secret)
+        old[host] = login(PRODUCT_KEY, host, secret)
+        assert accepted(platform, old[host])
+
+    renewed = operate("reprovision", platform, hosts, tmp_path)
+    assert renewed.rc == 0, renewed
+    for host in BY_WAY:
+        new = login(PRODUCT_KEY, host, stored(tmp_path, host)["deviceSecret"])
+        assert not accepted(platform, old[host])
+        assert accepted(platform, new)
+    platform.admin.clear_requests()
+    for check in (True, False):
+        again = run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path, check=check)
+        assert (again.rc, again.changed) == (0, 0), again
+    assert platform.admin.requests() == []
+    assert left_over(tmp_path, BY_WAY) == {}
+
+
+def test_devices_that_were_not_added(platform: Emulator, tmp_path: Path) -> None:
+    """Check mode, run, check mode, run; then a login with the token, and an export of it."""
+    own = {f"new-{way}": {"gateway_register_from": way} for way in WAYS}
+    export = {"dest": "{{ root }}/agent.env", "format": "env"}
+    hosts = gateways(
+        platform, own, tmp_path, gateway_auth_type="regnwl", gateway_region="cn-shanghai", gateway_exports=[export]
+    )
+    passes = [run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path, "--diff", check=c) for c in (1, 0, 1, 0)]
+    assert [run.rc for run in passes] == [0] * 4, passes
+    assert [run.changed for run in passes] == [2, 2, 0, 0]
+    assert sorted(called(platform, "regnwl")) == sorted(own)
+    for host in own:
+        issued = stored(tmp_path, host)
+        assert list(issued) == ["clientId", "deviceName", "deviceToken", "productKey"]
+        assert (issued["deviceName"], issued["productKey"]) == (host, PRODUCT_KEY)
+        assert accepted(platform, token_login(issued))
+        result = of(passes[1], host)
+        assert result["fingerprint"] == fingerprint(PRODUCT_KEY, host, issued["deviceToken"])
+        lines = (tmp_path / host / "agent.env").read_text().splitlines()
+        assert f"ALIYUN_IOT_CLIENT_ID={issued['clientId']}" in lines
+        assert f"ALIYUN_IOT_DEVICE_TOKEN={issued['deviceToken']}" in lines
+        for run in passes:
+            assert issued["deviceToken"] not in run.stdout + run.stderr + json.dumps(run.results)
+
+    # A credential of the other kind is another identity.
+    ours = {host: {"gateway_register_from": "controller"} for host in own}
+    for host in own:
+        platform.admin.put_device(PRODUCT_KEY, host, activated=False)
+    changed = run_playbook("fleetops.aliyun_iot.provision", gateways(platform, ours, tmp_path), tmp_path)
+    assert {of(changed, host)["reason"] for host in own} == {"identity_changed"}, changed
+
+
+def of(run: Run, host: str) -> JSON:
+    [task] = [each for each in run.results[host] if each["action"] == "fleetops.aliyun_iot.gateway_credential"]
+    return task["result"]
+
+
+# What is refused, and what goes wrong: the variables or the fault, and the error.
+REFUSED = {
+    "wrong-secret": ({"gateway_product_secret": "NotTheSecret0001"}, {}, "refused", 4),
+    "unknown": ({"gateway_device_name": "nobody-knows-it"}, {}, "refused", 4),
+    "disabled": ({}, {}, "refused", 4),
+    "activated": ({}, {}, "refused", 4),
+    "client-id": ({}, {"connack": 2}, "refused", 2),
+    "not-now": ({}, {"connack": 3}, "throttled", 3),
+    "dropped": ({}, {"drop_before": True}, "network", None),
+    "silent": ({}, {"hang": 5}, "network", None),
+    "no-message": ({}, {"no_message": True}, "network", None),
+    "other-device": ({}, {"other_device": True}, "bad_answer", None),
+    "other-product": ({}, {"other_product": True}, "bad_answer", None),
+    "half": ({}, {"truncate": True}, "bad_answer", None),
+    "empty": ({}, {"empty_secret": True}, "bad_answer", None),
+    "authority": ({"gateway_ca_path": ""}, {}, "tls", None),
+    "nobody": ({"gateway_mqtt_endpoint": "127.0.0.1:9"}, {}, "network", None),
+    "no-mqtt-host": ({"gateway_mqtt_endpoint": "mqtts://x"}, {}, "invalid_option", None),
+    "no-way": ({"gateway_auth_type": "regnwl", "gateway_transport": "https"}, {}, "invalid_option", None),
+    "no-token": ({"gateway_auth_type": "regnwl"}, {"empty_token": True}, "bad_answer", None),
+    "half-token": ({"gateway_auth_type": "regnwl"}, {"truncate": True}, "bad_answer", None),
+}
+# Nobody knows whether the platform has issued a secret: the next run is to ask for another.
+IN_DOUBT = (
+    "dropped",
+    "silent",
+    "no-message",
+    "other-device",
+    "other-product",
+    "half",
+    "empty",
+    "no-token",
+    "half-token",
+)
+
+
+def test_what_goes_wrong(platform: Emulator, tmp_path: Path) -> None:
+    hosts = {}
+    for name, (variables, fault, _kind, _code) in REFUSED.items():
+        for way in WAYS:
+            host = f"{name}.{way}"
+            hosts[host] = {"gateway_register_from": way, **variables}
+            platform.admin.put_device(PRODUCT_KEY, host)
+            if fault:
+                action = "regnwl" if "gateway_auth_type" in variables else "register_mqtt"
+                platform.admin.fault(action, device_name=host, **fault)
+    for way in WAYS:
+        platform.admin.put_device(PRODUCT_KEY, f"disabled.{way}", status="DISABLE")
+        platform.admin.activate(PRODUCT_KEY, f"activated.{way}")
+    fleet = gateways(platform, hosts, tmp_path, gateway_timeout=2, gateway_retry_time=0)
+    run = run_playbook("fleetops.aliyun_iot.provision", fleet, tmp_path, "-vvv")
+    assert "Traceback" not in run.stdout + run.stderr
+    assert PRODUCT_SECRET not in run.stdout + run.stderr + json.dumps(run.results)
+    for name, (_variables, _fault, kind, code) in REFUSED.items():
+        for way in WAYS:
+            host = f"{name}.{way}"
+            result = of(run, host)
+            error = result["error"]
+            assert (error["kind"], error["code"]) == (kind, code), (host, result)
+            assert error["hint"]
+            assert not credential_file(tmp_path, host).exists()
+    in_doubt = {host for host in hosts if any(".journal" in name for name in left_over(tmp_path, [host]).get(host, []))}
+    assert in_doubt == {f"{name}.{way}" for name in IN_DOUBT for way in WAYS}
+
+    good = {host: hosts[host] for host in hosts if host.partition(".")[0] in (*IN_DOUBT, "client-id", "not-now")}
+    mended = run_playbook("fleetops.aliyun_iot.provision", gateways(platform, good, tmp_path), tmp_path)
+    assert mended.rc == 0, mended
+    assert left_over(tmp_path, good) == {}
+    for host in good:
+        assert of(mended, host)["reason"] == ("interrupted" if host in in_doubt else "missing")
