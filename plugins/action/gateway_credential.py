@@ -9,13 +9,14 @@ The options are documented in the module of the same name. ProductSecret stays i
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import secrets
 import time
 import typing as t
 from contextlib import suppress
+from dataclasses import asdict
 
+from ansible import constants as C
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__
@@ -73,10 +74,15 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options impor
     check_owner,
     check_path,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import (
+    ARGUMENTS,
+    PYTHONS,
+    program,
+    read_result,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import difference, report
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import Gateway
 
-MODULE = "fleetops.aliyun_iot.gateway_credential"
 # Since ansible-core 2.19 a template is text whatever it looks like, and saying so is deprecated.
 AS_TEXT = {} if tuple(map(int, __version__.split(".")[:2])) >= (2, 19) else {"convert_data": False}
 # What a lease lasts beyond the last request: the answers of a slow gateway.
@@ -230,7 +236,9 @@ class ActionModule(ActionBase):
     # what runs on the gateway
 
     def _look(self) -> Found:
-        return read_look(self._script(self._gateway.script("look")))
+        answer = self._script(self._gateway.script("look", pythons=" ".join(PYTHONS)))
+        self._python = next(iter(answer.all_of("python")), None)
+        return read_look(answer)
 
     def _script(self, script: str) -> Answer:
         return read_answer(self._run_script(script))
@@ -315,31 +323,31 @@ class ActionModule(ActionBase):
         return change(self._run_script, scripts, issued, self._lease() - self._args["timeout"])
 
     def _issue_from_gateway(self, scripts: Scripts, request: dict[str, t.Any]) -> Answer:
-        args = self._args
-        result = self._execute_module(
-            module_name=MODULE,
-            module_args={
-                "product_key": request["product_key"],
-                "ca_path": args["ca_path"],
-                "validate_certs": args["validate_certs"],
-                "timeout": args["timeout"],
-                "retry_time": args["retry_time"],
-                "_change": json.dumps(
-                    {
-                        "request": request,
-                        "window": self._lease() - args["timeout"],
-                        "shell": self._play_context.executable or "/bin/sh",
-                        "begin": scripts.begin,
-                        "install": scripts.install,
-                        "abandon": scripts.abandon,
-                    }
-                ),
-            },
-            task_vars=self._vars,
-        )
-        if "outcome" in result:
-            return Answer(result["outcome"], tuple(result["lines"]))
-        raise _module_error(result)
+        todo = {
+            "shell": self._play_context.executable or "/bin/sh",
+            "scripts": asdict(scripts),
+            "request": request,
+            "options": {name: self._args[name] for name in ("ca_path", "validate_certs", "timeout", "retry_time")},
+            "window": self._lease() - self._args["timeout"],
+        }
+        # Its errors go nowhere: what a Python says of a program that it does not understand may hold the program.
+        outcome = self._low_level_execute_command(self._python_command(), in_data=program(todo).encode("utf-8"))
+        result = read_result(outcome["stdout"])
+        if result is None or "outcome" not in result:
+            raise _program_error(result, outcome["rc"])
+        return Answer(result["outcome"], tuple(result["lines"]))
+
+    def _python_command(self) -> str:
+        """The Python that the inventory names, or the first that the look found, with the task's environment."""
+        variables = self._vars
+        if self._task.delegate_to:
+            variables = variables.get("ansible_delegated_vars", {}).get(self._task.delegate_to, variables)
+        named = C.config.get_config_value("INTERPRETER_PYTHON", variables=variables)
+        named = str(self._templar.template(named) or "auto")
+        python = self._python if named.startswith("auto") else named
+        if not python:
+            raise _program_error(None, 127)
+        return f"{self._compute_environment_string()} {python} {ARGUMENTS}".strip()
 
     def _kept(self, error: Refused, plan: Plan, found: Found, wanted: Wanted) -> dict[str, t.Any]:
         """The end of an interrupted change of a device that is active: the platform had changed nothing."""
@@ -387,25 +395,34 @@ class ActionModule(ActionBase):
         return dict(done, changed=changed, registered=registered, diff=difference(before, wanted, plan, after))
 
 
-def _module_error(result: dict[str, t.Any]) -> FleetopsError:
-    """The error that a module's result tells of; its own if it got that far."""
-    if isinstance(result.get("error"), dict):
+def _program_error(result: dict[str, t.Any] | None, rc: int) -> FleetopsError:
+    """The error that the gateway's half tells of; its own if it got that far."""
+    if result and "error" in result:
         told = result["error"]
-        error = FleetopsError(told["message"], hint=told["hint"], code=told["code"], kind=told["kind"])
-        if told["kind"] == Refused.kind:
-            error = Refused(told["message"], hint=told["hint"], code=told["code"])
-        error.may_have_registered = bool(result.get("may_have_registered"))
-        error.registered = bool(result.get("registered"))
+        parts = {"hint": told["hint"], "code": told["code"]}
+        refused = told["kind"] == Refused.kind
+        error = (
+            Refused(told["message"], **parts) if refused else FleetopsError(told["message"], kind=told["kind"], **parts)
+        )
+        error.may_have_registered = bool(result["may_have_registered"])
+        error.registered = bool(result["registered"])
         return error
-    text = " ".join(str(result.get(name, "")) for name in ("msg", "module_stderr", "module_stdout")).strip()
-    lost = result.get("unreachable")
-    if result.get("rc") == 127 or "interpreter" in text or "python" in text.lower():
+    if result and "crash" in result:
         return StorageError(
-            "the gateway has no usable Python: %.300s" % text,
+            "the program on the gateway broke off: %s" % result["crash"],
+            hint="Run again, which finishes what was begun; if it comes back, please report it",
+            kind="module",
+        )
+    if result or rc in (126, 127):
+        found = "Python %s" % result["python"] if result else "none"
+        return StorageError(
+            "the gateway has no usable Python: %s was found, and 3.8 or newer is needed" % found,
             hint="Set register_from: controller (gateway_register_from in the role), which needs none on the gateway, or "
             "ansible_python_interpreter",
             kind="no_python",
         )
     return StorageError(
-        "the module did not run on the gateway: %.300s" % text, kind="unreachable" if lost else "module"
+        "the program on the gateway ended early (exit code %d)" % rc,
+        hint="Run again, which finishes what was begun; look for what ends processes there, such as a lack of memory",
+        kind="module",
     )

@@ -250,7 +250,14 @@ CASES = [
     in_options(
         "region-misspelt", "region: 'cn-shangai'", "Did you mean cn-shanghai?", endpoint=None, region="cn-shangai"
     ),
-    in_options("region-by-mqtt", "region: 'cn-beijing'", "over MQTT only", endpoint=None, region="cn-beijing"),
+    in_options(
+        "region-by-mqtt",
+        "region: 'cn-beijing'",
+        "over MQTT only",
+        endpoint=None,
+        region="cn-beijing",
+        transport="https",
+    ),
     in_options("region-missing", "region: is missing", "endpoint", "cn-shanghai", endpoint=None),
     in_options("endpoint-http", "endpoint: ", "is not HTTPS", "https://HOST", endpoint="http://127.0.0.1:{port}"),
     in_options("product-key", "product_key: 'a1-IoT'", "Product Details", product_key="a1-IoT"),

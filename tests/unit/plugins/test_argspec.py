@@ -107,7 +107,7 @@ def test_examples_are_valid(name: str, action: str, options: dict[str, Any]) -> 
         {"product_key": "a1", "exports": [{"dest": "/x", "format": "env", "template": "x.j2"}]},
         {"product_key": "a1", "exports": [{"format": "env"}]},
         {"product_key": "a1", "state": "gone"},
-        {"product_key": "a1", "_change": "{}"},
+        {"product_key": "a1", "product": "{}"},
         {},
     ],
     ids=str,

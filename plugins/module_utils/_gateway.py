@@ -1,0 +1,51 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The gateway's half of a registration: send what the controller signed, store the answer. PRIVATE to the collection.
+
+The action plugin gateway_credential sends this file, and those that it imports, to a Python on the gateway.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import typing as t
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Issued, Scripts, change
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import urllib_post
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._transport import from_fields, issue
+
+
+def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Take the lease, register, store; before a reset, prove that all of it could be done.
+
+    :param todo: what to do, of JSON: ``shell`` and its ``scripts`` (those of Scripts), the signed ``request``, the ``options`` that
+        say how to send it, and the ``window`` for that, in seconds
+    :returns: ``outcome`` and ``lines`` as in Answer; or ``error`` as in a result, with ``may_have_registered`` and ``registered``
+    """
+    request, options = from_fields(todo["request"]), todo["options"]
+
+    def run(script: str) -> str:
+        command = [todo["shell"]]
+        shell = subprocess.run(
+            command, input=script.encode("utf-8"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
+        )
+        return shell.stdout.decode("utf-8", "replace")
+
+    def issued(left: float) -> Issued:
+        return issue(request, options, min(left, options["retry_time"]), urllib_post, _exchange)
+
+    try:
+        answer = change(run, Scripts(**todo["scripts"]), issued, todo["window"])
+    except FleetopsError as error:
+        doubt = {"may_have_registered": error.may_have_registered, "registered": error.registered}
+        return {"error": error.as_result(), **doubt}
+    return {"outcome": answer.outcome, "lines": list(answer.lines)}
+
+
+def _exchange(*arguments: t.Any) -> tuple[int, bytes]:
+    """Speaks MQTT, where it is spoken."""
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_client import exchange
+
+    return exchange(*arguments)
