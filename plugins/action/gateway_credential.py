@@ -40,7 +40,6 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     FleetopsError,
     InvalidOption,
     Refused,
-    StorageError,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import requests_post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_registration import REFUSED
@@ -74,12 +73,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options impor
     check_owner,
     check_path,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import (
-    ARGUMENTS,
-    PYTHONS,
-    program,
-    read_result,
-)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import command, program, result_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import difference, report
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import Gateway
 
@@ -236,9 +230,7 @@ class ActionModule(ActionBase):
     # what runs on the gateway
 
     def _look(self) -> Found:
-        answer = self._script(self._gateway.script("look", pythons=" ".join(PYTHONS)))
-        self._python = next(iter(answer.all_of("python")), None)
-        return read_look(answer)
+        return read_look(self._script(self._gateway.script("look")))
 
     def _script(self, script: str) -> Answer:
         return read_answer(self._run_script(script))
@@ -248,6 +240,17 @@ class ActionModule(ActionBase):
         outcome = self._low_level_execute_command(shell, in_data=script.encode("utf-8"))
         # Only the answer: what a shell says of a line that failed may hold the line.
         return outcome["stdout"]
+
+    def _run_program(self, entry: str, todo: dict[str, t.Any], instead: str) -> dict[str, t.Any]:
+        """Run Python on the gateway, in the task's environment: the one that the inventory names, if it does."""
+        variables = self._vars
+        if self._task.delegate_to:
+            variables = variables.get("ansible_delegated_vars", {}).get(self._task.delegate_to, variables)
+        setting = C.config.get_config_value("INTERPRETER_PYTHON", variables=variables)
+        named = str(self._templar.template(setting) or "auto")
+        python = command(None if named.startswith("auto") else named, self._compute_environment_string())
+        outcome = self._low_level_execute_command(python, in_data=program(entry, todo).encode("utf-8"))
+        return result_of(outcome["stdout"], outcome["rc"], instead)
 
     def _wait(self, left: int, patience: float, found: Found) -> None:
         if time.monotonic() > patience:
@@ -330,24 +333,9 @@ class ActionModule(ActionBase):
             "options": {name: self._args[name] for name in ("ca_path", "validate_certs", "timeout", "retry_time")},
             "window": self._lease() - self._args["timeout"],
         }
-        # Its errors go nowhere: what a Python says of a program that it does not understand may hold the program.
-        outcome = self._low_level_execute_command(self._python_command(), in_data=program(todo).encode("utf-8"))
-        result = read_result(outcome["stdout"])
-        if result is None or "outcome" not in result:
-            raise _program_error(result, outcome["rc"])
+        instead = "register_from: controller (gateway_register_from in the role)"
+        result = self._run_program("_gateway_registration", todo, instead)
         return Answer(result["outcome"], tuple(result["lines"]))
-
-    def _python_command(self) -> str:
-        """The Python that the inventory names, or the first that the look found, with the task's environment."""
-        variables = self._vars
-        if self._task.delegate_to:
-            variables = variables.get("ansible_delegated_vars", {}).get(self._task.delegate_to, variables)
-        named = C.config.get_config_value("INTERPRETER_PYTHON", variables=variables)
-        named = str(self._templar.template(named) or "auto")
-        python = self._python if named.startswith("auto") else named
-        if not python:
-            raise _program_error(None, 127)
-        return f"{self._compute_environment_string()} {python} {ARGUMENTS}".strip()
 
     def _kept(self, error: Refused, plan: Plan, found: Found, wanted: Wanted) -> dict[str, t.Any]:
         """The end of an interrupted change of a device that is active: the platform had changed nothing."""
@@ -393,36 +381,3 @@ class ActionModule(ActionBase):
         done = report(wanted, after, plan)
         changed = plan.reason != "up_to_date"
         return dict(done, changed=changed, registered=registered, diff=difference(before, wanted, plan, after))
-
-
-def _program_error(result: dict[str, t.Any] | None, rc: int) -> FleetopsError:
-    """The error that the gateway's half tells of; its own if it got that far."""
-    if result and "error" in result:
-        told = result["error"]
-        parts = {"hint": told["hint"], "code": told["code"]}
-        refused = told["kind"] == Refused.kind
-        error = (
-            Refused(told["message"], **parts) if refused else FleetopsError(told["message"], kind=told["kind"], **parts)
-        )
-        error.may_have_registered = bool(result["may_have_registered"])
-        error.registered = bool(result["registered"])
-        return error
-    if result and "crash" in result:
-        return StorageError(
-            "the program on the gateway broke off: %s" % result["crash"],
-            hint="Run again, which finishes what was begun; if it comes back, please report it",
-            kind="module",
-        )
-    if result or rc in (126, 127):
-        found = "Python %s" % result["python"] if result else "none"
-        return StorageError(
-            "the gateway has no usable Python: %s was found, and 3.8 or newer is needed" % found,
-            hint="Set register_from: controller (gateway_register_from in the role), which needs none on the gateway, or "
-            "ansible_python_interpreter",
-            kind="no_python",
-        )
-    return StorageError(
-        "the program on the gateway ended early (exit code %d)" % rc,
-        hint="Run again, which finishes what was begun; look for what ends processes there, such as a lack of memory",
-        kind="module",
-    )

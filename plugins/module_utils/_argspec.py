@@ -46,7 +46,8 @@ def device_login_spec() -> Spec:
         "ca_path": {"type": "path"},
         "validate_certs": {"type": "bool", "default": True},
         "timeout": {"type": "int", "default": 10},
-        "sign_method": {"type": "str", "choices": ["hmacmd5", "hmacsha1", "hmacsha256"], "default": "hmacsha256"},
+        "sign_method": {"type": "str", "choices": list(SIGN_METHODS), "default": "hmacsha256"},
+        "login_from": {"type": "str", "choices": ["gateway", "controller"], "default": "gateway"},
     }
 
 

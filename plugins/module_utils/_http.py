@@ -29,6 +29,12 @@ class TlsSocket(ssl.SSLSocket):
 
     end = 0.0
 
+    def do_handshake(self, *args: t.Any, **kwargs: t.Any) -> None:
+        """Where a library calls it later than the context does, with a time-out of its own."""
+        if self.end:
+            self.settimeout(max(self.end - time.monotonic(), 0.001))
+        super().do_handshake(*args, **kwargs)
+
     def recv_into(self, *args: t.Any, **kwargs: t.Any) -> int:
         self.settimeout(max(self.end - time.monotonic(), 0.001))
         return super().recv_into(*args, **kwargs)

@@ -18,7 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration 
     MQTT_ONLY_REGIONS,
     check_region,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import new_random, sign
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import new_random, sign, signed_content
 
 # The SDKs' port, which leaves more networks than 1883, the documents' one.
 PORT = 443
@@ -49,14 +49,18 @@ def login(
     :param timestamp: signed as it is; None leaves it out
     :raises InvalidOption: ``sign_method`` is unknown
     """
-    core = client_id or "%s.%s" % (product_key, device_name)
-    parameters = {"clientId": core, "deviceName": device_name, "productKey": product_key}
-    extension = {"securemode": "2", "signmethod": sign_method}
-    if timestamp is not None:
-        parameters["timestamp"] = extension["timestamp"] = timestamp
-    return Connect(
-        _client_id(core, extension), user_name(product_key, device_name), sign(parameters, device_secret, sign_method)
-    )
+    parameters = _login_parameters(product_key, device_name, client_id, timestamp)
+    return _login(parameters, sign(parameters, device_secret, sign_method), sign_method)
+
+
+def login_content(product_key: str, device_name: str) -> str:
+    """What such a password is the signature of, for who signs elsewhere."""
+    return signed_content(_login_parameters(product_key, device_name))
+
+
+def signed_login(product_key: str, device_name: str, password: str, sign_method: str = "hmacsha256") -> Connect:
+    """The same login with a password that was signed elsewhere."""
+    return _login(_login_parameters(product_key, device_name), password, sign_method)
 
 
 def token_login(product_key: str, device_name: str, client_id: str, device_token: str) -> Connect:
@@ -124,6 +128,22 @@ def check_instance_id(instance_id: str) -> str:
             "Copy it from the Overview page of the instance in the console; a public instance without an ID needs none",
         )
     return instance_id
+
+
+def _login_parameters(
+    product_key: str, device_name: str, client_id: str | None = None, timestamp: str | None = TIMESTAMP
+) -> dict[str, str]:
+    core = client_id or "%s.%s" % (product_key, device_name)
+    parameters = {"clientId": core, "deviceName": device_name, "productKey": product_key}
+    return parameters if timestamp is None else dict(parameters, timestamp=timestamp)
+
+
+def _login(parameters: t.Mapping[str, str], password: str, sign_method: str) -> Connect:
+    extension = {"securemode": "2", "signmethod": sign_method}
+    if "timestamp" in parameters:
+        extension["timestamp"] = parameters["timestamp"]
+    name = user_name(parameters["productKey"], parameters["deviceName"])
+    return Connect(_client_id(parameters["clientId"], extension), name, password)
 
 
 def _client_id(core: str, extension: t.Mapping[str, str]) -> str:

@@ -27,6 +27,12 @@ KEEP_ALIVE = 60  # seconds; the platform takes 30 to 1200
 _CLEAN_SESSION_WITH_PASSWORD = 0xC2
 _DISCONNECT = b"\xe0\x00"
 
+# exchange(), or what does the same with a library.
+Exchange = t.Callable[
+    ["tuple[str, int]", t.Optional[Connect], TlsContext, float, t.Sequence[str]],
+    "tuple[int, bytes]",
+]
+
 # What a login is refused with: what it means and what to do next.
 CODES: dict[int, tuple[str, str]] = {
     1: ("the protocol version was refused", "Check mqtt_endpoint: it must be the platform's MQTT host"),
@@ -37,25 +43,10 @@ CODES: dict[int, tuple[str, str]] = {
     ),
     5: (
         "the credential was not accepted",
-        "Either the device was disabled or deleted, or its DeviceSecret was replaced: look at the device in the console, then "
-        "enable it, or run the playbook fleetops.aliyun_iot.recover",
+        "Either the device was disabled or deleted, or its DeviceSecret or device token was replaced: look at the device in the "
+        "console, then enable it, or run the playbook fleetops.aliyun_iot.recover",
     ),
 }
-
-
-def log_in(address: tuple[str, int], connect: Connect, context: TlsContext, timeout: float) -> None:
-    """Log in and leave again.
-
-    :param timeout: seconds for all of it
-    :raises FleetopsError: Refused with the CONNACK's code, Throttled for code 3, BadAnswer, NetworkError, TlsError
-    """
-    what = "login of %s at %s:%d" % (connect.user_name.partition("&")[0], *address)
-    try:
-        code, _payload = exchange(address, connect, context, timeout)
-    except Exception as error:  # pylint: disable=broad-except
-        raise mqtt_error(what, error) from None
-    if code:
-        raise _refusal(what, code)
 
 
 def exchange(
@@ -84,6 +75,23 @@ def exchange(
         return code, payload
 
 
+def log_in(
+    address: tuple[str, int], connect: Connect, context: TlsContext, timeout: float, exchange: Exchange = exchange
+) -> None:
+    """Log in and leave again.
+
+    :param timeout: seconds for all of it
+    :raises FleetopsError: Refused with the CONNACK's code, Throttled for code 3, BadAnswer, NetworkError, TlsError
+    """
+    what = "login of %s at %s:%d" % (connect.user_name.partition("&")[0], *address)
+    try:
+        code, _payload = exchange(address, connect, context, timeout, ())
+    except Exception as error:  # pylint: disable=broad-except
+        raise mqtt_error(what, error) from None
+    if code:
+        raise _refusal(what, code)
+
+
 def mqtt_error(what: str, error: Exception) -> FleetopsError:
     """What an exception on the way means; ``what`` was attempted."""
     if isinstance(error, BadAnswer):
@@ -98,7 +106,7 @@ def _connack(answers: t.BinaryIO) -> int:
     if not answer:
         raise EOFError("the connection ended without an answer to CONNECT")
     if len(answer) < 4 or answer[:2] != b"\x20\x02":
-        raise BadAnswer("what answers does not speak MQTT", hint="Check mqtt_endpoint")
+        raise BadAnswer("what answers does not speak MQTT 3.1.1", hint="Check mqtt_endpoint")
     return answer[3]
 
 

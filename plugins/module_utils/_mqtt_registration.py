@@ -22,7 +22,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import TlsContext
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import Connect
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_client import mqtt_error
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_client import CODES as LOGIN_CODES
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_client import Exchange, mqtt_error
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import SECRET_CHARACTERS, WRONG_HOST
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry
 
@@ -33,8 +34,7 @@ _WHY = (
     "Registration is switched on for the product, and that product_secret is the ProductSecret of this product_key"
 )
 CODES: dict[int, tuple[str, str]] = {
-    1: ("the protocol version was refused", "Check mqtt_endpoint: it must be the platform's MQTT host"),
-    2: ("the client id was refused", "Check sign_method and instance_id, and that the host is the product's"),
+    **LOGIN_CODES,
     REFUSED: (
         "the registration was refused",
         _WHY
@@ -59,13 +59,6 @@ class MqttRequest:
     product_key: str
     device_name: str
     connect: Connect | None = field(repr=False)
-
-
-# exchange() of _mqtt_client, or what does the same with a library.
-Exchange = t.Callable[
-    [t.Tuple[str, int], t.Optional[Connect], TlsContext, float, t.Sequence[str]],
-    t.Tuple[int, bytes],
-]
 
 
 def signed_connect(options: t.Mapping[str, t.Any], device_name: str) -> MqttRequest:

@@ -81,19 +81,22 @@ def check_product_secret(secret: str | None) -> str:
     return secret
 
 
-def sign(parameters: t.Mapping[str, str], product_secret: str, sign_method: str) -> str:
-    """Sign ``parameters`` of a registration: upper-case hexadecimal HMAC.
-
-    The content is each name followed by its value, in alphabetical order, without ``sign`` and ``signMethod``, raw (not
-    percent-encoded) UTF-8.
+def sign(parameters: t.Mapping[str, str], secret: str, sign_method: str) -> str:
+    """Sign ``parameters`` of a registration or a login: upper-case hexadecimal HMAC.
 
     :raises InvalidOption: ``sign_method`` is none of :data:`SIGN_METHODS`
     """
     if sign_method not in _DIGESTS:
         raise InvalidOption("sign_method", sign_method, "is unknown", "Use one of %s" % ", ".join(SIGN_METHODS))
-    content = "".join(name + parameters[name] for name in sorted(parameters) if name not in ("sign", "signMethod"))
-    digest = hmac.new(product_secret.encode("utf-8"), content.encode("utf-8"), _DIGESTS[sign_method])
-    return digest.hexdigest().upper()
+    content = signed_content(parameters).encode("utf-8")
+    return hmac.new(secret.encode("utf-8"), content, _DIGESTS[sign_method]).hexdigest().upper()
+
+
+def signed_content(parameters: t.Mapping[str, str]) -> str:
+    """What is signed: each name followed by its value, in alphabetical order, without ``sign`` and ``signMethod``, raw (not
+    percent-encoded) UTF-8.
+    """
+    return "".join(name + parameters[name] for name in sorted(parameters) if name not in ("sign", "signMethod"))
 
 
 def registration_body(

@@ -22,7 +22,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration 
 
 # What moves in over MQTT is imported only where it does: a gateway that registers over HTTPS has no use for it.
 if t.TYPE_CHECKING:
-    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_registration import Exchange, MqttRequest
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_client import Exchange
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_registration import MqttRequest
 
     AnyRequest = t.Union[Request, MqttRequest]
 

@@ -11,7 +11,7 @@ short_description: Proves a stored device certificate by one MQTT login
 version_added: 1.0.0
 description:
   - Logs in to Alibaba Cloud IoT Platform over MQTT and TLS with the credential that M(fleetops.aliyun_iot.gateway_credential) stored,
-    and leaves again. Runs on the gateway and needs nothing there but Python; the DeviceSecret stays there.
+    and leaves again. The DeviceSecret stays on the gateway.
   - The first login activates the device. After that it can be registered again only when it was reset.
   - A device has one connection. If its agent is connected, this login ends the agent's, which then connects again.
 options:
@@ -29,7 +29,7 @@ options:
     description: Where to log in instead, as C(HOST) or C(HOST:PORT), such as the emulator's.
     type: str
   ca_path:
-    description: A PEM file, or a directory of hashed ones, on the gateway, to trust instead of its own authorities.
+    description: A PEM file, or a directory of hashed ones, on the host that logs in, to trust instead of its own authorities.
     type: path
   validate_certs:
     description: Whether the platform must prove who it is.
@@ -44,6 +44,16 @@ options:
     type: str
     choices: [hmacmd5, hmacsha1, hmacsha256]
     default: hmacsha256
+  login_from:
+    description:
+      - Who logs in. V(gateway) needs nothing there but Python, and a way from the gateway to the platform.
+      - V(controller) is for gateways without Python or without a way out. The gateway signs, and needs a POSIX shell, awk and the
+        digest's own tool, such as sha256sum; BusyBox suffices. The controller needs paho-mqtt 2. The signed password is good for
+        logging in as this device; it stays in the controller's memory.
+      - A device token, which a registration without pre-registration stores, is a password itself and logs in from the gateway only.
+    type: str
+    choices: [gateway, controller]
+    default: gateway
 extends_documentation_fragment:
   - fleetops.aliyun_iot.attributes
 attributes:
@@ -70,6 +80,11 @@ EXAMPLES = r"""
 - name: See that the platform accepts the gateway's credential
   fleetops.aliyun_iot.device_login:
     region: cn-shanghai
+
+- name: See it for a gateway that has BusyBox alone
+  fleetops.aliyun_iot.device_login:
+    region: cn-shanghai
+    login_from: controller
 """
 
 RETURN = r"""
@@ -96,7 +111,8 @@ error:
   contains:
     kind:
       description:
-        - One of V(invalid_option), V(refused), V(throttled), V(network), V(tls), V(bad_answer), V(unreadable).
+        - One of V(invalid_option), V(refused), V(throttled), V(network), V(tls), V(bad_answer), V(unreadable), V(missing_tool),
+          V(missing_library), V(no_python), V(module), V(unreachable).
       type: str
     code:
       description: The code of the CONNACK, if there was one.
@@ -108,62 +124,3 @@ error:
       description: What to do next.
       type: str
 """
-
-import json
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import device_login_spec
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
-    FleetopsError,
-    InvalidOption,
-    StorageError,
-)
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import tls_context
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import address, login
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_client import log_in
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import fingerprint
-
-
-def stored(path):
-    """ProductKey, DeviceName and DeviceSecret in the file."""
-    try:
-        with open(path, encoding="ascii") as file:
-            credential = json.load(file)
-        parts = [credential[name] for name in ("productKey", "deviceName", "deviceSecret")]
-        if all(isinstance(part, str) and part for part in parts):
-            return parts
-        problem = "is no credential"
-    except OSError as error:
-        problem = "cannot be read: %s" % error.strerror
-    except (ValueError, KeyError, TypeError):
-        problem = "is no credential"
-    raise StorageError(
-        "path: %s %s" % (path, problem), hint="Provision the gateway, or correct path", kind="unreadable"
-    )
-
-
-def log_in_with_stored(options):
-    """Log in with what is stored; return what it is, without the secret."""
-    if not 1 <= options["timeout"] <= 300:
-        raise InvalidOption("timeout", options["timeout"], "is out of range", "Use 1 to 300 seconds")
-    product_key, device_name, device_secret = stored(options["path"])
-    place = address(product_key, options["region"], options["instance_id"], options["mqtt_endpoint"])
-    connect = login(product_key, device_name, device_secret, options["sign_method"])
-    log_in(place, connect, tls_context(options["ca_path"], options["validate_certs"]), options["timeout"])
-    shown = fingerprint(product_key, device_name, device_secret)
-    return {"product_key": product_key, "device_name": device_name, "fingerprint": shown}
-
-
-def main():
-    module = AnsibleModule(argument_spec=device_login_spec(), supports_check_mode=True)
-    if module.check_mode:
-        module.exit_json(changed=False, accepted=None)
-    try:
-        module.exit_json(changed=False, accepted=True, **log_in_with_stored(module.params))
-    except FleetopsError as error:
-        module.fail_json(msg=str(error), accepted=False, error=error.as_result())
-
-
-if __name__ == "__main__":
-    main()

@@ -9,7 +9,7 @@ import time
 import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _mqtt_client
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BadAnswer, FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import TlsContext
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import Connect
 
@@ -26,17 +26,12 @@ def exchange(
 ) -> tuple[int, bytes]:
     """As exchange() of _mqtt_client.
 
-    :raises FleetopsError: paho-mqtt is missing, or older than 2
+    :raises FleetopsError: as check_paho()
     """
-    try:
-        from paho.mqtt.client import MQTT_ERR_SUCCESS, Client
-        from paho.mqtt.enums import CallbackAPIVersion
-    except ImportError:
-        raise FleetopsError(
-            "speaking MQTT from the controller needs the Python library paho-mqtt, 2.0 or newer",
-            hint="Install it into the environment that runs ansible-playbook: pip install 'paho-mqtt>=2'",
-            kind="missing_library",
-        ) from None
+    check_paho()
+    from paho.mqtt.client import MQTT_ERR_PROTOCOL, MQTT_ERR_SUCCESS, Client, MQTTv311
+    from paho.mqtt.enums import CallbackAPIVersion
+
     if not connect:
         return _mqtt_client.exchange(address, None, context, timeout)
     codes: list[int] = []
@@ -49,8 +44,10 @@ def exchange(
         if message.topic in topics:
             messages.append(message.payload)
 
-    end = time.monotonic() + timeout
-    client = Client(CallbackAPIVersion.VERSION2, client_id=connect.client_id, reconnect_on_failure=False)
+    context.begin(timeout)
+    client = Client(
+        CallbackAPIVersion.VERSION2, client_id=connect.client_id, protocol=MQTTv311, reconnect_on_failure=False
+    )
     client.username_pw_set(connect.user_name, connect.password)
     client.tls_set_context(context)
     client.connect_timeout = timeout
@@ -66,13 +63,35 @@ def exchange(
         raise
     try:
         while not (codes and (codes[0] or messages or not topics)):
-            left = end - time.monotonic()
+            left = context.end - time.monotonic()
             if left <= 0:
                 raise TimeoutError("timed out")
-            if client.loop(left) != MQTT_ERR_SUCCESS and not codes:
+            state = client.loop(left)
+            if state == MQTT_ERR_PROTOCOL:
+                raise BadAnswer("what answers does not speak MQTT 3.1.1", hint="Check mqtt_endpoint")
+            if state != MQTT_ERR_SUCCESS and not codes:
                 raise EOFError("the connection ended without an answer to CONNECT")
             if codes and not codes[0] and not client.is_connected() and topics and not messages:
                 raise EOFError("the connection ended without the answer")
         return codes[0], messages[0] if messages else b""
     finally:
         client.disconnect()
+
+
+def check_paho() -> None:
+    """See whether the library is there.
+
+    :raises FleetopsError: it is missing, or another version
+    """
+    try:
+        from paho.mqtt.enums import CallbackAPIVersion
+
+        if CallbackAPIVersion.VERSION2:
+            return
+    except (ImportError, AttributeError):
+        pass
+    raise FleetopsError(
+        "speaking MQTT from the controller needs the Python library paho-mqtt, version 2",
+        hint="Install it into the environment that runs ansible-playbook: pip install 'paho-mqtt>=2.1,<3'",
+        kind="missing_library",
+    )

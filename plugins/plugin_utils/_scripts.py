@@ -82,3 +82,14 @@ class Gateway:
         while end in content:
             end += "-"
         return "export_%d() {\nswap \"$path\" <<'%s'\n%s%s\n}\n" % (number, end, content, end)
+
+
+def login_script(path: str, content: str, sign_method: str, mask: str) -> str:
+    """The script login.
+
+    :param content: what is signed, where ``$product_key`` and ``$device_name`` stand for what the gateway finds
+    :param mask: as many random hexadecimal digits as the signature has, or more; used once
+    """
+    values = {"digest": sign_method[len("hmac") :] + "sum", "mask": mask}
+    function = 'signed_content() {\ncontent="%s"\n}\n' % content
+    return function + Gateway(path, (), "", "inventory_hostname", None).script("login", **values)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The role's variables are the options of its one task, neither more nor other."""
+"""The role's variables are the options of its one task and of its login, neither more nor other."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_credential_spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import (
+    device_login_spec,
+    gateway_credential_spec,
+)
 
 ROLE = Path(__file__).parents[2] / "roles" / "gateway"
 # A module's paths are its own host's; the role's are looked up by the module.
 KEYS = ("required", "choices", "default", "no_log", "elements")
+# What the role does with the options' results, and what the login takes from another variable.
+OWN = {"gateway_service", "gateway_verify"}
+LOGIN = {"login_from": "gateway_register_from"}
 
 
 def load(name: str) -> Any:
@@ -33,8 +39,15 @@ def specified() -> dict[str, Any]:
 
 
 def test_the_variables_follow_the_rules_of_the_options() -> None:
-    variables = {name: rule(option) for name, option in specified().items() if name != "gateway_service"}
-    assert variables == {f"gateway_{name}": rule(option) for name, option in gateway_credential_spec().items()}
+    variables = {name: rule(option) for name, option in specified().items() if name not in OWN}
+    options = {**gateway_credential_spec(), **device_login_spec()}
+    assert variables == {f"gateway_{name}": rule(option) for name, option in options.items() if name not in LOGIN}
+
+
+def test_a_variable_means_the_same_to_both() -> None:
+    login, credential = device_login_spec(), gateway_credential_spec()
+    for name in login.keys() & credential.keys():
+        assert rule(login[name]) == rule(credential[name])
 
 
 def test_the_one_task_passes_every_variable_on() -> None:
@@ -44,6 +57,17 @@ def test_the_one_task_passes_every_variable_on() -> None:
     for name in gateway_credential_spec():
         known = f"gateway_{name}" in defaults or specified()[f"gateway_{name}"].get("required")
         value = f"gateway_{name}" if known else f"gateway_{name} | default(omit, true)"
+        assert options.pop(name) == "{{ " + value + " }}"
+    assert options == {}
+
+
+def test_the_handler_passes_every_variable_on() -> None:
+    [options] = [h["fleetops.aliyun_iot.device_login"] for h in load("handlers/main.yml") if "Log in" in h["name"]]
+    defaults = load("defaults/main.yml")
+    assert options.pop("path") == "{{ gateway_result.path }}"  # as the gateway resolved it
+    for name in device_login_spec().keys() - {"path"}:
+        variable = LOGIN.get(name, f"gateway_{name}")
+        value = variable if variable in defaults else f"{variable} | default(omit, true)"
         assert options.pop(name) == "{{ " + value + " }}"
     assert options == {}
 

@@ -3,13 +3,10 @@
 # shellcheck shell=sh disable=SC2154
 
 # Look: prints what there is, changes nothing. First what changes by itself (the clock, which tools are
-# missing, which of $pythons comes first, whether the process that opened the journal lives), then the state.
+# missing, whether the process that opened the journal lives), then the state.
 
 for tool in awk cat chmod chown id ln mkdir mv readlink rm sha256sum sleep sort stat sync tr; do
     command -v "$tool" >/dev/null || echo "missing_tool $tool"
-done
-for python in ${pythons-}; do
-    command -v "$python" >/dev/null && echo "python $python" && break
 done
 locate >/dev/null
 clock

@@ -9,6 +9,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -276,6 +277,16 @@ def test_another_authority(platform: Emulator, exchange: Any) -> None:
 def test_a_wrong_product_secret(platform: Emulator, exchange: Any) -> None:
     with pytest.raises(Refused, match="CONNACK 4"):
         registered(platform, exchange, connect(platform, product_secret="another0000"))
+
+
+def test_a_host_that_accepts_and_says_nothing(exchange: Any) -> None:
+    """The handshake has an end too, whatever the library thinks of it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        request = MqttRequest(*server.getsockname(), "register", PRODUCT_KEY, NAME, CONNECT)
+        since = time.monotonic()
+        with pytest.raises(NetworkError, match="timed out"):
+            register(request, exchange, tls_context(None, False), 1, 0)
+        assert time.monotonic() - since < 30, "paho waits for a keep-alive of 60 seconds"
 
 
 def test_nobody_there(exchange: Any) -> None:

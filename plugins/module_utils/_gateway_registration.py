@@ -12,7 +12,6 @@ import subprocess
 import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Issued, Scripts, change
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import urllib_post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._transport import from_fields, issue
 
@@ -22,7 +21,8 @@ def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:
 
     :param todo: what to do, of JSON: ``shell`` and its ``scripts`` (those of Scripts), the signed ``request``, the ``options`` that
         say how to send it, and the ``window`` for that, in seconds
-    :returns: ``outcome`` and ``lines`` as in Answer; or ``error`` as in a result, with ``may_have_registered`` and ``registered``
+    :returns: ``outcome`` and ``lines`` as in Answer
+    :raises FleetopsError: as change()
     """
     request, options = from_fields(todo["request"]), todo["options"]
 
@@ -36,11 +36,7 @@ def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:
     def issued(left: float) -> Issued:
         return issue(request, options, min(left, options["retry_time"]), urllib_post, _exchange)
 
-    try:
-        answer = change(run, Scripts(**todo["scripts"]), issued, todo["window"])
-    except FleetopsError as error:
-        doubt = {"may_have_registered": error.may_have_registered, "registered": error.registered}
-        return {"error": error.as_result(), **doubt}
+    answer = change(run, Scripts(**todo["scripts"]), issued, todo["window"])
     return {"outcome": answer.outcome, "lines": list(answer.lines)}
 
 

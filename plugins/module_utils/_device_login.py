@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Proving a stored credential by a login: what is stored, where to, who it was. PRIVATE to the collection.
+
+The gateway logs in, or the controller does with what the gateway signed. The action plugin device_login sends this file to a Python on
+the gateway.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption, StorageError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import tls_context
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import Connect, address, login, token_login
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_client import Exchange, exchange, log_in
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import fingerprint
+
+Options = t.Mapping[str, t.Any]
+
+_NAMES = ("productKey", "deviceName")
+
+
+def perform(options: Options) -> dict[str, str]:
+    """Log in with what is stored on this host; return what it is, without the secret.
+
+    :raises FleetopsError: it was not accepted, or there is nothing to log in with
+    """
+    check_options(options)
+    credential = _stored(options["path"])
+    product_key, device_name = (credential[name] for name in _NAMES)
+    if "deviceToken" in credential:
+        secret = credential["deviceToken"]
+        connect = token_login(product_key, device_name, credential["clientId"], secret)
+    else:
+        secret = credential["deviceSecret"]
+        connect = login(product_key, device_name, secret, options["sign_method"])
+    return prove(options, product_key, device_name, fingerprint(product_key, device_name, secret), connect)
+
+
+def prove(
+    options: Options,
+    product_key: str,
+    device_name: str,
+    shown: str,
+    connect: Connect,
+    exchange: Exchange = exchange,
+) -> dict[str, str]:
+    """Log in; return whose credential was accepted.
+
+    :param shown: the credential's fingerprint
+    :raises FleetopsError: it was not accepted
+    """
+    place = address(product_key, options["region"], options["instance_id"], options["mqtt_endpoint"])
+    context = tls_context(options["ca_path"], options["validate_certs"])
+    log_in(place, connect, context, options["timeout"], exchange)
+    return {"product_key": product_key, "device_name": device_name, "fingerprint": shown}
+
+
+def check_options(options: Options) -> None:
+    """What can be said before the credential is read.
+
+    :raises InvalidOption: no login can be made of them
+    """
+    if not 1 <= options["timeout"] <= 300:
+        raise InvalidOption("timeout", options["timeout"], "is out of range", "Use 1 to 300 seconds")
+    address("", options["region"], options["instance_id"], options["mqtt_endpoint"])
+
+
+def no_credential(path: str, problem: str) -> StorageError:
+    """There is nothing to log in with."""
+    return StorageError(
+        "path: %s %s" % (path, problem), hint="Provision the gateway, or correct path", kind="unreadable"
+    )
+
+
+def _stored(path: str) -> dict[str, str]:
+    try:
+        with open(path, encoding="ascii") as file:
+            credential = json.load(file)
+    except OSError as error:
+        raise no_credential(path, "cannot be read: %s" % error.strerror) from None
+    except ValueError:
+        credential = None
+    if isinstance(credential, dict):
+        secrets = ("clientId", "deviceToken") if "deviceToken" in credential else ("deviceSecret",)
+        if all(isinstance(credential.get(name), str) and credential[name] for name in _NAMES + secrets):
+            return credential
+    raise no_credential(path, "is no credential")
