@@ -6,9 +6,10 @@
 # says, with $digest (sha256sum, ...). Ansible shows what a script prints when it is told to be talkative, so the
 # password is printed with $mask over it, which came on standard input and is used once.
 
-# shellcheck disable=SC2016 # of awk
+# For awk; the names are none of those that some awks give a meaning to, such as xor.
+# shellcheck disable=SC2016
 arithmetic='
-    function xor(a, b,    bit, sum) {
+    function blend(a, b,    bit, sum) {
         for (bit = 1; bit < 256; bit *= 2) {
             if (a % 2 != b % 2) sum += bit
             a = int(a / 2)
@@ -28,7 +29,7 @@ padded() {
             for (code = 32; code < 127; code++) codes[sprintf("%c", code)] = code
         }
         {
-            for (at = 1; at <= 64; at++) printf "\\%03o", xor(codes[substr($8, at, 1)] + 0, octet)
+            for (at = 1; at <= 64; at++) printf "\\%03o", blend(codes[substr($8, at, 1)] + 0, octet)
         }' "$path"
 }
 
@@ -45,7 +46,7 @@ masked() {
     printf '%s\n' "$mask" "$1" | awk "$arithmetic"'
         NR == 1 { mask = $0 }
         NR == 2 {
-            for (at = 1; at <= length($0); at++) printf "%x", xor(hex($0, at), hex(mask, at))
+            for (at = 1; at <= length($0); at++) printf "%x", blend(hex($0, at), hex(mask, at))
             print ""
         }'
 }

@@ -1,0 +1,204 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The script login exactly as it is sent, in every kind of shell and of awk: what it signs, and what it shows."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shells import write_script, write_shell
+from vectors import vectors
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Answer, read_answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import StorageError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import login_content
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import login_script
+
+KEY, NAME, SECRET = "a1IoKTestP1", "gw_1@x.y:z-1", "0123456789abcdef0123456789abcdef"
+MASK = "5ca1ab1e0ddba11" * 8
+METHODS = ["hmacmd5", "hmacsha1", "hmacsha256"]
+# What a stored secret may consist of.
+LETTERS = "".join(chr(code) for code in range(33, 127) if chr(code) not in '"\\')
+SHELLS = ["dash", "bash", "busybox ash"]
+AWKS = ["mawk", "gawk", "original-awk", "busybox awk"]
+TOOLS = ["awk", "cat", "md5sum", "sha1sum", "sha256sum", "tr"]
+
+
+def installed(commands: list[str]) -> list[str]:
+    return [command for command in commands if shutil.which(command.split()[0])]
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A shell, and the folder of its credential."""
+
+    shell: str
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "device.json"
+
+    def store(self, secret: str = SECRET, key: str = KEY, name: str = NAME) -> None:
+        self.path.write_text(f'{{"deviceName":"{name}","deviceSecret":"{secret}","productKey":"{key}"}}\n')
+
+    def output(self, method: str = "hmacsha256") -> str:
+        script = login_script(str(self.path), login_content("${product_key}", "${device_name}"), method, MASK)
+        done = subprocess.run([self.shell], input=script.encode(), capture_output=True, timeout=60, check=False)
+        assert done.stderr == b""
+        return done.stdout.decode()
+
+    def answer(self) -> Answer:
+        return read_answer(self.output())
+
+    def password(self, method: str = "hmacsha256") -> str:
+        """The password without the mask over it."""
+        answer = read_answer(self.output(method))
+        assert answer.outcome == "signed", answer
+        [masked] = answer.all_of("password")
+        return f"{int(masked, 16) ^ int(MASK[: len(masked)], 16):0{len(masked)}x}"
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(shell, awk) for shell in installed(SHELLS) for awk in installed(AWKS)],
+    ids=" with ".join,
+)
+def gateway(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Gateway:
+    folder = tmp_path_factory.mktemp("gateway")
+    shell, awk = request.param
+    return Gateway(str(write_shell(folder / "shell", {"awk": f'exec {awk} "$@"'}, f"exec {shell}")), folder)
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Gateway:
+    """For what one shell proves for all."""
+    return Gateway("/bin/sh", tmp_path)
+
+
+def expected(secret: str, method: str = "hmacsha256") -> str:
+    content = f"clientId{KEY}.{NAME}deviceName{NAME}productKey{KEY}timestamp2524608000000"
+    return hmac.new(secret.encode(), content.encode(), method.removeprefix("hmac")).hexdigest()
+
+
+def test_there_is_more_than_one_of_each() -> None:
+    assert len(installed(SHELLS)) >= 2
+    assert len(installed(AWKS)) >= 2
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [vector for vector in vectors("mqtt_connect") if vector["client"] == "LinkSDK C 4.2.0"],
+    ids=lambda vector: vector["deviceName"],
+)
+def test_it_signs_as_other_clients_do(gateway: Gateway, vector: dict[str, Any]) -> None:
+    gateway.store(vector["deviceSecret"], vector["productKey"], vector["deviceName"])
+    assert gateway.password().upper() == vector["password"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_character_and_every_digest(gateway: Gateway, method: str) -> None:
+    for secret in (LETTERS[:64], LETTERS[64:], "6" * 32, "a"):
+        gateway.store(secret)
+        assert gateway.password(method) == expected(secret, method)
+
+
+@given(secret=st.text(LETTERS, min_size=1, max_size=64))
+@settings(max_examples=25)
+def test_secrets_of_every_length(gateway: Gateway, secret: str) -> None:
+    gateway.store(secret)
+    assert gateway.password() == expected(secret)
+
+
+def test_the_answer_holds_neither_secret_nor_password(gateway: Gateway) -> None:
+    gateway.store()
+    shown = gateway.output().lower()
+    assert gateway.password() == expected(SECRET)
+    assert SECRET not in shown
+    assert expected(SECRET) not in shown
+
+
+def test_no_command_sees_the_secret_or_the_password(tmp_path: Path) -> None:
+    """In the shells whose tools are programs: BusyBox runs its applets within itself."""
+    for shell in installed(SHELLS[:2]):
+        log = tmp_path / f"{shell}.log"
+        words = [*TOOLS, "echo", "env", "printf", "test", "["]
+        tools = {
+            name: f'printf "%s\\n" {name} "$@" >>{log}\n/usr/bin/tr "\\0" "\\n" </proc/$$/environ >>{log}\n'
+            f'exec {shutil.which(name)} "$@"'
+            for name in words
+        }
+        gateway = Gateway(str(write_shell(tmp_path / shell, tools, f"exec {shell}")), tmp_path)
+        gateway.store()
+        assert gateway.password() == expected(SECRET)
+        said = log.read_text().lower()
+        assert {"awk", "sha256sum"} <= set(said.splitlines())
+        padded = [bytes(octet ^ pad for octet in SECRET.encode().ljust(64, b"\0")) for pad in (0x36, 0x5C)]
+        escaped = ["".join(f"\\{octet:03o}" for octet in block) for block in padded]
+        assert [text for text in (SECRET, expected(SECRET), MASK, *escaped) if text in said] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "outcome"),
+    [
+        (None, "missing"),
+        ("", "unreadable"),
+        ("{}\n", "unreadable"),
+        ('{"deviceName":"gw-0001","deviceSecret":"","productKey":"a1"}\n', "unreadable"),
+        (f'{{"deviceName":"gw-0001","deviceSecret":"{"x" * 65}","productKey":"a1"}}\n', "unreadable"),
+        (f'{{"deviceName":"$(id)","deviceSecret":"{SECRET}","productKey":"a1"}}\n', "unreadable"),
+        (
+            json.dumps(
+                {"clientId": "c1", "deviceName": "gw-0001", "deviceToken": "token", "productKey": "a1"},
+                separators=(",", ":"),
+            ),
+            "token",
+        ),
+    ],
+)
+def test_nothing_to_sign_with(one: Gateway, content: str | None, outcome: str) -> None:
+    if content is not None:
+        one.path.write_text(content)
+    assert one.answer() == Answer(outcome, ())
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="bash is not installed")
+def test_a_shell_whose_printf_is_a_program_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "environment").write_text("enable -n printf\n")
+    shell = write_script(tmp_path / "sh", f"BASH_ENV={tmp_path}/environment\nexport BASH_ENV\nexec bash")
+    gateway = Gateway(str(shell), tmp_path)
+    gateway.store()
+    with pytest.raises(StorageError, match="no printf of its own") as error:
+        gateway.answer()
+    assert error.value.kind == "missing_tool"
+
+
+@pytest.mark.parametrize("tool", ["awk", "sha256sum"])
+def test_a_missing_tool_is_named(tmp_path: Path, tool: str) -> None:
+    shell = write_shell(tmp_path / "shell", {}, f"exec {shutil.which('sh')}", path="")
+    for name in {*TOOLS} - {tool}:
+        (tmp_path / "shell" / "bin" / name).symlink_to(shutil.which(name) or "")
+    gateway = Gateway(str(shell), tmp_path)
+    gateway.store()
+    with pytest.raises(StorageError, match=f"lacks {tool}"):
+        gateway.answer()
+
+
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
+def test_what_is_sent_is_sound() -> None:
+    script = login_script("/etc/x", login_content("${product_key}", "${device_name}"), "hmacsha256", MASK)
+    # What the sources say themselves: words that are split on purpose, formats of escapes, functions of other scripts.
+    excluded = "SC2016,SC2034,SC2046,SC2059,SC2086,SC2154,SC2317,SC2329"
+    command = ["shellcheck", "--shell=sh", f"--exclude={excluded}", "-"]
+    checked = subprocess.run(command, check=False, input=script, stdout=subprocess.PIPE, text=True)
+    assert checked.stdout == ""
