@@ -22,6 +22,8 @@ _HEADERS = {
     "Accept-Encoding": "identity",
     "User-Agent": "fleetops.aliyun_iot",
 }
+# OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED.
+_WRONG_TIME = (9, 10)
 
 
 class TlsSocket(ssl.SSLSocket):
@@ -219,9 +221,14 @@ def network_error(what: str, error: BaseException, option: str) -> FleetopsError
 def _tls_error(what: str, causes: list[BaseException], option: str) -> FleetopsError | None:
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
+            hint = "Set ca_path to the CA that signed it, or correct %s if it is for another host" % option
+            if getattr(cause, "verify_code", 0) in _WRONG_TIME:
+                hint = (
+                    "Set the clock of the host that connects; if it is right, the certificate's owner has to renew it"
+                )
             return TlsError(
                 "%s: the certificate was not accepted: %s" % (what, getattr(cause, "verify_message", "") or cause),
-                hint="Set ca_path to the CA that signed it, or correct %s if it is for another host" % option,
+                hint=hint,
             )
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
             return TlsError(

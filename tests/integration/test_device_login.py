@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dated_server import DatedServer
 from emulator import Emulator
-from playbook import PRODUCT_KEY, Run, as_new, connection, inventory, run_playbook
+from mqtt_client import Client, registration
+from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, as_new, connection, inventory, run_playbook
 
 HOST = "gw-0001"
 Fault = dict[str, Any]
@@ -32,16 +35,20 @@ def endpoint(platform: Emulator) -> str:
     return f"{platform.endpoints['mqtts']['host']}:{platform.endpoints['mqtts']['port']}"
 
 
-def log_in(platform: Emulator, tmp_path: Path, way: str, *, check: bool = False, **options: Any) -> Run:
-    known = {
-        "mqtt_endpoint": endpoint(platform),
-        "ca_path": platform.endpoints["ca_file"],
-        "timeout": 5,
-        "login_from": way,
-    }
-    task = {"fleetops.aliyun_iot.device_login": {**known, "path": "{{ root }}/device.json", **options}}
-    play = {"hosts": "gateways", "gather_facts": False, "tasks": [task]}
-    return run_playbook(play, inventory(1, tmp_path), tmp_path, check=check)
+def log_in(
+    platform: Emulator,
+    tmp_path: Path,
+    way: str,
+    *arguments: str,
+    check: bool = False,
+    env: dict[str, str] | None = None,
+    variables: dict[str, Any] | None = None,
+    **options: Any,
+) -> Run:
+    known = {"mqtt_endpoint": endpoint(platform), "ca_path": platform.endpoints["ca_file"], "timeout": 5}
+    known.update(login_from=way, path="{{ root }}/device.json", **options)
+    play = {"hosts": "gateways", "gather_facts": False, "tasks": [{"fleetops.aliyun_iot.device_login": known}]}
+    return run_playbook(play, inventory(1, tmp_path, **(variables or {})), tmp_path, *arguments, env=env, check=check)
 
 
 def store(platform: Emulator, tmp_path: Path, **changes: str) -> str:
@@ -77,6 +84,76 @@ def test_the_platform_accepts_what_is_right(platform: Emulator, tmp_path: Path, 
     assert (device["activated"], device["status"]) == (True, "OFFLINE"), "activated, and no session is kept"
 
 
+def test_nobody_is_told_the_password_that_the_controller_uses(platform: Emulator, tmp_path: Path) -> None:
+    """Ansible at its most talkative, which shows what comes back from a gateway."""
+    secret = store(platform, tmp_path)
+    content = f"clientId{PRODUCT_KEY}.{HOST}deviceName{HOST}productKey{PRODUCT_KEY}timestamp2524608000000"
+    password = hmac.new(secret.encode(), content.encode(), "sha256").hexdigest()
+    log = tmp_path / "ansible.log"
+    env = {"ANSIBLE_DEBUG": "1", "ANSIBLE_LOG_PATH": str(log)}
+    run = log_in(platform, tmp_path, "controller", "-vvvvv", env=env)
+    assert run.result(HOST)["accepted"] is True
+    shown = (run.stdout + run.stderr + json.dumps(run.results) + log.read_text()).lower()
+    assert "fleetops-end signed" in shown, "what the gateway answers is shown"
+    assert [text for text in (secret, password) if text in shown] == []
+
+
+def token(platform: Emulator, tmp_path: Path) -> str:
+    """What a registration without pre-registration stores; returns the token."""
+    with Client(platform.endpoints, *registration(PRODUCT_KEY, HOST, PRODUCT_SECRET, "regnwl")) as device:
+        issued = device.content()
+    (tmp_path / HOST).mkdir(mode=0o700, exist_ok=True)
+    text = json.dumps(issued, sort_keys=True, separators=(",", ":"))
+    (tmp_path / HOST / "device.json").write_text(text)
+    platform.admin.clear_requests()
+    return str(issued["deviceToken"])
+
+
+def test_a_token_logs_in_from_the_gateway(platform: Emulator, tmp_path: Path) -> None:
+    secret = token(platform, tmp_path)
+    run = log_in(platform, tmp_path, "gateway")
+    assert (run.rc, run.result(HOST)["accepted"], run.result(HOST)["device_name"]) == (0, True, HOST), run
+    assert secret not in run.stdout + run.stderr + json.dumps(run.results)
+    assert [entry["code"] for entry in logins(platform)] == [0]
+
+
+def test_a_token_that_was_cut_short_is_refused(platform: Emulator, tmp_path: Path) -> None:
+    secret = token(platform, tmp_path)
+    path = tmp_path / HOST / "device.json"
+    path.write_text(path.read_text().replace(secret, secret[:-4]))
+    assert error(log_in(platform, tmp_path, "gateway"))["kind"] == "refused"
+
+
+def test_a_token_never_leaves_the_gateway(platform: Emulator, tmp_path: Path) -> None:
+    secret = token(platform, tmp_path)
+    run = log_in(platform, tmp_path, "controller")
+    told = error(run)
+    assert told["kind"] == "invalid_option"
+    assert "login_from: gateway" in told["hint"]
+    assert secret not in run.stdout + run.stderr + json.dumps(run.results)
+    assert platform.admin.requests() == []
+
+
+def test_without_paho_the_controller_says_what_to_install(platform: Emulator, tmp_path: Path) -> None:
+    store(platform, tmp_path)
+    (tmp_path / "libraries" / "paho").mkdir(parents=True)
+    (tmp_path / "libraries" / "paho" / "__init__.py").write_text("raise ImportError\n")
+    env = {"PYTHONPATH": str(tmp_path / "libraries")}
+    told = error(log_in(platform, tmp_path, "controller", env=env))
+    assert told["kind"] == "missing_library"
+    assert "pip install 'paho-mqtt" in told["hint"]
+    assert log_in(platform, tmp_path, "gateway", env=env).result(HOST)["accepted"] is True
+
+
+def test_without_python_the_gateway_is_proved_from_the_controller(platform: Emulator, tmp_path: Path) -> None:
+    store(platform, tmp_path)
+    missing = {"ansible_python_interpreter": "/nowhere/python3"}
+    told = error(log_in(platform, tmp_path, "gateway", variables=missing))
+    assert told["kind"] == "no_python"
+    assert "login_from: controller" in told["hint"]
+    assert log_in(platform, tmp_path, "controller", variables=missing).result(HOST)["accepted"] is True
+
+
 def test_check_mode_does_nothing(platform: Emulator, tmp_path: Path, way: str) -> None:
     store(platform, tmp_path)
     run = log_in(platform, tmp_path, way, check=True)
@@ -91,10 +168,19 @@ def test_a_secret_that_was_replaced(platform: Emulator, tmp_path: Path, way: str
     assert "recover" in told["hint"]
 
 
-def test_a_device_that_is_disabled_or_unknown(platform: Emulator, tmp_path: Path, way: str) -> None:
+def test_a_device_that_is_disabled_then_deleted(platform: Emulator, tmp_path: Path, way: str) -> None:
     store(platform, tmp_path)
     platform.admin.put_device(PRODUCT_KEY, HOST, status="DISABLE")
-    assert error(log_in(platform, tmp_path, way))["code"] == 5
+    disabled = error(log_in(platform, tmp_path, way))
+    assert (disabled["kind"], disabled["code"]) == ("refused", 5)
+    assert "disabled" in disabled["hint"]
+    platform.admin.delete_device(PRODUCT_KEY, HOST)
+    deleted = error(log_in(platform, tmp_path, way))
+    assert (deleted["kind"], deleted["code"]) == ("refused", 5)
+    assert "deleted" in deleted["hint"]
+
+
+def test_a_device_that_nobody_knows(platform: Emulator, tmp_path: Path, way: str) -> None:
     store(platform, tmp_path, deviceName="nobody-knows-it")
     assert error(log_in(platform, tmp_path, way))["code"] == 5
 
@@ -134,6 +220,17 @@ def test_a_certificate_of_another_authority(platform: Emulator, tmp_path: Path, 
     told = error(log_in(platform, tmp_path, way, ca_path=None))
     assert told["kind"] == "tls"
     assert logins(platform) == []
+
+
+@pytest.mark.parametrize(("year", "problem"), [(2001, "expired"), (2999, "not yet valid")])
+def test_a_clock_that_is_wrong(platform: Emulator, tmp_path: Path, way: str, year: int, problem: str) -> None:
+    store(platform, tmp_path)
+    with DatedServer(tmp_path, year) as server:
+        told = error(log_in(platform, tmp_path, way, mqtt_endpoint=server.address, ca_path=str(server.ca_file)))
+    assert told["kind"] == "tls"
+    assert problem in told["message"]
+    assert "clock" in told["hint"]
+    assert (server.connections, server.handshakes) == (1, 0)
 
 
 def test_a_host_that_speaks_something_else(platform: Emulator, tmp_path: Path, way: str) -> None:
