@@ -3,8 +3,9 @@
 
 """Five gateways and a platform on this machine: `make demo`.
 
-Three runs of the playbook fleetops.aliyun_iot.provision: the first time, a second time, and after damage. Each is checked
-against the platform's request log and the files. Ends with 0 if all was as it should be. Whatever happens, nothing is left.
+Three runs of the playbook fleetops.aliyun_iot.provision: the first time, a second time, and after damage. Then the gateways log
+in, one gets a new secret by fleetops.aliyun_iot.reprovision, and they log in again. Each run is checked against the platform's
+request log and the files. Ends with 0 if all was as it should be. Whatever happens, nothing is left.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ from rich.table import Table
 DEMO = Path(__file__).parent
 CALLBACKS = DEMO.parent / "tests" / "support" / "callbacks"
 GATEWAYS = ["bakery", "dairy", "mill", "orchard", "winery"]
-CUT_SHORT, OPENED_UP = "dairy", "orchard"
+CUT_SHORT, OPENED_UP, RESET = "dairy", "orchard", "mill"
 PRODUCT_KEY = "a1IoKDemo01"
+ACCESS_KEY_ID = "demo"
+NOT_AUTHORIZED = 5  # of a CONNACK
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 CONFIGURATION = f"""
@@ -93,7 +96,30 @@ def demonstrate(platform: Platform) -> None:
     check(platform.registered() == [device(CUT_SHORT)], f"the platform saw one registration, of {device(CUT_SHORT)}")
     check_files(platform, third)
 
-    show(folder, [first, second, third])
+    say("The gateways log in")
+    check_logins(platform, log_in(platform), GATEWAYS)
+
+    say(f"A new secret for {RESET}, whose device is activated now")
+    old = keep(credential(folder, RESET))
+    fourth = gateway_results(
+        run(platform, "fleetops.aliyun_iot.reprovision", "-e", "@account.json", "-e", f"target={RESET}")
+    )
+    check(platform.saw("ResetThing") == [(device(RESET), None)], f"the platform saw one reset, of {device(RESET)}")
+    check(platform.registered() == [device(RESET)], f"the platform saw one registration, of {device(RESET)}")
+    check_files(platform, {**third, **fourth})
+
+    say(f"{RESET} logs in with the old credential")
+    [refused] = log_in(platform, "--limit", RESET, "-e", f"credential={old}", ends_with=2).values()
+    check(not refused["accepted"] and refused["error"]["code"] == NOT_AUTHORIZED, "the old credential is refused")
+    check(
+        platform.saw("connect") == [(device(RESET), NOT_AUTHORIZED)], "the platform saw that one login, and refused it"
+    )
+
+    say("The gateways log in with what they have")
+    logins = log_in(platform)
+    check_logins(platform, logins, GATEWAYS)
+
+    show(folder, [first, second, third, fourth], logins)
 
 
 # The platform
@@ -105,8 +131,9 @@ class Platform:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="aliyun-iot-demo-"))
         self.product_secret = secrets.token_hex(8)
+        self.access_key_secret = secrets.token_hex(15)
         self._state_dir = self.folder / "platform"
-        self._seen = 0
+        self._seen: dict[str, int] = {}
 
     def __enter__(self) -> Platform:
         try:
@@ -131,14 +158,21 @@ class Platform:
         self.endpoints = json.loads((self._state_dir / "endpoints.json").read_text())
 
     def registered(self) -> list[str]:
-        """The devices of the registrations in the request log since the last time."""
-        log = self._ask(f"/requests?action=register&since={self._seen}")
-        self._seen = max([self._seen, *(entry["id"] for entry in log)])
-        return sorted(entry["device_name"] for entry in log)
+        """The devices of the registrations since the last time."""
+        return [name for name, _code in self.saw("register")]
+
+    def saw(self, action: str) -> list[tuple[str, int | None]]:
+        """Device and code of such requests in the log since the last time; what the OpenAPI grants has no code."""
+        log = self._ask(f"/requests?action={action}&since={self._seen.get(action, 0)}")
+        self._seen[action] = max([self._seen.get(action, 0), *(entry["id"] for entry in log)])
+        return sorted((entry["device_name"], entry["code"]) for entry in log)
 
     def secret(self, name: str) -> str:
         """The DeviceSecret that is valid now."""
         return str(self._ask(f"/products/{PRODUCT_KEY}/devices/{name}")["device_secret"])
+
+    def secrets(self) -> list[str]:
+        return [self.secret(device(name)) for name in GATEWAYS]
 
     def _ask(self, path: str) -> Any:
         answer = requests.get(self.endpoints["admin_url"] + path, timeout=10)
@@ -147,7 +181,10 @@ class Platform:
 
     def _bring_to(self, state: str) -> None:
         product = {"product_key": PRODUCT_KEY, "product_secret": self.product_secret}
-        seed = {"products": [{**product, "devices": [device(name) for name in GATEWAYS]}]}
+        seed = {
+            "access_keys": [{"id": ACCESS_KEY_ID, "secret": self.access_key_secret}],
+            "products": [{**product, "devices": [device(name) for name in GATEWAYS]}],
+        }
         variables = {"emulator_state": state, "emulator_state_dir": str(self._state_dir), "emulator_seed": seed}
         write(self.folder / "platform.json", variables)
         playbook(self.folder, str(DEMO / "platform.yml"), "-e", "@platform.json", quiet=True)
@@ -173,23 +210,53 @@ def write_inventory(platform: Platform) -> None:
         "gateway_product_secret": platform.product_secret,
         "gateway_endpoint": platform.endpoints["register_url"],
         "gateway_ca_path": platform.endpoints["ca_file"],
+        "gateway_mqtt_endpoint": "{host}:{port}".format_map(platform.endpoints["mqtts"]),
         "gateway_device_name": "demo-{{ inventory_hostname }}",
         "gateway_path": f"{platform.folder}/{{{{ inventory_hostname }}}}/device.json",
     }
     write(platform.folder / "inventory.json", {"gateways": {"hosts": dict.fromkeys(GATEWAYS), "vars": variables}})
+    account = {
+        "platform_access_key_id": ACCESS_KEY_ID,
+        "platform_access_key_secret": platform.access_key_secret,
+        "platform_openapi_endpoint": platform.endpoints["openapi_endpoint"],
+        "platform_ca_path": platform.endpoints["ca_file"],
+    }
+    write(platform.folder / "account.json", account)
 
 
 def provision(platform: Platform) -> Results:
-    """Run the playbook; return what the action returned for each gateway."""
+    return gateway_results(run(platform, "fleetops.aliyun_iot.provision"))
+
+
+def log_in(platform: Platform, *arguments: str, ends_with: int = 0) -> Results:
+    return results_of("device_login", run(platform, str(DEMO / "login.yml"), *arguments, ends_with=ends_with))
+
+
+def run(platform: Platform, name: str, *arguments: str, ends_with: int = 0) -> list[dict[str, Any]]:
+    """Run the playbook over the inventory; return what it told of every task on every gateway."""
     folder = platform.folder
-    output = playbook(folder, "fleetops.aliyun_iot.provision", "-i", "inventory.json")
+    hidden = [platform.product_secret, platform.access_key_secret, *platform.secrets()]
+    output = playbook(folder, name, "-i", "inventory.json", *arguments, ends_with=ends_with)
     lines = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
     shown = output + json.dumps(lines)
-    hidden = [platform.product_secret, *(platform.secret(device(name)) for name in GATEWAYS)]
-    check(not any(secret in shown for secret in hidden), "no secret was shown")
-    return {
-        line["host"]: line["result"] for line in lines if line.get("action") == "fleetops.aliyun_iot.gateway_credential"
-    }
+    check(not any(secret in shown for secret in [*hidden, *platform.secrets()]), "no secret was shown")
+    return lines
+
+
+def gateway_results(lines: list[dict[str, Any]]) -> Results:
+    return results_of("gateway_credential", lines)
+
+
+def results_of(action: str, lines: list[dict[str, Any]]) -> Results:
+    """What the action returned for each gateway, the last time."""
+    return {line["host"]: line["result"] for line in lines if line.get("action") == f"fleetops.aliyun_iot.{action}"}
+
+
+def keep(path: Path) -> Path:
+    """A copy beside the credential, for its owner alone too."""
+    copy = path.with_name("old.json")
+    shutil.copy2(path, copy)
+    return copy
 
 
 def of(results: Results, key: str) -> dict[str, Any]:
@@ -207,6 +274,13 @@ def check_files(platform: Platform, results: Results) -> None:
     check(True, "every gateway has the credential that the platform knows, of mode 0600")
 
 
+def check_logins(platform: Platform, logins: Results, names: list[str]) -> None:
+    check(all(of(logins, "accepted").values()), "every credential is accepted")
+    fingerprints = {name: fingerprint(json.loads(credential(platform.folder, name).read_text())) for name in names}
+    check(of(logins, "fingerprint") == fingerprints, "each was the gateway's own", quiet=True)
+    check(platform.saw("connect") == sorted((device(name), 0) for name in names), "the platform saw one login of each")
+
+
 def mode(path: Path) -> str:
     return f"{path.stat().st_mode & 0o7777:04o}"
 
@@ -219,18 +293,19 @@ def fingerprint(stored: dict[str, str]) -> str:
 # What is seen
 
 
-def show(folder: Path, passes: list[Results]) -> None:
+def show(folder: Path, passes: list[Results], logins: Results) -> None:
     table = Table(title="The fleet", caption=f"The paths are in {folder}, which is removed now.")
-    for column in ("gateway", "device", "path", "mode", "fingerprint", "what happened", "why"):
-        table.add_column(column, overflow="fold")
+    for column in ("gateway", "device", "path", "mode", "fingerprint", "login", "what happened", "why"):
+        table.add_column(column, no_wrap=True)
     for name in GATEWAYS:
         path = credential(folder, name)
-        changes = [results[name] for results in passes if results[name]["changed"]]
+        changes = [results[name] for results in passes if name in results and results[name]["changed"]]
         happened = ["registered" if change["registered"] else "mended" for change in changes]
         why = [change["reason"] for change in changes]
-        last = passes[-1][name]
-        row = [name, last["device_name"], str(path.relative_to(folder)), mode(path), last["fingerprint"]]
-        table.add_row(*row, ", then ".join(happened), ", then ".join(why))
+        login = logins[name]
+        row = [name, login["device_name"], str(path.relative_to(folder)), mode(path), login["fingerprint"]]
+        row.append("accepted" if login["accepted"] else "refused")
+        table.add_row(*row, "\n".join(happened), "\n".join(why))
     console.print()
     console.print(table)
 
@@ -250,12 +325,12 @@ def check(right: bool, text: str, quiet: bool = False) -> None:
 # What runs
 
 
-def playbook(folder: Path, *arguments: str, quiet: bool = False) -> str:
+def playbook(folder: Path, *arguments: str, quiet: bool = False, ends_with: int = 0) -> str:
     """Run ansible-playbook as a user does, in the folder; return what it printed.
 
-    :raises Wrong: it failed
+    :raises Wrong: it ended with another exit code
     """
-    shown = " ".join(["ansible-playbook", *arguments]).replace(f"{DEMO.parent}/", "")
+    shown = " ".join(["ansible-playbook", *arguments]).replace(f"{DEMO.parent}/", "").replace(f"{folder}/", "")
     console.print(f"[dim]$ {escape(shown)}")
     output = ""
     with subprocess.Popen(
@@ -277,7 +352,7 @@ def playbook(folder: Path, *arguments: str, quiet: bool = False) -> str:
         except BaseException:
             process.terminate()
             raise
-    if process.returncode:
+    if process.returncode != ends_with:
         raise Wrong(f"{shown} ended with {process.returncode}" + (f":\n{output}" if quiet else ""))
     return output
 

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -64,6 +65,19 @@ def test_it_shows_a_fleet_that_is_right_and_leaves_nothing(tmp_path: Path) -> No
     assert process.returncode == 0, shown
     assert shown.count("$ ansible-playbook fleetops.aliyun_iot.provision -i inventory.json") == 3
     assert "the platform saw no registration" in shown
+    steps = [
+        "$ ansible-playbook demo/login.yml -i inventory.json",
+        "$ ansible-playbook fleetops.aliyun_iot.reprovision -i inventory.json -e @account.json -e target=mill",
+        "the platform saw one reset, of demo-mill",
+        "$ ansible-playbook demo/login.yml -i inventory.json --limit mill -e credential=mill/old.json",
+        "CONNACK 5",
+        "the old credential is refused",
+        "$ ansible-playbook demo/login.yml -i inventory.json",
+        "every credential is accepted",
+        "The fleet",
+    ]
+    lines = iter(shown.splitlines())
+    assert [step for step in steps if not any(step in line for line in lines)] == [], shown
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines() if "/device.json" in line]
     assert [row[:4] for row in rows] == [
         [name, f"demo-{name}", f"{name}/device.json", "0600"]
@@ -71,6 +85,9 @@ def test_it_shows_a_fleet_that_is_right_and_leaves_nothing(tmp_path: Path) -> No
     ]
     assert all(re.fullmatch("[0-9a-f]{16}", row[4]) for row in rows)
     assert len({row[4] for row in rows}) == len(rows)
+    assert [row[5] for row in rows] == ["accepted"] * len(rows)
+    [below] = [after for line, after in pairwise(shown.splitlines()) if "mill/device.json" in line and "│" in line]
+    assert [cell.strip() for cell in below.split("│")[-3:-1]] == ["registered", "interrupted"]
     assert left_in(tmp_path) == []
 
 
