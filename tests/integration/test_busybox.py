@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from emulator import Emulator
-from playbook import PRODUCT_KEY, as_new, gateway_play, inventory, run_playbook
+from playbook import PRODUCT_KEY, as_new, connection, gateway_play, inventory, run_playbook
 from shells import write_shell
 
 
@@ -82,6 +82,27 @@ def test_a_gateway_of_nothing_but_busybox(platform: Emulator, tmp_path: Path) ->
     assert (root / "agent.conf").read_text() == f"[cloud]\nname=gw-0001\nsecret={secret}\n"
     modes = {str(path.relative_to(root)): f"{path.stat().st_mode & 0o777:o}" for path in root.rglob("*")}
     assert modes == {"etc": "755", "etc/device.json": "600", "agent.env": "600", "agent.conf": "640"}
+
+
+def test_the_role_proves_what_it_registered_on_busybox(platform: Emulator, tmp_path: Path) -> None:
+    variables = {f"gateway_{name}": value for name, value in connection(platform).items()}
+    variables.update(
+        gateway_register_from="controller",
+        gateway_verify="login",
+        gateway_mqtt_endpoint="{host}:{port}".format_map(platform.endpoints["mqtts"]),
+        ansible_python_interpreter="python3",
+    )
+    hosts = {"gw-0001": {"ansible_shell_executable": busybox_shell(tmp_path / "shell")}}
+    role = {"ansible.builtin.import_role": {"name": "fleetops.aliyun_iot.gateway", "rolespec_validate": False}}
+    play = {"hosts": "gateways", "gather_facts": False, "tasks": [shell("command -v python3"), role]}
+    play["tasks"][0]["failed_when"] = False
+    run = run_playbook(play, inventory(hosts, tmp_path, **variables), tmp_path)
+    assert run.rc == 0, run
+    assert run.results["gw-0001"][0]["result"]["rc"] != 0, "there is no Python"
+    assert run.result("gw-0001")["accepted"] is True
+    asked = [(entry["action"], entry["code"]) for entry in platform.admin.requests()]
+    assert asked == [("register", 200), ("connect", 0)]
+    assert platform.admin.device(PRODUCT_KEY, "gw-0001")["activated"] is True
 
 
 def test_state_absent_leaves_nothing_on_busybox(platform: Emulator, tmp_path: Path) -> None:

@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filter mqtt_login, against what others computed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from vectors import vectors
+
+from ansible_collections.fleetops.aliyun_iot.plugins.filter.mqtt_login import FilterModule
+
+KEY, NAME = "a1IoKTestP1", "gw-0001"
+# The SDK for C has our client id, sign method and timestamp.
+VECTORS = [vector for vector in vectors("mqtt_connect") if vector["client"] == "LinkSDK C 4.2.0"]
+mqtt_login = FilterModule().filters()["mqtt_login"]
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["deviceName"])
+def test_it_is_what_another_client_sends(vector: dict[str, Any]) -> None:
+    names = (vector["productKey"], vector["deviceName"])
+    login = mqtt_login(*names, device_secret=vector["deviceSecret"], region="cn-shanghai")
+    assert login["password"] == vector["password"]
+    assert login["user_name"] == vector["username"]
+    core, extension, _end = vector["clientId"].split("|")
+    ours_core, ours, end = login["client_id"].split("|")
+    assert (ours_core, end) == (core, "")
+    assert set(ours.split(",")) <= set(extension.split(","))
+
+
+@pytest.mark.parametrize("host", sorted({v["host"] for v in vectors("mqtt_connect") if "host" in v}))
+def test_the_host_is_that_of_other_clients(host: str) -> None:
+    login = mqtt_login(KEY, NAME, region="cn-shanghai")
+    assert (login["host"], login["port"]) == (host, 443)
+
+
+@pytest.mark.parametrize("secret", [None, ""])
+def test_without_secret_there_is_no_password(secret: str | None) -> None:
+    login = mqtt_login(KEY, NAME, device_secret=secret, mqtt_endpoint="localhost:8883")
+    assert login == {
+        "host": "localhost",
+        "port": 8883,
+        "user_name": "gw-0001&a1IoKTestP1",
+        "client_id": "a1IoKTestP1.gw-0001|securemode=2,signmethod=hmacsha256,timestamp=2524608000000|",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((KEY, NAME), {}, "region: is missing"),
+        ((KEY, NAME), {"region": "cn-bejing"}, "Did you mean cn-beijing"),
+        ((KEY, NAME), {"region": "cn-shanghai", "sign_method": "sha256"}, "sign_method: 'sha256' is unknown"),
+        ((KEY, "gw"), {"region": "cn-shanghai"}, "device_name: 'gw' is not a DeviceName"),
+        (("a1/b", NAME), {"region": "cn-shanghai"}, "product_key: 'a1/b' is not a ProductKey"),
+    ],
+)
+def test_what_no_login_can_be_made_of(arguments: tuple[str, str], options: dict[str, str], message: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=message):
+        mqtt_login(*arguments, **options)
