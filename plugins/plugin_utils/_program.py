@@ -118,7 +118,7 @@ def result_of(output: str, rc: int, instead: str) -> dict[str, t.Any]:
     if "python" in result or (not result and rc in (126, 127)):
         raise StorageError(
             "the gateway has no usable Python: %s was found, and %d.%d or newer is needed"
-            % (result.get("python", "none"), *OLDEST),
+            % ("Python " + result["python"] if result else "none", *OLDEST),
             hint="Set %s, which needs none on the gateway, or ansible_python_interpreter" % instead,
             kind="no_python",
         )

@@ -1,0 +1,36 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which Pythons this machine has."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+# Those of gateways that are tried, where the machine has them.
+PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
+
+
+def interpreter(version: str) -> Path | None:
+    """A bare Python of this version ("3.8") that can make environments, kept by pyenv or on the PATH."""
+    for folder in [*_kept_by_pyenv(version), *os.get_exec_path()]:
+        python = Path(folder, f"python{version}")
+        # pyenv puts programs on the PATH that only say what is not switched on; an environment's Python is not bare.
+        if python.exists() and folder != str(Path(sys.prefix, "bin")) and _runs(python):
+            return python
+    return None
+
+
+def _runs(python: Path) -> bool:
+    return not subprocess.run([python, "-c", "import ensurepip"], check=False, capture_output=True).returncode
+
+
+def _kept_by_pyenv(version: str) -> list[Path]:
+    if not shutil.which("pyenv"):
+        return []
+    root = subprocess.run(["pyenv", "root"], check=True, capture_output=True, text=True).stdout.strip()
+    return sorted(Path(root, "versions").glob(f"{version}.*/bin"), reverse=True)

@@ -1,0 +1,152 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The program that a gateway's Python reads from its standard input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from interpreters import PYTHONS, interpreter
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, Refused, StorageError
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import ENTRIES, command, program, result_of
+
+SECRET = "0123456789abcdef"
+
+
+def todo(**changes: Any) -> dict[str, Any]:
+    """A change whose scripts say what they are told to, over a platform that is not there."""
+    request = {"url": "https://127.0.0.1:9/x", "body": f"sign={SECRET}", "product_key": "a1", "device_name": "gw-0001"}
+    options = {"ca_path": None, "validate_certs": True, "timeout": 1, "retry_time": 0}
+    scripts = {name: f"echo {name}; echo fleetops-end {name}" for name in ("begin", "install", "abandon")}
+    return {"shell": "/bin/sh", "scripts": scripts, "request": request, "options": options, "window": 60, **changes}
+
+
+def run(python: str | Path, what: dict[str, Any], entry: str = ENTRIES[0]) -> tuple[str, int]:
+    """Standard output and exit code, as Ansible's shell would start it; what stands on standard error is for nobody."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{command(str(python), '')} && sleep 0"],
+        input=program(entry, what).encode(),
+        capture_output=True,
+        check=False,
+    )
+    return done.stdout.decode(), done.returncode
+
+
+def result(python: str | Path, what: dict[str, Any]) -> dict[str, Any]:
+    return result_of(*run(python, what), "another way")
+
+
+@pytest.fixture(params=PYTHONS)
+def python(request: pytest.FixtureRequest) -> Path:
+    found = interpreter(request.param)
+    if not found:
+        pytest.skip(f"Python {request.param} is not here")
+    return found
+
+
+def test_every_python_runs_it(python: Path) -> None:
+    assert result(python, todo()) == {"outcome": "begin", "lines": ["begin"]}
+
+
+def test_an_error_comes_as_it_was(python: Path) -> None:
+    scripts = {**todo()["scripts"], "begin": "echo fleetops-end begun"}
+    with pytest.raises(FleetopsError) as raised:
+        result(python, todo(scripts=scripts))
+    assert (raised.value.kind, raised.value.may_have_registered) == ("network", False)
+    assert "https://127.0.0.1:9/x" in raised.value.msg
+    assert raised.value.hint
+
+
+def test_a_login_needs_no_more(python: Path, tmp_path: Path) -> None:
+    options = {"path": f"{tmp_path}/none.json", "region": "cn-shanghai", "instance_id": None, "mqtt_endpoint": None}
+    options = {**options, "ca_path": None, "validate_certs": True, "timeout": 1, "sign_method": "hmacsha256"}
+    with pytest.raises(FleetopsError, match=r"none\.json cannot be read") as raised:
+        result_of(*run(python, options, "_device_login"), "another way")
+    assert raised.value.kind == "unreadable"
+
+
+@pytest.mark.parametrize("version", ["3.6", "3.7"])
+def test_an_old_python_says_how_old_it_is(version: str) -> None:
+    found = interpreter(version)
+    if not found:
+        pytest.skip(f"Python {version} is not here")
+    with pytest.raises(StorageError, match=f"Python {version} was found, and 3.8 or newer is needed") as raised:
+        result(found, todo())
+    assert raised.value.kind == "no_python"
+    assert "Set another way, which needs none" in raised.value.hint
+
+
+def test_the_first_python_that_is_there() -> None:
+    assert result_of(*shell(command(None, "A_VARIABLE='of the task'")), "x") == {"outcome": "begin", "lines": ["begin"]}
+
+
+def test_the_environment_reaches_it() -> None:
+    scripts = {**todo()["scripts"], "begin": 'echo "$A_VARIABLE"; echo fleetops-end begin'}
+    for named in (None, sys.executable):
+        text = command(named, "A_VARIABLE='of the task'")
+        assert result_of(*shell(text, todo(scripts=scripts)), "x")["lines"] == ["of the task"]
+
+
+def shell(text: str, what: dict[str, Any] | None = None, path: str | None = None) -> tuple[str, int]:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{text} && sleep 0"],
+        input=program(ENTRIES[0], what or todo()).encode(),
+        capture_output=True,
+        check=False,
+        env=None if path is None else {"PATH": path},
+    )
+    return done.stdout.decode(), done.returncode
+
+
+@pytest.mark.parametrize("named", ["/nonexistent/python", "/dev/null"])
+def test_no_python(named: str) -> None:
+    with pytest.raises(StorageError, match="no usable Python: none was found") as raised:
+        result_of(*shell(command(named, "")), "another way")
+    assert raised.value.kind == "no_python"
+
+
+@pytest.mark.parametrize(("output", "code"), [("", 137), ("banner\nfleetops-result {\n", 1), ("", 0)])
+def test_a_program_that_does_not_come_to_its_end(output: str, code: int) -> None:
+    with pytest.raises(StorageError, match="ended early") as raised:
+        result_of(output, code, "x")
+    assert raised.value.kind == "module"
+
+
+def test_a_crash_is_told_without_what_it_was_about() -> None:
+    scripts = {**todo()["scripts"], "begin": "echo fleetops-end begun"}
+    output, code = run(sys.executable, todo(scripts=scripts, window=SECRET))
+    assert SECRET not in output
+    with pytest.raises(StorageError, match=r"broke off: TypeError at _credential, line \d+") as raised:
+        result_of(output, code, "x")
+    assert raised.value.kind == "module"
+
+
+def test_what_login_shells_say_is_passed_over() -> None:
+    output, code = run(sys.executable, todo())
+    assert result_of(f"Welcome\n{output}\nGoodbye\n", code, "x")["outcome"] == "begin"
+
+
+def test_a_refusal_stays_one() -> None:
+    told = {
+        "error": Refused("no", hint="Do this", code=6600).as_result(),
+        "may_have_registered": True,
+        "registered": False,
+    }
+    with pytest.raises(Refused) as raised:
+        result_of("fleetops-result " + json.dumps(told), 0, "x")
+    assert (raised.value.code, raised.value.hint, raised.value.may_have_registered) == (6600, "Do this", True)
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_it_is_read_by_the_oldest_python_too(entry: str) -> None:
+    """As text it is ASCII, and what a Python that is too old parses is a few lines without anything new."""
+    text = program(entry, {"umlaut": "ä\u2028\\'\""})
+    assert text.isascii()
+    assert "f'" not in text.split("sources, todo")[0]
