@@ -44,27 +44,32 @@ SCALE = (GATEWAYS // 4, GATEWAYS, GATEWAYS * 4)
 PRODUCT_KEY, PRODUCT_SECRET = "a1IoKTestP1", "6vEu5Qlj5STest01"
 CA_ON_GATEWAYS = "/etc/platform-ca.pem"
 CREDENTIALS = "etc/aliyun-iot"
-PROVISION = "fleetops.aliyun_iot.provision"
+PROVISION, REPROVISION = "fleetops.aliyun_iot.provision", "fleetops.aliyun_iot.reprovision"
+ACCESS_KEY = {"id": "benchKeyId", "secret": "benchKeySecret"}
 
 
 @dataclass(frozen=True)
 class Case:
-    """A playbook to time; a first run finds gateways and platform as new, and registers every gateway once."""
+    """A playbook to time: over gateways and a platform as new ("new"), over devices that are in use ("activated"), or as they are.
+
+    From the first two it has to register every gateway once, else none.
+    """
 
     name: str
     title: str
     playbook: str
-    first: bool = False
+    finds: str = ""
     variables: dict[str, str] = field(default_factory=dict)
 
 
 FROM_CONTROLLER = {"gateway_register_from": "controller"}
 CASES = (
     Case("ping", "ansible.builtin.ping", str(HERE / "ping.yml")),
-    Case("provision", "provision, first run", PROVISION, first=True),
+    Case("provision", "provision, first run", PROVISION, "new"),
     Case("rerun", "provision, again", PROVISION),
-    Case("provision_controller", "provision from the controller, first run", PROVISION, True, FROM_CONTROLLER),
-    Case("naive", "built-in modules, first run", str(HERE / "naive.yml"), first=True),
+    Case("provision_controller", "provision from the controller, first run", PROVISION, "new", FROM_CONTROLLER),
+    Case("reprovision", "reprovision, all at once", REPROVISION, "activated", {"gateway_serial": "100%"}),
+    Case("naive", "built-in modules, first run", str(HERE / "naive.yml"), "new"),
     Case("naive_rerun", "built-in modules, again", str(HERE / "naive.yml")),
 )
 FLOOR = "ssh"
@@ -106,12 +111,15 @@ class Bench:
         self._run(str(HERE / "ping.yml"), SCALE[2], {})
 
     def case(self, case: Case, gateways: int = GATEWAYS) -> Cost:
-        if case.first:
+        if case.finds == "new":
             self._reset(gateways)
+        elif case.finds == "activated":
+            for name in self._first(gateways):
+                self._platform.admin.activate(PRODUCT_KEY, name)
         before = self._registrations()
         cost = self._run(case.playbook, gateways, case.variables)
         registered = self._registrations() - before
-        if registered != (gateways if case.first else 0):
+        if registered != (gateways if case.finds else 0):
             raise SystemExit(f"{case.title}: {registered} registrations over {gateways} gateways")
         return cost
 
@@ -168,8 +176,15 @@ class Bench:
             "gateway_product_secret": PRODUCT_SECRET,
             "gateway_endpoint": self._platform.endpoints["register_url"],
             "gateway_ca_path": ca_file,
+            "platform_access_key_id": ACCESS_KEY["id"],
+            "platform_access_key_secret": ACCESS_KEY["secret"],
+            "platform_openapi_endpoint": self._platform.endpoints["openapi_endpoint"],
+            "platform_ca_path": self._platform.endpoints["ca_file"],
             **variables,
         }
+        if playbook != REPROVISION:
+            # With an account, provision would add the devices too.
+            extra = {name: value for name, value in extra.items() if not name.startswith("platform_")}
         (self._home / "extra.json").write_text(json.dumps(extra))
         arguments = ["--inventory", f"{self._home}/{gateways}.json", "--extra-vars", f"@{self._home}/extra.json"]
         with (self._home / "log").open("wb") as log:
@@ -331,7 +346,7 @@ def main() -> None:
         fleet = Fleet(home / "fleet")
         fleet.up(Size(SCALE[2]))
         try:
-            with Emulator(home / "platform") as platform:
+            with Emulator(home / "platform", {"access_keys": [ACCESS_KEY]}) as platform:
                 result = measure(Bench(home, fleet, platform), say)
         finally:
             fleet.down()
