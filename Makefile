@@ -4,7 +4,7 @@
 # The front door. Everything runs in .venv, which make keeps; nox sessions do the work.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator test lint unit integration bench clean
+.PHONY: help demo emulator test lint unit integration molecule bench clean
 export LC_ALL := C.UTF-8
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -33,6 +33,9 @@ unit: .venv/test ## Tests of the parts
 
 integration: .venv/test ## Tests of the whole: playbooks, shells, the emulator
 	@nox -s integration
+
+molecule: .venv/test ## Molecule's scenarios on containers and on loopback gateways (HOSTS= names one; root)
+	@nox -s molecule
 
 bench: .venv/test ## What a fleet costs, beside a ping and beside built-in modules (root)
 	@nox -s bench

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
 
 import nox
 
@@ -43,6 +44,25 @@ def integration(session: nox.Session) -> None:
     """Tests of the whole."""
     system_packages(session)
     session.run("pytest", "tests/integration", *session.posargs)
+
+
+@nox.session
+def molecule(session: nox.Session) -> None:
+    """The scenarios of extensions/molecule on containers and on loopback gateways, or on what HOSTS names."""
+    scenarios = sorted(path.parent.name for path in Path("extensions/molecule").glob("*/molecule.yml"))
+    named = [word for name in scenarios for word in ("--scenario-name", name)]
+    kinds = [os.environ["HOSTS"]] if os.environ.get("HOSTS") else ["containers", "loopback"]
+    system_packages(session)
+    if "containers" in kinds:
+        session.run("tests/system-packages.sh", "podman", "runc", "debootstrap")
+    for kind in kinds:
+        env = {"HOSTS": kind, "MOLECULE_EPHEMERAL_DIRECTORY": str(Path(".venv/molecule/state").absolute())}
+        session.run("molecule", "destroy", env=env)
+        try:
+            session.run("molecule", "test", *named, env=env)
+        finally:
+            session.run("molecule", "destroy", env=env)
+    print(f"{len(scenarios)} scenarios passed on {' and on '.join(kinds)}")
 
 
 @nox.session

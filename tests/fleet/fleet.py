@@ -123,7 +123,7 @@ class Fleet:
         write_own(self.directory, "busybox", BUSYBOX_USERS, BUSYBOX_GROUPS)
         if size.busybox:
             write_busybox(self.directory / "busybox")
-        self._write_known_hosts(gateways)
+        write_known_hosts(self.directory, gateways)
         document = inventory(gateways, self.directory, become)
         self.inventory.write_text(yaml.safe_dump(document, sort_keys=False))
         with self._processes.open("a") as processes:
@@ -135,11 +135,6 @@ class Fleet:
                     log = self.directory / "log" / each.name
                     raise SystemExit(f"{each.name} did not start:\n{log.read_text() if log.exists() else ''}")
                 time.sleep(0.02)
-
-    def _write_known_hosts(self, gateways: list[Gateway]) -> None:
-        key = " ".join((self.directory / "host_key.pub").read_text().split()[:2])
-        lines = [f"[{each.address}]:{each.port} {key}\n" for each in gateways]
-        (self.directory / "known_hosts").write_text("".join(lines))
 
     def _running(self) -> list[int]:
         """Process descriptors: each stays with its process when the number is given to another."""
@@ -230,6 +225,13 @@ def inventory(gateways: list[Gateway], directory: Path, become: bool) -> dict[st
 
     children = {kind: {"hosts": hosts(kind), "vars": variables} for kind, variables in kinds.items()}
     return {"gateways": {"vars": common, "children": children}}
+
+
+def write_known_hosts(directory: Path, gateways: list[Gateway]) -> None:
+    """One key for all of them."""
+    key = " ".join((directory / "host_key.pub").read_text().split()[:2])
+    lines = [f"[{each.address}]:{each.port} {key}\n" for each in gateways]
+    (directory / "known_hosts").write_text("".join(lines))
 
 
 def write_own(directory: Path, kind: str, users: str, groups: str) -> None:
