@@ -48,20 +48,21 @@ def integration(session: nox.Session) -> None:
 
 @nox.session
 def molecule(session: nox.Session) -> None:
-    """The scenarios of extensions/molecule on containers and on loopback gateways, or on what HOSTS names."""
-    scenarios = sorted(path.parent.name for path in Path("extensions/molecule").glob("*/molecule.yml"))
-    named = [word for name in scenarios for word in ("--scenario-name", name)]
-    kinds = [os.environ["HOSTS"]] if os.environ.get("HOSTS") else ["containers", "loopback"]
+    """The scenarios of extensions/molecule: on containers, then on loopback gateways, or on what HOSTS names."""
+    kinds = [os.environ["HOSTS"]] if "HOSTS" in os.environ else ["containers", "loopback"]
     system_packages(session)
     if "containers" in kinds:
-        session.run("tests/system-packages.sh", "podman", "runc", "debootstrap")
+        session.run("tests/system-packages.sh", "debootstrap", "podman", "runc")
+    scenarios = sorted(path.parent.name for path in Path("extensions/molecule").glob("*/molecule.yml"))
+    named = [word for name in scenarios for word in ("--scenario-name", name)]
     for kind in kinds:
         env = {"HOSTS": kind, "MOLECULE_EPHEMERAL_DIRECTORY": str(Path(".venv/molecule/state").absolute())}
         session.run("molecule", "destroy", env=env)
         try:
-            session.run("molecule", "test", *named, env=env)
-        finally:
+            session.run("molecule", "test", "--workers=2", *named, env=env)
+        except BaseException:
             session.run("molecule", "destroy", env=env)
+            raise
     print(f"{len(scenarios)} scenarios passed on {' and on '.join(kinds)}")
 
 
