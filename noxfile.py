@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -55,14 +56,17 @@ def molecule(session: nox.Session) -> None:
         session.run("tests/system-packages.sh", "debootstrap", "podman", "runc")
     scenarios = sorted(path.parent.name for path in Path("extensions/molecule").glob("*/molecule.yml"))
     named = [word for name in scenarios for word in ("--scenario-name", name)]
+    home = Path(".venv/molecule").absolute()
     for kind in kinds:
-        env = {"HOSTS": kind, "MOLECULE_EPHEMERAL_DIRECTORY": str(Path(".venv/molecule/state").absolute())}
-        session.run("molecule", "destroy", env=env)
+        env = {"HOSTS": kind, "MOLECULE_EPHEMERAL_DIRECTORY": str(home / "state")}
+        if home.exists():  # a run was killed
+            session.run("molecule", "destroy", env=env)
         try:
             session.run("molecule", "test", "--workers=2", *named, env=env)
         except BaseException:
             session.run("molecule", "destroy", env=env)
             raise
+        shutil.rmtree(home)
     print(f"{len(scenarios)} scenarios passed on {' and on '.join(kinds)}")
 
 
