@@ -35,6 +35,7 @@ from fleet import (
     gateway,
     inventory,
     make_key,
+    no_namespaces,
     write_busybox,
     write_known_hosts,
     write_own,
@@ -119,11 +120,11 @@ class Containers:
 def unusable() -> str | None:
     """Why there can be no containers here, in one line."""
     if os.geteuid() != 0:
-        return "the containers need root"
+        return "a fleet of containers needs root"
     if lacking := [program for program in PROGRAMS if not shutil.which(program)]:
-        return f"the containers need {', '.join(lacking)}"
+        return f"a fleet of containers needs {', '.join(lacking)}"
     denied = subprocess.run(["podman", "info"], check=False, capture_output=True, text=True)
-    return f"podman does not work here: {denied.stderr.strip()}" if denied.returncode else None
+    return f"podman: {denied.stderr.strip()}" if denied.returncode else no_namespaces("a fleet of containers")
 
 
 def make_image(tag: str, write: Callable[[Path], None]) -> None:

@@ -163,9 +163,14 @@ def unusable(size: Size) -> str | None:
     lacking = [program for program in programs if not shutil.which(program)]
     if lacking:
         return f"the loopback fleet needs {', '.join(lacking)}"
+    return no_namespaces("the loopback fleet")
+
+
+def no_namespaces(what: str) -> str | None:
+    """Why this machine gives none, as inside of most containers."""
     unshare = ["unshare", "--mount", "--pid", "--fork", "true"]
     denied = subprocess.run(unshare, check=False, capture_output=True, text=True)
-    return f"the loopback fleet needs new namespaces: {denied.stderr.strip()}" if denied.returncode else None
+    return f"{what} needs new namespaces: {denied.stderr.strip()}" if denied.returncode else None
 
 
 def record(processes: TextIO, name: str, process: int) -> None:
