@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,12 +81,16 @@ class Shell:
 
 
 @pytest.fixture(scope="session", params=["dash", "bash", "busybox"])
-def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shell:
+def shell(request: pytest.FixtureRequest) -> Iterator[Shell]:
     if not shutil.which(request.param):
         pytest.skip(f"{request.param} is not installed")
     if request.param != "busybox":
-        return Shell((request.param,), os.environ["PATH"])
-    return busybox(tmp_path_factory.mktemp("applets"))
+        yield Shell((request.param,), os.environ["PATH"])
+        return
+    with tempfile.TemporaryDirectory() as applets:
+        # Other users look there too, whom pytest's own folders keep out.
+        Path(applets).chmod(0o755)
+        yield busybox(Path(applets))
 
 
 @pytest.fixture(scope="session")
