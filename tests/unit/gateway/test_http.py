@@ -16,12 +16,12 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Callable
 
 import pytest
 from cryptography import x509
@@ -81,7 +81,7 @@ class Authority:
         return file
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, days: int) -> x509.CertificateBuilder:
-        now = datetime.now(UTC)
+        now = datetime.now(timezone.utc)
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -135,11 +135,11 @@ class Server:
         self.connections = 0
         self.requests: list[tuple[str, dict[str, str], str]] = []
 
-    def without_tls(self) -> Self:
+    def without_tls(self) -> Server:
         self._context = None
         return self
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Server:
         self._threads[0].start()
         return self
 
@@ -320,7 +320,7 @@ def test_retry_after_in_seconds(
 def test_retry_after_as_a_date(
     send: Callable[..., Reply], serve: Callable[..., Server], ahead: int, least: float, most: float
 ) -> None:
-    date = format_datetime(datetime.now(UTC) + timedelta(seconds=ahead), usegmt=True)
+    date = format_datetime(datetime.now(timezone.utc) + timedelta(seconds=ahead), usegmt=True)
     reply = send(serve(answers(b"", "503 Busy", Retry_After=date)).url)
     assert reply.retry_after is not None
     assert least <= reply.retry_after <= most
@@ -438,7 +438,7 @@ def test_a_ca_path_that_cannot_be_used(tmp_path: Path, content: str | None) -> N
 class OlderContext(TlsContext):
     """As Python before 3.10 makes one."""
 
-    def __new__(cls, *arguments: Any) -> Self:
+    def __new__(cls, *arguments: Any) -> Any:
         context = super().__new__(cls, *arguments)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
