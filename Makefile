@@ -4,7 +4,7 @@
 # The front door. Everything runs in .venv, which make keeps; nox sessions do the work.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator test lint unit integration molecule bench clean
+.PHONY: help demo emulator test lint unit integration molecule pythons matrix bench clean
 export LC_ALL := C.UTF-8
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -25,7 +25,7 @@ emulator: .venv/demo ## Serve a local IoT Platform until Ctrl-C (state in .emula
 test: .venv/test ## All that CI runs: lint, unit, integration
 	@nox -s test
 
-lint: .venv/test ## Style, types, documentation, licences
+lint: .venv/test ## Style, types, documentation, licences, sanity, what Galaxy checks
 	@nox -s lint
 
 unit: .venv/test ## Tests of the parts
@@ -36,6 +36,12 @@ integration: .venv/test ## Tests of the whole: playbooks, shells, the emulator
 
 molecule: .venv/test ## Molecule's scenarios on containers and on loopback gateways (HOSTS= names one; root)
 	@nox -s molecule
+
+pythons: .venv/test ## Tests of what runs on gateways, on every Python that is here
+	@nox -s pythons
+
+matrix: .venv/test ## Every ansible-core with every Python of gateways; writes the table in README.md
+	@nox -s matrix
 
 bench: .venv/test ## What a fleet costs, beside a ping and beside built-in modules (root)
 	@nox -s bench

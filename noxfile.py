@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import nox
 
+sys.path.insert(0, "tests/support")
 sys.path.insert(0, "tests/fleet")
 
 import containers
+from interpreters import PYTHONS, interpreter
+
+# Every ansible-core that is supported, and the Python that it is tried on: the oldest that it and the controller's code run on.
+CORES = {"2.17": "3.11", "2.18": "3.11", "2.19": "3.11", "2.20": "3.12", "2.21": "3.12"}
 
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["test"]
@@ -37,12 +44,56 @@ def lint(session: nox.Session) -> None:
     session.run("antsibull-changelog", "lint")
     session.run("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--disallow-unknown-collection-refs", ".")
     session.run("ansible-lint")
+    importer(session)
+    sanity(session)
+
+
+@nox.session
+def importer(session: nox.Session) -> None:
+    """What Galaxy does to a collection that it is given."""
+    programs = environment(session, "importer", sys.executable, "requirements-importer.txt")
+    collection = copy(session, programs.parent)
+    with session.chdir(programs.parent):
+        told = session.run(
+            *(
+                str(programs / "python"),
+                "-m",
+                "galaxy_importer.main",
+                "--git-clone-path",
+                str(collection),
+                "--output-path",
+                ".",
+            ),
+            env={"PATH": path(programs)},
+            silent=True,
+        )
+    refuse(session, told, "WARNING:", "ERROR:")
+
+
+@nox.session
+def sanity(session: nox.Session) -> None:
+    """The tests that come with ansible-core, on every Python that is here. They are to find nothing and to skip nothing."""
+    home = Path(".venv/sanity").absolute()
+    collection = copy(session, home)
+    source = files("ansible_test") / "_internal/python_requirements.py"
+    pip = re.search(r"pip='([\d.]+)'", source.read_text())[1].replace(".", "_")
+    cache = home / ".ansible/test/cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    shutil.copy("tests/support/get_pip.py", cache / f"get_pip_{pip}.py")
+    pythons = [python.parent for version in PYTHONS if (python := interpreter(version))]
+    with session.chdir(collection):
+        told = session.run(
+            *("ansible-test", "sanity", "--color", "no"),
+            env={"HOME": str(home), "PATH": path(*pythons)},
+            silent=True,
+        )
+    refuse(session, told, "Skipping", "not found")
 
 
 @nox.session
 def unit(session: nox.Session) -> None:
     """Tests of the parts."""
-    session.run("pytest", "tests/unit", *session.posargs)
+    session.run("pytest", "--numprocesses=2", "tests/unit", *session.posargs)
 
 
 @nox.session
@@ -88,23 +139,130 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def pythons(session: nox.Session) -> None:
+    """Tests of what runs on gateways, on every Python that is here."""
+    for version in PYTHONS:
+        python = interpreter(version)
+        if not python:
+            session.log(f"Python {version} is not here: not tried")
+            continue
+        programs = environment(session, f"python-{version}", python, "tests/matrix/pythons.txt")
+        gateways_code(programs)
+        session.run(
+            *(
+                str(programs / "python"),
+                "-m",
+                "pytest",
+                "--quiet",
+                "--hypothesis-profile=few",
+                "-p",
+                "no:cacheprovider",
+            ),
+            # What packages say of their own Python's age, and sockets that old ones leave to the garbage collector.
+            *("-W", "ignore:Python 3", "-W", "ignore::pytest.PytestUnraisableExceptionWarning", "tests/unit/gateway"),
+        )
+
+
+@nox.session
+def matrix(session: nox.Session) -> None:
+    """Every ansible-core with every Python of gateways: writes README's table, or with `-- --check` compares it."""
+    compare(session, *([] if "--check" in session.posargs else ["--write"]))
+
+
+def compare(session: nox.Session, *arguments: str) -> None:
+    cores = []
+    for core, version in CORES.items():
+        python = interpreter(version)
+        if not python:
+            session.log(f"Python {version} is not here: ansible-core {core} not tried")
+            continue
+        programs = environment(session, f"ansible-core-{core}", python, f"tests/matrix/ansible-core-{core}.txt")
+        cores.append(f"{core}={programs / 'python'}")
+    support = os.pathsep.join(["tests/support", "roles/emulator/files"])
+    session.run("python", "tests/matrix/matrix.py", *arguments, *cores, env={"PYTHONPATH": support})
+
+
+@nox.session
 def test(session: nox.Session) -> None:
-    """All that CI runs: lint, then both tiers in one pytest."""
+    """All that CI runs: lint, the Pythons, the matrix, then both tiers in one pytest."""
     lint(session)
+    pythons(session)
+    compare(session)
     system_packages(session)
     session.run("pytest", "tests/unit", "tests/integration", *session.posargs)
 
 
 @nox.session(venv_backend="virtualenv")
 def lock(session: nox.Session) -> None:
-    """Pin requirements-*.in anew, for every supported Python."""
+    """Pin what is wanted anew: for every Python that may run it."""
     session.install("uv")
-    for name in ("requirements-demo", "requirements-test"):
+    pin = (
+        "uv",
+        "pip",
+        "compile",
+        "--quiet",
+        "--upgrade",
+        "--no-emit-index-url",
+        "--custom-compile-command=nox -s lock",
+    )
+    for name in ("requirements-demo", "requirements-test", "requirements-importer"):
+        session.run(*pin, "--universal", "--python-version=3.11", f"{name}.in", f"--output-file={name}.txt")
+    session.run(
+        *pin, "--universal", "--python-version=3.8", "tests/matrix/pythons.in", "-o", "tests/matrix/pythons.txt"
+    )
+    for core, python in CORES.items():
+        wanted = Path(session.create_tmp(), "core.in")
+        wanted.write_text(f"ansible-core~={core}.0\n")
+        locked = f"tests/matrix/ansible-core-{core}.txt"
+        session.run(*pin, "--no-annotate", f"--python-version={python}", str(wanted), "requirements.txt", "-o", locked)
+
+
+def environment(session: nox.Session, name: str, python: str | Path, requirements: str) -> Path:
+    """The programs of .venv/NAME, which has what the requirements pin, made anew whenever they change."""
+    home, wanted = Path(".venv", name).absolute(), Path(requirements)
+    stamp = home / wanted.name
+    if not stamp.exists() or stamp.read_text() != wanted.read_text():
+        shutil.rmtree(home, ignore_errors=True)
+        session.run(str(python), "-m", "venv", str(home))
         session.run(
-            *("uv", "pip", "compile", "--quiet", "--upgrade", "--universal", "--python-version=3.11"),
-            *("--no-emit-index-url", "--custom-compile-command=nox -s lock"),
-            *(f"{name}.in", f"--output-file={name}.txt"),
+            *(str(home / "bin/python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"),
+            *("--requirement", requirements),
         )
+        shutil.copy(wanted, stamp)
+    return home / "bin"
+
+
+def gateways_code(programs: Path) -> None:
+    """Let an old Python import what Ansible brings to it: the collection, and ansible.module_utils of .venv's ansible-core."""
+    [packages] = programs.parent.glob("lib/python3*/site-packages")
+    ansible = packages / "ansible"
+    if not ansible.exists():
+        ansible.symlink_to(Path(str(files("ansible"))))
+    (packages / "collections.pth").write_text(f"{Path('.venv/collections').absolute()}\n")
+
+
+def copy(session: nox.Session, home: Path) -> Path:
+    """The collection, as it would be committed, in a place where Ansible's tools look for collections."""
+    collection = home / "ansible_collections/fleetops/aliyun_iot"
+    shutil.rmtree(collection, ignore_errors=True)
+    listed = session.run("git", "ls-files", "--cached", "--others", "--exclude-standard", silent=True, log=False)
+    for name in filter(os.path.isfile, listed.splitlines()):
+        (collection / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(name, collection / name)
+    # Or the tools would take it for a part of this repository, and an ignored one.
+    session.run("git", "init", "--quiet", str(collection), log=False)
+    return collection
+
+
+def path(*folders: Path) -> str:
+    return os.pathsep.join([*map(str, folders), os.environ["PATH"]])
+
+
+def refuse(session: nox.Session, told: str, *words: str) -> None:
+    """Fail when a tool that ended well has told of something."""
+    lines = [line for line in told.splitlines() if any(word in line for word in words)]
+    if lines:
+        session.error("\n".join(lines))
 
 
 def system_packages(session: nox.Session) -> None:

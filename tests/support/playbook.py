@@ -152,15 +152,16 @@ def start_playbook(
     *arguments: str,
     env: Mapping[str, str] | None = None,
     check: bool = False,
+    python: str = sys.executable,
 ) -> Started:
-    """As `run_playbook`, without waiting. Two runs at once need a home each."""
+    """As `run_playbook`, without waiting, with the ansible-core of this Python. Two runs at once need a home each."""
     if not isinstance(playbook, str):
         plays = playbook if isinstance(playbook, list) else [playbook]
         playbook = str(_written(tmp_path / "playbook.json", plays))
     results_file = tmp_path / "results.jsonl"
     results_file.unlink(missing_ok=True)
     command = [
-        sys.executable,
+        python,
         "-m",
         "ansible",
         "playbook",

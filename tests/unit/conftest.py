@@ -8,4 +8,6 @@ from __future__ import annotations
 from hypothesis import settings
 
 settings.register_profile("fleetops", deadline=None)
+# For the same code on further Pythons.
+settings.register_profile("few", deadline=None, max_examples=10)
 settings.load_profile("fleetops")

@@ -1,0 +1,156 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tries every ansible-core with every Python of gateways, and holds README's table to what came of it.
+
+usage: matrix.py [--write] CORE=PYTHON...   (PYTHON: that of an environment which has this ansible-core)
+
+Each core provisions a gateway of each Python, and one without; those with Python prove their credential by a login. It runs
+again, which changes nothing. To write the table it also resets and registers all of them. What a core does not support
+itself is not tried.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from emulator import Emulator
+from interpreters import PYTHONS, interpreter
+from operations import ENV, PLATFORM, account, credential_file, role_variables, valid_text
+from playbook import PRODUCT_KEY, Run, inventory, start_playbook
+
+ROOT = Path(__file__).parents[2]
+NONE = "none"
+GATEWAYS = (*PYTHONS, NONE)
+YES, NO, NOT_SUPPORTED, NOT_HERE = "✓", "fails", "-", "?"
+TABLE = re.compile(r"(?<=<!-- matrix -->\n).*?(?=<!-- end of matrix -->)", re.DOTALL)
+SUPPORTED = (
+    "from ansible_test._util.target.common.constants import CONTROLLER_PYTHON_VERSIONS, REMOTE_ONLY_PYTHON_VERSIONS;"
+    "print(*REMOTE_ONLY_PYTHON_VERSIONS, *CONTROLLER_PYTHON_VERSIONS)"
+)
+
+Row = dict[str, str]
+
+
+def main(arguments: list[str]) -> int:
+    write = "--write" in arguments
+    cores = dict(argument.split("=") for argument in arguments if "=" in argument)
+    with (
+        tempfile.TemporaryDirectory() as home,
+        Emulator(Path(home), PLATFORM) as platform,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        rows = dict(zip(cores, pool.map(lambda core: tried(platform, core, cores[core], write), cores), strict=True))
+    table = laid_out(rows)
+    print(table)
+    if any(mark == NO for row in rows.values() for mark in row.values()):
+        return 1
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    if not write:
+        return said_otherwise(read(text), rows)
+    missing = [python for python in PYTHONS if not interpreter(python)]
+    if missing:
+        print(f"Not written, as the table needs Python {', '.join(missing)} too.")
+        return 1
+    readme.write_text(TABLE.sub(table, text), encoding="utf-8")
+    return 0
+
+
+def tried(platform: Emulator, core: str, python: str, whole: bool) -> Row:
+    """What came of each gateway, by its Python."""
+    says = subprocess.run([python, "-c", SUPPORTED], check=True, capture_output=True, text=True)
+    supported = says.stdout.split()
+    row = {name: YES if name == NONE or name in supported else NOT_SUPPORTED for name in GATEWAYS}
+    row.update({name: NOT_HERE for name in PYTHONS if row[name] == YES and not interpreter(name)})
+    hosts = {f"core-{core}-python-{name}": name for name in GATEWAYS if row[name] == YES}
+    with tempfile.TemporaryDirectory() as folder:
+        wrong = {hosts[host] for host in lived(platform, python, Path(folder), hosts, whole)}
+    return {name: NO if name in wrong else mark for name, mark in row.items()}
+
+
+def lived(platform: Emulator, python: str, home: Path, hosts: dict[str, str], whole: bool) -> set[str]:
+    """Live the gateways' lives; returns those with which something was not as it is to be."""
+    for host in hosts:
+        platform.admin.put_device(PRODUCT_KEY, host)
+    gateways = inventory({host: variables(name) for host, name in hosts.items()}, home, **role_variables(platform))
+    mqtts = platform.endpoints["mqtts"]
+    gateways["gateways"]["vars"]["gateway_mqtt_endpoint"] = f"{mqtts['host']}:{mqtts['port']}"
+    wrong = set()
+
+    def run(name: str, reason: str, changed: bool, registrations: int) -> None:
+        ended = operated(name, platform, python, gateways, home)
+        for host, gateway_python in hosts.items():
+            last = ([r["result"] for r in ended.results.get(host, []) if "reason" in r["result"]] or [{}])[-1]
+            device = platform.admin.device(PRODUCT_KEY, host)
+            file = credential_file(home, host)
+            right = {
+                "reason": last.get("reason") == reason,
+                "changed": bool(ended.stats.get(host, {}).get("changed")) is changed,
+                "failures": not ended.stats.get(host, {"failures": 1})["failures"],
+                "registrations": device["registrations"] == registrations,
+                "login": device["activated"] is (gateway_python != NONE),
+                "credential": file.exists() and file.read_text() == valid_text(platform, host),
+            }
+            if not all(right.values()):
+                wrong.add(host)
+                print(f"{host}: {name} went wrong in {[each for each in right if not right[each]]}: {last}")
+        if wrong:
+            print(ended)
+
+    run("provision", "missing", changed=True, registrations=1)
+    run("provision", "up_to_date", changed=False, registrations=1)
+    if whole:
+        run("reprovision", "interrupted", changed=True, registrations=2)
+    return wrong
+
+
+def variables(python: str) -> dict[str, Any]:
+    """A gateway's variables; what has no Python is registered from the controller, and cannot log in."""
+    if python == NONE:
+        return {"ansible_python_interpreter": "/nonexistent/python", "gateway_register_from": "controller"}
+    return {"ansible_python_interpreter": str(interpreter(python)), "gateway_verify": "login"}
+
+
+def operated(name: str, platform: Emulator, python: str, gateways: Any, home: Path) -> Run:
+    said = ["-e", json.dumps({**account(platform), "gateway_serial": "100%"})]
+    env = {**ENV, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv/collections")}
+    with start_playbook(f"fleetops.aliyun_iot.{name}", gateways, home, *said, env=env, python=python) as started:
+        return started.wait()
+
+
+def laid_out(rows: dict[str, Row]) -> str:
+    lines = [["ansible-core", *GATEWAYS], ["---"] * (len(GATEWAYS) + 1)]
+    lines += [[core, *row.values()] for core, row in rows.items()]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def read(text: str) -> dict[str, Row]:
+    """The rows of README's table."""
+    found = TABLE.search(text)
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in (found[0] if found else "").splitlines()]
+    return {line[0]: dict(zip(lines[0][1:], line[1:], strict=True)) for line in lines[2:]}
+
+
+def said_otherwise(said: dict[str, Row], rows: dict[str, Row]) -> int:
+    """Whether the table says something else of what was tried here."""
+    differs = [
+        f"ansible-core {core} with Python {name}: README says {said.get(core, {}).get(name)}, this run {mark}"
+        for core, row in rows.items()
+        for name, mark in row.items()
+        if mark not in (NOT_HERE, said.get(core, {}).get(name))
+    ]
+    print("\n".join([*differs, "Run make matrix."] if differs else ["README says the same."]))
+    return bool(differs)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
