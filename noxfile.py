@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from importlib.resources import files
 from pathlib import Path
 
@@ -53,17 +54,10 @@ def importer(session: nox.Session) -> None:
     """What Galaxy does to a collection that it is given."""
     programs = environment(session, "importer", sys.executable, "requirements-importer.txt")
     collection = copy(session, programs.parent)
-    with session.chdir(programs.parent):
+    with tempfile.TemporaryDirectory() as artifact, session.chdir(programs.parent):
         told = session.run(
-            *(
-                str(programs / "python"),
-                "-m",
-                "galaxy_importer.main",
-                "--git-clone-path",
-                str(collection),
-                "--output-path",
-                ".",
-            ),
+            *(str(programs / "python"), "-m", "galaxy_importer.main"),
+            *("--git-clone-path", str(collection), "--output-path", artifact),
             env={"PATH": path(programs)},
             silent=True,
         )
