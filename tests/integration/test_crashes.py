@@ -433,12 +433,15 @@ def test_an_activated_device_keeps_its_credential(platform: Emulator, tmp_path: 
     for host in WAYS_OF:
         platform.admin.activate(PRODUCT_KEY, host)
     platform.admin.clear_requests()
-    fault(platform, WAYS_OF, hold_after=LONG)
+    # Over MQTT a refusal cannot be held back: there the request itself is.
+    over_mqtt = {host: own for host, own in WAYS_OF.items() if "transport" in own}
+    fault(platform, {host: own for host, own in WAYS_OF.items() if host not in over_mqtt}, hold_after=LONG)
+    fault(platform, over_mqtt, delay=LONG)
     with start(platform, {host: {**WAYS_OF[host], "when": "always"} for host in WAYS_OF}, tmp_path) as first:
-        wait_for(lambda: len(processed(platform)) == len(WAYS_OF), "every request")
+        wait_for(lambda: len(platform.admin.requests()) == len(WAYS_OF), "every request")
+        wait_for(lambda: len(processed(platform)) == len(WAYS_OF) - len(over_mqtt), "every refusal")
         first.kill()
-    codes = {entry["device_name"]: entry["code"] for entry in processed(platform)}
-    assert codes == {"gw-0001": 6289, "gw-0002": 6289, "gw-0003": 4, "gw-0004": 4}
+    assert {entry["code"] for entry in processed(platform)} == {6289}
     assert all(journal(tmp_path, host) for host in WAYS_OF)
 
     settled = run(platform, WAYS_OF, tmp_path)

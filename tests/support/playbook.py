@@ -222,6 +222,8 @@ def _environment(tmp_path: Path, results_file: Path) -> dict[str, str]:
         "HOME": str(tmp_path),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_FORKS": "10",
+        # A home of a test has too long a name for a socket in it, and no connection is to outlive the run.
+        "ANSIBLE_SSH_ARGS": "-C -o ControlMaster=no",
         "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
         "ANSIBLE_CALLBACKS_ENABLED": "json_lines",
         "RESULTS_FILE": str(results_file),
