@@ -25,6 +25,9 @@ from interpreters import PYTHONS, interpreter
 # Every ansible-core that is supported, and the Python that it is tried on: the oldest that it and the controller's code run on.
 CORES = {"2.17": "3.11", "2.18": "3.11", "2.19": "3.11", "2.20": "3.12", "2.21": "3.12"}
 
+# Two processes, and the tests of a file stay together: what a file needs is often made once, and its tests may follow each other.
+IN_TWO = ("--numprocesses=2", "--dist=loadfile")
+
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["test"]
 
@@ -94,7 +97,7 @@ def unit(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Tests of the whole."""
     system_packages(session)
-    session.run("pytest", "tests/integration", *session.posargs)
+    session.run("pytest", *IN_TWO, "tests/integration", *session.posargs)
 
 
 @nox.session
@@ -183,7 +186,7 @@ def test(session: nox.Session) -> None:
     pythons(session)
     compare(session)
     system_packages(session)
-    session.run("pytest", "tests/unit", "tests/integration", *session.posargs)
+    session.run("pytest", *IN_TWO, "tests/unit", "tests/integration", *session.posargs)
 
 
 @nox.session(venv_backend="virtualenv")
