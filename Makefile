@@ -4,7 +4,7 @@
 # The front door. Everything runs in .venv, which make keeps; nox sessions do the work.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator test lint unit integration molecule pythons matrix bench clean
+.PHONY: help demo emulator test lint unit integration molecule pythons matrix bench docs clean
 export LC_ALL := C.UTF-8
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -43,11 +43,14 @@ pythons: .venv/test ## Tests of what runs on gateways, on every Python that is h
 matrix: .venv/test ## Every ansible-core with every Python of gateways; writes the table in README.md
 	@nox -s matrix
 
+docs: .venv/test ## A site of the documentation, in docs/build
+	@nox -s docs
+
 bench: .venv/test ## What a fleet costs, beside a ping and beside built-in modules (root)
 	@nox -s bench
 
 clean: ## Remove all that make made
-	rm -rf .venv .nox .ansible .emulator .hypothesis .mypy_cache .pytest_cache .ruff_cache *.tar.gz
+	rm -rf .venv .nox .ansible .emulator .hypothesis .mypy_cache .pytest_cache .ruff_cache docs/build *.tar.gz
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The environments: stamp files, so that a second make is instant. A link and a .pth file make the

@@ -88,6 +88,32 @@ def sanity(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """A site of the documentation of plugins, roles and guides, in docs/build."""
+    programs = environment(session, "docs", sys.executable, "requirements-docs.txt")
+    home = programs.parent
+    rst, env = (
+        home / "rst",
+        {"PATH": path(programs), "ANSIBLE_COLLECTIONS_PATH": str(Path(".venv/collections").absolute())},
+    )
+    shutil.rmtree(rst, ignore_errors=True)
+    rst.mkdir(mode=0o700)
+    collection = (
+        "--use-current",
+        "--squash-hierarchy",
+        "--fail-on-error",
+        "--dest-dir",
+        str(rst),
+        "fleetops.aliyun_iot",
+    )
+    session.run(str(programs / "antsibull-docs"), "collection", *collection, env=env)
+    session.run(
+        str(programs / "sphinx-build"), "-q", "-W", "--keep-going", "-c", "docs", str(rst), "docs/build", env=env
+    )
+    print("The documentation begins at docs/build/index.html")
+
+
+@nox.session
 def unit(session: nox.Session) -> None:
     """Tests of the parts."""
     session.run("pytest", "--numprocesses=2", "tests/unit", *session.posargs)
@@ -202,7 +228,7 @@ def lock(session: nox.Session) -> None:
         "--no-emit-index-url",
         "--custom-compile-command=nox -s lock",
     )
-    for name in ("requirements-demo", "requirements-test", "requirements-importer"):
+    for name in ("requirements-demo", "requirements-test", "requirements-importer", "requirements-docs"):
         session.run(*pin, "--universal", "--python-version=3.11", f"{name}.in", f"--output-file={name}.txt")
     session.run(
         *pin, "--universal", "--python-version=3.8", "tests/matrix/pythons.in", "-o", "tests/matrix/pythons.txt"
