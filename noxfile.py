@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 from importlib.resources import files
@@ -146,11 +149,12 @@ def molecule(session: nox.Session) -> None:
         if home.exists():  # a run was killed
             session.run("molecule", "destroy", env=env)
         try:
-            session.run("molecule", "test", "--workers=2", *named, env=env)
+            run_whole(session, "molecule", "test", "--workers=2", *named, env=env)
         except BaseException:
             session.run("molecule", "destroy", env=env)
             raise
-        shutil.rmtree(home)
+        finally:
+            shutil.rmtree(home)
     print(f"{len(scenarios)} scenarios passed on {' and on '.join(kinds)}")
 
 
@@ -286,6 +290,24 @@ def refuse(session: nox.Session, told: str, *words: str) -> None:
     lines = [line for line in told.splitlines() if any(word in line for word in words)]
     if lines:
         session.error("\n".join(lines))
+
+
+def run_whole(session: nox.Session, *command: str, env: dict[str, str]) -> None:
+    """Run a program whose workers would outlive it when it is interrupted: all of them end with it."""
+    session.log(" ".join(command))
+    with subprocess.Popen(command, env={**os.environ, **env}, start_new_session=True) as process:
+        try:
+            failed = process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=10)
+            raise
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    if failed:
+        session.error(f"{command[0]} failed with exit code {failed}")
 
 
 def system_packages(session: nox.Session) -> None:
