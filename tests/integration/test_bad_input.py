@@ -397,7 +397,7 @@ CASES = [
         calls=1,
         in_doubt=True,
     ),
-    Bad("hangs", "network", ("time", "Check the network"), {"timeout": 1}, fault={"hang": 3}, calls=1, in_doubt=True),
+    Bad("hangs", "network", ("time", "Check the network"), {"timeout": 5}, fault={"hang": 20}, calls=1, in_doubt=True),
     Bad(
         "fails", "throttled", ("HTTP status 500", "1 try"), fault={"http_status": 500}, code=500, calls=1, in_doubt=True
     ),

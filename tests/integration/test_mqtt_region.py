@@ -122,7 +122,7 @@ REFUSED = {
     "client-id": ({}, {"connack": 2}, "refused", 2),
     "not-now": ({}, {"connack": 3}, "throttled", 3),
     "dropped": ({}, {"drop_before": True}, "network", None),
-    "silent": ({}, {"hang": 5}, "network", None),
+    "silent": ({}, {"hang": 20}, "network", None),
     "no-message": ({}, {"no_message": True}, "network", None),
     "other-device": ({}, {"other_device": True}, "bad_answer", None),
     "other-product": ({}, {"other_product": True}, "bad_answer", None),
@@ -162,7 +162,7 @@ def test_what_goes_wrong(platform: Emulator, tmp_path: Path) -> None:
     for way in WAYS:
         platform.admin.put_device(PRODUCT_KEY, f"disabled.{way}", status="DISABLE")
         platform.admin.activate(PRODUCT_KEY, f"activated.{way}")
-    fleet = gateways(platform, hosts, tmp_path, gateway_timeout=2, gateway_retry_time=0)
+    fleet = gateways(platform, hosts, tmp_path, gateway_timeout=5, gateway_retry_time=0)
     run = run_playbook("fleetops.aliyun_iot.provision", fleet, tmp_path, "-vvv")
     assert "Traceback" not in run.stdout + run.stderr
     assert PRODUCT_SECRET not in run.stdout + run.stderr + json.dumps(run.results)

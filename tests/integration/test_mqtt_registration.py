@@ -224,7 +224,7 @@ def test_the_connection_alone(platform: Emulator, exchange: Any) -> None:
         ({"connack": 4}, Refused, False),
         ({"drop_before": True}, NetworkError, True),
         ({"drop_after": True}, NetworkError, True),
-        ({"hang": 4}, NetworkError, True),
+        ({"hang": 12}, NetworkError, True),
         ({"no_message": True}, NetworkError, True),
         ({"truncate": True}, BadAnswer, True),
         ({"not_json": True}, BadAnswer, True),
@@ -239,7 +239,7 @@ def test_what_may_go_wrong(
 ) -> None:
     platform.admin.fault("register_mqtt", **fault)
     with pytest.raises(error) as raised:
-        registered(platform, exchange, connect(platform), timeout=1)
+        registered(platform, exchange, connect(platform), timeout=4)
     assert raised.value.may_have_registered is doubt
     assert NAME in str(raised.value)
     assert raised.value.hint
