@@ -351,7 +351,7 @@ class ActionModule(ActionBase):
 
     def _is_active(self, error: Refused) -> bool:
         """Whether the platform refused because the device is activated. Over MQTT it does not say why, but lets it log in."""
-        if transport(self._args) == "https":
+        if error.code != REFUSED or not self._issues or transport(self._args) == "https":
             return error.code == ALREADY_ACTIVE
         names = (
             "path",
@@ -375,7 +375,7 @@ class ActionModule(ActionBase):
             templar=self._templar,
             shared_loader_obj=self._shared_loader_obj,
         )
-        return error.code == REFUSED and bool(action.run(task_vars=self._vars).get("accepted"))
+        return bool(action.run(task_vars=self._vars).get("accepted"))
 
     def _changed(self, plan: Plan, before: Found, wanted: Wanted, after: Found, registered: bool) -> dict[str, t.Any]:
         done = report(wanted, after, plan)

@@ -458,3 +458,17 @@ def test_a_forced_recovery_that_dies_settles_nothing(platform: Emulator, tmp_pat
     assert recovered.rc == 0, recovered
     assert credential_file(tmp_path, "gw-0001").read_text() == valid
     assert journal(tmp_path, "gw-0001") == ""
+
+
+def test_a_recovery_that_is_refused_says_so(platform: Emulator, tmp_path: Path) -> None:
+    """Of an interrupted gateway too, whose refusal another operation might settle."""
+    text = in_service(platform, tmp_path, "gw-0001")
+    file = tmp_path / "gw-0001" / ".device.json.journal"
+    file.write_text("1 token=0123456789abcdef intent=register holder=gateway pid=1 start=1 boot=- taken=1 ttl=0\n")
+    fleet = gateways(platform, ["gw-0001"], tmp_path)
+    run = operate("recover", platform, fleet, tmp_path, platform_access_key_secret="NotTheSecret0001")
+    [told] = results(run, "gw-0001", "gateway_recovery")
+    assert (told["failed"], told["error"]["kind"]) == (True, "refused"), run
+    assert "SignatureDoesNotMatch" in str(told["error"]["code"])
+    assert credential_file(tmp_path, "gw-0001").read_text() == text
+    assert journal(tmp_path, "gw-0001")
