@@ -21,7 +21,7 @@ ROLE = Path(__file__).parents[2] / "roles" / "gateway"
 KEYS = ("required", "choices", "default", "no_log", "elements")
 # What the role does with the options' results, and what the login takes from another variable.
 OWN = {"gateway_service", "gateway_verify"}
-LOGIN = {"login_from": "gateway_register_from"}
+LOGIN = {"login_from": "gateway_register_from if gateway_auth_type == 'register' else 'gateway'"}
 
 
 def load(name: str) -> Any:
@@ -66,8 +66,8 @@ def test_the_handler_passes_every_variable_on() -> None:
     defaults = load("defaults/main.yml")
     assert options.pop("path") == "{{ gateway_result.path }}"  # as the gateway resolved it
     for name in device_login_spec().keys() - {"path"}:
-        variable = LOGIN.get(name, f"gateway_{name}")
-        value = variable if variable in defaults else f"{variable} | default(omit, true)"
+        variable = f"gateway_{name}"
+        value = LOGIN.get(name, variable if variable in defaults else f"{variable} | default(omit, true)")
         assert options.pop(name) == "{{ " + value + " }}"
     assert options == {}
 
