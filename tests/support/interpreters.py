@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +29,5 @@ def _runs(python: Path) -> bool:
 
 
 def _kept_by_pyenv(version: str) -> list[Path]:
-    if not shutil.which("pyenv"):
-        return []
-    root = subprocess.run(["pyenv", "root"], check=True, capture_output=True, text=True).stdout.strip()
-    return sorted(Path(root, "versions").glob(f"{version}.*/bin"), reverse=True)
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    return sorted((root / "versions").glob(f"{version}.*/bin"), reverse=True)
