@@ -4,7 +4,7 @@
 # The front door. Everything runs in .venv, which make keeps; nox sessions do the work.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator test lint unit integration molecule pythons matrix bench docs clean
+.PHONY: help demo emulator test lint unit integration molecule pythons matrix compare bench docs clean
 export LC_ALL := C.UTF-8
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -22,7 +22,9 @@ emulator: .venv/demo ## Serve a local IoT Platform until Ctrl-C (state in .emula
 	PYTHONPATH=roles/emulator/files python -m platform_emulator serve \
 		--state-dir .emulator --ready-file .emulator/endpoints.json $(if $(SEED),--seed $(SEED))
 
-test: .venv/test ## All that CI runs: lint, unit, integration
+# Each of the first three leaves most of a second core idle.
+test: .venv/test ## All that CI runs: lint, the Pythons, the matrix, unit, integration
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint pythons compare
 	@nox -s test
 
 lint: .venv/test ## Style, types, documentation, licences, sanity, what Galaxy checks
@@ -42,6 +44,9 @@ pythons: .venv/test ## Tests of what runs on gateways, on every Python that is h
 
 matrix: .venv/test ## Every ansible-core with every Python of gateways; writes the table in README.md
 	@nox -s matrix
+
+compare: .venv/test ## What the table in README.md says, compared with what is so
+	@nox -s compare
 
 docs: .venv/test ## A site of the documentation, in docs/build
 	@nox -s docs

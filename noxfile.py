@@ -28,11 +28,12 @@ from interpreters import PYTHONS, interpreter
 # Every ansible-core that is supported, and the Python that it is tried on: the oldest that it and the controller's code run on.
 CORES = {"2.17": "3.11", "2.18": "3.11", "2.19": "3.11", "2.20": "3.12", "2.21": "3.12"}
 
-# Two processes, and the tests of a file stay together: what a file needs is often made once, and its tests may follow each other.
-IN_TWO = ("--numprocesses=2", "--dist=loadfile")
+# More processes than cores, as tests wait for what they started. The tests of a file stay together: what a file needs is often
+# made once, and its tests may follow each other.
+TOGETHER = ("--numprocesses=3", "--dist=loadfile")
 
 nox.options.default_venv_backend = "none"
-nox.options.sessions = ["test"]
+nox.options.sessions = ["lint", "pythons", "compare", "test"]
 
 # Quiet, so that pytest's closing line stays the last one.
 logging.getLogger("nox").addFilter(lambda record: record.levelname != "SUCCESS" and "uv binary" not in record.msg)
@@ -132,7 +133,7 @@ def unit(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Tests of the whole."""
     system_packages(session)
-    session.run("pytest", *IN_TWO, "tests/integration", *session.posargs)
+    session.run("pytest", *TOGETHER, "tests/integration", *session.posargs)
 
 
 @nox.session
@@ -198,31 +199,21 @@ def pythons(session: nox.Session) -> None:
 
 @nox.session
 def matrix(session: nox.Session) -> None:
-    """Every ansible-core with every Python of gateways: writes README's table, or with `-- --check` compares it."""
-    compare(session, *([] if "--check" in session.posargs else ["--write"]))
+    """Every ansible-core with every Python of gateways: writes README's table."""
+    cores(session, "--write")
 
 
-def compare(session: nox.Session, *arguments: str) -> None:
-    cores = []
-    for core, version in CORES.items():
-        python = interpreter(version)
-        if not python:
-            session.log(f"Python {version} is not here: ansible-core {core} not tried")
-            continue
-        programs = environment(session, f"ansible-core-{core}", python, f"tests/matrix/ansible-core-{core}.txt")
-        cores.append(f"{core}={programs / 'python'}")
-    support = os.pathsep.join(["tests/support", "roles/emulator/files"])
-    session.run("python", "tests/matrix/matrix.py", *arguments, *cores, env={"PYTHONPATH": support})
+@nox.session
+def compare(session: nox.Session) -> None:
+    """Every ansible-core with every Python of gateways: is README's table right?"""
+    cores(session)
 
 
 @nox.session
 def test(session: nox.Session) -> None:
-    """All that CI runs: lint, the Pythons, the matrix, then both tiers in one pytest."""
-    lint(session)
-    pythons(session)
-    compare(session)
+    """Both tiers in one pytest."""
     system_packages(session)
-    session.run("pytest", *IN_TWO, "tests/unit", "tests/integration", *session.posargs)
+    session.run("pytest", *TOGETHER, "tests/unit", "tests/integration", *session.posargs)
 
 
 @nox.session(venv_backend="virtualenv")
@@ -250,6 +241,19 @@ def lock(session: nox.Session) -> None:
         session.run(*pin, "--no-annotate", f"--python-version={python}", str(wanted), "requirements.txt", "-o", locked)
 
 
+def cores(session: nox.Session, *arguments: str) -> None:
+    pairs = []
+    for core, version in CORES.items():
+        python = interpreter(version)
+        if not python:
+            session.log(f"Python {version} is not here: ansible-core {core} not tried")
+            continue
+        programs = environment(session, f"ansible-core-{core}", python, f"tests/matrix/ansible-core-{core}.txt")
+        pairs.append(f"{core}={programs / 'python'}")
+    support = os.pathsep.join(["tests/support", "roles/emulator/files"])
+    session.run("python", "tests/matrix/matrix.py", *arguments, *pairs, env={"PYTHONPATH": support})
+
+
 def environment(session: nox.Session, name: str, python: str | Path, requirements: str) -> Path:
     """The programs of .venv/NAME, which has what the requirements pin, made anew whenever they change."""
     home, wanted = Path(".venv", name).absolute(), Path(requirements)
@@ -258,7 +262,7 @@ def environment(session: nox.Session, name: str, python: str | Path, requirement
         shutil.rmtree(home, ignore_errors=True)
         session.run(str(python), "-m", "venv", str(home))
         session.run(
-            *(str(home / "bin/python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"),
+            *(str(home / "bin/python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-compile"),
             *("--requirement", requirements),
         )
         shutil.copy(wanted, stamp)

@@ -89,7 +89,7 @@ def test_down_leaves_no_process(fleet: Callable[..., Loopback], tmp_path: Path) 
     task = {"ansible.builtin.command": "sleep 4242", "async": 4242, "poll": 0}
     run_playbook({"hosts": "gateways", "gather_facts": False, "tasks": [task]}, gateways.hosts, tmp_path)
     assert len(of_fleet(str(port))) >= 3
-    assert len(of_fleet("sleep 4242")) >= 3
+    processes.wait_for(lambda: len(of_fleet("sleep 4242")) >= 3, "what the gateways were told to start")
     assert gateways.down() == 3
     assert of_fleet(str(port)) == of_fleet("sleep 4242") == []
 

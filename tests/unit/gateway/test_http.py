@@ -493,6 +493,8 @@ def test_no_password_of_the_users_is_sent(
     assert "authorization" not in server.requests[0][1]
 
 
+# http.client leaves the answer of a proxy that refuses to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_proxy_sees_who_is_called_and_no_more(
     send: Callable[..., Reply], certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
