@@ -153,7 +153,8 @@ device_name:
   returned: when the gateway could be looked at
   type: str
 carries:
-  description: Whose credential is stored, by C(product_key) and C(device_name); V(null) if there is none.
+  description:
+    - Whose credential is stored, by C(product_key) and C(device_name), and its C(kind), V(secret) or V(token); V(null) if there is none.
   returned: when the gateway could be looked at
   type: dict
 path:
