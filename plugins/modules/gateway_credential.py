@@ -66,7 +66,9 @@ options:
     description: The instance's ID, for an instance that has one. Says where to register over MQTT, together with O(region).
     type: str
   mqtt_endpoint:
-    description: Where to register over MQTT instead, as C(HOST) or C(HOST:PORT), such as the emulator's.
+    description:
+      - Where to register over MQTT instead, as C(HOST) or C(HOST:PORT), such as the emulator's.
+      - O(endpoint) is for HTTPS alone; with it, a registration over MQTT needs this too.
     type: str
 extends_documentation_fragment:
   - fleetops.aliyun_iot.registration

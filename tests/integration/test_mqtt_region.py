@@ -165,6 +165,13 @@ REFUSED = {
     "authority": ({"gateway_ca_path": ""}, {}, "tls", None),
     "nobody": ({"gateway_mqtt_endpoint": "127.0.0.1:9"}, {}, "network", None),
     "no-mqtt-host": ({"gateway_mqtt_endpoint": "mqtts://x"}, {}, "invalid_option", None),
+    "other-way": (
+        {"gateway_mqtt_endpoint": "", "gateway_endpoint": "https://127.0.0.1:9"},
+        {},
+        "invalid_option",
+        None,
+    ),
+    "no-instance": ({"gateway_instance_id": "https://iot-1"}, {}, "invalid_option", None),
     "no-way": ({"gateway_auth_type": "regnwl", "gateway_transport": "https"}, {}, "invalid_option", None),
     "no-token": ({"gateway_auth_type": "regnwl"}, {"empty_token": True}, "bad_answer", None),
     "half-token": ({"gateway_auth_type": "regnwl"}, {"truncate": True}, "bad_answer", None),
