@@ -224,6 +224,18 @@ def test_a_host_that_accepts_and_says_nothing(platform: Emulator, tmp_path: Path
     assert error(log_in(platform, tmp_path, way, timeout=2))["kind"] == "network"
 
 
+def test_a_home_is_that_of_the_host_that_logs_in(platform: Emulator, tmp_path: Path) -> None:
+    store(platform, tmp_path)
+    home = tmp_path / "their home"
+    home.mkdir()
+    (home / "ca.pem").write_bytes(Path(platform.endpoints["ca_file"]).read_bytes())
+    shell = write_script(tmp_path / "sh", f'HOME="{home}"\nexport HOME\nexec /bin/sh "$@"')
+    gateway = {"ansible_shell_executable": str(shell)}
+    run = log_in(platform, tmp_path, "gateway", variables=gateway, ca_path="~/ca.pem")
+    assert run.rc == 0, run
+    assert error(log_in(platform, tmp_path, "controller", variables=gateway, ca_path="~/ca.pem"))["kind"] == "tls"
+
+
 def test_a_certificate_of_another_authority(platform: Emulator, tmp_path: Path, way: str) -> None:
     store(platform, tmp_path)
     told = error(log_in(platform, tmp_path, way, ca_path=None))
