@@ -72,7 +72,8 @@ class ActionModule(GatewayCredential):
             )
         if answer.outcome in PROBLEMS:
             raise no_credential(args["path"], PROBLEMS[answer.outcome])
-        [identity], [masked] = answer.all_of("identity"), answer.all_of("password")
+        # The last ones: a login banner may say such words, too.
+        identity, masked = answer.all_of("identity")[-1], answer.all_of("password")[-1]
         shown, product_key, device_name = identity.split()
         connect = signed_login(product_key, device_name, _unmasked(masked, mask), args["sign_method"])
         return prove(args, product_key, device_name, shown, connect, exchange)

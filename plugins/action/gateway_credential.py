@@ -365,7 +365,8 @@ class ActionModule(ActionBase):
         )
         task = self._task.copy()
         task.args = {name: self._args[name] for name in names if self._args[name] is not None}
-        task.args["login_from"] = self._args["register_from"]
+        # A device token stays on the gateway.
+        task.args["login_from"] = "gateway" if self._args["auth_type"] == "regnwl" else self._args["register_from"]
         action = self._shared_loader_obj.action_loader.get(
             "fleetops.aliyun_iot.device_login",
             task=task,

@@ -34,6 +34,19 @@ class ActionModule(GatewayCredential):
     def _from_gateway(self) -> bool:
         return False
 
+    def _named(self, found: Found, wanted: Wanted, placeholder: str) -> Wanted:
+        """A device token of this device is right, too, and the platform has none to give back."""
+        named = super()._named(found, wanted, placeholder)
+        held = found.credential
+        if not held or held.kind != "token" or found.journal or self._args["force"]:
+            return named
+        if (held.product_key, held.device_name) != (named.product_key, named.device_name):
+            return named
+        self._args["auth_type"] = "regnwl"
+        named = self._wanted(placeholder, named.device_name)
+        self._gateway.set_exports(named.exports)
+        return named
+
     def _changed(self, plan: Plan, before: Found, wanted: Wanted, after: Found, registered: bool) -> dict[str, t.Any]:
         result = super()._changed(plan, before, wanted, after, registered)
         if plan.reason == "forced" and (before.credential, before.entry) == (after.credential, after.entry):

@@ -34,7 +34,7 @@ options:
     description:
       - A PEM file of the certificate authorities to trust, or a directory of hashed ones, on the host that sends the registration.
         Without it the host's own.
-    type: path
+    type: str
   validate_certs:
     description: Whether the endpoint must prove who it is. V(false) gives the DeviceSecret to whoever answers.
     type: bool

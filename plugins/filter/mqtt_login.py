@@ -9,7 +9,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import address, login
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import check_device_name, check_product_key
 
@@ -102,15 +102,23 @@ def mqtt_login(
 ) -> dict[str, t.Any]:
     """The parameters of a CONNECT, and where it goes."""
     try:
+        product_key, device_name = _text("product_key", product_key), _text("device_name", device_name)
         check_product_key(product_key)
         check_device_name(device_name)
         host, port = address(product_key, region, instance_id, mqtt_endpoint)
         # Signed in any case: a sign_method that is unknown is so without a secret too.
-        connect = login(product_key, device_name, device_secret or "", sign_method)
+        connect = login(product_key, device_name, str(device_secret or ""), sign_method)
     except FleetopsError as error:
         raise AnsibleFilterError("mqtt_login: %s" % error) from error
     result = {"host": host, "port": port, "user_name": connect.user_name, "client_id": connect.client_id}
     return dict(result, password=connect.password) if device_secret else result
+
+
+def _text(option: str, value: object) -> str:
+    """A name as it is in a client id: one of digits alone may be a number in a playbook, but nothing is no name."""
+    if value is None or isinstance(value, (bool, list, dict)):
+        raise InvalidOption(option, value, "is no text", "Give a string")
+    return str(value)
 
 
 class FilterModule:

@@ -19,7 +19,7 @@ def registration_spec() -> Spec:
         "product_secret": {"type": "str", "no_log": True},
         "region": {"type": "str"},
         "endpoint": {"type": "str"},
-        "ca_path": {"type": "path"},
+        "ca_path": {"type": "str"},  # a path on the host that connects, where tls_context() expands it
         "validate_certs": {"type": "bool", "default": True},
         "timeout": {"type": "int", "default": 10},
         "retry_time": {"type": "int", "default": 30},
@@ -43,7 +43,7 @@ def device_login_spec() -> Spec:
         "region": {"type": "str"},
         "instance_id": {"type": "str"},
         "mqtt_endpoint": {"type": "str"},
-        "ca_path": {"type": "path"},
+        "ca_path": {"type": "str"},  # a path on the host that connects, where tls_context() expands it
         "validate_certs": {"type": "bool", "default": True},
         "timeout": {"type": "int", "default": 10},
         "sign_method": {"type": "str", "choices": list(SIGN_METHODS), "default": "hmacsha256"},

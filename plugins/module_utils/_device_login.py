@@ -10,6 +10,8 @@ the gateway.
 from __future__ import annotations
 
 import json
+import os
+import re
 import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption, StorageError
@@ -21,6 +23,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing impor
 Options = t.Mapping[str, t.Any]
 
 _NAMES = ("productKey", "deviceName")
+# What any part of a credential may look like, as the scripts see it: printable, and short enough for an MQTT client.
+_PART = re.compile(r"[!-~]{1,256}")
 
 
 def perform(options: Options) -> dict[str, str]:
@@ -77,15 +81,18 @@ def no_credential(path: str, problem: str) -> StorageError:
 
 
 def _stored(path: str) -> dict[str, str]:
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise no_credential(path, "is not a file")  # reading a pipe would have no end
     try:
         with open(path, encoding="ascii") as file:
             credential = json.load(file)
     except OSError as error:
         raise no_credential(path, "cannot be read: %s" % error.strerror) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         credential = None
     if isinstance(credential, dict):
         secrets = ("clientId", "deviceToken") if "deviceToken" in credential else ("deviceSecret",)
-        if all(isinstance(credential.get(name), str) and credential[name] for name in _NAMES + secrets):
+        parts = [credential.get(name) for name in _NAMES + secrets]
+        if all(isinstance(part, str) and _PART.fullmatch(part) for part in parts):
             return credential
     raise no_credential(path, "is no credential")

@@ -75,6 +75,7 @@ def tls_context(ca_path: str | None, validate_certs: bool) -> TlsContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
+    ca_path = os.path.expanduser(os.path.expandvars(ca_path)) if ca_path else None
     try:
         if ca_path and os.path.isdir(ca_path):
             context.load_verify_locations(capath=ca_path)

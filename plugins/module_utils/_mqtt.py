@@ -107,10 +107,12 @@ def address(product_key: str, region: str | None, instance_id: str | None, endpo
     :param endpoint: ``host`` or ``host:port``
     :raises InvalidOption: none of them, or one that cannot be
     """
+    # It is in the client id too, wherever that is sent.
+    host = "%s.mqtt.iothub.aliyuncs.com" % check_instance_id(instance_id) if instance_id else ""
     if endpoint:
         return _endpoint(endpoint)
-    if instance_id:
-        return "%s.mqtt.iothub.aliyuncs.com" % check_instance_id(instance_id), PORT
+    if host:
+        return host, PORT
     region = check_region(region, HTTPS_REGIONS + MQTT_ONLY_REGIONS, "mqtt_endpoint or instance_id")
     return "%s.iot-as-mqtt.%s.aliyuncs.com" % (product_key, region), PORT
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import socket
 import struct
 import typing as t
+from contextlib import suppress
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BadAnswer,
@@ -71,7 +72,9 @@ def exchange(
         code = _connack(answers)
         payload = _message(answers, topics) if topics and not code else b""
         if not code:
-            tls.sendall(_DISCONNECT)
+            # Who has said all may be gone already, and what it said counts.
+            with suppress(OSError):
+                tls.sendall(_DISCONNECT)
         return code, payload
 
 

@@ -128,7 +128,7 @@ _TOKEN_CHARACTERS = SECRET_CHARACTERS | frozenset("^@:,%")
 def _parse(what: str, payload: bytes) -> dict[str, t.Any]:
     try:
         answer = json.loads(payload.decode("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
         raise BadAnswer("%s: the message is not the JSON that the platform sends" % what, hint=WRONG_HOST)

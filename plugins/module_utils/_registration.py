@@ -239,7 +239,7 @@ def _parse(what: str, reply: Reply) -> dict[str, t.Any]:
         code = answer.get("code") if isinstance(answer, dict) else None
         if isinstance(code, int) and not isinstance(code, bool):
             return dict(answer)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     if reply.status == 429 or reply.status >= 500:
         raise _throttled("%s: HTTP status %d" % (what, reply.status), None, reply)

@@ -50,6 +50,13 @@ def signed(options: t.Mapping[str, t.Any], device_name: str) -> AnyRequest:
     """
     if transport(options) == "https":
         return signed_request(options, device_name)
+    if options["endpoint"] and not options["mqtt_endpoint"]:
+        raise InvalidOption(
+            "endpoint",
+            options["endpoint"],
+            "is for HTTPS, and this registration goes over MQTT",
+            "Give mqtt_endpoint, or leave endpoint out to register at the platform's own host; or use transport: https",
+        )
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_registration import signed_connect
 
     return signed_connect(options, device_name)

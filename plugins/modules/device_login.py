@@ -30,7 +30,7 @@ options:
     type: str
   ca_path:
     description: A PEM file, or a directory of hashed ones, on the host that logs in, to trust instead of its own authorities.
-    type: path
+    type: str
   validate_certs:
     description: Whether the platform must prove who it is.
     type: bool

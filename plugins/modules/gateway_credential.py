@@ -66,7 +66,9 @@ options:
     description: The instance's ID, for an instance that has one. Says where to register over MQTT, together with O(region).
     type: str
   mqtt_endpoint:
-    description: Where to register over MQTT instead, as C(HOST) or C(HOST:PORT), such as the emulator's.
+    description:
+      - Where to register over MQTT instead, as C(HOST) or C(HOST:PORT), such as the emulator's.
+      - O(endpoint) is for HTTPS alone; with it, a registration over MQTT needs this too.
     type: str
 extends_documentation_fragment:
   - fleetops.aliyun_iot.registration
@@ -153,7 +155,8 @@ device_name:
   returned: when the gateway could be looked at
   type: str
 carries:
-  description: Whose credential is stored, by C(product_key) and C(device_name); V(null) if there is none.
+  description:
+    - Whose credential is stored, by C(product_key) and C(device_name), and its C(kind), V(secret) or V(token); V(null) if there is none.
   returned: when the gateway could be looked at
   type: dict
 path:

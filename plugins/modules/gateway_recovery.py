@@ -15,7 +15,8 @@ description:
   - Nothing is registered and nothing is reset, so no topology is lost and whatever else uses the credential goes on.
   - The DeviceSecret passes through the controller's memory. The AccessKey stays there, so the task runs on the gateway as usual, without
     C(delegate_to).
-  - A credential that looks right is left alone, and the platform is not asked, unless O(force=true).
+  - A credential that looks right is left alone, and the platform is not asked, unless O(force=true). A device token is such a
+    credential, too; the platform does not give it back, so O(force=true) puts the device's DeviceSecret in its place.
 options:
   product_key:
     description: The product's ProductKey.
@@ -80,7 +81,8 @@ device_name:
   returned: when the gateway could be looked at
   type: str
 carries:
-  description: Whose credential is stored, by C(product_key) and C(device_name); V(null) if there is none.
+  description:
+    - Whose credential is stored, by C(product_key) and C(device_name), and its C(kind), V(secret) or V(token); V(null) if there is none.
   returned: when the gateway could be looked at
   type: dict
 path:

@@ -56,6 +56,8 @@ except Exception as error:
         where = where.tb_next
     place = "%%s, line %%d" %% (where.tb_frame.f_code.co_filename.split(".")[-1], where.tb_lineno)
     result = {"crash": "%%s at %%s" %% (type(error).__name__, place)}
+    if isinstance(error, ImportError):
+        result["lacks"] = str(error.name)
     if hasattr(error, "as_result"):
         doubt = {name: getattr(error, name) for name in ("may_have_registered", "registered")}
         result = dict(doubt, error=error.as_result())
@@ -109,6 +111,12 @@ def result_of(output: str, rc: int, instead: str) -> dict[str, t.Any]:
     result = _told(output)
     if "error" in result:
         raise _error(result)
+    if "lacks" in result:
+        raise StorageError(
+            "the gateway's Python lacks a part of the standard library: %s" % result["lacks"],
+            hint="Install it (some distributions have it in a package of its own), or set %s" % instead,
+            kind="no_python",
+        )
     if "crash" in result:
         raise StorageError(
             "the program on the gateway broke off: %s" % result["crash"],

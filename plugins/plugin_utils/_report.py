@@ -16,17 +16,16 @@ NEW = "(new)"
 
 def report(wanted: Wanted, found: Found, plan: Plan) -> dict[str, t.Any]:
     """What every result says: why, where, and what is there now."""
-    entry = found.entry
+    entry, credential = found.entry, found.credential
+    carries = {name: getattr(credential, name, None) for name in ("product_key", "device_name", "kind")}
     return {
         "reason": plan.reason,
         "registered": False,
         "path": found.path,
         "product_key": wanted.product_key,
         "device_name": wanted.device_name,
-        "fingerprint": found.credential.fingerprint if found.credential else None,
-        "carries": {"product_key": found.credential.product_key, "device_name": found.credential.device_name}
-        if found.credential
-        else None,
+        "fingerprint": credential.fingerprint if credential else None,
+        "carries": carries if credential else None,
         "owner": entry.user if entry else None,
         "group": entry.group if entry else None,
         "mode": "%04o" % entry.permissions if entry else None,

@@ -92,4 +92,9 @@ def login_script(path: str, content: str, sign_method: str, mask: str) -> str:
     """
     values = {"digest": sign_method[len("hmac") :] + "sum", "mask": mask}
     function = 'signed_content() {\ncontent="%s"\n}\n' % content
-    return function + Gateway(path, (), "", "inventory_hostname", None).script("login", **values)
+    # A variable that the environment has would be in it again with what the script gives it.
+    return (
+        "unset line mask signature\n"
+        + function
+        + Gateway(path, (), "", "inventory_hostname", None).script("login", **values)
+    )

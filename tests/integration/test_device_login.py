@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dated_server import DatedServer
 from emulator import Emulator
 from mqtt_client import Client, registration
 from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, as_new, connection, inventory, run_playbook
+from shells import write_script
 
 HOST = "gw-0001"
 Fault = dict[str, Any]
@@ -154,6 +156,13 @@ def test_without_python_the_gateway_is_proved_from_the_controller(platform: Emul
     assert log_in(platform, tmp_path, "controller", variables=missing).result(HOST)["accepted"] is True
 
 
+def test_a_banner_is_passed_over(platform: Emulator, tmp_path: Path, way: str) -> None:
+    store(platform, tmp_path)
+    shell = write_script(tmp_path / "sh", 'echo "password expires in 3 days"; echo "identity of $0"; exec /bin/sh "$@"')
+    banner = {"ansible_shell_executable": str(shell)}
+    assert log_in(platform, tmp_path, way, variables=banner).result(HOST)["accepted"] is True
+
+
 def test_check_mode_does_nothing(platform: Emulator, tmp_path: Path, way: str) -> None:
     store(platform, tmp_path)
     run = log_in(platform, tmp_path, way, check=True)
@@ -215,6 +224,18 @@ def test_a_host_that_accepts_and_says_nothing(platform: Emulator, tmp_path: Path
     assert error(log_in(platform, tmp_path, way, timeout=2))["kind"] == "network"
 
 
+def test_a_home_is_that_of_the_host_that_logs_in(platform: Emulator, tmp_path: Path) -> None:
+    store(platform, tmp_path)
+    home = tmp_path / "their home"
+    home.mkdir()
+    (home / "ca.pem").write_bytes(Path(platform.endpoints["ca_file"]).read_bytes())
+    shell = write_script(tmp_path / "sh", f'HOME="{home}"\nexport HOME\nexec /bin/sh "$@"')
+    gateway = {"ansible_shell_executable": str(shell)}
+    run = log_in(platform, tmp_path, "gateway", variables=gateway, ca_path="~/ca.pem")
+    assert run.rc == 0, run
+    assert error(log_in(platform, tmp_path, "controller", variables=gateway, ca_path="~/ca.pem"))["kind"] == "tls"
+
+
 def test_a_certificate_of_another_authority(platform: Emulator, tmp_path: Path, way: str) -> None:
     store(platform, tmp_path)
     told = error(log_in(platform, tmp_path, way, ca_path=None))
@@ -247,6 +268,13 @@ def test_a_file_that_is_no_credential(platform: Emulator, tmp_path: Path, way: s
     path.unlink() if text is None else path.write_text(text)
     assert error(log_in(platform, tmp_path, way))["kind"] == "unreadable"
     assert platform.admin.requests() == []
+
+
+def test_a_pipe_is_not_waited_for(platform: Emulator, tmp_path: Path, way: str) -> None:
+    store(platform, tmp_path)
+    (tmp_path / HOST / "device.json").unlink()
+    os.mkfifo(tmp_path / HOST / "device.json")
+    assert error(log_in(platform, tmp_path, way))["kind"] == "unreadable"
 
 
 @pytest.mark.parametrize(

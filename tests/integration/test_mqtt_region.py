@@ -108,6 +108,40 @@ def test_devices_that_were_not_added(platform: Emulator, tmp_path: Path) -> None
     assert {of(changed, host)["reason"] for host in own} == {"identity_changed"}, changed
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_token_that_is_right_outlives_an_interruption(platform: Emulator, tmp_path: Path, way: str) -> None:
+    """The platform refuses another one, so the one that is stored is tried: by the gateway, for it stays there."""
+    platform.admin.settings(devices_per_name=1)
+    hosts = gateways(platform, {"new-1": {}}, tmp_path, gateway_auth_type="regnwl", gateway_register_from=way)
+    assert run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path).rc == 0
+    before = credential_file(tmp_path, "new-1").read_text()
+    (tmp_path / "new-1/.device.json.journal").write_text("1 token=0123456789abcdef intent=register ttl=0\n")
+    settled, again = (run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path) for _ in range(2))
+    assert [of(run, "new-1").get("reason") for run in (settled, again)] == ["interrupted", "up_to_date"], settled
+    assert (settled.rc, of(settled, "new-1")["registered"]) == (0, False)
+    assert credential_file(tmp_path, "new-1").read_text() == before
+    assert left_over(tmp_path, ["new-1"]) == {}
+
+
+def test_a_recovery_leaves_a_token_alone(platform: Emulator, tmp_path: Path) -> None:
+    """It cannot be read back from the platform; nor does an audit take it for a secret that was replaced."""
+    export = {"dest": "{{ root }}/agent.env", "format": "env"}
+    hosts = gateways(platform, {"new-1": {}}, tmp_path, gateway_auth_type="regnwl", gateway_exports=[export])
+    assert run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path).rc == 0
+    before = [(tmp_path / "new-1" / name).read_text() for name in ("device.json", "agent.env")]
+    report = tmp_path / "audit.json"
+    assert operate("audit", platform, hosts, tmp_path, audit_report=str(report)).rc == 0
+    assert [each["finding"] for each in json.loads(report.read_text()) if each["gateway"]] == ["ok"]
+    platform.admin.clear_requests()
+    recovered = operate("recover", platform, hosts, tmp_path)
+    assert (recovered.rc, recovered.changed) == (0, 0), recovered
+    assert platform.admin.requests() == []
+    assert [(tmp_path / "new-1" / name).read_text() for name in ("device.json", "agent.env")] == before
+    forced = operate("recover", platform, hosts, tmp_path, gateway_recovery_force=True)
+    assert (forced.rc, forced.changed) == (0, 1), forced
+    assert stored(tmp_path, "new-1")["deviceSecret"] == platform.admin.device(PRODUCT_KEY, "new-1")["device_secret"]
+
+
 def of(run: Run, host: str) -> JSON:
     [task] = [each for each in run.results[host] if each["action"] == "fleetops.aliyun_iot.gateway_credential"]
     return task["result"]
@@ -131,6 +165,13 @@ REFUSED = {
     "authority": ({"gateway_ca_path": ""}, {}, "tls", None),
     "nobody": ({"gateway_mqtt_endpoint": "127.0.0.1:9"}, {}, "network", None),
     "no-mqtt-host": ({"gateway_mqtt_endpoint": "mqtts://x"}, {}, "invalid_option", None),
+    "other-way": (
+        {"gateway_mqtt_endpoint": "", "gateway_endpoint": "https://127.0.0.1:9"},
+        {},
+        "invalid_option",
+        None,
+    ),
+    "no-instance": ({"gateway_instance_id": "https://iot-1"}, {}, "invalid_option", None),
     "no-way": ({"gateway_auth_type": "regnwl", "gateway_transport": "https"}, {}, "invalid_option", None),
     "no-token": ({"gateway_auth_type": "regnwl"}, {"empty_token": True}, "bad_answer", None),
     "half-token": ({"gateway_auth_type": "regnwl"}, {"truncate": True}, "bad_answer", None),

@@ -132,6 +132,7 @@ def test_hosts_of_other_clients(host: str) -> None:
         (("cn-bejing", None, None), "Did you mean cn-beijing"),
         (("cn-shanghai", "iot test", None), "instance_id: 'iot test' is not the ID of an instance"),
         (("cn-shanghai", "a.b/c", None), "instance_id"),
+        ((None, "a,securemode=3|", "localhost:8883"), "instance_id: 'a,securemode=3|' is not the ID of an instance"),
         ((None, None, "mqtts://localhost:8883"), "mqtt_endpoint: 'mqtts://localhost:8883' is not a host"),
         ((None, None, "localhost:port"), "mqtt_endpoint"),
         ((None, None, "localhost:0"), "mqtt_endpoint"),

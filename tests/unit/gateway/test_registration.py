@@ -288,6 +288,7 @@ def test_retry_after_is_handed_on(answer: object, retry_after: float | None) -> 
         b"",
         b"OK",
         b"<html></html>",
+        b"[" * 60_000,
         b"\xff\xfe",
         json.dumps(ANSWER).encode()[:-1],
         json.dumps(ANSWER).encode()[:60],

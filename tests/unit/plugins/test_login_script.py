@@ -138,7 +138,10 @@ def test_no_command_sees_the_secret_or_the_password(tmp_path: Path) -> None:
             f'exec {shutil.which(name)} "$@"'
             for name in words
         }
-        gateway = Gateway(str(write_shell(tmp_path / shell, tools, f"exec {shell}")), tmp_path)
+        # What the environment has already would stay in it, with another value.
+        names = "content device_secret line mask secret signature"
+        set_before = "".join(f"{name}=x\nexport {name}\n" for name in names.split())
+        gateway = Gateway(str(write_shell(tmp_path / shell, tools, f"{set_before}exec {shell}")), tmp_path)
         gateway.store()
         assert gateway.password() == expected(SECRET)
         said = log.read_text().lower()

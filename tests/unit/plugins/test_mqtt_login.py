@@ -55,9 +55,18 @@ def test_without_secret_there_is_no_password(secret: str | None) -> None:
         ((KEY, NAME), {"region": "cn-bejing"}, "Did you mean cn-beijing"),
         ((KEY, NAME), {"region": "cn-shanghai", "sign_method": "sha256"}, "sign_method: 'sha256' is unknown"),
         ((KEY, "gw"), {"region": "cn-shanghai"}, "device_name: 'gw' is not a DeviceName"),
+        ((KEY, None), {"region": "cn-shanghai"}, "device_name: is no text"),
+        ((KEY, [NAME]), {"region": "cn-shanghai"}, r"device_name: \['gw-0001'\] is no text"),
+        ((None, NAME), {"region": "cn-shanghai"}, "product_key: is no text"),
         (("a1/b", NAME), {"region": "cn-shanghai"}, "product_key: 'a1/b' is not a ProductKey"),
     ],
 )
-def test_what_no_login_can_be_made_of(arguments: tuple[str, str], options: dict[str, str], message: str) -> None:
+def test_what_no_login_can_be_made_of(arguments: tuple[Any, Any], options: dict[str, str], message: str) -> None:
     with pytest.raises(AnsibleFilterError, match=message):
         mqtt_login(*arguments, **options)
+
+
+def test_a_name_may_be_a_number() -> None:
+    """As YAML and native templates have a serial number."""
+    login = mqtt_login(KEY, 10012345, device_secret="s", region="cn-shanghai")
+    assert login == mqtt_login(KEY, "10012345", device_secret="s", region="cn-shanghai")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from interpreters import PYTHONS, interpreter
+from shells import write_script
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, Refused, StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import ENTRIES, command, program, result_of
@@ -110,6 +112,18 @@ def test_no_python(named: str) -> None:
     with pytest.raises(StorageError, match="no usable Python: none was found") as raised:
         result_of(*shell(command(named, "")), "another way")
     assert raised.value.kind == "no_python"
+
+
+@pytest.mark.parametrize("lacking", ["ssl", "urllib.request"])
+def test_half_a_python(tmp_path: Path, lacking: str) -> None:
+    """Distributions for small machines cut it up."""
+    text = f"import sys; sys.modules[{lacking!r}] = None; exec(sys.stdin.read())"
+    half = write_script(tmp_path / "python", f"exec {sys.executable} -I -S -c {shlex.quote(text)}")
+    scripts = {**todo()["scripts"], "begin": "echo fleetops-end begun"}
+    with pytest.raises(StorageError, match=f"lacks a part of the standard library: {lacking}") as raised:
+        result(half, todo(scripts=scripts))
+    assert raised.value.kind == "no_python"
+    assert "set another way" in raised.value.hint
 
 
 @pytest.mark.parametrize(("output", "code"), [("", 137), ("banner\nfleetops-result {\n", 1), ("", 0)])

@@ -32,7 +32,7 @@ def test_a_report_of_a_credential() -> None:
         "product_key": KEY,
         "device_name": NAME,
         "fingerprint": "1111111111111111",
-        "carries": {"product_key": KEY, "device_name": NAME},
+        "carries": {"product_key": KEY, "device_name": NAME, "kind": "secret"},
         "owner": "gw",
         "group": "iot",
         "mode": "0640",

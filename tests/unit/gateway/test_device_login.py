@@ -1,0 +1,49 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a gateway logs in with: a file that somebody has edited is told from a credential before anybody is asked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device_login import perform
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import NetworkError, StorageError
+
+SECRET = {"productKey": "a1IoKTestP1", "deviceName": "gw-0001", "deviceSecret": "0123456789abcdef"}
+TOKEN = {"productKey": "a1IoKTestP1", "deviceName": "gw-0001", "clientId": "c-1", "deviceToken": "^1^t"}
+
+
+def log_in(path: Path) -> None:
+    options: dict[str, Any] = {"region": None, "instance_id": None, "ca_path": None, "validate_certs": True}
+    perform({**options, "path": str(path), "mqtt_endpoint": "127.0.0.1:9", "timeout": 1, "sign_method": "hmacsha256"})
+
+
+@pytest.mark.parametrize("content", [SECRET, TOKEN], ids=str)
+def test_a_credential_is_tried(tmp_path: Path, content: dict[str, str]) -> None:
+    path = tmp_path / "device.json"
+    path.write_text(json.dumps(content, indent=2))
+    with pytest.raises(NetworkError):
+        log_in(path)
+
+
+@pytest.mark.parametrize("value", ["", "\ud800", "a b", "ä", "a\nb", "a" * 257, 7, None, ["a"]], ids=ascii)
+@pytest.mark.parametrize(("content", "part"), [(each, part) for each in (SECRET, TOKEN) for part in each], ids=str)
+def test_what_no_platform_issues_is_none(tmp_path: Path, content: dict[str, str], part: str, value: Any) -> None:
+    path = tmp_path / "device.json"
+    path.write_text(json.dumps({**content, part: value}))
+    with pytest.raises(StorageError, match="is no credential") as raised:
+        log_in(path)
+    assert raised.value.kind == "unreadable"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", "[" * 100_000], ids=lambda text: text[:2])
+def test_what_is_no_object_is_none(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "device.json"
+    path.write_text(text)
+    with pytest.raises(StorageError, match="is no credential"):
+        log_in(path)
