@@ -192,7 +192,8 @@ class ActionModule(ActionBase):
                 credential_parts(kind, args["product_key"], name, placeholder),
                 placeholder,
                 (args["owner"], args["group"], args["mode"]),
-                self._render,
+                # Nothing is written, so that nothing about a template may hinder a removal.
+                self._render if args["state"] != "absent" else _nothing,
             ),
             state=args["state"],
             register=args["register"],
@@ -382,3 +383,8 @@ class ActionModule(ActionBase):
         done = report(wanted, after, plan)
         changed = plan.reason != "up_to_date"
         return dict(done, changed=changed, registered=registered, diff=difference(before, wanted, plan, after))
+
+
+def _nothing(_template: str, _variables: dict[str, str]) -> str:
+    """What an export holds that is only to be removed."""
+    return ""

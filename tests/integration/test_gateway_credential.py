@@ -215,6 +215,14 @@ CASES = [
         needs_root=True,
     ),
     Case("absent", "present", {"state": "absent", "exports": EXPORTS}, everything, calls=0, again="absent"),
+    Case(
+        "template-gone",
+        "present",
+        {"state": "absent", "exports": [*EXPORTS[:3], {"dest": "{root}/agent.conf", "template": "gone.j2"}]},
+        everything,
+        calls=0,
+        again="absent",
+    ),
     Case("nothing", "absent", {"state": "absent"}, calls=0, again="absent"),
     Case("named", "missing", {"device_name": "a.name:of@its-own_"}, device_name="a.name:of@its-own_"),
     *(
