@@ -81,6 +81,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def parse(self, inventory: t.Any, loader: t.Any, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path)
         self._read_config_data(path)
+        for name in ("access_key_id", "access_key_secret", "security_token"):
+            if "{{" in str(self.get_option(name)):
+                raise AnsibleParserError(
+                    "%s: is a template, and Ansible evaluates none in an inventory source. Encrypt the value or the file with "
+                    "ansible-vault, or leave it out for the default chain of the vendor's SDK" % name
+                )
         for variables in self._hosts(self.get_cache_key(path), cache):
             self._add(wrap_var(variables))  # a nickname is text, whatever braces stand in it
 

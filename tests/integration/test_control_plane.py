@@ -431,6 +431,9 @@ def test_the_inventory(platform: Emulator, tmp_path: Path, secrets: dict[str, st
     clash = {**options, "products": [DEVICES, DEVICES[:-1] + "2"], "hostname": "'one'", "cache": False}
     _none, said = _inventory(tmp_path, clash)
     assert "two devices would be the host one" in said
+    template = {**options, "access_key_secret": "{{ lookup('env', 'KEY') }}", "cache": False}
+    _none, said = _inventory(tmp_path, template)
+    assert "access_key_secret: is a template" in said
 
 
 def _inventory(tmp_path: Path, options: JSON) -> tuple[JSON, str]:
