@@ -45,7 +45,8 @@ CODES: dict[int, tuple[str, str]] = {
 # A registration without pre-registration can be refused for one more reason, and asks less.
 NO_PREREGISTRATION = (
     "Over MQTT the platform does not say why. Check that the product allows registration without pre-registration, that "
-    "product_secret is its ProductSecret and instance_id its instance, and that no more than five gateways share the DeviceName"
+    "product_secret is its ProductSecret and instance_id its instance, that the device is not activated as one that was added "
+    "by name (6289), and that no more than five gateways share the DeviceName"
 )
 
 

@@ -116,7 +116,7 @@ def test_a_token_that_is_right_outlives_an_interruption(platform: Emulator, tmp_
     assert run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path).rc == 0
     before = credential_file(tmp_path, "new-1").read_text()
     (tmp_path / "new-1/.device.json.journal").write_text("1 token=0123456789abcdef intent=register ttl=0\n")
-    settled, again = (run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path) for _ in range(2))
+    settled, again = (run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path) for _again in range(2))
     assert [of(run, "new-1").get("reason") for run in (settled, again)] == ["interrupted", "up_to_date"], settled
     assert (settled.rc, of(settled, "new-1")["registered"]) == (0, False)
     assert credential_file(tmp_path, "new-1").read_text() == before
