@@ -242,6 +242,7 @@ def lock(session: nox.Session) -> None:
 
 
 def cores(session: nox.Session, *arguments: str) -> None:
+    """Try every ansible-core whose Python is here."""
     pairs = []
     for core, version in CORES.items():
         python = interpreter(version)
