@@ -1,0 +1,158 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The state of the model: the gateway's files, the device on the platform, requests in flight, two runs.
+
+Named tuples instead of frozen dataclasses: they are as immutable, and hashed in C, which makes the exploration several times faster.
+A secret is a number; only whether two are equal matters, so :func:`canonical` renumbers them.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+Kind = t.Literal["provision", "reprovision", "recover", "decommission", "audit"]
+KINDS: tuple[Kind, ...] = t.get_args(Kind)
+
+# A number that no state uses: the secret that a transition issues.
+FRESH = 999
+# The owner of a journal whose run has ended and whose lease is over.
+NOBODY = 0
+
+
+class Platform(t.NamedTuple):
+    """The platform's settings, as in the emulator; ``login`` says whether a run can log in to prove a secret."""
+
+    reregistration: str = "rotate"  # same, refuse
+    reset_revokes: str = "at_registration"  # at_once, never
+    login: str = "works"  # fails (on the way), impossible (no address is known)
+
+
+class Device(t.NamedTuple):
+    """The device on the platform."""
+
+    secret: int = 0
+    registration: str = "unregistered"  # registered, activated
+    renew: bool = False
+    disabled: bool = False
+
+
+class Journal(t.NamedTuple):
+    """The open change. ``owner`` is the run whose token it has; ``mark`` the last line, of the secret ``marked``."""
+
+    owner: int
+    intent: str  # register, reset, renew
+    over: bool
+    leased: bool
+    mark: str = ""  # stored, unproven, dead
+    marked: int | None = None
+    garbled: bool = False
+
+
+class Request(t.NamedTuple):
+    """A request that was sent and is not processed yet. Nobody awaits that of a sender who died or timed out."""
+
+    kind: str  # register, reset, disable
+    owner: int
+    awaited: bool
+
+
+class World(t.NamedTuple):
+    """Everything but the runs. ``flagged``: a result said ``proven: false`` of the credential that is there."""
+
+    device: Device = Device()
+    credential: int | None = None
+    staged: int | None = None
+    journal: Journal | None = None
+    flight: tuple[Request, ...] = ()
+    flagged: bool = False
+
+
+class Run(t.NamedTuple):
+    """One run.
+
+    ``lease`` is its own view of the lease; ``lost``: a request got no answer; ``sent``: one was sent; ``over``: its journal was opened
+    over another one, another run's if ``taken_over``; ``settles``: a login may settle what was found if the
+    registration is refused; ``sure``: when that holds without a login; ``verdict``: how its login ends the change.
+    """
+
+    kind: str
+    at: str = "look"
+    lease: bool = False
+    lost: bool = False
+    sent: bool = False
+    over: bool = False
+    taken_over: bool = False
+    settles: bool = False
+    sure: str = ""
+    secret: int | None = None
+    verdict: str = ""
+
+    @property
+    def ended(self) -> bool:
+        return self.at in ENDS
+
+
+ENDS = ("ok", "failed", "dead")
+
+
+class State(t.NamedTuple):
+    """A node of the graph. ``crashes``, ``losses`` and ``garblings`` are faults that may still happen.
+
+    ``stage`` is 0 while two runs are explored; afterwards the number of the command of the documented recovery, which is
+    the first run.
+    """
+
+    world: World
+    first: Run
+    second: Run
+    crashes: int = 0
+    losses: int = 0
+    garblings: int = 0
+    stage: int = 0
+
+    def run(self, number: int) -> Run:
+        return self.first if number == 1 else self.second
+
+    def put(self, number: int, run: Run, world: World) -> State:
+        return self._replace(first=run, world=world) if number == 1 else self._replace(second=run, world=world)
+
+
+def canonical(state: State) -> State:
+    """Return the same state with its secrets renumbered in the order of their places, and without what no longer matters."""
+    world, first, second = state.world, _forgotten(state.first, state, 1), _forgotten(state.second, state, 2)
+    journal = world.journal
+    if journal and not journal.leased and journal.owner and (first, second)[journal.owner - 1].ended:
+        journal = journal._replace(owner=NOBODY)
+    marked = journal.marked if journal else None
+    places = (world.device.secret, world.credential, world.staged, marked, first.secret, second.secret)
+    numbers: dict[int, int] = {}
+    for secret in places:
+        if secret is not None and secret not in numbers:
+            numbers[secret] = len(numbers)
+    if any(old != new for old, new in numbers.items()):
+        world = world._replace(
+            device=world.device._replace(secret=0),
+            credential=_renumbered(world.credential, numbers),
+            staged=_renumbered(world.staged, numbers),
+        )
+        if journal:
+            journal = journal._replace(marked=_renumbered(marked, numbers))
+        first = first._replace(secret=_renumbered(first.secret, numbers))
+        second = second._replace(secret=_renumbered(second.secret, numbers))
+    return state._replace(world=world._replace(journal=journal), first=first, second=second)
+
+
+def _renumbered(secret: int | None, numbers: dict[int, int]) -> int | None:
+    return None if secret is None else numbers[secret]
+
+
+def _forgotten(run: Run, state: State, number: int) -> Run:
+    """Return a run that has ended without all but its lease, as long as that still limits something."""
+    if not run.ended:
+        return run
+    journal = state.world.journal
+    leased = journal and journal.leased and journal.owner == number
+    held = run.lease and (leased or any(r.owner == number for r in state.world.flight))
+    at = run.at if state.stage else "dead" if run.at == "dead" else "ok"
+    return Run(run.kind if state.stage else "", at, lease=bool(held))
