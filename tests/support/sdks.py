@@ -60,8 +60,10 @@ def tea(endpoints: Mapping[str, Any], key: Key, signature_algorithm: str | None 
     return call
 
 
-def generic(endpoints: Mapping[str, Any], key: Key, signature_algorithm: str | None = None) -> Sdk:
-    """alibabacloud-tea-openapi: any action, and the answer as it came. `body` is the form."""
+def generic(
+    endpoints: Mapping[str, Any], key: Key, signature_algorithm: str | None = None, read_timeout: int | None = None
+) -> Sdk:
+    """alibabacloud-tea-openapi: any action, and the answer as it came. `body` is the form; the time-out is in milliseconds."""
     client = GenericClient(_config(endpoints, key, signature_algorithm))
 
     def call(action: str, body: Mapping[str, object] | None = None, **query: object) -> dict[str, Any]:
@@ -78,7 +80,7 @@ def generic(endpoints: Mapping[str, Any], key: Key, signature_algorithm: str | N
         )
         request = OpenApiRequest(query={name: str(value) for name, value in query.items()}, body=body)
         with _denials_of_tea():
-            answer: dict[str, Any] = client.call_api(params, request, RuntimeOptions())["body"]
+            answer: dict[str, Any] = client.call_api(params, request, RuntimeOptions(read_timeout=read_timeout))["body"]
         return answer
 
     return call

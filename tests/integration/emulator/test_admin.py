@@ -159,7 +159,7 @@ def test_errors_are_json_and_say_why(
 
 @pytest.mark.parametrize("body", [b"{", b"\xff"])
 def test_a_body_that_is_not_json(platform: Emulator, body: bytes) -> None:
-    answer = call(platform, "PATCH", "/settings", data=body)
+    answer = call(platform, "PATCH", "/settings", data=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["error"]) == (
         400,
         "the body is not JSON in UTF-8; send a JSON object",

@@ -147,6 +147,24 @@ def test_a_short_delay_ends_in_an_answer(platform: Emulator, register: Register)
     assert time.monotonic() - started >= 0.05
 
 
+def test_a_late_request_is_processed_after_the_retry(platform: Emulator, register: Register, device: Device) -> None:
+    platform.admin.fault(delay=3)
+    with pytest.raises(requests.ReadTimeout):
+        requests.post(
+            platform.endpoints["register_url"],
+            data=vectors("dynreg_https")[0]["body"],
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            verify=platform.endpoints["ca_file"],
+            timeout=(10, 0.1),
+        )
+    wait_for(platform.admin.requests)
+    answered = register()["data"]["deviceSecret"]
+    assert platform.admin.device(*device)["device_secret"] == answered
+    wait_for(lambda: registrations(platform, device) == 2)
+    assert platform.admin.device(*device)["device_secret"] != answered
+    assert [(entry["fault"], entry["code"]) for entry in platform.admin.requests()] == [("delay", 200), (None, 200)]
+
+
 def test_hold_after_keeps_back_the_answer_of_what_is_done(platform: Emulator, post: Post, device: Device) -> None:
     issued = platform.admin.device(*device)["device_secret"]
     platform.admin.fault(hold_after=LONG)

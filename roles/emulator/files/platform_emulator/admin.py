@@ -1,24 +1,23 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The admin API: what tests and trials see and change behind the platform's back. Plain HTTP, loopback only."""
+"""The admin API: what tests and trials see and change behind the platform's back. Plain HTTP on loopback, guarded by a token."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from aiohttp import web
 
 from platform_emulator import faults, lifecycle, products, request_log, settings
+from platform_emulator.admin_guard import PREFIX, Handler, guard, path_in_api
 from platform_emulator.catalogue import DEVICE_ATTRIBUTES, PRODUCT_ATTRIBUTES, put_device, put_product
 from platform_emulator.fields import Fields, Invalid, Reader
 from platform_emulator.products import Device, Product
 from platform_emulator.settings import Settings
 from platform_emulator.store import Store
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class NotThere(LookupError):
@@ -34,36 +33,38 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     except NotThere as error:
         return web.json_response({"error": str(error)}, status=404)
     except web.HTTPException as error:
-        message = f"{request.method} {request.path}: {error.reason}"
+        message = f"{request.method} {path_in_api(request)}: {error.reason}"
         return web.json_response({"error": message}, status=error.status, headers=_allowed(error))
 
 
-def application(store: Store) -> web.Application:
-    app = web.Application(middlewares=[errors_as_json])
+def application(store: Store, token: str) -> web.Application:
+    """Return the API, whose paths all begin with the token."""
+    app = web.Application(middlewares=[guard(token), errors_as_json])
     api = Admin(store)
-    device = "/products/{product_key}/devices/{device_name}"
+    product = f"{PREFIX}/products/{{product_key}}"
+    device = f"{product}/devices/{{device_name}}"
     app.add_routes(
         [
-            web.get("/health", api.health),
-            web.get("/products", api.list_products),
-            web.get("/products/{product_key}", api.get_product),
-            web.put("/products/{product_key}", api.put_product),
-            web.patch("/products/{product_key}", api.patch_product),
-            web.delete("/products/{product_key}", api.delete_product),
-            web.get("/products/{product_key}/devices", api.list_devices),
+            web.get(f"{PREFIX}/health", api.health),
+            web.get(f"{PREFIX}/products", api.list_products),
+            web.get(product, api.get_product),
+            web.put(product, api.put_product),
+            web.patch(product, api.patch_product),
+            web.delete(product, api.delete_product),
+            web.get(f"{product}/devices", api.list_devices),
             web.get(device, api.get_device),
             web.put(device, api.put_device),
             web.patch(device, api.patch_device),
             web.delete(device, api.delete_device),
             web.post(f"{device}/activate", api.activate_device),
             web.post(f"{device}/reset", api.reset_device),
-            web.get("/requests", api.list_requests),
-            web.delete("/requests", api.clear_requests),
-            web.get("/settings", api.get_settings),
-            web.patch("/settings", api.patch_settings),
-            web.get("/faults", api.list_faults),
-            web.post("/faults", api.add_fault),
-            web.delete("/faults", api.clear_faults),
+            web.get(f"{PREFIX}/requests", api.list_requests),
+            web.delete(f"{PREFIX}/requests", api.clear_requests),
+            web.get(f"{PREFIX}/settings", api.get_settings),
+            web.patch(f"{PREFIX}/settings", api.patch_settings),
+            web.get(f"{PREFIX}/faults", api.list_faults),
+            web.post(f"{PREFIX}/faults", api.add_fault),
+            web.delete(f"{PREFIX}/faults", api.clear_faults),
         ]
     )
     return app

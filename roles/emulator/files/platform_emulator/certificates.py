@@ -50,8 +50,8 @@ def server_context(state_dir: Path, listen: str) -> ssl.SSLContext:
     key_file, certificate_file = state_dir / "server.key", state_dir / "server.pem"
     if not (key_file.exists() and _serves(certificate_file, authority, _names(listen))):
         key = _new_key()
-        write_file(key_file, _pem(key), 0o600)
-        write_file(certificate_file, _server_certificate(key, authority, authority_key, _names(listen)), 0o644)
+        write_file(key_file, _pem(key))
+        write_file(certificate_file, _server_certificate(key, authority, authority_key, _names(listen)))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
@@ -69,14 +69,14 @@ def _authority(state_dir: Path) -> tuple[x509.Certificate, rsa.RSAPrivateKey]:
     if certificate_file.exists() and not key_file.exists():
         raise Invalid(f"{key_file}: is missing, so {certificate_file} cannot sign; restore it or remove both")
     if not key_file.exists():
-        write_file(key_file, _pem(_new_key()), 0o600)
+        write_file(key_file, _pem(_new_key()))
     os.chmod(key_file, 0o600)
     try:
         key = serialization.load_pem_private_key(key_file.read_bytes(), None)
         if not isinstance(key, rsa.RSAPrivateKey):
             raise ValueError("not an RSA key")
         if not certificate_file.exists():
-            write_file(certificate_file, _authority_certificate(key), 0o644)
+            write_file(certificate_file, _authority_certificate(key))
         certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
         if certificate.public_key() != key.public_key():
             raise ValueError("the key is not the certificate's")

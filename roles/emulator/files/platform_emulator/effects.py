@@ -43,7 +43,7 @@ Effects = Mapping[str, Callable[[Fields], Effect[A]]]
 
 @dataclass(frozen=True)
 class Delay(Effect[A]):
-    """Wait, then process."""
+    """Wait, then process: a late request where the client has given up meanwhile."""
 
     seconds: float
 

@@ -20,10 +20,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
-from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
 from platform_emulator.fields import Invalid
+from platform_emulator.files import check_directory, open_own, own_directory, read_own
 from platform_emulator.options import Options
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ class Running:
 @contextmanager
 def sole_owner(options: Options) -> Iterator[None]:
     """Hold the state directory for this process; raises Invalid when another does."""
-    with os.fdopen(os.open(_lock_file(options.state_dir), os.O_RDWR | os.O_CREAT, 0o600), "w") as lock:
+    with os.fdopen(open_own(_lock_file(options.state_dir), os.O_RDWR | os.O_CREAT), "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -60,16 +60,17 @@ def sole_owner(options: Options) -> Iterator[None]:
 
 
 def running(state_dir: Path) -> Running | None:
-    """The process that serves the directory, if any."""
+    """The process that serves the directory, if any; raises Invalid where others could have written its number."""
     try:
-        descriptor = os.open(_lock_file(state_dir), os.O_RDONLY)
+        check_directory(state_dir)
+        descriptor = open_own(_lock_file(state_dir), os.O_RDONLY)
     except FileNotFoundError:
         return None
     with os.fdopen(descriptor) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return Running(**json.loads(_soon(lambda: _lock_file(state_dir).read_text(), STOP_SECONDS)))
+            return Running(**json.loads(_soon(lambda: read_own(_lock_file(state_dir)), STOP_SECONDS)))
     return None
 
 
@@ -85,8 +86,8 @@ def start(options: Options, log_file: Path, seconds: float) -> bool:
     if present and present.fingerprint == options.fingerprint() and _ready(ready_file, present.pid):
         return False
     stop(options.state_dir)
-    options.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with log_file.open("ab") as log:
+    own_directory(options.state_dir)
+    with os.fdopen(open_own(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab") as log:
         said_before = log.tell()
         process = subprocess.Popen(
             [sys.executable, "-m", "platform_emulator", "serve", *options.arguments()],
@@ -125,14 +126,14 @@ def _lock_file(state_dir: Path) -> Path:
 
 
 def _ready(ready_file: Path, pid: int) -> bool:
-    """Whether the process has written its ready file and answers."""
+    """Whether the process has written its ready file and answers. A file that another user made is not its own yet."""
     try:
-        endpoints = json.loads(ready_file.read_text())
+        endpoints = json.loads(read_own(ready_file))
         if endpoints["pid"] != pid:
             return False
         with build_opener(ProxyHandler({})).open(f"{endpoints['admin_url']}/health", timeout=5) as answer:
             return bool(answer.status == 200)
-    except (FileNotFoundError, URLError, TimeoutError):
+    except (OSError, Invalid):  # an answer that does not come is a URLError or a TimeoutError, both OSErrors
         return False
 
 

@@ -16,9 +16,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
-from platform_emulator import admin, certificates, registration, seed
-from platform_emulator.files import write_file
+from platform_emulator import admin, admin_guard, certificates, registration, seed
+from platform_emulator.files import own_directory, write_file
 from platform_emulator.mqtt.server import Broker
 from platform_emulator.openapi import service as openapi
 from platform_emulator.options import Options
@@ -29,12 +30,23 @@ BODY_LIMIT = 8192  # bytes; a registration takes less than 512
 SHUTDOWN_SECONDS = 0.1  # for requests under way; those that a fault holds are cut off
 
 _log = logging.getLogger(__name__)
+_http_log = logging.getLogger(f"{__name__}.http")
+
+
+def _without_request(record: logging.LogRecord) -> bool:
+    """Remove what aiohttp logs of a malformed request: its line, which may contain the admin token or a signature."""
+    if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+        record.exc_info = None
+    return True
+
+
+_http_log.addFilter(_without_request)
 
 
 def serve(options: Options) -> None:
     """Serve until SIGTERM or SIGINT. Raises Invalid, OSError or sqlite3.Error when it cannot start."""
     os.umask(0o077)
-    options.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    own_directory(options.state_dir)
     with sole_owner(options):
         if options.ready_file:
             options.ready_file.unlink(missing_ok=True)
@@ -57,11 +69,12 @@ async def _serve(options: Options, store: Store, context: ssl.SSLContext) -> Non
     platform = web.Application(client_max_size=BODY_LIMIT)
     platform.add_routes([*registration.routes(store), *openapi.routes(store)])
     broker = Broker(store)
+    token = admin_guard.new_token()
     async with (
         _listening(platform, options.listen, options.https_port, context) as https_port,
         broker.listening(options.listen, options.mqtts_port, context) as mqtts_port,
         broker.listening(options.listen, options.mqtt_port) as mqtt_port,
-        _listening(admin.application(store), "127.0.0.1", 0) as admin_port,
+        _listening(admin.application(store, token), "127.0.0.1", 0) as admin_port,
     ):
         endpoints = {
             "register_url": f"https://{_in_url(_reachable(options.listen))}:{https_port}{registration.PATH}",
@@ -69,12 +82,13 @@ async def _serve(options: Options, store: Store, context: ssl.SSLContext) -> Non
             "mqtts": {"host": _reachable(options.listen), "port": mqtts_port},
             "mqtt": {"host": _reachable(options.listen), "port": mqtt_port},
             "ca_file": str(certificates.authority_file(options.state_dir).resolve()),
-            "admin_url": f"http://127.0.0.1:{admin_port}",
+            "admin_url": f"http://127.0.0.1:{admin_port}/{token}",
             "pid": os.getpid(),
         }
-        _log.info("ready %s", json.dumps(endpoints))
+        # The token in admin_url is for the ready file's owner alone.
+        _log.info("ready %s", json.dumps({key: value for key, value in endpoints.items() if key != "admin_url"}))
         if options.ready_file:
-            write_file(options.ready_file, json.dumps(endpoints, indent=2).encode() + b"\n", 0o644)
+            write_file(options.ready_file, json.dumps(endpoints, indent=2).encode() + b"\n")
         try:
             await stopped.wait()
         finally:
@@ -88,7 +102,7 @@ async def _listening(
     app: web.Application, host: str, port: int, context: ssl.SSLContext | None = None
 ) -> AsyncIterator[int]:
     """Serve an application; yields the port, which the system chooses for port 0."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    runner = web.AppRunner(app, access_log=None, logger=_http_log, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, ssl_context=context).start()

@@ -30,7 +30,7 @@ def python() -> Path:
         new = ENVIRONMENT.with_name(f"linkkit.{os.getpid()}")
         pip = [new / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([sys.executable, "-m", "venv", new], check=True)
-        subprocess.run([*pip, "--requirement", requirements], check=True)
+        subprocess.run([*pip, "--require-hashes", "--requirement", requirements], check=True)
         shutil.copy(requirements, new)
         shutil.rmtree(ENVIRONMENT, ignore_errors=True)
         new.rename(ENVIRONMENT)

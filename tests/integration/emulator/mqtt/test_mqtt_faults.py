@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 from emulator import Emulator
-from mqtt_client import Client, login
+from mqtt_client import Client, login, registration
 from platform_emulator import faults
 from platform_emulator.fields import Invalid
 
 Connect = Callable[..., Client]
 
-PRODUCT_KEY, DEVICE_NAME, DEVICE_SECRET = "a1IoKTestP1", "gw-0001", "0123456789abcdef0123456789abcdef"
+PRODUCT_KEY, PRODUCT_SECRET = "a1IoKTestP1", "6vEu5Qlj5STest01"
+DEVICE_NAME, DEVICE_SECRET = "gw-0001", "0123456789abcdef0123456789abcdef"
 LOGIN = login(PRODUCT_KEY, DEVICE_NAME, DEVICE_SECRET)
 
 
@@ -63,6 +64,25 @@ def test_a_login_that_takes_its_time(broker: Emulator, log_in: Connect, effect: 
     since = time.monotonic()
     assert log_in().connack == 0
     assert time.monotonic() - since > 0.35
+
+
+def test_a_late_registration_is_processed_after_the_retry(
+    broker: Emulator, connect: Connect, register_mqtt: Connect
+) -> None:
+    broker.admin.fault("register_mqtt", delay=3)
+    hasty = connect(*registration(PRODUCT_KEY, DEVICE_NAME, PRODUCT_SECRET), seconds=0.1)
+    assert hasty.connack is None
+    deadline = time.monotonic() + 10
+    while not broker.admin.requests():
+        assert time.monotonic() < deadline
+    hasty.leave()
+    answered = register_mqtt().content()["deviceSecret"]
+    assert device(broker)["device_secret"] == answered
+    while device(broker)["registrations"] < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert device(broker)["device_secret"] != answered
+    assert [(entry["fault"], entry["code"]) for entry in broker.admin.requests()] == [("delay", 0), (None, 0)]
 
 
 @pytest.mark.parametrize("code", [1, 2, 3, 4, 5])

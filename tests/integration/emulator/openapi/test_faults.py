@@ -74,6 +74,27 @@ def test_an_answer_that_is_late(platform: Emulator, call: Sdk) -> None:
     assert time.monotonic() - before >= 0.5
 
 
+def test_a_late_reset_is_processed_after_the_retry(platform: Emulator, call: Sdk) -> None:
+    """And after what followed the retry: the device has connected with its new secret meanwhile."""
+    platform.admin.settings(reset_revokes="at_once")
+    platform.admin.fault("ResetThing", delay=3)
+    with pytest.raises(Exception, match=r"(?i)timed? ?out"):
+        sdks.generic(platform.endpoints, KEY, read_timeout=100)("ResetThing", **GATEWAY_NAME)
+    deadline = time.monotonic() + 10
+    while not platform.admin.requests():
+        assert time.monotonic() < deadline
+    assert not was_reset(platform)
+    assert call("ResetThing", **GATEWAY_NAME)["Success"] is True
+    assert was_reset(platform)
+    secret = platform.admin.activate(PRODUCT_KEY, GATEWAY)["device_secret"]
+    assert not was_reset(platform)
+    while not was_reset(platform):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert platform.admin.device(PRODUCT_KEY, GATEWAY)["device_secret"] != secret
+    assert [entry["fault"] for entry in platform.admin.requests()] == ["delay", None]
+
+
 def test_a_fault_of_one_action_leaves_the_others_alone(platform: Emulator, call: Sdk) -> None:
     platform.admin.fault("ResetThing", code="Throttling.User")
     assert call("QueryDeviceDetail", **GATEWAY_NAME)["Success"] is True
