@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Compare pinned packages with the published vulnerabilities: python advisories.py requirements.txt...
+
+Runs the pip-audit of its own Python. Exit code 0: every pin was audited, and none has a vulnerability that is not accepted.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+# Vulnerabilities that stay for now, each with the reason: {"GHSA-xxxx-xxxx-xxxx": "no fix within ansible-core 2.17, ..."}.
+ACCEPTED: Mapping[str, str] = {}
+
+PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)", re.MULTILINE)
+
+Pin = tuple[str, str]
+Dependency = dict[str, Any]
+
+
+def pins(locked: Iterable[str]) -> list[Pin]:
+    """Return every (name, version) of the pinned files' texts, whatever Python or platform it is for."""
+    return sorted({pin for text in locked for pin in PIN.findall(text)})
+
+
+def rounds(found: Iterable[Pin]) -> list[list[Pin]]:
+    """Distribute the pins so that no name occurs twice in a round: pip-audit refuses two versions at once."""
+    divided: list[dict[str, str]] = []
+    for name, version in found:
+        free = next((names for names in divided if name not in names), None)
+        if free is None:
+            divided.append(free := {})
+        free[name] = version
+    return [list(names.items()) for names in divided]
+
+
+def problems(audited: list[Dependency], accepted: Mapping[str, str]) -> list[str]:
+    """Return a line for each vulnerability that is not accepted, and for whatever makes the audit incomplete."""
+    skipped = [dependency for dependency in audited if "skip_reason" in dependency]
+    if len(skipped) == len(audited):
+        return [
+            f"Nothing was audited: the vulnerability service does not know any of the {len(audited)} pinned packages."
+        ]
+    lines = [f"{dependency['name']} was not audited: {dependency['skip_reason']}" for dependency in skipped]
+    seen = set()
+    for dependency in audited:
+        for vulnerability in dependency.get("vulns", []):
+            names = {vulnerability["id"], *vulnerability.get("aliases", [])}
+            seen |= names
+            if not names & accepted.keys():
+                fixes = ", ".join(vulnerability["fix_versions"]) or "no release"
+                lines.append(f"{dependency['name']} {dependency['version']}: {vulnerability['id']}, fixed by {fixes}")
+    stale = sorted(accepted.keys() - seen)
+    return lines + [f"{name} is accepted, but no pinned package has it: remove it from ACCEPTED" for name in stale]
+
+
+def audit(wanted: list[Pin], folder: Path) -> list[Dependency]:
+    """Ask pip-audit about one round; raises SystemExit with one line when no vulnerability service answers."""
+    requirements, report = folder / "requirements.txt", folder / "report.json"
+    requirements.write_text("".join(f"{name}=={version}\n" for name, version in wanted))
+    report.unlink(missing_ok=True)
+    command = ["pip_audit", "--no-deps", "--disable-pip", "--progress-spinner=off", "--desc=off", "--format=json"]
+    ended = subprocess.run(
+        [sys.executable, "-m", *command, f"--output={report}", f"--requirement={requirements}"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if not report.exists():
+        why = (ended.stderr.strip() or "no message").splitlines()[-1]
+        raise SystemExit(f"Nothing was audited: pip-audit ended with code {ended.returncode}: {why}")
+    dependencies: list[Dependency] = json.loads(report.read_text())["dependencies"]
+    return dependencies
+
+
+def main(names: list[str]) -> None:
+    found = pins(Path(name).read_text() for name in names)
+    with tempfile.TemporaryDirectory() as folder:
+        audited = [dependency for wanted in rounds(found) for dependency in audit(wanted, Path(folder))]
+    lines = problems(audited, ACCEPTED)
+    if lines:
+        raise SystemExit("\n".join(lines))
+    print(f"{len(audited)} pinned packages have no known vulnerability, but for {len(ACCEPTED)} that are accepted")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
