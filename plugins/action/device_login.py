@@ -8,6 +8,7 @@ The options are documented in the module of the same name. DeviceSecret stays on
 
 from __future__ import annotations
 
+import re
 import secrets
 import typing as t
 
@@ -15,15 +16,17 @@ from ansible_collections.fleetops.aliyun_iot.plugins.action.gateway_credential i
     ActionModule as GatewayCredential,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import device_login_spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Answer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device_login import (
     check_options,
     no_credential,
     prove,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import FINGERPRINT, bad_answer, text
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import login_content, signed_login
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import DEVICE_NAME, PRODUCT_KEY
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_path
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._paho import check_paho, exchange
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import login_script
 
 # What the script login says when there is nothing to sign with.
@@ -32,6 +35,9 @@ PROBLEMS = {
     "denied": "cannot be read: permission denied",
     "unreadable": "is no credential",
 }
+OUTCOMES = ("signed", "token", *PROBLEMS)
+# Hexadecimal digits of a signature with the mask over them.
+PASSWORD = re.compile(r"[0-9a-f]{32,64}")
 
 
 class ActionModule(GatewayCredential):
@@ -59,24 +65,46 @@ class ActionModule(GatewayCredential):
 
     def _from_controller(self) -> dict[str, t.Any]:
         args = self._args
-        check_paho()
         mask = secrets.token_hex(32)
         content = login_content("${product_key}", "${device_name}")
-        answer = self._script(login_script(args["path"], content, args["sign_method"], mask))
-        if answer.outcome == "token":
+        answer = self._script(login_script(args["path"], content, args["sign_method"], mask), *OUTCOMES)
+        outcome = answer.outcome
+        if outcome == "token":
             raise InvalidOption(
                 "login_from",
                 "controller",
                 "would take the device token off the gateway, for it is the password itself",
                 "Log in from the gateway: login_from: gateway",
             )
-        if answer.outcome in PROBLEMS:
-            raise no_credential(args["path"], PROBLEMS[answer.outcome])
-        # The last ones: a login banner may say such words, too.
-        identity, masked = answer.all_of("identity")[-1], answer.all_of("password")[-1]
-        shown, product_key, device_name = identity.split()
+        if outcome in PROBLEMS:
+            raise no_credential(args["path"], PROBLEMS[outcome])
+        fingerprint, product_key, device_name, masked = _signed(answer)
         connect = signed_login(product_key, device_name, _unmasked(masked, mask), args["sign_method"])
-        return prove(args, product_key, device_name, shown, connect, exchange)
+        return prove(args, product_key, device_name, fingerprint, connect)
+
+
+def _signed(answer: Answer) -> tuple[str, str, str, str]:
+    """Return fingerprint, ProductKey, DeviceName and masked password from the answer of the script login.
+
+    :raises StorageError: one of them is missing or cannot be one
+    """
+    # The last line of each: a login banner may have such words, too.
+    identity = _last(answer, "identity").split(" ")
+    if len(identity) != 3:
+        raise bad_answer("identity", "it does not have three parts")
+    return (
+        text("fingerprint", identity[0], FINGERPRINT),
+        text("product_key", identity[1], PRODUCT_KEY),
+        text("device_name", identity[2], DEVICE_NAME),
+        text("password", _last(answer, "password"), PASSWORD),
+    )
+
+
+def _last(answer: Answer, word: str) -> str:
+    found = answer.all_of(word)
+    if not found:
+        raise bad_answer(word, "it is missing")
+    return found[-1]
 
 
 def _unmasked(masked: str, mask: str) -> str:

@@ -15,15 +15,22 @@ import re
 import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption, StorageError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import tls_context
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import Connect, address, login, token_login
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_client import Exchange, exchange, log_in
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_client import log_in
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._secret_rules import (
+    is_client_id,
+    is_device_secret,
+    is_device_token,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import fingerprint
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import tls_context
 
 Options = t.Mapping[str, t.Any]
 
+# Characters of the longest credential, with room for blanks. What is longer is cut short, and then no JSON.
+_LONGEST = 4096
 _NAMES = ("productKey", "deviceName")
-# What any part of a credential may look like, as the scripts see it: printable, and short enough for an MQTT client.
+# A ProductKey or a DeviceName, as the scripts see them: printable, and short enough for an MQTT client.
 _PART = re.compile(r"[!-~]{1,256}")
 
 
@@ -50,7 +57,6 @@ def prove(
     device_name: str,
     shown: str,
     connect: Connect,
-    exchange: Exchange = exchange,
 ) -> dict[str, str]:
     """Log in; return whose credential was accepted.
 
@@ -59,7 +65,7 @@ def prove(
     """
     place = address(product_key, options["region"], options["instance_id"], options["mqtt_endpoint"])
     context = tls_context(options["ca_path"], options["validate_certs"])
-    log_in(place, connect, context, options["timeout"], exchange)
+    log_in(place, connect, context, options["timeout"])
     return {"product_key": product_key, "device_name": device_name, "fingerprint": shown}
 
 
@@ -85,14 +91,19 @@ def _stored(path: str) -> dict[str, str]:
         raise no_credential(path, "is not a file")  # reading a pipe would have no end
     try:
         with open(path, encoding="ascii") as file:
-            credential = json.load(file)
+            credential = json.loads(file.read(_LONGEST))
     except OSError as error:
         raise no_credential(path, "cannot be read: %s" % error.strerror) from None
     except (ValueError, RecursionError):
         credential = None
     if isinstance(credential, dict):
-        secrets = ("clientId", "deviceToken") if "deviceToken" in credential else ("deviceSecret",)
-        parts = [credential.get(name) for name in _NAMES + secrets]
-        if all(isinstance(part, str) and _PART.fullmatch(part) for part in parts):
+        parts = [credential.get(name) for name in _NAMES]
+        if all(isinstance(part, str) and _PART.fullmatch(part) for part in parts) and _has_secret(credential):
             return credential
     raise no_credential(path, "is no credential")
+
+
+def _has_secret(credential: dict[str, t.Any]) -> bool:
+    if "deviceToken" in credential:
+        return is_client_id(credential.get("clientId")) and is_device_token(credential["deviceToken"])
+    return is_device_secret(credential.get("deviceSecret"))

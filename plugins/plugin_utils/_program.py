@@ -14,14 +14,39 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, Refused, StorageError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import (
+    FINGERPRINT,
+    KINDS,
+    bad_answer,
+    document,
+    flag,
+    lines,
+    message,
+    number,
+    one_of,
+    only,
+    split,
+    text,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import DEVICE_NAME, PRODUCT_KEY
 
 COLLECTION = "ansible_collections.fleetops.aliyun_iot.plugins.module_utils"
-ENTRIES = ("_gateway_registration", "_device_login")
+# Outcomes of a change that a gateway may report.
+OUTCOMES = frozenset({"begun", "installed", "stale"})
 # Where a Python may be, the usual one first, if the inventory names none.
 PYTHONS = ("python3", "/usr/bin/python3", "/usr/libexec/platform-python", "/usr/local/bin/python3")
 # Nothing from the environment or from site-packages has a say in what runs.
 ARGUMENTS = "-I -S -"
 OLDEST = (3, 8)
+
+# Parts of a result that describe a failure.
+_CRASH = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63} at [ -~]{1,200}, line [0-9]{1,9}")
+_MODULE = re.compile(r"[A-Za-z0-9_.]{1,100}")
+_VERSION = re.compile(r"[0-9]{1,2}\.[0-9]{1,2}")
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_LARGEST_CODE = 2**31
+# Longer than the gate's own limit: it names files and endpoints, and has the answer of the platform in it.
+_LONGEST_MESSAGE = 1000
 
 _RESULT = "fleetops-result "
 _IMPORT = re.compile(r"^ *from %s\.(\w+) import" % re.escape(COLLECTION), re.MULTILINE)
@@ -65,6 +90,26 @@ say(result)
 """
 
 
+def _registration(result: object) -> dict[str, t.Any]:
+    """Read the result of ``_gateway_registration``: ``outcome`` and ``lines``."""
+    fields = only("result", result, ("outcome", "lines"))
+    return {"outcome": one_of("outcome", fields["outcome"], OUTCOMES), "lines": lines("lines", fields["lines"])}
+
+
+def _login(result: object) -> dict[str, t.Any]:
+    """Read the result of ``_device_login``: ``product_key``, ``device_name`` and ``fingerprint``."""
+    alphabets = {"product_key": PRODUCT_KEY, "device_name": DEVICE_NAME, "fingerprint": FINGERPRINT}
+    fields = only("result", result, alphabets)
+    return {name: text(name, fields[name], alphabet) for name, alphabet in alphabets.items()}
+
+
+# Programs by the module whose perform() they call, each with the reader of its result.
+ENTRIES: dict[str, t.Callable[[object], dict[str, t.Any]]] = {
+    "_gateway_registration": _registration,
+    "_device_login": _login,
+}
+
+
 def _read_sources(entry: str) -> dict[str, str]:
     """The entry and all that it imports, now or later, by name."""
     folder = Path(__file__).parent.parent / "module_utils"
@@ -100,60 +145,90 @@ def program(entry: str, todo: t.Mapping[str, t.Any]) -> str:
     return _TEXT % {"word": _RESULT, "oldest": OLDEST, "data": data, "collection": COLLECTION, "entry": entry}
 
 
-def result_of(output: str, rc: int, instead: str) -> dict[str, t.Any]:
-    """What perform() returned.
+def result_of(entry: str, output: str, rc: int, alternative: str) -> dict[str, t.Any]:
+    """Return the named fields of a program's result, each checked by the gate.
 
-    :param output: the program's standard output. Its errors go nowhere: what a Python says of a program that it does not
-        understand may hold the program
-    :param instead: what to set where there is no Python
-    :raises FleetopsError: what perform() raised; StorageError if it did not run to its end
+    :param entry: the one of ENTRIES that ran
+    :param output: the program's standard output. Its standard error is discarded: a Python that does not understand a program
+        quotes it
+    :param alternative: the option to set where there is no Python
+    :raises FleetopsError: what perform() raised; StorageError if it did not run to its end, or its result is not one
     """
-    result = _told(output)
+    results = [line[len(_RESULT) :] for line in split("output", output) if line.startswith(_RESULT)]
+    if len(results) > 1:
+        raise bad_answer("output", "it has more than one result")
+    if not results:
+        raise _no_python("none", alternative) if rc in (126, 127) else _ended_early(rc)
+    try:
+        result = document("result", results[0])
+    except StorageError:
+        # A program that was killed may have printed a part of it.
+        if rc:
+            raise _ended_early(rc) from None
+        raise
+    if isinstance(result, dict):
+        _raise_failure(result, alternative)
+    return ENTRIES[entry](result)
+
+
+def _raise_failure(result: dict[str, object], alternative: str) -> None:
+    """Raise the error that ``result`` describes, if it describes one."""
     if "error" in result:
         raise _error(result)
-    if "lacks" in result:
-        raise StorageError(
-            "the gateway's Python lacks a part of the standard library: %s" % result["lacks"],
-            hint="Install it (some distributions have it in a package of its own), or set %s" % instead,
-            kind="no_python",
-        )
     if "crash" in result:
+        fields = only("result", result, ("crash",), ("lacks",))
+        crash = text("crash", fields["crash"], _CRASH)
+        if "lacks" in fields:
+            raise StorageError(
+                "the gateway's Python lacks a part of the standard library: %s"
+                % text("lacks", fields["lacks"], _MODULE),
+                hint="Install it (some distributions have it in a package of its own), or set %s" % alternative,
+                kind="no_python",
+            )
         raise StorageError(
-            "the program on the gateway broke off: %s" % result["crash"],
+            "the program on the gateway crashed: %s" % crash,
             hint="Run again, which finishes what was begun; if it comes back, please report it",
             kind="module",
         )
-    if "python" in result or (not result and rc in (126, 127)):
-        raise StorageError(
-            "the gateway has no usable Python: %s was found, and %d.%d or newer is needed"
-            % ("Python " + result["python"] if result else "none", *OLDEST),
-            hint="Set %s, which needs none on the gateway, or ansible_python_interpreter" % instead,
-            kind="no_python",
-        )
-    if not result:
-        raise StorageError(
-            "the program on the gateway ended early (exit code %d)" % rc,
-            hint="Run again, which finishes what was begun; look for what ends processes there, such as a lack of memory",
-            kind="module",
-        )
-    return result
+    if "python" in result:
+        fields = only("result", result, ("python",))
+        raise _no_python("Python " + text("python", fields["python"], _VERSION), alternative)
 
 
-def _told(output: str) -> dict[str, t.Any]:
-    """What the program printed; empty if it did not get that far."""
-    for line in reversed(output.splitlines()):
-        if line.startswith(_RESULT):
-            try:
-                return dict(json.loads(line[len(_RESULT) :]))
-            except ValueError:
-                break
-    return {}
+def _no_python(found: str, alternative: str) -> StorageError:
+    return StorageError(
+        "the gateway has no usable Python: %s was found, and %d.%d or newer is needed" % (found, *OLDEST),
+        hint="Set %s, which needs none on the gateway, or ansible_python_interpreter" % alternative,
+        kind="no_python",
+    )
 
 
-def _error(result: dict[str, t.Any]) -> FleetopsError:
-    told = result["error"]
-    kind = Refused if told["kind"] == Refused.kind else FleetopsError
-    error = kind(told["message"], hint=told["hint"], code=told["code"], kind=told["kind"])
-    error.may_have_registered = bool(result["may_have_registered"])
-    error.registered = bool(result["registered"])
+def _ended_early(rc: int) -> StorageError:
+    return StorageError(
+        "the program on the gateway ended early (exit code %d)" % rc,
+        hint="Run again, which finishes what was begun; look for what ends processes there, such as a lack of memory",
+        kind="module",
+    )
+
+
+def _error(result: dict[str, object]) -> FleetopsError:
+    """Return the error that perform() raised. A kind that no program raises is that of a crash."""
+    fields = only("result", result, ("error", "may_have_registered", "registered"))
+    described = only("error", fields["error"], ("kind", "code", "message", "hint"))
+    kind = text("kind", described["kind"], _CODE)
+    known = kind if kind in KINDS else "module"
+    error = (Refused if known == Refused.kind else FleetopsError)(
+        message(described["message"], _LONGEST_MESSAGE),
+        hint=message(described["hint"], _LONGEST_MESSAGE, "hint"),
+        code=_code(described["code"]),
+        kind=known,
+    )
+    error.may_have_registered = flag("may_have_registered", fields["may_have_registered"])
+    error.registered = flag("registered", fields["registered"])
     return error
+
+
+def _code(value: object) -> int | str | None:
+    if value is None:
+        return None
+    return text("code", value, _CODE) if isinstance(value, str) else number("code", value, _LARGEST_CODE)

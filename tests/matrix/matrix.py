@@ -7,7 +7,7 @@ usage: matrix.py [--write] CORE=PYTHON...   (PYTHON: that of an environment whic
 
 Each core provisions a gateway of each Python, and one without; those with Python prove their credential by a login. It runs
 again, which changes nothing. To write the table it also resets and registers all of them. What a core does not support
-itself is not tried.
+itself is not tried. Gateways that have been taken over attack each core; where one achieves anything, the core fails with all.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import core_keys
 from emulator import Emulator
+from hostile import attack
 from interpreters import PYTHONS, interpreter
 from operations import ENV, PLATFORM, account, credential_file, role_variables, valid_text
 from playbook import PRODUCT_KEY, Run, inventory, start_playbook
@@ -74,7 +76,18 @@ def tried(platform: Emulator, core: str, python: str, whole: bool) -> Row:
     hosts = {f"core-{core}-python-{name}": name for name in GATEWAYS if row[name] == YES}
     with tempfile.TemporaryDirectory() as folder:
         wrong = {hosts[host] for host in lived(platform, python, Path(folder), hosts, whole)}
+    if problems := attacked(platform, python):
+        print(f"ansible-core {core}, attacked by gateways:", *problems, sep="\n")
+        wrong.update(hosts.values())
     return {name: NO if name in wrong else mark for name, mark in row.items()}
+
+
+def attacked(platform: Emulator, python: str) -> list[str]:
+    """What gateways that have been taken over achieve, with what is not known of the keys that this core acts on."""
+    keys = subprocess.run([python, core_keys.__file__], check=False, capture_output=True, text=True)
+    unknown = [f"keys that are not known: {keys.stdout}{keys.stderr}"] if keys.returncode else []
+    with tempfile.TemporaryDirectory() as folder:
+        return [*unknown, *attack(platform, Path(folder), python)]
 
 
 def lived(platform: Emulator, python: str, home: Path, hosts: dict[str, str], whole: bool) -> set[str]:

@@ -41,9 +41,27 @@ def test_what_no_platform_issues_is_none(tmp_path: Path, content: dict[str, str]
     assert raised.value.kind == "unreadable"
 
 
+@pytest.mark.parametrize("value", ["~root", "$(id)", "a`b", "a'b", "a;b", "a" * 65], ids=ascii)
+def test_what_a_shell_would_take_for_more_is_no_secret(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "device.json"
+    path.write_text(json.dumps({**SECRET, "deviceSecret": value}))
+    with pytest.raises(StorageError, match="is no credential"):
+        log_in(path)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", "[" * 100_000], ids=lambda text: text[:2])
 def test_what_is_no_object_is_none(tmp_path: Path, text: str) -> None:
     path = tmp_path / "device.json"
     path.write_text(text)
+    with pytest.raises(StorageError, match="is no credential"):
+        log_in(path)
+
+
+def test_a_file_without_an_end_is_not_read_to_it(tmp_path: Path) -> None:
+    """Sparse, it costs the user who made it nothing."""
+    path = tmp_path / "device.json"
+    path.write_text(json.dumps(SECRET))
+    with path.open("r+b") as file:
+        file.truncate(2**40)
     with pytest.raises(StorageError, match="is no credential"):
         log_in(path)

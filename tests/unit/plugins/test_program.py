@@ -20,17 +20,20 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import ENTRIES, command, program, result_of
 
 SECRET = "0123456789abcdef"
+REGISTRATION, LOGIN = ENTRIES
 
 
 def todo(**changes: Any) -> dict[str, Any]:
     """A change whose scripts say what they are told to, over a platform that is not there."""
     request = {"url": "https://127.0.0.1:9/x", "body": f"sign={SECRET}", "product_key": "a1", "device_name": "gw-0001"}
     options = {"ca_path": None, "validate_certs": True, "timeout": 1, "retry_time": 0}
-    scripts = {name: f"echo {name}; echo fleetops-end {name}" for name in ("begin", "install", "abandon")}
-    return {"shell": "/bin/sh", "scripts": scripts, "request": request, "options": options, "window": 60, **changes}
+    outcomes = {"begin": "stale", "store": "installed", "abandon": "abandoned"}
+    scripts = {name: f"echo {name}; echo fleetops-end {outcome}" for name, outcome in outcomes.items()}
+    scripts["settles"] = False
+    return {"shell": "/bin/sh", "scripts": scripts, "request": request, "options": options, "lease": 60, **changes}
 
 
-def run(python: str | Path, what: dict[str, Any], entry: str = ENTRIES[0]) -> tuple[str, int]:
+def run(python: str | Path, what: dict[str, Any], entry: str = REGISTRATION) -> tuple[str, int]:
     """Standard output and exit code, as Ansible's shell would start it; what stands on standard error is for nobody."""
     done = subprocess.run(
         ["/bin/sh", "-c", f"{command(str(python), '')} && sleep 0"],
@@ -42,7 +45,7 @@ def run(python: str | Path, what: dict[str, Any], entry: str = ENTRIES[0]) -> tu
 
 
 def result(python: str | Path, what: dict[str, Any]) -> dict[str, Any]:
-    return result_of(*run(python, what), "another way")
+    return result_of(REGISTRATION, *run(python, what), "another way")
 
 
 @pytest.fixture(params=PYTHONS)
@@ -54,7 +57,7 @@ def python(request: pytest.FixtureRequest) -> Path:
 
 
 def test_every_python_runs_it(python: Path) -> None:
-    assert result(python, todo()) == {"outcome": "begin", "lines": ["begin"]}
+    assert result(python, todo()) == {"outcome": "stale", "lines": ("begin",)}
 
 
 def test_an_error_comes_as_it_was(python: Path) -> None:
@@ -66,11 +69,18 @@ def test_an_error_comes_as_it_was(python: Path) -> None:
     assert raised.value.hint
 
 
+def test_a_lease_that_was_taken_over_comes_as_such(python: Path) -> None:
+    scripts = {**todo()["scripts"], "begin": "echo fleetops-end lost"}
+    with pytest.raises(FleetopsError, match="another run has taken over") as raised:
+        result(python, todo(scripts=scripts))
+    assert (raised.value.kind, raised.value.registered) == ("busy", False)
+
+
 def test_a_login_needs_no_more(python: Path, tmp_path: Path) -> None:
     options = {"path": f"{tmp_path}/none.json", "region": "cn-shanghai", "instance_id": None, "mqtt_endpoint": None}
     options = {**options, "ca_path": None, "validate_certs": True, "timeout": 1, "sign_method": "hmacsha256"}
     with pytest.raises(FleetopsError, match=r"none\.json cannot be read") as raised:
-        result_of(*run(python, options, "_device_login"), "another way")
+        result_of(LOGIN, *run(python, options, LOGIN), "another way")
     assert raised.value.kind == "unreadable"
 
 
@@ -86,20 +96,23 @@ def test_an_old_python_says_how_old_it_is(version: str) -> None:
 
 
 def test_the_first_python_that_is_there() -> None:
-    assert result_of(*shell(command(None, "A_VARIABLE='of the task'")), "x") == {"outcome": "begin", "lines": ["begin"]}
+    assert result_of(REGISTRATION, *shell(command(None, "A_VARIABLE='of the task'")), "x") == {
+        "outcome": "stale",
+        "lines": ("begin",),
+    }
 
 
 def test_the_environment_reaches_it() -> None:
-    scripts = {**todo()["scripts"], "begin": 'echo "$A_VARIABLE"; echo fleetops-end begin'}
+    scripts = {**todo()["scripts"], "begin": 'echo "$A_VARIABLE"; echo fleetops-end stale'}
     for named in (None, sys.executable):
         text = command(named, "A_VARIABLE='of the task'")
-        assert result_of(*shell(text, todo(scripts=scripts)), "x")["lines"] == ["of the task"]
+        assert result_of(REGISTRATION, *shell(text, todo(scripts=scripts)), "x")["lines"] == ("of the task",)
 
 
 def shell(text: str, what: dict[str, Any] | None = None, path: str | None = None) -> tuple[str, int]:
     done = subprocess.run(
         ["/bin/sh", "-c", f"{text} && sleep 0"],
-        input=program(ENTRIES[0], what or todo()).encode(),
+        input=program(REGISTRATION, what or todo()).encode(),
         capture_output=True,
         check=False,
         env=None if path is None else {"PATH": path},
@@ -110,7 +123,7 @@ def shell(text: str, what: dict[str, Any] | None = None, path: str | None = None
 @pytest.mark.parametrize("named", ["/nonexistent/python", "/dev/null"])
 def test_no_python(named: str) -> None:
     with pytest.raises(StorageError, match="no usable Python: none was found") as raised:
-        result_of(*shell(command(named, "")), "another way")
+        result_of(REGISTRATION, *shell(command(named, "")), "another way")
     assert raised.value.kind == "no_python"
 
 
@@ -129,22 +142,22 @@ def test_half_a_python(tmp_path: Path, lacking: str) -> None:
 @pytest.mark.parametrize(("output", "code"), [("", 137), ("banner\nfleetops-result {\n", 1), ("", 0)])
 def test_a_program_that_does_not_come_to_its_end(output: str, code: int) -> None:
     with pytest.raises(StorageError, match="ended early") as raised:
-        result_of(output, code, "x")
+        result_of(REGISTRATION, output, code, "x")
     assert raised.value.kind == "module"
 
 
 def test_a_crash_is_told_without_what_it_was_about() -> None:
     scripts = {**todo()["scripts"], "begin": "echo fleetops-end begun"}
-    output, code = run(sys.executable, todo(scripts=scripts, window=SECRET))
+    output, code = run(sys.executable, todo(scripts=scripts, lease=SECRET))
     assert SECRET not in output
-    with pytest.raises(StorageError, match=r"broke off: TypeError at _credential, line \d+") as raised:
-        result_of(output, code, "x")
+    with pytest.raises(StorageError, match=r"crashed: TypeError at _credential, line \d+") as raised:
+        result_of(REGISTRATION, output, code, "x")
     assert raised.value.kind == "module"
 
 
 def test_what_login_shells_say_is_passed_over() -> None:
     output, code = run(sys.executable, todo())
-    assert result_of(f"Welcome\n{output}\nGoodbye\n", code, "x")["outcome"] == "begin"
+    assert result_of(REGISTRATION, f"Welcome\n{output}\nGoodbye\n", code, "x")["outcome"] == "stale"
 
 
 def test_a_refusal_stays_one() -> None:
@@ -154,7 +167,7 @@ def test_a_refusal_stays_one() -> None:
         "registered": False,
     }
     with pytest.raises(Refused) as raised:
-        result_of("fleetops-result " + json.dumps(told), 0, "x")
+        result_of(REGISTRATION, "fleetops-result " + json.dumps(told), 0, "x")
     assert (raised.value.code, raised.value.hint, raised.value.may_have_registered) == (6600, "Do this", True)
 
 

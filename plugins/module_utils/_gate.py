@@ -1,0 +1,220 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The gate for everything that a gateway reports to the controller. PRIVATE to the collection.
+
+A gateway is a stranger: it may be taken over, and its answer may be anything. Each function takes one part of an answer and returns
+a value of a known type, length and alphabet, or raises StorageError of kind ``bad_answer``, which names the part. Nothing else of an
+answer goes into a result, a decision, a path, a command or a message.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import StorageError
+
+# Limits, in characters unless they say otherwise. The longest path of Linux has 4,096 octets.
+OUTPUT = 1024 * 1024
+LINES = 2000
+LINE = 8192
+MESSAGE = 400
+EXCERPT = 60
+LARGEST_ID = 2**32 - 1
+LARGEST_TIME = 2**53
+
+# Alphabets, each matched against the whole value. DEVICE_NAME and PRODUCT_KEY are in _signing, with the rules for options.
+FINGERPRINT = re.compile(r"[0-9a-f]{16}")
+DIGEST = re.compile(r"[0-9a-f]{64}")
+# A user or group as stat shows it, those of a directory service included.
+ACCOUNT = re.compile(r"[A-Za-z0-9_.@$\\][A-Za-z0-9_.@$\\-]{0,255}")
+# A path where a gateway has resolved it; what an option may name is narrower.
+PATH = re.compile(r"/[ -~]{0,4095}")
+BOOT_ID = re.compile(r"[0-9a-f-]{1,36}")
+# Any text that hardware may hold as its serial number; whether it is a DeviceName is decided later, with a message of its own.
+HARDWARE_NAME = re.compile(r"[ -~]{0,64}")
+TOOL = re.compile(r"[a-z0-9_]{1,32}")
+
+# Kinds of errors that a script or a program on a gateway may report.
+KINDS = frozenset(
+    {
+        *(
+            "bad_answer",
+            "busy",
+            "error",
+            "invalid_option",
+            "missing_tool",
+            "network",
+            "permission",
+            "refused",
+            "storage",
+        ),
+        *("throttled", "tls", "unreadable", "unsafe_path"),
+    }
+)
+
+
+def text(name: str, value: object, pattern: re.Pattern[str], longest: int = LINE) -> str:
+    """Return ``value`` if it is a string of at most ``longest`` characters that matches ``pattern`` as a whole.
+
+    :param name: the part of the answer, for the message
+    :raises StorageError: it is not
+    """
+    checked = _string(name, value, longest)
+    if not pattern.fullmatch(checked):
+        raise bad_answer(name, "%s has characters or a length that it cannot have" % _excerpt(checked))
+    return checked
+
+
+def one_of(name: str, value: object, allowed: t.Collection[str]) -> str:
+    """Return ``value`` if it is one of the strings ``allowed``.
+
+    :raises StorageError: it is not
+    """
+    checked = _string(name, value, LINE)
+    if checked not in allowed:
+        raise bad_answer(name, "%s is none of %s" % (_excerpt(checked), ", ".join(sorted(allowed))))
+    return checked
+
+
+def number(name: str, value: object, most: int, base: int = 10) -> int:
+    """Return ``value``, an integer of JSON or its digits, as an integer from 0 to ``most``.
+
+    :param base: 10, or 16 for lower-case hexadecimal digits
+    :raises StorageError: it is neither, or out of range
+    """
+    if isinstance(value, str):
+        digits = "0123456789abcdef"[:base]
+        if not 0 < len(value) <= 20 or any(character not in digits for character in value):
+            raise bad_answer(name, "%s is not a number" % _excerpt(value))
+        found = int(value, base)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        found = value
+    else:
+        raise bad_answer(name, "%s is not a number" % _excerpt(value))
+    if not 0 <= found <= most:
+        raise bad_answer(name, "the number is not between 0 and %d" % most)
+    return found
+
+
+def flag(name: str, value: object) -> bool:
+    """Return ``value`` if it is a boolean of JSON.
+
+    :raises StorageError: it is not
+    """
+    if not isinstance(value, bool):
+        raise bad_answer(name, "%s is not a boolean" % _excerpt(value))
+    return value
+
+
+def message(value: object, longest: int = MESSAGE, name: str = "message") -> str:
+    """Return free text as an operator may see it: one line of printable characters, cut to ``longest``.
+
+    Line ends become " / ", tabs blanks, and every other character that is not printable (escape sequences, bidirectional controls,
+    surrogates) becomes "?".
+
+    :param name: the part of the answer, for the message
+    :raises StorageError: ``value`` is not a string
+    """
+    if not isinstance(value, str):
+        raise bad_answer(name, "%s is not a string" % _excerpt(value))
+    parts = (part.strip() for part in value[: 4 * longest].splitlines())
+    line = " / ".join(part for part in parts if part).replace("\t", " ")
+    shown = "".join(character if character.isprintable() else "?" for character in line)
+    if len(shown) > longest or len(value) > 4 * longest:
+        return shown[: longest - 3] + "..."
+    return shown
+
+
+def lines(name: str, value: object, most: int = LINES, longest: int = LINE) -> tuple[str, ...]:
+    """Return ``value`` if it is a list of at most ``most`` strings, each one line of at most ``longest`` characters of Unicode.
+
+    A line may be what a login shell prints before an answer, so its alphabet is checked where a field is read from it.
+
+    :raises StorageError: it is not
+    """
+    if not isinstance(value, (list, tuple)) or len(value) > most:
+        raise bad_answer(name, "it is not a list of at most %d lines" % most)
+    checked = tuple(_string(name, line, longest) for line in value)
+    for line in checked:
+        if "\n" in line or any("\ud800" <= character <= "\udfff" for character in line):
+            raise bad_answer(name, "%s is not a line of text" % _excerpt(line))
+    return checked
+
+
+def only(name: str, value: object, required: t.Collection[str], optional: t.Collection[str] = ()) -> dict[str, object]:
+    """Return ``value`` if it is an object of JSON with all ``required`` keys, some of ``optional`` and no others.
+
+    :raises StorageError: it is not
+    """
+    if not isinstance(value, dict):
+        raise bad_answer(name, "%s is not an object" % _excerpt(value))
+    for key in value:
+        if key not in required and key not in optional:
+            raise bad_answer(name, "%s is not a key of it" % _excerpt(key))
+    for key in required:
+        if key not in value:
+            raise bad_answer(name, "%s is missing" % key)
+    return dict(value)
+
+
+def document(name: str, value: object, longest: int = OUTPUT) -> object:
+    """Parse JSON of at most ``longest`` characters, without names that occur twice in an object and without NaN or Infinity.
+
+    :raises StorageError: it is not
+    """
+    checked = _string(name, value, longest)
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise ValueError("duplicate key")
+        return found
+
+    def constant(word: str) -> object:
+        raise ValueError(word)
+
+    try:
+        return t.cast(object, json.loads(checked, object_pairs_hook=unique, parse_constant=constant))
+    except (ValueError, RecursionError):
+        raise bad_answer(name, "%s is not a JSON document" % _excerpt(checked)) from None
+
+
+def split(name: str, output: object, longest: int = OUTPUT) -> list[str]:
+    """Return the lines of an output of at most ``longest`` characters.
+
+    Only a line feed ends a line, with or without a carriage return before it. What ends a line for Python alone, such as a form feed
+    in the name of a directory, does not begin a line that the script did not print.
+
+    :raises StorageError: it is longer
+    """
+    found = _string(name, output, longest).split("\n")
+    if not found[-1]:
+        found.pop()
+    return [line[:-1] if line.endswith("\r") else line for line in found]
+
+
+def bad_answer(name: str, problem: str) -> StorageError:
+    """Return the error for a part of a gateway's answer; ``problem`` shows no more of it than the gate does."""
+    return StorageError(
+        "the gateway's answer was refused: %s: %s" % (name, problem),
+        hint="Check that no start-up file of the shell (.profile, .bashrc) prints text; if none does, treat the gateway as taken over",
+        kind="bad_answer",
+    )
+
+
+def _string(name: str, value: object, longest: int) -> str:
+    if not isinstance(value, str):
+        raise bad_answer(name, "%s is not a string" % _excerpt(value))
+    if len(value) > longest:
+        raise bad_answer(name, "it is longer than %d characters" % longest)
+    return value
+
+
+def _excerpt(value: object) -> str:
+    """Return a string in quotes, printable and cut to EXCERPT characters, or the type's name of anything else."""
+    if isinstance(value, str):
+        return '"%s"' % message(value, EXCERPT)
+    return "a value of type %s" % type(value).__name__
