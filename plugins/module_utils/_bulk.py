@@ -18,10 +18,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     FleetopsError,
     OpenApiRefused,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._jobs import wait_for
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import Answer, OpenApi, numbered
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._jobs import STATUS, wait_for
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import OpenApi, numbered
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi_answer import Answer
 
 NAMES_PER_CHECK = 10_000
+# The first check finds what is wrong; what others add meanwhile is found by the next.
+MOST_CHECKS = 10
 RUNNING = "iot.device.CreateDeviceTaskIsRunning"
 
 
@@ -66,16 +69,20 @@ class _Bulk:
         self.creating = False
 
     def add(self, names: list[str], added: Added) -> None:
-        while names:
+        for _round in range(MOST_CHECKS):
+            if not names:
+                return
             apply_id, rejected = self._check(names)
             if apply_id:
                 self.creating = True
-                self._judge(self._create(apply_id), added)
+                self._judge(self._create(apply_id, names), added)
                 return
             if not rejected.keys() & set(names):
                 raise BadAnswer("BatchCheckDeviceNames of %d names: refused, but not for any of them" % len(names))
             self._judge(rejected, added)
             names = [name for name in names if name not in rejected]
+        if names:
+            raise BadAnswer("BatchCheckDeviceNames: refused %d times, each time for other names" % MOST_CHECKS)
 
     def _check(self, names: t.Sequence[str]) -> tuple[str, dict[str, str]]:
         """The application's ID if every name can be added, or the names that can't be, with the platform's words."""
@@ -84,15 +91,16 @@ class _Bulk:
                 "BatchCheckDeviceNames", {"ProductKey": self._product_key}, form=numbered("DeviceName", names)
             )
         except OpenApiRefused as refusal:
-            rejected = _rejected(refusal.data)
+            rejected = _rejected(Answer("BatchCheckDeviceNames", dict(refusal.data)), names)
             if not rejected:
                 raise
             return "", rejected
-        apply_id = str((answer.get("Data") or {}).get("ApplyId") or "")
+        apply_id = answer.inner("Data").matching("ApplyId", "[!-~]{1,64}")
         status = self._wait(apply_id, ("CHECK",))
-        return (apply_id, {}) if status["Status"] == "CHECK_SUCCESS" else ("", _rejected(status))
+        passed = status.matching("Status", STATUS) == "CHECK_SUCCESS"
+        return (apply_id, {}) if passed else ("", _rejected(status, names))
 
-    def _create(self, apply_id: str) -> dict[str, str]:
+    def _create(self, apply_id: str, names: t.Sequence[str]) -> dict[str, str]:
         """The names that could not be added after all, with the platform's words."""
         try:
             self._api.call("BatchRegisterDeviceWithApplyId", {"ProductKey": self._product_key, "ApplyId": apply_id})
@@ -100,13 +108,18 @@ class _Bulk:
             if refusal.code != RUNNING:  # the answer to the try before was lost
                 raise
         status = self._wait(apply_id, ("CHECK_SUCCESS", "CREATE"))
-        return {} if status["Status"] == "CREATE_SUCCESS" else _rejected(status)
+        if status.matching("Status", STATUS) == "CREATE_SUCCESS":
+            return {}
+        rejected = _rejected(status, names)
+        if not rejected:
+            raise status.wrong("InvalidList", "names none of the devices, and the status is not CREATE_SUCCESS")
+        return rejected
 
     def _wait(self, apply_id: str, under_way: t.Container[str]) -> Answer:
         asked = {"ProductKey": self._product_key, "ApplyId": apply_id}
 
         def look() -> Answer:
-            return t.cast(Answer, self._api.call("QueryBatchRegisterDeviceStatus", asked).get("Data") or {})
+            return self._api.call("QueryBatchRegisterDeviceStatus", asked).inner("Data")
 
         return wait_for("application %s for devices" % apply_id, look, under_way, self._longest)
 
@@ -122,17 +135,18 @@ class _Bulk:
                 )
 
 
-def _rejected(data: t.Mapping[str, t.Any]) -> dict[str, str]:
-    """Names with the platform's words, from either action's answer, whose fields are spelt differently."""
-
-    def listed(outer: str, *inner: str) -> list[t.Any]:
-        found = data.get(outer) or {}
-        return next((found[name] for name in inner if found.get(name)), [])
-
-    names = listed("InvalidDeviceNameList", "InvalidDeviceName") + listed("InvalidList", "Name")
-    names += listed("RepeatedDeviceNameList", "RepeatDevieNameList", "RepeatDeviceNameList")
-    details = listed("InvalidDetailList", "InvalidDetailList", "invalidDetailList")
-    return {
-        **dict.fromkeys(names, ""),
-        **{detail["DeviceName"]: str(detail.get("ErrorMsg") or "") for detail in details},
-    }
+def _rejected(data: Answer, asked: t.Iterable[str]) -> dict[str, str]:
+    """Those of the names that were rejected, with the platform's words: of either action's answer, whose fields are spelt differently."""
+    rejected: dict[str, str] = {}
+    for outer, spelling in (
+        ("InvalidDeviceNameList", "InvalidDeviceName"),
+        ("InvalidList", "Name"),
+        ("RepeatedDeviceNameList", "RepeatDevieNameList"),
+        ("RepeatedDeviceNameList", "RepeatDeviceNameList"),
+    ):
+        rejected.update(dict.fromkeys(data.inner(outer).texts(spelling, NAMES_PER_CHECK), ""))
+    for spelling in ("InvalidDetailList", "invalidDetailList"):
+        for detail in data.inner("InvalidDetailList").objects(spelling, NAMES_PER_CHECK):
+            rejected[detail.text("DeviceName")] = detail.text("ErrorMsg")
+    wanted = set(asked)
+    return {name: words for name, words in rejected.items() if name in wanted}

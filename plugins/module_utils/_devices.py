@@ -12,8 +12,10 @@ import typing as t
 from dataclasses import asdict, dataclass
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import Answer, OpenApi, numbered
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import OpenApi, numbered
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi_answer import Answer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._quotas import qps
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._secret_rules import is_device_secret
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import (
     check_device_name,
     check_product_key,
@@ -23,6 +25,12 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing impor
 # The platform's maxima.
 NAMES_PER_QUERY = 100
 PAGE_SIZE = 50
+# What the platform writes into its fields.
+STATUS = "[A-Z_]{0,32}"
+TIME = "[0-9T:.Z +-]{0,40}"
+TOKEN = "[!-~]{0,4096}"
+IOT_ID = "[A-Za-z0-9._+/=-]{0,64}"
+ANY_SECRET = "[ -~]{0,256}"
 
 
 @dataclass(frozen=True)
@@ -78,73 +86,106 @@ def named_devices(api: OpenApi, product_key: str, names: t.Sequence[str]) -> dic
         first, total = next(pages)
         if -(-total // PAGE_SIZE) / qps("QueryDevice") < len(by_name) / qps("BatchQueryDeviceDetail"):
             wanted = set(names)
-            items = [item for page in [first, *(page for page, _total in pages)] for item in page]
-            return _with_details(api, product_key, (item for item in items if item["DeviceName"] in wanted))
-    return {item["DeviceName"]: _device(product_key, item) for item in _details(api, product_key, names)}
+            items = [item for page in [first, *(page for page, _total in pages)] for item in page.items()]
+            return _with_details(api, product_key, (item for item in items if item[0] in wanted))
+    return {name: _device(product_key, name, item) for name, item in _details(api, product_key, names)}
 
 
 def all_devices(api: OpenApi, product_key: str) -> dict[str, Device]:
     """Every device of a product, by its name, the newest first."""
-    items = (item for page, _total in _pages(api, product_key) for item in page)
+    items = (item for page, _total in _pages(api, product_key) for item in page.items())
     return _with_details(api, product_key, items)
 
 
 def device_secrets(api: OpenApi, product_key: str, names: t.Sequence[str]) -> dict[str, str]:
-    """The DeviceSecrets that are valid now, by DeviceName; those that do not exist are left out. Keep them out of results."""
-    return {item["DeviceName"]: item["DeviceSecret"] for item in _details(api, product_key, names)}
+    """The DeviceSecrets that are valid now, by DeviceName; those that do not exist are left out. Keep them out of results.
+
+    :raises BadAnswer: one that cannot be stored
+    """
+    found = {}
+    for name, item in _details(api, product_key, names):
+        secret = item.matching("DeviceSecret", ANY_SECRET)
+        if not is_device_secret(secret):
+            raise item.wrong("DeviceSecret", "is not what the platform issues")
+        found[name] = secret
+    return found
 
 
 def sub_devices(api: OpenApi, product_key: str, device_name: str) -> int:
     """How many sub-devices there are in a gateway's topology."""
     asked: dict[str, str | int] = {"ProductKey": product_key, "DeviceName": device_name, "PageNo": 1, "PageSize": 1}
-    return int((api.call("GetThingTopo", asked).get("Data") or {}).get("Total") or 0)
+    return api.call("GetThingTopo", asked).inner("Data").number("Total")
 
 
 def chunks(names: t.Sequence[str], size: int) -> list[t.Sequence[str]]:
     return [names[start : start + size] for start in range(0, len(names), size)]
 
 
-def _details(api: OpenApi, product_key: str, names: t.Sequence[str]) -> t.Iterator[Answer]:
+def _details(api: OpenApi, product_key: str, names: t.Sequence[str]) -> t.Iterator[tuple[str, Answer]]:
+    """Those of the devices that exist, each with its name."""
     for some in chunks(names, NAMES_PER_QUERY):
         answer = api.call("BatchQueryDeviceDetail", {"ProductKey": product_key, **numbered("DeviceName", some)})
-        yield from (answer.get("Data") or {}).get("Data") or []
+        items = answer.inner("Data").objects("Data", NAMES_PER_QUERY)
+        named = [(_name(product_key, item), item) for item in items]
+        if len(dict(named)) < len(named) or not set(dict(named)) <= set(some):
+            raise answer.wrong("Data", "is of devices that were not asked for")
+        yield from named
 
 
-def _pages(api: OpenApi, product_key: str) -> t.Iterator[tuple[list[Answer], int]]:
-    """A product's devices, page by page, each with the number of all. Beyond 10,000 only the token leads on."""
+def _pages(api: OpenApi, product_key: str) -> t.Iterator[tuple[dict[str, Answer], int]]:
+    """A product's devices, page by page and by name, each page with the number of all. Beyond 10,000 only the token leads on.
+
+    What was on an earlier page is left out: devices move on when others are added. A page without anything new is the last one.
+    """
     asked: dict[str, str | int] = {"ProductKey": product_key, "CurrentPage": 1, "PageSize": PAGE_SIZE}
+    seen: set[str] = set()
     page = 1
     while True:
         answer = api.call("QueryDevice", {**asked, "CurrentPage": page}, depth=page * PAGE_SIZE)
-        total = int(answer.get("Total") or 0)
-        items = (answer.get("Data") or {}).get("DeviceInfo") or []
-        yield items, total
-        if not items or page * PAGE_SIZE >= total:
+        total = answer.number("Total")
+        items = answer.inner("Data").objects("DeviceInfo", PAGE_SIZE)
+        new = {name: item for name, item in ((_name(product_key, item), item) for item in items) if name not in seen}
+        seen.update(new)
+        yield new, total
+        if not new or page * PAGE_SIZE >= total:
             return
-        if answer.get("NextToken"):
-            asked["NextToken"] = answer["NextToken"]
+        if token := answer.matching("NextToken", TOKEN):
+            asked["NextToken"] = token
         page += 1
 
 
-def _with_details(api: OpenApi, product_key: str, items: t.Iterable[Answer]) -> dict[str, Device]:
+def _with_details(api: OpenApi, product_key: str, items: t.Iterable[tuple[str, Answer]]) -> dict[str, Device]:
     """Devices of a list. It does not tell of a disabled one whether it has ever connected; its details do."""
-    devices = {item["DeviceName"]: _device(product_key, item) for item in items}
+    devices = {name: _device(product_key, name, item) for name, item in items}
     unclear = [name for name, device in devices.items() if device.activated is None]
-    devices.update((item["DeviceName"], _device(product_key, item)) for item in _details(api, product_key, unclear))
+    devices.update((name, _device(product_key, name, item)) for name, item in _details(api, product_key, unclear))
     return devices
 
 
-def _device(product_key: str, item: Answer) -> Device:
-    status = str(item.get("DeviceStatus") or item.get("Status") or "")
+def _name(product_key: str, item: Answer) -> str:
+    """The name of a device, which is one of the product's."""
+    if item.text("ProductKey") not in ("", product_key):
+        raise item.wrong("ProductKey", "is another product's")
+    name = item.matching("DeviceName", TOKEN)
+    try:
+        return check_device_name(name)
+    except InvalidOption:
+        raise item.wrong("DeviceName", "is not a DeviceName") from None
+
+
+def _device(product_key: str, device_name: str, item: Answer) -> Device:
+    status = item.matching("DeviceStatus", STATUS) or item.matching("Status", STATUS)
     activated = {"UNACTIVE": False, "ONLINE": True, "OFFLINE": True}.get(status)
     if activated is None and "UtcActive" in item:
-        activated = bool(item["UtcActive"])
+        activated = bool(item.matching("UtcActive", TIME))
+    secret = item.matching("DeviceSecret", ANY_SECRET)
     return Device(
-        device_name=item["DeviceName"],
+        device_name=device_name,
         status=status,
         activated=activated,
-        nickname=str(item.get("Nickname") or ""),
-        iot_id=str(item.get("IotId") or ""),
-        created=str(item.get("UtcCreate") or ""),
-        fingerprint=fingerprint(product_key, item["DeviceName"], str(item.get("DeviceSecret") or "")),
+        nickname=item.text("Nickname"),
+        iot_id=item.matching("IotId", IOT_ID),
+        created=item.matching("UtcCreate", TIME),
+        # Without a secret there is nothing that a gateway could prove.
+        fingerprint=fingerprint(product_key, device_name, secret) if secret else "",
     )

@@ -9,10 +9,12 @@ import time
 import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import Answer, OpenApi
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import OpenApi
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi_answer import Answer
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
+STATUS = "[A-Z_]{0,32}"
 UNDER_WAY = ("SCHEDULED", "QUEUED", "WAITING", "IN_PROGRESS")
 
 
@@ -33,11 +35,12 @@ def wait_for(
     pause = FIRST_PAUSE
     while True:
         found = look()
-        if found.get("Status") not in under_way:
+        status = found.matching("Status", STATUS)
+        if status not in under_way:
             return found
         if clock() + pause > end:
             raise FleetopsError(
-                "%s: still %s after %d seconds" % (what, found.get("Status"), longest),
+                "%s: still %s after %d seconds" % (what, status, longest),
                 hint="The platform goes on with it; run again later, or raise job_timeout",
                 kind="timeout",
             )
@@ -52,12 +55,14 @@ def finish_job(api: OpenApi, job_id: str, longest: float) -> None:
     """
 
     def look() -> Answer:
-        return t.cast(Answer, api.call("QueryJob", {"JobId": job_id}).get("Data") or {})
+        return api.call("QueryJob", {"JobId": job_id}).inner("Data")
 
-    status = wait_for("job %s" % job_id, look, UNDER_WAY, longest).get("Status")
+    status = wait_for("job %s" % job_id, look, UNDER_WAY, longest).matching("Status", STATUS)
     if status != "COMPLETED":
         raise FleetopsError(
-            "job %s: ended as %s" % (job_id, status), hint="Look at the gateway's topology, then run again", kind="job"
+            "job %s: ended as %s" % (job_id, status or "nothing"),
+            hint="Look at the gateway's topology, then run again",
+            kind="job",
         )
 
 

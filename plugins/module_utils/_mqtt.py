@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._endpoints import parse_endpoint
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import (
     HTTPS_REGIONS,
@@ -120,9 +121,13 @@ def address(product_key: str, region: str | None, instance_id: str | None, endpo
 def check_instance_id(instance_id: str) -> str:
     """Return ``instance_id`` if it can be an instance's.
 
-    :raises InvalidOption: it has a character that none has
+    :raises InvalidOption: it is longer than 63 characters, which no host's name can be, or has a character that no ID has
     """
-    if not instance_id.replace("-", "").replace("_", "").isalnum() or not instance_id.isascii():
+    if (
+        not instance_id.replace("-", "").replace("_", "").isalnum()
+        or not instance_id.isascii()
+        or len(instance_id) > 63
+    ):
         raise InvalidOption(
             "instance_id",
             instance_id,
@@ -153,13 +158,8 @@ def _client_id(core: str, extension: t.Mapping[str, str]) -> str:
 
 
 def _endpoint(endpoint: str) -> tuple[str, int]:
-    from urllib.parse import urlsplit
-
-    try:
-        parts = urlsplit("//" + endpoint)
-        host, port = parts.hostname, PORT if parts.port is None else parts.port
-        if host and port and parts.netloc == endpoint and "@" not in endpoint and not any(map(str.isspace, endpoint)):
-            return host, port
-    except ValueError:
-        pass
-    raise InvalidOption("mqtt_endpoint", endpoint, "is not a host", "Give HOST or HOST:PORT, without a scheme")
+    problem, hint = "is not a host", "Give HOST or HOST:PORT, without a scheme"
+    parts = parse_endpoint("mqtt_endpoint", endpoint, problem, hint)
+    if parts.scheme or parts.path:
+        raise InvalidOption("mqtt_endpoint", endpoint, problem, hint)
+    return parts.host, PORT if parts.port is None else parts.port

@@ -9,7 +9,6 @@ Gateways have no MQTT library, and a login or a registration is all that is aske
 
 from __future__ import annotations
 
-import socket
 import struct
 import typing as t
 from contextlib import suppress
@@ -20,15 +19,15 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     Refused,
     Throttled,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import TlsContext, network_error
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import Connect
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import LONGEST_ANSWER
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, network_error
 
 KEEP_ALIVE = 60  # seconds; the platform takes 30 to 1200
 _CLEAN_SESSION_WITH_PASSWORD = 0xC2
 _DISCONNECT = b"\xe0\x00"
 
-# exchange(), or what does the same with a library.
+# exchange(), or a stand-in.
 Exchange = t.Callable[
     ["tuple[str, int]", t.Optional[Connect], TlsContext, float, t.Sequence[str]],
     "tuple[int, bytes]",
@@ -61,11 +60,13 @@ def exchange(
 
     :param connect: without it, only the verified connection is proved
     :param timeout: seconds for all of it
-    :raises Exception: as :func:`mqtt_error` reads them; ``context.connected`` tells whether the CONNECT may have been read
+    :raises FleetopsError: BadAnswer, or a limit of the context
+    :raises OSError: trouble on the way; or EOFError. ``context.sent`` tells whether the CONNECT may have been read
     """
-    context.begin(timeout)
-    tcp = socket.create_connection(address, timeout)
-    with tcp, context.wrap_socket(tcp, server_hostname=address[0]) as tls, tls.makefile("rb") as answers:
+    context.begin(timeout, LONGEST_ANSWER)
+    with context.dial(*address) as tcp, context.wrap_socket(tcp, server_hostname=address[0]) as tls, tls.makefile(
+        "rb"
+    ) as answers:
         if not connect:
             return 0, b""
         tls.sendall(_packet(connect))
@@ -78,9 +79,7 @@ def exchange(
         return code, payload
 
 
-def log_in(
-    address: tuple[str, int], connect: Connect, context: TlsContext, timeout: float, exchange: Exchange = exchange
-) -> None:
+def log_in(address: tuple[str, int], connect: Connect, context: TlsContext, timeout: float) -> None:
     """Log in and leave again.
 
     :param timeout: seconds for all of it
@@ -89,7 +88,7 @@ def log_in(
     what = "login of %s at %s:%d" % (connect.user_name.partition("&")[0], *address)
     try:
         code, _payload = exchange(address, connect, context, timeout, ())
-    except Exception as error:  # pylint: disable=broad-except
+    except (OSError, EOFError, FleetopsError) as error:
         raise mqtt_error(what, error) from None
     if code:
         raise _refusal(what, code)

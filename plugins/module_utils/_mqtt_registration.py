@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Issued
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
@@ -20,12 +20,17 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     Refused,
     Throttled,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import TlsContext
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import Connect
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_client import CODES as LOGIN_CODES
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_client import Exchange, mqtt_error
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import SECRET_CHARACTERS, WRONG_HOST
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import WRONG_HOST
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry_noting_doubt
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._secret_rules import (
+    is_client_id,
+    is_device_secret,
+    is_device_token,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext
 
 # What a registration is refused with: what it means and what to do next. The platform does not say more.
 REFUSED = 4
@@ -94,13 +99,14 @@ def register(request: MqttRequest, exchange: Exchange, context: TlsContext, time
     def attempt() -> Issued:
         try:
             code, payload = exchange((request.host, request.port), request.connect, context, timeout, topics)
-        except Exception as error:  # pylint: disable=broad-except
+        except (OSError, EOFError, FleetopsError) as error:
             told = mqtt_error(what, error)
-            told.may_have_registered = context.connected and bool(request.connect)
+            told.may_have_registered = context.sent
             raise told from None
         return issued(request, what, code, payload) if request.connect else Issued()
 
-    return retry(attempt, budget)
+    answer, doubt = retry_noting_doubt(attempt, budget)
+    return replace(answer, doubt=doubt)
 
 
 def issued(request: MqttRequest, what: str, code: int, payload: bytes) -> Issued:
@@ -116,14 +122,10 @@ def issued(request: MqttRequest, what: str, code: int, payload: bytes) -> Issued
             raise BadAnswer("%s: the answer is for another %s" % (what, name), hint=WRONG_HOST)
     if request.auth_type == "regnwl":
         return Issued(
-            device_token=_usable(what, answer, "deviceToken", _TOKEN_CHARACTERS, 256),
-            client_id=_usable(what, answer, "clientId", _TOKEN_CHARACTERS, 64),
+            device_token=_usable(what, answer, "deviceToken", is_device_token),
+            client_id=_usable(what, answer, "clientId", is_client_id),
         )
-    return Issued(_usable(what, answer, "deviceSecret", SECRET_CHARACTERS, 64))
-
-
-# As what is allowed in a DeviceSecret, and what else needs no quotes where it is exported to; the documents show no token whole.
-_TOKEN_CHARACTERS = SECRET_CHARACTERS | frozenset("^@:,%")
+    return Issued(_usable(what, answer, "deviceSecret", is_device_secret))
 
 
 def _parse(what: str, payload: bytes) -> dict[str, t.Any]:
@@ -136,11 +138,10 @@ def _parse(what: str, payload: bytes) -> dict[str, t.Any]:
     return answer
 
 
-def _usable(what: str, answer: dict[str, t.Any], name: str, allowed: frozenset[str], longest: int) -> str:
-    value = answer.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= longest or set(value) - allowed:
+def _usable(what: str, answer: dict[str, t.Any], name: str, allowed: t.Callable[[object], bool]) -> str:
+    if not allowed(answer.get(name)):
         raise BadAnswer("%s: the answer has no usable %s" % (what, name), hint=WRONG_HOST)
-    return value
+    return str(answer[name])
 
 
 def _refusal(what: str, code: int, auth_type: str) -> FleetopsError:

@@ -1,40 +1,52 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The platform's OpenAPI, over the vendor's own generic client. For the controller. PRIVATE to the collection.
+"""The platform's OpenAPI. For the controller. PRIVATE to the collection.
 
-The vendor's client signs, the vendor's credentials library finds the AccessKey; here stand the endpoint, the quotas, what
-is tried again, and what an answer means.
+The vendor's library signs, the vendor's credentials library finds the AccessKey; here are the endpoint, the quotas, what is tried
+again, and what an answer means.
 """
 
 from __future__ import annotations
 
+import http.client
 import typing as t
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._endpoints import parse_endpoint
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    BadAnswer,
+    BusyError,
     FleetopsError,
     InvalidOption,
     NotFound,
     OpenApiRefused,
     Throttled,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import network_error, tls_context
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi_answer import HINT, Answer, parse
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi_wire import (
+    LONGEST_ANSWER,
+    AccessKey,
+    CallApi,
+    Masked,
+    access_key,
+    caller,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._quotas import LIMITER, Limiter
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import (
     HTTPS_REGIONS,
     MQTT_ONLY_REGIONS,
+    Reply,
     check_region,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import network_error, tls_context, trust
 
-VERSION = "2018-01-20"
 REGIONS = tuple(sorted(HTTPS_REGIONS + MQTT_ONLY_REGIONS))
-LONGEST_MESSAGE = 200
+LONGEST_CODE = 100
 
 Parameters = t.Mapping[str, t.Union[str, int]]
-Answer = t.Dict[str, t.Any]
-# Sends (action, query, form) and returns the answer's JSON; raises whatever the vendor's client raises.
-CallApi = t.Callable[[str, t.Dict[str, str], t.Dict[str, str]], Answer]
 
 # The only codes that say that something does not exist.
 NOT_THERE = ("iot.device.NotExistedDevice", "iot.prod.NotExistedProduct")
@@ -60,6 +72,10 @@ HINTS = {
 }
 
 
+# What to do about a request that may have been processed and must not be repeated.
+LOST = "The request may be processed all the same. Run again, which finishes the change when the lease on the gateway is over"
+
+
 class OpenApi:
     """Calls actions by their names, one at a time, within the account's quotas."""
 
@@ -71,8 +87,9 @@ class OpenApi:
         instance_id: str = "",
         retry_time: float = 30,
         qps_share: float = 1.0,
-        secrets: t.Callable[[], t.Iterable[str | None]] = tuple,
+        secrets: t.Callable[[], t.Iterable[str]] = tuple,
         limiter: Limiter = LIMITER,
+        was_sent: t.Callable[[], bool] = lambda: True,
     ) -> None:
         self._call_api = call_api
         self._endpoint = endpoint
@@ -81,14 +98,26 @@ class OpenApi:
         self._qps_share = qps_share
         self._secrets = secrets
         self._limiter = limiter
+        self._was_sent = was_sent
 
-    def call(self, action: str, parameters: Parameters, form: Parameters | None = None, depth: int = 0) -> Answer:
-        """What the platform answers to ``action``, a JSON object. Throttling and lost answers are tried again.
+    def call(
+        self,
+        action: str,
+        parameters: Parameters,
+        form: Parameters | None = None,
+        depth: int = 0,
+        not_after: float | None = None,
+        once: bool = False,
+    ) -> Answer:
+        """Return the platform's answer to ``action``. Throttling and lost answers are tried again.
 
         :param parameters: those of the query; IotInstanceId is added
         :param form: those that go into the body: many names don't fit into a URL
         :param depth: of a page: its number times its size
-        :raises FleetopsError: OpenApiRefused, NotFound among them; Throttled, NetworkError, TlsError
+        :param not_after: the value of clock() from which it may not be sent any more
+        :param once: do not send it again after an answer was lost: the first one may be processed late
+        :raises BusyError: it is too late to send it
+        :raises FleetopsError: OpenApiRefused, NotFound among them; Throttled, BadAnswer, NetworkError, TlsError
         """
         query = {name: str(value) for name, value in parameters.items()}
         body = {name: str(value) for name, value in (form or {}).items()}
@@ -98,50 +127,75 @@ class OpenApi:
         def attempt() -> Answer:
             try:
                 with self._limiter.turn(action, depth, self._qps_share):
-                    answer = self._call_api(action, query, body)
-            except Exception as error:  # pylint: disable=broad-except
-                raise self._failure(action, query, error) from None
-            if not isinstance(answer, dict) or answer.get("Success") is not True:
-                raise self._refusal(action, query, answer if isinstance(answer, dict) else {})
-            return answer
+                    if not_after is not None and clock() >= not_after:
+                        raise BusyError(
+                            "%s: the lease on the gateway ran out before the request was sent" % _about(action, query),
+                            hint="Run again; for a large batch, use a smaller gateway_serial or a longer gateway_lease_time",
+                        )
+                    reply = self._call_api(action, query, body)
+            except (OSError, EOFError, http.client.HTTPException, BadAnswer) as error:
+                failure = self._failure(action, query, error)
+                if once and self._was_sent():
+                    raise FleetopsError(failure.msg, hint=LOST, kind=failure.kind) from None
+                raise failure from None
+            return self._answer(action, query, reply)
 
         return retry(attempt, self._retry_time)
 
-    def _refusal(self, action: str, query: Parameters, answer: Answer, status: int | None = None) -> FleetopsError:
-        """The platform's no, from the API itself or (with an HTTP status) from what stands in front of it."""
-        code = str(answer.get("Code") or status or "no code")
-        message = self._without_secrets(str(answer.get("ErrorMessage") or answer.get("Message") or ""))
+    def _answer(self, action: str, query: Parameters, reply: Reply) -> Answer:
+        """The platform's yes; all else is an error."""
+        about = _about(action, query)
+        if len(reply.body) > LONGEST_ANSWER:
+            raise BadAnswer("%s: the answer is longer than %d bytes" % (about, LONGEST_ANSWER), hint=HINT)
+        content = parse(reply.body)
+        if content is None and (reply.status == 429 or reply.status >= 500):
+            raise _throttled("%s: HTTP status %d" % (about, reply.status), str(reply.status), "", reply)
+        if 300 <= reply.status < 400:
+            raise BadAnswer(
+                "%s: HTTP status %d, a redirect, which is never followed" % (about, reply.status), hint=HINT
+            )
+        if content is None:
+            problem = "%s: the answer is not the JSON that the platform sends (HTTP status %d)" % (about, reply.status)
+            raise BadAnswer(problem, hint=HINT)
+        if content.get("Success") is True and reply.status < 400:
+            return Answer(about, content)
+        raise self._refusal(action, query, content, reply)
+
+    def _refusal(self, action: str, query: Parameters, content: dict[str, t.Any], reply: Reply) -> FleetopsError:
+        """The platform's no, from the API itself or (with an HTTP status) from what is in front of it."""
+        answer, masked = Answer(_about(action, query), content), self._masked()
+        told = str(reply.status) if reply.status >= 400 else "no code"
+        code = clean(masked(answer.matching("Code", r"[!-~]*")), LONGEST_CODE) or told
         words = "%s: refused with %s" % (_about(action, query), code)
+        message = answer.text("ErrorMessage", masked) or answer.text("Message", masked)
         if message and not code.startswith("Signature"):  # what the platform says there repeats the request
             words += " (%s)" % message
-        if answer.get("RequestId"):
-            words += ", RequestId %s" % answer["RequestId"]
+        if request_id := answer.text("RequestId", masked):
+            words += ", RequestId %s" % request_id
         hint = next((hint for start, hint in HINTS.items() if code.startswith(start)), "").replace("ACTION", action)
-        if code.startswith("Throttling") or status == 429 or (status or 0) >= 500:
-            return Throttled(words, hint=hint or "Try again later", code=code)
+        if code.startswith("Throttling") or reply.status == 429 or reply.status >= 500:
+            return _throttled(words, code, hint, reply)
         kind = NotFound if code in NOT_THERE else OpenApiRefused
         refusal = kind(words, hint=hint, code=code)
-        refusal.data = answer.get("Data") or {}
+        data = content.get("Data")
+        refusal.data = data if isinstance(data, dict) else {}
         return refusal
 
     def _failure(self, action: str, query: Parameters, error: Exception) -> FleetopsError:
-        """What the vendor's client raised: a refusal with an HTTP status, missing credentials, or trouble on the way."""
-        cause = getattr(error, "inner_exception", None) or error
-        status = getattr(cause, "status_code", None)
-        if status:
-            answer = dict(getattr(cause, "data", None) or {})
-            answer.setdefault("Code", getattr(cause, "code", None))
-            return self._refusal(action, query, answer, int(status))
-        if type(cause).__name__ == "CredentialException":
-            return no_credential("the AccessKey could not be renewed")
-        failure = network_error("%s at https://%s" % (_about(action, query), self._endpoint), cause, "openapi_endpoint")
-        failure.msg = self._without_secrets(failure.msg, 2 * LONGEST_MESSAGE)
-        return failure
+        """Trouble on the way."""
+        what = "%s at https://%s" % (_about(action, query), self._endpoint)
+        if isinstance(error, BadAnswer):
+            return BadAnswer("%s: %s" % (what, error.msg), hint=HINT)
+        return network_error(what, error, "openapi_endpoint", self._masked())
 
-    def _without_secrets(self, text: str, longest: int = LONGEST_MESSAGE) -> str:
-        for secret in self._secrets():
-            text = text.replace(secret, "***") if secret else text
-        return text if len(text) <= longest else text[:longest] + "..."
+    def _masked(self) -> Masked:
+        return Masked(self._secrets())
+
+
+def _throttled(words: str, code: str, hint: str, reply: Reply) -> Throttled:
+    error = Throttled(words, hint=hint or "Try again later", code=code)
+    error.retry_after = reply.retry_after
+    return error
 
 
 def connect(options: t.Mapping[str, t.Any]) -> OpenApi:
@@ -156,51 +210,26 @@ def connect(options: t.Mapping[str, t.Any]) -> OpenApi:
     if not 0 < options["qps_share"] <= 1:
         raise InvalidOption("qps_share", options["qps_share"], "is out of range", "Use more than 0, and 1 at the most")
     host = openapi_host(options["region"], options["openapi_endpoint"])
-    tls_context(options["ca_path"], True)  # the vendor's client would take a bad file for trouble on the way
-    try:
-        import logging
+    context = tls_context(None, True)
+    if options["ca_path"]:
+        trust(context, options["ca_path"])
+    credential = find_credential(options)
+    keys: list[AccessKey] = []
 
-        from alibabacloud_tea_openapi.client import Client
-        from alibabacloud_tea_openapi.utils_models import Config, OpenApiRequest, Params
-        from darabonba.runtime import RuntimeOptions
+    def key() -> AccessKey:
+        keys[:] = [_usable_key(credential)]
+        return keys[0]
+
+    def secrets() -> t.Iterable[str]:
+        return [part for known in keys for part in (known.secret, known.security_token)]
+
+    try:
+        import certifi
+
+        call_api = caller(host, key, context, options["timeout"])
     except ImportError as error:
         raise missing_library(error) from None
-    # With DEBUG=sdk in the environment it prints every header, and a security token is one.
-    logging.getLogger("darabonba-core").setLevel(logging.WARNING)
-    credential = find_credential(options)
-    milliseconds = options["timeout"] * 1000
-    client = Client(
-        Config(
-            credential=credential,
-            endpoint=host,
-            protocol="HTTPS",
-            ca=options["ca_path"] or None,
-            connect_timeout=milliseconds,
-            read_timeout=milliseconds,
-            tls_min_version="TLSv1.2",
-            user_agent="fleetops.aliyun_iot",
-        )
-    )
-
-    def call_api(action: str, query: dict[str, str], form: dict[str, str]) -> Answer:
-        params = Params(
-            action=action,
-            version=VERSION,
-            protocol="HTTPS",
-            pathname="/",
-            method="POST",
-            auth_type="AK",
-            style="RPC",
-            req_body_type="formData",
-            body_type="json",
-        )
-        request = OpenApiRequest(query=query, body=form or None)
-        return t.cast(Answer, client.call_api(params, request, RuntimeOptions())["body"])
-
-    def secrets() -> t.Iterable[str | None]:
-        found = credential.get_credential()
-        return found.access_key_secret, found.security_token
-
+    trust(context, certifi.where())
     return OpenApi(
         call_api,
         endpoint=host,
@@ -208,7 +237,20 @@ def connect(options: t.Mapping[str, t.Any]) -> OpenApi:
         retry_time=options["retry_time"],
         qps_share=options["qps_share"],
         secrets=secrets,
+        was_sent=lambda: context.sent,
     )
+
+
+def _usable_key(credential: t.Any) -> AccessKey:
+    """The AccessKey to sign with.
+
+    :raises FleetopsError: of kind credential: it could not be renewed, or cannot be sent
+    """
+    try:
+        return access_key(credential)
+    except Exception:  # pylint: disable=broad-except
+        # The library raises what it likes, and what it says may hold what it has read.
+        raise no_credential("the AccessKey cannot be used, or could not be renewed") from None
 
 
 def find_credential(options: t.Mapping[str, t.Any]) -> t.Any:
@@ -229,7 +271,7 @@ def find_credential(options: t.Mapping[str, t.Any]) -> t.Any:
         raise missing_library(error) from None
 
     def usable(client: t.Any) -> t.Any:
-        client.get_credential()
+        access_key(client)
         return client
 
     try:
@@ -265,7 +307,7 @@ def no_credential(problem: str) -> FleetopsError:
 def missing_library(error: ImportError) -> FleetopsError:
     return FleetopsError(
         "the OpenAPI needs the Python libraries alibabacloud-tea-openapi and alibabacloud-credentials (%s)" % error.msg,
-        hint="Install them for the Python that runs this module (%s): pip install alibabacloud-tea-openapi "
+        hint="Install them into the environment that runs ansible-playbook (%s): pip install alibabacloud-tea-openapi "
         "alibabacloud-credentials" % _python(),
         kind="missing_library",
     )
@@ -278,21 +320,11 @@ def openapi_host(region: str | None, endpoint: str | None) -> str:
     """
     if not endpoint:
         return "iot.%s.aliyuncs.com" % check_region(region, REGIONS, "openapi_endpoint")
-    from urllib.parse import urlsplit
-
-    try:
-        parts = urlsplit(endpoint if "://" in endpoint else "https://" + endpoint)
-        valid = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        valid = False
-    if (
-        not valid
-        or parts.netloc != endpoint.split("://")[-1].rstrip("/")
-        or "@" in endpoint
-        or not endpoint.isprintable()
-    ):
-        raise InvalidOption("openapi_endpoint", endpoint, "is not a host", "Give HOST[:PORT]; it is called over HTTPS")
-    return parts.netloc
+    problem, hint = "is not a host", "Give HOST[:PORT]; it is called over HTTPS"
+    parts = parse_endpoint("openapi_endpoint", endpoint, problem, hint)
+    if parts.scheme not in ("", "https") or parts.path not in ("", "/"):
+        raise InvalidOption("openapi_endpoint", endpoint, problem, hint)
+    return parts.address
 
 
 def numbered(name: str, values: t.Iterable[str]) -> dict[str, str]:

@@ -18,10 +18,14 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     NotFound,
     OpenApiRefused,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import Answer, OpenApi
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import OpenApi
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi_answer import Answer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import check_product_key
 
 PAGE_SIZE = 200
+# What the platform writes into its fields; a time is a number of milliseconds, or a text.
+PRODUCT_KEY = "[A-Za-z0-9]{1,32}"
+TIME = "[0-9T:.Z +-]{0,40}"
 NODE_TYPES = ("device", "gateway")
 NET_TYPES = ("wifi", "cellular", "ethernet", "other")
 DATA_FORMATS = ("custom", "alink")
@@ -76,18 +80,25 @@ class ProductOutcome:
 
 def product_of_key(api: OpenApi, product_key: str) -> Product:
     """:raises NotFound: there is none"""
-    return _product(api.call("QueryProduct", {"ProductKey": check_product_key(product_key)}).get("Data") or {})
+    data = api.call("QueryProduct", {"ProductKey": check_product_key(product_key)}).inner("Data")
+    product = _product(data)
+    if product.product_key != product_key:
+        raise data.wrong("ProductKey", "is another product's")
+    return product
 
 
 def products(api: OpenApi) -> t.Iterator[Product]:
-    """Every product of the account, in this instance."""
+    """Every product of the account, in this instance. A page without anything new is the last one."""
+    seen: set[str] = set()
     page = 1
     while True:
         asked = {"CurrentPage": page, "PageSize": PAGE_SIZE}
-        data = api.call("QueryProductList", asked, depth=page * PAGE_SIZE).get("Data") or {}
-        items = (data.get("List") or {}).get("ProductInfo") or []
-        yield from map(_product, items)
-        if not items or page * PAGE_SIZE >= int(data.get("Total") or 0):
+        data = api.call("QueryProductList", asked, depth=page * PAGE_SIZE).inner("Data")
+        items = map(_product, data.inner("List").objects("ProductInfo", PAGE_SIZE))
+        new = {product.product_key: product for product in items if product.product_key not in seen}
+        seen.update(new)
+        yield from new.values()
+        if not new or page * PAGE_SIZE >= data.number("Total"):
             return
         page += 1
 
@@ -186,7 +197,8 @@ def _create(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> P
 
 
 def _key_of(answer: Answer) -> str:
-    return str(answer.get("ProductKey") or (answer.get("Data") or {}).get("ProductKey") or "")
+    holder = answer if "ProductKey" in answer else answer.inner("Data")
+    return holder.matching("ProductKey", PRODUCT_KEY)
 
 
 def _remove(api: OpenApi, found: Product | None, check_mode: bool) -> ProductOutcome:
@@ -206,14 +218,14 @@ def _remove(api: OpenApi, found: Product | None, check_mode: bool) -> ProductOut
 
 
 def _product(item: Answer) -> Product:
-    node_type = item.get("NodeType")
-    created = str(item.get("GmtCreate"))
+    node_type = item.matching("NodeType", "[01]?")
+    created = item.matching("GmtCreate", TIME)
     return Product(
-        product_key=str(item["ProductKey"]),
-        product_name=str(item.get("ProductName") or ""),
-        node_type=NODE_TYPES[int(node_type)] if node_type in (0, 1) else "",
-        authentication=str(item.get("AuthType") or ""),
-        description=str(item.get("Description") or ""),
-        device_count=int(item.get("DeviceCount") or 0),
+        product_key=item.matching("ProductKey", PRODUCT_KEY),
+        product_name=item.text("ProductName"),
+        node_type=NODE_TYPES[int(node_type)] if node_type else "",
+        authentication=item.matching("AuthType", "[a-z0-9_]{0,32}"),
+        description=item.text("Description"),
+        device_count=item.number("DeviceCount"),
         created=int(created) if created.isdecimal() else None,
     )

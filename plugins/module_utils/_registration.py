@@ -9,6 +9,8 @@ import json
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Issued
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._endpoints import parse_endpoint
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BadAnswer,
     FleetopsError,
@@ -16,7 +18,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     Refused,
     Throttled,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry, retry_noting_doubt
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._secret_rules import is_device_secret
 
 PATH = "/auth/register/device"
 HTTPS_REGIONS = ("ap-northeast-1", "ap-southeast-1", "cn-shanghai", "eu-central-1", "us-east-1", "us-west-1")
@@ -151,23 +154,15 @@ def check_region(region: str | None, known: tuple[str, ...], instead: str, besid
 
 
 def _endpoint_url(endpoint: str) -> str:
-    from urllib.parse import urlsplit
-
     hint = "Give https://HOST[:PORT]%s or HOST[:PORT]" % PATH
-    try:
-        parts = urlsplit(endpoint if "://" in endpoint else "https://" + endpoint)
-        valid = bool(parts.hostname) and parts.port != 0 and not any(c.isspace() for c in endpoint)
-    except ValueError:
-        raise InvalidOption("endpoint", endpoint, "is not a URL", hint) from None
-    if parts.scheme != "https":
+    parts = parse_endpoint("endpoint", endpoint, "is not a host or a plain URL", hint)
+    if parts.scheme not in ("", "https"):
         raise InvalidOption("endpoint", endpoint, "is not HTTPS, and a DeviceSecret travels over HTTPS only", hint)
-    if not valid or parts.username or parts.query or parts.fragment:
-        raise InvalidOption("endpoint", endpoint, "is not a host or a plain URL", hint)
-    return "https://%s%s" % (parts.netloc, parts.path if parts.path not in ("", "/") else PATH)
+    return "https://%s%s" % (parts.address, parts.path if parts.path not in ("", "/") else PATH)
 
 
-def register(request: Request, post: Post, budget: float) -> str:
-    """Send ``request`` until the platform has answered, and return the DeviceSecret.
+def register(request: Request, post: Post, budget: float) -> Issued:
+    """Send ``request`` until the platform has answered, and return what it issued.
 
     :param budget: seconds in which a try may start
     :raises FleetopsError: Refused, Throttled, BadAnswer, NetworkError, TlsError; ``may_have_registered`` tells whether the
@@ -178,7 +173,7 @@ def register(request: Request, post: Post, budget: float) -> str:
         return device_secret(request, post(request.url, request.body))
 
     try:
-        return retry(attempt, budget)
+        secret, doubt = retry_noting_doubt(attempt, budget)
     except Refused as error:
         if error.code == ALREADY_ACTIVE and error.may_have_registered:
             error.hint = (
@@ -186,6 +181,7 @@ def register(request: Request, post: Post, budget: float) -> str:
                 "the platform issues a secret only once. " + error.hint
             )
         raise
+    return Issued(secret, doubt=doubt)
 
 
 def reach(request: Request, post: Post, budget: float) -> None:
@@ -221,14 +217,14 @@ def device_secret(request: Request, reply: Reply) -> str:
         if data.get(name) != asked:
             raise BadAnswer("%s: the answer is for another %s" % (what, name), hint=WRONG_HOST)
     secret = data.get("deviceSecret")
-    # What is stored and exported must survive JSON, shells and property files unquoted.
-    if not isinstance(secret, str) or not secret or len(secret) > 64 or set(secret) - SECRET_CHARACTERS:
+    if not is_device_secret(secret):
         raise BadAnswer("%s: the answer has no usable deviceSecret" % what, hint=WRONG_HOST)
-    return secret
+    return str(secret)
 
 
 WRONG_HOST = "Check endpoint, and what stands between here and the platform; the stored credential was not changed"
-SECRET_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~+/=")
+# The platform's codes are far below; an integer without a limit would fill a message.
+_LARGEST_CODE = 2**31
 
 
 def _parse(what: str, reply: Reply) -> dict[str, t.Any]:
@@ -237,7 +233,7 @@ def _parse(what: str, reply: Reply) -> dict[str, t.Any]:
     try:
         answer = json.loads(reply.body.decode("utf-8"))
         code = answer.get("code") if isinstance(answer, dict) else None
-        if isinstance(code, int) and not isinstance(code, bool):
+        if isinstance(code, int) and not isinstance(code, bool) and abs(code) < _LARGEST_CODE:
             return dict(answer)
     except (ValueError, RecursionError):
         pass

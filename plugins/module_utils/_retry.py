@@ -9,6 +9,7 @@ import random
 import time
 import typing as t
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock as system_clock
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, RetryableError
 
 T = t.TypeVar("T")
@@ -32,7 +33,7 @@ def retry(
     attempt: t.Callable[[], T],
     budget: float,
     sleep: t.Callable[[float], None] = time.sleep,
-    clock: t.Callable[[], float] = time.monotonic,
+    clock: t.Callable[[], float] = system_clock,
     uniform: t.Callable[[float, float], float] = random.uniform,
 ) -> T:
     """Call ``attempt`` until it returns, raises what is not worth a repetition, or the next one would start too late.
@@ -40,19 +41,33 @@ def retry(
     :param budget: seconds from now within which an attempt may start; 0 means one attempt
     :raises FleetopsError: the last one; ``may_have_registered`` holds if it held for any of them
     """
+    return retry_noting_doubt(attempt, budget, sleep, clock, uniform)[0]
+
+
+def retry_noting_doubt(
+    attempt: t.Callable[[], T],
+    budget: float,
+    sleep: t.Callable[[float], None] = time.sleep,
+    clock: t.Callable[[], float] = system_clock,
+    uniform: t.Callable[[float, float], float] = random.uniform,
+) -> tuple[T, bool]:
+    """As :func:`retry`; return with the result whether an attempt before the successful one may have registered."""
     end = clock() + budget
     tries = 0
     doubt = False
     while True:
         try:
-            return attempt()
+            return attempt(), doubt
         except FleetopsError as error:
             tries += 1
             doubt = error.may_have_registered = doubt or error.may_have_registered
             if not isinstance(error, RetryableError):
                 raise
             wait = delay_before(tries, error.retry_after, uniform)
-            if clock() + wait >= end:
+            late = clock() + wait >= end
+            if not late:
+                sleep(wait)
+                late = clock() >= end  # a host may be suspended while a process sleeps
+            if late:
                 error.msg += " (%d %s)" % (tries, "try" if tries == 1 else "tries")
                 raise
-        sleep(wait)

@@ -26,8 +26,8 @@ _DIGESTS: dict[str, t.Callable[..., t.Any]] = {
 }
 SIGN_METHODS = tuple(_DIGESTS)
 
-_DEVICE_NAME = re.compile(r"[A-Za-z0-9_.:@-]{4,32}")
-_PRODUCT_KEY = re.compile(r"[A-Za-z0-9]{1,32}")
+DEVICE_NAME = re.compile(r"[A-Za-z0-9_.:@-]{4,32}")
+PRODUCT_KEY = re.compile(r"[A-Za-z0-9]{1,32}")
 _PRODUCT_SECRET = re.compile(r"[!-~]{1,64}")
 _RANDOM = string.ascii_letters + string.digits
 
@@ -37,7 +37,7 @@ def check_device_name(name: str) -> str:
 
     :raises InvalidOption: fewer than 4 or more than 32 characters, or one that is not ``A-Z a-z 0-9 - _ @ . :``
     """
-    if not _DEVICE_NAME.fullmatch(name):
+    if not DEVICE_NAME.fullmatch(name):
         raise InvalidOption(
             "device_name",
             name,
@@ -52,7 +52,7 @@ def check_product_key(key: str) -> str:
 
     :raises InvalidOption: empty, longer than 32 characters, or one that is no ASCII letter or digit
     """
-    if not _PRODUCT_KEY.fullmatch(key):
+    if not PRODUCT_KEY.fullmatch(key):
         raise InvalidOption(
             "product_key", key, "is not a ProductKey", "Copy it from the Product Details page in the console"
         )

@@ -10,7 +10,6 @@ from dataclasses import asdict, replace
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Issued
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import TlsContext, tls_context
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import (
     MQTT_ONLY_REGIONS,
     Post,
@@ -19,6 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration 
     register,
     signed_request,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, tls_context
 
 # What moves in over MQTT is imported only where it does: a gateway that registers over HTTPS has no use for it.
 if t.TYPE_CHECKING:
@@ -89,15 +89,19 @@ def issue(
     budget: float,
     poster: t.Callable[[TlsContext, float], Post],
     exchange: Exchange,
+    not_after: float | None = None,
 ) -> Issued:
     """Have the platform issue a secret; nothing, for a request that is :func:`unsigned`.
 
     :param budget: seconds in which a try may start
     :param poster: makes what sends a form over HTTPS
     :param exchange: speaks MQTT
+    :param not_after: the value of clock() from which no request may be sent any more
+    :returns: ``doubt`` holds where an earlier try of this call may have registered as well
     :raises FleetopsError: as register() and reach() of _registration and _mqtt_registration
     """
     context = tls_context(options["ca_path"], options["validate_certs"])
+    context.not_after = not_after
     if not isinstance(request, Request):
         from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_registration import (
             register as register_mqtt,
@@ -106,6 +110,6 @@ def issue(
         return register_mqtt(request, exchange, context, options["timeout"], budget)
     post = poster(context, options["timeout"])
     if request.body:
-        return Issued(register(request, post, budget))
+        return register(request, post, budget)
     reach(request, post, budget)
     return Issued()

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import os
 import shutil
 import socket
@@ -24,24 +23,22 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mutations import outcome
+from tls_server import Behaviour, Certificates, Server, answers, hangs, hangs_up, repeats, trickles
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _http
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _http, _tls
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    BusyError,
     FleetopsError,
     NetworkError,
     TlsError,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import (
-    TlsContext,
-    requests_post,
-    tls_context,
-    urllib_post,
-)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import requests_post, urllib_post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import Post, Reply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, tls_context
 
 BODY = "productKey=a1IoKTestP1&deviceName=gw%3A1&random=1&sign=AB&signMethod=hmacsha256"
 PATIENCE = 20.0  # for what ends well
@@ -49,62 +46,6 @@ TIMEOUT = 0.3  # for what does not
 TRICKLE = 0.05
 
 Sender = Callable[[TlsContext, float], Post]
-Behaviour = Callable[[ssl.SSLSocket, threading.Event], None]
-
-
-# Certificates
-
-
-class Authority:
-    def __init__(self, directory: Path, name: str) -> None:
-        self._directory = directory
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        extension = x509.BasicConstraints(ca=True, path_length=0)
-        builder = self._builder(self._name, self._key, 1).add_extension(extension, critical=True)
-        self.file = directory / f"{name}.pem"
-        self.file.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
-
-    def server(self, name: str, *hosts: str, days: int = 1) -> Path:
-        """A certificate and its key, for hosts; expired with negative days."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        builder = self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key, days)
-        names = [x509.DNSName(h) if h[0].isalpha() else x509.IPAddress(ipaddress.ip_address(h)) for h in hosts]
-        certificate = builder.add_extension(x509.SubjectAlternativeName(names), critical=False).sign(
-            self._key, hashes.SHA256()
-        )
-        file = self._directory / f"{name}.pem"
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        file.write_bytes(_pem(certificate) + private)
-        return file
-
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, days: int) -> x509.CertificateBuilder:
-        now = datetime.now(timezone.utc)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=2))
-            .not_valid_after(now + timedelta(days=days))
-        )
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-class Certificates:
-    def __init__(self, directory: Path) -> None:
-        authority = Authority(directory, "authority")
-        self.ca = str(authority.file)
-        self.other_ca = str(Authority(directory, "other-authority").file)
-        self.server = authority.server("server", "127.0.0.1")
-        self.other_host = authority.server("other-host", "platform.example", "127.0.0.9")
-        self.expired = authority.server("expired", "127.0.0.1", days=-1)
 
 
 @pytest.fixture(scope="session")
@@ -113,113 +54,6 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 # A server of one behaviour
-
-
-class Server:
-    """Accepts TLS on a loopback port, reads a request, behaves, hangs up."""
-
-    def __init__(self, behaviour: Behaviour, certificate: Path, versions: tuple[ssl.TLSVersion, ...] = ()) -> None:
-        self._behaviour = behaviour
-        self._context: ssl.SSLContext | None = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(certificate)
-        if versions:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)
-                self._context.minimum_version, self._context.maximum_version = versions
-            self._context.set_ciphers("ALL:@SECLEVEL=0")
-        self._stop = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._threads = [threading.Thread(target=self._serve)]
-        self.port = self._listener.getsockname()[1]
-        self.url = f"https://127.0.0.1:{self.port}/auth/register/device"
-        self.connections = 0
-        self.requests: list[tuple[str, dict[str, str], str]] = []
-
-    def without_tls(self) -> Server:
-        self._context = None
-        return self
-
-    def __enter__(self) -> Server:
-        self._threads[0].start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._stop.set()
-        self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept
-        for thread in self._threads:
-            thread.join(5)
-        self._listener.close()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection = self._listener.accept()[0]
-            except OSError:
-                return
-            self.connections += 1
-            self._threads.append(threading.Thread(target=self._answer, args=(connection,)))
-            self._threads[-1].start()
-
-    def _answer(self, connection: socket.socket) -> None:
-        connection.settimeout(5)
-        with connection:
-            try:
-                if not self._context:
-                    return self._behaviour(connection, self._stop)  # type: ignore[arg-type]
-                with self._context.wrap_socket(connection, server_side=True) as tls:
-                    self.requests.append(_read_request(tls))
-                    self._behaviour(tls, self._stop)
-            except OSError:
-                return None  # the client has hung up, or didn't like the certificate
-
-
-def _read_request(connection: socket.socket) -> tuple[str, dict[str, str], str]:
-    text = b""
-    while b"\r\n\r\n" not in text:
-        text += _received(connection)
-    head, _blank, body = text.partition(b"\r\n\r\n")
-    line, *lines = head.decode().split("\r\n")
-    headers = {name.lower(): value for name, value in (header.split(": ", 1) for header in lines)}
-    while len(body) < int(headers.get("content-length", 0)):
-        body += _received(connection)
-    return line, headers, body.decode()
-
-
-def _received(connection: socket.socket) -> bytes:
-    data = connection.recv(4096)
-    if not data:
-        raise ConnectionError("the client has hung up")
-    return data
-
-
-def answers(body: bytes, status: str = "200 OK", length: int | None = -1, **headers: str) -> Behaviour:
-    """Sends an answer at once; length None sends none."""
-    lines = [f"HTTP/1.1 {status}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
-    if length is not None:
-        lines.append(f"Content-Length: {len(body) if length < 0 else length}")
-    head = "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1")
-    return lambda connection, _stop: connection.sendall(head + body)
-
-
-def trickles(text: bytes, at_once: int) -> Behaviour:
-    """Sends some bytes at once, and the others one by one."""
-
-    def behave(connection: ssl.SSLSocket, stop: threading.Event) -> None:
-        connection.sendall(text[:at_once])
-        for number in range(at_once, len(text)):
-            if stop.wait(TRICKLE):
-                return
-            connection.sendall(text[number : number + 1])
-
-    return behave
-
-
-def hangs(connection: ssl.SSLSocket, stop: threading.Event) -> None:
-    stop.wait(30)
-
-
-def hangs_up(connection: ssl.SSLSocket, stop: threading.Event) -> None:
-    pass
 
 
 @pytest.fixture(autouse=True)
@@ -454,7 +288,7 @@ def test_tls_1_1_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     validate: bool,
 ) -> None:
-    monkeypatch.setattr(_http, "TlsContext", OlderContext)
+    monkeypatch.setattr(_tls, "TlsContext", OlderContext)
     server = serve(answers(b"x"), certificates.server, ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1)
     context = tls_context(certificates.ca, validate)
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
@@ -605,6 +439,187 @@ def test_an_answer_that_trickles(send: Callable[..., Reply], serve: Callable[...
     server = serve(trickles(HEAD + b"x" * 100, at_once))
     error = fails(send, NetworkError, server.url, timeout=TIMEOUT)
     assert error.may_have_registered is True
+
+
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("pause", [0.0, TRICKLE], ids=["without a pause", "slowly"])
+@pytest.mark.parametrize(
+    ("first", "text"),
+    [
+        (b"", INTERIM),
+        (b"HTTP/1.1 200 OK\r\n", b"X: " + b"y" * 500 + b"\r\n"),
+        (b"HTTP/1.1 100 Continue\r\n", b"X: " + b"y" * 500 + b"\r\n"),
+        (CHUNKED, b"1\r\nx\r\n"),
+        (CHUNKED, b"1;" + b"x" * 500),
+        (CHUNKED + b"-1\r\n", b"x" * 500),
+        (CHUNKED + b"0\r\n", b"X: y\r\n"),
+    ],
+    ids=["100", "headers", "headers of 100", "chunks", "extension", "chunk of -1", "trailers"],
+)
+def test_an_answer_without_an_end(
+    send: Callable[..., Reply], serve: Callable[..., Server], first: bytes, text: bytes, pause: float
+) -> None:
+    """By time or by size it is over, however much comes."""
+    server = serve(repeats(text, first, pause))
+    begun = time.monotonic()
+    ended = outcome(lambda: send(server.url, timeout=TIMEOUT))
+    if isinstance(ended, Reply):
+        assert len(ended.body) == 65537, "chunks are an answer until it is too long"
+    else:
+        assert (ended.kind in ("network", "bad_answer"), ended.may_have_registered) == (True, True)
+    assert time.monotonic() - begun < 2
+
+
+def test_an_answer_of_no_size_is_not_kept(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+    """The size of a chunk that says to read everything."""
+    server = serve(repeats(b"x" * 50_000, CHUNKED + b"-1\r\n"))
+    begun = time.monotonic()
+    with pytest.raises(FleetopsError) as caught:
+        send(server.url, timeout=PATIENCE)
+    assert time.monotonic() - begun < 5
+    assert caught.value.kind in ("network", "bad_answer")
+
+
+def test_a_request_that_nobody_reads(sender: Sender, certificates: Certificates) -> None:
+    with Server(hangs, certificates.server).without_http() as server:
+        post = sender(tls_context(certificates.ca, True), 1.5)
+        error = fails(lambda url: post(url, "x" * 20_000_000), NetworkError, server.url)
+    assert error.may_have_registered is True
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [trickles(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 40, 0), repeats(b"X: y\r\n", b"HTTP/1.1 200 OK\r\n")],
+    ids=["trickles", "does not end"],
+)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_proxy_whose_answer(
+    send: Callable[..., Reply], certificates: Certificates, monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour
+) -> None:
+    with Server(behaviour, certificates.server).without_tls() as proxy:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
+        begun = time.monotonic()
+        with pytest.raises(FleetopsError) as caught:
+            send("https://platform.example/auth/register/device", timeout=TIMEOUT)
+    assert time.monotonic() - begun < 2.5
+    assert caught.value.kind in ("network", "bad_answer")
+    assert caught.value.may_have_registered is False
+
+
+def test_addresses_share_the_time(
+    send: Callable[..., Reply], certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host with many addresses, none of which answers."""
+    tried: list[object] = []
+
+    def connect(self: socket.socket, address: object) -> None:
+        tried.append(address)
+        time.sleep(self.gettimeout() or 60)
+        raise TimeoutError("timed out")
+
+    known = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"192.0.2.{number}", 443)) for number in range(1, 5)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_arguments, **_options: known)
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    begun = time.monotonic()
+    error = fails(send, NetworkError, "https://platform.example/auth/register/device", timeout=TIMEOUT)
+    assert time.monotonic() - begun < 2 * TIMEOUT
+    assert len(tried) == 4
+    assert error.may_have_registered is False
+
+
+def test_the_second_address_is_tried(
+    send: Callable[..., Reply], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(answers(b"x"))
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    known = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", number)) for number in (port, server.port)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_arguments, **_options: known)
+    assert send(server.url).body == b"x"
+
+
+@pytest.mark.parametrize("location", ["http://[", "//[", "\x1b[31m", "https://[::1", ""], ids=repr)
+def test_a_redirect_to_what_is_no_url(send: Callable[..., Reply], serve: Callable[..., Server], location: str) -> None:
+    assert send(serve(answers(b"moved", "302 Found", Location=location)).url).status == 302
+
+
+def test_words_of_a_server_are_shown_on_one_line(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+    server = serve(lambda connection, _stop: connection.sendall(b"\x1b]0;title\x07" * 100 + b"\r\n\r\n"))
+    error = fails(send, NetworkError, server.url)
+    assert error.msg.isprintable()
+    assert len(error.msg) < 400
+
+
+# The lease
+
+
+def test_nothing_is_sent_when_the_lease_has_run_out(
+    sender: Sender, serve: Callable[..., Server], certificates: Certificates
+) -> None:
+    server = serve(answers(b"x"))
+    context = tls_context(certificates.ca, True)
+    context.not_after = clock()
+    begun = time.monotonic()
+    with pytest.raises(BusyError, match="lease ran out before the request was sent") as caught:
+        sender(context, PATIENCE)(server.url, BODY)
+    assert time.monotonic() - begun < 5
+    assert caught.value.may_have_registered is False
+    assert (server.connections, server.requests) == (1, [])
+
+
+def test_the_lease_is_looked_at_after_the_handshake(sender: Sender, certificates: Certificates) -> None:
+    """A server that takes its time with the handshake, past the end of the lease."""
+    context = tls_context(certificates.ca, True)
+
+    def begin_late(connection: ssl.SSLSocket, stop: threading.Event) -> None:
+        stop.wait(0.4)
+        server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server_context.load_cert_chain(certificates.server)
+        with server_context.wrap_socket(connection, server_side=True) as tls:
+            received.append(tls.recv(4096))
+
+    received: list[bytes] = []
+    with Server(begin_late, certificates.server).without_tls() as server:
+        context.not_after = clock() + 0.2
+        with pytest.raises(BusyError) as caught:
+            sender(context, PATIENCE)(server.url, BODY)
+    assert caught.value.may_have_registered is False
+    assert b"".join(received) == b""
+
+
+def test_a_request_within_the_lease_is_sent(
+    sender: Sender, serve: Callable[..., Server], certificates: Certificates
+) -> None:
+    context = tls_context(certificates.ca, True)
+    context.not_after = clock() + 60
+    assert sender(context, PATIENCE)(serve(answers(b"x")).url, BODY).body == b"x"
+
+
+# Whatever comes
+
+
+@settings(max_examples=20)
+@given(data=st.data())
+@pytest.mark.parametrize("post_of", [urllib_post, requests_post], ids=["urllib", "requests"])
+def test_any_bytes_are_an_answer_or_an_error(certificates: Certificates, post_of: Sender, data: st.DataObject) -> None:
+    head = st.sampled_from([b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 302 Found\r\nLocation: ", CHUNKED, INTERIM])
+    header = st.sampled_from(
+        [b"Content-Length: ", b"Retry-After: ", b"Set-Cookie: ", b"Transfer-Encoding: chunked\r\n"]
+    )
+    said = data.draw(head) + data.draw(header | st.just(b"")) + data.draw(st.binary(max_size=200))
+    context = tls_context(certificates.ca, True)
+    with Server(lambda connection, _stop: connection.sendall(said), certificates.server) as server:
+        ended = outcome(lambda: post_of(context, 1)(server.url, BODY))
+    assert isinstance(ended, Reply) or ended.hint
+
+
+@given(st.text() | st.from_regex(r"\A[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{1,5} \d\d:\d\d:\d\d [+-]?\d{1,5}\Z"))
+def test_any_retry_after_is_a_time_or_none(value: str) -> None:
+    seconds = _http._retry_after(value)
+    assert seconds is None or seconds >= 0
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,10 @@ def test_hosts_of_other_clients(host: str) -> None:
         ((None, None, "localhost:port"), "mqtt_endpoint"),
         ((None, None, "localhost:0"), "mqtt_endpoint"),
         ((None, None, "me@localhost"), "mqtt_endpoint"),
+        ((None, None, ":hidden@localhost"), "mqtt_endpoint: contains a user name or a password"),
+        ((None, None, "local\x00host"), "mqtt_endpoint"),
+        ((None, None, "localhost\n"), "mqtt_endpoint"),
+        ((None, "a" * 64, None), "instance_id"),
         ((None, None, "local host"), "mqtt_endpoint"),
         ((None, None, "localhost/path"), "mqtt_endpoint"),
     ],
@@ -145,3 +149,4 @@ def test_nowhere(options: tuple[Any, Any, Any], message: str) -> None:
     with pytest.raises(InvalidOption) as error:
         address(KEY, *options)
     assert message in str(error.value)
+    assert "hidden" not in str(error.value)

@@ -12,8 +12,10 @@ from urllib.parse import parse_qs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mutations import body_of, mutated, outcome
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _retry
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Issued
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BadAnswer,
     FleetopsError,
@@ -127,6 +129,16 @@ def test_a_secret_travels_over_https_only(endpoint: str) -> None:
     "endpoint",
     [
         *("https://", "https:///auth", ":8443", "gw.example:0", "gw.example:99999", "gw.example:port"),
+        *(
+            "https://:password@gw.example",
+            "https://@gw.example",
+            "user:password@",
+            "https://:password@",
+            "//:password@h",
+        ),
+        *("http://user:password@gw.example", "https://user:password@gw example", "https://gw.example/@password"),
+        *("gw.example\t", "gw.exa\x00mple", "gw.example\x7f", "gw..example", "a" * 64 + ".example", "gw.ex\u00e4mple"),
+        *("gw.example\\x", "https://gw.example\\@h", "[gw.example]", "[]:443", "https://gw.example:"),
         *("https://user:password@gw.example", "https://user@gw.example", "https://gw.example/?a=b", "gw.example/#x"),
         *("gw example", "gw.example\n", " gw.example", "https://gw.example/a b", "https://[::1", "https://[]"),
     ],
@@ -135,6 +147,7 @@ def test_what_is_no_endpoint(endpoint: str) -> None:
     with pytest.raises(InvalidOption, match="endpoint") as caught:
         register_url("cn-shanghai", endpoint)
     assert "https://HOST" in caught.value.hint
+    assert "password" not in caught.value.msg.replace("a user name or a password", "")
 
 
 # What is sent
@@ -322,6 +335,8 @@ def test_retry_after_is_handed_on(answer: object, retry_after: float | None) -> 
         data(deviceSecret="back\\slash"),
         data(deviceSecret="line\n"),
         data(deviceSecret="$(id)"),
+        data(deviceSecret="~root"),
+        {**ANSWER, "code": 2**31},
         data(deviceSecret="se\u00e7ret"),
         json.dumps(ANSWER).encode() + b" " * 65536,
     ],
@@ -335,7 +350,7 @@ def test_answers_that_are_not_the_platforms(answer: object) -> None:
     assert error.may_have_registered is True
 
 
-@pytest.mark.parametrize("secret", ["a", "a" * 64, "AZaz09-_.~+/="])
+@pytest.mark.parametrize("secret", ["a", "a" * 64, "AZaz09-_.+/="])
 def test_secrets_that_can_be_stored(secret: str) -> None:
     assert device_secret(REQUEST, reply(data(deviceSecret=secret))) == secret
 
@@ -354,6 +369,19 @@ def test_http_refusals_without_json(status: int, words: str) -> None:
     assert error.__class__ is BadAnswer
     assert words in error.msg
     assert error.may_have_registered is False
+
+
+@given(data=st.data(), status=st.sampled_from([200, 200, 200, 400, 429, 500]))
+def test_no_wrong_answer_gets_past(data: st.DataObject, status: int) -> None:
+    answer = data.draw(mutated(ANSWER))
+    told = outcome(lambda: device_secret(REQUEST, reply(body_of(answer), status)))
+    if isinstance(told, FleetopsError):
+        assert told.hint
+        assert told.msg.isprintable()
+        assert len(told.msg) < 500
+    else:
+        assert set(told) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.+/=")
+        assert (answer["data"]["productKey"], answer["data"]["deviceName"]) == (KEY, NAME)
 
 
 @given(
@@ -404,7 +432,7 @@ def _no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_same_request_is_sent_until_there_is_an_answer() -> None:
     platform = Platform(lost(), reply(b"", 503), reply({"code": 429}), reply({"code": 500}), reply(ANSWER))
-    assert register(REQUEST, platform, 30) == SECRET
+    assert register(REQUEST, platform, 30) == Issued(SECRET, doubt=True)
     assert platform.asked == [(REQUEST.url, REQUEST.body)] * 5
 
 

@@ -26,7 +26,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     Throttled,
     TlsError,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import delay_before, retry
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import delay_before, retry, retry_noting_doubt
 
 ERRORS = [
     FleetopsError("it failed"),
@@ -173,6 +173,27 @@ def test_a_doubt_about_any_try_is_a_doubt_about_all(doubts: list[bool], doubt: b
     with pytest.raises(Refused):
         endpoint.ask(30)
     assert refused.may_have_registered is doubt
+
+
+@pytest.mark.parametrize(
+    ("doubts", "doubt"), [([], False), ([False, False], False), ([True, False], True), ([False, True], True)]
+)
+def test_a_success_after_a_doubt_is_told(doubts: list[bool], doubt: bool) -> None:
+    endpoint = Endpoint([network(value) for value in doubts])
+    assert retry_noting_doubt(endpoint, 30, lambda _seconds: None, lambda: 0.0, max) == ("secret", doubt)
+
+
+def test_a_try_that_a_long_sleep_made_late_is_not_made() -> None:
+    """A suspended host sleeps longer than it was told to."""
+    endpoint = Endpoint([network(True) for _attempt in range(3)])
+
+    def oversleep(seconds: float) -> None:
+        endpoint.now += 100
+
+    with pytest.raises(NetworkError, match=r"\(1 try\)") as caught:
+        retry(endpoint, 30, oversleep, lambda: endpoint.now, max)
+    assert len(endpoint.asked) == 1
+    assert caught.value.may_have_registered is True
 
 
 def test_one_errors_doubt_is_not_the_classes() -> None:

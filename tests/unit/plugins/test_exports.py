@@ -7,13 +7,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from string import ascii_letters, digits
 from typing import Any
 
 import pytest
 from ansible.errors import AnsibleError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from jinja2 import Environment
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._secret_rules import (
+    is_client_id,
+    is_device_secret,
+    is_device_token,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import credential_parts, render_exports
 
@@ -48,6 +61,48 @@ def test_env() -> None:
         "ALIYUN_IOT_DEVICE_NAME=gw:1@x.y\n"
         "ALIYUN_IOT_DEVICE_SECRET=0123456789abcdef01234567\n"
     )
+
+
+SECRETS = st.text("ABCXYZabcxyz0189-_.+/=", min_size=1, max_size=64)
+TOKENS = st.text("ABCXYZabcxyz0189-_.+/=^@:,%", min_size=1, max_size=256)
+SHELLS = [shell for shell in ("sh", "bash", "dash", "ksh", "busybox") if shutil.which(shell)]
+
+
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+@pytest.mark.parametrize(("kind", "values"), [("secret", SECRETS), ("token", TOKENS)])
+def test_env_can_be_sourced_whatever_the_platform_issues(kind: str, values: Any, data: st.DataObject) -> None:
+    """A thousand values that pass the gate, in every shell that is here: each comes out as it went in."""
+    issued = data.draw(st.lists(values, min_size=100, max_size=100, unique=True))
+    assert all(map({"secret": is_device_secret, "token": is_device_token}[kind], issued))
+    [export] = render(option(format="env"), kind=kind)
+    with tempfile.TemporaryDirectory() as folder:
+        for number, value in enumerate(issued):
+            Path(folder, f"{number:03}").write_text(export.content.replace(PLACEHOLDER, value))
+        script = f'cd {folder} && for f in *; do . "./$f"; printf "%s\\n" "$ALIYUN_IOT_DEVICE_{kind.upper()}"; done'
+        for shell in SHELLS:
+            command = [shell, "sh", "-c", script] if shell == "busybox" else [shell, "-c", script]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            assert (done.stdout.splitlines(), done.stderr) == (issued, "")
+
+
+@pytest.mark.parametrize("character", sorted(set(map(chr, range(32, 127))) - set(ascii_letters + digits + "-_.+/=")))
+def test_what_a_shell_takes_for_more_is_no_secret(character: str) -> None:
+    assert not is_device_secret("a" + character)
+    assert is_device_token("a" + character) is (character in "^@:,%")
+    assert is_client_id("a" + character) is (character in "^@:,%")
+
+
+@pytest.mark.parametrize("character", ["\n", "\0", "\x7f", "\u0430", "\ud800"], ids=ascii)
+def test_what_is_no_ascii_is_no_secret(character: str) -> None:
+    """Nor is what ends in a line break, which a pattern may overlook."""
+    assert not any(allowed("a" + character) for allowed in (is_device_secret, is_device_token, is_client_id))
+
+
+@pytest.mark.parametrize(("allowed", "most"), [(is_device_secret, 64), (is_client_id, 64), (is_device_token, 256)])
+def test_secrets_have_a_length(allowed: Callable[[object], bool], most: int) -> None:
+    assert [allowed("a" * length) for length in (0, 1, most, most + 1)] == [False, True, True, False]
+    assert not any(map(allowed, [None, 7, b"a", ["a"]]))
 
 
 def test_properties() -> None:

@@ -1,0 +1,111 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The gate of all that the OpenAPI answers: a field is of its type, length and alphabet, or the answer is none. For the controller.
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BadAnswer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
+
+# More than any number that is counted or identifies something; as a message shows it.
+LARGEST_NUMBER = 2**63
+LONGEST_TEXT = 200
+
+HINT = "Check openapi_endpoint, and what is between here and the platform"
+
+
+def parse(content: bytes) -> dict[str, t.Any] | None:
+    """Return the JSON object that ``content`` is, or None."""
+    try:
+        answer = json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+class Answer:
+    """A JSON object in an answer. Every method reads one field, and raises BadAnswer where the field is not what it must be.
+
+    A field may be missing, for the platform leaves out what is empty; then it reads as empty.
+    """
+
+    def __init__(self, about: str, content: dict[str, t.Any]) -> None:
+        """Wrap an object.
+
+        :param about: names the action and the object, for messages
+        """
+        self._about = about
+        self._content = content
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._content
+
+    def wrong(self, name: str, problem: str = "is not of its type") -> BadAnswer:
+        """The error to raise for a field."""
+        return BadAnswer("%s: the answer's %s %s" % (self._about, name, problem), hint=HINT)
+
+    def inner(self, name: str) -> Answer:
+        """An object within."""
+        return self._within(name, self._content.get(name, {}))
+
+    def objects(self, name: str, most: int) -> list[Answer]:
+        """A list of objects, ``most`` at the most."""
+        return [self._within(name, item) for item in self._list(name, most)]
+
+    def texts(self, name: str, most: int) -> list[str]:
+        """A list of texts, ``most`` at the most."""
+        values = self._list(name, most)
+        if not all(isinstance(value, str) for value in values):
+            raise self.wrong(name)
+        return values
+
+    def number(self, name: str) -> int:
+        """A number from 0 on; 0 if it is missing."""
+        value = self._content.get(name, 0)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < LARGEST_NUMBER:
+            raise self.wrong(name)
+        return value
+
+    def text(self, name: str, masked: t.Callable[[str], str] = str) -> str:
+        """A text that somebody wrote, for somebody to read: on one line and cut to LONGEST_TEXT; empty if it is null.
+
+        :param masked: removes secrets, before a cut could leave a part of one
+        """
+        return clean(masked(self._text(name)), LONGEST_TEXT)
+
+    def matching(self, name: str, pattern: str) -> str:
+        """A text, or the digits of a number, that matches ``pattern`` as a whole; empty if it is null."""
+        text = self._text(name)
+        if not re.fullmatch(pattern, text, re.ASCII):
+            raise self.wrong(name, "is not what the platform writes there")
+        return text
+
+    def _text(self, name: str) -> str:
+        value = self._content.get(name)
+        if value is None:
+            return ""
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(self.number(name))
+        if not isinstance(value, str):
+            raise self.wrong(name)
+        return value
+
+    def _list(self, name: str, most: int) -> list[t.Any]:
+        values = self._content.get(name, [])
+        if not isinstance(values, list):
+            raise self.wrong(name)
+        if len(values) > most:
+            raise self.wrong(name, "is longer than what was asked for")
+        return values
+
+    def _within(self, name: str, value: object) -> Answer:
+        if not isinstance(value, dict):
+            raise self.wrong(name)
+        return Answer(self._about, value)

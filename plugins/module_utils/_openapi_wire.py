@@ -1,0 +1,128 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Sign and send a call of the OpenAPI. For the controller. PRIVATE to the collection.
+
+The vendor's library signs. Its own way of sending would follow redirects to plain HTTP, unpack whatever it is sent, and wait without end
+for an answer that drips, so the request goes the way of a registration.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+import typing as t
+from dataclasses import dataclass, field
+from urllib.parse import quote, urlencode
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import send_request, session_maker
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import Reply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext
+
+VERSION = "2018-01-20"
+# Bytes; ten thousand names that are refused, each with a sentence, are 2 MB.
+LONGEST_ANSWER = 8 * 1024 * 1024
+
+_ALGORITHM = "ACS3-HMAC-SHA256"
+_USABLE = re.compile(r"[!-~]{1,8192}")
+
+# Sends (action, query, form) and returns the reply; raises OSError, EOFError or HTTPException for trouble on the way.
+CallApi = t.Callable[[str, t.Dict[str, str], t.Dict[str, str]], Reply]
+
+
+@dataclass(frozen=True)
+class AccessKey:
+    """An AccessKey; ``security_token`` is empty unless it is a temporary one."""
+
+    id: str
+    secret: str = field(repr=False)
+    security_token: str = field(repr=False)
+
+
+def access_key(credential: t.Any) -> AccessKey:
+    """The AccessKey that the vendor's credentials client has at hand, renewed if it has to be.
+
+    :raises ValueError: a part of it cannot be sent
+    """
+    found = credential.get_credential()
+    key = AccessKey(found.access_key_id, found.access_key_secret, found.security_token or "")
+    if not all(_USABLE.fullmatch(part) for part in (key.id, key.secret, key.security_token or "none")):
+        raise ValueError("a part of the AccessKey has a blank, a line break or another character that no AccessKey has")
+    return key
+
+
+def caller(host: str, key: t.Callable[[], AccessKey], context: TlsContext, timeout: float) -> CallApi:
+    """Return what sends calls to ``host``, over connections that are kept.
+
+    :param key: the AccessKey to sign with
+    :param timeout: seconds for one call and its answer together
+    :raises ImportError: the vendor's library is missing
+    :raises FleetopsError: of kind missing_library: requests is
+    """
+    from alibabacloud_tea_openapi.utils import Utils
+    from darabonba.request import DaraRequest
+
+    session = session_maker(context)()
+
+    def call_api(action: str, query: dict[str, str], form: dict[str, str]) -> Reply:
+        url, body, headers = signed(Utils, DaraRequest(), host, action, query, form, key())
+        return send_request(session, context, url, body, headers, timeout, LONGEST_ANSWER)
+
+    return call_api
+
+
+def signed(
+    signer: t.Any,
+    request: t.Any,
+    host: str,
+    action: str,
+    query: t.Mapping[str, str],
+    form: t.Mapping[str, str],
+    key: AccessKey,
+) -> tuple[str, str, dict[str, str]]:
+    """URL, body and headers of a call.
+
+    :param signer: the vendor's collection of functions
+    :param request: the vendor's description of a request, an empty one
+    """
+    request.method, request.pathname, request.query = "POST", "/", dict(query)
+    body = urlencode(form)
+    digest = signer.hash(body.encode("ascii"), _ALGORITHM).hex()
+    headers = {
+        "host": host,
+        "x-acs-action": action,
+        "x-acs-version": VERSION,
+        "x-acs-date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "x-acs-signature-nonce": secrets.token_hex(16),
+        "x-acs-content-sha256": digest,
+        "accept": "application/json",
+    }
+    if form:
+        headers["content-type"] = "application/x-www-form-urlencoded"
+    if key.security_token:
+        headers["x-acs-accesskey-id"] = key.id
+        headers["x-acs-security-token"] = key.security_token
+    request.headers = headers
+    authorization = signer.get_authorization(request, _ALGORITHM, digest, key.id, key.secret)
+    url = "https://%s/?%s" % (host, urlencode(query, quote_via=quote))
+    # A compressed answer would have no limit that can be seen before it is unpacked.
+    unsigned = {"accept-encoding": "identity", "user-agent": "fleetops.aliyun_iot"}
+    return url, body, {**headers, **unsigned, "Authorization": authorization}
+
+
+class Masked:
+    """Text without an AccessKey's secrets, whether they stand there as they are or percent-encoded, once or more often."""
+
+    def __init__(self, secrets_: t.Iterable[str]) -> None:
+        self._patterns = [re.compile("".join(map(_any_form, secret))) for secret in secrets_ if secret]
+
+    def __call__(self, text: str) -> str:
+        for pattern in self._patterns:
+            text = pattern.sub("***", text)
+        return text
+
+
+def _any_form(character: str) -> str:
+    encoded = "".join("%%(?:25)*(?i:%02X)" % octet for octet in character.encode("utf-8"))
+    return "(?:%s|%s)" % (encoded, re.escape(character))

@@ -1,0 +1,226 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""TLS with limits that hold whatever the peer sends: of time, of size, of the lease; and what went wrong. PRIVATE to the collection.
+
+The time-out of a single call would let a peer go on for ever that sends a little, or sends without a pause.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import typing as t
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    BadAnswer,
+    BusyError,
+    FleetopsError,
+    NetworkError,
+    TlsError,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
+
+# OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED.
+_WRONG_TIME = (9, 10)
+# What an answer may take beyond its content: headers, interim answers, the framing of chunks.
+_FRAMING = 4
+
+
+class TcpSocket(socket.socket):
+    """A connection before TLS, to a proxy too. It is closed, not used any more, where it ends up in a TlsSocket."""
+
+    context: TlsContext
+
+    def recv_into(self, *args: t.Any, **kwargs: t.Any) -> int:
+        self.settimeout(self.context.left())
+        return self.context.count(super().recv_into(*args, **kwargs))
+
+    def sendall(self, *args: t.Any, **kwargs: t.Any) -> None:
+        self.settimeout(self.context.left())
+        super().sendall(*args, **kwargs)
+
+
+class TlsSocket(ssl.SSLSocket):
+    """A connection over TLS; what SSLSocket offers else to receive and to send ends up in these."""
+
+    def read(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
+        context = t.cast(TlsContext, self.context)
+        self.settimeout(context.left())
+        content = super().read(*args, **kwargs)
+        context.count(content if isinstance(content, int) else len(content))
+        return content
+
+    def send(self, *args: t.Any, **kwargs: t.Any) -> int:
+        context = t.cast(TlsContext, self.context)
+        self.settimeout(context.left())
+        context.before_request()
+        return super().send(*args, **kwargs)
+
+
+class TlsContext(ssl.SSLContext):
+    """Holds the limits of one request after the other, and whether any of a request was sent.
+
+    ``not_after`` is the value of clock() from which nothing is sent any more, None for no limit.
+    """
+
+    sslsocket_class = TlsSocket
+    sent = False
+    not_after: float | None = None
+    _end = 0.0
+    _bytes = 0
+
+    def begin(self, timeout: float, longest: int) -> None:
+        """Begin a request.
+
+        :param timeout: seconds for connection, handshake, request and answer together
+        :param longest: bytes of the answer
+        """
+        self.sent = False
+        self._end = clock() + timeout
+        self._bytes = _FRAMING * longest
+
+    def left(self) -> float:
+        """Return the seconds until the request's end.
+
+        :raises TimeoutError: none are left
+        """
+        left = self._end - clock()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        return left
+
+    def count(self, received: int) -> int:
+        """Return ``received``, a number of bytes, unless they are too many.
+
+        :raises BadAnswer: they are
+        """
+        self._bytes -= received
+        if self._bytes < 0:
+            raise BadAnswer(
+                "the answer does not end", hint="Check the endpoint, and what is between here and the platform"
+            )
+        return received
+
+    def before_request(self) -> None:
+        """Let a part of the request be sent.
+
+        :raises BusyError: the lease has run out
+        """
+        if self.not_after is not None and clock() >= self.not_after:
+            raise BusyError("the lease ran out before the request was sent", hint="Run again")
+        self.sent = True
+
+    def dial(self, host: str, port: int) -> TcpSocket:
+        """Connect to the first of the host's addresses that accepts.
+
+        :raises OSError: none did
+        """
+        try:
+            addresses = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
+        except UnicodeError:
+            raise OSError("%r is not the name of a host" % host) from None
+        problem: OSError = OSError("the name %r has no address" % host)
+        for number, (family, kind, protocol, _name, address) in enumerate(addresses):
+            tcp = TcpSocket(family, kind, protocol)
+            tcp.context = self
+            try:
+                tcp.settimeout(self.left() / (len(addresses) - number))
+                tcp.connect(address)
+                tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return tcp
+            except OSError as error:
+                tcp.close()
+                problem = error
+        raise problem
+
+    def wrap_socket(self, sock: socket.socket, *args: t.Any, **kwargs: t.Any) -> TlsSocket:
+        sock.settimeout(self.left())
+        return t.cast(TlsSocket, super().wrap_socket(sock, *args, **kwargs))
+
+
+def tls_context(ca_path: str | None, validate_certs: bool) -> TlsContext:
+    """TLS 1.2 or newer; trusts ``ca_path`` (a PEM file or a directory of hashed ones) or the system's authorities.
+
+    :raises TlsError: as :func:`trust`
+    """
+    context = TlsContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if not validate_certs:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif ca_path:
+        trust(context, ca_path)
+    else:
+        context.load_default_certs()
+    return context
+
+
+def trust(context: TlsContext, ca_path: str) -> None:
+    """Trust the authorities in ``ca_path`` as well.
+
+    :raises TlsError: it cannot be read or holds no certificate
+    """
+    import os
+
+    ca_path = os.path.expanduser(os.path.expandvars(ca_path))
+    try:
+        if os.path.isdir(ca_path):
+            context.load_verify_locations(capath=ca_path)
+        else:
+            context.load_verify_locations(cafile=ca_path)
+    except OSError as error:
+        problem = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        raise TlsError(
+            "ca_path: %r cannot be used: %s" % (ca_path, problem),
+            hint="Name a PEM file that exists on the host that sends the registration",
+        ) from error
+
+
+def network_error(what: str, error: BaseException, option: str, masked: t.Callable[[str], str] = str) -> FleetopsError:
+    """Return the error that an exception on the way means: TlsError or NetworkError.
+
+    :param what: was attempted, with the URL
+    :param option: says where to
+    :param masked: removes secrets from a text
+    """
+    causes = list(_causes(error))
+    return _tls_error(what, causes, option) or NetworkError(
+        "%s: no answer: %s" % (what, clean(masked(str(causes[-1])), 200)),
+        hint="Check the network, the proxy and %s" % option,
+    )
+
+
+def _tls_error(what: str, causes: list[BaseException], option: str) -> FleetopsError | None:
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            hint = "Set ca_path to the CA that signed it, or correct %s if it is for another host" % option
+            if getattr(cause, "verify_code", 0) in _WRONG_TIME:
+                hint = (
+                    "Set the clock of the host that connects; if it is right, the certificate's owner has to renew it"
+                )
+            return TlsError(
+                "%s: the certificate was not accepted: %s" % (what, getattr(cause, "verify_message", "") or cause),
+                hint=hint,
+            )
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+            return TlsError(
+                "%s: no TLS connection: %s" % (what, cause.reason or cause),
+                hint="Check %s: it must speak TLS 1.2 or newer" % option,
+            )
+    return None
+
+
+def _causes(error: BaseException | None) -> t.Iterator[BaseException]:
+    """The exception and what it wraps: URLError has a reason, requests and urllib3 nest theirs in args."""
+    while isinstance(error, BaseException):
+        yield error
+        inner = getattr(error, "reason", None)
+        if not isinstance(inner, BaseException):
+            inner = (
+                next((a for a in error.args if isinstance(a, BaseException)), None)
+                or error.__cause__
+                or error.__context__
+            )
+        error = inner

@@ -1,0 +1,62 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Answers of the right shape with wrong fields, for hypothesis. It runs on every Python of gateways."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any, Callable, Iterator
+
+from hypothesis import strategies as st
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+
+# Values that break what takes a field for what it should be.
+NUMBERS = [0, -1, 2**31, 2**63, 10**400, 1e400]
+TEXTS = ["", "x", "x" * 5000, "\ud800", "\x1b[31m", "a\nb", "~root", "$(id)"]
+ODD = [None, True, False, *NUMBERS, *TEXTS, [], {}, [[]], [None], ["x", "x"], [{"x": 1}], {"x": {"x": []}}]
+JSON = (
+    st.sampled_from(ODD) | st.integers() | st.floats() | st.text(max_size=40) | st.text("0123456789.eE+-", max_size=20)
+)
+
+
+GONE = object()
+
+
+@st.composite
+def mutated(draw: Any, right: Any) -> Any:
+    """`right` with one to three of its values replaced or removed."""
+    value = [copy.deepcopy(right)]
+    for place, replacement in draw(
+        st.lists(st.tuples(st.integers(0, 2**16), JSON | st.just(GONE)), min_size=1, max_size=3)
+    ):
+        places = list(_places(value))
+        holder, key = places[place % len(places)]
+        if replacement is not GONE:
+            holder[key] = copy.deepcopy(replacement)
+        elif holder is not value:
+            del holder[key]
+    return value[0]
+
+
+def outcome(call: Callable[[], Any]) -> Any:
+    """What is returned, or the FleetopsError that is raised; any other exception ends the test."""
+    try:
+        return call()
+    except FleetopsError as error:
+        return error
+
+
+def body_of(answer: Any) -> bytes:
+    """An answer as it is sent; infinity and the like too, as Python writes them."""
+    return json.dumps(answer).encode("ascii")
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every container within, with every key of it."""
+    if isinstance(value, (dict, list)):
+        for key in list(value) if isinstance(value, dict) else range(len(value)):
+            yield value, key
+            yield from _places(value[key])
