@@ -1,36 +1,39 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""device_registration: hands out a secret only where nothing prints it. The module does the rest."""
+"""device_registration: register one device, in this process. The options are documented in the module."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.plugins.action import ActionBase
-
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import device_registration_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import urllib_post
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import register, signed_request
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import fingerprint
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import tls_context
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
 
 
-class ActionModule(ActionBase):
-    """Only here is known whether the task says no_log; the module can't tell it from other settings."""
+class ActionModule(ControllerAction):
+    """Register one device; return its DeviceSecret only to a task that sets no_log."""
 
-    _supports_check_mode = True
-    _supports_async = False
+    _spec = staticmethod(device_registration_spec)
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result = super().run(tmp, task_vars)
-        if boolean(self._task.args.get("return_secret", False), strict=False) and not self._task.no_log:
-            error = InvalidOption(
+    def _perform(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        if options["return_secret"] and not self._task.no_log:
+            raise InvalidOption(
                 "return_secret",
                 None,
                 "the DeviceSecret would be printed and logged",
                 "Add no_log: true to the task, or leave return_secret out",
             )
-            return dict(result, failed=True, msg=str(error), error=error.as_result())
-        result.update(self._execute_module(task_vars=task_vars))
-        if self._task.no_log and "error" in result:
-            # no_log hides the whole result, but the module's own error holds no secret.
-            self._display.warning("%s: %s" % ((task_vars or {}).get("inventory_hostname"), result["msg"]))
-        return result
+        request = signed_request(options, options["device_name"])
+        secret = shown = None
+        if not self._task.check_mode:
+            post = urllib_post(tls_context(options["ca_path"], options["validate_certs"]), options["timeout"])
+            secret = register(request, post, options["retry_time"]).device_secret
+            shown = fingerprint(request.product_key, request.device_name, secret)
+        result = {"product_key": request.product_key, "device_name": request.device_name, "fingerprint": shown}
+        return {**result, "changed": True, **({"device_secret": secret} if options["return_secret"] else {})}

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Documentation of the attributes that every module states. PRIVATE to the collection."""
+"""Documentation of the attributes that every module states, and of work on the controller. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -23,4 +23,18 @@ attributes:
     support: full
     membership:
       - fleetops.aliyun_iot.aliyun_iot
+"""
+
+    CONTROLLER = r"""
+options: {}
+attributes:
+  become:
+    description: Is usable with C(become).
+    support: none
+    details: Works as the user who runs Ansible.
+  connection:
+    description: Uses the connection of the host that the task is for.
+    support: none
+    details: Works on the controller, in Ansible's own process, whatever host the task is for. No option is sent to a host or written to a
+      file.
 """

@@ -39,10 +39,10 @@ options:
     description: The instance's ID, from the Overview page in the console. Needed exactly if the instance has one.
     type: str
   ca_path:
-    description: A PEM file of certificate authorities to trust in addition to the host's own.
+    description: A PEM file of certificate authorities to trust in addition to the controller's own.
     type: path
   timeout:
-    description: How long one call may take to connect, and to answer, in seconds (1 to 300).
+    description: How long one call may take, until its answer is there, in seconds (1 to 300).
     type: int
     default: 10
   retry_time:
@@ -58,9 +58,5 @@ options:
     type: float
     default: 1.0
 requirements:
-  - alibabacloud-tea-openapi
-  - alibabacloud-credentials
-notes:
-  - Runs on the controller only (C(delegate_to=localhost)), for the AccessKey must not leave it. Use C(run_once=true), for quotas are the
-    account's, and one process keeps to them.
+  - alibabacloud-tea-openapi and alibabacloud-credentials, in the environment that runs Ansible
 """

@@ -17,6 +17,12 @@ description:
   - Its variables are C(iot_product_key), C(iot_product_name), C(iot_device_name), C(iot_status), C(iot_activated), C(iot_nickname),
     C(iot_id), C(iot_created) and C(iot_fingerprint). No DeviceSecret is among them, nor in the cache.
   - The file's name has to end in C(devices.yml) or C(devices.yaml).
+  - Names from the platform are checked before any host is added, and so is what comes from a cache. A host cannot be called like the
+    controller, a group, a pattern, or a host of an inventory source that was read before; read this source last. If any name is refused,
+    no host is added; set O(hostname).
+  - In names of groups, characters that variables cannot have become C(_). A group of another inventory source is joined only if its
+    name, or a prefix of it, is in O(groups) or O(keyed_groups).
+  - Every variable is text or a plain value; none is evaluated as a template. Control characters are replaced.
 options:
   plugin:
     description: That it is this plugin's file.
@@ -59,6 +65,8 @@ keyed_groups:
 import typing as t
 
 from ansible.errors import AnsibleParserError
+from ansible.inventory.data import InventoryData
+from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 
@@ -66,12 +74,19 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._devices impor
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import connect
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._products import product_of_key
-
-Hosts = list[dict[str, t.Any]]
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_gate import (
+    GROUP_PREFIXES,
+    Variables,
+    check_host_name,
+    check_host_names,
+    check_joined_groups,
+    check_variable,
+    checked_devices,
+)
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
-    """Reads the devices, or the cache, and adds hosts."""
+    """Read the devices, or the cache, and add hosts: all of them, or none if the gate refuses any."""
 
     NAME = "fleetops.aliyun_iot.devices"
 
@@ -87,41 +102,49 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                     "%s: is a template, and Ansible evaluates none in an inventory source. Encrypt the value or the file with "
                     "ansible-vault, or leave it out for the default chain of the vendor's SDK" % name
                 )
-        for variables in self._hosts(self.get_cache_key(path), cache):
-            self._add(wrap_var(variables))  # a nickname is text, whatever braces stand in it
-
-    def _hosts(self, key: str, cache: bool) -> Hosts:
-        """The variables of every host, from the cache if it may be used and has them."""
-        if cache and self.get_option("cache") and key in self._cache:
-            return t.cast(Hosts, self._cache[key])
+        self.inventory = InventoryData()  # of this source alone, until the gate has seen everything
         try:
-            hosts = self._devices()
+            devices = self._devices(self.get_cache_key(path), cache)
+            named: dict[str, Variables] = {}
+            for variables in devices:
+                self._add(wrap_var(variables), named)  # a nickname is text, even with braces in it
+            self._check(self.inventory, inventory, named)
         except FleetopsError as error:
             raise AnsibleParserError(str(error)) from None
-        if self.get_option("cache"):
-            self._cache[key] = hosts
-        return hosts
+        _transfer(self.inventory, inventory)
+        self.inventory = inventory
 
-    def _devices(self) -> Hosts:
+    def _devices(self, key: str, cache: bool) -> list[Variables]:
+        """Return the variables of every device, from the cache if it may be used and has them."""
+        products = list(dict.fromkeys(self.get_option("products")))
+        if cache and self.get_option("cache") and key in self._cache:
+            return checked_devices(self._cache[key], products, "the cache")
+        devices = checked_devices(self._ask(products), products, "the platform's answer")
+        if self.get_option("cache"):
+            self._cache[key] = devices
+        return devices
+
+    def _ask(self, products: list[str]) -> list[Variables]:
         api = connect(self.get_options())
-        hosts = []
-        for product_key in self.get_option("products"):
+        devices = []
+        for product_key in products:
             product = product_of_key(api, product_key)
             about = {"iot_product_key": product.product_key, "iot_product_name": product.product_name}
             for device in all_devices(api, product_key).values():
                 known = {"iot_" + name.replace("iot_", ""): value for name, value in device.as_result().items()}
-                hosts.append({**about, **known})
-        return hosts
+                devices.append({**about, **known})
+        return devices
 
-    def _add(self, variables: dict[str, t.Any]) -> None:
+    def _add(self, variables: Variables, named: dict[str, Variables]) -> None:
+        """Add one host, and its device to ``named``."""
         strict = self.get_option("strict")
-        host = str(self._compose(self.get_option("hostname"), variables))
-        known = self.inventory.get_host(host).vars.get("iot_id") if host in self.inventory.hosts else None
-        if known not in (None, variables["iot_id"]):
+        host = check_host_name(self._compose(self.get_option("hostname"), variables), variables)
+        if host in named:
             raise AnsibleParserError(
                 "two devices would be the host %s, one of them in product %s. Set hostname, for example to "
                 "iot_product_key ~ '-' ~ iot_device_name" % (host, variables["iot_product_key"])
             )
+        named[host] = variables
         self.inventory.add_host(host)
         for name, value in variables.items():
             self.inventory.set_variable(host, name, value)
@@ -130,3 +153,49 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._set_composite_vars(self.get_option("compose"), variables, host, strict=strict)
         self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict=strict)
         self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host, strict=strict)
+
+    @staticmethod
+    def _sanitize_group_name(name: str) -> str:
+        """Replace what cannot stand in a name, whatever Ansible is configured to do."""
+        return str(to_safe_group_name(name, force=True, silent=True))
+
+    def _check(self, made: t.Any, known: t.Any, named: dict[str, Variables]) -> None:
+        """Compare what this source would add with what is there."""
+        check_host_names(named, known.hosts, {*made.groups, *known.groups})
+        joined = {name: hosts[0].name for name, group in made.groups.items() if (hosts := group.get_hosts())}
+        foreign = {name for name in joined if name in known.groups and not _is_ours(known.groups[name])}
+        check_joined_groups(joined, foreign, known.hosts, *self._configured_groups())
+        for host in made.hosts.values():
+            for name, value in host.vars.items():
+                check_variable(name, value, host.name)
+
+    def _configured_groups(self) -> tuple[list[str], list[str]]:
+        """Return the names of groups, and the beginnings of names, that are in the options."""
+        keyed = self.get_option("keyed_groups") or []
+        parents = [str(each.get("parent_group") or "").partition("{{") for each in keyed]
+        names = [*(self.get_option("groups") or {}), *(name for name, template, _rest in parents if not template)]
+        beginnings = ["%s%s" % (each["prefix"], each.get("separator", "_")) for each in keyed if each.get("prefix")]
+        beginnings += [name for name, template, _rest in parents if template]
+        sanitize = self._sanitize_group_name
+        return [sanitize(name) for name in names], [*GROUP_PREFIXES, *(sanitize(name) for name in beginnings if name)]
+
+
+def _is_ours(group: t.Any) -> bool:
+    """Return whether a group has no hosts but those of another source of this plugin."""
+    hosts = group.get_hosts()
+    return bool(hosts) and all("iot_product_key" in host.vars for host in hosts)
+
+
+def _transfer(made: t.Any, inventory: t.Any) -> None:
+    """Add the hosts, their variables and their groups to the inventory."""
+    for host in made.hosts.values():
+        inventory.add_host(host.name)
+        for name, value in host.vars.items():
+            if name not in ("inventory_file", "inventory_dir"):  # of the source, which `inventory` knows
+                inventory.set_variable(host.name, name, wrap_var(value))
+    groups = [group for group in made.groups.values() if group.name not in ("all", "ungrouped")]
+    for group in groups:
+        inventory.add_group(group.name)
+    for group in groups:
+        for child in [*group.hosts, *group.child_groups]:
+            inventory.add_child(group.name, child.name)

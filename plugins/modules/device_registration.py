@@ -10,11 +10,11 @@ module: device_registration
 short_description: Registers one device and issues its DeviceSecret
 version_added: 1.0.0
 description:
-  - Sends one signed registration over HTTPS to Alibaba Cloud IoT Platform (unique-certificate-per-product authentication), from
-    wherever the task runs, and returns the new credential's fingerprint.
+  - Sends one signed registration over HTTPS to Alibaba Cloud IoT Platform (unique-certificate-per-product authentication) from the
+    controller, and returns the new credential's fingerprint.
   - Every run issues a new DeviceSecret and makes the one before it invalid. To give gateways their credentials and keep them right,
     use M(fleetops.aliyun_iot.gateway_credential).
-  - ProductSecret is needed where the task runs, so run it on the controller (C(delegate_to=localhost)).
+  - ProductSecret stays in Ansible's own process on the controller, whatever host the task is for.
 options:
   device_name:
     description: The DeviceName, 4 to 32 of the characters C(A-Z a-z 0-9 - _ @ . :).
@@ -29,6 +29,7 @@ options:
 extends_documentation_fragment:
   - fleetops.aliyun_iot.registration
   - fleetops.aliyun_iot.attributes
+  - fleetops.aliyun_iot.attributes.controller
 attributes:
   check_mode:
     support: full
@@ -56,7 +57,6 @@ EXAMPLES = r"""
     product_secret: "{{ vault_product_secret }}"
     device_name: OvenDevice01
     return_secret: true
-  delegate_to: localhost
   register: registration
   no_log: true
 """
@@ -98,38 +98,3 @@ error:
       description: What to do next.
       type: str
 """
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import device_registration_spec
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import tls_context, urllib_post
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import register, signed_request
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import fingerprint
-
-
-def issue(options, send):
-    """Register, and say what was issued."""
-    request = signed_request(options, options["device_name"])
-    result = {"product_key": request.product_key, "device_name": request.device_name, "fingerprint": None}
-    secret = None
-    if send:
-        post = urllib_post(tls_context(options["ca_path"], options["validate_certs"]), options["timeout"])
-        secret = register(request, post, options["retry_time"])
-        result["fingerprint"] = fingerprint(request.product_key, request.device_name, secret)
-    if options["return_secret"]:
-        result["device_secret"] = secret
-    return result
-
-
-def main():
-    module = AnsibleModule(argument_spec=device_registration_spec(), supports_check_mode=True)
-    try:
-        result = issue(module.params, send=not module.check_mode)
-    except FleetopsError as error:
-        module.fail_json(msg=str(error), error=error.as_result())
-    module.exit_json(changed=True, **result)
-
-
-if __name__ == "__main__":
-    main()

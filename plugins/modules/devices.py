@@ -56,6 +56,7 @@ options:
 extends_documentation_fragment:
   - fleetops.aliyun_iot.openapi
   - fleetops.aliyun_iot.attributes
+  - fleetops.aliyun_iot.attributes.controller
 attributes:
   check_mode:
     support: full
@@ -78,7 +79,6 @@ EXAMPLES = r"""
     region: cn-shanghai
     product_key: a1IoKTestP1
     names: "{{ groups['gateways'] }}"
-  delegate_to: localhost
   run_once: true
 
 - name: Keep a device that was stolen from connecting
@@ -87,7 +87,6 @@ EXAMPLES = r"""
     product_key: a1IoKTestP1
     names: [gw-0013]
     state: disabled
-  delegate_to: localhost
   run_once: true
 """
 
@@ -125,7 +124,7 @@ error:
     kind:
       description:
         - The kind of error, for conditions - that of the first device that failed, or V(refused), V(not_found), V(throttled),
-          V(network), V(tls), V(credential), V(missing_library), V(invalid_option), V(timeout), V(purge_maximum).
+          V(network), V(tls), V(bad_answer), V(credential), V(missing_library), V(invalid_option), V(timeout), V(purge_maximum).
       type: str
     code:
       description: The platform's code, if it gave one.
@@ -137,26 +136,3 @@ error:
       description: What to do next.
       type: str
 """
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import devices_spec
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device_list import bring
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import connect
-
-
-def main():
-    module = AnsibleModule(argument_spec=devices_spec(), supports_check_mode=True)
-    try:
-        outcome = bring(connect(module.params), module.params, module.check_mode)
-    except FleetopsError as error:
-        module.fail_json(msg=str(error), error=error.as_result())
-    result = outcome.as_result(module.params["product_key"])
-    if outcome.error:
-        module.fail_json(msg=str(outcome.error), error=outcome.error.as_result(), **result)
-    module.exit_json(**result)
-
-
-if __name__ == "__main__":
-    main()

@@ -25,6 +25,7 @@ options:
 extends_documentation_fragment:
   - fleetops.aliyun_iot.openapi
   - fleetops.aliyun_iot.attributes
+  - fleetops.aliyun_iot.attributes.controller
 attributes:
   check_mode:
     support: full
@@ -34,6 +35,8 @@ attributes:
     support: full
   action_group:
     version_added: 1.0.0
+notes:
+  - Use C(run_once=true), since the platform's quotas are the account's and each host's task would count its own calls alone.
 seealso:
   - module: fleetops.aliyun_iot.devices
   - plugin: fleetops.aliyun_iot.devices
@@ -48,7 +51,6 @@ EXAMPLES = r"""
     region: cn-shanghai
     product_key: a1IoKTestP1
     names: "{{ groups['gateways'] }}"
-  delegate_to: localhost
   run_once: true
   register: platform
 """
@@ -84,7 +86,8 @@ devices:
       type: str
     fingerprint:
       description:
-        - The first 16 hexadecimal digits of SHA-256 over C(fleetops:{ProductKey}:{DeviceName}:{DeviceSecret}).
+        - The first 16 hexadecimal digits of SHA-256 over C(fleetops:{ProductKey}:{DeviceName}:{DeviceSecret}). Empty if the platform gave
+          no DeviceSecret.
       type: str
       sample: 2fd4e1c67a2d28fc
 missing:
@@ -99,7 +102,7 @@ error:
   contains:
     kind:
       description:
-        - The kind of error, for conditions - V(refused), V(not_found), V(throttled), V(network), V(tls), V(credential),
+        - The kind of error, for conditions - V(refused), V(not_found), V(throttled), V(network), V(tls), V(bad_answer), V(credential),
           V(missing_library), V(invalid_option).
       type: str
     code:
@@ -112,26 +115,3 @@ error:
       description: What to do next.
       type: str
 """
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import devices_info_spec
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._devices import devices_as_asked
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import connect
-
-
-def main():
-    module = AnsibleModule(argument_spec=devices_info_spec(), supports_check_mode=True)
-    key, names = module.params["product_key"], module.params["names"]
-    try:
-        found = devices_as_asked(connect(module.params), key, names)
-    except FleetopsError as error:
-        module.fail_json(msg=str(error), error=error.as_result())
-    missing = [name for name in names or [] if name not in found]
-    devices = [device.as_result() for device in found.values()]
-    module.exit_json(changed=False, product_key=key, devices=devices, missing=missing)
-
-
-if __name__ == "__main__":
-    main()

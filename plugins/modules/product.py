@@ -52,6 +52,7 @@ options:
 extends_documentation_fragment:
   - fleetops.aliyun_iot.openapi
   - fleetops.aliyun_iot.attributes
+  - fleetops.aliyun_iot.attributes.controller
 attributes:
   check_mode:
     support: full
@@ -61,6 +62,8 @@ attributes:
     support: full
   action_group:
     version_added: 1.0.0
+notes:
+  - Use C(run_once=true), since the platform's quotas are the account's and each host's task would count its own calls alone.
 seealso:
   - module: fleetops.aliyun_iot.product_info
   - module: fleetops.aliyun_iot.devices
@@ -75,7 +78,6 @@ EXAMPLES = r"""
     product_name: OvenGateways
     node_type: gateway
     description: The gateways of our ovens
-  delegate_to: localhost
   run_once: true
 """
 
@@ -133,7 +135,7 @@ error:
   contains:
     kind:
       description:
-        - The kind of error, for conditions - V(refused), V(not_found), V(throttled), V(network), V(tls), V(credential),
+        - The kind of error, for conditions - V(refused), V(not_found), V(throttled), V(network), V(tls), V(bad_answer), V(credential),
           V(missing_library), V(invalid_option), V(immutable), V(has_devices).
       type: str
     code:
@@ -146,25 +148,3 @@ error:
       description: What to do next.
       type: str
 """
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import product_spec
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import connect
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._products import bring
-
-
-def main():
-    module = AnsibleModule(
-        argument_spec=product_spec(), supports_check_mode=True, required_one_of=[("product_key", "product_name")]
-    )
-    try:
-        outcome = bring(connect(module.params), module.params, module.check_mode)
-    except FleetopsError as error:
-        module.fail_json(msg=str(error), error=error.as_result())
-    module.exit_json(**outcome.as_result())
-
-
-if __name__ == "__main__":
-    main()

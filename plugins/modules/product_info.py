@@ -22,6 +22,7 @@ options:
 extends_documentation_fragment:
   - fleetops.aliyun_iot.openapi
   - fleetops.aliyun_iot.attributes
+  - fleetops.aliyun_iot.attributes.controller
 attributes:
   check_mode:
     support: full
@@ -31,6 +32,8 @@ attributes:
     support: full
   action_group:
     version_added: 1.0.0
+notes:
+  - Use C(run_once=true), since the platform's quotas are the account's and each host's task would count its own calls alone.
 seealso:
   - module: fleetops.aliyun_iot.product
 author:
@@ -42,7 +45,6 @@ EXAMPLES = r"""
   fleetops.aliyun_iot.product_info:
     region: cn-shanghai
     product_name: OvenGateways
-  delegate_to: localhost
   run_once: true
 """
 
@@ -81,7 +83,7 @@ error:
   contains:
     kind:
       description:
-        - The kind of error, for conditions - V(refused), V(not_found), V(throttled), V(network), V(tls), V(credential),
+        - The kind of error, for conditions - V(refused), V(not_found), V(throttled), V(network), V(tls), V(bad_answer), V(credential),
           V(missing_library), V(invalid_option).
       type: str
     code:
@@ -94,23 +96,3 @@ error:
       description: What to do next.
       type: str
 """
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import product_info_spec
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import connect
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._products import find_products
-
-
-def main():
-    module = AnsibleModule(argument_spec=product_info_spec(), supports_check_mode=True)
-    try:
-        found = find_products(connect(module.params), module.params["product_key"], module.params["product_name"])
-    except FleetopsError as error:
-        module.fail_json(msg=str(error), error=error.as_result())
-    module.exit_json(changed=False, products=[product.as_result() for product in found])
-
-
-if __name__ == "__main__":
-    main()

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any
 
 import pytest
 from account import EXPIRED_KEY, KEY, SEED, TEMPORARY_KEY
-from canary import Canaries, new_secret
+from canary import new_secret
 from emulator import Emulator
 from gateways import fingerprint
 from playbook import Run, run_playbook
@@ -266,7 +264,7 @@ def test_bad_input(platform: Emulator, tmp_path: Path) -> None:
             "network",
             "Connection refused",
         ),
-        "no name": (task("", "product"), None, "one of the following is required"),
+        "no name": (task("", "product"), "invalid_option", "one of the following is required"),
         "new key": (task("", "product", product_key="a1Nowhere", product_name="Ab12"), "invalid_option", "product_key"),
         "no node type": (task("", "product", product_name="Ab12"), "invalid_option", "node_type: is missing"),
         "another type": (task("", "product", product_key=GATEWAYS, node_type="device"), "immutable", "can't become"),
@@ -359,94 +357,3 @@ def _sub_devices(platform: Emulator, gateway: str, count: int) -> None:
     names = [f"{gateway}-{number:04}" for number in range(count)]
     attached = [{"product_key": SENSORS, "name": name} for name in names]
     platform.admin.put_device(GATEWAYS, gateway, sub_devices=attached)
-
-
-def test_the_access_key_stays_on_the_controller(platform: Emulator, tmp_path: Path) -> None:
-    modules = ("product", "product_info", "devices", "devices_info", "device_reset")
-    wanted = {"product_key": PRODUCT, "names": ["gw-1234"]}
-    tasks = [task(name, name, **wanted) for name in modules]
-    inventory = {"all": {"hosts": {"localhost": {"ansible_connection": "ssh", "ansible_host": "192.0.2.1"}}}}
-    told = results(run_playbook(play(platform, tasks), inventory, tmp_path, env=NOBODY))
-    for name in modules:
-        assert told[name]["error"]["kind"] == "not_on_controller"
-        assert "delegate_to: localhost" in told[name]["msg"]
-
-
-def test_no_output_holds_a_secret(platform: Emulator, tmp_path: Path, secrets: dict[str, str]) -> None:
-    """As talkative as can be, succeeding and failing, with what the vendor's client can print switched on."""
-    known = {**secrets, "access key": KEY.secret, "token": str(TEMPORARY_KEY.security_token)}
-    canaries = Canaries(known)
-    temporary = _options(TEMPORARY_KEY)
-    tasks = [
-        task("product", "product", product_key=PRODUCT, description="other", **temporary),
-        task("info", "product_info", product_key=PRODUCT, **temporary),
-        task("devices", "devices_info", product_key=DEVICES),
-        task("reset", "device_reset", product_key=GATEWAYS, names=["gw-0001"]),
-        task("wrong", "devices_info", product_key=DEVICES, access_key_id="nobody"),
-        task("mismatch", "devices_info", product_key=DEVICES, **{**temporary, "access_key_secret": "Wrong1"}),
-    ]
-    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    environment = {**NOBODY, "DEBUG": "sdk"}
-    ended = run_playbook(
-        play(platform, tasks), {"all": {"hosts": {"localhost": local}}}, tmp_path, "-vvvv", "--diff", env=environment
-    )
-    assert len(results(ended)) == len(tasks)
-    apart = [tmp_path / "playbook.json"]
-    assert canaries.in_text(ended.stdout + ended.stderr) == []
-    assert canaries.in_files(tmp_path, apart=apart) == []
-
-
-def test_the_inventory(platform: Emulator, tmp_path: Path, secrets: dict[str, str]) -> None:
-    options = {
-        "plugin": f"{NAMESPACE}devices",
-        "products": [DEVICES],
-        "openapi_endpoint": platform.endpoints["openapi_endpoint"],
-        "ca_path": platform.endpoints["ca_file"],
-        "strict": True,
-        "compose": {"ansible_host": "iot_device_name ~ '.example'"},
-        "groups": {"never_connected": "not iot_activated"},
-        "keyed_groups": [{"key": "iot_device_name.split('-')[0]", "prefix": "site"}],
-        "cache": True,
-        "cache_plugin": "ansible.builtin.jsonfile",
-        "cache_connection": str(tmp_path / "cache"),
-    }
-    platform.admin.patch_device(DEVICES, "hz-0001", nickname="{{ 7 * 6 }}")
-    platform.admin.clear_requests()
-    first, _rc = _inventory(tmp_path, options)
-    asked = len(calls(platform))
-    again, _rc = _inventory(tmp_path, options)
-    assert again == first
-    assert len(calls(platform)) == asked
-    assert first["_meta"]["hostvars"].keys() == on_platform(platform, DEVICES).keys()
-    host = first["_meta"]["hostvars"]["hz-0001"]
-    assert (host["ansible_host"], host["iot_status"], host["iot_activated"]) == ("hz-0001.example", "OFFLINE", True)
-    assert host["iot_nickname"] == "{{ 7 * 6 }}"
-    assert first[f"product_{DEVICES}"]["hosts"]
-    assert first["status_offline"]["hosts"] == ["hz-0001"]
-    assert sorted(first["site_hz"]["hosts"]) == ["hz-0001", "hz-0002"]
-    assert "hz-0001" not in first["never_connected"]["hosts"]
-    canaries = Canaries({**secrets, "access key": KEY.secret})
-    assert canaries.in_text(json.dumps(first)) == []
-    assert canaries.in_files(tmp_path / "cache") == []
-    clash = {**options, "products": [DEVICES, DEVICES[:-1] + "2"], "hostname": "'one'", "cache": False}
-    _none, said = _inventory(tmp_path, clash)
-    assert "two devices would be the host one" in said
-    template = {**options, "access_key_secret": "{{ lookup('env', 'KEY') }}", "cache": False}
-    _none, said = _inventory(tmp_path, template)
-    assert "access_key_secret: is a template" in said
-
-
-def _inventory(tmp_path: Path, options: JSON) -> tuple[JSON, str]:
-    """What ansible-inventory lists, without the marks of what is no template, and what it says."""
-    source = tmp_path / "devices.yml"
-    source.write_text(json.dumps(options))
-    key = {"ALIBABA_CLOUD_ACCESS_KEY_ID": KEY.id, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": KEY.secret}
-    ended = subprocess.run(
-        [sys.executable, "-m", "ansible", "inventory", "--inventory", str(source), "--list"],
-        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LC_ALL": "C.UTF-8", **NOBODY, **key},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    plain = json.loads(ended.stdout, object_hook=lambda found: found.get("__ansible_unsafe", found))
-    return plain, ended.stderr

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import quote
 
 import processes
 
@@ -58,6 +59,8 @@ def _forms(secret: str) -> dict[str, bytes]:
         "in hexadecimal": raw.hex().encode(),
         "backwards": raw[::-1],
     }
+    if (encoded := quote(secret, safe="").encode()) != raw:
+        forms["in a URL"] = encoded
     for shift in range(3):
         # Whatever stands around the secret, these characters are its own.
         inner = base64.b64encode(b"\0" * shift + raw)[4:-4]

@@ -1,0 +1,25 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""audit_report: write findings into a file on the controller, in this process. The options are documented in the module."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import audit_report_spec
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_file import checked_destination, write_report
+
+
+class ActionModule(ControllerAction):
+    """Write one report."""
+
+    _spec = staticmethod(audit_report_spec)
+
+    def _perform(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        path = checked_destination(options["dest"])
+        if not self._task.check_mode:
+            write_report(path, json.dumps(options["findings"], indent=4, sort_keys=True) + "\n")
+        return {"changed": True, "path": str(path)}

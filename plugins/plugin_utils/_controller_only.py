@@ -1,0 +1,73 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Base of the actions that work on the controller alone, in the process of the task. PRIVATE to the collection.
+
+No module is built, so no file contains the options, and no connection is used, whatever host the task is for.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from abc import abstractmethod
+
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.parameters import remove_values
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import Spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
+
+Result = dict[str, t.Any]
+
+
+class ControllerAction(ActionBase):
+    """Validate the options, call :meth:`_perform`, return its result or its error without secrets."""
+
+    _supports_check_mode = True
+    _supports_async = False
+    _requires_connection = False
+    _constraints: t.ClassVar[dict[str, t.Any]] = {}  # further arguments of validate_argument_spec()
+
+    @staticmethod
+    @abstractmethod
+    def _spec() -> Spec:
+        """Return the options of the action."""
+
+    @abstractmethod
+    def _perform(self, options: t.Mapping[str, t.Any]) -> Result:
+        """Return the result of the action; raise FleetopsError for an action that failed as a whole."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
+        result = super().run(tmp, task_vars)
+        try:
+            # With run_once the host of the task lends its variables to the whole batch, and a gateway says its facts.
+            check_facts(task_vars or {})
+            result.update(self._perform(self._options()))
+        except FleetopsError as error:
+            result.update(failure(error))
+        secrets = {name for name, option in self._spec().items() if option.get("no_log")}
+        values = {str(value) for name, value in self._task.args.items() if name in secrets and value}
+        clean: Result = remove_values(result, values)
+        if self._task.no_log and "error" in clean:
+            # no_log hides the whole result, but the error contains no secret.
+            self._display.warning("%s: %s" % ((task_vars or {}).get("inventory_hostname"), clean["msg"]))
+        return clean
+
+    def _options(self) -> dict[str, t.Any]:
+        try:
+            _result, options = self.validate_argument_spec(argument_spec=self._spec(), **self._constraints)
+        except AnsibleError as error:
+            # Ansible shows this error with lines of the playbook, and one of them may contain a secret.
+            raise FleetopsError(
+                str(error.message),
+                hint="See ansible-doc %s for the options" % self._task.action,
+                kind=InvalidOption.kind,
+            ) from None
+        return dict(options)
+
+
+def failure(error: FleetopsError) -> Result:
+    """Return the part of a failed result that describes ``error``."""
+    return {"failed": True, "msg": str(error), "error": error.as_result()}

@@ -1,0 +1,189 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The gate between the platform (or a cache file) and the inventory. PRIVATE to the collection.
+
+A host's name decides which variables and plays it gets, and where Ansible connects to. So no name from outside may be a
+pattern, an option, the controller or anything that another inventory source has defined.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import typing as t
+import unicodedata
+from ipaddress import ip_address
+
+from ansible.inventory.manager import split_host_pattern
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BadAnswer, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import check_device_name, check_product_key
+
+STATUSES = ("UNACTIVE", "ONLINE", "OFFLINE", "DISABLE")
+# Which groups every host joins, besides those of the options.
+GROUP_PREFIXES = ("product_", "status_")
+LONGEST_TEXT = 256
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,252}")
+_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
+_FINGERPRINT = re.compile(r"[0-9a-f]{16}")
+_RESERVED = ("all", "ungrouped", "localhost", "ip6-localhost", "ip6-loopback")
+_TEXTS = ("iot_product_name", "iot_nickname", "iot_id", "iot_created")
+
+Variables = dict[str, t.Any]
+
+
+def checked_devices(content: object, product_keys: t.Collection[str], origin: str) -> list[Variables]:
+    """Return the variables of every device, each of its type and alphabet; control characters in texts are replaced.
+
+    :param content: a list of the variables of one device each, from the platform or from a cache
+    :param product_keys: those of the source's option
+    :param origin: where the content comes from, for the message
+    :raises BadAnswer: it is anything else
+    """
+    if not isinstance(content, list):
+        raise _bad(origin, "is not a list of devices", content)
+    return [_checked_device(each, product_keys, origin) for each in content]
+
+
+def _checked_device(device: object, product_keys: t.Collection[str], origin: str) -> Variables:
+    names = {"iot_product_key", "iot_device_name", "iot_status", "iot_activated", "iot_fingerprint", *_TEXTS}
+    if not isinstance(device, dict) or set(device) != names:
+        raise _bad(origin, "has a device without exactly the variables of a device", device)
+    activated = device["iot_activated"]
+    texts = {name: value for name, value in device.items() if name != "iot_activated"}
+    checks: dict[str, t.Callable[[str], object]] = {
+        "iot_product_key": lambda key: bool(check_product_key(key)) and key in product_keys,
+        "iot_device_name": lambda name: bool(check_device_name(name)),
+        "iot_status": lambda status: status in STATUSES,
+        "iot_fingerprint": _FINGERPRINT.fullmatch,
+        **dict.fromkeys(_TEXTS, lambda text: len(text) <= LONGEST_TEXT),
+    }
+    for name, value in texts.items():
+        try:
+            valid = isinstance(value, str) and checks[name](value)
+        except InvalidOption:
+            valid = False
+        if not valid:
+            raise _bad(origin, "has a device whose %s is invalid" % name, value)
+    if activated is not None and not isinstance(activated, bool):
+        raise _bad(origin, "has a device whose iot_activated is invalid", activated)
+    return {name: str(value) if name != "iot_activated" else value for name, value in _printable(device).items()}
+
+
+def _printable(device: Variables) -> Variables:
+    return {name: _without_controls(value) if name in _TEXTS else value for name, value in device.items()}
+
+
+def _without_controls(text: str) -> str:
+    """Replace what a terminal may obey or hide: control and format characters, surrogates, line separators."""
+    return "".join("\ufffd" if unicodedata.category(one)[0] in "CZ" and one != " " else one for one in text)
+
+
+def _bad(origin: str, problem: str, value: object) -> BadAnswer:
+    return BadAnswer(
+        "%s %s: %.80r" % (origin, problem, value),
+        hint="Run again with --flush-cache; if that does not help, check products, region and openapi_endpoint",
+    )
+
+
+def check_host_name(name: object, device: Variables) -> str:
+    """Return ``name`` if it can be nothing but the name of one host.
+
+    :raises InvalidOption: it may be something else to Ansible or to a connection
+    """
+    if not isinstance(name, str) or not _HOST_NAME.fullmatch(name):
+        raise _refused(
+            name, device, "is not 1 to 253 of A-Z a-z 0-9 _ . : @ -, beginning with a letter, a digit or an underscore"
+        )
+    if name.casefold() in _RESERVED or _is_loopback(name):
+        raise _refused(name, device, "stands for the controller or for a group of Ansible's own")
+    if not _MAC.fullmatch(name) and split_host_pattern(name) != [name]:
+        raise _refused(name, device, "is a pattern of several names to Ansible")
+    return str(name)
+
+
+def _is_loopback(name: str) -> bool:
+    label = name.casefold().rstrip(".")
+    if label == "localhost" or label.startswith("localhost.") or label.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(name)
+        address = getattr(address, "ipv4_mapped", None) or address
+        return address.is_loopback or address.is_unspecified
+    except ValueError:
+        pass
+    try:
+        packed = socket.inet_aton(name)  # the resolver's short forms, such as 127.1
+    except OSError:
+        return False
+    return packed[0] == 127 or packed == bytes(4)
+
+
+def check_host_names(named: t.Mapping[str, Variables], hosts: t.Collection[str], groups: t.Collection[str]) -> None:
+    """Refuse names that exist already.
+
+    :param named: the device of each new host
+    :param hosts: hosts of other inventory sources
+    :param groups: every group, of this source too
+    :raises InvalidOption: the first collision
+    """
+    for name, device in named.items():
+        if name in hosts:
+            raise _refused(name, device, "is a host of another inventory source")
+        if name in groups:
+            raise _refused(name, device, "is the name of a group")
+        # A MAC address is also a pattern of its six parts.
+        taken = [part for part in name.split(":") if part in hosts or part in groups or part in named]
+        if ":" in name and taken:
+            raise _refused(name, device, "is also a pattern, of which %s is a host or a group" % taken[0])
+
+
+def check_joined_groups(
+    joined: t.Mapping[str, str],
+    foreign: t.Collection[str],
+    hosts: t.Collection[str],
+    chosen: t.Collection[str],
+    prefixes: t.Sequence[str],
+) -> None:
+    """Refuse groups that a value of the platform's has named and that are something else already.
+
+    :param joined: the groups that this source adds hosts to, each with one of the hosts
+    :param foreign: groups that other sources have defined
+    :param hosts: hosts of other sources
+    :param chosen: group names that are in the source's options; with ``prefixes``, the only way into a foreign group
+    :param prefixes: beginnings of group names that are in the source's options
+    :raises InvalidOption: the first such group
+    """
+    for group, host in joined.items():
+        if group in hosts:
+            problem = "is a host of another inventory source, and would be a group of %s"
+        elif group in ("all", "ungrouped") or (
+            group in foreign and group not in chosen and not group.startswith(tuple(prefixes))
+        ):
+            problem = "is a group of another inventory source or of Ansible's own, and %s would join it"
+        else:
+            continue
+        hint = "Give keyed_groups a prefix, so that no value of the platform's is the name of a group"
+        raise InvalidOption("keyed_groups", group, problem % host, hint)
+
+
+def check_variable(name: str, value: object, host: str) -> None:
+    """Refuse an address that a connection would take for an option.
+
+    :raises InvalidOption: the composed address is no host name or address
+    """
+    if name not in ("ansible_host", "ansible_ssh_host"):
+        return
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]*", value):
+        raise InvalidOption(
+            "compose", value, "is not an address, and would be %s of host %s" % (name, host), "Correct the expression"
+        )
+
+
+def _refused(name: object, device: Variables, problem: str) -> InvalidOption:
+    what = " (device %s of product %s)" % (device["iot_device_name"], device["iot_product_key"])
+    return InvalidOption(
+        "hostname", name, problem + what, "Set hostname, for example to iot_product_key ~ '-' ~ iot_device_name"
+    )

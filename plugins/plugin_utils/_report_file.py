@@ -1,0 +1,76 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Write a report into a directory that other users may write to. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption, StorageError
+
+ANOTHER_PLACE = "Choose another file, or remove this one"
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def checked_destination(dest: str) -> Path:
+    """Return the absolute path to write to; a relative one starts where ``ansible-playbook`` was started.
+
+    :raises InvalidOption: the directory does not exist, or something else than a file of this user is in the way
+    """
+    path = Path(os.path.abspath(dest))
+    if not path.parent.is_dir():
+        raise InvalidOption("dest", dest, "is in a directory that does not exist", "Create %s" % path.parent)
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return path
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+    if stat.S_ISLNK(found.st_mode):
+        raise InvalidOption("dest", dest, "is a symbolic link, and none is followed", ANOTHER_PLACE)
+    if not stat.S_ISREG(found.st_mode):
+        raise InvalidOption("dest", dest, "is not a regular file", "Name a file")
+    if found.st_uid != os.geteuid():
+        raise InvalidOption(
+            "dest",
+            dest,
+            "belongs to another user (uid %d), who could read and change the report" % found.st_uid,
+            ANOTHER_PLACE,
+        )
+    return path
+
+
+def write_report(path: Path, text: str) -> None:
+    """Write ``text`` into a new file of mode 0600 beside ``path``, sync it and rename it to ``path``.
+
+    Whatever appears at ``path`` meanwhile, the rename replaces it; its content and its owner are never used.
+
+    :raises StorageError: the old report stays
+    """
+    try:
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+    new = ".fleetops-report-" + secrets.token_hex(8)
+    try:
+        with os.fdopen(os.open(new, NEW_FILE, 0o600, dir_fd=directory), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(new, path.name, src_dir_fd=directory, dst_dir_fd=directory)
+        os.fsync(directory)
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(new, dir_fd=directory)
+        raise _cannot_write(path, error) from None
+    finally:
+        os.close(directory)
+
+
+def _cannot_write(path: Path, error: OSError) -> StorageError:
+    return StorageError("the report cannot be written to %s: %s" % (path, error.strerror), hint="Choose another file")

@@ -1,0 +1,184 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The inventory plugin, as ansible-inventory reads it: hosts from devices, and no authority from what the platform says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from account import KEY, SEED
+from canary import Canaries, new_secret
+from emulator import Emulator
+
+JSON = Any
+
+FIRST = "a1IoKTestP1"
+SECOND = "a1IoKTestP2"
+DEVICE_SECRET = new_secret()
+OTHERS = {
+    "webservers": {"hosts": {"web-0001": {"ansible_host": "192.0.2.1"}}},
+    "dbservers": {"hosts": {"db-0001": None}, "vars": {"password": "x"}},
+}
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    devices = [{"name": "hz-0001", "secret": DEVICE_SECRET, "status": "OFFLINE"}, "hz-0002"]
+    products = [
+        {"product_key": FIRST, "product_secret": new_secret(), "devices": devices},
+        {"product_key": SECOND, "product_secret": new_secret(), "devices": ["hz-0002", "sh-0001"]},
+    ]
+    with Emulator(tmp_path_factory.mktemp("platform"), {**SEED, "products": products}) as emulator:
+        yield emulator
+
+
+def source(platform: Emulator, **options: JSON) -> JSON:
+    return {
+        "plugin": "fleetops.aliyun_iot.devices",
+        "products": [FIRST],
+        "openapi_endpoint": platform.endpoints["openapi_endpoint"],
+        "ca_path": platform.endpoints["ca_file"],
+        "strict": True,
+        **options,
+    }
+
+
+def listed(home: Path, *sources: JSON) -> tuple[JSON, str]:
+    """What ansible-inventory lists of OTHERS and then these sources, without its marks of text, and what it says, in one line."""
+    files = {"hosts.json": OTHERS, **{f"{number}-devices.yml": options for number, options in enumerate(sources)}}
+    for name, content in files.items():
+        (home / name).write_text(json.dumps(content))
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(home),
+        "LC_ALL": "C.UTF-8",
+        "COLUMNS": "1000",  # Ansible breaks lines
+        "ANSIBLE_INVENTORY_ENABLED": "auto,yaml",
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": KEY.id,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": KEY.secret,
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "ansible", "inventory", *(f"--inventory={home / name}" for name in files), "--list"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return without_marks(ended.stdout), ended.stderr.replace("\n", " ")
+
+
+def without_marks(text: str) -> JSON:
+    return json.loads(text, object_hook=lambda found: found.get("__ansible_unsafe", found))
+
+
+def test_devices_are_hosts(platform: Emulator, tmp_path: Path) -> None:
+    options = source(
+        platform,
+        compose={"ansible_host": "iot_device_name ~ '.example'", "greeting": "'hello ' ~ iot_nickname"},
+        groups={"never_connected": "not iot_activated", "webservers": "iot_device_name == 'hz-0002'"},
+        keyed_groups=[
+            {"key": "iot_device_name.split('-')[0]", "prefix": "site", "parent_group": "sites"},
+            {"key": "iot_created[:4] ~ '-' ~ iot_product_name", "separator": ""},
+        ],
+        cache=True,
+        cache_plugin="ansible.builtin.jsonfile",
+        cache_connection=str(tmp_path / "cache"),
+    )
+    platform.admin.patch_device(FIRST, "hz-0001", nickname="{{ 7 * 6 }}")
+    platform.admin.clear_requests()
+    first, said = listed(tmp_path, options)
+    assert "Failed to parse" not in said
+    asked = len(platform.admin.requests())
+    again, _said = listed(tmp_path, options)
+    assert again == first
+    assert len(platform.admin.requests()) == asked > 0
+    hosts = first["_meta"]["hostvars"]
+    assert hosts.keys() == {"hz-0001", "hz-0002", "web-0001", "db-0001"}
+    host = hosts["hz-0001"]
+    assert (host["ansible_host"], host["iot_status"], host["iot_activated"]) == ("hz-0001.example", "OFFLINE", True)
+    assert (host["iot_nickname"], host["greeting"]) == ("{{ 7 * 6 }}", "hello {{ 7 * 6 }}")
+    assert hosts["db-0001"]["password"] == "x"
+    assert sorted(first[f"product_{FIRST}"]["hosts"]) == ["hz-0001", "hz-0002"]
+    assert first["status_offline"]["hosts"] == ["hz-0001"]
+    assert first["sites"]["children"] == ["site_hz"]
+    assert sorted(first["site_hz"]["hosts"]) == ["hz-0001", "hz-0002"]
+    assert "hz-0001" not in first["never_connected"]["hosts"]
+    assert first["webservers"]["hosts"] == ["web-0001", "hz-0002"], "the options name this group"
+    assert not [name for name in first if "-" in name], "a name that is no variable's is replaced"
+    canaries = Canaries({"DeviceSecret": DEVICE_SECRET, "AccessKey": KEY.secret})
+    assert canaries.in_text(json.dumps(first)) == []
+    assert canaries.in_files(tmp_path / "cache") == []
+
+
+def named(expression: str) -> JSON:
+    """One device has this name; the other keeps its own."""
+    return {"hostname": f"{expression} if iot_device_name == 'hz-0001' else iot_device_name"}
+
+
+REFUSED = [
+    ({"products": [FIRST, SECOND]}, "two devices would be the host hz-0002"),
+    ({"access_key_secret": "{{ lookup('env', 'KEY') }}"}, "access_key_secret: is a template"),
+    (named("'localhost'"), "hostname: 'localhost' stands for the controller"),
+    (named("'web-0001'"), "hostname: 'web-0001' is a host of another inventory source"),
+    (named("'dbservers'"), "hostname: 'dbservers' is the name of a group"),
+    (named("'status_unactive'"), "hostname: 'status_unactive' is the name of a group"),
+    (named("iot_device_name ~ ':web-0001:all'"), "hostname: 'hz-0001:web-0001:all' is a pattern of several names"),
+    (named("iot_nickname"), "hostname: '{{ 7 * 6 }}' is not 1 to 253 of"),
+    (
+        {"keyed_groups": [{"key": "'dbservers'", "separator": ""}]},
+        "keyed_groups: 'dbservers' is a group of another inventory source",
+    ),
+    (
+        {"keyed_groups": [{"key": "'x'", "prefix": "x", "parent_group": "{{ 'webservers' }}"}]},
+        "keyed_groups: 'webservers' is a group of another inventory source",
+    ),
+    ({"keyed_groups": [{"key": "'all'", "separator": ""}]}, "keyed_groups: 'all' is a group"),
+    ({"compose": {"ansible_host": "'-oProxyCommand=id'"}}, "compose: '-oProxyCommand=id' is not an address"),
+]
+
+
+def test_what_would_be_authority_is_refused_as_a_whole(platform: Emulator, tmp_path: Path) -> None:
+    """No host of such a source is added, and what other sources have defined stays as it is."""
+    platform.admin.patch_device(FIRST, "hz-0001", nickname="{{ 7 * 6 }}")
+    hosts, said = listed(tmp_path, *(source(platform, **options) for options, _says in REFUSED))
+    assert [says for _options, says in REFUSED if says not in said] == []
+    assert hosts["_meta"]["hostvars"] == {"web-0001": {"ansible_host": "192.0.2.1"}, "db-0001": {"password": "x"}}
+    assert sorted(hosts["all"]["children"]) == ["dbservers", "ungrouped", "webservers"]
+
+
+FORGED = ({"ansible_connection": "local"}, {"iot_status": "x"}, {"iot_device_name": "all"}, {"iot_product_key": SECOND})
+
+
+def test_a_cache_is_a_stranger_too(platform: Emulator, tmp_path: Path) -> None:
+    """What somebody has written into a cache file passes the gate of a fresh answer."""
+    folders = [tmp_path / f"cache-{number}" for number in range(len(FORGED))]
+    cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile"}
+    sources = [
+        source(platform, **cache, hostname=f"iot_device_name ~ '-{number}'", cache_connection=str(folder))
+        for number, folder in enumerate(folders)
+    ]
+    first, _said = listed(tmp_path, *sources)
+    assert len(first["_meta"]["hostvars"]) == 2 + 2 * len(FORGED)
+    for folder, forged in zip(folders, FORGED, strict=True):
+        [file] = folder.iterdir()
+        file.write_text(forge(file.read_text(), forged))
+    hosts, said = listed(tmp_path, *sources)
+    assert hosts["_meta"]["hostvars"].keys() == {"web-0001", "db-0001"}
+    assert said.count("the cache has a device") >= len(FORGED), said
+    assert "--flush-cache" in said
+
+
+def forge(text: str, change: JSON) -> str:
+    """The same cache with another first device; since ansible-core 2.19 the content is JSON within JSON."""
+    stored = json.loads(text)
+    wrapped = isinstance(stored, dict)
+    devices = json.loads(stored["__payload__"]) if wrapped else stored
+    devices[0].update(change)
+    return json.dumps({**stored, "__payload__": json.dumps(devices)} if wrapped else devices)

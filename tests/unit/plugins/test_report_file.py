@@ -1,0 +1,125 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A report is its writer's own, whole, and where it was asked for, whatever other users do in the same directory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption, StorageError
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _report_file
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_file import checked_destination, write_report
+
+SOMEBODY = "nobody"
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+
+
+@pytest.fixture
+def everybodys() -> Iterator[Path]:
+    """A directory like /tmp."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(0o1777)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def as_somebody(*command: str) -> int:
+    return subprocess.run(command, user=SOMEBODY, group="nogroup", check=False, capture_output=True).returncode
+
+
+def write(dest: Path) -> Path:
+    path = checked_destination(str(dest))
+    write_report(path, "[]\n")
+    return path
+
+
+def test_a_report_is_its_writers_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        path = write(tmp_path / "audit.json")
+        path.chmod(0o644)
+        held = path.open()
+        write_report(path, '["new"]\n')
+    finally:
+        os.umask(before)
+    assert held.read() == "[]\n", "it is another file"
+    held.close()
+    assert (path.read_text(), path.stat().st_mode & 0o7777) == ('["new"]\n', 0o600)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_relative_path_starts_in_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PWD", "/")
+    assert checked_destination("audit.json") == tmp_path / "audit.json"
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda path: path.symlink_to(path.parent / "victim"), "is a symbolic link"),
+        (lambda path: path.symlink_to(path.parent / "nothing"), "is a symbolic link"),
+        (Path.mkdir, "is not a regular file"),
+        (os.mkfifo, "is not a regular file"),
+    ],
+    ids=["link", "dangling", "directory", "pipe"],
+)
+def test_what_is_in_the_way_is_refused(tmp_path: Path, make: Callable[[Path], None], problem: str) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    make(tmp_path / "audit.json")
+    with pytest.raises(InvalidOption, match=f"dest: .*audit.json' {problem}"):
+        write(tmp_path / "audit.json")
+    assert victim.read_text() == "mine"
+
+
+@pytest.mark.parametrize("dest", ["nowhere/audit.json", "file/audit.json"])
+def test_a_directory_that_is_not_there(tmp_path: Path, dest: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidOption, match=r"directory that does not exist. Create "):
+        write(tmp_path / dest)
+
+
+@needs_root
+def test_a_file_that_somebody_made_beforehand(everybodys: Path) -> None:
+    path = everybodys / "audit.json"
+    assert as_somebody("touch", str(path)) == 0
+    with pytest.raises(InvalidOption, match=r"belongs to another user \(uid \d+\), who could read"):
+        write(path)
+    assert path.read_bytes() == b""
+
+
+@needs_root
+@pytest.mark.parametrize("trick", ["touch {path}", "ln -s {folder}/theirs {path}", "mkfifo {path}"])
+def test_whoever_is_faster_gets_nothing(everybodys: Path, trick: str) -> None:
+    """What appears after the check is replaced, not written to."""
+    path = checked_destination(str(everybodys / "audit.json"))
+    assert as_somebody("touch", str(everybodys / "theirs")) == 0
+    assert as_somebody("sh", "-c", trick.format(path=path, folder=everybodys)) == 0
+    write_report(path, "[]\n")
+    found = path.lstat()
+    assert (found.st_uid, found.st_mode) == (0, 0o100600)
+    assert as_somebody("cat", str(path)) != 0
+    assert (everybodys / "theirs").read_bytes() == b""
+
+
+def test_the_old_report_stays_if_the_new_one_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "audit.json")
+
+    def full(_file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(_report_file.os, "fsync", full)
+    with pytest.raises(StorageError, match=r"audit.json: No space left on device"):
+        write_report(path, '["new"]\n')
+    monkeypatch.undo()
+    assert path.read_text() == "[]\n"
+    assert list(tmp_path.iterdir()) == [path]
