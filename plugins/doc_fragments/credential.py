@@ -20,12 +20,29 @@ options:
       - Where the DeviceName comes from.
       - V(mac) is the address of O(device_name_interface), as the kernel prints it (lower case, with colons).
       - V(serial) is the board's serial number from the device tree or from DMI; DMI shows it to root alone.
+      - A name from the hardware is the gateway's word, and a gateway that has been taken over reports whichever it likes. So list the names
+        with O(expected_names). A name counts as proven if the inventory gives it, or lists it as the only one.
+      - While a gateway holds the credential of another device of the product, a name from its hardware that is not proven is refused.
     type: str
     choices: [inventory_hostname, mac, serial]
     default: inventory_hostname
   device_name_interface:
     description:
       - The network interface for O(device_name_from=mac). Without it the first one that is hardware, by name.
+    type: str
+  expected_names:
+    description:
+      - The DeviceNames that the hardware may report, with O(device_name_from=mac) or O(device_name_from=serial), as it prints them. Another
+        one is refused.
+      - A list of one name is the inventory's word for this gateway and proves the name. A longer one, such as all names of a group, only
+        limits it.
+    type: list
+    elements: str
+    default: []
+  reported_name:
+    description:
+      - The DeviceName that the hardware of this gateway reported in an earlier look. Another one is refused.
+      - For playbooks that compare the names of all gateways before they change any, as C(fleetops.aliyun_iot.provision) does.
     type: str
   path:
     description:

@@ -29,8 +29,8 @@ options:
     required: true
   inventory:
     description:
-      - A dictionary of gateway to its ProductKey and DeviceName (a list of two) as the inventory has them, for those that can't be
-        looked at. The name of one whose DeviceName is empty is the gateway's own.
+      - A dictionary of gateway to its C(product_key) and C(device_name), for those that can't be looked at, as
+        P(fleetops.aliyun_iot.device_names#filter) returns them. C(device_name) is V(null) where only the hardware gives it.
     type: dict
     default: {}
 author:
@@ -47,8 +47,8 @@ RETURN = r"""
 _value:
   description:
     - A dictionary for each gateway, then one for each device that no gateway stands for (C(gateway) is null). C(finding) is one of
-      V(ok), V(unreachable), V(failed), V(missing), V(unreadable), V(interrupted), V(duplicate), V(identity_changed),
-      V(not_on_platform), V(disabled), V(fingerprint_differs), V(attributes), V(export), V(no_gateway).
+      V(ok), V(unreachable), V(failed), V(name_changed), V(unexpected_name), V(missing), V(unreadable), V(interrupted), V(duplicate),
+      V(identity_changed), V(not_on_platform), V(disabled), V(fingerprint_differs), V(attributes), V(export), V(no_gateway).
   type: list
   elements: dict
 """
@@ -56,20 +56,21 @@ _value:
 Result = t.Mapping[str, t.Any]
 Identity = tuple[str, str]
 ACTIVATED = "the device is activated, so a registration is refused: recover the gateway, or reprovision it"
+REFUSED_NAMES = ("name_changed", "unexpected_name")
 FINDINGS = ("missing", "unreadable", "interrupted", "identity_changed")
 
 
 def audit_findings(
     looks: t.Mapping[str, Result],
     devices: t.Iterable[Result],
-    inventory: t.Mapping[str, t.Sequence[str]] | None = None,
+    inventory: t.Mapping[str, Result] | None = None,
 ) -> list[dict[str, t.Any]]:
     """One dictionary a gateway, in the inventory's order, then one a device without a gateway, by name."""
-    known = {
-        name: {"product_key": product_key, "device_name": device_name or name}
-        for name, (product_key, device_name) in (inventory or {}).items()
+    known = inventory or {}
+    looks = {
+        name: {**{key: known[name][key] for key in ("product_key", "device_name") if name in known}, **look}
+        for name, look in looks.items()
     }
-    looks = {name: {**known.get(name, {}), **look} for name, look in looks.items()}
     platform = {(r["product_key"], d["device_name"]): d for r in devices for d in r.get("devices", [])}
     carriers: dict[Identity, list[str]] = {}
     for name, look in looks.items():
@@ -126,6 +127,8 @@ def _finding(
     error = look.get("error") or {}
     if look.get("unreachable"):
         return "unreachable", str(look.get("msg", ""))
+    if error.get("kind") in REFUSED_NAMES:
+        return str(error["kind"]), str(look.get("msg", ""))
     if "reason" not in look or (error and error.get("kind") != "registration_needed"):
         return "failed", str(look.get("msg", ""))
     carried, wanted = _identity(look.get("carries")), _identity(look)

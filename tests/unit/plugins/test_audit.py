@@ -140,13 +140,36 @@ def test_a_gateway_that_nobody_reaches_stands_for_its_device() -> None:
         "two": {"failed": True, "msg": "?"},
         "three": look("x"),
     }
-    inventory = {"gw-0001": (KEY, ""), "two": (KEY, "gw-0002"), "three": (OTHER, "gw-0003")}
+    inventory = {"gw-0001": carried("gw-0001"), "two": carried("gw-0002"), "three": carried("gw-0003", OTHER)}
     there = platform(device(), device("gw-0002"), device("x"))
     expected = {"gw-0001": "unreachable", "two": "failed", "three": "ok"}
     assert found(looks, there, inventory=inventory) == expected
     [first, *_others] = audit_findings(looks, [there], inventory)
     assert (first["device_name"], first["status"]) == ("gw-0001", "OFFLINE")
     assert found({"gw-0001": {"unreachable": True}}, there, inventory={})["x"] == "no_gateway"
+
+
+def test_a_gateway_that_nobody_reaches_is_not_the_device_that_is_named_like_it() -> None:
+    inventory = {"gw-0001": {"product_key": KEY, "device_name": None, "error": None}}
+    findings = audit_findings({"gw-0001": {"unreachable": True}}, [platform(device())], inventory)
+    assert [(each["gateway"], each["device_name"], each["status"], each["finding"]) for each in findings] == [
+        ("gw-0001", None, None, "unreachable"),
+        (None, "gw-0001", "OFFLINE", "no_gateway"),
+    ]
+
+
+def test_a_name_that_is_refused_is_a_finding() -> None:
+    changed = {"kind": "name_changed", "message": "", "hint": "", "code": None}
+    unexpected = {**changed, "kind": "unexpected_name"}
+    looks = {
+        "one": look(reason="identity_changed", failed=True, error=changed, carries=carried("gw-0002"), msg="both"),
+        "two": {"failed": True, "error": unexpected, "msg": "not listed"},
+    }
+    findings = audit_findings(looks, [platform(device(), device("gw-0002"))])
+    assert [(each["finding"], each["detail"]) for each in findings] == [
+        ("name_changed", "both"),
+        ("unexpected_name", "not listed"),
+    ]
 
 
 # As a table

@@ -1,0 +1,155 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The device to take out of service with each gateway."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import check_device_name
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import InventoryName, from_inventory, shared
+
+DOCUMENTATION = r"""
+name: decommission_devices
+short_description: Decides which device to take out of service with each gateway
+version_added: 1.0.0
+description:
+  - The device is the one that the inventory names, with the variables of the role P(fleetops.aliyun_iot.gateway#role). Only where it names
+    none, because the hardware does, it is the one whose credential the gateway holds, and only if the platform's DeviceSecret has the
+    same fingerprint.
+  - A gateway that holds the credential of another device than the inventory names, or whose device nothing proves, is refused.
+positional: hostvars, platform
+options:
+  _input:
+    description: The hosts.
+    type: list
+    elements: str
+    required: true
+  hostvars:
+    description:
+      - The variables of the hosts, C(hostvars) itself. C(gateway_result) among them is the result of
+        M(fleetops.aliyun_iot.gateway_credential) with C(state=absent) in check mode, failed and unreachable ones included.
+    type: dict
+    required: true
+  platform:
+    description:
+      - The results of M(fleetops.aliyun_iot.devices_info) for the devices that gateways hold credentials of, as a loop registers them.
+        Without them no device is proven by a credential, and none is refused for want of a proof.
+    type: list
+    elements: dict
+author:
+  - fleetops contributors (@fleetops)
+"""
+
+EXAMPLES = r"""
+- name: Show which devices would be taken out of service
+  ansible.builtin.debug:
+    msg: "{{ ansible_play_batch | fleetops.aliyun_iot.decommission_devices(hostvars, platform.results) }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - A dictionary of host to C(product_key), C(device_name), C(proven_by) (V(inventory), V(credential), or V(null) if nothing does) and
+      C(error) (V(null), or why the gateway is refused and what to do).
+  type: dict
+"""
+
+Look = t.Mapping[str, t.Any]
+Platform = t.Mapping[tuple[str, str], str]
+NAME_IT = (
+    "Nothing was changed for this host. Name its device, with -e gateway_device_name=... and this host as the only target, or with "
+    "gateway_expected_names in the inventory"
+)
+
+
+def decommission_devices(
+    hosts: t.Iterable[str],
+    hostvars: t.Mapping[str, t.Mapping[str, t.Any]],
+    platform: t.Iterable[t.Mapping[str, t.Any]] | None = None,
+) -> dict[str, dict[str, t.Any]]:
+    """Return the device of each host with what proves it, or why there is none."""
+    fingerprints: dict[tuple[str, str], str] | None = None
+    if platform is not None:
+        fingerprints = {
+            (result["product_key"], device["device_name"]): device["fingerprint"]
+            for result in platform
+            for device in result.get("devices", [])
+        }
+    decided = {host: _device(host, hostvars[host], fingerprints) for host in hosts}
+    proven = {host: (d["product_key"], d["device_name"]) for host, d in decided.items() if d["proven_by"]}
+    for host, error in shared(proven).items():
+        decided[host] = _refused(error)
+    return decided
+
+
+def _device(host: str, variables: t.Mapping[str, t.Any], fingerprints: Platform | None) -> dict[str, t.Any]:
+    named = from_inventory(host, variables)
+    if named.problem or not named.product_key:
+        return _refused(named.problem or "gateway_product_key is not set for this host")
+    look = variables.get("gateway_result") or {}
+    held = look.get("carries") or {}
+    if named.device_name:
+        if held and (held["product_key"], held["device_name"]) != (named.product_key, named.device_name):
+            return _refused(_disagreement(held, look, "%s of %s" % (named.device_name, named.product_key)))
+        return _decided(named.product_key, named.device_name, "inventory")
+    if held and held["product_key"] != named.product_key:
+        return _refused(_disagreement(held, look, "a device of %s" % named.product_key))
+    if held and named.expected and held["device_name"] not in named.expected:
+        return _refused(_disagreement(held, look, "one of the devices in gateway_expected_names"))
+    return _by_credential(named, held, look, fingerprints)
+
+
+def _by_credential(
+    named: InventoryName, held: t.Mapping[str, str], look: Look, fingerprints: Platform | None
+) -> dict[str, t.Any]:
+    """Decide on a device that the inventory does not name."""
+    name = held.get("device_name")
+    if fingerprints is None:
+        return _decided(named.product_key, name if _is_device_name(name) else None, None)
+    if not name:
+        return _refused(
+            "nothing proves which device this gateway is: its name comes from the hardware, and it holds no credential that could be "
+            "read. " + NAME_IT
+        )
+    right = fingerprints.get((named.product_key, name))
+    # Of a device token the platform shows no fingerprint.
+    if not right or right != look.get("fingerprint") or held.get("kind") != "secret":
+        return _refused(
+            "nothing proves that this gateway is %s: its name comes from the hardware, and its credential is not the platform's. "
+            "%s" % (name, NAME_IT)
+        )
+    return _decided(named.product_key, name, "credential")
+
+
+def _is_device_name(name: str | None) -> bool:
+    try:
+        return bool(name and check_device_name(name))
+    except FleetopsError:
+        return False
+
+
+def _disagreement(held: t.Mapping[str, str], look: Look, ours: str) -> str:
+    return (
+        "the gateway holds the credential of %s of %s, and the inventory names %s. Nothing was changed for this host. If the gateway is "
+        "right, correct gateway_device_name or gateway_product_key; if the inventory is, remove %s from the gateway, or disable the device "
+        "with the module fleetops.aliyun_iot.devices, which asks no gateway"
+        % (held["device_name"], held["product_key"], ours, look.get("path"))
+    )
+
+
+def _decided(product_key: str, device_name: str | None, proven_by: str | None) -> dict[str, t.Any]:
+    return {"product_key": product_key, "device_name": device_name, "proven_by": proven_by, "error": None}
+
+
+def _refused(error: str) -> dict[str, t.Any]:
+    return {"product_key": None, "device_name": None, "proven_by": None, "error": error}
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"decommission_devices": decommission_devices}

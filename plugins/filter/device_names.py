@@ -1,0 +1,77 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The devices of the hosts of a play, and the hosts that share one."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import from_inventory, shared
+
+DOCUMENTATION = r"""
+name: device_names
+short_description: Lists the devices of hosts and refuses those that two hosts have
+version_added: 1.0.0
+description:
+  - Reads the variables of the role P(fleetops.aliyun_iot.gateway#role) for the ProductKey and the DeviceName of each host, and
+    C(gateway_result), the result of M(fleetops.aliyun_iot.gateway_credential), for the names that the hardware reported.
+  - Compares all hosts, so that no device gets two gateways.
+positional: hostvars, product_key
+options:
+  _input:
+    description: The hosts.
+    type: list
+    elements: str
+    required: true
+  hostvars:
+    description: The variables of the hosts, C(hostvars) itself.
+    type: dict
+    required: true
+  product_key:
+    description: The ProductKey of the hosts for which the inventory has none.
+    type: str
+    default: ''
+author:
+  - fleetops contributors (@fleetops)
+"""
+
+EXAMPLES = r"""
+- name: List the devices that two hosts have
+  ansible.builtin.debug:
+    msg: "{{ (ansible_play_hosts_all | fleetops.aliyun_iot.device_names(hostvars)).values() | selectattr('error') }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - A dictionary of host to C(product_key), C(device_name) and C(error) (V(null), or a message that names all hosts of the same device).
+      C(device_name) is V(null) if the hardware gives it and was not read yet, or the host's variables are wrong.
+  type: dict
+"""
+
+
+def device_names(
+    hosts: t.Iterable[str], hostvars: t.Mapping[str, t.Mapping[str, t.Any]], product_key: str = ""
+) -> dict[str, dict[str, t.Any]]:
+    """Return ProductKey, DeviceName and what is wrong with it, by host."""
+    devices: dict[str, tuple[str, str | None]] = {}
+    for host in hosts:
+        variables = hostvars[host]
+        named = from_inventory(host, variables)
+        name = named.device_name
+        if not name and not named.problem:
+            name = (variables.get("gateway_result") or {}).get("device_name") or None
+        devices[host] = (named.product_key or product_key, name)
+    errors = shared({host: (key, name) for host, (key, name) in devices.items() if name})
+    return {
+        host: {"product_key": key, "device_name": name, "error": errors.get(host)}
+        for host, (key, name) in devices.items()
+    }
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"device_names": device_names}

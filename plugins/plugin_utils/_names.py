@@ -1,0 +1,215 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Decide whether the inventory or only the gateway gives a DeviceName: pure functions. PRIVATE to the collection.
+
+A gateway that has been taken over reports whatever MAC address or serial number it likes. Its name is proven only where the
+inventory gives it to this one host.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ansible.errors import AnsibleError
+from jinja2 import TemplateError
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    FleetopsError,
+    InvalidOption,
+    StorageError,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import check_device_name, check_product_key
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Identity
+
+HARDWARE = ("mac", "serial")
+UNLIMITED = (
+    "Names are read from the hardware of gateways, and nothing limits which ones: a gateway that has been taken over can name "
+    "any device that was never activated, and gets its credential. List the names with expected_names (gateway_expected_names)"
+)
+NAME_IT = (
+    "Name the device of this host in the inventory, with device_name or with expected_names of this one name "
+    "(gateway_device_name, gateway_expected_names)"
+)
+HOSTS_SHOWN = 5
+# Variables of the role and of the playbooks.
+_OURS = re.compile(r"_?gateways?_.*|platform_.*|audit_.*|decommission.*|target")
+
+
+@dataclass(frozen=True)
+class InventoryName:
+    """The device that the inventory names for a host.
+
+    ``device_name`` is None where only the hardware gives it, or where ``problem`` says why the variables name no device.
+    """
+
+    product_key: str
+    device_name: str | None
+    expected: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+def is_proven(source: str, expected: t.Sequence[str]) -> bool:
+    """Return whether a name from ``source`` is the inventory's word for this one host."""
+    return source not in HARDWARE or len(expected) == 1
+
+
+def check_expected_names(names: t.Sequence[str]) -> None:
+    """Check the names that the hardware may give.
+
+    :raises InvalidOption: one that is no DeviceName, or is listed twice
+    """
+    for number, name in enumerate(names):
+        try:
+            check_device_name(name)
+        except InvalidOption as error:
+            raise InvalidOption("expected_names", name, "is not a DeviceName", error.hint) from error
+        if name in names[:number]:
+            raise InvalidOption("expected_names", name, "is listed twice", "List every name once")
+
+
+def hardware_name(reported: str, source: str, expected: t.Sequence[str], earlier: str | None) -> str:
+    """Return the DeviceName that the hardware of a gateway reports.
+
+    :param earlier: the name that an earlier look at this gateway returned, if there was one
+    :raises InvalidOption: there is none, or it is no DeviceName
+    :raises FleetopsError: C(unexpected_name), the inventory does not list it, or it is another one than before
+    """
+    if not reported:
+        raise InvalidOption(
+            "device_name_from",
+            source,
+            "gave nothing on this gateway",
+            "Name the interface with device_name_interface, become root to read a serial number, or set device_name",
+        )
+    try:
+        name = check_device_name(reported)
+    except InvalidOption as error:
+        error.hint = "It is the gateway's %s. %s" % (source, error.hint)
+        raise
+    if expected and name not in expected:
+        raise FleetopsError(
+            "the hardware of this gateway reports %s (device_name_from: %s), which expected_names does not list"
+            % (name, source),
+            hint="Look at the gateway. If the name is right, add it to expected_names (gateway_expected_names) as it stands here",
+            kind="unexpected_name",
+        )
+    if earlier and name != earlier:
+        raise FleetopsError(
+            "the hardware of this gateway reports %s (device_name_from: %s), and reported %s before"
+            % (name, source, earlier),
+            hint="Look at the gateway: a name from the hardware does not change within a run",
+            kind="unexpected_name",
+        )
+    return name
+
+
+def check_unchanged(product_key: str, name: str, held: t.Iterable[Identity | None]) -> None:
+    """Check that a gateway does not hold a credential of the product for another name than the one it reports.
+
+    :raises FleetopsError: C(name_changed)
+    """
+    for identity in held:
+        if identity and identity.product_key == product_key and identity.device_name != name:
+            raise FleetopsError(
+                "the gateway holds the credential of %s, and its hardware reports the name %s"
+                % (identity.device_name, name),
+                hint="Nothing was changed. Set device_name or expected_names for this host (gateway_device_name, "
+                "gateway_expected_names) to the one that is right, or decommission the gateway first",
+                kind="name_changed",
+            )
+
+
+def check_holder(product_key: str, name: str, credential: Identity | None) -> None:
+    """Check that a gateway whose name is not proven holds a DeviceSecret of the device that it names.
+
+    :raises FleetopsError: C(unproven_name)
+    """
+    if credential != Identity(credential.fingerprint if credential else "", product_key, name):
+        raise unproven_name("reset", name)
+
+
+def unproven_name(act: str, name: str) -> FleetopsError:
+    """Return the refusal to act on a device that only the gateway names.
+
+    :param act: a verb, such as C(recover)
+    """
+    return FleetopsError(
+        "refused to %s %s: only the gateway's hardware says that it is this device" % (act, name),
+        hint="Nothing was changed. " + NAME_IT,
+        kind="unproven_name",
+    )
+
+
+def check_facts(variables: t.Mapping[str, t.Any]) -> None:
+    """Check that the facts of a host hold no variable of the role or of the playbooks.
+
+    Ansible takes facts for variables, above those of the inventory, so that a gateway would name its device, or the platform, as the
+    inventory does.
+
+    :raises StorageError: C(bad_answer), they hold one
+    """
+    facts = variables.get("ansible_facts") or {}
+    found = sorted(name for name in facts if isinstance(name, str) and _OURS.fullmatch(name))
+    if found:
+        raise StorageError(
+            "the gateway's facts hold %s, which is for the inventory to say" % found[0][:64],
+            hint="Nothing was changed. Treat the gateway as taken over, unless set_fact put it there with cacheable: true; clear its facts "
+            "(ansible.builtin.meta: clear_facts), and set inject_facts_as_vars = False in ansible.cfg",
+            kind="bad_answer",
+        )
+
+
+# What the inventory says of many hosts
+
+
+def from_inventory(host: str, variables: t.Mapping[str, t.Any]) -> InventoryName:
+    """Return the device that a host's variables (those of the role) name. One host's mistake is no other host's failure."""
+    try:
+        check_facts(variables)
+        named = _read(host, variables)
+        if named.product_key:
+            check_product_key(named.product_key)
+        if named.device_name:
+            check_device_name(named.device_name)
+    except (FleetopsError, AnsibleError, TemplateError) as error:
+        return InventoryName("", None, problem=str(error))
+    return named
+
+
+def _read(host: str, variables: t.Mapping[str, t.Any]) -> InventoryName:
+    source = str(variables.get("gateway_device_name_from") or "inventory_hostname")
+    listed = variables.get("gateway_expected_names") or ()
+    expected = tuple(listed.split(",") if isinstance(listed, str) else map(str, listed))
+    name = str(variables.get("gateway_device_name") or "")
+    if name:
+        source = "device_name"
+    elif source not in HARDWARE:
+        name = host
+    elif is_proven(source, expected):
+        name = expected[0]
+    return InventoryName(str(variables.get("gateway_product_key") or ""), name or None, expected)
+
+
+def shared(devices: t.Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """Return, for each host whose device another host has too, a message that names all of them.
+
+    :param devices: ProductKey and DeviceName by host
+    """
+    hosts: dict[tuple[str, str], list[str]] = {}
+    for host, device in devices.items():
+        hosts.setdefault(device, []).append(host)
+    messages = {}
+    for (product_key, name), several in hosts.items():
+        if len(several) < 2:
+            continue
+        shown = ", ".join(several[:HOSTS_SHOWN]) + (", ..." if len(several) > HOSTS_SHOWN else "")
+        message = (
+            "%d hosts are the device %s of the product %s: %s. Nothing was changed. Give every host a device of its own "
+            "(gateway_device_name, gateway_expected_names), and look at the gateways whose hardware reports the name"
+            % (len(several), name, product_key or "that is to be created", shown)
+        )
+        messages.update(dict.fromkeys(several, message))
+    return messages

@@ -1,0 +1,422 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Gateways that have been taken over: what they say of themselves gets them nothing, and nobody else loses a device by it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from emulator import Emulator
+from gateways import credential_text
+from operations import (
+    ENV,
+    PLATFORM,
+    account,
+    called,
+    credential_file,
+    in_service,
+    journal,
+    operate,
+    provision,
+    results,
+    role_variables,
+    stored_fingerprint,
+    valid_fingerprint,
+    valid_text,
+)
+from playbook import PRODUCT_KEY, Run, as_new, inventory, start_playbook
+from shells import write_script
+
+JSON = Any
+
+INVENTED = "0123456789abcdef0123456789abcdef"
+UNREACHABLE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}
+EVERYONE = {"gateway_serial": "100%", "gateway_max_fail_percentage": 100}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(tmp_path_factory.mktemp("platform"), PLATFORM) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def platform(service: Emulator) -> Emulator:
+    return as_new(service)
+
+
+def reporting(tmp_path: Path, host: str, serial: str, *expected: str, later: str = "") -> dict[str, JSON]:
+    """The variables of a gateway whose hardware reports this serial number, and from its second look on perhaps another one."""
+    folder = tmp_path / f"{host}.hardware"
+    for number, name in enumerate((serial, later or serial)):
+        place = folder / str(number) / "firmware/devicetree/base"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "serial-number").write_text(f"{name}\0")
+    script = (
+        '[ $# = 0 ] || exec /bin/sh "$@"\n'
+        f"number=1; [ -e {folder}/asked ] || number=0; touch {folder}/asked\n"
+        f'sed "s|^sysfs=.*|sysfs={folder}/$number|" | /bin/sh'
+    )
+    return {
+        "gateway_device_name_from": "serial",
+        "ansible_shell_executable": str(write_script(folder / "sh", script)),
+        **({"gateway_expected_names": list(expected)} if expected else {}),
+    }
+
+
+def fleet(platform: Emulator, tmp_path: Path, **hosts: dict[str, JSON]) -> JSON:
+    """An inventory of these hosts; an underscore in their names stands for a hyphen."""
+    own = {name.replace("_", "-"): variables for name, variables in hosts.items()}
+    return inventory(own, tmp_path, **role_variables(platform))
+
+
+def store(tmp_path: Path, host: str, text: str) -> str:
+    file = credential_file(tmp_path, host)
+    file.parent.mkdir(mode=0o700, exist_ok=True)
+    file.write_text(text)
+    file.chmod(0o600)
+    return text
+
+
+def forged(device_name: str) -> str:
+    return credential_text(PRODUCT_KEY, device_name, INVENTED)
+
+
+def activated(platform: Emulator, *names: str) -> dict[str, str]:
+    """Activate the devices, whose gateways take no part; returns their DeviceSecrets."""
+    for name in names:
+        platform.admin.activate(PRODUCT_KEY, name)
+    return secrets(platform, *names)
+
+
+def secrets(platform: Emulator, *names: str) -> dict[str, str]:
+    return {name: platform.admin.device(PRODUCT_KEY, name)["device_secret"] for name in names}
+
+
+def kinds(run: Run, action: str = "gateway_credential") -> dict[str, str]:
+    """The kind of the error with which each host's last task of this action ended, if it did."""
+    ended = {host: results(run, host, action) for host in run.stats}
+    return {host: each[-1]["error"]["kind"] for host, each in ended.items() if each and each[-1].get("error")}
+
+
+def failed(run: Run) -> set[str]:
+    return {host for host, stats in run.stats.items() if stats["failures"]}
+
+
+def said(run: Run, host: str) -> str:
+    return str(run.result(host)["msg"])
+
+
+# Provision
+
+
+def test_what_a_provision_takes_from_the_hardware(platform: Emulator, tmp_path: Path) -> None:
+    held = in_service(platform, tmp_path, "gw-0010")
+    store(tmp_path, "moved", held)
+    hosts = fleet(
+        platform,
+        tmp_path,
+        # Two hosts, one device: by the inventory, by the hardware, and by one of each.
+        named_a={"gateway_device_name": "gw-0001"},
+        named_b={"gateway_device_name": "gw-0001"},
+        twin_a=reporting(tmp_path, "twin-a", "gw-0002"),
+        twin_b=reporting(tmp_path, "twin-b", "gw-0002"),
+        gw_0003={},
+        copy=reporting(tmp_path, "copy", "gw-0003"),
+        # One that was free when all were compared, and then is another one.
+        fickle=reporting(tmp_path, "fickle", "gw-0004", later="gw-0005"),
+        stranger=reporting(tmp_path, "stranger", "gw-0006", "gw-0007", "gw-0008"),
+        moved=reporting(tmp_path, "moved", "gw-0009"),
+        repeated=reporting(tmp_path, "repeated", "gw-0015", "gw-0015", "gw-0015"),
+        # Those that are right.
+        free=reporting(tmp_path, "free", "SN-0001"),
+        free_2=reporting(tmp_path, "free-2", "SN-0002"),
+        listed=reporting(tmp_path, "listed", "gw-0008", "gw-0007", "gw-0008"),
+        one=reporting(tmp_path, "one", "gw-0011", "gw-0011"),
+        gw_0012={},
+    )
+    run = operate("provision", platform, hosts, tmp_path)
+    right = {"free": "SN-0001", "free-2": "SN-0002", "listed": "gw-0008", "one": "gw-0011", "gw-0012": "gw-0012"}
+    assert run.rc == 2, run
+    assert sorted(called(platform, "register")) == sorted(right.values())
+    assert failed(run) == run.stats.keys() - right.keys()
+    assert kinds(run) == {
+        **{"fickle": "unexpected_name", "stranger": "unexpected_name", "moved": "name_changed"},
+        "repeated": "invalid_option",
+    }
+    for several in (("named-a", "named-b"), ("twin-a", "twin-b"), ("gw-0003", "copy")):
+        for host in several:
+            assert ", ".join(several) in said(run, host), host
+    assert "gw-0006" in said(run, "stranger")
+    assert "expected_names" in said(run, "stranger")
+    for name in ("gw-0009", "gw-0010", "gateway_device_name"):
+        assert name in said(run, "moved")
+    assert credential_file(tmp_path, "moved").read_text() == held
+    assert not journal(tmp_path, "moved")
+    for host, name in right.items():
+        assert stored_fingerprint(tmp_path, host) == valid_fingerprint(platform, name), host
+        result = results(run, host)[-1]
+        hardware = host != "gw-0012"
+        assert result["device_name_from"] == ("serial" if hardware else "inventory_hostname")
+        assert result["device_name_proven"] == (host in ("one", "gw-0012"))
+    # Devices are added by the names that were read, never by those of the hosts.
+    there = {device["device_name"] for device in platform.admin.devices(PRODUCT_KEY)}
+    assert {"SN-0001", "SN-0002"} <= there
+    assert not there & {"free", "free-2", "fickle", "moved", "stranger", "listed", "copy", "twin-a"}
+    once = " ".join((run.stdout + run.stderr).split())  # older cores break lines
+    assert once.count("nothing limits which ones") == 1, run.stderr
+
+    # A second run finds nothing to do for those that are right, and reads the names of those that the hardware names.
+    platform.admin.clear_requests()
+    again = provision(platform, hosts, tmp_path, "--limit", ",".join(right))
+    assert (again.rc, again.changed, platform.admin.requests()) == (0, 0, []), again
+    looks = {
+        host: [each["status"] for each in again.results[host] if "gateway_cred" in each["action"]] for host in right
+    }
+    read_first = {host for host, told in looks.items() if told == ["ok", "ok"]}
+    assert read_first == {"free", "free-2", "listed"}, looks
+
+
+@pytest.mark.parametrize("auth_type", ["register", "regnwl"])
+def test_a_name_that_changed_is_a_finding(platform: Emulator, tmp_path: Path, auth_type: str) -> None:
+    """Of an audit, which compares whom nobody reaches with no device that is only named like the host."""
+    token = f'{{"clientId":"c1","deviceName":"gw-0001","deviceToken":"{INVENTED}","productKey":"{PRODUCT_KEY}"}}\n'
+    text = forged("gw-0001") if auth_type == "register" else token
+    store(tmp_path, "moved", text)
+    hosts = fleet(
+        platform,
+        tmp_path,
+        moved=reporting(tmp_path, "moved", "gw-0002"),
+        stranger=reporting(tmp_path, "stranger", "gw-0003", "gw-0004"),
+        gw_0005={**UNREACHABLE, "gateway_device_name_from": "serial"},
+        gw_0006=UNREACHABLE,
+        gone={**UNREACHABLE, "gateway_device_name_from": "mac", "gateway_expected_names": ["gw-0007"]},
+    )
+    hosts["gateways"]["vars"].update(
+        gateway_auth_type=auth_type, gateway_mqtt_endpoint="{host}:{port}".format_map(platform.endpoints["mqtts"])
+    )
+    report = tmp_path / "audit.json"
+    run = operate("audit", platform, hosts, tmp_path, audit_report=str(report))
+    assert run.rc == 0, run
+    findings = {each["gateway"]: each for each in json.loads(report.read_text()) if each["gateway"]}
+    assert {host: (each["finding"], each["device_name"]) for host, each in findings.items()} == {
+        "moved": ("name_changed", "gw-0002"),
+        "stranger": ("unexpected_name", "gw-0004"),
+        "gw-0005": ("unreachable", None),
+        "gw-0006": ("unreachable", "gw-0006"),
+        "gone": ("unreachable", "gw-0007"),
+    }
+    assert "gw-0001" in findings["moved"]["detail"]
+    assert credential_file(tmp_path, "moved").read_text() == text
+
+    stuck = provision(platform, hosts, tmp_path, "--limit", "moved")
+    assert kinds(stuck) == {"moved": "name_changed"}, stuck
+    assert called(platform, "register") == called(platform, "regnwl") == []
+    assert credential_file(tmp_path, "moved").read_text() == text
+
+
+# Reprovision and recover
+
+
+def test_nobody_else_is_reset(platform: Emulator, tmp_path: Path) -> None:
+    before = activated(platform, "gw-0001", "gw-0002", "gw-0003", "gw-0006", "gw-0007")
+    in_service(platform, tmp_path, "gw-0004")
+    (tmp_path / "gw-0004").rename(tmp_path / "honest")
+    stored = {
+        "forger": store(tmp_path, "forger", forged("gw-0002")),
+        "listed": store(tmp_path, "listed", forged("gw-0006")),
+    }
+    hosts = fleet(
+        platform,
+        tmp_path,
+        thief=reporting(tmp_path, "thief", "gw-0001"),
+        forger=reporting(tmp_path, "forger", "gw-0002"),
+        listed=reporting(tmp_path, "listed", "gw-0006", "gw-0006", "gw-0008"),
+        copy=reporting(tmp_path, "copy", "gw-0003"),
+        gw_0003={},
+        honest=reporting(tmp_path, "honest", "gw-0004"),
+        proven=reporting(tmp_path, "proven", "gw-0007", "gw-0007"),
+    )
+    run = operate("reprovision", platform, hosts, tmp_path, **EVERYONE)
+    assert run.rc == 2, run
+    assert sorted(called(platform, "ResetThing")) == sorted(called(platform, "register")) == ["gw-0004", "gw-0007"]
+    assert failed(run) == {"thief", "forger", "listed", "copy", "gw-0003"}
+    assert kinds(run)["thief"] == "unproven_name"
+    for host in ("forger", "listed"):
+        assert "only the gateway says" in said(run, host)
+        assert "gateway_expected_names" in said(run, host)
+        assert credential_file(tmp_path, host).read_text() == stored[host]
+    kept = ("gw-0001", "gw-0002", "gw-0003", "gw-0006")
+    assert secrets(platform, *kept) == {name: before[name] for name in kept}
+    for host, name in (("honest", "gw-0004"), ("proven", "gw-0007")):
+        assert credential_file(tmp_path, host).read_text() == valid_text(platform, name)
+    assert not credential_file(tmp_path, "thief").exists()
+
+
+def test_nobody_gets_anothers_credential_back(platform: Emulator, tmp_path: Path) -> None:
+    activated(platform, "gw-0001", "gw-0002", "gw-0003")
+    in_service(platform, tmp_path, "gw-0004")
+    (tmp_path / "gw-0004").rename(tmp_path / "right")
+    hosts = fleet(
+        platform,
+        tmp_path,
+        thief=reporting(tmp_path, "thief", "gw-0001"),
+        listed=reporting(tmp_path, "listed", "gw-0002", "gw-0001", "gw-0002"),
+        proven=reporting(tmp_path, "proven", "gw-0003", "gw-0003"),
+        right=reporting(tmp_path, "right", "gw-0004"),
+    )
+    for arguments in (["--check"], []):
+        run = operate("recover", platform, hosts, tmp_path, *arguments)
+        assert run.rc == 2, run
+        assert kinds(run, "gateway_recovery") == {"thief": "unproven_name", "listed": "unproven_name"}
+        assert "gateway_device_name" in said(run, "thief")
+    assert len(platform.admin.requests(action="BatchQueryDeviceDetail")) == 1
+    assert [credential_file(tmp_path, host).exists() for host in ("thief", "listed")] == [False, False]
+    assert credential_file(tmp_path, "proven").read_text() == valid_text(platform, "gw-0003")
+    forced = operate("recover", platform, hosts, tmp_path, target="right", gateway_recovery_force=True)
+    assert kinds(forced, "gateway_recovery") == {"right": "unproven_name"}, forced
+
+
+# Decommission
+
+
+def in_doubt(platform: Emulator, tmp_path: Path) -> JSON:
+    """Gateways of which nothing proves the device, or that say another one than the inventory; all devices are activated."""
+    activated(platform, *(f"gw-{number:04}" for number in range(1, 21)))
+    store(tmp_path, "gw-0001", forged("gw-0002"))
+    store(tmp_path, "forged", forged("gw-0003"))
+    store(tmp_path, "unlisted", valid_text(platform, "gw-0006"))
+    token = f'{{"clientId":"c1","deviceName":"gw-0012","deviceToken":"{INVENTED}","productKey":"{PRODUCT_KEY}"}}\n'
+    store(tmp_path, "token", token)
+    store(tmp_path, "other-product", credential_text("a1IoKTestP2", "gw-0013", INVENTED))
+    return fleet(
+        platform,
+        tmp_path,
+        gw_0001={},
+        forged=reporting(tmp_path, "forged", "gw-0003"),
+        # Named like a device that it is not.
+        gw_0004=reporting(tmp_path, "gw-0004", "gw-0014"),
+        unlisted=reporting(tmp_path, "unlisted", "gw-0006", "gw-0015", "gw-0016"),
+        token=reporting(tmp_path, "token", "gw-0012"),
+        other_product=reporting(tmp_path, "other-product", "gw-0013"),
+        gw_0011={**UNREACHABLE, "gateway_device_name_from": "mac"},
+        gw_0017={"gateway_device_name": "gw-0018"},
+        twin={"gateway_device_name": "gw-0018"},
+    )
+
+
+def statuses(platform: Emulator) -> dict[str, str]:
+    return {device["device_name"]: device["status"] for device in platform.admin.devices(PRODUCT_KEY)}
+
+
+@pytest.mark.parametrize("fate", ["disable", "delete"])
+def test_no_device_that_is_in_doubt_is_taken_out_of_service(platform: Emulator, tmp_path: Path, fate: str) -> None:
+    hosts = in_doubt(platform, tmp_path)
+    before = statuses(platform)
+    files = {path: path.read_text() for path in tmp_path.glob("*/device.json")}
+    assert len(files) == 5
+    # One that is right goes with them, since nothing would be asked of the platform if all had failed.
+    in_service(platform, tmp_path, "gw-0020")
+    hosts["gateways"]["hosts"] |= fleet(platform, tmp_path, gw_0020={})["gateways"]["hosts"]
+    run = operate("decommission", platform, hosts, tmp_path, target="gateways", decommission_platform=fate)
+    left = {name: status for name, status in before.items() if name != "gw-0020"}
+    assert statuses(platform) == {**left, **({"gw-0020": "DISABLE"} if fate == "disable" else {})}
+    assert {path: path.read_text() for path in files} == files
+    assert failed(run) == run.stats.keys() - {"localhost", "gw-0020"}, run
+    assert not credential_file(tmp_path, "gw-0020").exists()
+    for name in ("gw-0001", "gw-0002", "gateway_device_name", "fleetops.aliyun_iot.devices"):
+        assert name in said(run, "gw-0001")
+    assert "gw-0006" in said(run, "unlisted")
+    assert "a1IoKTestP2" in said(run, "other-product")
+    for host in ("gw-0004", "forged", "token", "gw-0011"):
+        assert "-e gateway_device_name=" in said(run, host), host
+    for host in ("gw-0017", "twin"):
+        assert "gw-0017, twin" in said(run, host)
+
+
+def test_the_right_device_is_taken_out_of_service(platform: Emulator, tmp_path: Path) -> None:
+    """The one that the inventory names, whatever becomes of the look; the one in the file if it is the platform's."""
+    activated(platform, *(f"gw-{number:04}" for number in range(1, 21)))
+    in_service(platform, tmp_path, "gw-0001")
+    (tmp_path / "gw-0001").rename(tmp_path / "honest")
+    for host in ("gw-0003", "gw-0004", "gw-0005", "gw-0006"):
+        in_service(platform, tmp_path, host)
+    (tmp_path / "gw-0004").chmod(0o777)
+    credential_file(tmp_path, "gw-0005").rename(tmp_path / "elsewhere")
+    credential_file(tmp_path, "gw-0005").symlink_to(tmp_path / "elsewhere")
+    hosts = fleet(
+        platform,
+        tmp_path,
+        honest=reporting(tmp_path, "honest", "gw-0001"),
+        # Empty, or out of reach; but the inventory knows.
+        listed=reporting(tmp_path, "listed", "gw-0014", "gw-0002"),
+        gone={**UNREACHABLE, "gateway_device_name_from": "mac", "gateway_expected_names": ["gw-0007"]},
+        gw_0003={},
+        gw_0004={},
+        gw_0005={},
+        gw_0006=UNREACHABLE,
+    )
+    check = operate("decommission", platform, hosts, tmp_path, "--check", target="gateways")
+    assert set(statuses(platform).values()) == {"OFFLINE"}, check
+    run = operate("decommission", platform, hosts, tmp_path, target="gateways")
+    disabled = {name for name, status in statuses(platform).items() if status == "DISABLE"}
+    assert disabled == {f"gw-{number:04}" for number in range(1, 8)}, run
+    assert failed(run) == {"gw-0004", "gw-0005"}
+    assert kinds(run) == {"gw-0004": "unsafe_path", "gw-0005": "unsafe_path"}
+    assert {host for host, stats in run.stats.items() if stats["unreachable"]} == {"gone", "gw-0006"}
+    there = {host: credential_file(tmp_path, host).exists() for host in hosts["gateways"]["hosts"]}
+    assert {host for host, exists in there.items() if exists} == {"gw-0004", "gw-0005", "gw-0006"}
+
+    # A second run finds nothing that proves the device whose credential is gone, and takes none that is named like the host.
+    platform.admin.put_device(PRODUCT_KEY, "honest")
+    platform.admin.activate(PRODUCT_KEY, "honest")
+    again = operate("decommission", platform, hosts, tmp_path, target="honest:listed:gw-0003")
+    assert (failed(again), again.changed) == ({"honest"}, 0), again
+    assert statuses(platform)["honest"] == "OFFLINE"
+    named = operate("decommission", platform, hosts, tmp_path, target="honest", gateway_device_name="gw-0001")
+    assert (named.rc, named.changed) == (0, 0), named
+    # Nothing is asked of the platform, so nothing has to be proved.
+    platform.admin.clear_requests()
+    kept = operate("decommission", platform, hosts, tmp_path, target="honest", decommission_platform="keep")
+    assert (kept.rc, kept.changed, platform.admin.requests()) == (0, 0, []), kept
+
+
+def test_facts_of_a_gateway_name_no_device(platform: Emulator, tmp_path: Path) -> None:
+    """A play before that gathers facts takes whatever variables a gateway that has been taken over says."""
+    before = activated(platform, "gw-0001")
+    facts = {"ansible_facts": {"gateway_device_name": "gw-0001"}}
+    python = write_script(tmp_path / "python", f"cat >/dev/null\necho '{json.dumps(facts)}'")
+    hosts = fleet(platform, tmp_path, thief={"ansible_python_interpreter": str(python)})
+    said = ["-e", json.dumps({**account(platform), **EVERYONE, "target": "gateways"})]
+    for name in ("provision", "reprovision", "recover", "decommission"):
+        plays: list[JSON] = [{"hosts": "gateways"}, {"import_playbook": f"fleetops.aliyun_iot.{name}"}]
+        with start_playbook(plays, hosts, tmp_path, *said, env=ENV) as started:
+            run = started.wait()
+        assert run.rc == 2, run
+        assert "gateway_device_name, which is for the inventory to say" in run.stdout.replace("\n", " "), run
+        assert called(platform, "ResetThing") == called(platform, "register") == []
+        assert (statuses(platform)["gw-0001"], secrets(platform, "gw-0001")) == ("OFFLINE", before), run
+        assert not credential_file(tmp_path, "thief").exists()
+
+
+def test_facts_of_a_gateway_lead_no_request_of_the_account_elsewhere(platform: Emulator, tmp_path: Path) -> None:
+    """A task that runs once takes the account's variables from the first host, which may be the one that was taken over."""
+    activated(platform, "gw-0001")
+    facts = {"ansible_facts": {"platform_openapi_endpoint": "127.0.0.1:9"}}
+    python = write_script(tmp_path / "python", f"cat >/dev/null\necho '{json.dumps(facts)}'")
+    hosts = fleet(
+        platform, tmp_path, thief={"ansible_python_interpreter": str(python), "gateway_device_name": "gw-0002"}
+    )
+    known = {name: value for name, value in account(platform).items() if name != "platform_openapi_endpoint"}
+    said = ["-e", json.dumps({**known, **EVERYONE, "target": "gateways"})]
+    plays: list[JSON] = [{"hosts": "gateways"}, {"import_playbook": "fleetops.aliyun_iot.decommission"}]
+    with start_playbook(plays, hosts, tmp_path, *said, env=ENV) as started:
+        run = started.wait()
+    assert run.rc == 2, run
+    assert "platform_openapi_endpoint, which is for the inventory to say" in " ".join(run.stdout.split()), run
+    assert "no answer" not in run.stdout, run

@@ -1,0 +1,300 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whose word a name is, who shares one, and which device goes with a gateway that is taken out of service."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import pytest
+from jinja2 import UndefinedError
+from looks import KEY, NAME, NEW, OURS
+
+from ansible_collections.fleetops.aliyun_iot.plugins.filter.decommission_devices import (
+    FilterModule as DecommissionFilter,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.filter.decommission_devices import decommission_devices
+from ansible_collections.fleetops.aliyun_iot.plugins.filter.device_names import FilterModule as NamesFilter
+from ansible_collections.fleetops.aliyun_iot.plugins.filter.device_names import device_names
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Identity
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import (
+    check_expected_names,
+    check_holder,
+    check_unchanged,
+    hardware_name,
+    is_proven,
+)
+
+JSON = Any
+
+OTHER_PRODUCT = "a1IoKTestP2"
+RIGHT, WRONG = "1111111111111111", "2222222222222222"
+
+
+# A name that the hardware reports
+
+
+@pytest.mark.parametrize(
+    ("source", "expected", "proven"),
+    [
+        ("device_name", [], True),
+        ("inventory_hostname", ["gw-0001", "gw-0002"], True),
+        *(
+            (source, expected, len(expected) == 1)
+            for source in ("mac", "serial")
+            for expected in ([], ["a"], ["a", "b"])
+        ),
+    ],
+)
+def test_what_proves_a_name(source: str, expected: list[str], proven: bool) -> None:
+    assert is_proven(source, expected) is proven
+
+
+@pytest.mark.parametrize("names", [["gw-0001", "gw-0002", "gw-0001"], ["gw1"], ["gw-0001", ""], ["gw 0001"]])
+def test_lists_that_are_refused(names: list[str]) -> None:
+    check_expected_names(["gw-0001", "gw-0002"])
+    with pytest.raises(InvalidOption, match="expected_names"):
+        check_expected_names(names)
+
+
+@pytest.mark.parametrize(
+    ("reported", "expected", "earlier", "kind"),
+    [
+        ("gw-0001", [], None, ""),
+        ("gw-0001", ["gw-0001"], "gw-0001", ""),
+        ("gw-0001", ["gw-0002", "gw-0001"], "", ""),
+        ("gw-0001", ["gw-0002"], None, "unexpected_name"),
+        ("GW-0001", ["gw-0001", "gw-0002"], None, "unexpected_name"),
+        ("gw-0001", ["gw-0001", "gw-0002"], "gw-0002", "unexpected_name"),
+        ("gw-0001", [], "gw-0002", "unexpected_name"),
+        ("", [], None, "invalid_option"),
+        ("", ["gw-0001"], None, "invalid_option"),
+        ("To be filled by O.E.M.", [], None, "invalid_option"),
+    ],
+)
+def test_names_from_the_hardware(reported: str, expected: list[str], earlier: str | None, kind: str) -> None:
+    if not kind:
+        assert hardware_name(reported, "mac", expected, earlier) == reported
+        return
+    with pytest.raises(FleetopsError) as refused:
+        hardware_name(reported, "mac", expected, earlier)
+    assert refused.value.kind == kind
+    assert reported in str(refused.value)
+    assert "mac" in str(refused.value)
+    if expected and reported:
+        assert "expected_names" in str(refused.value) or str(earlier) in str(refused.value)
+
+
+def test_a_gateway_does_not_become_another_device_of_the_product() -> None:
+    check_unchanged(KEY, NAME, (None, OURS, NEW))
+    check_unchanged(OTHER_PRODUCT, "gw-0002", (OURS,))
+    for kind in ("secret", "token"):
+        for held in ((Identity(RIGHT, KEY, "gw-0002", kind), None), (OURS, Identity(RIGHT, KEY, "gw-0002", kind))):
+            with pytest.raises(FleetopsError, match=f"gw-0002.*{NAME}") as refused:
+                check_unchanged(KEY, NAME, held)
+            assert refused.value.kind == "name_changed"
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        None,
+        Identity(RIGHT, KEY, "gw-0002"),
+        Identity(RIGHT, OTHER_PRODUCT, NAME),
+        Identity(RIGHT, KEY, NAME, "token"),
+    ],
+)
+def test_who_is_to_be_reset_holds_the_devices_secret(held: Identity | None) -> None:
+    check_holder(KEY, NAME, OURS)
+    with pytest.raises(FleetopsError, match=NAME) as refused:
+        check_holder(KEY, NAME, held)
+    assert refused.value.kind == "unproven_name"
+
+
+# The names of many hosts
+
+
+def host(**variables: JSON) -> JSON:
+    return {"gateway_product_key": KEY, **{f"gateway_{name}": value for name, value in variables.items()}}
+
+
+class Undefined(dict[str, JSON]):
+    """The variables of a host as Ansible hands them over: a template that cannot be rendered is an error when it is read."""
+
+    def get(self, name: str, default: JSON = None) -> JSON:
+        raise UndefinedError("'nothing' is undefined")
+
+
+def test_the_devices_of_hosts() -> None:
+    hostvars = {
+        "gw-0001": host(),
+        "gw-0002": host(device_name="", device_name_from="inventory_hostname"),
+        "three": host(device_name="gw-0003", device_name_from="mac"),
+        "four": host(device_name_from="mac", expected_names=["gw-0004"]),
+        "five": host(device_name_from="serial", expected_names="gw-0005"),
+        "six": host(device_name_from="serial", expected_names=["gw-0006", "gw-0007"]),
+        "seven": host(device_name_from="mac", result={"device_name": "gw-0007"}),
+        "eight": host(device_name_from="mac", result={"unreachable": True}),
+        "nine": host(device_name=20261),
+        # What a look says of a host that the inventory names changes nothing.
+        "ten": host(device_name="gw-0010", result={"device_name": "gw-0001"}),
+        "gw-0011": {},
+        # Mistakes that are their own host's to report.
+        "gw1": host(),
+        "bad": host(device_name="{{ undefined }}", result={"device_name": "gw-0001"}),
+        "key": {"gateway_product_key": "{{ undefined }}", "gateway_device_name": "gw-0012"},
+        "raises": Undefined(),
+    }
+    found = device_names(hostvars, hostvars, OTHER_PRODUCT)
+    assert {name: each["device_name"] for name, each in found.items()} == {
+        **{"gw-0001": "gw-0001", "gw-0002": "gw-0002", "three": "gw-0003", "four": "gw-0004", "five": "gw-0005"},
+        **{"six": None, "seven": "gw-0007", "eight": None, "nine": "20261", "ten": "gw-0010", "gw-0011": "gw-0011"},
+        **dict.fromkeys(["gw1", "bad", "key", "raises"]),
+    }
+    keys = {name: each["product_key"] for name, each in found.items() if each["device_name"]}
+    assert keys == {**dict.fromkeys(keys, KEY), "gw-0011": OTHER_PRODUCT}
+    assert [each["error"] for each in found.values()] == [None] * len(hostvars)
+    assert NamesFilter().filters() == {"device_names": device_names}
+
+
+def test_hosts_that_share_a_device() -> None:
+    hostvars = {
+        "gw-0001": host(),
+        "copy": host(device_name_from="mac", result={"device_name": "gw-0001"}),
+        "elsewhere": {**host(device_name="gw-0001"), "gateway_product_key": OTHER_PRODUCT},
+        "unread": host(device_name_from="mac"),
+        "unread-too": host(device_name_from="mac"),
+        **{f"many-{number}": host(device_name="gw-0002") for number in range(10_000)},
+    }
+    found = device_names(hostvars, hostvars)
+    refused = {name: each["error"] for name, each in found.items() if each["error"]}
+    assert refused.keys() == hostvars.keys() - {"elsewhere", "unread", "unread-too"}
+    for name in ("gw-0001", "copy"):
+        assert "gw-0001, copy" in refused[name]
+    assert "10000 hosts" in refused["many-17"]
+    assert len(refused["many-17"]) < 400
+
+
+# Decommission
+
+NAMED = {
+    "device_name": {"device_name": "gw-0001", "device_name_from": "mac"},
+    "inventory_hostname": {},
+    "one expected name": {"device_name_from": "serial", "expected_names": ["gw-0001"]},
+}
+UNNAMED = {
+    "hardware": {"device_name_from": "mac"},
+    "several expected names": {"device_name_from": "serial", "expected_names": ["gw-0001", "gw-0002"]},
+}
+HELD = {
+    "ours": {"product_key": KEY, "device_name": "gw-0001", "kind": "secret"},
+    "listed": {"product_key": KEY, "device_name": "gw-0002", "kind": "secret"},
+    "another": {"product_key": KEY, "device_name": "gw-0003", "kind": "secret"},
+    "token": {"product_key": KEY, "device_name": "gw-0001", "kind": "token"},
+    "of another product": {"product_key": OTHER_PRODUCT, "device_name": "gw-0001", "kind": "secret"},
+    "none": None,
+}
+LOOKS = {held: {"carries": carries, "fingerprint": RIGHT, "path": "/etc/device.json"} for held, carries in HELD.items()}
+LOOKS |= {"failed": {"failed": True, "msg": "?"}, "unreachable": {"unreachable": True, "msg": "?"}, "no look": None}
+PLATFORMS = {
+    "right": RIGHT,
+    "wrong": WRONG,
+    "without a secret": "",
+    "unknown": None,
+    "not asked": None,
+}
+
+
+def decided(variables: JSON, look: JSON, platform: str) -> JSON:
+    """The decision on one host, which is named like the device gw-0001; the platform's devices have this fingerprint."""
+    fingerprint = PLATFORMS[platform]
+    devices = [{"device_name": name, "fingerprint": fingerprint} for name in ("gw-0001", "gw-0002", "gw-0003")]
+    answer: JSON = [{"product_key": KEY, "devices": devices if fingerprint is not None else []}]
+    hostvars = {"gw-0001": host(**variables, result=look)}
+    return decommission_devices(hostvars, hostvars, None if platform == "not asked" else answer)["gw-0001"]
+
+
+@pytest.mark.parametrize(("source", "look", "platform"), list(product(NAMED, LOOKS, PLATFORMS)))
+def test_the_inventory_names_the_device(source: str, look: str, platform: str) -> None:
+    """Nothing but the credential of another device speaks against it, and no fingerprint for or against it."""
+    device = decided(NAMED[source], LOOKS[look], platform)
+    if look in ("listed", "another", "of another product"):
+        assert (device["device_name"], device["proven_by"]) == (None, None)
+        held = HELD[look] or {}
+        for text in (held["device_name"], held["product_key"], "gw-0001", KEY, "/etc/device.json"):
+            assert text in device["error"]
+    else:
+        assert device == {"product_key": KEY, "device_name": "gw-0001", "proven_by": "inventory", "error": None}
+
+
+# With the list, the hardware may say gw-0001 and gw-0002.
+PROVEN = {("hardware", held) for held in ("ours", "listed", "another")}
+PROVEN |= {("several expected names", held) for held in ("ours", "listed")}
+CONTRADICTED = {("hardware", "of another product"), ("several expected names", "of another product")}
+CONTRADICTED |= {("several expected names", "another")}
+
+
+@pytest.mark.parametrize(("source", "look", "platform"), list(product(UNNAMED, LOOKS, PLATFORMS)))
+def test_the_inventory_names_no_device(source: str, look: str, platform: str) -> None:
+    """Only the credential that the platform has proves one; never the name of the host."""
+    device = decided(UNNAMED[source], LOOKS[look], platform)
+    held = HELD.get(look) or {}
+    if (source, look) in CONTRADICTED:
+        assert held["device_name"] in device["error"]
+    elif platform == "not asked":
+        assert device == {
+            **{"product_key": KEY, "device_name": held.get("device_name"), "proven_by": None, "error": None},
+        }
+    elif (source, look) in PROVEN and platform == "right":
+        assert device == {
+            **{"product_key": KEY, "device_name": held["device_name"], "proven_by": "credential", "error": None},
+        }
+    else:
+        assert (device["device_name"], device["proven_by"]) == (None, None)
+        assert "gateway_device_name" in device["error"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"gateway_product_key": ""}, "product_key"),
+        ({"gateway_product_key": "{{ undefined }}"}, "product_key"),
+        (host(device_name="x"), "device_name"),
+        (Undefined(), "'nothing' is undefined"),
+    ],
+)
+def test_what_can_be_no_device_is_refused_for_its_host(variables: JSON, says: str) -> None:
+    hostvars = {"gw-0001": host(), "gw-0002": variables}
+    devices = decommission_devices(hostvars, hostvars)
+    assert says in devices["gw-0002"]["error"]
+    assert devices["gw-0001"]["proven_by"] == "inventory"
+
+
+def test_a_name_that_a_gateway_invents_is_not_asked_for() -> None:
+    """It would make the question fail for all."""
+    held = {"product_key": KEY, "device_name": "x" * 64, "kind": "secret"}
+    hostvars = {"gw-0001": host(device_name_from="mac", result={"carries": held, "fingerprint": RIGHT})}
+    assert decommission_devices(hostvars, hostvars)["gw-0001"]["device_name"] is None
+    assert decommission_devices(hostvars, hostvars, [])["gw-0001"]["error"]
+
+
+def test_a_device_goes_with_one_gateway_alone() -> None:
+    """A claim that is not proven takes none from the gateway that the inventory names."""
+    held = {"product_key": KEY, "device_name": "gw-0001", "kind": "secret"}
+    forger = host(device_name_from="mac", result={"carries": held, "fingerprint": WRONG})
+    copy = host(device_name_from="mac", result={"carries": held, "fingerprint": RIGHT})
+    platform = [{"product_key": KEY, "devices": [{"device_name": "gw-0001", "fingerprint": RIGHT}]}]
+    hostvars = {"gw-0001": host(), "forger": forger}
+    for answer in (platform, None):
+        devices = decommission_devices(hostvars, hostvars, answer)
+        assert devices["gw-0001"]["proven_by"] == "inventory"
+        assert devices["forger"]["proven_by"] is None
+    hostvars = {"gw-0001": host(), "copy": copy, "gw-0002": host()}
+    devices = decommission_devices(hostvars, hostvars, platform)
+    for name in ("gw-0001", "copy"):
+        assert "gw-0001, copy" in devices[name]["error"]
+    assert devices["gw-0002"]["proven_by"] == "inventory"
+    assert DecommissionFilter().filters() == {"decommission_devices": decommission_devices}
