@@ -15,8 +15,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential im
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._devices import device_secrets
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import connect
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Plan, Wanted
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Plan, Wanted, decide
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import unproven_name
 
 
 class ActionModule(GatewayCredential):
@@ -38,23 +39,29 @@ class ActionModule(GatewayCredential):
         """A device token of this device is right, too, and the platform has none to give back."""
         named = super()._named(found, wanted, placeholder)
         held = found.credential
-        if not held or held.kind != "token" or found.journal or self._args["force"]:
-            return named
-        if (held.product_key, held.device_name) != (named.product_key, named.device_name):
-            return named
-        self._args["auth_type"] = "regnwl"
-        named = self._wanted(placeholder, named.device_name)
-        self._gateway.set_exports(named.exports)
+        if (
+            held
+            and held.kind == "token"
+            and not (found.journal or self._args["force"])
+            and (held.product_key, held.device_name) == (named.product_key, named.device_name)
+        ):
+            self._args["auth_type"] = "regnwl"
+            named = self._wanted(placeholder, named.device_name)
+            self._gateway.set_exports(named.exports)
+        if not named.device_name_proven and decide(found, named).step == "store":
+            raise unproven_name("recover", named.device_name)
         return named
 
-    def _changed(self, plan: Plan, before: Found, wanted: Wanted, after: Found, registered: bool) -> dict[str, t.Any]:
-        result = super()._changed(plan, before, wanted, after, registered)
+    def _changed(
+        self, plan: Plan, before: Found, wanted: Wanted, after: Found, registered: bool, proven: bool | None
+    ) -> dict[str, t.Any]:
+        result = super()._changed(plan, before, wanted, after, registered, proven)
         if plan.reason == "forced" and (before.credential, before.entry) == (after.credential, after.entry):
             result["changed"] = False
         return result
 
-    def _issue(self, scripts: Scripts, wanted: Wanted, announce: bool) -> Answer:
-        def read(left: float) -> Issued:
+    def _issue(self, scripts: Scripts, wanted: Wanted) -> Answer:
+        def read(_not_after: float) -> Issued:
             try:
                 found = device_secrets(connect(self._args), wanted.product_key, [wanted.device_name])
             except FleetopsError as error:

@@ -61,6 +61,8 @@ def credential_spec() -> Spec:
             "default": "inventory_hostname",
         },
         "device_name_interface": {"type": "str"},
+        "expected_names": {"type": "list", "elements": "str", "default": []},
+        "reported_name": {"type": "str"},
         "path": {"type": "str", "default": "/etc/aliyun-iot/device.json"},
         "owner": {"type": "str"},
         "group": {"type": "str"},
@@ -92,7 +94,13 @@ def gateway_credential_spec() -> Spec:
         instance_id={"type": "str"},
         mqtt_endpoint={"type": "str"},
         **credential_spec(),
-        state={"type": "str", "choices": ["present", "absent", "reset_intended"], "default": "present"},
+        state={
+            "type": "str",
+            "choices": ["present", "absent", "reset_intended", "reset_withdrawn"],
+            "default": "present",
+        },
+        lease={"type": "str", "no_log": False},
+        lease_time={"type": "int", "default": 0},
         register={"type": "str", "choices": ["if_needed", "always", "never"], "default": "if_needed"},
         register_from={"type": "str", "choices": ["gateway", "controller"], "default": "gateway"},
     )
@@ -168,9 +176,19 @@ def device_reset_spec() -> Spec:
         openapi_spec(),
         product_key={"type": "str", "required": True, "no_log": False},
         names={"type": "list", "elements": "str", "required": True},
+        fingerprints={"type": "dict", "default": {}},
+        leases={"type": "dict", "default": {}},
         reset_topology={"type": "bool", "default": False},
         job_timeout={"type": "int", "default": 600},
     )
+
+
+def audit_report_spec() -> Spec:
+    """The options of audit_report."""
+    return {
+        "findings": {"type": "list", "elements": "dict", "required": True},
+        "dest": {"type": "path", "required": True},
+    }
 
 
 def gateway_recovery_spec() -> Spec:
@@ -178,6 +196,7 @@ def gateway_recovery_spec() -> Spec:
     return dict(
         openapi_spec(),
         product_key=registration_spec()["product_key"],
+        mqtt_endpoint={"type": "str"},
         **credential_spec(),
         force={"type": "bool", "default": False},
     )

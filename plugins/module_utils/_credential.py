@@ -1,62 +1,89 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Changing a gateway's credential: begin, register, install. PRIVATE to the collection.
+"""Changing a gateway's credential: begin, register, store. PRIVATE to the collection.
 
-The same steps run on the gateway (the module) and on the controller (the action plugin). What touches files is a shell
-script that the controller made; here is only who runs it and in which order.
+The same steps run on the gateway and on the controller. What touches files is a shell script that the controller made; here is only who
+runs it, in which order and until when. The protocol is the docs' "How a credential is changed".
 """
 
 from __future__ import annotations
 
 import shlex
-import time
 import typing as t
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BusyError, FleetopsError, StorageError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    BusyError,
+    FleetopsError,
+    Refused,
+    StorageError,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import message, one_of, split
 
 RunScript = t.Callable[[str], str]
 
+# The beginning of every script: whatever a start-up file of the shell has switched on, no variable is exported and no line shown;
+# and the answer begins on a line of its own.
+PREAMBLE = "set +axv\necho\n"
+
 _END = "fleetops-end "
+# Kinds of failures that a script reports, and what to do about them.
+_HINTS = {
+    "missing_tool": "Install it, or add it to the PATH of the remote user",
+    "permission": "Run the task with become: true (--become)",
+    "storage": "Correct the cause and run again; the run resumes where this one stopped",
+    "unsafe_path": "Correct the owner and mode of the directory (0755 or narrower), or choose another path. Nothing was changed",
+}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a script said: its outcome (looked, begun, stale, installed, ...) and the lines before it."""
+    """The answer of a script: its outcome (looked, begun, stale, installed, ...) and the lines before it."""
 
     outcome: str
     lines: tuple[str, ...]
 
     def all_of(self, word: str) -> list[str]:
-        """What stands behind ``word`` in the lines that start with it."""
+        """Return what stands behind ``word`` in the lines that start with it."""
         return [line[len(word) + 1 :] for line in self.lines if line == word or line.startswith(word + " ")]
 
 
 @dataclass(frozen=True)
 class Scripts:
-    """The three scripts of a change, complete but for the secret."""
+    """The scripts of a change, complete but for the secret.
+
+    ``store`` is empty where only the possibility is to be proved. ``settles`` keeps the lease after a refusal, for a change that was
+    interrupted: whoever made the scripts settles it.
+    """
 
     begin: str
-    install: str
+    store: str
     abandon: str
+    settles: bool = False
 
 
 @dataclass(frozen=True)
 class Issued:
-    """What the platform gave: a DeviceSecret, or a device token and the client id that it belongs to."""
+    """A DeviceSecret, or a device token and the client id that it belongs to.
+
+    ``doubt`` tells that an earlier request of the same change was lost, so that it may be processed later and replace this secret.
+    """
 
     device_secret: str = field(default="", repr=False)
     device_token: str = field(default="", repr=False)
     client_id: str = ""
+    doubt: bool = False
 
     def assignments(self) -> str:
-        """Shell assignments of variables that are not exported, even where the environment has one of the name."""
+        """Return shell assignments of variables that are not exported, even where the environment has one of the name."""
         values = (
             ("device_secret", self.device_secret),
             ("device_token", self.device_token),
             ("client_id", self.client_id),
+            ("doubt", "yes" if self.doubt else "no"),
         )
         return "".join("unset %s\n%s=%s\n" % (name, name, shlex.quote(value)) for name, value in values)
 
@@ -67,57 +94,71 @@ def read_answer(output: str) -> Answer:
     :raises StorageError: the script reported a failure, or its answer has no end
     :raises BusyError: the script could not get the lock
     """
-    lines = output.splitlines()
+    lines = split("output", output)
     # A login banner may stand before the answer, and a shell's last words behind it.
     ends = [number for number, line in enumerate(lines) if line.startswith(_END)]
     if not ends:
         raise StorageError(
-            "the gateway's shell did not finish: %.300s" % (" / ".join(lines[-3:]) or "no output"),
+            "the gateway's shell did not finish: %s" % (message("\n".join(lines[-3:]), 300) or "no output"),
             hint="Check that the gateway has a POSIX shell and that the connection and become work (ansible -m raw -a id)",
         )
     answer = Answer(lines[ends[0]][len(_END) :], tuple(lines[: ends[0]]))
     if answer.outcome == "failed":
         kind, _blank, text = (answer.all_of("error") or ["storage unknown"])[-1].partition(" ")
         if kind == "busy":
-            raise BusyError(text, hint="Run again when the other run has finished")
-        raise StorageError(
-            text, kind=kind, hint="Mend the cause and run again; the next run takes up where this one ended"
-        )
+            raise BusyError(message(text), hint="Run again when the other run has finished")
+        kind = kind if kind in _HINTS else "storage"
+        raise StorageError(message(text), kind=kind, hint=_HINTS[kind])
     return answer
 
 
-def change(run: RunScript, scripts: Scripts, issue: t.Callable[[float], Issued], window: float) -> Answer:
+def change(
+    run: RunScript, scripts: Scripts, issue: t.Callable[[float], Issued | None], lease: float, timeout: float
+) -> Answer:
     """Take the lease, register, store.
 
     :param run: runs a script on the gateway and returns what it printed
-    :param issue: has the platform issue a new secret; is told how many seconds from now a request may still be sent
-    :param window: that time from before the lease is taken; the lease itself must last longer by one request
-    :returns: the answer of the last script; outcome ``installed``, or ``stale`` when the gateway is no longer as it was
-    :raises FleetopsError: nothing was stored. The journal stays open if the platform may have issued a new secret.
+    :param issue: has the platform issue a new secret, or proves that it could, and returns None; takes the moment, of the clock of
+        _clock, after which no request may be sent
+    :param lease: how long the lease lasts, in seconds
+    :param timeout: how long one request may take, in seconds; the last one is sent so early that it has ended with the lease
+    :returns: the answer of the last script; outcome ``installed``, ``begun`` if there is nothing to store, or ``stale`` when the
+        gateway is no longer as it was
+    :raises FleetopsError: nothing was stored. The journal stays open if the platform may have issued a new secret
     """
-    opened = time.monotonic()
+    not_after = clock() + lease - timeout
     answer = read_answer(run(scripts.begin))
-    if answer.outcome != "begun":
+    outcome = one_of("outcome of begin", answer.outcome, ("begun", "lost", "stale"))
+    if outcome == "lost":
+        raise lost()
+    if outcome == "stale":
         return answer
     try:
-        left = opened + window - time.monotonic()
-        if left <= 0:
-            raise BusyError("the gateway took too long to grant the lease", hint="Check the connection and run again")
-        issued = issue(left)
+        issued = issue(not_after)
     except FleetopsError as error:
-        if not error.may_have_registered:
-            # Where that fails the lease runs out by itself; what the platform said is what has to be told.
+        if not error.may_have_registered and not (scripts.settles and isinstance(error, Refused)):
+            # Where that fails the lease runs out by itself; what the platform answered is what has to be reported.
             with suppress(FleetopsError):
                 read_answer(run(scripts.abandon))
         raise
+    if issued is None:
+        return answer
     try:
-        answer = read_answer(run(issued.assignments() + scripts.install))
+        answer = read_answer(run(PREAMBLE + issued.assignments() + scripts.store))
+        one_of("outcome of store", answer.outcome, ("installed", "lost"))
     except FleetopsError as error:
-        error.registered = issued != Issued()
+        error.registered = True
         raise
     if answer.outcome == "lost":
-        raise BusyError(
-            "the lease ran out before the new secret was stored, and another run has taken over",
-            hint="Run again: the other run's credential is the valid one",
-        )
+        gone = lost()
+        gone.registered = True
+        raise gone
     return answer
+
+
+def lost() -> BusyError:
+    """Return the error of a run whose lease another run has taken over."""
+    return BusyError(
+        "the lease ran out before the change was over, and another run has taken over",
+        hint="Run again: whatever the other run has left is finished then",
+    )

@@ -15,6 +15,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._devices impor
     named_devices,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    BusyError,
     FleetopsError,
     InvalidOption,
     OpenApiRefused,
@@ -186,7 +187,8 @@ def one_by_one(items: t.Iterable[Item], act: t.Callable[[str], t.Any], done_alre
                 act(item.device_name)
         except FleetopsError as error:
             if not done_already or error.code != done_already:
-                stopped = not (isinstance(error, OpenApiRefused) and str(error.code).startswith("iot.device."))
+                of_this_device = isinstance(error, OpenApiRefused) and str(error.code).startswith("iot.device.")
+                stopped = not (of_this_device or isinstance(error, BusyError))
                 item = replace(item, changed=False, error=error)
         results.append(item)
     return results

@@ -14,7 +14,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._devices impor
     named_devices,
     sub_devices,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._jobs import check_job_timeout, finish_job
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import OpenApi
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._products import product_of_key
@@ -30,6 +30,8 @@ def reset(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Out
     product_key = check_product_key(options["product_key"])
     longest = check_job_timeout(options)
     names, wrong = checked_names(options["names"])
+    leases = _checked_leases(options["leases"])
+    proofs = _checked_proofs(options["fingerprints"], options["names"])
     gateways = bool(names) and product_of_key(api, product_key).node_type != "device"
     found = named_devices(api, product_key, names) if names else {}
     items = []
@@ -37,17 +39,42 @@ def reset(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Out
         if name not in found:
             error = FleetopsError("the device does not exist", hint="Check the DeviceName", kind="not_found")
             items.append(Item(name, "missing", error=error))
+        elif name in proofs and (not proofs[name] or proofs[name] != found[name].fingerprint):
+            items.append(Item(name, "not_proven", error=_unproven(bool(proofs[name]))))
         elif gateways and not options["reset_topology"] and (count := sub_devices(api, product_key, name)):
             items.append(Item(name, "has_sub_devices", error=_refusal(count)))
         else:
             items.append(Item(name, "requested", changed=True))
     if not check_mode:
-        items = _reset(api, product_key, items, longest)
+        # The request has to be processed before the lease ends, and its connection may take as long as its answer.
+        last = {name: end - 2 * options["timeout"] for name, end in leases.items()}
+        items = _reset(api, product_key, items, longest, last)
     changed = [item.device_name for item in items if item.changed]
     return Outcome(
         [*items, *(Item(name, "invalid", error=error) for name, error in wrong)],
         before={name: "%s, may be registered" % found[name].status for name in changed},
         after={name: "%s, unregistered" % found[name].status for name in changed},
+    )
+
+
+def _checked_proofs(fingerprints: t.Mapping[str, t.Any], names: t.Container[str]) -> dict[str, str]:
+    """Return the fingerprints that must be the platform's, by DeviceName.
+
+    :raises InvalidOption: one of a device that is not to be reset, whose protection a mistake would take away
+    """
+    for name in fingerprints:
+        if name not in names:
+            raise InvalidOption("fingerprints", name, "is not one of names", "Correct the DeviceName")
+    return {name: str(value or "") for name, value in fingerprints.items()}
+
+
+def _unproven(held: bool) -> FleetopsError:
+    problem = "holds another DeviceSecret than the platform" if held else "holds no DeviceSecret of it"
+    return FleetopsError(
+        "only the gateway says that it is this device, and it %s" % problem,
+        hint="It was not reset. Name the device of this host in the inventory (gateway_device_name, gateway_expected_names); where a "
+        "reprovision was cut off after its reset, run provision",
+        kind="not_proven",
     )
 
 
@@ -60,14 +87,37 @@ def _refusal(count: int) -> FleetopsError:
     )
 
 
-def _reset(api: OpenApi, product_key: str, items: t.Iterable[Item], longest: float) -> list[Item]:
-    """Start every reset first, then wait for the jobs that some have become."""
+def _checked_leases(leases: t.Mapping[str, t.Any]) -> dict[str, float]:
+    """Return when the leases end, by DeviceName.
+
+    :raises InvalidOption: one that is no number
+    """
+    ends = {}
+    for name, end in leases.items():
+        try:
+            ends[name] = float(end)
+        except (TypeError, ValueError):
+            raise InvalidOption(
+                "leases", name, "has no number for its end", "Use lease_ends of gateway_credential's result"
+            ) from None
+    return ends
+
+
+def _reset(
+    api: OpenApi, product_key: str, items: t.Iterable[Item], longest: float, last: t.Mapping[str, float]
+) -> list[Item]:
+    """Start every reset first, then wait for the jobs that some have become.
+
+    :param last: the value of clock() from which a device may not be reset any more
+    """
     jobs: dict[str, str] = {}
 
     def start(name: str) -> None:
-        answer = api.call("ResetThing", {"ProductKey": product_key, "DeviceName": name})
-        if answer.get("JobId"):
-            jobs[name] = str(answer["JobId"])
+        # A reset that is processed late would revoke what is registered after a second one.
+        asked = {"ProductKey": product_key, "DeviceName": name}
+        answer = api.call("ResetThing", asked, not_after=last.get(name), once=True)
+        if job_id := answer.matching("JobId", "[!-~]{0,64}"):
+            jobs[name] = job_id
 
     results = {item.device_name: item for item in one_by_one(items, start)}
     for name, job_id in jobs.items():

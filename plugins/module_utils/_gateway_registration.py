@@ -20,7 +20,7 @@ def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:
     """Take the lease, register, store; before a reset, prove that all of it could be done.
 
     :param todo: what to do, of JSON: ``shell`` and its ``scripts`` (those of Scripts), the signed ``request``, the ``options`` that
-        say how to send it, and the ``window`` for that, in seconds
+        say how to send it, and how long the ``lease`` lasts, in seconds
     :returns: ``outcome`` and ``lines`` as in Answer
     :raises FleetopsError: as change()
     """
@@ -33,10 +33,13 @@ def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:
         )
         return shell.stdout.decode("utf-8", "replace")
 
-    def issued(left: float) -> Issued:
-        return issue(request, options, min(left, options["retry_time"]), urllib_post, _exchange)
+    scripts = Scripts(**todo["scripts"])
 
-    answer = change(run, Scripts(**todo["scripts"]), issued, todo["window"])
+    def issued(not_after: float) -> Issued | None:
+        secret = issue(request, options, options["retry_time"], urllib_post, _exchange, not_after)
+        return secret if scripts.store else None
+
+    answer = change(run, scripts, issued, todo["lease"], options["timeout"])
     return {"outcome": answer.outcome, "lines": list(answer.lines)}
 
 

@@ -28,6 +28,19 @@ options:
     type: list
     elements: str
     required: true
+  fingerprints:
+    description:
+      - A dictionary of DeviceName to fingerprint, for those of O(names) that only their gateways name. Such a device is reset only if the
+        platform's DeviceSecret has this fingerprint, so that a gateway with another one's name has no other one reset. An empty
+        fingerprint never matches.
+    type: dict
+    default: {}
+  leases:
+    description:
+      - A dictionary of DeviceName to C(lease_ends), of the result of M(fleetops.aliyun_iot.gateway_credential) with
+        C(state=reset_intended). Such a device is reset only if the answer can come before its lease ends.
+    type: dict
+    default: {}
   reset_topology:
     description: Whether the topologies of gateways may be deleted.
     type: bool
@@ -39,6 +52,7 @@ options:
 extends_documentation_fragment:
   - fleetops.aliyun_iot.openapi
   - fleetops.aliyun_iot.attributes
+  - fleetops.aliyun_iot.attributes.controller
 attributes:
   check_mode:
     support: full
@@ -61,7 +75,6 @@ EXAMPLES = r"""
     region: cn-shanghai
     product_key: a1IoKTestP1
     names: "{{ ansible_play_batch }}"
-  delegate_to: localhost
   run_once: true
 """
 
@@ -82,7 +95,8 @@ devices:
     reason:
       description:
         - V(requested) if it is reset.
-        - V(has_sub_devices) if it was refused for them, V(missing) if it does not exist, V(invalid) if the name can't be a DeviceName or is
+        - V(has_sub_devices) if it was refused for them, V(not_proven) if the platform's DeviceSecret has another fingerprint than
+          O(fingerprints) say, V(missing) if it does not exist, V(invalid) if the name can't be a DeviceName or is
           repeated, V(not_attempted) if the module gave up before.
       type: str
     changed:
@@ -99,7 +113,8 @@ error:
     kind:
       description:
         - The kind of error, for conditions - that of the first device that failed, or V(refused), V(not_found), V(throttled),
-          V(network), V(tls), V(credential), V(missing_library), V(invalid_option), V(has_sub_devices), V(job), V(timeout).
+          V(network), V(tls), V(bad_answer), V(credential), V(missing_library), V(invalid_option), V(has_sub_devices), V(not_proven),
+          V(job), V(timeout).
       type: str
     code:
       description: The platform's code, if it gave one.
@@ -111,26 +126,3 @@ error:
       description: What to do next.
       type: str
 """
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import device_reset_spec
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device_reset import reset
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import connect
-
-
-def main():
-    module = AnsibleModule(argument_spec=device_reset_spec(), supports_check_mode=True)
-    try:
-        outcome = reset(connect(module.params), module.params, module.check_mode)
-    except FleetopsError as error:
-        module.fail_json(msg=str(error), error=error.as_result())
-    result = outcome.as_result(module.params["product_key"])
-    if outcome.error:
-        module.fail_json(msg=str(outcome.error), error=outcome.error.as_result(), **result)
-    module.exit_json(**result)
-
-
-if __name__ == "__main__":
-    main()

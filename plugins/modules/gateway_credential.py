@@ -17,16 +17,32 @@ description:
   - With O(register_from=gateway) the controller signs, the gateway sends the signed request and stores the answer. ProductSecret
     never leaves the controller, DeviceSecret never leaves the gateway.
   - Whatever is interrupted, and when, the next run brings the gateway to one valid credential.
-  - Two runs over the same gateway wait for each other.
+  - Two runs over the same gateway wait for each other. A run that was interrupted is waited for as long as its lease lasts (O(retry_time)
+    and three times O(timeout)), for its request may still be on its way.
+  - A credential that is in doubt, after an interruption or a lost answer, is proved by a login over MQTT, which activates the device. It is
+    tried where the address is known, by O(mqtt_endpoint), or by O(region) or O(instance_id) where there is no O(endpoint).
 options:
   state:
     description:
       - V(absent) removes the credential and its exports from the gateway; the platform is not told.
       - V(reset_intended) comes before the device is reset (ResetThing). The gateway proves that it can store a credential and that
-        whoever registers reaches the platform, and notes that the next run with V(present) is to register. Nothing else is changed.
+        whoever registers reaches the platform, notes that it is to register, and keeps the lease that the result returns. Nothing else is
+        changed. Until the lease ends no other run changes this gateway's device.
+      - V(reset_withdrawn) gives that O(lease) back, if the reset was not sent.
     type: str
-    choices: [present, absent, reset_intended]
+    choices: [present, absent, reset_intended, reset_withdrawn]
     default: present
+  lease:
+    description:
+      - The lease that O(state=reset_intended) returned. With O(state=present) the change goes on under it, and the device, which has been
+        reset, is registered whatever the gateway holds.
+    type: str
+  lease_time:
+    description:
+      - How much longer the lease of O(state=reset_intended) lasts than a registration takes, in seconds. It has to cover the reset, and the
+        wait for all gateways of the same batch.
+    type: int
+    default: 0
   register:
     description:
       - When a registration is allowed.
@@ -115,6 +131,14 @@ EXAMPLES = r"""
         template: iot.conf.j2
   notify: Restart agent
 
+- name: Name the device by its serial number, and accept no other one
+  fleetops.aliyun_iot.gateway_credential:
+    region: cn-shanghai
+    product_key: a1IoKTestP1
+    product_secret: "{{ vault_product_secret }}"
+    device_name_from: serial
+    expected_names: ["{{ serial_in_the_inventory }}"]
+
 - name: A gateway without Python, or without a way out
   fleetops.aliyun_iot.gateway_credential:
     region: eu-central-1
@@ -133,7 +157,7 @@ reason:
   description:
     - Why the task did what it did. One of V(up_to_date), V(missing), V(unreadable), V(identity_changed), V(interrupted), V(forced),
       V(attributes), V(export); with O(state=absent), V(absent) or V(present); with O(state=reset_intended), V(reset_intended), or
-      V(up_to_date) if that had been noted before.
+      V(up_to_date) if that had been noted before; with O(state=reset_withdrawn), V(withdrawn).
   returned: when the gateway could be looked at
   type: str
   sample: missing
@@ -141,6 +165,21 @@ registered:
   description: Whether this run registered the device, so that DeviceSecret is a new one.
   returned: when the gateway could be looked at
   type: bool
+proven:
+  description:
+    - Whether a login over MQTT has proved the stored credential. V(null) where there was no doubt, so that none was tried.
+    - There is doubt after an interruption or a lost answer, since a request that was sent before may be processed late. V(false) says
+      that no login could be tried, or that it failed on the way; then an audit tells whether the credential is the platform's.
+  returned: when the gateway could be looked at
+  type: bool
+lease:
+  description: The lease, for the tasks that follow.
+  returned: with O(state=reset_intended)
+  type: str
+lease_ends:
+  description: When the lease ends, in seconds of the controller's own clock; an option of M(fleetops.aliyun_iot.device_reset).
+  returned: with O(state=reset_intended)
+  type: float
 fingerprint:
   description: The stored credential's fingerprint, V(null) if there is none.
   returned: when the gateway could be looked at
@@ -154,6 +193,17 @@ device_name:
   description: The DeviceName.
   returned: when the gateway could be looked at
   type: str
+device_name_from:
+  description: Where the DeviceName comes from, V(device_name), V(inventory_hostname), V(mac) or V(serial).
+  returned: when the gateway could be looked at
+  type: str
+  sample: inventory_hostname
+device_name_proven:
+  description:
+    - Whether the inventory gives the DeviceName, with O(device_name), as the host's name, or as the only one of O(expected_names).
+      Otherwise only the gateway says that it is this device.
+  returned: when the gateway could be looked at
+  type: bool
 carries:
   description:
     - Whose credential is stored, by C(product_key) and C(device_name), and its C(kind), V(secret) or V(token); V(null) if there is none.
@@ -184,7 +234,8 @@ error:
     kind:
       description:
         - One of V(invalid_option), V(refused), V(throttled), V(network), V(tls), V(bad_answer), V(storage), V(unsafe_path),
-          V(permission), V(missing_tool), V(missing_library), V(no_python), V(busy), V(registration_needed), V(module), V(unreachable).
+          V(permission), V(missing_tool), V(missing_library), V(no_python), V(busy), V(registration_needed), V(unexpected_name),
+          V(name_changed), V(unproven_name), V(module), V(unreachable).
       type: str
     code:
       description: The platform's code, if it gave one.

@@ -17,6 +17,7 @@ description:
     C(delegate_to).
   - A credential that looks right is left alone, and the platform is not asked, unless O(force=true). A device token is such a
     credential, too; the platform does not give it back, so O(force=true) puts the device's DeviceSecret in its place.
+  - No DeviceSecret is read for a name that only the gateway's hardware reports; see O(expected_names).
 options:
   product_key:
     description: The product's ProductKey.
@@ -26,6 +27,11 @@ options:
     description: Whether to ask the platform even if the gateway has a credential of this device, and to replace it.
     type: bool
     default: false
+  mqtt_endpoint:
+    description:
+      - Where a login proves a recovered credential that is in doubt, after an interruption, as C(HOST) or C(HOST:PORT).
+      - If not set, at the host of O(region) or O(instance_id), unless there is O(openapi_endpoint).
+    type: str
 extends_documentation_fragment:
   - fleetops.aliyun_iot.openapi
   - fleetops.aliyun_iot.credential
@@ -67,6 +73,12 @@ registered:
   description: Always V(false).
   returned: when the gateway could be looked at
   type: bool
+proven:
+  description:
+    - Whether a login over MQTT has proved the stored credential. V(null) where there was no doubt, so that none was tried; V(false) if no
+      login could be tried.
+  returned: when the gateway could be looked at
+  type: bool
 fingerprint:
   description: The stored credential's fingerprint, V(null) if there is none.
   returned: when the gateway could be looked at
@@ -80,6 +92,17 @@ device_name:
   description: The DeviceName.
   returned: when the gateway could be looked at
   type: str
+device_name_from:
+  description: Where the DeviceName comes from, V(device_name), V(inventory_hostname), V(mac) or V(serial).
+  returned: when the gateway could be looked at
+  type: str
+  sample: inventory_hostname
+device_name_proven:
+  description:
+    - Whether the inventory gives the DeviceName, with O(device_name), as the host's name, or as the only one of O(expected_names).
+      Otherwise only the gateway says that it is this device.
+  returned: when the gateway could be looked at
+  type: bool
 carries:
   description:
     - Whose credential is stored, by C(product_key) and C(device_name), and its C(kind), V(secret) or V(token); V(null) if there is none.
@@ -89,8 +112,23 @@ path:
   description: Where the credential is, without symbolic links.
   returned: when the gateway could be looked at
   type: str
+owner:
+  description: The credential's owner, V(null) if there is no credential.
+  returned: when the gateway could be looked at
+  type: str
+group:
+  description: The credential's group, V(null) if there is no credential.
+  returned: when the gateway could be looked at
+  type: str
+mode:
+  description: The credential's permissions, V(null) if there is no credential.
+  returned: when the gateway could be looked at
+  type: str
+  sample: "0600"
 error:
-  description: What went wrong, as in M(fleetops.aliyun_iot.gateway_credential) and M(fleetops.aliyun_iot.devices_info).
+  description:
+    - What went wrong, as in M(fleetops.aliyun_iot.gateway_credential) and M(fleetops.aliyun_iot.devices_info). Its C(kind) is
+      V(unproven_name) where only the hardware names the device.
   returned: on failure
   type: dict
   contains:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import stat
 import typing as t
 from dataclasses import dataclass
@@ -14,9 +13,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     InvalidOption,
     StorageError,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Entry, Found
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Entry, Found, Identity, Journal
 
-Step = t.Literal["nothing", "store", "finish", "mend", "remove", "announce", "refuse"]
+Step = t.Literal["nothing", "store", "finish", "mend", "remove", "prepare_reset", "refuse"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,8 @@ class Wanted:
     state: str = "present"
     register: str = "if_needed"
     kind: str = "secret"  # as in Identity
+    device_name_from: str = "device_name"
+    device_name_proven: bool = True
 
 
 @dataclass(frozen=True)
@@ -55,92 +56,118 @@ class Plan:
     exports: tuple[int, ...] = ()
 
 
-def decide(found: Found, wanted: Wanted) -> Plan:
-    """Say what has to be done and why.
+def decide(found: Found, wanted: Wanted, token: str = "") -> Plan:
+    """Return what has to be done and why.
 
     Reasons: up_to_date, missing, unreadable, identity_changed, interrupted, forced, attributes, export, and for
-    C(state=absent) absent (there is nothing) or present (there is something to remove). C(state=reset_intended) is always to be
-    announced, since what the gateway has proved once may not hold any more; reason up_to_date says that it had been before.
+    C(state=absent) absent (there is nothing) or present (there is something to remove). C(state=reset_intended) is proved in every run,
+    since what the gateway has proved once may not hold any more; reason up_to_date says that it had been before. A new credential that an
+    interrupted run left is put in its place first (step finish), whatever is to follow.
 
-    :raises FleetopsError: the place is not safe or not readable
+    :param token: of the lease that an earlier task of this run holds. The reset that it was taken for has been done, so the device is
+        registered whatever the look says
+    :raises FleetopsError: a place cannot be read, or holds something that is no file
     """
     _check_places(found, wanted)
     if wanted.state == "absent":
-        exported = any(place in found.entries for place in found.places.values())
-        left = found.entry or found.journal or found.leftover or exported
+        left = found.entry or found.journal or found.leftover or found.entries
         return Plan("present", "remove") if left else Plan("absent", "nothing")
-    if wanted.state == "reset_intended":
-        return Plan("up_to_date" if _intent(found) == "reset" else "reset_intended", "announce")
     every = tuple(range(1, len(wanted.exports) + 1))
-    reason = _registration_reason(found, wanted)
-    if reason == "interrupted" and _is_stored(found, wanted):
-        return Plan(reason, "finish", every)
+    if stored_identity(found, wanted):
+        return Plan("interrupted", "finish", every)
+    if wanted.state == "reset_intended":
+        return Plan("up_to_date" if _intent(found) == "reset" else "reset_intended", "prepare_reset")
+    reason = "interrupted" if token else _registration_reason(found, wanted)
     if reason and wanted.register == "never":
         return Plan(reason, "refuse")
     if reason:
         return Plan(reason, "store", every)
-    if found.leftover:
-        return Plan("interrupted", "finish", every)
-    entry = found.entry
     exports = _drifted_exports(found, wanted)
-    if entry and not entry.has(wanted.owner, wanted.group, wanted.mode):
+    if found.leftover:
+        return Plan("interrupted", "mend", every)
+    entry = found.entry
+    if entry and not _has(entry, found, wanted):
         # Whoever reads an export has to hear of its new content, whatever else was mended.
         content = any(found.exports.get(number) != wanted.exports[number - 1].digest for number in exports)
         return Plan("export" if content else "attributes", "mend", exports)
     return Plan("export", "mend", exports) if exports else Plan("up_to_date", "nothing")
 
 
-def lease_left(found: Found, holder: str, alive: t.Callable[[int, str], bool]) -> int:
-    """Seconds for which somebody else may still be registering this gateway's device.
+def stored_identity(found: Found, wanted: Wanted) -> Identity | None:
+    """Return the new credential that an interrupted run had safe on the gateway, staged or already in its place."""
+    journal = found.journal
+    if _is_wanted(found.staged, wanted) and not (journal and _is_dead(journal, found.staged)):
+        return found.staged
+    credential = found.credential
+    if journal and journal.mark == "stored" and _is_wanted(credential, wanted) and _has_mark(journal, credential):
+        return credential
+    return None
 
-    :param holder: this controller
-    :param alive: tells whether a process of this controller (number, start) is alive
+
+def is_unproven(found: Found, wanted: Wanted) -> bool:
+    """Return whether the change is over but for the login that has still to prove the credential."""
+    journal = found.journal
+    return bool(
+        journal
+        and journal.token  # or nobody could settle it
+        and journal.mark == "unproven"
+        and _is_wanted(found.credential, wanted)
+        and _has_mark(journal, found.credential)
+    )
+
+
+def lease_left(found: Found, own: t.Container[str] = ()) -> int:
+    """Return the seconds for which another run may still change this gateway's device.
+
+    Whether that run still lives does not matter: a request of a dead one may be on its way.
+
+    :param own: tokens of this run
     """
     journal = found.journal
-    if not journal or not journal.number("ttl"):
+    if not journal or not journal.ttl or journal.token in own:
         return 0
-    if journal.fields.get("holder") == "gateway":
-        same = journal.fields.get("boot") == found.boot and journal.fields.get("start") == found.process_start
-        if not same:
-            return 0
-    elif journal.fields.get("holder") == holder and not alive(journal.number("pid"), journal.fields.get("start", "")):
-        return 0
-    # After a restart of the gateway nobody knows how old the lease was: it ends when all of it has passed again.
-    since = journal.number("taken") if journal.fields.get("boot") == found.boot else 0
-    return max(0, since + journal.number("ttl") - found.uptime)
+    # After a restart of the gateway, or where its uptime went back, nobody knows how old the lease is: it ends when all of it has
+    # passed since the start.
+    same_time = journal.boot == found.boot and journal.taken <= found.uptime
+    return max(0, (journal.taken if same_time else 0) + journal.ttl - found.uptime)
 
 
 def next_intent(found: Found, plan: Plan) -> str:
-    """What a journal is opened for: register, reset, or renew, which is to register after a reset was announced.
+    """Return what a journal is opened for: register, reset, or renew, which is to register after a reset may have happened.
 
-    It stays at renew when another reset is announced, which may never come: the secret may have been replaced already.
+    It stays at renew when another reset is prepared, which may never come: the secret may have been replaced already.
     """
     intent = _intent(found)
-    if plan.step == "announce":
+    if plan.step == "prepare_reset":
         return "renew" if intent == "renew" else "reset"
     return "renew" if intent in ("reset", "renew") else "register"
 
 
-def was_refused_before(found: Found, wanted: Wanted, plan: Plan, answer_lost: bool) -> bool:
-    """Whether a refusal now (6289) means that the interrupted change had changed nothing either, so the credential is valid.
+def was_refused_before(found: Found, answer_lost: bool) -> bool:
+    """Return whether a refusal now (6289) means that the interrupted change had changed nothing either, so the credential is valid.
 
     Had an interrupted registration reached the platform, the secret that is stored here would be invalid, and nobody could have
     activated the device with it. That holds unless a reset came before: a platform that issues a secret only once refuses the
-    second registration of a device that is not activated.
+    second registration of a device that is not activated. Only a login knows better.
     """
     intent = _intent(found)
-    reset = intent == "renew" or (intent == "reset" and answer_lost)
-    return plan.reason == "interrupted" and _is_wanted(found.credential, wanted) and not reset
+    return intent == "register" or (intent == "reset" and not answer_lost)
+
+
+def is_interrupted(found: Found, wanted: Wanted) -> bool:
+    """Return whether a change of this device was interrupted, with a credential of the device in its place."""
+    return bool(found.journal) and _is_wanted(found.credential, wanted)
 
 
 def _intent(found: Found) -> str | None:
-    return found.journal.fields.get("intent") if found.journal else None
+    # What is only unproven is over.
+    return found.journal.intent if found.journal and found.journal.mark != "unproven" else None
 
 
 def _registration_reason(found: Found, wanted: Wanted) -> str | None:
     if wanted.register == "always":
         return "forced"
-    if found.journal:
+    if found.journal and not is_unproven(found, wanted):
         return "interrupted"
     if not found.entry:
         return "missing"
@@ -151,26 +178,27 @@ def _registration_reason(found: Found, wanted: Wanted) -> str | None:
     return None
 
 
-def _is_wanted(identity: t.Any, wanted: Wanted) -> bool:
+def _is_wanted(identity: Identity | None, wanted: Wanted) -> bool:
     asked = (wanted.product_key, wanted.device_name, wanted.kind)
-    return bool(identity) and (identity.product_key, identity.device_name, identity.kind) == asked
+    return identity is not None and (identity.product_key, identity.device_name, identity.kind) == asked
 
 
-def _is_stored(found: Found, wanted: Wanted) -> bool:
-    """Whether the interrupted run had the new secret safe on the gateway, staged or already in its place."""
-    stored = found.journal and found.journal.stored
-    return bool(stored) and any(
-        identity and identity.fingerprint == stored and _is_wanted(identity, wanted)
-        for identity in (found.credential, found.staged)
-    )
+def _has_mark(journal: Journal, identity: Identity | None) -> bool:
+    return identity is not None and identity.fingerprint == journal.fingerprint
+
+
+def _is_dead(journal: Journal, identity: Identity | None) -> bool:
+    return journal.mark == "dead" and _has_mark(journal, identity)
+
+
+def _has(entry: Entry, found: Found, wanted: Wanted | Export) -> bool:
+    return entry.has(wanted.owner, wanted.group, wanted.mode, found.uid, found.gid)
 
 
 def _drifted_exports(found: Found, wanted: Wanted) -> tuple[int, ...]:
     def right(number: int, export: Export) -> bool:
-        entry = found.entries.get(found.places[number])
-        return bool(
-            entry and found.exports.get(number) == export.digest and entry.has(export.owner, export.group, export.mode)
-        )
+        entry = found.entries.get(number)
+        return bool(entry and found.exports.get(number) == export.digest and _has(entry, found, export))
 
     return tuple(n for n, export in enumerate(wanted.exports, 1) if not right(n, export))
 
@@ -184,8 +212,8 @@ def _check_places(found: Found, wanted: Wanted) -> None:
         )
     if found.denied:
         raise StorageError(
-            "the remote user may not read %s" % ", ".join(found.denied),
-            hint="Run the task with become: true",
+            "the remote user may not read the credential at %s" % found.path,
+            hint="Run the task with become: true (--become)",
             kind="permission",
         )
     taken = [found.path]
@@ -198,48 +226,16 @@ def _check_places(found: Found, wanted: Wanted) -> None:
                 "Give every export a file of its own",
             )
         taken.append(place)
-    for path in taken:
-        entry = found.entries.get(path)
+    for path, entry in [(found.path, found.entry), *((found.places[n], entry) for n, entry in found.entries.items())]:
         if entry and not entry.is_file:
             raise StorageError(
                 "%s is %s" % (path, _kind(entry)),
                 hint="Nothing was changed; remove it, or give the path of a regular file",
                 kind="unsafe_path",
             )
-        _check_directories(found, path)
 
 
 def _kind(entry: Entry) -> str:
     if entry.is_directory:
         return "a directory"
     return "a symbolic link" if stat.S_ISLNK(entry.mode) else "neither a file nor a directory"
-
-
-def _check_directories(found: Found, path: str) -> None:
-    holder = posixpath.dirname(path)
-    directory = holder
-    while True:
-        entry = found.entries.get(directory)
-        if entry:
-            problem = _unsafe(entry, found.uid, directory == holder)
-            if problem:
-                raise StorageError(
-                    "%s: the directory %s %s, so its content can be swapped" % (path, directory, problem),
-                    hint="Correct the directory's owner and mode (0755 or narrower), or choose another path",
-                    kind="unsafe_path",
-                )
-        if directory == "/":
-            return
-        directory = posixpath.dirname(directory)
-
-
-def _unsafe(entry: Entry, uid: int, holds_it: bool) -> str | None:
-    if not entry.is_directory:
-        return "is a symbolic link" if stat.S_ISLNK(entry.mode) else "is no directory"
-    if entry.uid not in (0, uid):
-        return "belongs to %s" % entry.user
-    if holds_it and entry.mode & 0o022:
-        return "can be written by others than its owner (%04o)" % entry.permissions
-    if entry.mode & stat.S_IWOTH and not entry.mode & stat.S_ISVTX:
-        return "can be written by everyone (%04o)" % entry.permissions
-    return None

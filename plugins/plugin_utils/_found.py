@@ -8,23 +8,47 @@ from __future__ import annotations
 import posixpath
 import re
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Answer
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import StorageError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import (
+    ACCOUNT,
+    BOOT_ID,
+    DIGEST,
+    FINGERPRINT,
+    HARDWARE_NAME,
+    LARGEST_ID,
+    LARGEST_TIME,
+    PATH,
+    TOOL,
+    bad_answer,
+    lines,
+    number,
+    text,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import PRODUCT_KEY
 
 _STATE = "fleetops-state"
+_PERMISSIONS = re.compile(r"[-dlpscbD][r-][w-][xsS-][r-][w-][xsS-][r-][w-][xtT-][.+@]?")
+_WORD = re.compile(r"[A-Za-z0-9_.:@=/-]{1,128}")
+# A DeviceName as the scripts see one, which may be shorter than the platform takes.
+_STORED_NAME = re.compile(r"[A-Za-z0-9_.:@-]{1,32}")
+_INTENTS = ("register", "reset", "renew")
+_MARKS = ("stored", "unproven", "dead")
+# No lease is longer: the most that retry_time, timeout and lease_time allow.
+LONGEST_LEASE = 3600 + 3 * 300 + 86400
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file or directory as stat shows it."""
+    """A file as ls shows it; ``acl`` tells of an access control list, ``user`` and ``group`` are numbers where ls has no plain name."""
 
     mode: int
     uid: int
     gid: int
     user: str
     group: str
+    acl: bool = False
 
     @property
     def is_file(self) -> bool:
@@ -38,12 +62,17 @@ class Entry:
     def permissions(self) -> int:
         return stat.S_IMODE(self.mode)
 
-    def has(self, owner: str | None, group: str | None, mode: int) -> bool:
-        """Whether owner, group (names or numbers; None is any) and mode are these."""
+    def has(self, owner: str | None, group: str | None, mode: int, uid: int, gid: int) -> bool:
+        """Return whether owner, group (names or numbers) and mode are these, and nobody is let in beside them.
+
+        :param uid: the remote user, whose it is where ``owner`` is None
+        :param gid: the remote user's group, likewise
+        """
         return (
-            (owner is None or owner in (self.user, str(self.uid)))
-            and (group is None or group in (self.group, str(self.gid)))
+            (self.uid == uid if owner is None else owner in (self.user, str(self.uid)))
+            and (self.gid == gid if group is None else group in (self.group, str(self.gid)))
             and self.permissions == mode
+            and not self.acl
         )
 
 
@@ -57,21 +86,27 @@ class Identity:
     kind: str = "secret"
 
     def __str__(self) -> str:
-        """As the scripts say it."""
+        """Return it in the scripts' output format."""
         words = (self.fingerprint, self.product_key, self.device_name, self.kind if self.kind != "secret" else "")
         return " ".join(words).strip()
 
 
 @dataclass(frozen=True)
 class Journal:
-    """An open change: whose it is, since when, and how far it came (``stored``: the new credential's fingerprint)."""
+    """An open change.
 
-    fields: dict[str, str] = field(default_factory=dict)
-    stored: str | None = None
+    ``mark`` is how far it came: None, or ``stored``, ``unproven`` or ``dead`` with the ``fingerprint`` of the new credential. The lease
+    lasts ``ttl`` seconds from ``taken``, both of the gateway's uptime since ``boot``. One that cannot be read is the worst case: a reset
+    may have happened (intent ``renew``), and nobody knows of a lease.
+    """
 
-    def number(self, name: str) -> int:
-        value = self.fields.get(name, "")
-        return int(value) if re.fullmatch(r"[0-9]{1,18}", value) else 0
+    token: str = ""
+    intent: str = "renew"
+    boot: str = ""
+    taken: int = 0
+    ttl: int = 0
+    mark: str | None = None
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,105 +115,180 @@ class Found:
 
     expected: str
     uid: int
+    gid: int
     path: str
-    entries: dict[str, Entry]
+    entry: Entry | None
     credential: Identity | None
     staged: Identity | None
     journal: Journal | None
-    places: dict[int, str]
-    exports: dict[int, str]
-    hardware_name: str
-    denied: tuple[str, ...]
-    missing_tools: tuple[str, ...]
-    boot: str
-    uptime: int
-    process_start: str | None
+    places: dict[int, str] = field(default_factory=dict)
+    entries: dict[int, Entry] = field(default_factory=dict)  # of exports
+    exports: dict[int, str] = field(default_factory=dict)
+    hardware_name: str = ""
+    denied: tuple[str, ...] = ()
+    missing_tools: tuple[str, ...] = ()
+    boot: str = "-"
+    uptime: int = 0
     leftover: bool = False  # a file that was to be renamed is there
-
-    @property
-    def entry(self) -> Entry | None:
-        return self.entries.get(self.path)
 
 
 def read_look(answer: Answer) -> Found:
-    """Read the answer of a look, or of a script that says that the gateway is no longer as it was.
+    """Read the answer of a look.
 
-    :raises StorageError: the answer is not one
+    :raises StorageError: it is not one
     """
-    try:
-        return _read(answer)
-    except (ValueError, IndexError, KeyError) as error:
-        raise StorageError(
-            "the gateway's answer could not be read (%s)" % error,
-            hint="Check that nothing on the gateway prints text into every shell",
-        ) from error
-
-
-def read_state(answer: Answer, before: Found) -> Found:
-    """Read the state that a change left; clock and tools are those of the look before."""
-    lines = (_STATE, *answer.lines)
-    found = read_look(Answer(answer.outcome, lines))
-    return Found(
-        **{
-            **found.__dict__,
-            "missing_tools": before.missing_tools,
-            "boot": before.boot,
-            "uptime": before.uptime,
-            "process_start": before.process_start,
-        }
+    start = _position(answer)
+    before = Answer(answer.outcome, answer.lines[:start])
+    clock = _words("clock", (before.all_of("clock") or ["- 0"])[-1], 2)
+    found = read_state(Answer(answer.outcome, answer.lines[start + 1 :]))
+    return replace(
+        found,
+        missing_tools=tuple(text("missing_tool", tool, TOOL) for tool in before.all_of("missing_tool")),
+        boot=text("boot", clock[0], BOOT_ID),
+        uptime=number("uptime", clock[1], LARGEST_TIME),
     )
 
 
-def _read(answer: Answer) -> Found:
-    start = answer.lines.index(_STATE) + 1
-    state = Answer(answer.outcome, answer.lines[start:])
-    identities = {name: _identity(state.all_of(name)[0]) for name in ("credential", "staged")}
-    denied = state.all_of("denied") + [f for f in ("credential", "staged") if state.all_of(f)[0] == "denied"]
-    clock = (answer.all_of("clock") or ["- 0"])[0].split()
-    process = (answer.all_of("process") or [""])[0].split()
-    return Found(
+def read_state(answer: Answer, before: Found | None = None) -> Found:
+    """Read the state that a script printed; clock and tools are those of the look ``before``.
+
+    :raises StorageError: it is not one
+    """
+    state = Answer(answer.outcome, lines("state", answer.lines))
+    # A start-up file of the shell may have printed something before the answer.
+    begin = max((at for at, line in enumerate(state.lines) if line.startswith("uid ")), default=0)
+    state = Answer(state.outcome, state.lines[begin:])
+    denied = tuple(name for name in ("credential", "staged") if _one(state, name) == "denied")
+    entries = dict(_entry(line) for line in state.all_of("entry"))
+    found = Found(
         expected="\n".join(state.lines),
-        uid=int(state.all_of("uid")[0]),
-        path=_canonical(state.all_of("path")[0]),
-        entries=dict(_entry(line) for line in state.all_of("stat")),
-        credential=identities["credential"],
-        staged=identities["staged"],
+        uid=number("uid", _one(state, "uid"), LARGEST_ID),
+        gid=number("gid", _one(state, "gid"), LARGEST_ID),
+        path=_canonical("path", _one(state, "path")),
+        entry=entries.pop(0, None),
+        credential=_identity("credential", _one(state, "credential")),
+        staged=_identity("staged", _one(state, "staged")),
         journal=_journal(state.all_of("journal")),
-        places={
-            int(n): _canonical(place) for n, _blank, place in (line.partition(" ") for line in state.all_of("place"))
-        },
-        exports={
-            int(n): rest.split()[0] for n, _blank, rest in (line.partition(" ") for line in state.all_of("export"))
-        },
-        hardware_name=(state.all_of("hardware_name") or [""])[0].strip(),
-        denied=tuple(denied),
-        missing_tools=tuple(answer.all_of("missing_tool")),
-        boot=clock[0],
-        uptime=int(clock[1]),
-        process_start=process[1] if len(process) == 2 else None,
+        places=dict(_place(line) for line in state.all_of("place")),
+        entries=entries,
+        exports=dict(_export(line) for line in state.all_of("export")),
+        hardware_name=text("hardware_name", (state.all_of("hardware_name") or [""])[0].strip(), HARDWARE_NAME),
+        denied=denied,
         leftover=bool(state.all_of("leftover")),
     )
+    if before:
+        return replace(found, missing_tools=before.missing_tools, boot=before.boot, uptime=before.uptime)
+    return found
 
 
-def _canonical(path: str) -> str:
-    if path != "/" + posixpath.normpath(path).lstrip("/"):
-        raise ValueError("not a path: %.80r" % path)
+def _position(answer: Answer) -> int:
+    if _STATE not in answer.lines:
+        raise bad_answer("state", "it is missing")
+    return len(answer.lines) - 1 - answer.lines[::-1].index(_STATE)
+
+
+def _one(state: Answer, word: str) -> str:
+    found = state.all_of(word)
+    if len(found) != 1:
+        raise bad_answer(word, "it is there %d times, not once" % len(found))
+    return found[0]
+
+
+def _words(name: str, line: str, *counts: int) -> list[str]:
+    words = line.split(" ")
+    if len(words) not in counts:
+        raise bad_answer(name, "it has %d words" % len(words))
+    return words
+
+
+def _canonical(name: str, path: str) -> str:
+    if text(name, path, PATH) != "/" + posixpath.normpath(path).lstrip("/"):
+        raise bad_answer(name, "it is not an absolute path without . and ..")
     return path
 
 
-def _entry(line: str) -> tuple[str, Entry]:
-    mode, uid, gid, user, group, name = line.split(" ", 5)
-    return name, Entry(int(mode, 16), int(uid), int(gid), user, group)
+def _number_of(name: str, word: str) -> int:
+    return number(name, word, 1000)
 
 
-def _identity(text: str) -> Identity | None:
-    words = text.split()
-    return Identity(*words) if len(words) in (3, 4) else None
+def _place(line: str) -> tuple[int, str]:
+    word, _blank, place = line.partition(" ")
+    return _number_of("place", word), _canonical("place", place)
 
 
-def _journal(lines: list[str]) -> Journal | None:
-    if not lines:
+def _export(line: str) -> tuple[int, str]:
+    # sha256sum shows that it read its standard input by a "-".
+    word, digest, *_rest = _words("export", line, 2, 3, 4)
+    return _number_of("export", word), text("export", digest, DIGEST)
+
+
+def _entry(line: str) -> tuple[int, Entry]:
+    word, permissions, uid, gid, _size, user, group = _words("entry", line, 7)
+    permissions = text("entry", permissions, _PERMISSIONS)
+    return _number_of("entry", word), Entry(
+        mode=_mode(permissions),
+        uid=number("entry", uid, LARGEST_ID),
+        gid=number("entry", gid, LARGEST_ID),
+        user=uid if user == "-" else text("entry", user, ACCOUNT),
+        group=gid if group == "-" else text("entry", group, ACCOUNT),
+        # Nobody gets in by a list whose mask, the group's permissions, is empty.
+        acl=permissions.endswith("+") and permissions[4:7] != "---",
+    )
+
+
+def _mode(permissions: str) -> int:
+    """Return the number that ls's letters stand for."""
+    kinds = {
+        "-": stat.S_IFREG,
+        "d": stat.S_IFDIR,
+        "l": stat.S_IFLNK,
+        "p": stat.S_IFIFO,
+        "s": stat.S_IFSOCK,
+        "c": stat.S_IFCHR,
+        "b": stat.S_IFBLK,
+        "D": 0,
+    }
+    mode = kinds[permissions[0]]
+    for at, letter in enumerate(permissions[1:10]):
+        if letter not in "-ST":
+            mode |= 0o400 >> at
+        if letter in "sStT":
+            mode |= {2: stat.S_ISUID, 5: stat.S_ISGID, 8: stat.S_ISVTX}[at]
+    return mode
+
+
+def _identity(name: str, line: str) -> Identity | None:
+    if line in ("-", "denied"):
         return None
-    fields = dict(word.split("=", 1) for word in lines[0].split() if "=" in word)
-    stored = [line.split()[1] for line in lines[1:] if line.startswith("stored ") and len(line.split()) == 2]
-    return Journal(fields, stored[-1] if stored else None)
+    words = _words(name, line, 3, 4)
+    if words[3:] not in ([], ["token"]):
+        raise bad_answer(name, "its kind is not known")
+    return Identity(
+        text(name, words[0], FINGERPRINT),
+        text(name, words[1], PRODUCT_KEY),
+        text(name, words[2], _STORED_NAME),
+        "token" if words[3:] else "secret",
+    )
+
+
+def _journal(found: list[str]) -> Journal | None:
+    """Read the lines of a journal; what cannot be read is garbled, which is no error of the gateway: power may have failed."""
+    if not found:
+        return None
+    fields = dict(word.split("=", 1) for word in found[0].split(" ") if "=" in word and _WORD.fullmatch(word))
+    intent, taken, ttl = (fields.get(name, "") for name in ("intent", "taken", "ttl"))
+    complete = (
+        intent in _INTENTS and _is_time(taken, LARGEST_TIME) and _is_time(ttl, LONGEST_LEASE) and "token" in fields
+    )
+    journal = Journal()
+    if complete:
+        journal = Journal(fields["token"], intent, fields.get("boot", ""), int(taken), int(ttl))
+    for line in found[1:]:
+        mark, _blank, fingerprint = line.partition(" ")
+        if mark in _MARKS and FINGERPRINT.fullmatch(fingerprint):
+            journal = replace(journal, mark=mark, fingerprint=fingerprint)
+    return journal
+
+
+def _is_time(digits: str, most: int) -> bool:
+    return digits.isascii() and digits.isdecimal() and len(digits) <= 16 and int(digits) <= most

@@ -67,3 +67,17 @@ def check_interface(name: t.Any) -> str | None:
     if name and (not re.fullmatch(r"[A-Za-z0-9_.:@-]{1,15}", name) or name in (".", "..")):
         raise InvalidOption("device_name_interface", name, "is not a network interface", "Use a name such as eth0")
     return name or None
+
+
+def check_lease(args: t.Mapping[str, t.Any]) -> None:
+    """Check the options that have to do with a lease that spans several tasks.
+
+    :raises InvalidOption: a lease that cannot be one, or is missing, or lasts too long
+    """
+    lease = args.get("lease")
+    if lease and not re.fullmatch(r"[0-9a-f]{16}", lease):
+        raise InvalidOption("lease", lease, "is not a lease", "Use the lease that state: reset_intended returned")
+    if args["state"] == "reset_withdrawn" and not lease:
+        raise InvalidOption("lease", None, "is missing", "Use the lease that state: reset_intended returned")
+    if not 0 <= args.get("lease_time", 0) <= 86400:
+        raise InvalidOption("lease_time", args["lease_time"], "is out of range", "Use 0 to 86400 seconds")

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Plan, Wanted
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import (
+    Plan,
+    Wanted,
+    is_unproven,
+    stored_identity,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found
 
 # What a diff shows in place of what only a run can tell.
@@ -24,11 +29,14 @@ def report(wanted: Wanted, found: Found, plan: Plan) -> dict[str, t.Any]:
         "path": found.path,
         "product_key": wanted.product_key,
         "device_name": wanted.device_name,
+        "device_name_from": wanted.device_name_from,
+        "device_name_proven": wanted.device_name_proven,
         "fingerprint": credential.fingerprint if credential else None,
         "carries": carries if credential else None,
         "owner": entry.user if entry else None,
         "group": entry.group if entry else None,
         "mode": "%04o" % entry.permissions if entry else None,
+        "proven": False if is_unproven(found, wanted) else None,
     }
 
 
@@ -54,13 +62,13 @@ def _shown(found: Found, wanted: Wanted) -> dict[str, t.Any]:
             "device_name": found.credential.device_name if found.credential else None,
             "fingerprint": found.credential.fingerprint if found.credential else None,
         }
-    if found.journal and found.journal.fields.get("intent") == "reset":
+    if found.journal and found.journal.intent == "reset" and not found.journal.mark:
         shown["reset_intended"] = True
-    elif found.journal or found.leftover:
+    elif (found.journal and found.journal.mark != "unproven") or found.leftover:
         shown["interrupted"] = True
     exports = {}
     for number, place in sorted(found.places.items()):
-        entry = found.entries.get(place)
+        entry = found.entries.get(number)
         content = "right" if found.exports.get(number) == wanted.exports[number - 1].digest else "other"
         if entry:
             exports[place] = "%s:%s %04o, %s content" % (entry.user, entry.group, entry.permissions, content)
@@ -72,19 +80,18 @@ def _foreseen(found: Found, wanted: Wanted, plan: Plan) -> dict[str, t.Any]:
     if plan.step == "remove":
         return {"state": "absent", "exports": {}} if exports else {"state": "absent"}
     before = _shown(found, wanted)
-    if plan.step == "announce":
+    if plan.step == "prepare_reset":
         return dict(before, reset_intended=True)
     entry = found.entry
-    # A file that is written anew is the remote user's, whose names only a run can tell.
-    stays = entry and (plan.step == "mend" or entry.uid == found.uid)
     shown: dict[str, t.Any] = {
         "state": "present",
-        "owner": wanted.owner or (entry.user if entry and stays else NEW),
-        "group": wanted.group or (entry.group if entry and stays else NEW),
+        # It is going to be the remote user's, whose names only a run can tell.
+        "owner": wanted.owner or (entry.user if entry and entry.uid == found.uid else NEW),
+        "group": wanted.group or (entry.group if entry and entry.gid == found.gid else NEW),
         "mode": "%04o" % wanted.mode,
         "product_key": wanted.product_key,
         "device_name": wanted.device_name,
-        "fingerprint": _fingerprint_after(found, plan),
+        "fingerprint": _fingerprint_after(found, wanted, plan),
     }
     if found.places:
         shown["exports"] = dict(before["exports"])
@@ -93,9 +100,9 @@ def _foreseen(found: Found, wanted: Wanted, plan: Plan) -> dict[str, t.Any]:
     return shown
 
 
-def _fingerprint_after(found: Found, plan: Plan) -> str:
+def _fingerprint_after(found: Found, wanted: Wanted, plan: Plan) -> str:
     if plan.step == "store":
         return NEW
-    if plan.step == "finish" and found.journal and found.journal.stored:
-        return found.journal.stored
+    if plan.step == "finish" and (stored := stored_identity(found, wanted)):
+        return stored.fingerprint
     return found.credential.fingerprint if found.credential else NEW

@@ -9,12 +9,20 @@ import shlex
 from functools import cache
 from pathlib import Path
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import PREAMBLE
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
+
+# What each script is made of, in this order, before its own text.
+_LOOKING = ("common", "places", "credential", "state")
+_CHANGING = (*_LOOKING, "lock", "files")
+_PARTS = {"look": _LOOKING, "login": _LOOKING[:-1]}
 
 
 @cache
 def _text(name: str) -> str:
-    lines = (Path(__file__).parent / "shell" / (name + ".sh")).read_text(encoding="utf-8").splitlines()
+    folder = Path(__file__).parent / "shell"
+    parts = [*_PARTS.get(name, _CHANGING), name]
+    lines = [line for part in parts for line in (folder / (part + ".sh")).read_text(encoding="utf-8").splitlines()]
     return "\n".join(line for line in lines if line and not line.lstrip().startswith("#")) + "\n"
 
 
@@ -43,6 +51,7 @@ class Gateway:
             "device_name_from": device_name_from,
             "device_name_interface": device_name_interface,
             "sysfs": "/sys",
+            "proc": "/proc",
             "export_count": len(exports),
         }
         for number, export in enumerate(exports, 1):
@@ -54,18 +63,17 @@ class Gateway:
         self._exports = exports
 
     def script(self, name: str, **values: object) -> str:
-        """The script ``name``, with further assignments."""
-        return self._common + assignments(values) + _text("common") + _text(name)
+        """Return the script ``name``, with further assignments."""
+        return PREAMBLE + self._common + assignments(values) + _text(name)
 
-    def begin(self, **values: object) -> str:
-        """The script begin, which tries the place of every export too."""
-        return self.script("begin", **self._attributes(), **values)
+    def changing(self, name: str, exports: tuple[int, ...] = (), **values: object) -> str:
+        """Return a script that writes: begin, store, finish, mend or settle.
 
-    def install(self, step: str, exports: tuple[int, ...], **values: object) -> str:
-        """The script install, with the content of the exports that it is to write."""
+        :param exports: numbers of those that it is to write, counted from 1
+        """
         contents = "".join(self._export(number) for number in exports)
         numbers = " ".join(str(number) for number in exports)
-        return contents + self.script("install", step=step, exports_wanted=numbers, **self._attributes(), **values)
+        return PREAMBLE + contents + self.script(name, exports_wanted=numbers, **self._attributes(), **values)
 
     def _attributes(self) -> dict[str, object]:
         values: dict[str, object] = {}
@@ -81,7 +89,7 @@ class Gateway:
         end = "END"
         while end in content:
             end += "-"
-        return "export_%d() {\nswap \"$path\" <<'%s'\n%s%s\n}\n" % (number, end, content, end)
+        return "export_%d() {\nswap \"$stored_in/$file\" <<'%s'\n%s%s\n}\n" % (number, end, content, end)
 
 
 def login_script(path: str, content: str, sign_method: str, mask: str) -> str:
@@ -94,7 +102,8 @@ def login_script(path: str, content: str, sign_method: str, mask: str) -> str:
     function = 'signed_content() {\ncontent="%s"\n}\n' % content
     # A variable that the environment has would be in it again with what the script gives it.
     return (
-        "unset line mask signature\n"
+        PREAMBLE
+        + "unset line mask signature\n"
         + function
         + Gateway(path, (), "", "inventory_hostname", None).script("login", **values)
     )

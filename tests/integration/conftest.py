@@ -1,16 +1,21 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One platform for each file of tests, with the products of tests and no device yet."""
+"""One platform for each file of tests, with the products of tests and no device yet; and gateways for scripts alone."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from emulator import Emulator
 from gateways import PRODUCTS
 from loopback import fleet
+from script_box import Box, Shell, busybox
 
 __all__ = ["fleet", "platform"]
 
@@ -20,3 +25,51 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     products = [{"product_key": key, "product_secret": secret} for key, secret in PRODUCTS.values()]
     with Emulator(tmp_path_factory.mktemp("platform"), {"products": products}) as emulator:
         yield emulator
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the longest test first, so that it does not run alone at the end."""
+    items.sort(key=lambda item: item.path.name != "test_molecule.py")
+
+
+@pytest.fixture(scope="session", params=["dash", "bash", "busybox"])
+def shell(request: pytest.FixtureRequest) -> Iterator[Shell]:
+    if not shutil.which(request.param):
+        pytest.skip(f"{request.param} is not installed")
+    if request.param != "busybox":
+        yield Shell((request.param,), os.environ["PATH"])
+        return
+    with tempfile.TemporaryDirectory() as applets:
+        # Other users look there too, whom pytest's own folders keep out.
+        Path(applets).chmod(0o755)
+        yield busybox(Path(applets))
+
+
+@pytest.fixture(scope="session")
+def any_shell() -> Shell:
+    """For what one shell proves for all."""
+    return Shell(("sh",), os.environ["PATH"])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """In memory where that is possible: every script waits for the disk."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    folder = memory / f"fleetops-{os.getpid()}-{tmp_path.name}"
+    folder.mkdir(mode=0o700)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def box(shell: Shell, folder: Path) -> Box:
+    return Box(shell, folder)
+
+
+@pytest.fixture
+def one(any_shell: Shell, folder: Path) -> Box:
+    """A box for what one shell proves for all."""
+    return Box(any_shell, folder)

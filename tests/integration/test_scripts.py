@@ -12,225 +12,41 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from script_box import (
+    CLIENT,
+    KEY,
+    NAME,
+    NEW_SECRET,
+    PLACEHOLDER,
+    ROOT,
+    SECRET,
+    TOOLS,
+    Box,
+    Shell,
+    as_nobody,
+    fingerprint,
+    identity,
+    line,
+    mode,
+)
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Answer, Issued, read_answer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BusyError, StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found, Identity, read_look, read_state
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import (
+    Identity,
+    Journal,
+    read_look,
+    read_state,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import Gateway
-
-KEY, NAME = "a1IoKTestP1", "gw_1@x.y:z-1"
-SECRET, NEW_SECRET = "0123456789abcdef0123456789abcdef", "AZaz09-_.~+/=&AZaz09-_.~+/=AZaz0".replace("&", "")
-PLACEHOLDER = "fedcba9876543210fedcba98"
-CLIENT = "client-" + PLACEHOLDER
-TOOLS = [
-    "awk",
-    "cat",
-    "chmod",
-    "chown",
-    "ln",
-    "readlink",
-    "id",
-    "mkdir",
-    "mv",
-    "rm",
-    "sha256sum",
-    "sleep",
-    "sort",
-    "stat",
-    "sync",
-    "tr",
-]
-ROOT = os.geteuid() == 0
-
-
-def line(secret: str = SECRET, key: str = KEY, name: str = NAME) -> str:
-    return f'{{"deviceName":"{name}","deviceSecret":"{secret}","productKey":"{key}"}}\n'
-
-
-def fingerprint(secret: str, key: str = KEY, name: str = NAME) -> str:
-    return hashlib.sha256(f"fleetops:{key}:{name}:{secret}".encode()).hexdigest()[:16]
-
-
-def identity(secret: str = SECRET) -> Identity:
-    return Identity(fingerprint(secret), KEY, NAME)
-
-
-# Gateways
-
-
-@dataclass(frozen=True)
-class Shell:
-    """How a script is run, and where its commands are."""
-
-    command: tuple[str, ...]
-    path: str
-
-    def tool(self, name: str) -> str:
-        """The command that a tool is."""
-        real = shutil.which(name, path=self.path)
-        assert real, f"no {name} in {self.path}"
-        return real
-
-
-@pytest.fixture(scope="session", params=["dash", "bash", "busybox"])
-def shell(request: pytest.FixtureRequest) -> Iterator[Shell]:
-    if not shutil.which(request.param):
-        pytest.skip(f"{request.param} is not installed")
-    if request.param != "busybox":
-        yield Shell((request.param,), os.environ["PATH"])
-        return
-    with tempfile.TemporaryDirectory() as applets:
-        # Other users look there too, whom pytest's own folders keep out.
-        Path(applets).chmod(0o755)
-        yield busybox(Path(applets))
-
-
-@pytest.fixture(scope="session")
-def any_shell() -> Shell:
-    """For what one shell proves for all."""
-    return Shell(("sh",), os.environ["PATH"])
-
-
-def busybox(applets: Path) -> Shell:
-    """BusyBox alone, as Debian builds it: without flock."""
-    program = shutil.which("busybox")
-    assert program
-    built_in = subprocess.run([program, "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
-    for name in [*TOOLS, "ash"]:
-        assert name in built_in, f"BusyBox has no {name}"
-        (applets / name).symlink_to(program)
-    return Shell((str(applets / "ash"),), str(applets))
-
-
-@dataclass
-class Box:
-    """A gateway: a folder, a shell, and what the controller keeps between its steps."""
-
-    shell: Shell
-    folder: Path
-    exports: tuple[Export, ...] = ()
-    attributes: dict[str, Any] = field(default_factory=lambda: {"owner": None, "group": None, "mode": "0600"})
-    environment: dict[str, str] = field(default_factory=dict)
-    device_name_from: tuple[str, str | None] = ("inventory_hostname", None)
-
-    @property
-    def path(self) -> Path:
-        return self.folder / "iot" / "device.json"
-
-    @property
-    def journal(self) -> Path:
-        return self.path.with_name(".device.json.journal")
-
-    @property
-    def new(self) -> Path:
-        return self.path.with_name(".device.json.new")
-
-    @property
-    def gateway(self) -> Gateway:
-        return Gateway(str(self.path), self.exports, PLACEHOLDER, *self.device_name_from)
-
-    def values(self, found: Found | None = None) -> dict[str, Any]:
-        expected = {"expected": found.expected} if found else {}
-        return {"product_key": KEY, "device_name": NAME, **self.attributes, **expected}
-
-    def files(self) -> list[str]:
-        """All there is, relative to the folder."""
-        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*"))
-
-    def output(self, script: str) -> str:
-        done = subprocess.run(
-            self.shell.command,
-            check=False,
-            input=script.encode(),
-            capture_output=True,
-            env={"PATH": self.shell.path, **self.environment},
-            timeout=60,
-        )
-        # What a shell says beside the answer goes nowhere, but it would tell of a mistake in the script.
-        for mistake in (
-            b"not found",
-            b"yntax error",
-            b"parameter not set",
-            b"unbound",
-            b"bad substitution",
-            SECRET.encode(),
-        ):
-            assert mistake not in done.stderr, done.stderr
-        return done.stdout.decode()
-
-    def run(self, script: str) -> Answer:
-        return read_answer(self.output(script))
-
-    def look(self) -> Found:
-        return read_look(self.run(self.gateway.script("look")))
-
-    def begin_script(self, found: Found, token: str = "token1", **values: Any) -> str:
-        holder = {"holder": "here", "pid": 42, "start": "7", "ttl": 80, "intent": "register", "token": token}
-        return self.gateway.begin(**{**self.values(found), **holder, **values})
-
-    def begin(self, found: Found, token: str = "token1", **values: Any) -> Answer:
-        return self.run(self.begin_script(found, token, **values))
-
-    def store(self, secret: str = SECRET, token: str = "token1") -> Answer:
-        every = tuple(range(1, len(self.exports) + 1))
-        script = self.gateway.install("store", every, token=token, **self.values())
-        return self.run(Issued(secret).assignments() + script)
-
-    def finish(self, found: Found, staged: str = "") -> Answer:
-        every = tuple(range(1, len(self.exports) + 1))
-        return self.run(self.gateway.install("finish", every, staged_identity=staged, **self.values(found)))
-
-    def mend(self, found: Found, *exports: int) -> Answer:
-        return self.run(self.gateway.install("mend", exports, **self.values(found)))
-
-    def abandon(self, token: str = "token1", keep: str = "no") -> Answer:
-        return self.run(self.gateway.script("abandon", token=token, keep=keep))
-
-    def remove(self, found: Found) -> Answer:
-        return self.run(self.gateway.script("remove", **self.values(found)))
-
-    def provision(self, secret: str = SECRET) -> None:
-        """Put a right credential there by hand."""
-        self.path.parent.mkdir(exist_ok=True)
-        self.path.write_text(line(secret))
-        self.path.chmod(0o600)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """In memory where that is possible: every script waits for the disk."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield tmp_path
-        return
-    folder = memory / f"fleetops-{os.getpid()}-{tmp_path.name}"
-    folder.mkdir(mode=0o700)
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def box(shell: Shell, folder: Path) -> Box:
-    return Box(shell, folder)
-
-
-@pytest.fixture
-def one(any_shell: Shell, folder: Path) -> Box:
-    """A box for what one shell proves for all."""
-    return Box(any_shell, folder)
-
-
-def mode(path: Path) -> int:
-    return path.lstat().st_mode & 0o7777
-
 
 # The life of a credential
 
@@ -240,22 +56,20 @@ def test_a_first_registration(box: Box) -> None:
     assert box.files() == [], "a look changes nothing"
     assert (found.path, found.uid, found.missing_tools, found.denied) == (str(box.path), os.geteuid(), (), ())
     assert (found.entry, found.credential, found.staged, found.journal) == (None, None, None, None)
-    assert str(box.folder) in found.entries
     assert found.uptime > 0
     assert found.boot == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
-    assert box.begin(found) == Answer("begun", ())
+    assert box.begin(found).outcome == "begun"
     assert box.files() == ["iot", "iot/.device.json.journal", "iot/.device.json.new"]
     assert (mode(box.path.parent), mode(box.journal), mode(box.new)) == (0o755, 0o600, 0o600)
-    journal = box.look().journal
-    assert journal is not None
-    assert journal.stored is None
-    taken = journal.fields.pop("taken")
-    assert journal.fields == {
-        **{"token": "token1", "product_key": KEY, "device_name": NAME, "holder": "here", "pid": "42", "start": "7"},
-        **{"boot": found.boot, "ttl": "80", "intent": "register"},
-    }
-    assert found.uptime <= int(taken) <= found.uptime + 60
+    begun = box.look()
+    assert begun.journal is not None
+    assert found.uptime <= begun.journal.taken <= found.uptime + 60
+    assert replace(begun.journal, taken=0) == Journal("token1", "register", found.boot, 0, 80)
+    words = box.journal.read_text().split()
+    assert {f"product_key={KEY}", f"device_name={NAME}", "over=no"} <= set(words)
+    assert begun.staged is not None
+    assert (begun.staged.product_key, begun.staged.device_name) != (KEY, NAME), "a probe"
 
     installed = box.store()
     assert installed.outcome == "installed"
@@ -324,7 +138,7 @@ def test_owner_and_group(box: Box) -> None:
     os.chown(box.path, 0, 0)
     box.mend(box.look(), 1)
     owners = [(path.stat().st_uid, path.stat().st_gid) for path in (box.path, box.folder / "1.conf")]
-    assert owners == [(1234, 2345), (3456, 0)]
+    assert owners == [(1234, 2345), (3456, os.getegid())]
     assert [mode(path) for path in (box.path, box.folder / "1.conf")] == [0o640, 0o600]
     assert box.path.parent.stat().st_uid == 0, "who owns the directory could swap the file"
 
@@ -359,10 +173,17 @@ def test_owner_and_group(box: Box) -> None:
         line(name="$(id)"),
         line(key="a1/b"),
         line(secret="se\u00e7ret"),
+        line(secret="~root"),
+        line(secret="$(id)"),
+        line(secret="`id`"),
+        line(secret="a;b"),
+        line(secret="0" * 65),
+        line(name="g" * 33),
+        line(key="a" * 33),
         '{"productKey":"a","deviceName":"bcde","deviceSecret":"f"}\n',
         line().replace("}", ',"more":"x"}'),
     ],
-    ids=range(26),
+    ids=range(33),
 )
 def test_what_is_no_credential(one: Box, content: str) -> None:
     one.provision()
@@ -371,7 +192,7 @@ def test_what_is_no_credential(one: Box, content: str) -> None:
     assert (found.credential, found.entry is not None) == (None, True)
 
 
-@pytest.mark.parametrize("secret", [SECRET, NEW_SECRET, "a", "!#$%&'()*+,-./:;<=>?@[]^_`{|}~"])
+@pytest.mark.parametrize("secret", [SECRET, NEW_SECRET, "a", "-_.+/=", "0" * 64])
 def test_what_is_a_credential(box: Box, secret: str) -> None:
     box.provision(secret)
     assert box.look().credential == Identity(fingerprint(secret), KEY, NAME)
@@ -389,13 +210,12 @@ def changes(box: Box) -> list[tuple[str, Any]]:
         ("gone", box.path.unlink),
         ("journal", lambda: box.journal.write_text("1 token=other\n")),
         ("staged", lambda: box.new.write_text(line(NEW_SECRET))),
-        ("directory", lambda: box.path.parent.chmod(0o700)),
         ("export", lambda: (box.folder / "1.conf").write_text("other\n")),
         ("export's mode", lambda: (box.folder / "1.conf").chmod(0o600)),
     ]
 
 
-@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("number", range(7))
 def test_a_look_grows_stale(one: Box, number: int) -> None:
     one.exports = (export(one, 1, f"{PLACEHOLDER}\n"),)
     one.provision()
@@ -452,7 +272,7 @@ def test_of_two_runs_one_begins(box: Box) -> None:
     assert sorted(answers) == ["begun", "stale"]
     journal = box.look().journal
     assert journal is not None
-    assert journal.fields["token"] == ("token1" if answers[0] == "begun" else "token2")
+    assert journal.token == ("token1" if answers[0] == "begun" else "token2")
 
 
 # The lease
@@ -484,7 +304,7 @@ def test_abandoning(box: Box) -> None:
     box.provision()
     found = box.look()
     box.begin(found)
-    assert box.abandon("token2").outcome == "abandoned"
+    assert box.abandon("token2").outcome == "lost"
     assert box.journal.exists(), "it is another run's"
     assert box.abandon().outcome == "abandoned"
     assert box.files() == ["iot", "iot/device.json"]
@@ -493,41 +313,85 @@ def test_abandoning(box: Box) -> None:
 
 def test_abandoning_keeps_the_memory_of_an_earlier_registration(box: Box) -> None:
     box.provision()
-    box.begin(box.look())
-    box.abandon(keep="yes")
+    box.begin(box.look(), "token0")
+    box.begin(box.look(), intent="renew")
+    box.abandon()
     journal = box.look().journal
     assert journal is not None
-    assert journal.number("ttl") == 0
-    assert journal.fields["device_name"] == NAME
+    assert (journal.token, journal.intent, journal.ttl) == ("token1", "renew", 0)
     assert not box.new.exists()
 
 
 def test_abandoning_nothing(box: Box) -> None:
+    assert box.abandon().outcome == "lost"
+    assert box.files() == []
     box.path.parent.mkdir()
-    assert box.abandon().outcome == "abandoned"
+    assert box.abandon().outcome == "lost"
     assert box.files() == ["iot"]
 
 
-def test_the_gateways_own_process_holds_its_lease(box: Box) -> None:
-    box.begin(box.look(), holder="gateway", pid=1, start="1")
-    found = box.look()
-    assert found.journal is not None
-    assert found.journal.fields["pid"] == str(os.getpid())
-    ticks = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
-    assert found.journal.fields["start"] == found.process_start == ticks
+def test_a_lease_goes_on_in_a_later_task(box: Box) -> None:
+    box.provision()
+    box.begin(box.look(), intent="reset", ttl=200)
+    assert box.begin(box.look(), intent="renew", continues="yes").outcome == "begun"
+    journal = box.look().journal
+    assert journal is not None
+    assert (journal.token, journal.intent, journal.ttl) == ("token1", "renew", 80)
+    assert " over=yes " in box.journal.read_text()
+    box.begin(box.look(), "token2")
+    before = snapshot(box)
+    assert box.begin(box.look(), intent="renew", continues="yes").outcome == "lost"
+    assert snapshot(box) == before
 
 
-def test_a_holder_that_is_gone(box: Box) -> None:
-    with subprocess.Popen(["sleep", "60"]) as process:
+def test_a_lease_ends_where_there_is_no_uptime(box: Box) -> None:
+    """Some gateways have no /proc for the remote user; then the date is the clock."""
+    before = int(time.time())
+    answer = box.run(box.gateway.script("look", proc=str(box.folder)))
+    found = read_look(answer)
+    assert (found.boot, before <= found.uptime <= before + 60) == ("-", True)
+    box.run(box.begin_script(found, proc=str(box.folder)))
+    journal = read_look(box.run(box.gateway.script("look", proc=str(box.folder)))).journal
+    assert journal is not None
+    assert before <= journal.taken <= before + 60
+
+
+# Doubt
+
+
+def test_without_doubt_the_change_is_over_at_once(box: Box) -> None:
+    box.begin(box.look())
+    assert read_state(box.store()).journal is None
+
+
+@pytest.mark.parametrize("cause", ["a lost answer", "an interruption"])
+def test_a_secret_in_doubt_stays_an_open_change(box: Box, cause: str) -> None:
+    if cause == "an interruption":
         box.provision()
-        box.journal.write_text(f"1 token=x holder=gateway pid={process.pid} start=1 boot=b taken=1 ttl=80\n")
-        alive = box.look().process_start
-        assert alive is not None
-        assert alive.isdecimal()
-        process.kill()
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        assert box.look().process_start == "-", "dead, if not yet buried"
-    assert box.look().process_start == "-"
+        box.begin(box.look(), "token0")
+    box.begin(box.look())
+    journal = read_state(box.store(NEW_SECRET, doubt=cause == "a lost answer")).journal
+    assert journal is not None
+    assert (journal.token, journal.mark, journal.fingerprint) == ("token1", "stored", fingerprint(NEW_SECRET))
+    assert box.path.read_text() == line(NEW_SECRET)
+    assert box.settle(identity(NEW_SECRET), token="token2").outcome == "lost"
+    assert box.settle(identity(NEW_SECRET), token="token1").outcome == "settled"
+    assert box.files() == ["iot", "iot/device.json"]
+
+
+@pytest.mark.parametrize("end", ["unproven", "dead"])
+def test_what_a_login_could_not_prove_is_noted(box: Box, end: str) -> None:
+    box.begin(box.look())
+    box.store(NEW_SECRET, doubt=True)
+    answer = box.settle(identity(NEW_SECRET), end, "token1")
+    found = read_state(answer)
+    assert found.expected == box.look().expected
+    assert found.journal is not None
+    assert (found.journal.mark, found.journal.fingerprint, found.journal.ttl) == (end, fingerprint(NEW_SECRET), 0)
+    assert box.path.read_text() == line(NEW_SECRET)
+
+
+# The lock
 
 
 def test_a_lock_that_another_process_holds(one: Box, tmp_path: Path) -> None:
@@ -536,15 +400,39 @@ def test_a_lock_that_another_process_holds(one: Box, tmp_path: Path) -> None:
     # The script waits by sleeping; here a second takes no time.
     (tmp_path / "sleep").symlink_to(shutil.which("true") or "/bin/true")
     one.environment = {"PATH": f"{tmp_path}:{one.shell.path}"}
-    directory = os.open(one.path.parent, os.O_RDONLY)
-    fcntl.flock(directory, fcntl.LOCK_EX)
+    lock = os.open(one.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
     before = snapshot(one)
     with pytest.raises(BusyError, match="held the lock"):
         one.begin(found)
     assert snapshot(one) == before
     assert one.look().expected == found.expected, "a look needs no lock"
-    os.close(directory)
+    os.close(lock)
     assert one.begin(found).outcome == "begun"
+
+
+def test_the_lock_is_a_file_that_nobody_else_can_open(box: Box) -> None:
+    box.provision()
+    box.begin(box.look())
+    if box.lock.exists():  # there is flock
+        assert (mode(box.lock), box.lock.stat().st_uid, box.lock.read_text()) == (0o600, os.geteuid(), "")
+
+
+def test_a_lock_that_was_removed_meanwhile_is_none(one: Box, tmp_path: Path) -> None:
+    """Who waited for the lock of a credential that is removed would hold one that nobody else sees."""
+    one.provision()
+    found = one.look()
+    one.lock.write_text("")
+    one.lock.chmod(0o600)
+    real = one.shell.tool("flock")
+    (tmp_path / "flock").write_text(
+        f'#!/bin/sh\n[ -e {tmp_path}/once ] || {{ : >{tmp_path}/once; rm {one.lock}; }}\nexec {real} "$@"\n'
+    )
+    (tmp_path / "flock").chmod(0o755)
+    (tmp_path / "sleep").symlink_to(shutil.which("true") or "/bin/true")
+    one.environment = {"PATH": f"{tmp_path}:{one.shell.path}"}
+    assert one.begin(found).outcome == "begun"
+    assert one.lock.exists(), "it was made anew"
 
 
 def link_of(process: subprocess.Popen[bytes] | None) -> str:
@@ -568,7 +456,7 @@ def without_flock(any_shell: Shell, folder: Path, tmp_path: Path) -> Box:
 
 def test_a_link_is_the_lock_where_there_is_no_flock(without_flock: Box) -> None:
     found = without_flock.look()
-    lock = without_flock.path.parent / f".{without_flock.path.name}.lock"
+    lock = without_flock.lock
     with subprocess.Popen(["sleep", "60"]) as holder:
         try:
             lock.symlink_to(link_of(holder))
@@ -583,7 +471,7 @@ def test_a_link_is_the_lock_where_there_is_no_flock(without_flock: Box) -> None:
 
 @pytest.mark.parametrize("left", ["another boot/1/1", "nonsense", ""])
 def test_a_lock_that_nobody_holds_counts_for_nothing(without_flock: Box, left: str) -> None:
-    lock = without_flock.path.parent / f".{without_flock.path.name}.lock"
+    lock = without_flock.lock
     lock.symlink_to(left or link_of(None))
     assert without_flock.begin(without_flock.look()).outcome == "begun"
     assert list(without_flock.path.parent.glob("*.lock*")) == []
@@ -598,9 +486,10 @@ def test_a_crash_between_begin_and_install(box: Box) -> None:
     box.begin(box.look())
     found = box.look()
     assert found.journal is not None
-    assert (found.credential, found.staged, found.journal.stored) == (identity(), None, None)
+    assert (found.credential, found.journal.mark) == (identity(), None)
     box.begin(found, "token2")
     box.store(NEW_SECRET, "token2")
+    box.settle(identity(NEW_SECRET), token="token2")
     assert (box.look().credential, box.look().journal) == (identity(NEW_SECRET), None)
     assert box.files() == ["iot", "iot/device.json"]
 
@@ -636,39 +525,42 @@ def crash(box: Box, folder: Path, point: tuple[str, str, int], script: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("point", "stored", "staged", "credential"),
+    ("point", "marked", "staged", "credential"),
     [
-        (("before", "rm", 1), False, None, identity()),
-        (("after", "rm", 1), False, None, identity()),
-        (("before", "chmod", 1), False, identity(NEW_SECRET), identity()),
-        (("before", "sync", 1), True, identity(NEW_SECRET), identity()),
-        (("before", "mv", 1), True, identity(NEW_SECRET), identity()),
-        (("after", "mv", 1), True, None, identity(NEW_SECRET)),
-        (("before", "rm", 2), True, None, identity(NEW_SECRET)),
+        (("before", "rm", 1), False, "probe", SECRET),
+        (("after", "rm", 1), False, None, SECRET),
+        (("before", "chmod", 1), False, None, SECRET),
+        (("before", "cat", 1), False, None, SECRET),
+        (("after", "cat", 1), False, NEW_SECRET, SECRET),
+        (("before", "sync", 1), True, NEW_SECRET, SECRET),
+        (("before", "mv", 1), True, NEW_SECRET, SECRET),
+        (("after", "mv", 1), True, None, NEW_SECRET),
+        (("before", "rm", 2), True, None, NEW_SECRET),
     ],
     ids=str,
 )
-def test_a_crash_within_install(
-    one: Box, tmp_path: Path, point: tuple[str, str, int], stored: bool, staged: Identity | None, credential: Identity
+def test_a_crash_within_store(
+    one: Box, tmp_path: Path, point: tuple[str, str, int], marked: bool, staged: str | None, credential: str
 ) -> None:
     one.provision()
     one.begin(one.look())
-    script = one.gateway.install("store", (), token="token1", **one.values())
-    crash(one, tmp_path / "tools", point, Issued(NEW_SECRET).assignments() + script)
+    crash(one, tmp_path / "tools", point, one.store_script(Issued(NEW_SECRET)))
     found = one.look()
     assert found.journal is not None
-    assert found.journal.stored == (fingerprint(NEW_SECRET) if stored else None)
-    assert (found.staged, found.credential) == (staged, credential)
-    if stored:
-        words = f"{staged.fingerprint} {staged.product_key} {staged.device_name}" if staged else ""
-        assert one.finish(found, words).outcome == "installed"
+    assert found.journal.fingerprint == (fingerprint(NEW_SECRET) if marked else None)
+    assert found.credential == identity(credential)
+    if staged != "probe":
+        assert found.staged == (identity(staged) if staged else None)
+    if NEW_SECRET in (staged, credential):
+        assert one.finish(found, identity(NEW_SECRET)).outcome == "installed"
+        one.settle(identity(NEW_SECRET))
         assert one.path.read_text() == line(NEW_SECRET)
         assert (one.files(), mode(one.path)) == (["iot", "iot/device.json"], 0o600)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(
-    "call", [("rm", 1), ("cat", 1), ("chmod", 1), ("cat", 2), ("sync", 1), ("mv", 1), ("sync", 2)], ids=str
+    "call", [("rm", 1), ("chmod", 1), ("cat", 1), ("rm", 2), ("cat", 2), ("sync", 1), ("mv", 1), ("sync", 2)], ids=str
 )
 def test_a_crash_never_forgets_an_interrupted_change(
     one: Box, tmp_path: Path, call: tuple[str, int], when: str
@@ -680,7 +572,9 @@ def test_a_crash_never_forgets_an_interrupted_change(
     found = one.look()
     assert found.journal is not None
     assert one.begin(found, "token3").outcome == "begun"
+    assert " over=yes " in one.journal.read_text()
     one.store(NEW_SECRET, "token3")
+    one.settle(identity(NEW_SECRET), token="token3")
     assert (one.files(), one.path.read_text()) == (["iot", "iot/device.json"], line(NEW_SECRET))
 
 
@@ -693,8 +587,7 @@ def test_a_torn_journal_is_an_open_one(box: Box, content: str) -> None:
     box.provision()
     box.journal.write_bytes(content.encode())
     found = box.look()
-    assert found.journal is not None
-    assert found.journal.stored is None
+    assert found.journal == Journal(), "the worst case"
     assert box.begin(found).outcome == "begun"
 
 
@@ -703,7 +596,7 @@ def test_a_torn_second_line_stores_nothing(box: Box) -> None:
     box.journal.write_text(f"1 token=x pid=4 ttl=0\nstored {fingerprint(SECRET)[:7]}")
     found = box.look()
     assert found.journal is not None
-    assert found.journal.stored != fingerprint(SECRET)
+    assert (found.journal.mark, found.journal.fingerprint) == (None, None)
 
 
 # Exports
@@ -775,19 +668,77 @@ def test_finishing_writes_the_exports(box: Box) -> None:
     box.exports = (export(box, 1, f"{PLACEHOLDER}\n"),)
     box.new.write_text(line(NEW_SECRET))
     box.journal.write_text(f"1 token=x ttl=0\nstored {fingerprint(NEW_SECRET)}\n")
-    box.finish(box.look(), f"{fingerprint(NEW_SECRET)} {KEY} {NAME}")
+    after = read_state(box.finish(box.look(), identity(NEW_SECRET)))
+    assert after.journal is not None
+    assert (after.journal.token, after.journal.mark) == ("token9", "stored")
+    box.settle(identity(NEW_SECRET))
     assert box.path.read_text() == line(NEW_SECRET)
     assert (box.folder / "1.conf").read_text() == f"{NEW_SECRET}\n"
     assert box.files() == ["1.conf", "iot", "iot/device.json"]
 
 
-def test_finishing_never_takes_what_the_journal_does_not_name(box: Box) -> None:
+def test_finishing_never_takes_what_is_not_asked_for(box: Box) -> None:
     box.provision()
     box.new.write_text(line(NEW_SECRET))
     box.journal.write_text(f"1 token=x ttl=0\nstored {fingerprint(SECRET)}\n")
-    box.finish(box.look())
+    box.finish(box.look(), identity())
+    box.settle(identity())
     assert box.path.read_text() == line()
     assert box.files() == ["iot", "iot/device.json"]
+
+
+FAILING = """\
+#!/bin/sh
+echo >>{calls}
+number=0
+while read -r _; do number=$((number + 1)); done <{calls}
+[ $number != {number} ] || exit 2
+exec {tool} "$@"
+"""
+
+
+@pytest.mark.parametrize("tool", ["awk", "sha256sum", "ls"])
+@pytest.mark.parametrize("number", range(1, 8))
+def test_a_tool_that_fails_never_deletes_what_may_be_the_only_valid_secret(
+    one: Box, tmp_path: Path, tool: str, number: int
+) -> None:
+    one.provision()
+    one.begin(one.look())
+    crash(one, tmp_path / "tools", ("before", "mv", 1), one.store_script(Issued(NEW_SECRET)))
+    found = one.look()
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    values = {"calls": broken / "calls", "number": number, "tool": one.shell.tool(tool)}
+    (broken / tool).write_text(FAILING.format(**values))
+    (broken / tool).chmod(0o755)
+    one.environment = {"PATH": f"{broken}:{one.shell.path}"}
+    try:
+        answer = one.finish(found, identity(NEW_SECRET))
+        assert answer.outcome in ("installed", "stale")
+    except StorageError:
+        pass
+    one.environment = {}
+    left = [path.read_text() for path in (one.path, one.new) if path.exists()]
+    assert line(NEW_SECRET) in left
+    again = one.look()
+    one.finish(again, identity(NEW_SECRET), "tokenb")
+    one.settle(identity(NEW_SECRET), token="tokenb")
+    assert (one.path.read_text(), one.files()) == (line(NEW_SECRET), ["iot", "iot/device.json"])
+
+
+@pytest.mark.parametrize("script", ["begin", "mend", "abandon", "settle"])
+def test_a_staged_credential_of_the_device_is_never_discarded(box: Box, script: str) -> None:
+    box.provision()
+    box.begin(box.look())
+    box.new.write_text(line(NEW_SECRET))
+    with pytest.raises(StorageError, match="it is kept"):
+        {
+            "begin": lambda: box.begin(box.look(), "token2"),
+            "mend": lambda: box.mend(box.look()),
+            "abandon": box.abandon,
+            "settle": lambda: box.settle(identity(), token="token1"),
+        }[script]()
+    assert (box.new.read_text(), box.path.read_text()) == (line(NEW_SECRET), line())
 
 
 # Places
@@ -798,7 +749,6 @@ def test_a_credential_in_the_root_directory(one: Box) -> None:
     gateway = Gateway("/fleetops-device.json", (), PLACEHOLDER, "inventory_hostname", None)
     found = read_look(one.run(gateway.script("look")))
     assert found.path == "/fleetops-device.json"
-    assert "/" in found.entries
 
 
 @pytest.mark.skipif(not ROOT, reason="only root writes to the root directory")
@@ -807,7 +757,7 @@ def test_a_credential_lives_in_the_root_directory(one: Box) -> None:
         path = Path(f"/.fleetops-test-{os.getpid()}.json")
 
     box = AtRoot(one.shell, one.folder)
-    paths = [box.path, box.path.with_name(f".{box.path.name}.new"), box.path.with_name(f".{box.path.name}.journal")]
+    paths = [box.path, *(box.path.with_name(f".{box.path.name}.{end}") for end in ("new", "journal", "lock"))]
     try:
         assert box.begin(box.look()).outcome == "begun"
         assert box.store().outcome == "installed"
@@ -845,7 +795,8 @@ def test_what_is_no_file_is_seen_and_left_alone(box: Box, kind: str) -> None:
     make(box.folder / "1.conf")
     found = box.look()
     assert found.credential is None
-    assert [found.entries[path].is_file for path in (found.path, found.places[1])] == [False, False]
+    assert found.entry is not None
+    assert [found.entry.is_file, found.entries[1].is_file] == [False, False]
 
 
 @pytest.mark.parametrize("kind", ["symlink", "directory"])
@@ -876,19 +827,6 @@ def test_a_planted_staging_file_is_not_written_through(box: Box) -> None:
     assert box.path.read_text() == line(NEW_SECRET)
 
 
-def test_a_staging_file_that_is_planted_in_between_is_not_written_through(one: Box, tmp_path: Path) -> None:
-    one.provision()
-    one.begin(one.look())
-    plant = f'#!/bin/sh\n{one.shell.tool("rm")} "$@"\nln -s {one.folder}/target {one.new}\n'
-    (tmp_path / "rm").write_text(plant)
-    (tmp_path / "rm").chmod(0o755)
-    one.environment = {"PATH": f"{tmp_path}:{one.shell.path}"}
-    with pytest.raises(StorageError, match="cannot write"):
-        one.store(NEW_SECRET)
-    assert not (one.folder / "target").exists()
-    assert one.path.read_text() == line()
-
-
 def test_a_missing_directory_is_made_for_everyone_to_read_and_nobody_to_write(box: Box) -> None:
     class Deep(Box):
         path = box.folder / "a" / "b" / "device.json"
@@ -902,9 +840,9 @@ def test_a_missing_directory_is_made_for_everyone_to_read_and_nobody_to_write(bo
 
 def test_a_directory_that_cannot_be_made(box: Box) -> None:
     (box.folder / "iot").write_text("a file\n")
-    with pytest.raises(StorageError) as caught:
-        box.begin(box.look())
-    assert caught.value.kind == "storage"
+    with pytest.raises(StorageError, match="is no directory") as caught:
+        box.look()
+    assert caught.value.kind == "unsafe_path"
     assert box.files() == ["iot"]
 
 
@@ -976,7 +914,7 @@ def test_a_full_disk_after_the_registration(disk: Box) -> None:
     assert disk.path.read_text() == line()
     found = disk.look()
     assert found.journal is not None
-    assert (found.journal.stored, found.credential) == (None, identity())
+    assert (found.journal.mark, found.credential) == (None, identity())
     (disk.folder / "filler").unlink()
     disk.begin(disk.look(), "token2")
     disk.store(NEW_SECRET, "token2")
@@ -1010,14 +948,9 @@ def test_a_remote_user_who_may_not_read(box: Box) -> None:
     box.shell = as_nobody(box.shell)
     assert box.look().denied == ("credential",)
     box.path.parent.chmod(0o700)
-    assert str(box.path.parent) in box.look().denied
-
-
-def as_nobody(shell: Shell) -> Shell:
-    return Shell(
-        (shutil.which("setpriv") or "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *shell.command),
-        shell.path,
-    )
+    with pytest.raises(StorageError, match="may not enter") as caught:
+        box.look()
+    assert caught.value.kind == "permission"
 
 
 # The secret
@@ -1038,15 +971,14 @@ def test_no_command_sees_the_secret(box: Box, tmp_path: Path) -> None:
         tool.chmod(0o755)
     box.exports = (export(box, 1, f"a={PLACEHOLDER}\n"),)
     box.begin(box.look())
-    assert "/bin/" not in box.gateway.install("store", (1,)), "every command is found by its name, and so by this test"
+    assert "/bin/" not in box.gateway.changing("store", (1,)), "every command is found by its name, and so by this test"
     box.environment = {"PATH": f"{tools}:{box.shell.path}", "device_secret": "from the environment"}
-    script = box.gateway.install("store", (1,), token="token1", **box.values())
-    assert box.run(Issued(SECRET).assignments() + script).outcome == "installed"
+    assert box.run(box.store_script(Issued(SECRET))).outcome == "installed"
     (box.folder / "1.conf").unlink()
     box.mend(box.look(), 1)
     said = log.read_text()
     # BusyBox runs its own applets within itself, without arguments that anybody could see.
-    seen = set() if Path(box.shell.command[0]).name == "ash" else {"awk", "cat", "mv", "sha256sum", "stat", "sync"}
+    seen = set() if Path(box.shell.command[0]).name == "ash" else {"awk", "cat", "ls", "mv", "sha256sum", "sync"}
     assert seen <= set(said.splitlines())
     assert SECRET not in said
     assert (box.folder / "1.conf").read_text() == f"a={SECRET}\n"
@@ -1061,22 +993,21 @@ def test_no_answer_holds_the_secret(box: Box) -> None:
     assert SECRET not in found.expected
     box.begin(found)
     assert SECRET not in box.look().expected
-    script = box.gateway.install("store", (1,), token="token1", **box.values())
-    assert NEW_SECRET not in box.output(Issued(NEW_SECRET).assignments() + script)
+    assert NEW_SECRET not in box.output(box.store_script(Issued(NEW_SECRET)))
 
 
 # Device tokens in place of a DeviceSecret
 
 
-TOKEN, CLIENT_ID = "^1^AZaz09-_.~+/=@:,%", "client.of-5"
+TOKEN, CLIENT_ID = "^1^AZaz09-_.+/=@:,%", "client.of-5"
 
 
 def test_a_token_is_stored_and_exported(box: Box) -> None:
     content = f"id={CLIENT}&{CLIENT} token={PLACEHOLDER}\\n&1 {PLACEHOLDER}{CLIENT}\n"
     box.exports = (export(box, 1, content),)
     box.begin(box.look())
-    script = box.gateway.install("store", (1,), token="token1", **box.values())
-    assert box.run(Issued(device_token=TOKEN, client_id=CLIENT_ID).assignments() + script).outcome == "installed"
+    script = box.store_script(Issued(device_token=TOKEN, client_id=CLIENT_ID))
+    assert box.run(script).outcome == "installed"
     stored = {"clientId": CLIENT_ID, "deviceName": NAME, "deviceToken": TOKEN, "productKey": KEY}
     assert box.path.read_text() == json.dumps(stored, separators=(",", ":")) + "\n"
     exported = content.replace(CLIENT, CLIENT_ID).replace(PLACEHOLDER, TOKEN)
@@ -1171,23 +1102,21 @@ def test_missing_tools_are_named(any_shell: Shell, folder: Path, tmp_path: Path)
 
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
-@pytest.mark.parametrize("name", ["look", "begin", "install", "abandon", "remove"])
+@pytest.mark.parametrize("name", ["look", "begin", "store", "finish", "mend", "settle", "abandon", "remove"])
 def test_what_is_sent_is_sound(any_shell: Shell, folder: Path, name: str) -> None:
     box = Box(any_shell, folder)
     box.exports = tuple(export(box, number, f"{PLACEHOLDER}\n") for number in (1, 2))
     found = box.look()
+    values = {**box.values(found), "token": "t", "ttl": 80, "intent": "register"}
     script = {
         "look": lambda: box.gateway.script("look"),
         "begin": lambda: box.begin_script(found),
-        "install": lambda: (
-            Issued("x").assignments()
-            + box.gateway.install("store", (1, 2), token="t", staged_identity="", **box.values(found))
-        ),
-        "abandon": lambda: box.gateway.script("abandon", token="t", keep="no"),
-        "remove": lambda: box.gateway.script("remove", **box.values(found)),
-    }[name]()
+        "store": lambda: box.store_script(Issued("x")),
+        "abandon": lambda: box.gateway.script("abandon", **values),
+        "remove": lambda: box.gateway.script("remove", **values),
+    }.get(name, lambda: box.gateway.changing(name, (1, 2), stored="-", end="closed", **values))()
     # Functions of other scripts, and what the sources say themselves: words that are split on purpose.
-    excluded = "SC2034,SC2046,SC2086,SC2154,SC2317,SC2329"
+    excluded = "SC2034,SC2046,SC2086,SC2154,SC2317,SC2329,SC3013"
     checked = subprocess.run(
         ["shellcheck", "--shell=sh", f"--exclude={excluded}", "-"],
         check=False,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -35,6 +36,13 @@ PRODUCTS = {
     "gateway-mqtt": ("a1IoKTestP3", "Zp4Xw8sD2kTest03"),
     "controller-mqtt": ("a1IoKTestP4", "Zp4Xw8sD2kTest04"),
 }
+
+
+def end_lease(journal: Path) -> None:
+    """Make of an open change one whose lease has run out: its run is dead, no request is under way, and a test need not wait."""
+    text, found = re.subn(r" ttl=[0-9]+$", " ttl=0", journal.read_text(), count=1, flags=re.MULTILINE)
+    assert found, f"{journal} holds no lease: {text!r}"
+    journal.write_text(text)
 
 
 def credential_text(product_key: str, device_name: str, device_secret: str) -> str:
@@ -81,8 +89,8 @@ class Gateway:
 
     @property
     def beside(self) -> set[str]:
-        """What else lies in the credential's folder."""
-        return {entry.name for entry in self.path.parent.iterdir()} - {self.path.name}
+        """What else lies in the credential's folder, but for the lock: where there is flock, it stays."""
+        return {entry.name for entry in self.path.parent.iterdir()} - {self.path.name, self.lock_path.name}
 
     @property
     def device(self) -> JSON:
@@ -111,10 +119,10 @@ class Gateway:
         self.path.write_bytes(text.encode() if isinstance(text, str) else text)
         self.path.chmod(mode)
 
-    def journal(self, *further: str) -> None:
-        """Leave the journal of a run that has died, with these lines behind its first."""
-        line = f"1 token=0123456789abcdef product_key={self.product_key} device_name={self.device_name}"
-        line += " holder=gateway pid=1 start=1 boot=00000000-0000-0000-0000-000000000000 taken=1 ttl=1"
+    def journal(self, *further: str, intent: str = "register") -> None:
+        """Leave the journal of a run that has died, with these lines behind its first; its lease is over."""
+        line = f"2 token=0123456789abcdef intent={intent} over=no product_key={self.product_key}"
+        line += f" device_name={self.device_name} boot=00000000-0000-0000-0000-000000000000 taken=1 ttl=1"
         self.journal_path.write_text("".join(f"{text}\n" for text in (line, *further)))
         self.journal_path.chmod(0o600)
 
@@ -126,9 +134,14 @@ class Gateway:
     def staged_path(self) -> Path:
         return self.path.with_name(f".{self.path.name}.new")
 
+    @property
+    def lock_path(self) -> Path:
+        return self.path.with_name(f".{self.path.name}.lock")
+
     def files(self) -> dict[str, Found]:
-        """Everything under the folder."""
-        return {str(path.relative_to(self.root)): _found(path) for path in sorted(self.root.rglob("*"))}
+        """Everything under the folder but the lock, which says nothing."""
+        paths = sorted(set(self.root.rglob("*")) - {self.lock_path})
+        return {str(path.relative_to(self.root)): _found(path) for path in paths}
 
     def contents(self) -> dict[str, tuple[int, int, int, bytes | str | None]]:
         """Everything under the folder, whether or not it was written anew."""

@@ -15,53 +15,48 @@ PATH = "/etc/aliyun-iot/device.json"
 KEY, NAME = "a1IoKTestP1", "OvenDevice01"
 OURS = Identity("1111111111111111", KEY, NAME)
 NEW = Identity("2222222222222222", KEY, NAME)
+TOKEN = Identity("5555555555555555", KEY, NAME, "token")
+OTHER_NAME = Identity("3333333333333333", KEY, "OvenDevice02")
+OTHER_PRODUCT = Identity("3333333333333333", "a1IoKTestP2", NAME)
 
 
-def file(mode: int = 0o600, uid: int = 0, user: str = "root", gid: int = 0, group: str = "root") -> Entry:
-    return Entry(stat.S_IFREG | mode, uid, gid, user, group)
+def file(
+    mode: int = 0o600, uid: int = 0, user: str = "root", gid: int = 0, group: str = "root", acl: bool = False
+) -> Entry:
+    return Entry(stat.S_IFREG | mode, uid, gid, user, group, acl)
 
 
-def directory(mode: int = 0o755, uid: int = 0, user: str = "root") -> Entry:
-    return Entry(stat.S_IFDIR | mode, uid, 0, user, "root")
-
-
-def symlink() -> Entry:
-    return Entry(stat.S_IFLNK | 0o777, 0, 0, "root", "root")
-
-
-DIRECTORIES = {"/": directory(), "/etc": directory(), "/etc/aliyun-iot": directory()}
-
-
-def found(entries: dict[str, Entry] | None = None, **changes: Any) -> Found:
-    """A gateway with nothing but the directories, on which root looks, and what differs from that."""
+def found(entry: Entry | None = None, **changes: Any) -> Found:
+    """A gateway with nothing on it, on which root looks, and what differs from that; `entry` is the file in the credential's place."""
     values: dict[str, Any] = {
         "expected": "",
         "uid": 0,
+        "gid": 0,
         "path": PATH,
         "credential": None,
         "staged": None,
         "journal": None,
-        "places": {},
-        "exports": {},
-        "hardware_name": "",
-        "denied": (),
-        "missing_tools": (),
         "boot": "boot-1",
         "uptime": 1000,
-        "process_start": None,
         **changes,
     }
-    return Found(entries={**DIRECTORIES, **(entries or {})}, **values)
+    return Found(entry=entry, **values)
 
 
-def provisioned(entries: dict[str, Entry] | None = None, **changes: Any) -> Found:
+def provisioned(entry: Entry | None = None, **changes: Any) -> Found:
     """A gateway with the wanted credential in its place."""
-    return found({PATH: file(), **(entries or {})}, **{"credential": OURS, **changes})
+    return found(entry or file(), **{"credential": OURS, **changes})
 
 
-def journal(stored: str | None = None, **fields: object) -> Journal:
-    values = {"holder": "here", "pid": 42, "start": "7", "boot": "boot-1", "taken": 990, "ttl": 80, **fields}
-    return Journal({name: str(value) for name, value in values.items()}, stored)
+def journal(mark: str | None = None, fingerprint: str | None = None, **fields: Any) -> Journal:
+    """A journal to register, whose lease was taken 10 seconds before the look and lasts 80."""
+    values = {"token": "there", "intent": "register", "boot": "boot-1", "taken": 990, "ttl": 80, **fields}
+    return Journal(**values, mark=mark, fingerprint=fingerprint)
+
+
+def marked(mark: str, identity: Identity, **fields: Any) -> Journal:
+    """A journal whose last line has this mark of a new credential."""
+    return journal(mark, identity.fingerprint, **fields)
 
 
 def wanted(**changes: Any) -> Wanted:

@@ -12,7 +12,7 @@ from typing import Any
 
 from account import KEY, SEED
 from emulator import Emulator
-from gateways import credential_text, fingerprint
+from gateways import credential_text, end_lease, fingerprint
 from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, Started, connection, start_playbook
 
 JSON = Any
@@ -99,6 +99,14 @@ def results(run: Run, host: str, action: str = "gateway_credential") -> list[JSO
 
 
 def left_over(tmp_path: Path, hosts: Iterable[str]) -> dict[str, list[str]]:
-    """What lies in the gateways' folders beside their credentials."""
-    folders = {host: {path.name for path in (tmp_path / host).iterdir()} - {"device.json"} for host in hosts}
+    """What lies in the gateways' folders beside their credentials and the lock, which stays."""
+    known = {"device.json", ".device.json.lock"}
+    folders = {host: {path.name for path in (tmp_path / host).iterdir()} - known for host in hosts}
     return {host: sorted(names) for host, names in folders.items() if names}
+
+
+def end_leases(tmp_path: Path, hosts: Iterable[str]) -> None:
+    """Let the time pass that a lease lasts, of runs that are dead and whose requests have all ended."""
+    for host in hosts:
+        if journal(tmp_path, host):
+            end_lease(tmp_path / host / ".device.json.journal")

@@ -2,23 +2,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154
 
-# Abandon: gives the lease back without a new credential. With $keep the journal stays open without a lease, because an
-# earlier registration may have happened, or a reset is about to.
+# Abandon: gives the lease back without a new credential. A journal that was opened over another one stays open without a lease,
+# because an earlier registration, or a reset, may have happened; any other is removed.
 
-locate
+home
+[ -z "$missing" ] || say lost
 lock
-line=
-[ ! -f "$journal_file" ] || read -r line <"$journal_file"
+ours
+discard_staged
 case "$line " in
-    *" token=$token "*)
-        rm -f "$new"
-        if [ "$keep" = yes ]; then
-            # As begin does: a journal that is cut short no longer says what for it was opened.
-            echo "${line% ttl=*} ttl=0" >"$journal_file.new" && promote "$journal_file.new" "$journal_file"
-        else
-            rm -f "$journal_file"
-        fi
-        ;;
+    *" over=no "*) close_journal ;;
+    *) write_journal "${line% ttl=*} ttl=0" ;;
 esac
 state
 say abandoned

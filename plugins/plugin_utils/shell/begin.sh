@@ -1,58 +1,53 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2154,SC2034
 
-# Begin: proves that the credential and its exports can be stored, and takes the lease by opening the journal. No
-# registration is sent before that has succeeded. The lease runs for $ttl seconds of the gateway's own clock, and belongs
-# to a process: of the controller ($holder, $pid, $start), or, on the gateway itself, to the one that runs this script.
+# Begin: proves that the credential and its exports can be stored and read back, and takes the lease by opening the journal. No
+# request that changes the device is sent before that has succeeded. The lease lasts $ttl seconds of the gateway's own clock.
+# If $continues is yes, the lease that an earlier task of the same run holds, with this token, is renewed.
 
-# cat says why it cannot write, where some shells' echo does not.
-padding() {
-    printf '%s\n%s\n' "$journal" "$journal" | cat
-}
-
-locate
-if [ -d "$directory" ]; then
-    lock
+home
+if [ -n "$missing" ]; then
     unchanged
-else
-    unchanged
-    set --
-    above=$directory
-    while [ -n "$above" ] && [ ! -d "$above" ]; do
-        set -- "$above" "$@"
-        above=${above%/*}
-    done
-    try mkdir -p "$directory"
-    # Only the file is the owner's: who can write the directory could swap the file while its owner is set.
-    for made do
-        try chmod 0755 "$made"
-    done
+    make_directories
     lock
     # Whoever made the directory at the same time may have gone further already.
-    if [ -e "$path" ] || [ -e "$journal_file" ]; then
+    if [ -e "$file" ] || [ -e "$journal_file" ]; then
         state
         say stale
     fi
+else
+    lock
+    unchanged
 fi
-if [ "$holder" = gateway ]; then
-    pid=$PPID
-    started "$pid"
-fi
-clock
-journal="1 token=$token intent=$intent product_key=$product_key device_name=$device_name holder=$holder pid=$pid start=$start"
-journal="$journal boot=$boot taken=$uptime ttl=$ttl"
+[ "$continues" = no ] || ours
+over=no
+[ ! -e "$journal_file" ] || over=yes
+discard_staged
+# A probe that is as long as a credential can be, and no credential of any device that is wanted.
+device_token=
+client_id=
+wanted_name=$device_name
+wanted_key=$product_key
+device_name=fleetops-probe-0123456789abcdefg
+product_key=fleetopsprobe0123456789abcdefghi
+device_secret=0123456789012345678901234567890123456789012345678901234567890123
 number=0
 while [ "$number" -lt "$export_count" ]; do
     number=$((number + 1))
-    stage_export "$number" padding
-    try rm -f "$staged"
+    leave_for "$number"
+    [ -z "$missing" ] || fail storage "cannot write $dest: its directory does not exist"
+    stage "${dest##*/}" "$stage_owner" "$stage_group" "$stage_mode" credential_line
+    try rm -f "./$staged"
+    home
 done
-stage "$path" "$owner" "$group" "$mode" padding
-# An older journal stays until this one is complete: its change may have registered.
-message=$( (echo "$journal" | cat >"$journal_file.new") 2>&1) || {
-    rm -f "$journal_file.new" "$staged"
-    fail storage "cannot write $journal_file: $message"
+stage "$file" "$owner" "$group" "$mode" credential_line
+identify "./$new"
+wanted_device || {
+    rm -f "./$new"
+    fail storage "$here/$new does not read back as it was written"
 }
-promote "$journal_file.new" "$journal_file"
+device_name=$wanted_name
+product_key=$wanted_key
+open_journal "$intent" "$over"
 say begun

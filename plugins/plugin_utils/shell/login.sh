@@ -30,7 +30,7 @@ padded() {
         }
         {
             for (at = 1; at <= 64; at++) printf "\\%03o", blend(codes[substr($8, at, 1)] + 0, octet)
-        }' "$path"
+        }' "./$file"
 }
 
 # octets HEX: the same of a digest.
@@ -56,14 +56,15 @@ for tool in awk "$digest" sha256sum; do
 done
 # One that is a program would have the secret on its command line.
 [ "$(command -v printf)" = printf ] || fail missing_tool "the gateway's shell has no printf of its own"
-[ -f "$path" ] || say missing
-[ -r "$path" ] || say denied
-read -r line <"$path"
+home
+[ -f "./$file" ] || say missing
+[ -r "./$file" ] || say denied
+identify "./$file"
+[ "$identity" != - ] || say unreadable
+read -r line <"./$file"
 case $line in
     *'"deviceToken":"'*) say token ;;
 esac
-identify "$path"
-[ "$identity" != - ] || say unreadable
 line=${line#*'"deviceSecret":"'}
 line=${line%%'"'*}
 [ ${#line} -le 64 ] || say unreadable

@@ -4,18 +4,23 @@
 
 # Remove: the credential, its exports, and what an interrupted run left.
 
-locate
-[ ! -d "$directory" ] || lock
+home
+if [ -z "$missing" ]; then
+    lock
+fi
 unchanged
 number=0
 while [ "$number" -lt "$export_count" ]; do
     number=$((number + 1))
-    eval "dest=\$export_${number}_dest"
-    try rm -f "$dest" "${dest%/*}/.${dest##*/}.new"
+    leave_for "$number"
+    [ -n "$missing" ] || try rm -f "./${dest##*/}" "./.${dest##*/}.new"
 done
-if [ -d "$directory" ]; then
-    try rm -f "$path" "$new" "$journal_file" "$journal_file.new"
-    try sync "$directory"
+home
+if [ -z "$missing" ]; then
+    # The journal goes last: what is cut short here stays an open change.
+    try rm -f "./$file" "./$new"
+    try rm -f "./$journal_file" "./$journal_file.new" "./$lock_file"
+    try sync .
 fi
 state
 say removed

@@ -1,17 +1,24 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The order of a change: begin, register, install, or abandon."""
+"""The order of a change: begin, register, store, or abandon; and what a script's answer means."""
 
 from __future__ import annotations
 
 import shlex
-import time
 from collections.abc import Callable
 
 import pytest
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Issued, Scripts, change
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _credential
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import (
+    PREAMBLE,
+    Answer,
+    Issued,
+    Scripts,
+    change,
+    read_answer,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BusyError,
     FleetopsError,
@@ -20,75 +27,100 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     StorageError,
 )
 
-SCRIPTS = Scripts(begin="BEGIN\n", install="INSTALL\n", abandon="ABANDON\n")
+SCRIPTS = Scripts(begin="BEGIN\n", store="STORE\n", abandon="ABANDON\n")
+SETTLES = Scripts(begin="BEGIN\n", store="STORE\n", abandon="ABANDON\n", settles=True)
+PROOF = Scripts(begin="BEGIN\n", store="", abandon="ABANDON\n")
 SECRET = "0123456789abcdef0123456789abcdef"
+FULL = "error storage disk full\nfleetops-end failed\n"
 
 
 class Gateway:
     """Answers each script, and keeps the order of everything."""
 
-    def __init__(self, begin: str = "begun", install: str = "installed", abandon: str = "abandoned") -> None:
-        self.answers = {"BEGIN": begin, "INSTALL": install, "ABANDON": abandon}
+    def __init__(
+        self, begin: str = "begun", store: str = "installed", abandon: str = "abandoned", scripts: Scripts = SCRIPTS
+    ) -> None:
+        self.answers = {"BEGIN": begin, "STORE": store, "ABANDON": abandon}
+        self.scripts = scripts
         self.events: list[str] = []
 
     def run(self, script: str) -> str:
         name = script.splitlines()[-1]
-        self.events.append(script if name == "INSTALL" else name)
+        self.events.append(script if name == "STORE" else name)
         answer = self.answers[name]
         return answer if answer.startswith("error") else f"uid 0\nfleetops-end {answer}\n"
 
-    def register(self, left: float) -> Issued:
-        self.events.append("register")
+    def issue(self, not_after: float) -> Issued | None:
+        self.events.append("issue")
         return Issued(SECRET)
 
-    def change(self, register: Callable[[float], Issued] | None = None, window: float = 60) -> object:
-        return change(self.run, SCRIPTS, register or self.register, window)
+    def change(
+        self, issue: Callable[[float], Issued | None] | None = None, lease: float = 80, timeout: float = 10
+    ) -> Answer:
+        return change(self.run, self.scripts, issue or self.issue, lease, timeout)
 
 
-def refusal(may_have_registered: bool) -> Callable[[float], Issued]:
-    error = Refused("no", code=6600) if not may_have_registered else NetworkError("lost")
+def failure(error: FleetopsError, may_have_registered: bool = False) -> Callable[[float], Issued | None]:
     error.may_have_registered = may_have_registered
 
-    def register(_left: float) -> Issued:
+    def issue(_not_after: float) -> Issued | None:
         raise error
 
-    return register
+    return issue
 
 
-def test_begin_register_install() -> None:
+def assigned(gateway: Gateway) -> dict[str, str]:
+    """What the script store finds assigned before it."""
+    lines = gateway.events[-1].splitlines()
+    return dict(word.split("=", 1) for line in lines if "=" in line for word in shlex.split(line))
+
+
+def test_begin_issue_store() -> None:
     gateway = Gateway()
     answer = gateway.change()
     assert (answer.outcome, answer.lines) == ("installed", ("uid 0",))
-    *before, install = gateway.events
-    assert before == ["BEGIN", "register"]
-    assert f"device_secret={SECRET}\n" in install
-    assert install.endswith("\nINSTALL\n")
+    *before, store = gateway.events
+    assert before == ["BEGIN", "issue"]
+    assert assigned(gateway)["device_secret"] == SECRET
+    assert store.endswith("\nSTORE\n")
 
 
 def test_no_environment_hands_the_secret_on() -> None:
-    """A name that is exported already stays exported when it is assigned."""
+    """A name that is exported already stays exported when it is assigned, and so does every name after `set -a`."""
     gateway = Gateway()
     gateway.change()
+    assert gateway.events[-1].startswith(PREAMBLE)
     lines = gateway.events[-1].splitlines()
-    for name in ("device_secret", "device_token", "client_id"):
+    assert lines[0] == "set +axv"
+    for name in ("device_secret", "device_token", "client_id", "doubt"):
         [assigned] = [number for number, line in enumerate(lines) if line.startswith(f"{name}=")]
         assert f"unset {name}" in lines[:assigned]
 
 
 def test_a_secret_is_one_word() -> None:
     gateway = Gateway()
-    gateway.change(lambda _left: Issued("a'b c"))
-    assert f"device_secret={shlex.quote(chr(97) + chr(39) + 'b c')}\n" in gateway.events[-1]
+    gateway.change(lambda _not_after: Issued("a'b c\n$(id)"))
+    assert "device_secret=" + shlex.quote("a'b c\n$(id)") in gateway.events[-1]
 
 
 def test_a_token_comes_with_its_client_id() -> None:
     gateway = Gateway()
-    gateway.change(lambda _left: Issued(device_token="^1^t", client_id="c-1"))
-    assert {"device_secret=''", "device_token='^1^t'", "client_id=c-1"} <= set(gateway.events[-1].splitlines())
+    gateway.change(lambda _not_after: Issued(device_token="^1^t", client_id="c-1"))
+    assert assigned(gateway) == {"device_secret": "", "device_token": "^1^t", "client_id": "c-1", "doubt": "no"}
+
+
+@pytest.mark.parametrize(("doubt", "word"), [(True, "yes"), (False, "no")])
+def test_doubt_about_a_secret_reaches_the_gateway(doubt: bool, word: str) -> None:
+    gateway = Gateway()
+    gateway.change(lambda _not_after: Issued(SECRET, doubt=doubt))
+    assert assigned(gateway)["doubt"] == word
 
 
 def test_what_was_issued_is_not_shown() -> None:
     assert SECRET not in repr(Issued(SECRET)) + repr(Issued(device_token=SECRET, client_id="c-1"))
+
+
+# The lease
 
 
 def test_nothing_is_sent_without_the_lease() -> None:
@@ -98,63 +130,186 @@ def test_nothing_is_sent_without_the_lease() -> None:
 
 
 def test_nothing_is_sent_when_the_lease_cannot_be_had() -> None:
-    gateway = Gateway(begin="error storage disk full\nfleetops-end failed\n")
+    gateway = Gateway(begin=FULL)
     with pytest.raises(StorageError, match="disk full"):
         gateway.change()
     assert gateway.events == ["BEGIN"]
 
 
-def test_nothing_is_sent_when_the_lease_was_granted_too_late() -> None:
-    gateway = Gateway()
-    with pytest.raises(BusyError, match="too long"):
-        gateway.change(window=0)
-    assert gateway.events == ["BEGIN", "ABANDON"]
-
-
-def test_the_time_of_granting_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([100.0, 107.5])
-    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    told: list[float] = []
-    Gateway().change(lambda left: told.append(left) or Issued(SECRET), window=60)
-    assert told == [52.5]
-
-
-def test_a_registration_that_did_not_happen_is_abandoned() -> None:
-    gateway = Gateway()
-    with pytest.raises(Refused):
-        gateway.change(refusal(may_have_registered=False))
-    assert gateway.events == ["BEGIN", "ABANDON"]
-
-
-def test_a_registration_that_may_have_happened_leaves_the_journal_open() -> None:
-    gateway = Gateway()
-    with pytest.raises(NetworkError):
-        gateway.change(refusal(may_have_registered=True))
+def test_nothing_is_sent_when_the_lease_to_go_on_with_was_taken_over() -> None:
+    gateway = Gateway(begin="lost")
+    with pytest.raises(BusyError, match="another run has taken over") as caught:
+        gateway.change()
     assert gateway.events == ["BEGIN"]
+    assert not caught.value.registered
+    assert "Run again" in caught.value.hint
 
 
-@pytest.mark.parametrize("answer", ["error storage disk full\nfleetops-end failed\n", "error: connection lost"])
-def test_the_refusal_is_told_even_if_abandoning_fails(answer: str) -> None:
-    with pytest.raises(Refused) as caught:
-        Gateway(abandon=answer).change(refusal(may_have_registered=False))
-    assert caught.value.code == 6600
+def test_the_last_request_ends_with_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lease is asked for at 100, and lasts at least that long from then on, however long it takes to be granted."""
+    now = [100.0]
+    monkeypatch.setattr(_credential, "clock", lambda: now[0])
+    told: list[float] = []
+
+    class Slow(Gateway):
+        def run(self, script: str) -> str:
+            now[0] += 7
+            return super().run(script)
+
+    def issue(not_after: float) -> Issued:
+        told.append(not_after)
+        return Issued(SECRET)
+
+    Slow().change(issue, lease=80, timeout=10)
+    assert told == [170.0]
 
 
 def test_a_lease_that_was_lost() -> None:
     with pytest.raises(BusyError, match="lease ran out") as caught:
-        Gateway(install="lost").change()
+        Gateway(store="lost").change()
+    assert caught.value.registered, "the platform has issued a secret"
     assert "Run again" in caught.value.hint
 
 
+# Before a reset it is only proved that all of it could be done
+
+
+@pytest.mark.parametrize("scripts", [SCRIPTS, PROOF])
+def test_a_proof_stores_nothing_and_keeps_the_lease(scripts: Scripts) -> None:
+    gateway = Gateway(scripts=scripts)
+    assert gateway.change(lambda _not_after: None).outcome == "begun"
+    assert gateway.events == ["BEGIN"]
+
+
+def test_a_proof_that_fails_gives_the_lease_back() -> None:
+    gateway = Gateway(scripts=PROOF)
+    with pytest.raises(NetworkError):
+        gateway.change(failure(NetworkError("unreachable")))
+    assert gateway.events == ["BEGIN", "ABANDON"]
+
+
+# What became of the request
+
+
+@pytest.mark.parametrize("settles", [False, True])
+def test_a_registration_that_may_have_happened_leaves_the_journal_open(settles: bool) -> None:
+    for error in (NetworkError("lost"), Refused("active", code=6289)):
+        gateway = Gateway(scripts=SETTLES if settles else SCRIPTS)
+        with pytest.raises(type(error)):
+            gateway.change(failure(error, may_have_registered=True))
+        assert gateway.events == ["BEGIN"]
+
+
+@pytest.mark.parametrize("error", [Refused("no", code=6600), NetworkError("unreachable"), StorageError("no module")])
+def test_a_registration_that_did_not_happen_is_abandoned(error: FleetopsError) -> None:
+    gateway = Gateway()
+    with pytest.raises(type(error)):
+        gateway.change(failure(error))
+    assert gateway.events == ["BEGIN", "ABANDON"]
+
+
+def test_a_refusal_leaves_the_lease_to_whoever_settles_it() -> None:
+    gateway = Gateway(scripts=SETTLES)
+    with pytest.raises(Refused):
+        gateway.change(failure(Refused("active", code=6289)))
+    assert gateway.events == ["BEGIN"]
+
+
+def test_what_is_no_refusal_settles_nothing() -> None:
+    gateway = Gateway(scripts=SETTLES)
+    with pytest.raises(NetworkError):
+        gateway.change(failure(NetworkError("unreachable")))
+    assert gateway.events == ["BEGIN", "ABANDON"]
+
+
+@pytest.mark.parametrize("answer", [FULL, "error: connection lost"])
+def test_the_refusal_is_told_even_if_abandoning_fails(answer: str) -> None:
+    with pytest.raises(Refused) as caught:
+        Gateway(abandon=answer).change(failure(Refused("no", code=6600)))
+    assert caught.value.code == 6600
+
+
 def test_a_failure_to_store() -> None:
-    gateway = Gateway(install="error storage disk full\nfleetops-end failed\n")
+    gateway = Gateway(store=FULL)
     with pytest.raises(StorageError, match="disk full") as caught:
         gateway.change()
     assert "ABANDON" not in gateway.events
+    assert caught.value.registered
     assert SECRET not in str(caught.value)
 
 
 def test_an_answer_cut_short_never_shows_the_script() -> None:
     with pytest.raises(FleetopsError) as caught:
-        Gateway(install="error").change()
+        Gateway(store="error").change()
+    assert caught.value.registered
     assert SECRET not in str(caught.value)
+
+
+# What a script's answer means
+
+
+@pytest.mark.parametrize(
+    "output", ["", "\n", "Password: ", "uid 0\nend looked\n", "uid 0\nfleetops-en", "fleetops-end", "x fleetops-end y"]
+)
+def test_an_answer_without_its_end(output: str) -> None:
+    with pytest.raises(StorageError, match="did not finish") as caught:
+        read_answer(output)
+    assert "POSIX shell" in caught.value.hint
+
+
+def test_an_unfinished_answer_shows_its_last_lines() -> None:
+    with pytest.raises(StorageError, match="sh: awk: not found"):
+        read_answer("uid 0\nsh: awk: not found\n")
+    with pytest.raises(StorageError, match="no output"):
+        read_answer("")
+    with pytest.raises(StorageError) as caught:
+        read_answer("\x1b]0;owned\x07" + "x" * 5000)
+    assert "\x1b" not in caught.value.msg
+    assert len(caught.value.msg) < 400
+
+
+@pytest.mark.parametrize(
+    ("kind", "told", "hint"),
+    [
+        ("missing_tool", "missing_tool", "PATH"),
+        ("permission", "permission", "become"),
+        ("storage", "storage", "run again"),
+        ("unsafe_path", "unsafe_path", "Nothing was changed"),
+        # No gateway invents a kind.
+        ("refused", "storage", "run again"),
+        ("add_host", "storage", "run again"),
+        ("", "storage", "run again"),
+    ],
+)
+def test_a_failure_has_a_kind_a_text_and_what_to_do(kind: str, told: str, hint: str) -> None:
+    with pytest.raises(StorageError) as caught:
+        read_answer(f"uid 0\nerror storage earlier\nerror {kind} cannot write /x: No space left\nfleetops-end failed\n")
+    assert (caught.value.kind, caught.value.msg) == (told, "cannot write /x: No space left")
+    assert hint in caught.value.hint
+
+
+def test_a_failure_that_says_nothing() -> None:
+    with pytest.raises(StorageError, match="unknown") as caught:
+        read_answer("fleetops-end failed\n")
+    assert caught.value.kind == "storage"
+
+
+def test_no_failure_shows_terminal_escapes() -> None:
+    for kind in ("storage", "busy"):
+        with pytest.raises(FleetopsError) as caught:
+            read_answer(f"error {kind} \x1b]0;owned\x07{'x' * 5000}\nfleetops-end failed\n")
+        assert "\x1b" not in caught.value.msg
+        assert len(caught.value.msg) < 500
+
+
+def test_a_lock_that_was_not_had() -> None:
+    with pytest.raises(BusyError, match="held the lock") as caught:
+        read_answer("error busy another process has held the lock\nfleetops-end failed\n")
+    assert caught.value.kind == "busy"
+    assert "Run again" in caught.value.hint
+
+
+def test_an_answers_lines() -> None:
+    answer = read_answer("a 1\na\nab 2\na 2 3\nfleetops-end begun\nlogout\nfleetops-end failed\n")
+    assert (answer.outcome, answer.lines) == ("begun", ("a 1", "a", "ab 2", "a 2 3"))
+    assert answer.all_of("a") == ["1", "", "2 3"]

@@ -28,11 +28,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._devices impor
     devices_as_asked,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    BusyError,
     FleetopsError,
     InvalidOption,
     NetworkError,
     OpenApiRefused,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi_answer import Answer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._products import Product
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._products import decide as decide_product
 
@@ -47,6 +49,9 @@ OPTIONS: dict[str, JSON] = {
     "batch_threshold": 100,
     "job_timeout": 600,
     "reset_topology": False,
+    "fingerprints": {},
+    "leases": {},
+    "timeout": 10,
 }
 
 
@@ -65,6 +70,7 @@ class Platform:
         self.node_type = 1
         self.topology: dict[str, int] = {}
         self.jobs: dict[str, list[str]] = {}
+        self.last: dict[str, float | None] = {}  # until when a device may be reset
         self.never: set[str] = set()  # names that the platform refuses to create
         self._applications: list[tuple[list[str], str]] = []
 
@@ -72,16 +78,27 @@ class Platform:
     def calls(self) -> Counter[str]:
         return Counter(self.asked)
 
-    def call(self, action: str, parameters: JSON, form: JSON = None, depth: int = 0) -> JSON:
+    def call(
+        self,
+        action: str,
+        parameters: JSON,
+        form: JSON = None,
+        depth: int = 0,
+        not_after: float | None = None,
+        once: bool = False,
+    ) -> JSON:
         self.asked.append(action)
+        assert once == (action == "ResetThing"), "a reset that is processed late revokes what came after it"
+        if action == "ResetThing":
+            self.last[parameters["DeviceName"]] = not_after
         if error := self.refuse.get((action, parameters.get("DeviceName", ""))):
             raise error
-        return getattr(self, f"_{action}")(parameters, form) or {}
+        return Answer(action, getattr(self, f"_{action}")(parameters, form) or {})
 
     def _shown(self, name: str, detail: bool) -> JSON:
         status = self.devices[name]
         more = {"Status": status, "UtcActive": "2026" if name.startswith("used") else ""} if detail else {}
-        return {"DeviceName": name, "DeviceSecret": f"secret of {name}", "DeviceStatus": status, **more}
+        return {"DeviceName": name, "DeviceSecret": f"secret-of-{name}", "DeviceStatus": status, **more}
 
     def _QueryProduct(self, parameters: JSON, form: JSON) -> JSON:
         return {"Data": {"ProductKey": KEY, "NodeType": self.node_type}}
@@ -379,13 +396,13 @@ def test_activation_is_told_of_disabled_devices_too(count: int) -> None:
 def test_a_device_has_a_fingerprint_and_no_secret() -> None:
     [device] = devices_as_asked(Platform("gw-0001"), KEY, None).values()  # type: ignore[arg-type]
     assert len(device.fingerprint) == 16
-    assert "secret of" not in repr(device)
-    assert "secret of" not in repr(device.as_result())
+    assert "secret-of" not in repr(device)
+    assert "secret-of" not in repr(device.as_result())
 
 
 def test_secrets_are_for_whoever_asks_for_them() -> None:
     found = device_secrets(Platform("gw-0001"), KEY, ["gw-0001", "gw-0002"])  # type: ignore[arg-type]
-    assert found == {"gw-0001": "secret of gw-0001"}
+    assert found == {"gw-0001": "secret-of-gw-0001"}
 
 
 # Resets
@@ -402,6 +419,36 @@ def test_a_gateway_keeps_its_topology_unless_it_may_go() -> None:
     assert reset_of(platform, ["gw-0001", "gw-0002"]) == {"gw-0001": (False, "has_sub_devices"), "gw-0002": (True, "")}
     assert platform.calls["ResetThing"] == 1
     assert reset_of(platform, ["gw-0001"], reset_topology=True) == {"gw-0001": (True, "")}
+
+
+def test_a_device_that_only_its_gateway_names_is_reset_for_its_fingerprint() -> None:
+    platform = Platform("gw-0001", "gw-0002", "gw-0003", "gw-0004", "gw-0005")
+    # sha256sum of "fleetops:a1IoKTestP1:gw-0001:secret-of-gw-0001"
+    right = "b989befb5ccf5fb9"
+    proofs = {"gw-0001": right, "gw-0002": right, "gw-0003": "", "gw-0004": None}
+    assert reset_of(platform, list(platform.devices), fingerprints=proofs) == {
+        "gw-0001": (True, ""),
+        **dict.fromkeys(["gw-0002", "gw-0003", "gw-0004"], (False, "not_proven")),
+        "gw-0005": (True, ""),
+    }
+    assert platform.calls["ResetThing"] == 2
+
+
+def test_no_fingerprint_proves_a_device_whose_secret_the_platform_does_not_show() -> None:
+    """Anybody can take the fingerprint of an empty secret."""
+    platform = Platform("gw-0001")
+    platform._shown = lambda name, detail: {"DeviceName": name, "DeviceStatus": "OFFLINE"}  # type: ignore[method-assign]
+    # sha256sum of "fleetops:a1IoKTestP1:gw-0001:"
+    for proof in ("e8fc1261baa83cce", ""):
+        assert reset_of(platform, ["gw-0001"], fingerprints={"gw-0001": proof}) == {"gw-0001": (False, "not_proven")}
+    assert platform.calls["ResetThing"] == 0
+
+
+def test_a_fingerprint_is_of_a_device_that_is_to_be_reset() -> None:
+    platform = Platform("gw-0001")
+    with pytest.raises(InvalidOption, match="GW-0001"):
+        reset_of(platform, ["gw-0001"], fingerprints={"GW-0001": "1111111111111111"})
+    assert platform.asked == []
 
 
 @pytest.mark.parametrize(("node_type", "asks"), [(0, 0), (1, 1), (None, 1)])
@@ -433,7 +480,7 @@ def test_waiting_has_an_end() -> None:
         now[0] += seconds
 
     with pytest.raises(FleetopsError, match="still CHECK after 60 seconds") as caught:
-        _jobs.wait_for("work", lambda: {"Status": "CHECK"}, ("CHECK",), 60, sleep, lambda: now[0])
+        _jobs.wait_for("work", lambda: Answer("", {"Status": "CHECK"}), ("CHECK",), 60, sleep, lambda: now[0])
     assert caught.value.kind == "timeout"
     assert now[0] <= 60
 
@@ -481,3 +528,21 @@ def test_options_that_cant_be_are_refused_before_a_call(call: Callable[[Platform
     with pytest.raises(InvalidOption):
         call(platform)
     assert platform.asked == []
+
+
+def test_a_reset_is_sent_so_early_that_its_answer_comes_before_the_lease_ends() -> None:
+    platform = Platform("gw-0001", "gw-0002")
+    reset_of(platform, ["gw-0001", "gw-0002"], leases={"gw-0001": 1000.5}, timeout=7)
+    assert platform.last == {"gw-0001": 986.5, "gw-0002": None}
+
+
+def test_a_lease_that_is_over_does_not_stop_the_others() -> None:
+    platform = Platform("gw-0001", "gw-0002")
+    platform.refuse["ResetThing", "gw-0001"] = BusyError("too late")
+    assert reset_of(platform, ["gw-0001", "gw-0002"]) == {"gw-0001": (False, "busy"), "gw-0002": (True, "")}
+
+
+@pytest.mark.parametrize("end", ["soon", None, [], {}])
+def test_the_end_of_a_lease_is_a_number(end: JSON) -> None:
+    with pytest.raises(InvalidOption, match="leases"):
+        reset_of(Platform("gw-0001"), ["gw-0001"], leases={"gw-0001": end})

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
     check_interface,
+    check_lease,
     check_mode,
     check_owner,
     check_path,
@@ -115,6 +116,45 @@ def test_no_interface(name: str | None) -> None:
 def test_what_is_no_interface(name: str) -> None:
     with pytest.raises(InvalidOption, match="device_name_interface"):
         check_interface(name)
+
+
+LEASE = "0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"lease": None, "lease_time": 0},
+        {"lease": "", "lease_time": 0},
+        {"lease": LEASE, "lease_time": 86400},
+        {"state": "reset_intended", "lease_time": 61},
+        {"state": "reset_intended", "lease": LEASE},
+        {"state": "reset_withdrawn", "lease": LEASE},
+    ],
+)
+def test_leases(options: dict[str, object]) -> None:
+    check_lease({"state": "present", **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "option"),
+    [
+        *(
+            ({"lease": lease}, "lease")
+            for lease in (LEASE[:-1], LEASE + "0", LEASE.upper(), LEASE + "\n", "x" * 16, "$(id)")
+        ),
+        ({"state": "reset_withdrawn"}, "lease"),
+        ({"state": "reset_withdrawn", "lease": ""}, "lease"),
+        ({"lease_time": -1}, "lease_time"),
+        ({"lease_time": 86401}, "lease_time"),
+        ({"state": "reset_intended", "lease_time": 86401}, "lease_time"),
+    ],
+)
+def test_what_is_no_lease(options: dict[str, object], option: str) -> None:
+    with pytest.raises(InvalidOption, match=f"^{option}: ") as caught:
+        check_lease({"state": "present", **options})
+    assert caught.value.hint
 
 
 @given(st.dictionaries(st.sampled_from(["path", "owner", "expected"]), st.none() | st.text() | st.integers()))

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from looks import KEY, NAME, OURS, PATH, export, file, found, journal, provisioned, wanted
+from looks import KEY, NAME, NEW, OTHER_NAME, OURS, PATH, export, file, found, journal, marked, provisioned, wanted
 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Plan, decide
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found, Identity
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found, Identity, Journal
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import difference, report
 
 ONE = export(1)
@@ -24,19 +24,35 @@ def foreseen(gateway: Found, **task: Any) -> dict[str, Any]:
 
 
 def test_a_report_of_a_credential() -> None:
-    gateway = provisioned({PATH: file(0o640, 1000, "gw", 1001, "iot")})
+    gateway = provisioned(file(0o640, 1000, "gw", 1001, "iot"))
     assert report(wanted(), gateway, Plan("attributes", "mend")) == {
         "reason": "attributes",
         "registered": False,
         "path": PATH,
         "product_key": KEY,
         "device_name": NAME,
+        "device_name_from": "device_name",
+        "device_name_proven": True,
         "fingerprint": "1111111111111111",
         "carries": {"product_key": KEY, "device_name": NAME, "kind": "secret"},
         "owner": "gw",
         "group": "iot",
         "mode": "0640",
+        "proven": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("gateway", "proven"),
+    [
+        (provisioned(), None),
+        (provisioned(journal=marked("unproven", OURS)), False),
+        (provisioned(journal=marked("unproven", NEW)), None),
+        (provisioned(journal=marked("stored", OURS)), None),
+    ],
+)
+def test_a_report_says_what_is_unproven(gateway: Found, proven: bool | None) -> None:
+    assert report(wanted(), gateway, Plan("up_to_date", "nothing"))["proven"] is proven
 
 
 def test_a_report_of_nothing() -> None:
@@ -68,18 +84,18 @@ def test_another_devices_credential() -> None:
 
 
 def test_an_unreadable_credential() -> None:
-    shown = foreseen(found({PATH: file()}))
+    shown = foreseen(found(file()))
     assert [shown["before"][name] for name in ("product_key", "device_name", "fingerprint")] == [None] * 3
 
 
 def test_a_mode_to_mend() -> None:
-    shown = foreseen(provisioned({PATH: file(0o644)}))
+    shown = foreseen(provisioned(file(0o644)))
     assert (shown["before"].pop("mode"), shown["after"].pop("mode")) == ("0644", "0600")
     assert shown["before"] == shown["after"], "nothing else changes"
 
 
 def test_an_export_to_mend() -> None:
-    gateway = provisioned({ONE.dest: file(0o640)}, exports={1: "other"}, **EXPORT)
+    gateway = provisioned(entries={1: file(0o640)}, exports={1: "other"}, **EXPORT)
     shown = foreseen(gateway, exports=(ONE,))
     assert shown["before"]["exports"] == {ONE.dest: "root:root 0640, other content"}
     assert shown["after"]["exports"] == {ONE.dest: "(new)"}
@@ -87,22 +103,87 @@ def test_an_export_to_mend() -> None:
 
 
 def test_a_right_export() -> None:
-    gateway = provisioned({PATH: file(0o644), ONE.dest: file(0o640)}, exports={1: ONE.digest}, **EXPORT)
+    gateway = provisioned(file(0o644), entries={1: file(0o640)}, exports={1: ONE.digest}, **EXPORT)
     shown = foreseen(gateway, exports=(ONE,))
     right = {ONE.dest: "root:root 0640, right content"}
     assert shown["before"]["exports"] == shown["after"]["exports"] == right
 
 
 def test_an_interrupted_change() -> None:
-    new = Identity("2222222222222222", KEY, NAME)
-    shown = foreseen(provisioned(journal=journal(new.fingerprint), staged=new))
-    assert shown["before"]["interrupted"] is True
-    assert "interrupted" not in shown["after"]
-    assert (shown["before"]["fingerprint"], shown["after"]["fingerprint"]) == ("1111111111111111", "2222222222222222")
+    """What is staged is going to be there; if nothing is, only a run can tell the secret."""
+    for held in (marked("stored", NEW), journal(), None):
+        shown = foreseen(provisioned(journal=held, staged=NEW, leftover=True))
+        assert shown["before"]["interrupted"] is True
+        assert "interrupted" not in shown["after"]
+        assert (shown["before"]["fingerprint"], shown["after"]["fingerprint"]) == (OURS.fingerprint, NEW.fingerprint)
+    for held in (journal(), marked("dead", OURS), Journal()):
+        shown = foreseen(provisioned(journal=held))
+        assert shown["before"]["interrupted"] is True
+        assert (shown["before"]["fingerprint"], shown["after"]["fingerprint"]) == (OURS.fingerprint, "(new)")
+
+
+def test_a_change_that_is_stored_in_its_place() -> None:
+    shown = foreseen(provisioned(journal=marked("stored", OURS)))
+    assert shown["before"].pop("interrupted") is True
+    assert shown["before"] == shown["after"]
+
+
+def test_what_only_has_to_go() -> None:
+    shown = foreseen(provisioned(staged=OTHER_NAME, leftover=True))
+    assert shown["before"].pop("interrupted") is True
+    assert shown["before"] == shown["after"]
+
+
+def test_a_change_that_is_only_unproven_is_over() -> None:
+    shown = foreseen(provisioned(file(0o644), journal=marked("unproven", OURS)))
+    assert "interrupted" not in shown["before"]
+    assert (shown["before"].pop("mode"), shown["after"].pop("mode")) == ("0644", "0600")
+    assert shown["before"] == shown["after"]
+
+
+def test_a_reset_to_prepare() -> None:
+    shown = foreseen(provisioned(), state="reset_intended")
+    assert "reset_intended" not in shown["before"]
+    assert shown["after"] == {**shown["before"], "reset_intended": True}
+
+
+@pytest.mark.parametrize(
+    ("held", "word"),
+    [
+        (journal(intent="reset"), "reset_intended"),
+        (journal(intent="renew"), "interrupted"),
+        (marked("stored", NEW, intent="reset"), "interrupted"),
+        (marked("dead", OURS, intent="reset"), "interrupted"),
+    ],
+)
+def test_a_reset_that_was_prepared(held: Journal, word: str) -> None:
+    before = foreseen(provisioned(journal=held))["before"]
+    assert {name for name in ("reset_intended", "interrupted") if name in before} == {word}
+
+
+@pytest.mark.parametrize(
+    ("uid", "gid", "task", "shown"),
+    [
+        # It is going to be the remote user's, whose names only a run can tell, unless they are those of before.
+        (0, 0, {}, ("(new)", "(new)")),
+        (0, 1000, {}, ("(new)", "gw")),
+        (1000, 0, {}, ("gw", "(new)")),
+        (0, 0, {"owner": "root"}, ("root", "(new)")),
+        (0, 0, {"group": "root"}, ("(new)", "root")),
+        (1000, 1000, {"mode": 0o640}, ("gw", "gw")),
+    ],
+)
+@pytest.mark.parametrize("register", ["always", "never"])
+def test_whose_the_file_is_going_to_be(
+    uid: int, gid: int, task: dict[str, Any], shown: tuple[str, str], register: str
+) -> None:
+    gateway = provisioned(file(0o600, 1000, "gw", 1000, "gw"), uid=uid, gid=gid)
+    after = foreseen(gateway, register=register, **task)["after"]
+    assert (after["owner"], after["group"]) == shown
 
 
 def test_a_removal() -> None:
-    gateway = provisioned({ONE.dest: file(0o640)}, exports={1: ONE.digest}, **EXPORT)
+    gateway = provisioned(entries={1: file(0o640)}, exports={1: ONE.digest}, **EXPORT)
     shown = foreseen(gateway, state="absent", exports=(ONE,))
     assert shown["before"]["state"] == "present"
     assert shown["after"] == {"state": "absent", "exports": {}}

@@ -1,0 +1,157 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=sh disable=SC2154,SC2034
+
+# Writing: every file is new, of mode 0600 and empty at first, and takes its place by a rename. All names are relative to the
+# current directory, which enter has made safe.
+
+# own FILE OWNER GROUP MODE: names or numbers; without one, the remote user or its group.
+own() {
+    show "./$1"
+    if [ -n "$2$3" ] || [ "$shown_owner" != "$me:$my_group" ]; then
+        try chown -h "${2:-$me}:${3:-$my_group}" "./$1"
+    fi
+    try chmod "$4" "./$1"
+}
+
+# show FILE: sets $shown_mode and $shown_owner ("UID:GID") as ls has them.
+show() {
+    # shellcheck disable=SC2046 # the words of the answer are the parameters
+    set -- $(ls -ldn "$1" 2>/dev/null)
+    shown_mode=${1:-none}
+    shown_owner=${3:-none}:${4:-none}
+}
+
+# attributes: gives the credential that is there its owner and mode. One with an access control list, or of another user who
+# cannot give it away, is written anew.
+attributes() {
+    if [ -L "./$file" ] || [ ! -f "./$file" ]; then
+        fail unsafe_path "$here/$file is no regular file"
+    fi
+    show "./$file"
+    case $me:$shown_owner:$shown_mode in
+        *+ | "$me:$me":* | 0:*) ;;
+        *) shown_mode=other+ ;;
+    esac
+    case $shown_mode in
+        *+)
+            stage "$file" "$owner" "$group" "$mode" cat "./$file"
+            promote "$staged" "$file"
+            ;;
+        *) own "$file" "$owner" "$group" "$mode" ;;
+    esac
+}
+
+# stage NAME OWNER GROUP MODE COMMAND...: what the command prints, in a new file beside NAME, as $staged.
+stage() {
+    staged=.$1.new
+    stage_owner=$2
+    stage_group=$3
+    stage_mode=$4
+    shift 4
+    [ ! -d "$staged" ] || fail unsafe_path "$here/$staged is a directory"
+    try rm -f "./$staged"
+    message=$( (set -C && : >"./$staged") 2>&1) || fail storage "cannot write $here/$staged: $message"
+    half=$PWD/$staged
+    # The content comes last: no access control list of the directory, and no umask, lets anybody read it.
+    show "./$staged"
+    case $shown_mode in
+        -*+) fail unsafe_path "$here gives its files an access control list (setfacl -b removes it)" ;;
+        -*) ;;
+        *) fail storage "ls cannot show $here/$staged" ;;
+    esac
+    own "$staged" "$stage_owner" "$stage_group" "$stage_mode"
+    message=$( ("$@" >>"./$staged") 2>&1) || fail storage "cannot write $here/$staged: $message"
+    half=
+}
+
+# promote STAGED NAME: durable before and after the new name.
+promote() {
+    if [ -d "./$2" ] || [ -L "./$2" ]; then
+        fail unsafe_path "$here/$2 is a directory or a symbolic link"
+    fi
+    try sync "./$1"
+    try mv -f "./$1" "./$2"
+    if [ -e /sys/fs/selinux/enforce ] && command -v restorecon >/dev/null; then
+        restorecon "$PWD/$2"
+    fi
+    try sync .
+}
+
+# write_exports NUMBER...: each with the content that the function export_NUMBER prints.
+write_exports() {
+    for number do
+        leave_for "$number"
+        [ -z "$missing" ] || fail storage "cannot write $dest: its directory does not exist"
+        stage "${dest##*/}" "$stage_owner" "$stage_group" "$stage_mode" "export_$number"
+        promote "$staged" "${dest##*/}"
+        home
+    done
+}
+
+# credential_line: the credential as it is stored. cat says why it cannot write, where some shells' echo does not.
+credential_line() {
+    if [ -n "$device_token" ]; then
+        echo "{\"clientId\":\"$client_id\",\"deviceName\":\"$device_name\",\"deviceToken\":\"$device_token\",\"productKey\":\"$product_key\"}"
+    else
+        echo "{\"deviceName\":\"$device_name\",\"deviceSecret\":\"$device_secret\",\"productKey\":\"$product_key\"}"
+    fi | cat
+}
+
+# wanted_device: whether $identity is a credential of the device.
+wanted_device() {
+    case "$identity " in
+        *" $product_key $device_name "*) return 0 ;;
+    esac
+    return 1
+}
+
+# discard_staged: removes what is staged, unless it is a credential of the device, which may be the only valid one.
+discard_staged() {
+    identify "./$new"
+    if wanted_device; then
+        fail storage "$here/$new is a credential of $device_name that an interrupted run left; it is kept"
+    fi
+    try rm -f "./$new"
+}
+
+# ours: ends with the outcome lost, unless the journal is this run's. Sets $line to its first line.
+ours() {
+    line=
+    if [ -f "$journal_file" ] && [ ! -L "$journal_file" ]; then
+        read -r line <"$journal_file"
+    fi
+    case "$line " in
+        *" token=$token "*) ;;
+        *) say lost ;;
+    esac
+}
+
+# write_journal LINE...: in place of the one that is there, which stays until the new one is complete.
+write_journal() {
+    try rm -f "./$journal_file.new"
+    message=$( (set -C && printf '%s\n' "$@" | cat >"./$journal_file.new") 2>&1) || {
+        rm -f "./$journal_file.new"
+        fail storage "cannot write $here/$journal_file: $message"
+    }
+    promote "$journal_file.new" "$journal_file"
+}
+
+# open_journal INTENT OVER [LINE]: takes the lease.
+open_journal() {
+    clock
+    first="2 token=$token intent=$1 over=$2 product_key=$product_key device_name=$device_name boot=$boot taken=$uptime ttl=$ttl"
+    write_journal "$first" ${3:+"$3"}
+}
+
+# add_to_journal LINE
+add_to_journal() {
+    message=$( (echo "$1" | cat >>"./$journal_file") 2>&1) || fail storage "$message"
+    try sync "./$journal_file"
+}
+
+# close_journal: the change is over.
+close_journal() {
+    try rm -f "./$journal_file" "./$journal_file.new"
+    try sync .
+}

@@ -1,0 +1,17 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=sh disable=SC2154
+
+# Mend: owner, mode and the exports in $exports_wanted; and what an interrupted begin left.
+
+home
+[ -z "$missing" ] || fail storage "the directory of $path is gone"
+lock
+unchanged
+discard_staged
+try rm -f "./$journal_file.new"
+attributes
+# shellcheck disable=SC2086 # numbers
+write_exports $exports_wanted
+state
+say installed

@@ -1,0 +1,141 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=sh disable=SC2154,SC2034
+
+# The state: everything that a decision rests on, and nothing that changes by itself.
+
+# readable FILE SIZE: identifies it; "denied" is one that the remote user may not read.
+readable() {
+    if [ -f "$1" ] && [ ! -r "$1" ]; then
+        identity=denied
+    else
+        identify "$1" ${2:+"$2"}
+    fi
+}
+
+# entry NUMBER FILE: "entry NUMBER PERMISSIONS UID GID SIZE USER GROUP"; "-" for a name that has blanks in it. Sets $entry_size.
+entry() {
+    number_of=$1
+    entry_size=
+    # shellcheck disable=SC2046 # the words of the answer are the parameters
+    set -- "$2" $(ls -ldn "$2" 2>/dev/null)
+    if [ $# -lt 6 ]; then
+        [ -e "$1" ] || [ -L "$1" ] || return 0
+        # Another run may have put it there meanwhile.
+        # shellcheck disable=SC2046
+        set -- "$1" $(ls -ldn "$1" 2>/dev/null)
+        [ $# -ge 6 ] || fail storage "ls cannot show $here/$1"
+    fi
+    numbers="$2 $4 $5 $6"
+    entry_size=$6
+    # shellcheck disable=SC2046
+    set -- "$6" $(ls -ld "$1" 2>/dev/null)
+    if [ $# -ge 6 ] && [ "$6" = "$1" ]; then
+        echo "entry $number_of $numbers $4 $5"
+    else
+        echo "entry $number_of $numbers - -"
+    fi
+}
+
+# hardware_name: the name that the gateway itself knows; sysfs is elsewhere only in tests.
+hardware_name() {
+    value=
+    case $device_name_from in
+        mac)
+            if [ -n "$device_name_interface" ]; then
+                read -r value 2>/dev/null <"$sysfs/class/net/$device_name_interface/address"
+            else
+                set +f
+                for card in "$sysfs"/class/net/*; do
+                    [ -e "$card/device" ] && read -r value 2>/dev/null <"$card/address" && [ -n "$value" ] && break
+                done
+                set -f
+            fi
+            ;;
+        serial)
+            for source in "$sysfs/firmware/devicetree/base/serial-number" "$sysfs/class/dmi/id/product_serial"; do
+                [ -r "$source" ] && value=$(tr -d '\000' <"$source") && [ -n "$value" ] && break
+            done
+            ;;
+    esac
+    printf 'hardware_name %s\n' "$value"
+}
+
+# journal_lines: the open change, line by line.
+journal_lines() {
+    [ -e "$journal_file" ] || [ -L "$journal_file" ] || return 0
+    known=
+    size_of "$journal_file"
+    if [ -f "$journal_file" ] && [ ! -L "$journal_file" ] && [ "$size" -le "$longest_credential" ]; then
+        while read -r journal_line; do
+            case $journal_line in
+                *[!A-Za-z0-9_.:@=/\ -]*) journal_line=garbled ;;
+            esac
+            echo "journal $journal_line"
+            known=yes
+        done <"$journal_file" 2>/dev/null
+    fi
+    if [ -z "$known" ] && { [ -e "$journal_file" ] || [ -L "$journal_file" ]; }; then
+        echo "journal garbled"
+    fi
+}
+
+state() {
+    echo "uid $me"
+    echo "gid $my_group"
+    home
+    echo "path $here$missing/$file"
+    credential=-
+    if [ -z "$missing" ]; then
+        entry 0 "./$file"
+        readable "./$file" "$entry_size"
+        credential=$identity
+        echo "credential $identity"
+        readable "./$new" ''
+        echo "staged $identity"
+        for left in "$new" "$journal_file.new"; do
+            [ ! -e "$left" ] && [ ! -L "$left" ] || echo leftover
+        done
+        journal_lines
+    else
+        echo "credential -"
+        echo "staged -"
+    fi
+    number=0
+    while [ "$number" -lt "$export_count" ]; do
+        number=$((number + 1))
+        # In a subshell, which may fail or change the directory without an effect on the next.
+        (export_state) || exit 3
+    done
+    [ "$device_name_from" = inventory_hostname ] || hardware_name
+}
+
+# export_state: the same of export $number.
+export_state() {
+    leave_for "$number"
+    echo "place $number $dest"
+    [ -z "$missing" ] || return 0
+    name=${dest##*/}
+    entry "$number" "./$name"
+    [ ! -e ".$name.new" ] && [ ! -L ".$name.new" ] || echo leftover
+    case $credential in
+        - | denied) return 0 ;;
+    esac
+    if [ -f "./$name" ] && [ ! -L "./$name" ] && [ -r "./$name" ]; then
+        size_of "./$name" "$entry_size"
+        if [ "$size" -le "$longest_export" ]; then
+            echo "export $number $(swap "$stored_in/$file" "./$name" | sha256sum)"
+        fi
+    fi
+}
+
+# unchanged: answers with the state and ends, unless it is the one that the controller decided on.
+unchanged() {
+    now=$(state) || {
+        printf '%s\n' "$now"
+        exit 3
+    }
+    [ "$now" = "$expected" ] && return
+    printf '%s\n' "$now"
+    say stale
+}

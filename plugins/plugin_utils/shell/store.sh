@@ -1,0 +1,26 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=sh disable=SC2154
+
+# Store: a new credential, if the journal is still this run's. $device_secret, or for a device token $device_token and $client_id,
+# is set before this script, as is $doubt. With doubt the journal stays open until a login has proved the credential.
+
+home
+[ -z "$missing" ] || say lost
+lock
+ours
+stage "$file" "$owner" "$group" "$mode" credential_line
+identify "./$staged"
+stored=$identity
+wanted_device || fail storage "$here/$staged does not read back as it was written"
+add_to_journal "stored ${stored%% *}"
+promote "$new" "$file"
+identify "./$file"
+[ "$identity" = "$stored" ] || fail storage "$here/$file does not read back as it was written"
+# shellcheck disable=SC2086 # numbers
+write_exports $exports_wanted
+case "$doubt $line " in
+    "no "*" over=no "*) close_journal ;;
+esac
+state
+say installed

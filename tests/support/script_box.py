@@ -1,0 +1,205 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A gateway for the shell scripts exactly as they are sent: a folder, a shell, and what the controller keeps between its steps."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import (
+    PREAMBLE,
+    Answer,
+    Issued,
+    read_answer,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found, Identity, read_look
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import Gateway
+
+KEY, NAME = "a1IoKTestP1", "gw_1@x.y:z-1"
+SECRET, NEW_SECRET = "0123456789abcdef0123456789abcdef", "AZaz09-_.+/=AZaz09-_.+/=AZaz0123"
+PLACEHOLDER = "fedcba9876543210fedcba98"
+CLIENT = "client-" + PLACEHOLDER
+TOOLS = [
+    "awk",
+    "cat",
+    "chmod",
+    "chown",
+    "date",
+    "ln",
+    "readlink",
+    "id",
+    "ls",
+    "mkdir",
+    "mv",
+    "rm",
+    "sha256sum",
+    "sleep",
+    "sync",
+    "tr",
+]
+ROOT = os.geteuid() == 0
+
+
+def line(secret: str = SECRET, key: str = KEY, name: str = NAME) -> str:
+    return f'{{"deviceName":"{name}","deviceSecret":"{secret}","productKey":"{key}"}}\n'
+
+
+def fingerprint(secret: str, key: str = KEY, name: str = NAME) -> str:
+    return hashlib.sha256(f"fleetops:{key}:{name}:{secret}".encode()).hexdigest()[:16]
+
+
+def identity(secret: str = SECRET) -> Identity:
+    return Identity(fingerprint(secret), KEY, NAME)
+
+
+# Gateways
+
+
+@dataclass(frozen=True)
+class Shell:
+    """How a script is run, and where its commands are."""
+
+    command: tuple[str, ...]
+    path: str
+
+    def tool(self, name: str) -> str:
+        """The command that a tool is."""
+        real = shutil.which(name, path=self.path)
+        assert real, f"no {name} in {self.path}"
+        return real
+
+
+def busybox(applets: Path) -> Shell:
+    """BusyBox alone, as Debian builds it: without flock."""
+    program = shutil.which("busybox")
+    assert program
+    built_in = subprocess.run([program, "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    for name in [*TOOLS, "ash"]:
+        assert name in built_in, f"BusyBox has no {name}"
+        (applets / name).symlink_to(program)
+    return Shell((str(applets / "ash"),), str(applets))
+
+
+@dataclass
+class Box:
+    """A gateway: a folder, a shell, and what the controller keeps between its steps."""
+
+    shell: Shell
+    folder: Path
+    exports: tuple[Export, ...] = ()
+    attributes: dict[str, Any] = field(default_factory=lambda: {"owner": None, "group": None, "mode": "0600"})
+    environment: dict[str, str] = field(default_factory=dict)
+    device_name_from: tuple[str, str | None] = ("inventory_hostname", None)
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "iot" / "device.json"
+
+    @property
+    def journal(self) -> Path:
+        return self.path.with_name(".device.json.journal")
+
+    @property
+    def lock(self) -> Path:
+        return self.path.with_name(".device.json.lock")
+
+    @property
+    def new(self) -> Path:
+        return self.path.with_name(".device.json.new")
+
+    @property
+    def gateway(self) -> Gateway:
+        return Gateway(str(self.path), self.exports, PLACEHOLDER, *self.device_name_from)
+
+    def values(self, found: Found | None = None) -> dict[str, Any]:
+        expected = {"expected": found.expected} if found else {}
+        return {"product_key": KEY, "device_name": NAME, **self.attributes, **expected}
+
+    def files(self) -> list[str]:
+        """All there is, relative to the folder, but for the lock: where there is flock, it stays."""
+        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path != self.lock)
+
+    def output(self, script: str) -> str:
+        done = subprocess.run(
+            self.shell.command,
+            check=False,
+            input=script.encode(),
+            capture_output=True,
+            env={"PATH": self.shell.path, **self.environment},
+            timeout=60,
+        )
+        # What a shell says beside the answer goes nowhere, but it would tell of a mistake in the script.
+        for mistake in (
+            b"not found",
+            b"yntax error",
+            b"parameter not set",
+            b"unbound",
+            b"bad substitution",
+            SECRET.encode(),
+        ):
+            assert mistake not in done.stderr, done.stderr
+        return done.stdout.decode()
+
+    def run(self, script: str) -> Answer:
+        return read_answer(self.output(script))
+
+    def look(self) -> Found:
+        return read_look(self.run(self.gateway.script("look")))
+
+    def begin_script(self, found: Found, token: str = "token1", **values: Any) -> str:
+        lease = {"ttl": 80, "intent": "register", "token": token, "continues": "no"}
+        return self.gateway.changing("begin", **{**self.values(found), **lease, **values})
+
+    def begin(self, found: Found, token: str = "token1", **values: Any) -> Answer:
+        return self.run(self.begin_script(found, token, **values))
+
+    def store_script(self, issued: Issued, token: str = "token1") -> str:
+        every = tuple(range(1, len(self.exports) + 1))
+        script = self.gateway.changing("store", every, token=token, **self.values())
+        return PREAMBLE + issued.assignments() + script
+
+    def store(self, secret: str = SECRET, token: str = "token1", doubt: bool = False) -> Answer:
+        return self.run(self.store_script(Issued(secret, doubt=doubt), token))
+
+    def finish(self, found: Found, stored: Identity | None = None, token: str = "token9") -> Answer:
+        every = tuple(range(1, len(self.exports) + 1))
+        lease = {"token": token, "intent": "register", "ttl": 80}
+        return self.run(self.gateway.changing("finish", every, stored=stored or "-", **lease, **self.values(found)))
+
+    def settle(self, stored: Identity, end: str = "closed", token: str = "token9") -> Answer:
+        return self.run(self.gateway.changing("settle", (), stored=stored, end=end, token=token, **self.values()))
+
+    def mend(self, found: Found, *exports: int) -> Answer:
+        return self.run(self.gateway.changing("mend", exports, **self.values(found)))
+
+    def abandon(self, token: str = "token1") -> Answer:
+        return self.run(self.gateway.script("abandon", token=token, **self.values()))
+
+    def remove(self, found: Found) -> Answer:
+        return self.run(self.gateway.script("remove", **self.values(found)))
+
+    def provision(self, secret: str = SECRET) -> None:
+        """Put a right credential there by hand."""
+        self.path.parent.mkdir(exist_ok=True)
+        self.path.write_text(line(secret))
+        self.path.chmod(0o600)
+
+
+def mode(path: Path) -> int:
+    return path.lstat().st_mode & 0o7777
+
+
+def as_nobody(shell: Shell) -> Shell:
+    """The same shell of another user, as root can make it."""
+    return Shell(
+        (shutil.which("setpriv") or "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *shell.command),
+        shell.path,
+    )

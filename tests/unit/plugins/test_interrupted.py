@@ -1,0 +1,257 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Changes that are open: whose lease, how far they came, and what follows, as the docs' page on the change protocol says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from looks import NEW, OTHER_NAME, OURS, TOKEN, file, found, journal, marked, provisioned, wanted
+
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import (
+    Plan,
+    Step,
+    decide,
+    is_interrupted,
+    is_unproven,
+    lease_left,
+    next_intent,
+    stored_identity,
+    was_refused_before,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found, Identity, Journal
+
+# How far a change came
+
+
+@pytest.mark.parametrize(
+    ("gateway", "task", "stored"),
+    [
+        (provisioned(), {}, None),
+        (provisioned(journal=journal()), {}, None),
+        (provisioned(journal=marked("stored", OURS)), {}, OURS),
+        (provisioned(journal=marked("stored", NEW)), {}, None),
+        (provisioned(journal=marked("unproven", OURS)), {}, None),
+        (provisioned(journal=marked("dead", OURS)), {}, None),
+        (provisioned(staged=NEW), {}, NEW),
+        # Of two it is the one that was to take the other's place.
+        (provisioned(staged=NEW, journal=marked("stored", OURS)), {}, NEW),
+        (provisioned(staged=NEW, journal=marked("dead", NEW)), {}, None),
+        (provisioned(staged=NEW, journal=marked("dead", OURS)), {}, NEW),
+        (provisioned(staged=OTHER_NAME), {}, None),
+        (provisioned(staged=OTHER_NAME, journal=marked("stored", OURS)), {}, OURS),
+        (provisioned(staged=TOKEN), {}, None),
+        (provisioned(staged=TOKEN), {"kind": "token"}, TOKEN),
+        (provisioned(credential=TOKEN, journal=marked("stored", TOKEN)), {"kind": "token"}, TOKEN),
+    ],
+)
+def test_what_an_interrupted_run_had_safe(gateway: Found, task: dict[str, Any], stored: Identity | None) -> None:
+    assert stored_identity(gateway, wanted(**task)) == stored
+
+
+@pytest.mark.parametrize(
+    ("gateway", "unproven"),
+    [
+        (provisioned(), False),
+        (provisioned(journal=journal()), False),
+        (provisioned(journal=marked("unproven", OURS)), True),
+        (provisioned(journal=marked("unproven", OURS, intent="renew")), True),
+        (provisioned(journal=marked("unproven", NEW)), False),
+        (provisioned(journal=marked("stored", OURS)), False),
+        (provisioned(journal=marked("dead", OURS)), False),
+        (provisioned(credential=OTHER_NAME, journal=marked("unproven", OTHER_NAME)), False),
+        (found(journal=marked("unproven", OURS)), False),
+    ],
+)
+def test_what_only_a_login_has_still_to_prove(gateway: Found, unproven: bool) -> None:
+    assert is_unproven(gateway, wanted()) is unproven
+
+
+@pytest.mark.parametrize(
+    ("gateway", "interrupted"),
+    [
+        (provisioned(), False),
+        (provisioned(journal=journal()), True),
+        (provisioned(journal=Journal()), True),
+        (provisioned(journal=marked("dead", OURS)), True),
+        (found(journal=journal()), False),
+        (found(file(), journal=journal()), False),
+        (provisioned(credential=OTHER_NAME, journal=journal()), False),
+        (provisioned(credential=TOKEN, journal=journal()), False),
+    ],
+)
+def test_an_interrupted_change_over_a_credential_of_the_device(gateway: Found, interrupted: bool) -> None:
+    assert is_interrupted(gateway, wanted()) is interrupted
+
+
+# A reset, and the registration that follows it in a later task
+
+
+@pytest.mark.parametrize(
+    ("gateway", "plan"),
+    [
+        (provisioned(), Plan("reset_intended", "prepare_reset")),
+        (found(), Plan("reset_intended", "prepare_reset")),
+        (provisioned(journal=journal()), Plan("reset_intended", "prepare_reset")),
+        (provisioned(journal=journal(intent="renew")), Plan("reset_intended", "prepare_reset")),
+        (provisioned(journal=Journal()), Plan("reset_intended", "prepare_reset")),
+        (provisioned(journal=marked("dead", OURS)), Plan("reset_intended", "prepare_reset")),
+        # It is proved again after it was proved, since what the gateway could once may not hold any more.
+        (provisioned(journal=journal(intent="reset")), Plan("up_to_date", "prepare_reset")),
+        # That change is over.
+        (provisioned(journal=marked("unproven", OURS, intent="reset")), Plan("reset_intended", "prepare_reset")),
+        # What is staged is finished first, even if the reset is refused then.
+        (provisioned(staged=NEW), Plan("interrupted", "finish")),
+        (provisioned(staged=NEW, journal=journal(intent="reset")), Plan("interrupted", "finish")),
+        (provisioned(journal=marked("stored", OURS, intent="reset")), Plan("interrupted", "finish")),
+    ],
+)
+@pytest.mark.parametrize("register", ["if_needed", "always", "never"])
+def test_a_reset_is_prepared(gateway: Found, plan: Plan, register: str) -> None:
+    assert decide(gateway, wanted(state="reset_intended", register=register)) == plan
+
+
+@pytest.mark.parametrize(
+    ("gateway", "plan"),
+    [
+        (provisioned(journal=journal(token="ours", intent="reset")), Plan("interrupted", "store")),
+        # Whatever another run has made of the journal meanwhile: the secret of before the reset is dead.
+        (provisioned(), Plan("interrupted", "store")),
+        (provisioned(journal=marked("unproven", OURS)), Plan("interrupted", "store")),
+        (found(), Plan("interrupted", "store")),
+        # An earlier attempt of the same task has stored the new secret already.
+        (provisioned(journal=marked("stored", OURS, token="ours", intent="reset")), Plan("interrupted", "finish")),
+    ],
+)
+@pytest.mark.parametrize("register", ["if_needed", "always"])
+def test_a_device_that_was_reset_is_registered_whatever_the_look_says(
+    gateway: Found, plan: Plan, register: str
+) -> None:
+    assert decide(gateway, wanted(register=register), "ours") == plan
+
+
+# The lease: taken at 990 for 80 seconds, it is 1000 on the gateway's clock
+
+
+@pytest.mark.parametrize(
+    ("fields", "changes", "left"),
+    [
+        ({}, {}, 70),
+        ({}, {"uptime": 1069}, 1),
+        ({}, {"uptime": 1070}, 0),
+        ({}, {"uptime": 5000}, 0),
+        ({"taken": 1000}, {}, 80),
+        ({"taken": 1000}, {"uptime": 1080}, 0),
+        # After a restart nobody knows how old the lease is: all of it has to pass again.
+        ({"boot": "boot-0"}, {"uptime": 30}, 50),
+        ({"boot": "boot-0"}, {"uptime": 80}, 0),
+        ({"boot": "boot-0"}, {"uptime": 995}, 0),
+        # Nor does anybody where the uptime went back, as that of a restored container does.
+        ({"taken": 1001}, {}, 0),
+        ({"taken": 100}, {"uptime": 30}, 50),
+        # A gateway that cannot tell one boot from another.
+        ({"boot": "-"}, {"boot": "-"}, 70),
+        ({"boot": "-", "taken": 0}, {"boot": "-", "uptime": 0}, 80),
+        # A lease that was given back.
+        ({"ttl": 0}, {}, 0),
+        ({"ttl": 0, "boot": "boot-0"}, {"uptime": 0}, 0),
+    ],
+)
+@pytest.mark.parametrize("mark", [None, "stored"])
+def test_lease(fields: dict[str, Any], changes: dict[str, Any], left: int, mark: str | None) -> None:
+    held = journal(mark, mark and NEW.fingerprint, **fields)
+    assert lease_left(found(journal=held, **changes)) == left
+    assert lease_left(found(journal=held, **changes), ("other", "")) == left
+
+
+@pytest.mark.parametrize("fields", [{}, {"boot": "boot-0", "taken": 2000}])
+def test_the_lease_of_this_run(fields: dict[str, Any]) -> None:
+    assert lease_left(found(journal=journal(token="ours", **fields)), ("ours",)) == 0
+
+
+@pytest.mark.parametrize("held", [None, Journal()])
+def test_no_lease(held: Journal | None) -> None:
+    assert lease_left(found(journal=held)) == 0
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6), st.booleans())
+def test_a_lease_ends(taken: int, ttl: int, uptime: int, restarted: bool) -> None:
+    held = journal(taken=taken, ttl=ttl, boot="boot-0" if restarted else "boot-1")
+
+    def left(at: int) -> int:
+        return lease_left(found(journal=held, uptime=at))
+
+    assert 0 <= left(uptime) <= ttl
+    assert left(uptime + taken + ttl) == 0
+    if uptime + 1 != taken:
+        assert left(uptime) - left(uptime + 1) in (0, 1)
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6))
+def test_no_lease_ends_before_its_time_has_passed_since_it_was_taken(taken: int, ttl: int, later: int) -> None:
+    held = journal(taken=taken, ttl=ttl)
+    assert lease_left(found(journal=held, uptime=taken + later)) == max(0, ttl - later)
+    # Neither after a restart: what has passed of it since then is at most the uptime.
+    assert lease_left(found(journal=held, boot="boot-2", uptime=later)) == max(0, ttl - later)
+
+
+# What a journal is opened for, and what a refusal says of the change before
+
+
+@pytest.mark.parametrize(
+    ("held", "step", "opened"),
+    [
+        (None, "prepare_reset", "reset"),
+        ("register", "prepare_reset", "reset"),
+        ("reset", "prepare_reset", "reset"),
+        ("renew", "prepare_reset", "renew"),
+        (None, "store", "register"),
+        ("register", "store", "register"),
+        ("reset", "store", "renew"),
+        ("renew", "store", "renew"),
+        ("register", "finish", "register"),
+        ("reset", "finish", "renew"),
+        ("renew", "finish", "renew"),
+    ],
+)
+@pytest.mark.parametrize("mark", [None, "stored", "dead"])
+def test_what_a_journal_is_opened_for(held: str | None, step: Step, opened: str, mark: str | None) -> None:
+    change = journal(mark, mark and NEW.fingerprint, intent=held) if held else None
+    assert next_intent(provisioned(journal=change), Plan("interrupted", step)) == opened
+
+
+@pytest.mark.parametrize(("step", "opened"), [("prepare_reset", "renew"), ("store", "renew"), ("finish", "renew")])
+def test_a_journal_that_cannot_be_read_is_the_worst_case(step: Step, opened: str) -> None:
+    assert next_intent(provisioned(journal=Journal()), Plan("interrupted", step)) == opened
+
+
+@pytest.mark.parametrize(("step", "opened"), [("prepare_reset", "reset"), ("store", "register")])
+@pytest.mark.parametrize("held", ["register", "reset", "renew"])
+def test_a_change_that_is_only_unproven_is_over(held: str, step: Step, opened: str) -> None:
+    gateway = provisioned(journal=marked("unproven", OURS, intent=held))
+    assert next_intent(gateway, Plan("forced", step)) == opened
+
+
+@pytest.mark.parametrize(
+    ("held", "answer_lost", "refused"),
+    [
+        ("register", False, True),
+        ("register", True, True),
+        ("reset", False, True),
+        ("reset", True, False),
+        ("renew", False, False),
+        ("renew", True, False),
+    ],
+)
+def test_what_a_refusal_says_of_the_change_before(held: str, answer_lost: bool, refused: bool) -> None:
+    assert was_refused_before(provisioned(journal=journal(intent=held)), answer_lost) is refused
+
+
+@pytest.mark.parametrize("held", [None, Journal(), marked("unproven", OURS)])
+@pytest.mark.parametrize("answer_lost", [False, True])
+def test_a_refusal_says_nothing_where_nothing_is_known(held: Journal | None, answer_lost: bool) -> None:
+    assert not was_refused_before(provisioned(journal=held), answer_lost)
