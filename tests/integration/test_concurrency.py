@@ -15,7 +15,8 @@ import pytest
 from emulator import Emulator
 from playbook import PRODUCT_KEY, Run, Started, as_new, gateway_play, inventory, names, start_playbook
 from processes import wait_for
-from shells import stopping_shell
+from script_box import SECRET, Box, identity, line
+from shells import stopping_shell, write_script
 
 ENV = {"ANSIBLE_PIPELINING": "1"}
 # How the first run and the second register each gateway.
@@ -48,7 +49,7 @@ def assert_valid(platform: Emulator, tmp_path: Path, host: str, *ended: Run) -> 
     folder = tmp_path / host / "etc"
     secret = platform.admin.device(PRODUCT_KEY, host)["device_secret"]
     assert json.loads((folder / "device.json").read_text())["deviceSecret"] == secret, (host, ended)
-    assert [path.name for path in folder.iterdir()] == ["device.json"], (host, ended)
+    assert {path.name for path in folder.iterdir()} - {".device.json.lock"} == {"device.json"}, (host, ended)
 
 
 def registrations(platform: Emulator, host: str) -> int:
@@ -111,3 +112,59 @@ def test_two_runs_at_once(platform: Emulator, tmp_path: Path, luck: int) -> None
             assert (told, registrations(platform, host)) == ([True, True], 2), (host, ended)
         else:
             assert (sorted(told), registrations(platform, host)) == ([False, True], 1), (host, ended)
+
+
+# A look takes no lock: what it looks at may come and go meanwhile. It is no failure of a tool, and the change that follows compares.
+
+FORESTALLED = """\
+[ -e {once} ] || case "$*" in {arguments}) touch {once}; {event} ;; esac
+exec {tool} "$@\""""
+LATE = """\
+{tool} "$@"
+rc=$?
+[ -e {once} ] || case "$*" in {arguments}) touch {once}; {event} ;; esac
+exit $rc"""
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "script", "event"),
+    [
+        ("ls", "nothing", FORESTALLED, ""),
+        # The other run renames what it has staged.
+        ("awk", "*./.device.json.new", FORESTALLED, "mv {new} {path}"),
+        ("ls", "*./.device.json.new", FORESTALLED, "mv {new} {path}"),
+        ("ls", "*./.device.json.new", LATE, "mv {new} {path}"),
+        # It puts the first credential in its place.
+        ("ls", "-ldn?./device.json", LATE, "cp -p {new} {path}"),
+        ("ls", "-ld?./device.json", FORESTALLED, "mv {new} {path}"),
+        # It closes or opens its journal.
+        ("ls", "*.device.json.journal", FORESTALLED, "rm {journal}"),
+        ("ls", "*.device.json.journal", LATE, "rm {journal}"),
+        # It removes everything.
+        ("awk", "*./device.json", FORESTALLED, "rm -f {path} {new} {journal}"),
+        ("ls", "-ldn?./device.json", FORESTALLED, "rm -f {path} {new} {journal}"),
+        ("ls", "-ld?./device.json", FORESTALLED, "rm -f {path} {new} {journal}"),
+    ],
+)
+@pytest.mark.parametrize("there", [False, True])
+def test_a_look_beside_a_change_is_no_failure(
+    box: Box, tmp_path: Path, there: bool, tool: str, arguments: str, script: str, event: str
+) -> None:
+    box.path.parent.mkdir()
+    for path in (box.new, *([box.path] if there else [])):
+        path.write_text(line())
+        path.chmod(0o600)
+    box.journal.write_text("2 token=x intent=register over=no boot=b taken=1 ttl=80\n")
+    paths = {"new": box.new, "path": box.path, "journal": box.journal}
+    values = {"once": tmp_path / "once", "arguments": arguments, "event": event.format(**paths)}
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    write_script(tools / tool, script.format(tool=box.shell.tool(tool), **values))
+    box.environment = {"PATH": f"{tools}:{box.shell.path}"}
+    found = box.look()
+    for seen in (found.credential, found.staged):
+        assert seen in (None, identity(SECRET))
+    assert found.journal is None or found.journal.token == "x"
+    box.environment = {}
+    if found.expected != box.look().expected:
+        assert box.begin(found).outcome == "stale"

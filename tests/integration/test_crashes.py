@@ -9,14 +9,14 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import processes
 import pytest
 from emulator import Emulator
+from gateways import credential_text, end_lease
 from playbook import (
     PRODUCT_KEY,
     Run,
@@ -31,8 +31,6 @@ from playbook import (
 )
 from processes import wait_for
 from shells import stopping_shell, write_shell
-
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._holder import holder, started
 
 WAYS = ("gateway", "controller")
 RENAME = "*.device.json.new*"  # what mv is told when it stores the credential
@@ -97,13 +95,32 @@ def journal(tmp_path: Path, host: str) -> str:
     return file.read_text() if file.exists() else ""
 
 
+def end_leases(tmp_path: Path, hosts: Iterable[str]) -> None:
+    """No run is left, and no request under way: the next run need not wait."""
+    for host in hosts:
+        if journal_file(tmp_path, host).exists():
+            end_lease(journal_file(tmp_path, host))
+
+
 def registrations(platform: Emulator, host: str) -> int:
     return int(platform.admin.device(PRODUCT_KEY, host)["registrations"])
 
 
+def asked(platform: Emulator) -> list[Any]:
+    """The registrations that have reached the platform."""
+    return [entry for entry in platform.admin.requests() if entry["action"] in ("register", "register_mqtt")]
+
+
 def processed(platform: Emulator) -> list[Any]:
-    """The requests that the platform has done with, whether or not it has answered."""
-    return [entry for entry in platform.admin.requests() if entry["code"] is not None]
+    """Those that the platform has done with, whether or not it has answered."""
+    return [entry for entry in asked(platform) if entry["code"] is not None]
+
+
+def proven(platform: Emulator, ended: Run, hosts: Iterable[str]) -> bool:
+    """Whether a login has proved each credential, so that no late request counts any more."""
+    return all(
+        ended.result(host)["proven"] is True and platform.admin.device(PRODUCT_KEY, host)["activated"] for host in hosts
+    )
 
 
 def fault(platform: Emulator, hosts: Hosts, **effect: Any) -> None:
@@ -120,11 +137,8 @@ def assert_converged(platform: Emulator, tmp_path: Path, hosts: Iterable[str], d
         secret = platform.admin.device(PRODUCT_KEY, name)["device_secret"]
         assert stored(tmp_path, host) == {"deviceName": name, "deviceSecret": secret, "productKey": PRODUCT_KEY}, host
         assert f"ALIYUN_IOT_DEVICE_SECRET={secret}\n" in (root / "agent.env").read_text(), host
-        assert sorted(str(path.relative_to(root)) for path in root.rglob("*")) == [
-            "agent.env",
-            "etc",
-            "etc/device.json",
-        ], host
+        left = {str(path.relative_to(root)) for path in root.rglob("*")} - {"etc/.device.json.lock"}
+        assert left == {"agent.env", "etc", "etc/device.json"}, host
         assert [path.stat().st_mode & 0o777 for path in (root / "etc/device.json", root / "agent.env")] == [0o600] * 2
     platform.admin.clear_requests()
     again = run(platform, hosts, tmp_path, **({"device_name": device} if device else {}))
@@ -135,7 +149,7 @@ def assert_converged(platform: Emulator, tmp_path: Path, hosts: Iterable[str], d
 # Every step
 
 
-STEPS = 40  # more calls of the counted tools than any change makes
+STEPS = 44  # more calls of the counted tools than any change makes
 
 
 def die_at_every_step(platform: Emulator, variables: dict[str, Any], tmp_path: Path, **options: Any) -> list[str]:
@@ -181,21 +195,34 @@ def test_a_kill_at_every_step_of_a_registration(
         before = {host: stored(tmp_path, host) for host in hosts}
 
     calls = die_at_every_step(platform, {"way": way, "transport": transport, "when": when}, tmp_path)
-    assert {"awk", "chmod", "flock", "mv", "rm", "stat", "sync"} <= set(calls)
+    assert {"awk", "cat", "chmod", "flock", "mv", "rm", "sync"} <= set(calls)
     after = {host: platform.admin.device(PRODUCT_KEY, host) for host in hosts}
     for host in before:
         assert stored(tmp_path, host) in (before[host], {**before[host], "deviceSecret": after[host]["device_secret"]})
-    safe = [host for host in hosts if "\nstored " in journal(tmp_path, host)]
-    lost = [host for host in hosts if after[host]["registrations"] > len(before) // STEPS and host not in safe]
-    assert safe, "some died with the new secret safe on the gateway"
-    assert lost, "some died with the new secret under way"
+    was_open = [host for host in hosts if journal(tmp_path, host)]
+    staged = [host for host in hosts if is_staged(tmp_path, host, after[host]["device_secret"])]
+    safe = {*staged, *(host for host in hosts if "\nstored " in journal(tmp_path, host))}
+    issued = [host for host in hosts if after[host]["registrations"] > len(before) // STEPS]
+    assert set(staged) - {host for host in hosts if "\nstored " in journal(tmp_path, host)}, (
+        "some died before they noted it"
+    )
+    assert safe - set(staged), "some died with the new secret in its place"
+    assert set(issued) & set(was_open) - safe, "some died with the new secret under way"
 
+    end_leases(tmp_path, hosts)
     mended = run(platform, {host: {"way": way, "transport": transport} for host in hosts}, tmp_path)
     assert mended.rc == 0, mended
     for host in hosts:
         again = registrations(platform, host) - after[host]["registrations"]
-        assert again == mended.result(host)["registered"] <= (host not in safe), host
+        needed = host not in safe and (host in was_open or not (before or host in issued))
+        assert again == mended.result(host)["registered"] == needed, host
+    assert proven(platform, mended, was_open)
     assert_converged(platform, tmp_path, hosts)
+
+
+def is_staged(tmp_path: Path, host: str, secret: str) -> bool:
+    staged = tmp_path / host / "etc" / ".device.json.new"
+    return staged.exists() and staged.read_text() == credential_text(PRODUCT_KEY, host, secret)
 
 
 def test_a_kill_at_every_step_of_finishing(platform: Emulator, tmp_path: Path) -> None:
@@ -208,15 +235,20 @@ def test_a_kill_at_every_step_of_finishing(platform: Emulator, tmp_path: Path) -
         wait_for(lambda: stop.reached, "the rename")
         first.kill()
     assert "\nstored " in journal(tmp_path, "gw-0001")
+    end_leases(tmp_path, ["gw-0001"])
     for host in steps():
         shutil.copytree(tmp_path / "gw-0001", tmp_path / host)
 
     platform.admin.clear_requests()
     calls = die_at_every_step(platform, {"way": "controller"}, tmp_path, device_name="gw-0001")
-    assert {"flock", "mv", "rm", "sync"} <= set(calls)
+    assert {"awk", "flock", "mv", "rm", "sync"} <= set(calls)
+    was_open = [host for host in steps() if journal(tmp_path, host)]
+    assert was_open
+    end_leases(tmp_path, steps())
     mended = run(platform, steps(), tmp_path, device_name="gw-0001")
     assert mended.rc == 0, mended
-    assert platform.admin.requests() == []
+    assert [mended.result(host)["proven"] for host in was_open] == [True] * len(was_open)
+    assert asked(platform) == [], "what is stored is never registered again"
     assert_converged(platform, tmp_path, steps(), "gw-0001")
 
 
@@ -229,9 +261,27 @@ def test_a_kill_while_the_platform_answers(platform: Emulator, tmp_path: Path) -
         wait_for(lambda: len(processed(platform)) == len(WAYS_OF), "every request")
         first.kill()
     assert {registrations(platform, host) for host in WAYS_OF} == {1}
+    end_leases(tmp_path, WAYS_OF)
     mended = run(platform, WAYS_OF, tmp_path)
     assert {mended.result(host)["reason"] for host in WAYS_OF} == {"interrupted"}, mended
     assert {registrations(platform, host) for host in WAYS_OF} == {2}
+    assert proven(platform, mended, WAYS_OF)
+    assert_converged(platform, tmp_path, WAYS_OF)
+
+
+def test_a_request_of_a_dead_run_is_waited_for(platform: Emulator, tmp_path: Path) -> None:
+    """It reaches the platform, which issues a secret for it only after the run has died, and the next one has begun."""
+    short = {"timeout": 4, "retry_time": 0}
+    fault(platform, WAYS_OF, delay=3)
+    with start(platform, WAYS_OF, tmp_path, **short) as first:
+        wait_for(lambda: len(asked(platform)) == len(WAYS_OF), "every request")
+        first.kill()
+    assert {registrations(platform, host) for host in WAYS_OF} == {0}
+    mended = run(platform, WAYS_OF, tmp_path, **short)
+    assert mended.rc == 0, mended
+    assert {mended.result(host)["reason"] for host in WAYS_OF} == {"interrupted"}, mended
+    assert {registrations(platform, host) for host in WAYS_OF} == {2}
+    assert proven(platform, mended, WAYS_OF)
     assert_converged(platform, tmp_path, WAYS_OF)
 
 
@@ -240,6 +290,7 @@ def test_a_lost_answer_is_asked_for_again(platform: Emulator, tmp_path: Path) ->
     first = run(platform, WAYS_OF, tmp_path)
     assert (first.rc, first.changed) == (0, len(WAYS_OF)), first
     assert sorted(entry["device_name"] for entry in processed(platform)) == sorted([*WAYS_OF, *WAYS_OF])
+    assert proven(platform, first, WAYS_OF)
     assert_converged(platform, tmp_path, WAYS_OF)
 
 
@@ -251,8 +302,10 @@ def test_an_answer_lost_for_good_is_mended_by_the_next_run(platform: Emulator, t
     failed = run(platform, forced, tmp_path, retry_time=0)
     assert {failed.result(host)["error"]["kind"] for host in WAYS_OF} == {"network"}, failed
     assert {host: stored(tmp_path, host) for host in WAYS_OF} == before
+    end_leases(tmp_path, WAYS_OF)
     mended = run(platform, WAYS_OF, tmp_path)
     assert {mended.result(host)["reason"] for host in WAYS_OF} == {"interrupted"}, mended
+    assert proven(platform, mended, WAYS_OF)
     assert_converged(platform, tmp_path, WAYS_OF)
 
 
@@ -261,7 +314,7 @@ def test_the_platform_dies_over_a_request(tmp_path: Path, effect: str) -> None:
     with Emulator(tmp_path / "platform", seed(len(WAYS_OF))) as platform:
         fault(platform, WAYS_OF, **{effect: LONG})
         with start(platform, WAYS_OF, tmp_path) as first:
-            wait_for(lambda: len(platform.admin.requests()) == len(WAYS_OF), "every request")
+            wait_for(lambda: len(asked(platform)) == len(WAYS_OF), "every request")
             if effect == "hold_after":
                 wait_for(lambda: len(processed(platform)) == len(WAYS_OF), "every secret")
             platform.kill()
@@ -269,6 +322,7 @@ def test_the_platform_dies_over_a_request(tmp_path: Path, effect: str) -> None:
             ended = first.wait()
         assert (ended.rc, ended.changed) == (0, len(WAYS_OF)), ended
         assert {registrations(platform, host) for host in WAYS_OF} == {2 if effect == "hold_after" else 1}
+        assert proven(platform, ended, WAYS_OF)
         assert_converged(platform, tmp_path, WAYS_OF)
 
 
@@ -308,24 +362,18 @@ def test_the_module_dies_alone(platform: Emulator, tmp_path: Path) -> None:
     platform.admin.fault(hold_after=LONG)
     with start(platform, {"gw-0001": {"way": "gateway"}}, tmp_path) as first:
         wait_for(lambda: processed(platform), "the request")
-        [pid] = [word[4:] for word in journal(tmp_path, "gw-0001").split() if word.startswith("pid=")]
-        os.kill(int(pid), signal.SIGKILL)
+        [pid] = [pid for pid in processes.at_home(tmp_path) if b"\0-I\0-S\0-\0" in processes.read(pid, "cmdline")]
+        os.kill(pid, signal.SIGKILL)
         ended = first.wait()
     assert ended.result("gw-0001")["error"]["kind"] == "module", ended
+    end_leases(tmp_path, ["gw-0001"])
     mended = run(platform, {"gw-0001": {"way": "gateway"}}, tmp_path)
     assert mended.result("gw-0001")["reason"] == "interrupted", mended
+    assert proven(platform, mended, ["gw-0001"])
     assert_converged(platform, tmp_path, ["gw-0001"])
 
 
 # Leases
-
-
-@pytest.fixture
-def corpse() -> Iterator[int]:
-    """A process that has ended, and that nobody has asked how."""
-    with subprocess.Popen(["true"]) as process:
-        wait_for(lambda: started(process.pid) == "-", "true to end")
-        yield process.pid
 
 
 NOBODY = "0" * 16
@@ -333,17 +381,13 @@ NOBODY = "0" * 16
 
 def lease(**fields: Any) -> str:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    known = {"token": NOBODY, "product_key": PRODUCT_KEY, "device_name": "gw", "boot": boot, "taken": uptime()}
-    return "1 " + " ".join(f"{name}={value}" for name, value in {**known, **fields}.items()) + "\n"
+    known = {"token": NOBODY, "intent": "register", "over": "no", "product_key": PRODUCT_KEY, "device_name": "gw"}
+    words = {**known, "boot": boot, "taken": uptime(), **fields}
+    return "2 " + " ".join(f"{name}={value}" for name, value in words.items()) + "\n"
 
 
 def uptime() -> int:
     return int(float(Path("/proc/uptime").read_text().split()[0]))
-
-
-def start_of(pid: int) -> str:
-    """When a process was started, whether it lives or is dead."""
-    return processes.read(pid, "stat").rpartition(b")")[2].split()[19].decode()
 
 
 def open_journal(tmp_path: Path, host: str, text: str) -> None:
@@ -351,58 +395,80 @@ def open_journal(tmp_path: Path, host: str, text: str) -> None:
     journal_file(tmp_path, host).write_text(text)
 
 
-def test_the_lease_of_a_dead_process_is_taken_over_at_once(platform: Emulator, tmp_path: Path, corpse: int) -> None:
-    """Were it waited for, the run would give up: the lease lasts longer than its patience."""
-    dead = {
-        "gw-0001": lease(holder=holder(), pid=2**22 + 1, start=1, ttl=LONG),
-        "gw-0002": lease(holder=holder(), pid=os.getpid(), start=1, ttl=LONG),
-        "gw-0003": lease(holder=holder(), pid=corpse, start=start_of(corpse), ttl=LONG),
-        "gw-0004": lease(holder="gateway", pid=2**22 + 1, start=1, ttl=LONG),
-        "gw-0005": lease(holder="gateway", pid=os.getpid(), start=1, ttl=LONG),
-        "gw-0006": lease(holder="gateway", pid=corpse, start=start_of(corpse), ttl=LONG),
-    }
-    for host, text in dead.items():
-        open_journal(tmp_path, host, text)
-    mended = run(platform, list(dead), tmp_path, timeout=10)
-    assert mended.rc == 0, mended
-    assert [mended.result(host)["reason"] for host in dead] == ["interrupted"] * 6
-    assert_converged(platform, tmp_path, list(dead))
+# What the lease of another run holds up: every change, whatever it is.
+HELD: dict[str, tuple[bool, dict[str, Any], str]] = {
+    "gw-0001": (False, {}, "interrupted"),
+    "gw-0002": (True, {}, "interrupted"),
+    "gw-0003": (True, {"when": "always"}, "forced"),
+    "gw-0004": (True, {"state": "reset_intended"}, "reset_intended"),
+    "gw-0005": (True, {"state": "absent"}, "present"),
+    "gw-0006": (False, {"state": "absent"}, "present"),
+}
 
 
-def test_another_lease_is_waited_for(platform: Emulator, tmp_path: Path) -> None:
-    """The lease that follows, as each gateway had it when it was synced, begins after the end of the one before."""
-    pid = os.getpid()
-    others = {
-        "gw-0001": {"holder": "0123456789abcdef", "pid": 1, "start": 1},
-        "gw-0002": {"holder": holder(), "pid": pid, "start": start_of(pid)},
-        "gw-0003": {"holder": "gateway", "pid": pid, "start": start_of(pid)},
-    }
+def held(platform: Emulator, tmp_path: Path, ttl: int) -> Hosts:
+    """Gateways on which another run holds a lease since now; each shell notes when it is asked for the lock."""
+    assert run(platform, [host for host, (there, _own, _reason) in HELD.items() if there], tmp_path).rc == 0
+    platform.admin.clear_requests()
     hosts: Hosts = {}
-    for host in others:
+    for host, (_there, own, _reason) in HELD.items():
         folder = tmp_path / "shells" / host
-        spy = f'cat {journal_file(tmp_path, host)} >>{folder}/journals 2>/dev/null\nexec {shutil.which("sync")} "$@"'
-        shell = write_shell(folder, {"sync": spy})
-        hosts[host] = {"way": "controller", "ansible_shell_executable": str(shell)}
-    end = uptime() + 8
-    for host, fields in others.items():
-        open_journal(tmp_path, host, lease(**fields, taken=end - 8, ttl=8))
-    ended = run(platform, hosts, tmp_path)
+        spy = f'read -r now _ </proc/uptime; echo "$now" >>{folder}/locked\nexec {shutil.which("flock")} "$@"'
+        shell = write_shell(folder, {"flock": spy})
+        hosts[host] = {"way": "controller", **own, "ansible_shell_executable": str(shell)}
+        open_journal(tmp_path, host, lease(ttl=ttl))
+    return hosts
+
+
+def test_no_lease_is_taken_over_before_its_end(platform: Emulator, tmp_path: Path) -> None:
+    """Whoever holds it may be dead: its request may still be under way."""
+    hosts = held(platform, tmp_path, ttl=9)
+    ends = {host: int(journal(tmp_path, host).split(" taken=")[1].split()[0]) + 9 for host in hosts}
+    ended = run(platform, hosts, tmp_path, state="{{ state | default('present') }}")
     assert ended.rc == 0, ended
+    for host, (_there, _own, reason) in HELD.items():
+        assert ended.result(host)["reason"] == reason
+        locked = (tmp_path / "shells" / host / "locked").read_text().split()
+        assert float(locked[0]) >= ends[host], host
+        assert f"{host}: another run holds the lease on this gateway; waiting" in ended.stdout
+    assert f"token={NOBODY}" not in journal(tmp_path, "gw-0004")
+    assert "intent=reset" in journal(tmp_path, "gw-0004")
+    assert_converged(platform, tmp_path, [host for host, (_fields, own, _reason) in HELD.items() if "state" not in own])
+
+
+def test_a_lease_that_outlasts_all_patience(platform: Emulator, tmp_path: Path) -> None:
+    """The run ends at once, and nothing was done, even where all is to be removed."""
+    hosts = held(platform, tmp_path, ttl=LONG)
+    before = {path: path.read_text() for path in tmp_path.glob("gw-*/**/*") if path.is_file()}
+    checked = run_playbook(
+        play(platform, state="{{ state | default('present') }}"),
+        inventory(hosts, tmp_path),
+        tmp_path,
+        env=ENV,
+        check=True,
+    )
+    assert (checked.rc, {host: checked.result(host)["reason"] for host in hosts}) == (
+        0,
+        {host: reason for host, (_there, _own, reason) in HELD.items()},
+    ), checked
+    ended = run(platform, hosts, tmp_path, state="{{ state | default('present') }}", timeout=10)
     for host in hosts:
-        seen = (tmp_path / "shells" / host / "journals").read_text().splitlines()
-        line = next(line for line in seen if f"token={NOBODY}" not in line)
-        assert int(dict(word.split("=") for word in line.split()[1:])["taken"]) >= end, host
-    assert_converged(platform, tmp_path, hosts)
+        result = ended.result(host)
+        assert (result["error"]["kind"], result["changed"], result["registered"]) == ("busy", False, False), result
+        assert "its lease ends in" in result["msg"]
+        assert not (tmp_path / "shells" / host / "locked").exists()
+    assert {path: path.read_text() for path in tmp_path.glob("gw-*/**/*") if path.is_file()} == before
+    assert platform.admin.requests() == []
 
 
 # What a power cut leaves, and what the platform refuses
 
 
 def test_journals_that_were_torn(platform: Emulator, tmp_path: Path) -> None:
-    line = lease(holder="gateway", pid=2**22 + 1, start=1, ttl=LONG)
+    line = lease(ttl=0)
     torn = {
         "gw-0001": "",
-        "gw-0002": "1 tok",
+        "gw-0002": "2 tok",
         "gw-0003": line,
         "gw-0004": line.rstrip("\n"),
         "gw-0005": line + "stored ",
@@ -420,6 +486,8 @@ def test_journals_that_were_torn(platform: Emulator, tmp_path: Path) -> None:
     assert mended.rc == 0, mended
     assert {mended.result(host)["reason"] for host in [*torn, "gw-0009"]} == {"interrupted"}
     assert registrations(platform, "gw-0009") == before, "nothing was sent before the journal was open"
+    assert mended.result("gw-0009")["proven"] is None
+    assert proven(platform, mended, torn)
     assert_converged(platform, tmp_path, [*torn, "gw-0009"])
 
 
@@ -438,17 +506,18 @@ def test_an_activated_device_keeps_its_credential(platform: Emulator, tmp_path: 
     fault(platform, {host: own for host, own in WAYS_OF.items() if host not in over_mqtt}, hold_after=LONG)
     fault(platform, over_mqtt, delay=LONG)
     with start(platform, {host: {**WAYS_OF[host], "when": "always"} for host in WAYS_OF}, tmp_path) as first:
-        wait_for(lambda: len(platform.admin.requests()) == len(WAYS_OF), "every request")
+        wait_for(lambda: len(asked(platform)) == len(WAYS_OF), "every request")
         wait_for(lambda: len(processed(platform)) == len(WAYS_OF) - len(over_mqtt), "every refusal")
         first.kill()
     assert {entry["code"] for entry in processed(platform)} == {6289}
     assert all(journal(tmp_path, host) for host in WAYS_OF)
 
+    end_leases(tmp_path, WAYS_OF)  # whatever is still under way is refused
     settled = run(platform, WAYS_OF, tmp_path)
     assert (settled.rc, settled.changed) == (0, len(WAYS_OF)), settled
     for host in WAYS_OF:
         result = settled.result(host)
-        assert (result["reason"], result["registered"]) == ("interrupted", False)
+        assert (result["reason"], result["registered"], result["proven"]) == ("interrupted", False, True)
         assert f"{host}: an interrupted registration was settled" in " ".join(settled.stderr.split())
     assert {host: stored(tmp_path, host) for host in WAYS_OF} == before
     assert_converged(platform, tmp_path, WAYS_OF)

@@ -87,6 +87,7 @@ class Case:
     mode: str = "0600"
     exports: tuple[str, ...] = ()
     device_name: str | None = None
+    doubt: bool = False  # whether a login has to prove the secret, if one can
     needs_root: bool = False
 
     @property
@@ -123,10 +124,40 @@ def staged(gateway: Gateway) -> None:
     gateway.journal(f"stored {gateway.valid_fingerprint}")
 
 
+def staged_without_a_mark(gateway: Gateway) -> None:
+    """The run died between the content and the journal's line about it."""
+    staged(gateway)
+    gateway.journal()
+
+
+def staged_without_a_journal(gateway: Gateway) -> None:
+    """Whatever has happened to the journal, the secret may be the only valid one."""
+    staged(gateway)
+    gateway.journal_path.unlink()
+
+
 def stored(gateway: Gateway) -> None:
     """The run died between the new name and the end of the journal."""
     right(gateway)
     gateway.journal(f"stored {gateway.valid_fingerprint}")
+
+
+def dead(gateway: Gateway) -> None:
+    """A login was refused, since a late request had replaced the secret."""
+    gateway.store(credential_text(gateway.product_key, gateway.device_name, OLD_SECRET))
+    stored = fingerprint(gateway.product_key, gateway.device_name, OLD_SECRET)
+    gateway.journal(f"stored {stored}", f"dead {stored}")
+
+
+def half_staged(gateway: Gateway) -> None:
+    """The run died while it proved that there is room."""
+    right(gateway)
+    gateway.staged_path.write_text('{"deviceName":"fleetops-pro')
+
+
+def somebody_elses(gateway: Gateway) -> None:
+    right(gateway)
+    os.chown(gateway.path, 1, 1)
 
 
 def garbled_journal(gateway: Gateway) -> None:
@@ -181,13 +212,18 @@ CASES = [
         "identity_changed",
         prepare=lambda gateway: gateway.store(credential_text("a1Another00", gateway.device_name, OLD_SECRET)),
     ),
-    Case("interrupted", "interrupted", prepare=interrupted),
-    Case("garbled-journal", "interrupted", prepare=garbled_journal),
-    Case("staged", "interrupted", prepare=staged, calls=0),
-    Case("stored", "interrupted", prepare=stored, calls=0),
-    Case("activated", "interrupted", prepare=interrupted_and_activated, registered=False),
+    Case("interrupted", "interrupted", prepare=interrupted, doubt=True),
+    Case("garbled-journal", "interrupted", prepare=garbled_journal, doubt=True),
+    Case("staged", "interrupted", prepare=staged, calls=0, doubt=True),
+    Case("unmarked", "interrupted", prepare=staged_without_a_mark, calls=0, doubt=True),
+    Case("no-journal", "interrupted", prepare=staged_without_a_journal, calls=0, doubt=True),
+    Case("stored", "interrupted", prepare=stored, calls=0, doubt=True),
+    Case("dead", "interrupted", prepare=dead, doubt=True),
+    Case("half-staged", "interrupted", prepare=half_staged, calls=0),
+    Case("activated", "interrupted", prepare=interrupted_and_activated, registered=False, doubt=True),
     Case("forced", "forced", {"register": "always"}, prepare=right, again="forced"),
     Case("loose", "attributes", prepare=loose, calls=0),
+    Case("somebody-elses", "attributes", prepare=somebody_elses, calls=0, needs_root=True),
     Case("never", "attributes", {"register": "never", "product_secret": None}, prepare=loose, calls=0),
     Case("wider", "attributes", {"mode": "0640"}, prepare=right, calls=0, mode="0640"),
     Case(
@@ -346,6 +382,15 @@ def test_the_gateway_holds_what_the_platform_accepts(story: Story) -> None:
 
 
 @every_case
+def test_what_was_in_doubt_is_proven_where_it_can_be(story: Story) -> None:
+    """Over MQTT the address is known; over HTTPS this one is not. The device then is active, and no request counts any more."""
+    proven = story.gateway.options.get("mqtt_endpoint") is not None if story.case.doubt else None
+    assert [seen.result.get("proven") for seen in story.passes] == [None, proven, None, None]
+    if proven:
+        assert story.gateway.device["activated"] is True
+
+
+@every_case
 def test_the_result_tells_what_is_there(story: Story) -> None:
     case, gateway, result = story.case, story.gateway, story.passes[1].result
     assert result["path"] == str(gateway.path)
@@ -420,6 +465,24 @@ def test_a_settled_interruption_is_told(stories: dict[str, Story], told_by: list
     """The stored secret was kept although a registration was tried: an operator has to know."""
     for way in WAYS + MQTT_WAYS:
         assert f"activated.{way}: an interrupted registration was settled" in told_by[1].stderr
+
+
+def test_what_no_login_could_prove_is_told(stories: dict[str, Story], told_by: list[Run]) -> None:
+    said = " ".join(told_by[1].stderr.split())
+    for host, story in stories.items():
+        unproven = story.case.doubt and story.case.name != "activated" and "mqtt_endpoint" not in story.gateway.options
+        assert (f"{host}: the new credential is stored, but no login has proved it" in said) is unproven, host
+
+
+def test_the_lock_that_stays_says_nothing(stories: dict[str, Story]) -> None:
+    """It is there after every change, and never after a look."""
+    for host, story in stories.items():
+        lock = story.gateway.lock_path
+        assert lock.exists() is (story.case.reason not in UNCHANGED and story.case.options.get("state") != "absent"), (
+            host
+        )
+        if lock.exists():
+            assert (lock.stat().st_mode & 0o7777, lock.stat().st_size, lock.is_file()) == (0o600, 0, True), host
 
 
 def test_a_gateway_that_knows_no_serial_number(platform: Emulator, tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def of(run: Run, host: str) -> JSON:
 # What is refused, and what goes wrong: the variables or the fault, and the error.
 REFUSED = {
     "wrong-secret": ({"gateway_product_secret": "NotTheSecret0001"}, {}, "refused", 4),
-    "unknown": ({"gateway_device_name": "nobody-knows-it"}, {}, "refused", 4),
+    "unknown": ({}, {}, "refused", 4),
     "disabled": ({}, {}, "refused", 4),
     "activated": ({}, {}, "refused", 4),
     "client-id": ({}, {"connack": 2}, "refused", 2),
@@ -196,6 +196,8 @@ def test_what_goes_wrong(platform: Emulator, tmp_path: Path) -> None:
         for way in WAYS:
             host = f"{name}.{way}"
             hosts[host] = {"gateway_register_from": way, **variables}
+            if name == "unknown":
+                hosts[host]["gateway_device_name"] = f"nobody-knows.{way}"
             platform.admin.put_device(PRODUCT_KEY, host)
             if fault:
                 action = "regnwl" if "gateway_auth_type" in variables else "register_mqtt"

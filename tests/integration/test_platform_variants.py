@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from emulator import Emulator
-from gateways import WAYS, Gateway, new_gateway, run_task
+from gateways import WAYS, Gateway, end_lease, new_gateway, run_task
 
 REREGISTRATION = pytest.mark.parametrize("reregistration", ["rotate", "same", "refuse"])
 
@@ -62,7 +62,8 @@ def test_a_lost_answer_is_asked_for_again(
     run = run_task(gateways, tmp_path)
     assert run.rc == 0, run
     for gateway in gateways:
-        assert run.result(gateway.host)["registered"] is True
+        # The lost request may be processed late, and no login can be tried: no address of the broker is known.
+        assert (run.result(gateway.host)["registered"], run.result(gateway.host)["proven"]) == (True, False)
         assert len(gateway.calls) == 2
         assert holds_what_the_platform_accepts(gateway)
 
@@ -76,6 +77,8 @@ def test_a_lost_answer_of_a_platform_that_tells_once(
         gateway.store("of an earlier life")
         platform.admin.fault(drop_after=True, device_name=gateway.device_name)
     first = run_task(gateways, tmp_path)
+    for gateway in gateways:
+        end_lease(gateway.journal_path)
     second = run_task(gateways, tmp_path)
     for gateway in gateways:
         told = first.result(gateway.host)
@@ -148,7 +151,7 @@ def test_a_device_that_is_added_later(
         assert (error["kind"], error["code"]) == ("refused", code)
         assert f"(code {code}, 'device not found')" in error["message"]
         assert len(gateway.calls) == 1
-        assert list(gateway.root.iterdir()) == []
+        assert gateway.files() == {}
         platform.admin.put_device(gateway.product_key, gateway.device_name)
     run = run_task(gateways, tmp_path)
     assert run.rc == 0, run
