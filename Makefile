@@ -4,7 +4,7 @@
 # The front door. Everything runs in .venv, which make keeps; nox sessions do the work.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator test lint unit integration molecule pythons matrix compare bench docs clean
+.PHONY: help demo emulator test lint unit integration model faults gates molecule pythons matrix compare bench docs advisories clean
 export LC_ALL := C.UTF-8
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -36,6 +36,15 @@ unit: .venv/test ## Tests of the parts
 integration: .venv/test ## Tests of the whole: playbooks, shells, the emulator
 	@nox -s integration
 
+model: .venv/test ## The model of a change, whole: every platform, every interleaving of two runs
+	@nox -s model
+
+faults: .venv/test ## Random faults over random runs at once: 300 trials, a quarter of an hour
+	@nox -s faults
+
+gates: .venv/test ## The property tests of everything that a stranger says, 20,000 inputs each
+	@nox -s gates
+
 molecule: .venv/test ## Molecule's scenarios on containers and on loopback gateways (HOSTS= names one; root)
 	@nox -s molecule
 
@@ -50,6 +59,9 @@ compare: .venv/test ## What the table in README.md says, compared with what is s
 
 docs: .venv/test ## A site of the documentation, in docs/build
 	@nox -s docs
+
+advisories: .venv/test ## Compare every pinned package with the published vulnerabilities (network)
+	@nox -s advisories
 
 bench: .venv/test ## What a fleet costs, beside a ping and beside built-in modules (root)
 	@nox -s bench
@@ -66,7 +78,7 @@ clean: ## Remove all that make made
 
 .venv/demo .venv/test: .venv/%: requirements-%.txt | .venv/bin/python
 	@echo 'Installing $< into .venv'
-	@pip install -qq --disable-pip-version-check --requirement $<
+	@pip install -qq --disable-pip-version-check --require-hashes --requirement $<
 	@mkdir -p .venv/collections/ansible_collections/fleetops
 	@ln -sfn ../../../.. .venv/collections/ansible_collections/fleetops/aliyun_iot
 	@cd .venv/lib/python3*/site-packages && echo ../../../collections > collections.pth

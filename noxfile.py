@@ -29,8 +29,9 @@ from interpreters import PYTHONS, interpreter
 CORES = {"2.17": "3.11", "2.18": "3.11", "2.19": "3.11", "2.20": "3.12", "2.21": "3.12"}
 
 # More processes than cores, as tests wait for what they started. The tests of a file stay together: what a file needs is often
-# made once, and its tests may follow each other.
-TOGETHER = ("--numprocesses=3", "--dist=loadfile")
+# made once, and its tests may follow each other. The files start as they were collected: by default xdist
+# starts those with few tests last, but here few tests are whole scenarios, and the longest would run alone at the end.
+TOGETHER = ("--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder")
 
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "pythons", "compare", "test"]
@@ -98,6 +99,14 @@ def sanity(session: nox.Session) -> None:
 
 
 @nox.session
+def advisories(session: nox.Session) -> None:
+    """Compare every pinned package with the published vulnerabilities; fails when no vulnerability service answers."""
+    programs = environment(session, "advisories", sys.executable, "requirements-advisories.txt")
+    pinned = session.run("git", "ls-files", "requirements-*.txt", "tests/*.txt", silent=True, log=False).split()
+    session.run(str(programs / "python"), "tests/support/advisories.py", *pinned)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """A site of the documentation of plugins, roles and guides, in docs/build."""
     programs = environment(session, "docs", sys.executable, "requirements-docs.txt")
@@ -134,6 +143,34 @@ def integration(session: nox.Session) -> None:
     """Tests of the whole."""
     system_packages(session)
     session.run("pytest", *TOGETHER, "tests/integration", *session.posargs)
+
+
+@nox.session
+def model(session: nox.Session) -> None:
+    """Every interleaving of two runs and their faults, on every platform that the documents allow."""
+    session.run("python", "-m", "model", *session.posargs, env={"PYTHONPATH": "tests:.venv/collections"})
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Random runs at once over the same gateways, with kills, tools that fail and late requests (-- --trials 300 --seed 1)."""
+    system_packages(session)
+    support = os.pathsep.join(["tests/support", "roles/emulator/files"])
+    session.run("python", "tests/faults/campaign.py", *session.posargs, env={"PYTHONPATH": support})
+
+
+@nox.session
+def gates(session: nox.Session) -> None:
+    """The property tests of everything that a stranger says, with 20,000 inputs each."""
+    of_gateways = [f"tests/unit/plugins/test_{name}.py" for name in ("gate", "program_results", "found")]
+    of_the_platform = [
+        f"tests/unit/plugins/test_{name}.py" for name in ("openapi_answers", "openapi_wire", "inventory_gate")
+    ]
+    of_a_registration = [f"tests/unit/gateway/test_{name}.py" for name in ("registration", "mqtt_client")]
+    session.run(
+        *("pytest", "--numprocesses=2", "--hypothesis-profile=long"),
+        *(*of_gateways, *of_the_platform, *of_a_registration, *session.posargs),
+    )
 
 
 @nox.session
@@ -213,7 +250,7 @@ def compare(session: nox.Session) -> None:
 def test(session: nox.Session) -> None:
     """Both tiers in one pytest."""
     system_packages(session)
-    session.run("pytest", *TOGETHER, "tests/unit", "tests/integration", *session.posargs)
+    session.run("pytest", *TOGETHER, "tests/integration", "tests/unit", *session.posargs)
 
 
 @nox.session(venv_backend="virtualenv")
@@ -226,10 +263,12 @@ def lock(session: nox.Session) -> None:
         "compile",
         "--quiet",
         "--upgrade",
+        "--generate-hashes",
         "--no-emit-index-url",
         "--custom-compile-command=nox -s lock",
     )
-    for name in ("requirements-demo", "requirements-test", "requirements-importer", "requirements-docs"):
+    names = [f"requirements-{name}" for name in ("demo", "test", "importer", "docs", "advisories")]
+    for name in (*names, "tests/support/linkkit/requirements"):
         session.run(*pin, "--universal", "--python-version=3.11", f"{name}.in", f"--output-file={name}.txt")
     session.run(
         *pin, "--universal", "--python-version=3.8", "tests/matrix/pythons.in", "-o", "tests/matrix/pythons.txt"
@@ -264,7 +303,7 @@ def environment(session: nox.Session, name: str, python: str | Path, requirement
         session.run(str(python), "-m", "venv", str(home))
         session.run(
             *(str(home / "bin/python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-compile"),
-            *("--requirement", requirements),
+            *("--require-hashes", "--requirement", requirements),
         )
         shutil.copy(wanted, stamp)
     return home / "bin"
@@ -323,5 +362,5 @@ def run_whole(session: nox.Session, *command: str, env: dict[str, str]) -> None:
 
 def system_packages(session: nox.Session) -> None:
     """The programs that stand in for a gateway's; those of the loopback fleet where it can be."""
-    loopback = ("ssh", "sshd", "sudo") if os.geteuid() == 0 else ()
+    loopback = ("setfacl", "ssh", "sshd", "sudo") if os.geteuid() == 0 else ()
     session.run("tests/system-packages.sh", "bash", "busybox", "dash", *loopback)
