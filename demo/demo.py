@@ -106,6 +106,9 @@ def demonstrate(platform: Platform) -> None:
     )
     check(platform.saw("ResetThing") == [(device(RESET), None)], f"the platform saw one reset, of {device(RESET)}")
     check(platform.registered() == [device(RESET)], f"the platform saw one registration, of {device(RESET)}")
+    check(
+        platform.saw("connect") == [(device(RESET), 0)], "the platform accepted one login, which proves the new secret"
+    )
     check_files(platform, {**third, **fourth})
 
     say(f"{RESET} logs in with the old credential")
