@@ -129,7 +129,7 @@ class Found:
     missing_tools: tuple[str, ...] = ()
     boot: str = "-"
     uptime: int = 0
-    leftover: bool = False  # a file that was to be renamed is there
+    leftover: bool = False  # a file that was to be renamed is there, or the lock of a process that has ended
 
 
 def read_look(answer: Answer) -> Found:
@@ -146,6 +146,7 @@ def read_look(answer: Answer) -> Found:
         missing_tools=tuple(text("missing_tool", tool, TOOL) for tool in before.all_of("missing_tool")),
         boot=text("boot", clock[0], BOOT_ID),
         uptime=number("uptime", clock[1], LARGEST_TIME),
+        leftover=found.leftover or bool(before.all_of("abandoned_lock")),
     )
 
 

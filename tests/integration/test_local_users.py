@@ -292,8 +292,12 @@ def test_a_script_that_was_killed_leaves_no_lock(one: Box, tmp_path: Path) -> No
     assert plain.lock.is_symlink()
     (tmp_path / "sync").unlink()
     (tmp_path / "sync").symlink_to(one.shell.tool("sync"))
-    assert plain.begin(plain.look(), "token2").outcome == "begun"
+    plain.new.unlink(missing_ok=True)
+    found = plain.look()
+    assert found.leftover, "a run that finds nothing else to do removes it"
+    assert plain.mend(found).outcome == "installed"
     assert not plain.lock.is_symlink()
+    assert not plain.look().leftover
 
 
 # Access control lists

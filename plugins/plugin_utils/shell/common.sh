@@ -44,6 +44,38 @@ clock() {
     [ -n "$uptime" ] || uptime=$(date +%s)
 }
 
+# process PID: prints what tells it from every other process, before and after.
+process() {
+    clock
+    started "$1"
+    echo "$boot/$1/$start"
+}
+
+# started PID: sets $start to when the process started, in the kernel's ticks, or to "-" if there is none, or if it is a zombie
+# (state Z or X).
+started() {
+    start=-
+    if read -r words 2>/dev/null <"$proc/$1/stat"; then
+        # shellcheck disable=SC2086 # the fields behind the command's name
+        set -- ${words##*) }
+        case $1 in
+            [ZX]) ;;
+            *) start=${20} ;;
+        esac
+    fi
+}
+
+# abandoned: whether the lock is a link whose process has ended; sets $other to what it names.
+abandoned() {
+    other=$(readlink "$lock_file" 2>/dev/null) || return 1
+    number=${other#*/}
+    number=${number%%/*}
+    if [ "$other" = "$(process "$number")" ]; then
+        # Without /proc nobody knows when it started; then it has ended if its number is free.
+        [ "${other##*/}" = - ] && ! kill -0 "$number" 2>/dev/null || return 1
+    fi
+}
+
 # uid=0(root) gid=0(root) ...
 numbers=$(id)
 me=${numbers#uid=}

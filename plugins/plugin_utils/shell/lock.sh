@@ -54,37 +54,10 @@ claim_link() {
 
 # outlived: removes the lock that is a link, if its process has ended.
 outlived() {
-    other=$(readlink "$lock_file") || return 1
-    number=${other#*/}
-    number=${number%%/*}
-    if [ "$other" = "$(process "$number")" ]; then
-        # Without /proc nobody knows when it started; then it has ended if its number is free.
-        [ "${other##*/}" = - ] && ! kill -0 "$number" 2>/dev/null || return 1
-    fi
+    abandoned || return 1
     # Whoever renames it first may remove it; if it was a new one meanwhile, it goes back.
     mv "$lock_file" "$lock_file.$$" 2>/dev/null || return 1
     renamed=$(readlink "$lock_file.$$")
     rm -f "$lock_file.$$"
     [ "$renamed" = "$other" ] || ln -s -- "$renamed" "$lock_file" 2>/dev/null
-}
-
-# process PID: prints what tells it from every other process, before and after.
-process() {
-    clock
-    started "$1"
-    echo "$boot/$1/$start"
-}
-
-# started PID: sets $start to when the process started, in the kernel's ticks, or to "-" if there is none, or if it is a zombie
-# (state Z or X).
-started() {
-    start=-
-    if read -r words 2>/dev/null <"$proc/$1/stat"; then
-        # shellcheck disable=SC2086 # the fields behind the command's name
-        set -- ${words##*) }
-        case $1 in
-            [ZX]) ;;
-            *) start=${20} ;;
-        esac
-    fi
 }
