@@ -493,7 +493,7 @@ def test_a_directory_that_is_swapped_all_the_time(open_box: Deep) -> None:
     with subprocess.Popen([*AS_NOBODY, sys.executable, "-I", "-S", "-c", SWAPPER], cwd=tmp) as swapper:
         try:
             found = 0
-            for _ in range(ROUNDS):
+            for _try in range(ROUNDS):
                 with suppress(StorageError):
                     found += open_box.look().credential is not None
         finally:

@@ -83,7 +83,7 @@ def refusals(platform: Emulator, tmp_path_factory: pytest.TempPathFactory) -> di
     gateways = {}
     for number, (host, (case, way)) in enumerate(HOSTS.items()):
         name = f"refused-{number}"
-        gateway = gateways[host] = new(platform, directory, host, way, name, **{"device_name": name})
+        gateway = gateways[host] = new(platform, directory, host, way, name, device_name=name)
         if case.broker == "nowhere":
             gateway.options = changed(gateway.options, {"mqtt_endpoint": None})
         elif case.broker == "cut off":

@@ -19,11 +19,11 @@ WORDS = "the new credential is stored, but no login has proved it"
 
 
 def new(
-    platform: Emulator, directory: Path, host: str, way: str, device_name: str | None = None, /, **options: JSON
+    platform: Emulator, directory: Path, host: str, way: str, name: str | None = None, /, **options: JSON
 ) -> Gateway:
     """A gateway that knows the broker's address, unless `options` say otherwise."""
     options = {"mqtt_endpoint": mqtt_endpoint(platform), "timeout": 10, "retry_time": 10, **options}
-    return new_gateway(platform, directory, host, way, device_name, **options)
+    return new_gateway(platform, directory, host, way, name, **options)
 
 
 def lose_an_answer(gateway: Gateway, action: str = "", **effect: JSON) -> None:
