@@ -380,7 +380,7 @@ class ActionModule(ActionBase):
     # the end of a change
 
     def _reset_prepared(self, plan: Plan, found: Found, wanted: Wanted) -> dict[str, t.Any]:
-        """The lease is held on, for the reset and the registration that follow in later tasks."""
+        """Return the lease, which is kept for the reset and the registration in later tasks."""
         done = dict(self._report, lease=self._token, lease_ends=self._lease_ends)
         return dict(done, changed=plan.reason != "up_to_date", diff=difference(found, wanted, plan, None))
 
@@ -494,5 +494,5 @@ def _one_more(rounds: int) -> int:
 
 
 def _nothing(_template: str, _variables: dict[str, str]) -> str:
-    """What an export holds that is only to be removed."""
+    """Return no content, for an export that is only to be removed."""
     return ""
