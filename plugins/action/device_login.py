@@ -16,16 +16,19 @@ from ansible_collections.fleetops.aliyun_iot.plugins.action.gateway_credential i
     ActionModule as GatewayCredential,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import device_login_spec
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Answer
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device_login import (
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.login_program import (
     check_options,
     no_credential,
     prove,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import login_content, signed_login
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import FINGERPRINT, bad_answer, text
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import login_content, signed_login
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import DEVICE_NAME, PRODUCT_KEY
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
+    DEVICE_NAME,
+    PRODUCT_KEY,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_path
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import login_script
 
@@ -61,7 +64,7 @@ class ActionModule(GatewayCredential):
         return dict(proven, changed=False, accepted=True)
 
     def _from_gateway_itself(self) -> dict[str, t.Any]:
-        return self._run_program("_device_login", self._args, "login_from: controller")
+        return self._run_program("_device.login_program", self._args, "login_from: controller")
 
     def _from_controller(self) -> dict[str, t.Any]:
         args = self._args

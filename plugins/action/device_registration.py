@@ -8,10 +8,13 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import device_registration_spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https import urllib_post
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import (
+    register,
+    signed_request,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import urllib_post
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import register, signed_request
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import fingerprint
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import fingerprint
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import tls_context
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
 

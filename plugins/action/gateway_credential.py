@@ -26,13 +26,22 @@ with suppress(ImportError):  # _http tells whoever needs it
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_credential_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import (
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import (
     Answer,
     Issued,
     Scripts,
     change,
     lost,
     read_answer,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import ALREADY_ACTIVE
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import exchange
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import (
+    issue,
+    signed,
+    to_fields,
+    transport,
+    unsigned,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BusyError,
@@ -41,20 +50,11 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     Refused,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import one_of
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import requests_post
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_client import exchange
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import ALREADY_ACTIVE
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import (
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
     check_device_name,
     check_product_key,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._transport import (
-    issue,
-    signed,
-    to_fields,
-    transport,
-    unsigned,
-)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._requests import requests_post
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _names
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import (
     Plan,
@@ -374,7 +374,7 @@ class ActionModule(ActionBase):
             "lease": self._lease(),
         }
         instead = "register_from: controller (gateway_register_from in the role)"
-        result = self._run_program("_gateway_registration", todo, instead)
+        result = self._run_program("_device.registration_program", todo, instead)
         return Answer(result["outcome"], tuple(result["lines"]))
 
     # the end of a change

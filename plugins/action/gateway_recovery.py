@@ -11,10 +11,10 @@ from ansible_collections.fleetops.aliyun_iot.plugins.action.gateway_credential i
     ActionModule as GatewayCredential,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_recovery_spec
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Answer, Issued, Scripts
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._devices import device_secrets
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, Issued, Scripts
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import connect
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import connect
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import device_secrets
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Plan, Wanted, decide
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import unproven_name

@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import product_spec
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import connect
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._products import bring
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import connect
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import bring
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import check_device_name
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_device_name
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import InventoryName, from_inventory, shared
 
 DOCUMENTATION = r"""

@@ -9,9 +9,12 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import address, login
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import address, login
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import check_device_name, check_product_key
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
+    check_device_name,
+    check_product_key,
+)
 
 DOCUMENTATION = r"""
 name: mqtt_login

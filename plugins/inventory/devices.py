@@ -70,10 +70,10 @@ from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._devices import all_devices
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import connect
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._products import product_of_key
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import connect
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import all_devices
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import product_of_key
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_gate import (
     GROUP_PREFIXES,
     Variables,

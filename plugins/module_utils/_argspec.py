@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import SIGN_METHODS
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.signing import SIGN_METHODS
 
 Spec = t.Dict[str, t.Dict[str, t.Any]]
 

@@ -25,7 +25,7 @@ EXCERPT = 60
 LARGEST_ID = 2**32 - 1
 LARGEST_TIME = 2**53
 
-# Alphabets, each matched against the whole value. DEVICE_NAME and PRODUCT_KEY are in _signing, with the rules for options.
+# Alphabets, each matched against the whole value. DEVICE_NAME and PRODUCT_KEY are in _platform, with the rules for options.
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 # A user or group as stat shows it, those of a directory service included.

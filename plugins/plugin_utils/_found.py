@@ -10,7 +10,7 @@ import re
 import stat
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import (
     ACCOUNT,
     BOOT_ID,
@@ -26,7 +26,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import (
     number,
     text,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import PRODUCT_KEY
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import PRODUCT_KEY
 
 _STATE = "fleetops-state"
 _PERMISSIONS = re.compile(r"[-dlpscbD][r-][w-][xsS-][r-][w-][xsS-][r-][w-][xtT-][.+@]?")
@@ -161,6 +161,10 @@ def read_state(answer: Answer, before: Found | None = None) -> Found:
     state = Answer(state.outcome, state.lines[begin:])
     denied = tuple(name for name in ("credential", "staged") if _one(state, name) == "denied")
     entries = dict(_entry(line) for line in state.all_of("entry"))
+    places = dict(_place(line) for line in state.all_of("place"))
+    exports = dict(_export(line) for line in state.all_of("export"))
+    if not (entries.keys() | exports.keys()) <= {0, *places}:
+        raise bad_answer("state", "it describes an export and does not say where it is")
     found = Found(
         expected="\n".join(state.lines),
         uid=number("uid", _one(state, "uid"), LARGEST_ID),
@@ -170,9 +174,9 @@ def read_state(answer: Answer, before: Found | None = None) -> Found:
         credential=_identity("credential", _one(state, "credential")),
         staged=_identity("staged", _one(state, "staged")),
         journal=_journal(state.all_of("journal")),
-        places=dict(_place(line) for line in state.all_of("place")),
+        places=places,
         entries=entries,
-        exports=dict(_export(line) for line in state.all_of("export")),
+        exports=exports,
         hardware_name=text("hardware_name", (state.all_of("hardware_name") or [""])[0].strip(), HARDWARE_NAME),
         denied=denied,
         leftover=bool(state.all_of("leftover")),

@@ -18,7 +18,10 @@ from ipaddress import ip_address
 from ansible.inventory.manager import split_host_pattern
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BadAnswer, InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import check_device_name, check_product_key
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
+    check_device_name,
+    check_product_key,
+)
 
 STATUSES = ("UNACTIVE", "ONLINE", "OFFLINE", "DISABLE")
 # Which groups every host joins, besides those of the options.

@@ -21,7 +21,10 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     InvalidOption,
     StorageError,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import check_device_name, check_product_key
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
+    check_device_name,
+    check_product_key,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Identity
 
 HARDWARE = ("mac", "serial")

@@ -28,7 +28,10 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import (
     split,
     text,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import DEVICE_NAME, PRODUCT_KEY
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
+    DEVICE_NAME,
+    PRODUCT_KEY,
+)
 
 COLLECTION = "ansible_collections.fleetops.aliyun_iot.plugins.module_utils"
 # Outcomes of a change that a gateway may report.
@@ -49,7 +52,7 @@ _LARGEST_CODE = 2**31
 _LONGEST_MESSAGE = 1000
 
 _RESULT = "fleetops-result "
-_IMPORT = re.compile(r"^ *from %s\.(\w+) import" % re.escape(COLLECTION), re.MULTILINE)
+_IMPORT = re.compile(r"^ *from %s\.([\w.]+) import" % re.escape(COLLECTION), re.MULTILINE)
 # Of a syntax that an old Python reads too, so that it can say how old it is.
 _TEXT = """\
 import json, sys
@@ -63,7 +66,7 @@ sources, todo = json.loads(%(data)r)
 class Sources:
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        if name in sources or "%(collection)s.".startswith(name + "."):
+        if name in sources or any(source.startswith(name + ".") for source in sources):
             return importlib.machinery.ModuleSpec(name, cls, is_package=name not in sources)
     @staticmethod
     def create_module(spec):
@@ -91,13 +94,13 @@ say(result)
 
 
 def _registration(result: object) -> dict[str, t.Any]:
-    """Read the result of ``_gateway_registration``: ``outcome`` and ``lines``."""
+    """Read the result of ``registration_program``: ``outcome`` and ``lines``."""
     fields = only("result", result, ("outcome", "lines"))
     return {"outcome": one_of("outcome", fields["outcome"], OUTCOMES), "lines": lines("lines", fields["lines"])}
 
 
 def _login(result: object) -> dict[str, t.Any]:
-    """Read the result of ``_device_login``: ``product_key``, ``device_name`` and ``fingerprint``."""
+    """Read the result of ``login_program``: ``product_key``, ``device_name`` and ``fingerprint``."""
     alphabets = {"product_key": PRODUCT_KEY, "device_name": DEVICE_NAME, "fingerprint": FINGERPRINT}
     fields = only("result", result, alphabets)
     return {name: text(name, fields[name], alphabet) for name, alphabet in alphabets.items()}
@@ -105,8 +108,8 @@ def _login(result: object) -> dict[str, t.Any]:
 
 # Programs by the module whose perform() they call, each with the reader of its result.
 ENTRIES: dict[str, t.Callable[[object], dict[str, t.Any]]] = {
-    "_gateway_registration": _registration,
-    "_device_login": _login,
+    "_device.registration_program": _registration,
+    "_device.login_program": _login,
 }
 
 
@@ -118,7 +121,9 @@ def _read_sources(entry: str) -> dict[str, str]:
     while wanted:
         name = wanted.pop()
         if f"{COLLECTION}.{name}" not in sources:
-            text = sources[f"{COLLECTION}.{name}"] = (folder / (name + ".py")).read_text(encoding="utf-8")
+            text = sources[f"{COLLECTION}.{name}"] = (folder / (name.replace(".", "/") + ".py")).read_text(
+                encoding="utf-8"
+            )
             wanted += _IMPORT.findall(text)
     return sources
 

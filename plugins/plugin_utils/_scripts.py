@@ -9,7 +9,7 @@ import shlex
 from functools import cache
 from pathlib import Path
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import PREAMBLE
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import PREAMBLE
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
 
 # What each script is made of, in this order, before its own text.

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from script_box import NEW_SECRET, PLACEHOLDER, ROOT, SECRET, Box, Shell, fingerprint, identity, line, mode
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Issued
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export, Wanted, decide
 

@@ -19,8 +19,16 @@ import pytest
 from emulator import Emulator
 from playbook import PRODUCT_KEY, PRODUCT_SECRET, as_new, seed
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _mqtt_client
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Issued
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device import mqtt_client as _mqtt_client
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import Connect
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import exchange
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_registration import (
+    MqttRequest,
+    issued,
+    register,
+    signed_connect,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BadAnswer,
     FleetopsError,
@@ -29,14 +37,6 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     Refused,
     Throttled,
     TlsError,
-)
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import Connect
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_client import exchange
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_registration import (
-    MqttRequest,
-    issued,
-    register,
-    signed_connect,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, tls_context
 

@@ -37,7 +37,7 @@ from script_box import (
     mode,
 )
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Answer, Issued, read_answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, Issued, read_answer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BusyError, StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import (

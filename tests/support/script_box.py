@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import (
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import (
     PREAMBLE,
     Answer,
     Issued,

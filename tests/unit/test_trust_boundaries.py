@@ -39,7 +39,7 @@ TABLE = (
     WayIn(
         "lines of any script",
         "gateway",
-        ("module_utils._credential.read_answer", "module_utils._gate.split", "module_utils._gate.message"),
+        ("module_utils._device.change.read_answer", "module_utils._gate.split", "module_utils._gate.message"),
         (
             f"{GATE}::test_lines_end_where_a_script_ends_them",
             f"{GATE}::test_a_message_that_passes_is_one_printable_line",
@@ -102,7 +102,7 @@ TABLE = (
     WayIn(
         "registration over HTTPS",
         "platform",
-        ("module_utils._registration.device_secret", "module_utils._http.send_request"),
+        ("module_utils._device.https_registration.device_secret", "module_utils._requests.send_request"),
         (
             "unit/gateway/test_registration.py::test_no_wrong_answer_gets_past",
             "unit/gateway/test_http.py::test_any_bytes_are_an_answer_or_an_error",
@@ -111,7 +111,7 @@ TABLE = (
     WayIn(
         "registration and login over MQTT",
         "platform",
-        ("module_utils._mqtt_registration.issued", "module_utils._mqtt_client.exchange"),
+        ("module_utils._device.mqtt_registration.issued", "module_utils._device.mqtt_client.exchange"),
         (
             "unit/gateway/test_mqtt_client.py::test_no_wrong_answer_gets_past",
             "unit/gateway/test_mqtt_client.py::test_any_bytes_are_a_message_or_an_error",
@@ -120,13 +120,13 @@ TABLE = (
     WayIn(
         "answers of the OpenAPI",
         "platform",
-        ("module_utils._openapi_answer.parse", "module_utils._openapi_answer.Answer"),
+        ("module_utils._openapi.answer.parse", "module_utils._openapi.answer.Answer"),
         ("unit/plugins/test_openapi.py::test_trouble_that_stays_never_reads_as_not_there",),
     ),
     WayIn(
         "devices as hosts",
         "inventory source",
-        ("module_utils._devices.all_devices", "plugin_utils._inventory_gate.check_host_name"),
+        ("module_utils._openapi.devices.all_devices", "plugin_utils._inventory_gate.check_host_name"),
         (
             "integration/test_inventory.py::test_what_would_be_authority_is_refused_as_a_whole",
             "unit/plugins/test_inventory_gate.py::test_a_host_name_is_the_name_of_that_host_alone",
@@ -135,13 +135,13 @@ TABLE = (
     WayIn(
         "names of devices",
         "inventory source",
-        ("module_utils._signing.check_device_name", "plugin_utils._names.from_inventory"),
+        ("module_utils._platform.check_device_name", "plugin_utils._names.from_inventory"),
         ("integration/test_names.py::test_no_device_that_is_in_doubt_is_taken_out_of_service",),
     ),
     WayIn(
         "stored credential that a gateway's Python logs in with",
         "local user",
-        ("module_utils._device_login.perform", "module_utils._secret_rules.is_device_secret"),
+        ("module_utils._device.login_program.perform", "module_utils._platform.is_device_secret"),
         ("unit/gateway/test_device_login.py::test_a_file_without_an_end_is_not_read_to_it",),
     ),
     WayIn(
@@ -173,10 +173,10 @@ ALLOWED = {
     ("json", "loads"): {
         *(
             "module_utils/_gate.py:document",
-            "module_utils/_openapi_answer.py:parse",
-            "module_utils/_registration.py:_parse",
+            "module_utils/_openapi/answer.py:parse",
+            "module_utils/_device/https_registration.py:_parse",
         ),
-        *("module_utils/_mqtt_registration.py:_parse", "module_utils/_device_login.py:_stored"),
+        *("module_utils/_device/mqtt_registration.py:_parse", "module_utils/_device/login_program.py:_stored"),
     },
     # Lines: a message that is shown, and the scripts' own source.
     (None, "splitlines"): {"module_utils/_gate.py:message", "plugin_utils/_scripts.py:_text"},
@@ -201,8 +201,8 @@ def test_every_stranger_has_a_gate() -> None:
 
 @pytest.mark.parametrize("gate", sorted({gate for row in TABLE for gate in row.gates}))
 def test_every_gate_exists(gate: str) -> None:
-    folder, module, name = gate.split(".")
-    assert callable(getattr(importlib.import_module(f"{PLUGINS}.{folder}.{module}"), name))
+    module, _dot, name = gate.rpartition(".")
+    assert callable(getattr(importlib.import_module(f"{PLUGINS}.{module}"), name))
 
 
 @pytest.mark.parametrize("test", sorted({test for row in TABLE for test in row.tests}))
@@ -265,7 +265,7 @@ def parsed(path: Path) -> ast.Module:
 
 
 def sources() -> list[Path]:
-    return sorted((ROOT / "plugins").glob("*/*.py"))
+    return sorted((ROOT / "plugins").glob("**/*.py"))
 
 
 def callers(tree: ast.AST, module: str | None, name: str, inside: str = "") -> Iterator[str]:

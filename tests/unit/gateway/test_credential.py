@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _credential
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import (
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device import change as _credential
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import (
     PREAMBLE,
     Answer,
     Issued,

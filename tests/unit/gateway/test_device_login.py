@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device_login import perform
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.login_program import perform
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import NetworkError, StorageError
 
 SECRET = {"productKey": "a1IoKTestP1", "deviceName": "gw-0001", "deviceSecret": "0123456789abcdef"}

@@ -30,14 +30,18 @@ from tls_server import Behaviour, Certificates, Server, answers, hangs, hangs_up
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _http, _tls
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https import urllib_post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BusyError,
     FleetopsError,
     NetworkError,
     TlsError,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import requests_post, urllib_post
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import Post, Reply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import (
+    Post,
+    Reply,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._requests import requests_post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, tls_context
 
 BODY = "productKey=a1IoKTestP1&deviceName=gw%3A1&random=1&sign=AB&signMethod=hmacsha256"

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from vectors import vectors
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import (
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import (
     Connect,
     address,
     login,
     registration,
     token_login,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 
 KEY, NAME, SECRET = "a1IoKTestP1", "gw-0001", "0123456789abcdef0123456789abcdef"
 

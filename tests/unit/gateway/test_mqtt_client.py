@@ -18,21 +18,21 @@ from hypothesis import strategies as st
 from mutations import body_of, mutated, outcome
 from tls_server import Behaviour, Certificates, Server, hangs, repeats, trickles
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _mqtt_client
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Issued
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device import mqtt_client as _mqtt_client
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import Connect
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import exchange, log_in
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_registration import (
+    MqttRequest,
+    issued,
+    register,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BadAnswer,
     BusyError,
     FleetopsError,
     NetworkError,
-)
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import Connect
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_client import exchange, log_in
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_registration import (
-    MqttRequest,
-    issued,
-    register,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, tls_context
 

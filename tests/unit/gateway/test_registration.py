@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 from mutations import body_of, mutated, outcome
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _retry
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Issued
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import (
+    CODES,
+    Request,
+    device_secret,
+    register,
+    register_url,
+    signed_request,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BadAnswer,
     FleetopsError,
@@ -25,15 +33,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     Throttled,
     TlsError,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import (
-    CODES,
-    Reply,
-    Request,
-    device_secret,
-    register,
-    register_url,
-    signed_request,
-)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import Reply
 
 KEY, NAME, SECRET = "a1IoKTestP1", "OvenDevice01", "0123456789abcdef0123456789abcdef"
 REQUEST = Request("https://platform.example/auth/register/device", "productKey=a1IoKTestP1", KEY, NAME)

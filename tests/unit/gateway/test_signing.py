@@ -13,15 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vectors import vectors
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import (
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.signing import (
     SIGN_METHODS,
+    registration_body,
+    sign,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
     check_device_name,
     check_product_key,
     check_product_secret,
     fingerprint,
-    registration_body,
-    sign,
 )
 
 NAME_CHARACTERS = string.ascii_letters + string.digits + "-_@.:"

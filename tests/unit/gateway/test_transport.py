@@ -11,13 +11,14 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _retry
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Issued
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import Request
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import Connect
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_registration import MqttRequest
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import issue, unsigned
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BusyError, FleetopsError, Throttled
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import Connect
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_registration import MqttRequest
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import Reply, Request
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import Reply
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._transport import issue, unsigned
 
 KEY, NAME, SECRET = "a1IoKTestP1", "gw-0001", "0123456789abcdef0123456789abcdef"
 OPTIONS = {"ca_path": None, "validate_certs": True, "timeout": 5}

@@ -12,21 +12,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _jobs
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device_list import (
-    Item,
-    bring,
-    decide,
-    failure,
-    one_by_one,
-    purge_plan,
-)
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device_reset import reset
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._devices import (
-    checked_names,
-    device_secrets,
-    devices_as_asked,
-)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BusyError,
     FleetopsError,
@@ -34,9 +19,24 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     NetworkError,
     OpenApiRefused,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi_answer import Answer
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._products import Product
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._products import decide as decide_product
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import jobs as _jobs
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_list import (
+    Item,
+    bring,
+    decide,
+    failure,
+    one_by_one,
+    purge_plan,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import (
+    checked_names,
+    device_secrets,
+    devices_as_asked,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import Product
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import decide as decide_product
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.reset import reset
 
 JSON = Any
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from jinja2 import Environment
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._secret_rules import (
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
     is_client_id,
     is_device_secret,
     is_device_token,

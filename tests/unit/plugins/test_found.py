@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from looks import file, wanted
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Answer, read_answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, read_answer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BusyError, FleetopsError, StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import decide, lease_left
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import (
@@ -285,6 +285,13 @@ def test_a_look_that_makes_no_sense(line: str) -> None:
         look("\n".join(lines))
     assert caught.value.kind == "bad_answer"
     assert caught.value.hint
+
+
+def test_an_export_of_which_nobody_says_where_it_is() -> None:
+    for line in ("entry 3 -rw-r----- 33 44 120 www-data UNKNOWN", f"export 3 {DIGEST}  -"):
+        with pytest.raises(StorageError) as caught:
+            look(LOOK.replace("place 2", f"{line}\nplace 2"))
+        assert caught.value.kind == "bad_answer"
 
 
 def test_the_state_after_a_change_keeps_the_clock_of_the_look() -> None:

@@ -18,7 +18,10 @@ from strangers import documents, texts
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _gate as gate
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import StorageError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import DEVICE_NAME, PRODUCT_KEY
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
+    DEVICE_NAME,
+    PRODUCT_KEY,
+)
 
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\u202eevil\u2066\x9b31m"
 PATTERNS = {name: value for name, value in vars(gate).items() if isinstance(value, re.Pattern)}

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from shells import write_script, write_shell
 from vectors import vectors
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Answer, read_answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, read_answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import login_content
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import StorageError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import login_content
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import login_script
 
 KEY, NAME, SECRET = "a1IoKTestP1", "gw_1@x.y:z-1", "0123456789abcdef0123456789abcdef"

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _openapi, _quotas, _retry
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _retry
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BusyError,
     FleetopsError,
@@ -26,15 +26,17 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     OpenApiRefused,
     Throttled,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import (
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import Reply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import client as _openapi
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import quotas as _quotas
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import (
     OpenApi,
     connect,
     find_credential,
     numbered,
     openapi_host,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._quotas import QPS, Limiter
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import Reply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.quotas import QPS, Limiter
 
 JSON = Any
 

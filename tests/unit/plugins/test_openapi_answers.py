@@ -16,26 +16,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mutations import body_of, mutated, outcome
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._bulk import MOST_CHECKS, Added, add_many
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device_reset import reset
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._devices import (
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BadAnswer, FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import Reply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.batch_add import MOST_CHECKS, Added, add_many
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import (
     Device,
     all_devices,
     device_secrets,
     named_devices,
     sub_devices,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BadAnswer, FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._jobs import finish_job
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import OpenApi
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._products import bring as bring_product
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._products import (
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.jobs import finish_job
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import bring as bring_product
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import (
     find_products,
     product_of_key,
     products,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._quotas import Limiter
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import Reply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.quotas import Limiter
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.reset import reset
 
 JSON = Any
 

@@ -24,9 +24,9 @@ from mutations import outcome
 from tls_server import Behaviour, Certificates, Server, answers, hangs, repeats, trickles
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import connect
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi_answer import Answer
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi_wire import LONGEST_ANSWER, Masked
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import connect
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.wire import LONGEST_ANSWER, Masked
 
 KEY_ID, SECRET, TOKEN = "LTAItest0001", "theAccessKeySecret0001", "the+Security/Token0001=="
 RIGHT = json.dumps({"Success": True, "RequestId": "R1", "Data": {"x": 1}}).encode()
@@ -130,7 +130,7 @@ def test_the_vendors_whole_client_signs_the_same(monkeypatch: pytest.MonkeyPatch
     from darabonba.request import DaraRequest
     from darabonba.runtime import RuntimeOptions
 
-    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _openapi_wire
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import wire as _openapi_wire
 
     sent: list[Any] = []
 

@@ -150,7 +150,7 @@ def test_a_crash_is_told_without_what_it_was_about() -> None:
     scripts = {**todo()["scripts"], "begin": "echo fleetops-end begun"}
     output, code = run(sys.executable, todo(scripts=scripts, lease=SECRET))
     assert SECRET not in output
-    with pytest.raises(StorageError, match=r"crashed: TypeError at _credential, line \d+") as raised:
+    with pytest.raises(StorageError, match=r"crashed: TypeError at change, line \d+") as raised:
         result_of(REGISTRATION, output, code, "x")
     assert raised.value.kind == "module"
 

@@ -24,7 +24,7 @@ INSTALLED = {"outcome": "installed", "lines": ["uid 0", "path /etc/x"]}
 ERROR = {"kind": "network", "code": None, "message": "no answer", "hint": "Check the way"}
 FAILED = {"error": ERROR, "may_have_registered": True, "registered": False}
 CRASHED = {"crash": "KeyError at _mqtt, line 7"}
-RIGHT = {"_device_login": IDENTITY, "_gateway_registration": INSTALLED}
+RIGHT = {"_device.login_program": IDENTITY, "_device.registration_program": INSTALLED}
 
 
 def printed(*results: Any) -> str:
@@ -82,7 +82,7 @@ def test_endless_output(entry: str) -> None:
 
 
 def test_a_program_that_was_killed_while_it_printed() -> None:
-    error = refused("_device_login", printed(IDENTITY)[:-20], 137)
+    error = refused("_device.login_program", printed(IDENTITY)[:-20], 137)
     assert (error.kind, "exit code 137" in error.msg) == ("module", True)
 
 
@@ -90,15 +90,15 @@ def test_a_program_that_was_killed_while_it_printed() -> None:
     ("entry", "changes"),
     [
         *(
-            ("_device_login", {name: value})
+            ("_device.login_program", {name: value})
             for name in IDENTITY
             for value in (None, "", 5, ["a"], "a\n", "\x1b[31m", "{{ a }}")
         ),
-        *(("_device_login", {"product_key": value}) for value in ("a1.evil.example", "a" * 33)),
-        *(("_device_login", {"device_name": value}) for value in ("abc", "a" * 33, "a b c d")),
-        *(("_device_login", {"fingerprint": value}) for value in ("0123456789abcde", "0123456789ABCDEF")),
-        *(("_gateway_registration", {"outcome": value}) for value in ("lost", "", None, ["installed"], True)),
-        *(("_gateway_registration", {"lines": value}) for value in ("uid 0", None, [1], {"a": "b"}, ["a\nb"])),
+        *(("_device.login_program", {"product_key": value}) for value in ("a1.evil.example", "a" * 33)),
+        *(("_device.login_program", {"device_name": value}) for value in ("abc", "a" * 33, "a b c d")),
+        *(("_device.login_program", {"fingerprint": value}) for value in ("0123456789abcde", "0123456789ABCDEF")),
+        *(("_device.registration_program", {"outcome": value}) for value in ("lost", "", None, ["installed"], True)),
+        *(("_device.registration_program", {"lines": value}) for value in ("uid 0", None, [1], {"a": "b"}, ["a\nb"])),
         *((entry, {"add_host": {"host_name": "x"}}) for entry in ENTRIES),
         *((entry, {"ansible_facts": {}}) for entry in ENTRIES),
     ],
@@ -134,13 +134,13 @@ def test_an_error_that_is_wrong(entry: str, changes: dict[str, Any]) -> None:
     ids=str,
 )
 def test_a_crash_that_is_wrong(result: dict[str, Any]) -> None:
-    assert refused("_device_login", printed(result)).kind == "bad_answer"
+    assert refused("_device.login_program", printed(result)).kind == "bad_answer"
 
 
 def test_free_text_of_an_error_is_made_printable() -> None:
     described = {**ERROR, "message": "a\x1b]0;t\x07b\nc", "hint": "d\u202ee" + "f" * 5000}
     with pytest.raises(FleetopsError) as raised:
-        result_of("_device_login", printed({**FAILED, "error": described}), 0, "x")
+        result_of("_device.login_program", printed({**FAILED, "error": described}), 0, "x")
     assert raised.value.msg == "a?]0;t?b / c"
     assert raised.value.hint.startswith("d?eff")
     assert len(raised.value.hint) == 1000
@@ -149,7 +149,7 @@ def test_free_text_of_an_error_is_made_printable() -> None:
 @pytest.mark.parametrize("kind", ["unheard_of", "registration_needed", "not_found", "missing_library"])
 def test_a_kind_that_no_gateway_has_is_a_crash(kind: str) -> None:
     with pytest.raises(FleetopsError) as raised:
-        result_of("_device_login", printed({**FAILED, "error": {**ERROR, "kind": kind}}), 0, "x")
+        result_of("_device.login_program", printed({**FAILED, "error": {**ERROR, "kind": kind}}), 0, "x")
     assert raised.value.kind == "module"
 
 
@@ -167,7 +167,7 @@ def check(entry: str, output: str, rc: int) -> None:
             )
             raise error if described == (True, True, True) else AssertionError(shown) from error
         assert set(found) == set(RIGHT[entry])
-        if entry == "_device_login":
+        if entry == "_device.login_program":
             assert re.fullmatch(r"[0-9a-f]{16}", found["fingerprint"])
             assert re.fullmatch(r"[A-Za-z0-9]{1,32}", found["product_key"])
             assert re.fullmatch(r"[A-Za-z0-9_.:@-]{4,32}", found["device_name"])

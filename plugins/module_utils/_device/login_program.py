@@ -14,15 +14,20 @@ import os
 import re
 import typing as t
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import (
+    Connect,
+    address,
+    login,
+    token_login,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import log_in
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption, StorageError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import Connect, address, login, token_login
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_client import log_in
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._secret_rules import (
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
+    fingerprint,
     is_client_id,
     is_device_secret,
     is_device_token,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import fingerprint
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import tls_context
 
 Options = t.Mapping[str, t.Any]

@@ -12,14 +12,14 @@ import typing as t
 from dataclasses import asdict, dataclass
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import OpenApi, numbered
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi_answer import Answer
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._quotas import qps
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._secret_rules import is_device_secret
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import (
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi, numbered
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.quotas import qps
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
     check_device_name,
     check_product_key,
     fingerprint,
+    is_device_secret,
 )
 
 # The platform's maxima.

@@ -8,21 +8,21 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._bulk import add_many
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._devices import (
-    all_devices,
-    checked_names,
-    named_devices,
-)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BusyError,
     FleetopsError,
     InvalidOption,
     OpenApiRefused,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._jobs import check_job_timeout
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import OpenApi
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import check_product_key
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.batch_add import add_many
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import (
+    all_devices,
+    checked_names,
+    named_devices,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.jobs import check_job_timeout
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_product_key
 
 SHOWN = 5
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Issued
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._endpoints import parse_endpoint
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BadAnswer,
@@ -18,13 +18,16 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     Refused,
     Throttled,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import LONGEST_ANSWER, Post, Reply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
+    HTTPS_REGIONS,
+    MQTT_ONLY_REGIONS,
+    check_region,
+    is_device_secret,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry, retry_noting_doubt
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._secret_rules import is_device_secret
 
 PATH = "/auth/register/device"
-HTTPS_REGIONS = ("ap-northeast-1", "ap-southeast-1", "cn-shanghai", "eu-central-1", "us-east-1", "us-west-1")
-MQTT_ONLY_REGIONS = ("cn-beijing", "cn-shenzhen")
-LONGEST_ANSWER = 65536
 
 ALREADY_ACTIVE = 6289
 # The documented codes of a directly connected device's registration: what they mean and what to do next.
@@ -67,19 +70,6 @@ class Request:
     device_name: str
 
 
-@dataclass(frozen=True)
-class Reply:
-    """What came back over HTTP; ``retry_after`` in seconds."""
-
-    status: int
-    body: bytes = field(repr=False)
-    retry_after: float | None = None
-
-
-# Sends a form to a URL, or without one asks for the URL, and returns the reply; raises NetworkError or TlsError.
-Post = t.Callable[[str, t.Optional[str]], Reply]
-
-
 def signed_request(options: t.Mapping[str, t.Any], device_name: str) -> Request:
     """Check the options of a registration and sign it.
 
@@ -87,7 +77,7 @@ def signed_request(options: t.Mapping[str, t.Any], device_name: str) -> Request:
     :raises InvalidOption: one that no request can be made of
     """
     # Gateways send what was signed, and do without.
-    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import registration_body
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.signing import registration_body
 
     product_key, product_secret = check_registration(options, device_name)
     url = register_url(options["region"], options["endpoint"])
@@ -100,7 +90,7 @@ def check_registration(options: t.Mapping[str, t.Any], device_name: str) -> tupl
 
     :raises InvalidOption: it can't
     """
-    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import (
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
         check_device_name,
         check_product_key,
         check_product_secret,
@@ -132,25 +122,6 @@ def register_url(region: str | None, endpoint: str | None) -> str:
             "Use gateway_credential, with transport: mqtt",
         )
     return "https://iot-auth.%s.aliyuncs.com%s" % (region, PATH)
-
-
-def check_region(region: str | None, known: tuple[str, ...], instead: str, besides: tuple[str, ...] = ()) -> str:
-    """Return ``region`` if it is ``known``, or one of ``besides``.
-
-    :param instead: the option that can stand in for it
-    :raises InvalidOption: with the region that was probably meant
-    """
-    hint = "Use one of %s" % ", ".join(known)
-    if not region:
-        raise InvalidOption("region", None, "is missing, and there is no %s" % instead, hint)
-    if region in known + besides:
-        return region
-    from difflib import get_close_matches
-
-    close = get_close_matches(region, known + besides, n=1)
-    raise InvalidOption(
-        "region", region, "is not a region of IoT Platform", "Did you mean %s? %s" % (close[0], hint) if close else hint
-    )
 
 
 def _endpoint_url(endpoint: str) -> str:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import subprocess
 import typing as t
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Issued, Scripts, change
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import urllib_post
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._transport import from_fields, issue
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued, Scripts, change
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https import urllib_post
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import from_fields, issue
 
 
 def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -45,6 +45,6 @@ def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def _exchange(*arguments: t.Any) -> tuple[int, bytes]:
     """Speaks MQTT, where it is spoken."""
-    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_client import exchange
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import exchange
 
     return exchange(*arguments)

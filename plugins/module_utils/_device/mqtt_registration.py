@@ -13,23 +13,23 @@ import json
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Issued
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import WRONG_HOST
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import Connect
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import CODES as LOGIN_CODES
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import Exchange, mqtt_error
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BadAnswer,
     FleetopsError,
     Refused,
     Throttled,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import Connect
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_client import CODES as LOGIN_CODES
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_client import Exchange, mqtt_error
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import WRONG_HOST
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry_noting_doubt
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._secret_rules import (
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
     is_client_id,
     is_device_secret,
     is_device_token,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry_noting_doubt
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext
 
 # What a registration is refused with: what it means and what to do next. The platform does not say more.
@@ -74,8 +74,10 @@ def signed_connect(options: t.Mapping[str, t.Any], device_name: str) -> MqttRequ
     :raises InvalidOption: one that no request can be made of
     """
     # Gateways send what was signed, and do without.
-    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import address, registration
-    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import check_registration
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import (
+        check_registration,
+    )
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import address, registration
 
     product_key, product_secret = check_registration(options, device_name)
     instance_id, auth_type = options["instance_id"], options["auth_type"]

@@ -16,8 +16,11 @@ import typing as t
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import send_request, session_maker
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import Reply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import Reply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._requests import (
+    send_request,
+    session_maker,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext
 
 VERSION = "2018-01-20"

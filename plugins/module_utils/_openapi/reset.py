@@ -8,17 +8,17 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device_list import Item, Outcome, one_by_one
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._devices import (
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_list import Item, Outcome, one_by_one
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import (
     checked_names,
     named_devices,
     sub_devices,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._jobs import check_job_timeout, finish_job
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import OpenApi
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._products import product_of_key
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import check_product_key
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.jobs import check_job_timeout, finish_job
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import product_of_key
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_product_key
 
 
 def reset(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Outcome:

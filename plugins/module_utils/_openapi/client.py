@@ -23,8 +23,10 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     OpenApiRefused,
     Throttled,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi_answer import HINT, Answer, parse
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi_wire import (
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import Reply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import HINT, Answer, parse
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.quotas import LIMITER, Limiter
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.wire import (
     LONGEST_ANSWER,
     AccessKey,
     CallApi,
@@ -32,11 +34,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi_wire 
     access_key,
     caller,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._quotas import LIMITER, Limiter
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import (
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
     HTTPS_REGIONS,
     MQTT_ONLY_REGIONS,
-    Reply,
     check_region,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry

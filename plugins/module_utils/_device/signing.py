@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Names and signatures of dynamic registration: pure functions. PRIVATE to the collection.
+"""Signatures of dynamic registration: pure functions. PRIVATE to the collection.
 
 Source: "Dynamically register a directly connected device based on unique-certificate-per-product authentication" in the
 developer reference of Alibaba Cloud IoT Platform.
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import secrets
 import string
 import typing as t
@@ -26,59 +25,7 @@ _DIGESTS: dict[str, t.Callable[..., t.Any]] = {
 }
 SIGN_METHODS = tuple(_DIGESTS)
 
-DEVICE_NAME = re.compile(r"[A-Za-z0-9_.:@-]{4,32}")
-PRODUCT_KEY = re.compile(r"[A-Za-z0-9]{1,32}")
-_PRODUCT_SECRET = re.compile(r"[!-~]{1,64}")
 _RANDOM = string.ascii_letters + string.digits
-
-
-def check_device_name(name: str) -> str:
-    """Return ``name`` if the platform takes it as a DeviceName.
-
-    :raises InvalidOption: fewer than 4 or more than 32 characters, or one that is not ``A-Z a-z 0-9 - _ @ . :``
-    """
-    if not DEVICE_NAME.fullmatch(name):
-        raise InvalidOption(
-            "device_name",
-            name,
-            "is not a DeviceName (%d characters)" % len(name),
-            "Use 4 to 32 of the characters A-Z a-z 0-9 - _ @ . : and no others",
-        )
-    return name
-
-
-def check_product_key(key: str) -> str:
-    """Return ``key`` if it can be a ProductKey.
-
-    :raises InvalidOption: empty, longer than 32 characters, or one that is no ASCII letter or digit
-    """
-    if not PRODUCT_KEY.fullmatch(key):
-        raise InvalidOption(
-            "product_key", key, "is not a ProductKey", "Copy it from the Product Details page in the console"
-        )
-    return key
-
-
-def check_product_secret(secret: str | None) -> str:
-    """Return ``secret`` if it can be a ProductSecret. The message never holds it.
-
-    :raises InvalidOption: missing, or not 1 to 64 printable ASCII characters without blanks
-    """
-    if not secret:
-        raise InvalidOption(
-            "product_secret",
-            None,
-            "is missing",
-            "A registration is signed with it; copy it from the Product Details page in the console into a vault",
-        )
-    if not _PRODUCT_SECRET.fullmatch(secret):
-        raise InvalidOption(
-            "product_secret",
-            None,
-            "has a blank, a line break or another character that no ProductSecret has",
-            "Copy it again from the Product Details page in the console; a vault file often adds a line break",
-        )
-    return secret
 
 
 def sign(parameters: t.Mapping[str, str], secret: str, sign_method: str) -> str:
@@ -119,9 +66,3 @@ def registration_body(
 def new_random() -> str:
     """What makes each registration another: 16 letters and digits from the system's source of randomness."""
     return "".join(secrets.choice(_RANDOM) for _i in range(16))
-
-
-def fingerprint(product_key: str, device_name: str, device_secret: str) -> str:
-    """What stands for a DeviceSecret in results: 16 hexadecimal digits of SHA-256 over the whole certificate."""
-    text = "fleetops:%s:%s:%s" % (product_key, device_name, device_secret)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]

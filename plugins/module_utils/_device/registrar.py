@@ -8,22 +8,22 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict, replace
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._credential import Issued
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import (
-    MQTT_ONLY_REGIONS,
-    Post,
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import (
     Request,
     reach,
     register,
     signed_request,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import Post
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import MQTT_ONLY_REGIONS
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, tls_context
 
 # What moves in over MQTT is imported only where it does: a gateway that registers over HTTPS has no use for it.
 if t.TYPE_CHECKING:
-    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_client import Exchange
-    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_registration import MqttRequest
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import Exchange
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_registration import MqttRequest
 
     AnyRequest = t.Union[Request, MqttRequest]
 
@@ -57,7 +57,7 @@ def signed(options: t.Mapping[str, t.Any], device_name: str) -> AnyRequest:
             "is for HTTPS, and this registration goes over MQTT",
             "Give mqtt_endpoint, or leave endpoint out to register at the platform's own host; or use transport: https",
         )
-    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_registration import signed_connect
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_registration import signed_connect
 
     return signed_connect(options, device_name)
 
@@ -76,8 +76,8 @@ def from_fields(fields: dict[str, t.Any]) -> AnyRequest:
     """The request again, on the gateway."""
     if "url" in fields:
         return Request(**fields)
-    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import Connect
-    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_registration import MqttRequest
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import Connect
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_registration import MqttRequest
 
     connect = Connect(**fields["connect"]) if fields["connect"] else None
     return MqttRequest(**dict(fields, connect=connect))
@@ -98,12 +98,12 @@ def issue(
     :param exchange: speaks MQTT
     :param not_after: the value of clock() from which no request may be sent any more
     :returns: ``doubt`` holds where an earlier try of this call may have registered as well
-    :raises FleetopsError: as register() and reach() of _registration and _mqtt_registration
+    :raises FleetopsError: as register() and reach() of https_registration and mqtt_registration
     """
     context = tls_context(options["ca_path"], options["validate_certs"])
     context.not_after = not_after
     if not isinstance(request, Request):
-        from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt_registration import (
+        from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_registration import (
             register as register_mqtt,
         )
 

@@ -18,9 +18,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     NotFound,
     OpenApiRefused,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import OpenApi
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi_answer import Answer
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import check_product_key
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_product_key
 
 PAGE_SIZE = 200
 # What the platform writes into its fields; a time is a number of milliseconds, or a text.

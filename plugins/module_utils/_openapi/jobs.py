@@ -9,8 +9,8 @@ import time
 import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import OpenApi
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi_answer import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0

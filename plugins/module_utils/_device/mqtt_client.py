@@ -13,14 +13,14 @@ import struct
 import typing as t
 from contextlib import suppress
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import Connect
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BadAnswer,
     FleetopsError,
     Refused,
     Throttled,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._mqtt import Connect
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import LONGEST_ANSWER
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import LONGEST_ANSWER
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, network_error
 
 KEEP_ALIVE = 60  # seconds; the platform takes 30 to 1200

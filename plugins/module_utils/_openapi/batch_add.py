@@ -12,15 +12,15 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._devices import chunks, named_devices
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BadAnswer,
     FleetopsError,
     OpenApiRefused,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._jobs import STATUS, wait_for
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import OpenApi, numbered
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi_answer import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi, numbered
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import chunks, named_devices
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.jobs import STATUS, wait_for
 
 NAMES_PER_CHECK = 10_000
 # The first check finds what is wrong; what others add meanwhile is found by the next.

@@ -12,14 +12,18 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.signing import (
+    new_random,
+    sign,
+    signed_content,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._endpoints import parse_endpoint
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._registration import (
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
     HTTPS_REGIONS,
     MQTT_ONLY_REGIONS,
     check_region,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._signing import new_random, sign, signed_content
 
 # The SDKs' port, which leaves more networks than 1883, the documents' one.
 PORT = 443

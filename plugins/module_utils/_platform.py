@@ -1,0 +1,116 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the platform calls things and what they may look like: regions, names, secrets. PRIVATE to the collection.
+
+Source of the names: "Dynamically register a directly connected device based on unique-certificate-per-product authentication" in the
+developer reference of Alibaba Cloud IoT Platform.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+
+HTTPS_REGIONS = ("ap-northeast-1", "ap-southeast-1", "cn-shanghai", "eu-central-1", "us-east-1", "us-west-1")
+MQTT_ONLY_REGIONS = ("cn-beijing", "cn-shenzhen")
+
+DEVICE_NAME = re.compile(r"[A-Za-z0-9_.:@-]{4,32}")
+PRODUCT_KEY = re.compile(r"[A-Za-z0-9]{1,32}")
+_PRODUCT_SECRET = re.compile(r"[!-~]{1,64}")
+# A secret is stored in JSON and exported to shells and property files without quotes: no character of it may need one there.
+# '~' is not allowed, since a shell expands it at the start of an assignment.
+_DEVICE_SECRET = re.compile(r"[A-Za-z0-9._+/=-]{1,64}")
+_CLIENT_ID = re.compile(r"[A-Za-z0-9._+/=^@:,%-]{1,64}")
+_DEVICE_TOKEN = re.compile(r"[A-Za-z0-9._+/=^@:,%-]{1,256}")
+
+
+def check_device_name(name: str) -> str:
+    """Return ``name`` if the platform takes it as a DeviceName.
+
+    :raises InvalidOption: fewer than 4 or more than 32 characters, or one that is not ``A-Z a-z 0-9 - _ @ . :``
+    """
+    if not DEVICE_NAME.fullmatch(name):
+        raise InvalidOption(
+            "device_name",
+            name,
+            "is not a DeviceName (%d characters)" % len(name),
+            "Use 4 to 32 of the characters A-Z a-z 0-9 - _ @ . : and no others",
+        )
+    return name
+
+
+def check_product_key(key: str) -> str:
+    """Return ``key`` if it can be a ProductKey.
+
+    :raises InvalidOption: empty, longer than 32 characters, or one that is no ASCII letter or digit
+    """
+    if not PRODUCT_KEY.fullmatch(key):
+        raise InvalidOption(
+            "product_key", key, "is not a ProductKey", "Copy it from the Product Details page in the console"
+        )
+    return key
+
+
+def check_product_secret(secret: str | None) -> str:
+    """Return ``secret`` if it can be a ProductSecret. The message never holds it.
+
+    :raises InvalidOption: missing, or not 1 to 64 printable ASCII characters without blanks
+    """
+    if not secret:
+        raise InvalidOption(
+            "product_secret",
+            None,
+            "is missing",
+            "A registration is signed with it; copy it from the Product Details page in the console into a vault",
+        )
+    if not _PRODUCT_SECRET.fullmatch(secret):
+        raise InvalidOption(
+            "product_secret",
+            None,
+            "has a blank, a line break or another character that no ProductSecret has",
+            "Copy it again from the Product Details page in the console; a vault file often adds a line break",
+        )
+    return secret
+
+
+def is_device_secret(value: object) -> bool:
+    """Return whether ``value`` can be a DeviceSecret: up to 64 letters, digits and ``-_.+/=``."""
+    return isinstance(value, str) and bool(_DEVICE_SECRET.fullmatch(value))
+
+
+def is_client_id(value: object) -> bool:
+    """Return whether ``value`` can be the client id of a device token: the token's characters, up to 64."""
+    return isinstance(value, str) and bool(_CLIENT_ID.fullmatch(value))
+
+
+def is_device_token(value: object) -> bool:
+    """Return whether ``value`` can be a device token: up to 256 of a DeviceSecret's characters and ``^@:,%``."""
+    return isinstance(value, str) and bool(_DEVICE_TOKEN.fullmatch(value))
+
+
+def check_region(region: str | None, known: tuple[str, ...], instead: str, besides: tuple[str, ...] = ()) -> str:
+    """Return ``region`` if it is ``known``, or one of ``besides``.
+
+    :param instead: the option that can stand in for it
+    :raises InvalidOption: with the region that was probably meant
+    """
+    hint = "Use one of %s" % ", ".join(known)
+    if not region:
+        raise InvalidOption("region", None, "is missing, and there is no %s" % instead, hint)
+    if region in known + besides:
+        return region
+    from difflib import get_close_matches
+
+    close = get_close_matches(region, known + besides, n=1)
+    raise InvalidOption(
+        "region", region, "is not a region of IoT Platform", "Did you mean %s? %s" % (close[0], hint) if close else hint
+    )
+
+
+def fingerprint(product_key: str, device_name: str, device_secret: str) -> str:
+    """What stands for a DeviceSecret in results: 16 hexadecimal digits of SHA-256 over the whole certificate."""
+    text = "fleetops:%s:%s:%s" % (product_key, device_name, device_secret)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]

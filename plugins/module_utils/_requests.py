@@ -1,0 +1,125 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""HTTPS from the controller, over the requests library. PRIVATE to the collection.
+
+TLS 1.2 and newer, verified, no redirects, an answer limited in size and in time.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import typing as t
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import (
+    FORM_HEADERS,
+    LONGEST_ANSWER,
+    Post,
+    Reply,
+    failed_post,
+    read_reply,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext
+
+
+def requests_post(context: TlsContext, timeout: float) -> Post:
+    """A sender for the controller, over the requests library. Proxies are taken from the environment."""
+    new_session = session_maker(context)
+
+    def post(url: str, body: str | None) -> Reply:
+        try:
+            with new_session() as session:
+                return send_request(session, context, url, body, FORM_HEADERS, timeout, LONGEST_ANSWER)
+        except (OSError, EOFError, http.client.HTTPException, FleetopsError) as error:
+            raise failed_post(url, error, context.sent) from None
+
+    return post
+
+
+def session_maker(context: TlsContext) -> t.Callable[[], t.Any]:
+    """Return what makes sessions of the requests library that connect within the limits of ``context`` and follow no redirect.
+
+    :raises FleetopsError: of kind missing_library
+    """
+    try:
+        import requests
+        from requests.adapters import HTTPAdapter
+        from urllib3.connection import HTTPSConnection
+        from urllib3.connectionpool import HTTPSConnectionPool
+    except ImportError:
+        raise FleetopsError(
+            "speaking HTTPS from the controller needs the Python library requests",
+            hint="Install it into the environment that runs ansible-playbook: pip install requests",
+            kind="missing_library",
+        ) from None
+
+    class Connection(HTTPSConnection):
+        def _new_conn(self) -> t.Any:
+            return context.dial(self._dns_host, self.port)
+
+    class Pool(HTTPSConnectionPool):
+        ConnectionCls = Connection
+
+    class Adapter(HTTPAdapter):
+        def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
+            super().init_poolmanager(*args, ssl_context=context, **kwargs)
+            self.poolmanager.pool_classes_by_scheme = {"https": Pool}
+
+        def proxy_manager_for(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
+            manager = super().proxy_manager_for(*args, ssl_context=context, **kwargs)
+            manager.pool_classes_by_scheme = {"https": Pool}
+            return manager
+
+        def cert_verify(self, conn: t.Any, url: str, verify: t.Any, cert: t.Any) -> None:
+            """Nothing to add: the context alone says what is trusted."""
+
+    class Session(requests.Session):
+        def get_redirect_target(self, resp: requests.Response) -> None:
+            return None
+
+    def new_session() -> requests.Session:
+        session = Session()
+        session.adapters.clear()
+        session.mount("https://", Adapter())
+        session.headers.clear()
+        session.verify = context.verify_mode == ssl.CERT_REQUIRED
+        # The environment may name proxies, but neither authorities nor passwords (netrc).
+        session.trust_env = False
+        return session
+
+    return new_session
+
+
+def send_request(
+    session: t.Any,
+    context: TlsContext,
+    url: str,
+    body: str | None,
+    headers: t.Mapping[str, str],
+    timeout: float,
+    longest: int,
+) -> Reply:
+    """POST ``body``, or without one GET, and return the reply.
+
+    :param session: of :func:`session_maker`, with the same context
+    :param timeout: seconds for the request and its answer together
+    :param longest: bytes of an answer; one byte more is read, so that a longer one can be refused
+    :raises OSError: no answer; or EOFError, HTTPException
+    :raises FleetopsError: a limit of the context
+    """
+    import requests
+    from urllib3.exceptions import HTTPError
+
+    context.begin(timeout, longest)
+    session.cookies.clear()
+    proxies = requests.utils.get_environ_proxies(url)
+    method = "GET" if body is None else "POST"
+    try:
+        with session.request(
+            method, url, data=body, headers=dict(headers), timeout=timeout, stream=True, proxies=proxies
+        ) as response:
+            return read_reply(response.status_code, response.headers, response.raw.read, longest)
+    except HTTPError as error:  # requests does not wrap what urllib3 raises while an answer is read
+        raise ConnectionError(error) from error
