@@ -5,10 +5,20 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from functools import cache
 from pathlib import Path
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.certificate import (
+    FIELDS,
+    KINDS,
+    LONGEST,
+    Field,
+    compose,
+    fields_of,
+    secret_field,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import PREAMBLE
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
 
@@ -16,6 +26,40 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import
 _LOOKING = ("common", "places", "credential", "state")
 _CHANGING = (*_LOOKING, "lock", "files")
 _PARTS = {"look": _LOOKING, "login": _LOOKING[:-1]}
+
+
+# A pattern of a field is one class of characters, from the fewest to the most.
+_PATTERN = re.compile(r"(\[\S+\])\{(\d+),(\d+)\}")
+
+
+def _described(field: Field) -> str:
+    """Return a field as ``parsed`` in credential.sh takes it: name, alphabet, fewest and most characters, kind."""
+    found = _PATTERN.fullmatch(field.pattern.pattern)
+    if not found:
+        raise ValueError("%s: the pattern is not one class of characters with its numbers" % field.name)
+    return " ".join((field.name, *found.groups(), field.kind))
+
+
+def _variable(name: str) -> str:
+    """Return the shell variable of a field: device_secret for deviceSecret."""
+    return re.sub("([A-Z])", r"_\1", name).lower()
+
+
+def _credential_line() -> str:
+    """Return the function credential_line: the credential of the kind whose secret is set, as it is stored.
+
+    cat says why it cannot write, where some shells' echo does not.
+    """
+    lines = []
+    for kind in KINDS:
+        line = compose({field.name: "$" + _variable(field.name) for field in fields_of(kind)}).rstrip("\n")
+        secret = _variable(secret_field(kind))
+        lines.append('[ -z "$%s" ] || echo "%s"\n' % (secret, line.replace('"', '\\"')))
+    return "credential_line() {\n{\n%s} | cat\n}\n" % "".join(lines)
+
+
+_FIELDS = " ".join(map(_described, FIELDS))
+_CREDENTIAL_LINE = _credential_line()
 
 
 @cache
@@ -53,6 +97,8 @@ class Gateway:
             "sysfs": "/sys",
             "proc": "/proc",
             "export_count": len(exports),
+            "certificate_fields": _FIELDS,
+            "longest_credential": LONGEST,
         }
         for number, export in enumerate(exports, 1):
             values["export_%d_dest" % number] = export.dest
@@ -73,7 +119,12 @@ class Gateway:
         """
         contents = "".join(self._export(number) for number in exports)
         numbers = " ".join(str(number) for number in exports)
-        return PREAMBLE + contents + self.script(name, exports_wanted=numbers, **self._attributes(), **values)
+        return (
+            PREAMBLE
+            + _CREDENTIAL_LINE
+            + contents
+            + self.script(name, exports_wanted=numbers, **self._attributes(), **values)
+        )
 
     def _attributes(self) -> dict[str, object]:
         values: dict[str, object] = {}
@@ -103,7 +154,7 @@ def login_script(path: str, content: str, sign_method: str, mask: str) -> str:
     # A variable that the environment has would be in it again with what the script gives it.
     return (
         PREAMBLE
-        + "unset line mask signature\n"
+        + "unset mask signature\n"
         + function
         + Gateway(path, (), "", "inventory_hostname", None).script("login", **values)
     )

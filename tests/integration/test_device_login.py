@@ -86,6 +86,15 @@ def test_the_platform_accepts_what_is_right(platform: Emulator, tmp_path: Path, 
     assert (device["activated"], device["status"]) == (True, "OFFLINE"), "activated, and no session is kept"
 
 
+def test_a_file_that_somebody_has_laid_out_logs_in(platform: Emulator, tmp_path: Path, way: str) -> None:
+    store(platform, tmp_path)
+    path = tmp_path / HOST / "device.json"
+    path.write_text(json.dumps({"note": "edited", **json.loads(path.read_text())}, indent=2) + "\r\n")
+    run = log_in(platform, tmp_path, way)
+    assert (run.rc, run.result(HOST)["accepted"]) == (0, True), run
+    assert [entry["code"] for entry in logins(platform)] == [0]
+
+
 def test_nobody_is_told_the_password_that_the_controller_uses(platform: Emulator, tmp_path: Path) -> None:
     """Ansible at its most talkative, which shows what comes back from a gateway."""
     secret = store(platform, tmp_path)

@@ -88,6 +88,7 @@ class Case:
     exports: tuple[str, ...] = ()
     device_name: str | None = None
     doubt: bool = False  # whether a login has to prove the secret, if one can
+    kept: bool = False  # whether the credential stays as it is, octet by octet, however it is laid out
     needs_root: bool = False
 
     @property
@@ -103,8 +104,9 @@ def loose(gateway: Gateway) -> None:
     gateway.store(gateway.valid_text, mode=0o644)
 
 
-def pretty(gateway: Gateway) -> None:
-    gateway.store(json.dumps(json.loads(gateway.valid_text), indent=2))
+def pretty(gateway: Gateway, mode: int = 0o600) -> None:
+    """What an editor or another tool has made of it."""
+    gateway.store(json.dumps({"note": "edited", **json.loads(gateway.valid_text)}, indent=2), mode)
 
 
 def interrupted(gateway: Gateway) -> None:
@@ -115,6 +117,12 @@ def interrupted(gateway: Gateway) -> None:
 def interrupted_and_activated(gateway: Gateway) -> None:
     interrupted(gateway)
     gateway.platform.admin.activate(gateway.product_key, gateway.device_name)
+
+
+def pretty_and_interrupted(gateway: Gateway) -> None:
+    """The platform refuses to register an active device, so that the credential that is there is proved by a login."""
+    interrupted_and_activated(gateway)
+    pretty(gateway)
 
 
 def staged(gateway: Gateway) -> None:
@@ -184,6 +192,11 @@ def exported_loosely(gateway: Gateway) -> None:
     (gateway.root / "agent.env").chmod(0o644)
 
 
+def pretty_and_exported(gateway: Gateway) -> None:
+    exported(gateway)
+    pretty(gateway)
+
+
 def in_words(text: str, gateway: Gateway, device_secret: str) -> str:
     parts = {"product_key": gateway.product_key, "device_name": gateway.device_name, "host": gateway.host}
     return text.format(device_secret=device_secret, **parts)
@@ -201,7 +214,27 @@ CASES = [
     Case("no-folder", "missing", {"path": "{root}/etc/aliyun iot/device.json"}),
     Case("empty", "unreadable", prepare=lambda gateway: gateway.store("")),
     Case("binary", "unreadable", prepare=lambda gateway: gateway.store(bytes(range(256)))),
-    Case("pretty", "unreadable", prepare=pretty),
+    Case("pretty", "up_to_date", prepare=pretty, calls=0, kept=True),
+    Case(
+        "pretty-exported",
+        "up_to_date",
+        {"exports": EXPORTS},
+        prepare=pretty_and_exported,
+        calls=0,
+        exports=tuple(EXPORTED),
+        kept=True,
+    ),
+    Case(
+        "pretty-loose",
+        "attributes",
+        {"exports": EXPORTS},
+        prepare=lambda gateway: pretty(gateway, mode=0o644),
+        calls=0,
+        exports=tuple(EXPORTED),
+        kept=True,
+    ),
+    Case("pretty-active", "interrupted", prepare=pretty_and_interrupted, registered=False, doubt=True, kept=True),
+    Case("cut-off", "unreadable", prepare=lambda gateway: gateway.store(gateway.valid_text[:-3])),
     Case(
         "other-device",
         "identity_changed",
@@ -375,7 +408,8 @@ def test_the_gateway_holds_what_the_platform_accepts(story: Story) -> None:
         return
     assert left == {place, *case.exports}
     credential = run.files[place]
-    assert credential.content == credential_text(gateway.product_key, gateway.device_name, run.secret).encode()
+    written = credential_text(gateway.product_key, gateway.device_name, run.secret).encode()
+    assert credential.content == (story.before[place].content if case.kept else written)
     assert f"{credential.permissions:04o}" == case.mode
     assert pwd.getpwuid(credential.uid).pw_name == case.owner
     assert grp.getgrgid(credential.gid).gr_name == case.group
@@ -470,7 +504,9 @@ def test_a_settled_interruption_is_told(stories: dict[str, Story], told_by: list
 def test_what_no_login_could_prove_is_told(stories: dict[str, Story], told_by: list[Run]) -> None:
     said = " ".join(told_by[1].stderr.split())
     for host, story in stories.items():
-        unproven = story.case.doubt and story.case.name != "activated" and "mqtt_endpoint" not in story.gateway.options
+        unproven = (
+            story.case.doubt and story.case.registered is not False and "mqtt_endpoint" not in story.gateway.options
+        )
         assert (f"{host}: the new credential is stored, but no login has proved it" in said) is unproven, host
 
 

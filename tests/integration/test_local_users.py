@@ -9,6 +9,7 @@ The other user is a real one; the scripts run as root, in every kind of shell.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -343,18 +344,20 @@ def test_a_directory_with_an_access_control_list(with_lists: Box, arguments: tup
 
 
 def test_a_credential_with_an_access_control_list_is_written_anew(with_lists: Box) -> None:
+    laid_out = json.dumps({"note": "edited", **json.loads(line())}, indent=2)
     with_lists.provision()
+    with_lists.path.write_text(laid_out)
     with_lists.attributes["mode"] = "0640"
     with_lists.path.chmod(0o640)
     subprocess.run(["setfacl", "-m", "u:65534:r", str(with_lists.path)], check=True)
-    assert as_nobody("cat", str(with_lists.path)).stdout == line()
+    assert as_nobody("cat", str(with_lists.path)).stdout == laid_out
     found = with_lists.look()
     assert found.credential is not None
     wanted = Wanted(found.credential.product_key, found.credential.device_name, None, None, 0o640)
     assert (decide(found, wanted).reason, decide(found, wanted).step) == ("attributes", "mend")
     with_lists.mend(found)
     assert as_nobody("cat", str(with_lists.path)).returncode != 0
-    assert (with_lists.path.read_text(), mode(with_lists.path)) == (line(), 0o640)
+    assert (with_lists.path.read_text(), mode(with_lists.path)) == (laid_out, 0o640)
     assert decide(with_lists.look(), wanted).reason == "up_to_date"
 
 

@@ -18,6 +18,15 @@ from pathlib import Path
 # them: whatever dies there leaves what it leaves at the next of these.
 COUNTED = ("awk", "cat", "chmod", "chown", "flock", "mkdir", "mv", "rm", "sync")
 
+# What a gateway may have, as a command each.
+SHELLS = ("dash", "bash", "busybox ash")
+AWKS = ("mawk", "gawk", "original-awk", "busybox awk")
+
+
+def installed(commands: Iterable[str]) -> list[str]:
+    """The commands of these that this machine has."""
+    return [command for command in commands if shutil.which(command.split()[0])]
+
 
 def write_shell(folder: Path, tools: Mapping[str, str], shell: str = "exec /bin/sh", path: str = ":$PATH") -> Path:
     """A shell with these tools (name: script) before the others.

@@ -139,10 +139,14 @@ TABLE = (
         ("integration/test_names.py::test_no_device_that_is_in_doubt_is_taken_out_of_service",),
     ),
     WayIn(
-        "stored credential that a gateway's Python logs in with",
+        "stored credential, for a gateway's shell and for its Python",
         "local user",
-        ("module_utils._device.login_program.perform", "module_utils._platform.is_device_secret"),
-        ("unit/gateway/test_device_login.py::test_a_file_without_an_end_is_not_read_to_it",),
+        ("module_utils._device.certificate.parse", "module_utils._device.login_program.perform"),
+        (
+            "unit/gateway/test_certificate.py::test_what_is_none",
+            "unit/gateway/test_device_login.py::test_a_file_without_an_end_is_not_read_to_it",
+            "unit/plugins/test_stored_file.py::test_shell_and_python_agree",
+        ),
     ),
     WayIn(
         "files, directories and links beside the credential",
@@ -176,7 +180,7 @@ ALLOWED = {
             "module_utils/_openapi/answer.py:parse",
             "module_utils/_device/https_registration.py:_parse",
         ),
-        *("module_utils/_device/mqtt_registration.py:_parse", "module_utils/_device/login_program.py:_stored"),
+        *("module_utils/_device/mqtt_registration.py:_parse", "module_utils/_device/certificate.py:_members"),
     },
     # Lines: a message that is shown, and the scripts' own source.
     (None, "splitlines"): {"module_utils/_gate.py:message", "plugin_utils/_scripts.py:_text"},

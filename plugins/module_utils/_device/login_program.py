@@ -9,11 +9,10 @@ the gateway.
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import typing as t
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.certificate import LONGEST, Certificate, parse
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import (
     Connect,
     address,
@@ -22,21 +21,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt i
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import log_in
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption, StorageError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
-    fingerprint,
-    is_client_id,
-    is_device_secret,
-    is_device_token,
-)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import tls_context
 
 Options = t.Mapping[str, t.Any]
-
-# Characters of the longest credential, with room for blanks. What is longer is cut short, and then no JSON.
-_LONGEST = 4096
-_NAMES = ("productKey", "deviceName")
-# A ProductKey or a DeviceName, as the scripts see them: printable, and short enough for an MQTT client.
-_PART = re.compile(r"[!-~]{1,256}")
 
 
 def perform(options: Options) -> dict[str, str]:
@@ -45,15 +32,12 @@ def perform(options: Options) -> dict[str, str]:
     :raises FleetopsError: it was not accepted, or there is nothing to log in with
     """
     check_options(options)
-    credential = _stored(options["path"])
-    product_key, device_name = (credential[name] for name in _NAMES)
-    if "deviceToken" in credential:
-        secret = credential["deviceToken"]
-        connect = token_login(product_key, device_name, credential["clientId"], secret)
+    stored = _stored(options["path"])
+    if stored.kind == "token":
+        connect = token_login(stored.product_key, stored.device_name, stored.values["clientId"], stored.secret)
     else:
-        secret = credential["deviceSecret"]
-        connect = login(product_key, device_name, secret, options["sign_method"])
-    return prove(options, product_key, device_name, fingerprint(product_key, device_name, secret), connect)
+        connect = login(stored.product_key, stored.device_name, stored.secret, options["sign_method"])
+    return prove(options, stored.product_key, stored.device_name, stored.fingerprint, connect)
 
 
 def prove(
@@ -91,24 +75,15 @@ def no_credential(path: str, problem: str) -> StorageError:
     )
 
 
-def _stored(path: str) -> dict[str, str]:
+def _stored(path: str) -> Certificate:
     if os.path.exists(path) and not os.path.isfile(path):
         raise no_credential(path, "is not a file")  # reading a pipe would have no end
     try:
-        with open(path, encoding="ascii") as file:
-            credential = json.loads(file.read(_LONGEST))
+        with open(path, "rb") as file:
+            content = file.read(LONGEST + 1)
     except OSError as error:
         raise no_credential(path, "cannot be read: %s" % error.strerror) from None
-    except (ValueError, RecursionError):
-        credential = None
-    if isinstance(credential, dict):
-        parts = [credential.get(name) for name in _NAMES]
-        if all(isinstance(part, str) and _PART.fullmatch(part) for part in parts) and _has_secret(credential):
-            return credential
-    raise no_credential(path, "is no credential")
-
-
-def _has_secret(credential: dict[str, t.Any]) -> bool:
-    if "deviceToken" in credential:
-        return is_client_id(credential.get("clientId")) and is_device_token(credential["deviceToken"])
-    return is_device_secret(credential.get("deviceSecret"))
+    certificate = parse(content)
+    if certificate is None:
+        raise no_credential(path, "is no credential")
+    return certificate

@@ -89,15 +89,6 @@ write_exports() {
     done
 }
 
-# credential_line: the credential as it is stored. cat says why it cannot write, where some shells' echo does not.
-credential_line() {
-    if [ -n "$device_token" ]; then
-        echo "{\"clientId\":\"$client_id\",\"deviceName\":\"$device_name\",\"deviceToken\":\"$device_token\",\"productKey\":\"$product_key\"}"
-    else
-        echo "{\"deviceName\":\"$device_name\",\"deviceSecret\":\"$device_secret\",\"productKey\":\"$product_key\"}"
-    fi | cat
-}
-
 # wanted_device: whether $identity is a credential of the device.
 wanted_device() {
     case "$identity " in

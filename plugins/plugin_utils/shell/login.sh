@@ -24,13 +24,13 @@ arithmetic='
 # padded OCTET: the DeviceSecret, filled up to one block, with OCTET over every octet, as escapes of printf: not every
 # awk can print what they stand for.
 padded() {
-    awk -F'"' -v octet="$1" "$arithmetic"'
+    awk -v fields="$certificate_fields" -v octet="$1" "$arithmetic$reading"'
         BEGIN {
             for (code = 32; code < 127; code++) codes[sprintf("%c", code)] = code
         }
-        {
-            for (at = 1; at <= 64; at++) printf "\\%03o", blend(codes[substr($8, at, 1)] + 0, octet)
-        }' "./$file"
+        parsed($0) {
+            for (at = 1; at <= 64; at++) printf "\\%03o", blend(codes[substr(secret, at, 1)] + 0, octet)
+        }' RS='\001' "./$file"
 }
 
 # octets HEX: the same of a digest.
@@ -61,14 +61,9 @@ home
 [ -r "./$file" ] || say denied
 identify "./$file"
 [ "$identity" != - ] || say unreadable
-read -r line <"./$file"
-case $line in
-    *'"deviceToken":"'*) say token ;;
+case $identity in
+    *' token') say token ;;
 esac
-line=${line#*'"deviceSecret":"'}
-line=${line%%'"'*}
-[ ${#line} -le 64 ] || say unreadable
-line=
 # shellcheck disable=SC2086 # its words
 set -- $identity
 product_key=$2

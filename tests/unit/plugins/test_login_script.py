@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shells import write_script, write_shell
+from shells import AWKS, SHELLS, installed, write_script, write_shell
+from stored_files import RIGHT, RIGHT_TOKENS
+from stored_files import SECRET as STORED
 from vectors import vectors
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, read_answer
@@ -30,13 +32,7 @@ MASK = "5ca1ab1e0ddba11" * 8
 METHODS = ["hmacmd5", "hmacsha1", "hmacsha256"]
 # What a stored secret may consist of: no character means anything to a shell.
 LETTERS = string.ascii_letters + string.digits + "_.+/=-"
-SHELLS = ["dash", "bash", "busybox ash"]
-AWKS = ["mawk", "gawk", "original-awk", "busybox awk"]
 TOOLS = ["awk", "cat", "id", "ls", "md5sum", "sha1sum", "sha256sum", "tr"]
-
-
-def installed(commands: list[str]) -> list[str]:
-    return [command for command in commands if shutil.which(command.split()[0])]
 
 
 @dataclass(frozen=True)
@@ -121,6 +117,18 @@ def test_secrets_of_every_length(gateway: Gateway, secret: str) -> None:
     assert gateway.password() == expected(secret)
 
 
+@pytest.mark.parametrize("text", RIGHT.values(), ids=list(RIGHT))
+def test_however_it_is_laid_out(gateway: Gateway, text: str) -> None:
+    gateway.path.write_bytes(text.encode())
+    assert gateway.password() == expected(STORED)
+
+
+@pytest.mark.parametrize("text", RIGHT_TOKENS.values(), ids=list(RIGHT_TOKENS))
+def test_a_token_is_told_however_it_is_laid_out(gateway: Gateway, text: str) -> None:
+    gateway.path.write_bytes(text.encode())
+    assert gateway.answer().outcome == "token"
+
+
 def test_the_answer_holds_neither_secret_nor_password(gateway: Gateway) -> None:
     gateway.store()
     shown = gateway.output().lower()
@@ -140,7 +148,7 @@ def test_no_command_sees_the_secret_or_the_password(tmp_path: Path) -> None:
             for name in words
         }
         # What the environment has already would stay in it, with another value.
-        names = "content device_secret line mask secret signature"
+        names = "content device_secret mask secret signature"
         set_before = "".join(f"{name}=x\nexport {name}\n" for name in names.split())
         gateway = Gateway(str(write_shell(tmp_path / shell, tools, f"{set_before}exec {shell}")), tmp_path)
         gateway.store()
