@@ -26,13 +26,11 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import (
     number,
     text,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import PRODUCT_KEY
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import DEVICE_NAME, PRODUCT_KEY
 
 _STATE = "fleetops-state"
 _PERMISSIONS = re.compile(r"[-dlpscbD][r-][w-][xsS-][r-][w-][xsS-][r-][w-][xtT-][.+@]?")
 _WORD = re.compile(r"[A-Za-z0-9_.:@=/-]{1,128}")
-# A DeviceName as the scripts see one, which may be shorter than the platform takes.
-_STORED_NAME = re.compile(r"[A-Za-z0-9_.:@-]{1,32}")
 _INTENTS = ("register", "reset", "renew")
 _MARKS = ("stored", "unproven", "dead")
 # No lease is longer: the most that retry_time, timeout and lease_time allow.
@@ -271,7 +269,7 @@ def _identity(name: str, line: str) -> Identity | None:
     return Identity(
         text(name, words[0], FINGERPRINT),
         text(name, words[1], PRODUCT_KEY),
-        text(name, words[2], _STORED_NAME),
+        text(name, words[2], DEVICE_NAME),
         "token" if words[3:] else "secret",
     )
 

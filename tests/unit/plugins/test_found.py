@@ -218,12 +218,12 @@ def test_what_the_remote_user_may_not_read() -> None:
 
 
 def test_a_device_token() -> None:
-    found = minimal(instead=(*NOTHING[:3], "credential 1111111111111111 a1 gw token", "staged -"))
-    assert found.credential == Identity("1111111111111111", "a1", "gw", "token")
+    found = minimal(instead=(*NOTHING[:3], "credential 1111111111111111 a1 gw-1 token", "staged -"))
+    assert found.credential == Identity("1111111111111111", "a1", "gw-1", "token")
 
 
 def test_an_identity_is_written_as_the_scripts_print_it() -> None:
-    for line in ("1111111111111111 a1 gw", "1111111111111111 a1 gw token"):
+    for line in ("1111111111111111 a1 gw-1", "1111111111111111 a1 gw-1 token"):
         assert str(minimal(instead=(*NOTHING[:3], f"credential {line}", "staged -")).credential) == line
 
 
@@ -272,9 +272,15 @@ def test_what_every_look_has_only_once(line: str) -> None:
             f"export 1 {'A' * 64}",
             f"export 1 {DIGEST} a b c",
         ),
-        *("credential 1111111111111111 a1", "credential 1111111111111111 a1 gw secret", "credential 1111 a1 gw"),
-        *("credential 1111111111111111 a1.evil gw", "credential 1111111111111111 a1 {{gw}}", "credential"),
-        *("credential 1111111111111111  gw", f"credential 1111111111111111 a1 {'g' * 33}", "staged 1 2 3", "staged"),
+        *("credential 1111111111111111 a1", "credential 1111111111111111 a1 gw-1 secret", "credential 1111 a1 gw-1"),
+        *("credential 1111111111111111 a1.evil gw-1", "credential 1111111111111111 a1 {{gw-1}}", "credential"),
+        *(
+            "credential 1111111111111111  gw-1",
+            f"credential 1111111111111111 a1 {'g' * 33}",
+            "credential 1111111111111111 a1 gw1",
+            "staged 1 2 3",
+            "staged",
+        ),
         *("hardware_name \x1b]0;x", "hardware_name \u202e", f"hardware_name {'a' * 65}"),
     ],
 )
