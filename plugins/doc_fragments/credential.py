@@ -46,8 +46,11 @@ options:
     type: str
   path:
     description:
-      - The credential on the gateway, a JSON object of C(deviceName), C(deviceSecret) and C(productKey) in one line, or of C(clientId),
-        C(deviceName), C(deviceToken) and C(productKey).
+      - The credential on the gateway, a JSON object of C(deviceName), C(deviceSecret) and C(productKey), or of C(clientId),
+        C(deviceName), C(deviceToken) and C(productKey). It is written in one line.
+      - It is read in any layout, and with further fields of strings, numbers, V(true), V(false) or V(null). Such a file stays as it is
+        until a new credential replaces it. One with objects or arrays in it, a name that occurs twice, a backslash in a name or in
+        a field of the credential, a character beyond ASCII, or more than 4096 octets is not read.
       - The directory must belong to root or to the remote user, and nobody else may write it. It is made if it is missing.
     type: str
     default: /etc/aliyun-iot/device.json
