@@ -224,15 +224,8 @@ CASES = [
         exports=tuple(EXPORTED),
         kept=True,
     ),
-    Case(
-        "pretty-loose",
-        "attributes",
-        {"exports": EXPORTS},
-        prepare=lambda gateway: pretty(gateway, mode=0o644),
-        calls=0,
-        exports=tuple(EXPORTED),
-        kept=True,
-    ),
+    Case("pretty-export", "export", {"exports": EXPORTS}, pretty, calls=0, exports=tuple(EXPORTED), kept=True),
+    Case("pretty-loose", "attributes", prepare=lambda gateway: pretty(gateway, mode=0o644), calls=0, kept=True),
     Case("pretty-active", "interrupted", prepare=pretty_and_interrupted, registered=False, doubt=True, kept=True),
     Case("cut-off", "unreadable", prepare=lambda gateway: gateway.store(gateway.valid_text[:-3])),
     Case(
