@@ -57,6 +57,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform impo
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._requests import requests_post
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _names
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import (
+    UNFINISHED,
     Plan,
     Wanted,
     decide,
@@ -341,7 +342,7 @@ class ActionModule(ActionBase):
             begin=gateway.changing("begin", continues="yes" if self._args.get("lease") else "no", **values),
             store="" if resets else gateway.changing("store", plan.exports, **self._values(wanted)),
             abandon=gateway.script("abandon", **self._values(wanted)),
-            settles=plan.reason == "interrupted" and is_interrupted(found, wanted),
+            settles=plan.reason in UNFINISHED and is_interrupted(found, wanted),
         )
         return self._issue(scripts, wanted)
 
@@ -449,7 +450,7 @@ class ActionModule(ActionBase):
 
         :raises Refused: it is not, or nothing was interrupted
         """
-        interrupted = plan.reason == "interrupted" and is_interrupted(found, wanted)
+        interrupted = plan.reason in UNFINISHED and is_interrupted(found, wanted)
         over_mqtt = self._issues and transport(self._args) == "mqtt"
         if interrupted and (error.code in NOT_ACCEPTED if over_mqtt else error.code == ALREADY_ACTIVE):
             login, _problem = log_in(self, self._args, self._vars, self._login_from())

@@ -25,6 +25,18 @@ attributes:
       - fleetops.aliyun_iot.aliyun_iot
 """
 
+    ACTIONGROUP_OPENAPI = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/fleetops.aliyun_iot.openapi), or C(group/fleetops.aliyun_iot.aliyun_iot), in C(module_defaults) to set
+      defaults for this module.
+    support: full
+    membership:
+      - fleetops.aliyun_iot.aliyun_iot
+      - fleetops.aliyun_iot.openapi
+"""
+
     CONTROLLER = r"""
 options: {}
 attributes:

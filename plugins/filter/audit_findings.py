@@ -72,16 +72,16 @@ def audit_findings(
         for name, look in looks.items()
     }
     platform = {(r["product_key"], d["device_name"]): d for r in devices for d in r.get("devices", [])}
-    carriers: dict[Identity, list[str]] = {}
+    holders: dict[Identity, list[str]] = {}
     for name, look in looks.items():
-        carried = _identity(look.get("carries"))
-        if carried:
-            carriers.setdefault(carried, []).append(name)
+        held = _identity(look.get("credential"))
+        if held:
+            holders.setdefault(held, []).append(name)
     findings = []
     for name, look in looks.items():
         wanted = _identity(look)
         device = platform.get(wanted) if wanted else None
-        finding, detail = _finding(name, look, device, carriers, looks)
+        finding, detail = _finding(name, look, device, holders, looks)
         findings.append(
             {
                 "gateway": name,
@@ -94,7 +94,7 @@ def audit_findings(
                 "detail": detail,
             }
         )
-    spoken_for = {_identity(look) for look in looks.values()} | set(carriers)
+    spoken_for = {_identity(look) for look in looks.values()} | set(holders)
     return findings + [
         {
             "gateway": None,
@@ -121,7 +121,7 @@ def _finding(
     name: str,
     look: Result,
     device: Result | None,
-    carriers: t.Mapping[Identity, list[str]],
+    holders: t.Mapping[Identity, list[str]],
     looks: t.Mapping[str, Result],
 ) -> tuple[str, str]:
     error = look.get("error") or {}
@@ -131,11 +131,11 @@ def _finding(
         return str(error["kind"]), str(look.get("msg", ""))
     if "reason" not in look or (error and error.get("kind") != "registration_needed"):
         return "failed", str(look.get("msg", ""))
-    carried, wanted = _identity(look.get("carries")), _identity(look)
-    others = [other for other in carriers.get(carried, []) if other != name] if carried else []
+    held, wanted = _identity(look.get("credential")), _identity(look)
+    others = [other for other in holders.get(held, []) if other != name] if held else []
     # Where one of them is the right gateway for it, only the others are wrong.
-    if others and (carried != wanted or any(_identity(looks[other]) == carried for other in others)):
-        return "duplicate", "carries the same credential as %s" % ", ".join(others)
+    if others and (held != wanted or any(_identity(looks[other]) == held for other in others)):
+        return "duplicate", "holds the same credential as %s" % ", ".join(others)
     if look["reason"] in FINDINGS:
         activated = device and device.get("activated") and look["reason"] != "interrupted"
         return look["reason"], ACTIVATED if activated else "the next provision registers the gateway"
@@ -144,7 +144,7 @@ def _finding(
     if device["status"] == "DISABLE":
         return "disabled", "the device is disabled on the platform"
     # Of a device token the platform says nothing.
-    if device["fingerprint"] != look.get("fingerprint") and (look.get("carries") or {}).get("kind") != "token":
+    if device["fingerprint"] != look.get("fingerprint") and (look.get("credential") or {}).get("kind") != "token":
         return "fingerprint_differs", "the platform holds another DeviceSecret: recover the gateway"
     if look["reason"] in ("attributes", "export"):
         return look["reason"], "the next provision mends it"

@@ -90,7 +90,7 @@ def _device(host: str, variables: t.Mapping[str, t.Any], fingerprints: Platform 
     if named.problem or not named.product_key:
         return _refused(named.problem or "gateway_product_key is not set for this host")
     look = variables.get("gateway_result") or {}
-    held = look.get("carries") or {}
+    held = look.get("credential") or {}
     if named.device_name:
         if held and (held["product_key"], held["device_name"]) != (named.product_key, named.device_name):
             return _refused(_disagreement(held, look, "%s of %s" % (named.device_name, named.product_key)))

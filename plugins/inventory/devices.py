@@ -64,13 +64,13 @@ keyed_groups:
 
 import typing as t
 
-from ansible.errors import AnsibleParserError
+from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import connect
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import all_devices
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import product_of_key
@@ -111,6 +111,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._check(self.inventory, inventory, named)
         except FleetopsError as error:
             raise AnsibleParserError(str(error)) from None
+        except AnsibleError:
+            raise  # of this plugin or of ansible-core
+        except Exception as error:  # pylint: disable=broad-except
+            raise AnsibleParserError(str(internal(error))) from None
         _transfer(self.inventory, inventory)
         self.inventory = inventory
 

@@ -7,6 +7,40 @@ from __future__ import annotations
 
 import typing as t
 
+# Kinds of errors, for conditions in playbooks. The RETURN of each module lists those that it can fail with.
+Kind = t.Literal[
+    "bad_answer",
+    "busy",
+    "credential",
+    "ended_early",
+    "has_devices",
+    "has_sub_devices",
+    "immutable",
+    "internal",
+    "invalid_option",
+    "job",
+    "missing_library",
+    "missing_tool",
+    "name_changed",
+    "network",
+    "no_python",
+    "not_accepted",
+    "not_found",
+    "not_proven",
+    "permission",
+    "purge_maximum",
+    "refused",
+    "registration_needed",
+    "storage",
+    "throttled",
+    "timeout",
+    "tls",
+    "unexpected_name",
+    "unproven_name",
+    "unreadable",
+    "unsafe_path",
+]
+
 
 class FleetopsError(Exception):
     """Something that an operator has to know: what was attempted, what came back, what to do next.
@@ -16,11 +50,11 @@ class FleetopsError(Exception):
     it has, so that the old one is invalid.
     """
 
-    kind = "error"
+    kind: Kind  # of a subclass; without one it has to be given
     may_have_registered = False
     registered = False
 
-    def __init__(self, msg: str, *, hint: str = "", code: int | str | None = None, kind: str = "") -> None:
+    def __init__(self, msg: str, *, hint: str = "", code: int | str | None = None, kind: Kind | None = None) -> None:
         super().__init__(msg)
         self.msg = msg
         self.hint = hint
@@ -43,6 +77,36 @@ class InvalidOption(FleetopsError):
     def __init__(self, option: str, value: object, problem: str, hint: str) -> None:
         shown = "" if value is None else "%r " % (value,)
         super().__init__("%s: %s%s" % (option, shown, problem), hint=hint)
+
+
+class InternalError(FleetopsError):
+    """A mistake in this collection; ``where`` is the exception's type and the places that raised it."""
+
+    kind = "internal"
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        super().__init__(
+            "a mistake in the collection fleetops.aliyun_iot: %s" % where,
+            hint="Please report this message at https://github.com/fleetops/aliyun_iot/issues. To run again is safe: what was begun is "
+            "finished then",
+        )
+
+
+def internal(error: BaseException) -> InternalError:
+    """Return the error for an exception that nothing foresaw, to be raised or reported in its place.
+
+    It has the exception's type and the places (file and line) that raised it, in the collection and beneath, but not its text, which
+    may contain a secret.
+    """
+    places = []
+    trace = error.__traceback__
+    while trace:
+        places.append("%s:%d" % (trace.tb_frame.f_code.co_filename, trace.tb_lineno))
+        trace = trace.tb_next
+    own = [place for place in places if "/aliyun_iot/plugins/" in place]
+    told = ["/".join(place.split("/")[-3:]) for place in dict.fromkeys(own[-1:] + places[-1:])]
+    return InternalError("%s at %s" % (type(error).__name__, ", in ".join(told) or "an unknown place"))
 
 
 class StorageError(FleetopsError):
@@ -85,7 +149,7 @@ class BadAnswer(FleetopsError):
 class Refused(FleetopsError):
     """The platform said no; ``code`` says why."""
 
-    kind = "refused"
+    kind: Kind = "refused"
 
 
 class OpenApiRefused(Refused):

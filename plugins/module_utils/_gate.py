@@ -37,24 +37,6 @@ BOOT_ID = re.compile(r"[0-9a-f-]{1,36}")
 HARDWARE_NAME = re.compile(r"[ -~]{0,64}")
 TOOL = re.compile(r"[a-z0-9_]{1,32}")
 
-# Kinds of errors that a script or a program on a gateway may report.
-KINDS = frozenset(
-    {
-        *(
-            "bad_answer",
-            "busy",
-            "error",
-            "invalid_option",
-            "missing_tool",
-            "network",
-            "permission",
-            "refused",
-            "storage",
-        ),
-        *("throttled", "tls", "unreadable", "unsafe_path"),
-    }
-)
-
 
 def text(name: str, value: object, pattern: re.Pattern[str], longest: int = LINE) -> str:
     """Return ``value`` if it is a string of at most ``longest`` characters that matches ``pattern`` as a whole.

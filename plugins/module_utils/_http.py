@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BadAnswer, FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import network_error
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import Trouble, network_error
 
 # Bytes of the answer to a form.
 LONGEST_ANSWER = 65536
@@ -58,7 +58,7 @@ def _retry_after(value: str | None) -> float | None:
         return None
 
 
-def failed_post(url: str, error: Exception, sent: bool) -> FleetopsError:
+def failed_post(url: str, error: Trouble | FleetopsError, sent: bool) -> FleetopsError:
     if isinstance(error, BadAnswer):
         result: FleetopsError = BadAnswer("%s: %s" % (url, error.msg), hint=error.hint)
     elif isinstance(error, FleetopsError):

@@ -8,11 +8,10 @@ TLS 1.2 and newer, verified, no redirects, an answer limited in size and in time
 
 from __future__ import annotations
 
-import http.client
 import ssl
 import typing as t
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import (
     FORM_HEADERS,
     LONGEST_ANSWER,
@@ -21,7 +20,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import (
     failed_post,
     read_reply,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TROUBLE, TlsContext
 
 
 def requests_post(context: TlsContext, timeout: float) -> Post:
@@ -32,7 +31,7 @@ def requests_post(context: TlsContext, timeout: float) -> Post:
         try:
             with new_session() as session:
                 return send_request(session, context, url, body, FORM_HEADERS, timeout, LONGEST_ANSWER)
-        except (OSError, EOFError, http.client.HTTPException, FleetopsError) as error:
+        except (*TROUBLE, FleetopsError) as error:
             raise failed_post(url, error, context.sent) from None
 
     return post
@@ -110,7 +109,8 @@ def send_request(
     :raises FleetopsError: a limit of the context
     """
     import requests
-    from urllib3.exceptions import HTTPError
+    from requests import exceptions as of_requests
+    from urllib3 import exceptions as of_urllib3
 
     context.begin(timeout, longest)
     session.cookies.clear()
@@ -121,5 +121,15 @@ def send_request(
             method, url, data=body, headers=dict(headers), timeout=timeout, stream=True, proxies=proxies
         ) as response:
             return read_reply(response.status_code, response.headers, response.raw.read, longest)
-    except HTTPError as error:  # requests does not wrap what urllib3 raises while an answer is read
-        raise ConnectionError(error) from error
+    except (of_requests.InvalidHeader, of_requests.InvalidURL, of_requests.MissingSchema) as error:
+        if isinstance(error, of_requests.InvalidProxyURL):
+            raise  # of the environment
+        raise internal(error) from None  # all of them are OSErrors, although nothing was sent
+    except (
+        of_urllib3.DecodeError,
+        of_urllib3.ProtocolError,
+        of_urllib3.ProxyError,
+        of_urllib3.SSLError,
+        of_urllib3.TimeoutError,
+    ) as error:
+        raise ConnectionError(error) from error  # requests does not wrap what urllib3 raises while an answer is read

@@ -8,6 +8,7 @@ The time-out of a single call would let a peer go on for ever that sends a littl
 
 from __future__ import annotations
 
+import http.client
 import socket
 import ssl
 import typing as t
@@ -19,11 +20,17 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     FleetopsError,
     NetworkError,
     TlsError,
+    internal,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
 
 # OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED.
 _WRONG_TIME = (9, 10)
+# Trouble on the way: the network, or a peer that stops or breaks its protocol. Whatever else is raised is a mistake of our own.
+Trouble = t.Union[OSError, EOFError, http.client.HTTPException]
+TROUBLE = (OSError, EOFError, http.client.HTTPException)
+# Of those, what http.client raises for a request that it was not given rightly, whatever the peer does.
+_OUR_OWN = (http.client.InvalidURL, http.client.ImproperConnectionState)
 # What an answer may take beyond its content: headers, interim answers, the framing of chunks.
 _FRAMING = 4
 
@@ -178,14 +185,17 @@ def trust(context: TlsContext, ca_path: str) -> None:
         ) from error
 
 
-def network_error(what: str, error: BaseException, option: str, masked: t.Callable[[str], str] = str) -> FleetopsError:
-    """Return the error that an exception on the way means: TlsError or NetworkError.
+def network_error(what: str, error: Trouble, option: str, masked: t.Callable[[str], str] = str) -> FleetopsError:
+    """Return the error that trouble on the way means: TlsError or NetworkError; or InternalError if it was no trouble on the way.
 
     :param what: was attempted, with the URL
     :param option: says where to
     :param masked: removes secrets from a text
     """
     causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, _OUR_OWN):
+            return internal(cause)
     return _tls_error(what, causes, option) or NetworkError(
         "%s: no answer: %s" % (what, clean(masked(str(causes[-1])), 200)),
         hint="Check the network, the proxy and %s" % option,

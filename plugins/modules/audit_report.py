@@ -67,7 +67,9 @@ error:
   type: dict
   contains:
     kind:
-      description: The kind of error, V(invalid_option) or V(storage).
+      description:
+        - The kind of error, for conditions, one of V(bad_answer), V(internal), V(invalid_option), V(storage).
+        - V(internal) is a mistake in this collection; please report it.
       type: str
     code:
       description: Always V(null).

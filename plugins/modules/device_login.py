@@ -111,8 +111,10 @@ error:
   contains:
     kind:
       description:
-        - One of V(invalid_option), V(refused), V(throttled), V(network), V(tls), V(bad_answer), V(unreadable), V(missing_tool),
-          V(no_python), V(module), V(unreachable).
+        - The kind of error, for conditions, one of V(bad_answer), V(ended_early), V(internal), V(invalid_option), V(missing_tool),
+          V(network), V(no_python), V(refused), V(storage), V(throttled), V(tls), V(unreadable).
+        - V(ended_early) is a program on the gateway that something there ended, such as a lack of memory.
+        - V(internal) is a mistake in this collection; please report it.
       type: str
     code:
       description: The code of the CONNACK, if there was one.

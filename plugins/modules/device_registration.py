@@ -81,12 +81,15 @@ device_secret:
   returned: success and O(return_secret=true)
   type: str
 error:
-  description: What went wrong, as in M(fleetops.aliyun_iot.gateway_credential).
+  description: What went wrong.
   returned: on failure
   type: dict
   contains:
     kind:
-      description: The kind of error.
+      description:
+        - The kind of error, for conditions, one of V(bad_answer), V(internal), V(invalid_option), V(network), V(refused), V(throttled),
+          V(tls).
+        - V(internal) is a mistake in this collection; please report it.
       type: str
     code:
       description: The platform's code, if it gave one.

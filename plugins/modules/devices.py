@@ -55,6 +55,7 @@ options:
     default: 600
 extends_documentation_fragment:
   - fleetops.aliyun_iot.openapi
+  - fleetops.aliyun_iot.attributes.actiongroup_openapi
   - fleetops.aliyun_iot.attributes
   - fleetops.aliyun_iot.attributes.controller
 attributes:
@@ -123,8 +124,9 @@ error:
   contains:
     kind:
       description:
-        - The kind of error, for conditions - that of the first device that failed, or V(refused), V(not_found), V(throttled),
-          V(network), V(tls), V(bad_answer), V(credential), V(missing_library), V(invalid_option), V(timeout), V(purge_maximum).
+        - The kind of error, for conditions; if devices failed, that of the first. One of V(bad_answer), V(credential), V(internal),
+          V(invalid_option), V(missing_library), V(network), V(not_found), V(purge_maximum), V(refused), V(throttled), V(timeout), V(tls).
+        - V(internal) is a mistake in this collection; please report it.
       type: str
     code:
       description: The platform's code, if it gave one.

@@ -24,6 +24,7 @@ options:
     elements: str
 extends_documentation_fragment:
   - fleetops.aliyun_iot.openapi
+  - fleetops.aliyun_iot.attributes.actiongroup_openapi
   - fleetops.aliyun_iot.attributes
   - fleetops.aliyun_iot.attributes.controller
 attributes:
@@ -102,8 +103,9 @@ error:
   contains:
     kind:
       description:
-        - The kind of error, for conditions - V(refused), V(not_found), V(throttled), V(network), V(tls), V(bad_answer), V(credential),
-          V(missing_library), V(invalid_option).
+        - The kind of error, for conditions, one of V(bad_answer), V(credential), V(internal), V(invalid_option), V(missing_library),
+          V(network), V(not_found), V(refused), V(throttled), V(tls).
+        - V(internal) is a mistake in this collection; please report it.
       type: str
     code:
       description: The platform's code, if it gave one.

@@ -156,8 +156,9 @@ RETURN = r"""
 reason:
   description:
     - Why the task did what it did. One of V(up_to_date), V(missing), V(unreadable), V(identity_changed), V(interrupted), V(forced),
-      V(attributes), V(export); with O(state=absent), V(absent) or V(present); with O(state=reset_intended), V(reset_intended), or
-      V(up_to_date) if that had been noted before; with O(state=reset_withdrawn), V(withdrawn).
+      V(attributes), V(export), or, with O(lease), V(reset) for a device that was reset.
+    - With O(state=absent), V(exists) if there is something to remove, or V(up_to_date). With O(state=reset_intended), V(reset_intended),
+      or V(up_to_date) if that had been noted before. With O(state=reset_withdrawn), V(withdrawn).
   returned: when the gateway could be looked at
   type: str
   sample: missing
@@ -204,7 +205,7 @@ device_name_proven:
       Otherwise only the gateway says that it is this device.
   returned: when the gateway could be looked at
   type: bool
-carries:
+credential:
   description:
     - Whose credential is stored, by C(product_key) and C(device_name), and its C(kind), V(secret) or V(token); V(null) if there is none.
   returned: when the gateway could be looked at
@@ -233,9 +234,11 @@ error:
   contains:
     kind:
       description:
-        - One of V(invalid_option), V(refused), V(throttled), V(network), V(tls), V(bad_answer), V(storage), V(unsafe_path),
-          V(permission), V(missing_tool), V(missing_library), V(no_python), V(busy), V(registration_needed), V(unexpected_name),
-          V(name_changed), V(unproven_name), V(module), V(unreachable).
+        - The kind of error, for conditions, one of V(bad_answer), V(busy), V(ended_early), V(internal), V(invalid_option),
+          V(missing_library), V(missing_tool), V(name_changed), V(network), V(no_python), V(not_accepted), V(permission), V(refused),
+          V(registration_needed), V(storage), V(throttled), V(tls), V(unexpected_name), V(unproven_name), V(unsafe_path).
+        - V(ended_early) is a program on the gateway that something there ended, such as a lack of memory.
+        - V(internal) is a mistake in this collection; please report it.
       type: str
     code:
       description: The platform's code, if it gave one.

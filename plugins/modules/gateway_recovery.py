@@ -35,6 +35,7 @@ options:
 extends_documentation_fragment:
   - fleetops.aliyun_iot.openapi
   - fleetops.aliyun_iot.credential
+  - fleetops.aliyun_iot.attributes.actiongroup_openapi
   - fleetops.aliyun_iot.attributes
 attributes:
   check_mode:
@@ -103,7 +104,7 @@ device_name_proven:
       Otherwise only the gateway says that it is this device.
   returned: when the gateway could be looked at
   type: bool
-carries:
+credential:
   description:
     - Whose credential is stored, by C(product_key) and C(device_name), and its C(kind), V(secret) or V(token); V(null) if there is none.
   returned: when the gateway could be looked at
@@ -126,14 +127,16 @@ mode:
   type: str
   sample: "0600"
 error:
-  description:
-    - What went wrong, as in M(fleetops.aliyun_iot.gateway_credential) and M(fleetops.aliyun_iot.devices_info). Its C(kind) is
-      V(unproven_name) where only the hardware names the device.
+  description: What went wrong.
   returned: on failure
   type: dict
   contains:
     kind:
-      description: The kind of error.
+      description:
+        - The kind of error, for conditions, one of V(bad_answer), V(busy), V(credential), V(internal), V(invalid_option),
+          V(missing_library), V(missing_tool), V(name_changed), V(network), V(not_accepted), V(not_found), V(permission), V(refused),
+          V(storage), V(throttled), V(tls), V(unexpected_name), V(unproven_name), V(unsafe_path).
+        - V(internal) is a mistake in this collection; please report it.
       type: str
     code:
       description: The platform's code, if it gave one.

@@ -16,7 +16,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import Spec
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
 
 Result = dict[str, t.Any]
@@ -47,6 +47,10 @@ class ControllerAction(ActionBase):
             result.update(self._perform(self._options()))
         except FleetopsError as error:
             result.update(failure(error))
+        except AnsibleError:
+            raise  # of ansible-core, which reports it
+        except Exception as error:  # pylint: disable=broad-except
+            result.update(failure(internal(error)))
         secrets = {name for name, option in self._spec().items() if option.get("no_log")}
         values = {str(value) for name, value in self._task.args.items() if name in secrets and value}
         clean: Result = remove_values(result, values)
@@ -63,7 +67,7 @@ class ControllerAction(ActionBase):
             raise FleetopsError(
                 str(error.message),
                 hint="See ansible-doc %s for the options" % self._task.action,
-                kind=InvalidOption.kind,
+                kind="invalid_option",
             ) from None
         return dict(options)
 

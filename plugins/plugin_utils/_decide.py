@@ -15,6 +15,21 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Entry, Found, Identity, Journal
 
+Reason = t.Literal[
+    "attributes",
+    "exists",
+    "export",
+    "forced",
+    "identity_changed",
+    "interrupted",
+    "missing",
+    "reset",
+    "reset_intended",
+    "unreadable",
+    "up_to_date",
+]
+# Reasons to finish what a lease was taken for, after which a refusal may mean that the stored credential is valid.
+UNFINISHED: tuple[Reason, ...] = ("interrupted", "reset")
 Step = t.Literal["nothing", "store", "finish", "mend", "remove", "prepare_reset", "refuse"]
 
 
@@ -51,7 +66,7 @@ class Wanted:
 class Plan:
     """The reason, the step that follows from it, and the exports to write (counted from 1)."""
 
-    reason: str
+    reason: Reason
     step: Step
     exports: tuple[int, ...] = ()
 
@@ -59,9 +74,9 @@ class Plan:
 def decide(found: Found, wanted: Wanted, token: str = "") -> Plan:
     """Return what has to be done and why.
 
-    Reasons: up_to_date, missing, unreadable, identity_changed, interrupted, forced, attributes, export, and for
-    C(state=absent) absent (there is nothing) or present (there is something to remove). C(state=reset_intended) is proved in every run,
-    since what the gateway has proved once may not hold any more; reason up_to_date says that it had been before. A new credential that an
+    Reasons: up_to_date, missing, unreadable, identity_changed, interrupted, reset, forced, attributes, export, and for
+    C(state=absent) exists (there is something to remove) or up_to_date. C(state=reset_intended) is proved in every run, since what
+    the gateway has proved once may not hold any more; reason up_to_date says that it had been before. A new credential that an
     interrupted run left is put in its place first (step finish), whatever is to follow.
 
     :param token: of the lease that an earlier task of this run holds. The reset that it was taken for has been done, so the device is
@@ -71,13 +86,13 @@ def decide(found: Found, wanted: Wanted, token: str = "") -> Plan:
     _check_places(found, wanted)
     if wanted.state == "absent":
         left = found.entry or found.journal or found.leftover or found.entries
-        return Plan("present", "remove") if left else Plan("absent", "nothing")
+        return Plan("exists", "remove") if left else Plan("up_to_date", "nothing")
     every = tuple(range(1, len(wanted.exports) + 1))
     if stored_identity(found, wanted):
         return Plan("interrupted", "finish", every)
     if wanted.state == "reset_intended":
         return Plan("up_to_date" if _intent(found) == "reset" else "reset_intended", "prepare_reset")
-    reason = "interrupted" if token else _registration_reason(found, wanted)
+    reason = "reset" if token else _registration_reason(found, wanted)
     if reason and wanted.register == "never":
         return Plan(reason, "refuse")
     if reason:
@@ -164,7 +179,7 @@ def _intent(found: Found) -> str | None:
     return found.journal.intent if found.journal and found.journal.mark != "unproven" else None
 
 
-def _registration_reason(found: Found, wanted: Wanted) -> str | None:
+def _registration_reason(found: Found, wanted: Wanted) -> Reason | None:
     if wanted.register == "always":
         return "forced"
     if found.journal and not is_unproven(found, wanted):

@@ -9,12 +9,23 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import Refused
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import Kind, Refused
 
 # CONNACK codes that say that the credential is not the platform's; what else a login may fail with says nothing of it.
 NOT_ACCEPTED = (4, 5)
 # Kinds of errors that another time may not have.
-_PASSING = (Refused.kind, "network", "tls", "throttled", "bad_answer", "busy", "storage", "unreadable")
+_PASSING: tuple[Kind, ...] = (
+    "bad_answer",
+    "busy",
+    "ended_early",
+    "internal",
+    "network",
+    "refused",
+    "storage",
+    "throttled",
+    "tls",
+    "unreadable",
+)
 _OPTIONS = ("path", "region", "instance_id", "mqtt_endpoint", "ca_path", "validate_certs", "timeout", "sign_method")
 
 Login = t.Literal["accepted", "refused", "failed", "impossible"]

@@ -13,10 +13,15 @@ import re
 import typing as t
 from pathlib import Path
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, Refused, StorageError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    FleetopsError,
+    InternalError,
+    Kind,
+    Refused,
+    StorageError,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import (
     FINGERPRINT,
-    KINDS,
     bad_answer,
     document,
     flag,
@@ -43,7 +48,7 @@ ARGUMENTS = "-I -S -"
 OLDEST = (3, 8)
 
 # Parts of a result that describe a failure.
-_CRASH = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63} at [ -~]{1,200}, line [0-9]{1,9}")
+_CRASH = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63} at [ -~]{1,300}:[0-9]{1,9}")
 _MODULE = re.compile(r"[A-Za-z0-9_.]{1,100}")
 _VERSION = re.compile(r"[0-9]{1,2}\.[0-9]{1,2}")
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -73,22 +78,21 @@ class Sources:
         return None
     @staticmethod
     def exec_module(module):
-        exec(compile(sources.get(module.__name__, ""), module.__name__, "exec"), module.__dict__)
+        place = module.__name__.replace(".", "/") + ".py"
+        exec(compile(sources.get(module.__name__, ""), place, "exec"), module.__dict__)
 sys.meta_path.insert(0, Sources)
 try:
     from %(collection)s.%(entry)s import perform
     result = perform(todo)
 except Exception as error:
-    where = error.__traceback__
-    while where.tb_next:
-        where = where.tb_next
-    place = "%%s, line %%d" %% (where.tb_frame.f_code.co_filename.split(".")[-1], where.tb_lineno)
-    result = {"crash": "%%s at %%s" %% (type(error).__name__, place)}
-    if isinstance(error, ImportError):
-        result["lacks"] = str(error.name)
     if hasattr(error, "as_result"):
         doubt = {name: getattr(error, name) for name in ("may_have_registered", "registered")}
         result = dict(doubt, error=error.as_result())
+    elif isinstance(error, ImportError) and not str(error.name).startswith("%(collection)s"):
+        result = {"lacks": str(error.name)}
+    else:
+        from %(collection)s._errors import internal
+        result = {"crash": internal(error).where}
 say(result)
 """
 
@@ -110,6 +114,32 @@ def _login(result: object) -> dict[str, t.Any]:
 ENTRIES: dict[str, t.Callable[[object], dict[str, t.Any]]] = {
     "_device.registration_program": _registration,
     "_device.login_program": _login,
+}
+# Kinds of the errors that each of them raises.
+REPORTS: dict[str, tuple[Kind, ...]] = {
+    "_device.registration_program": (
+        "bad_answer",
+        "busy",
+        "internal",
+        "missing_tool",
+        "network",
+        "permission",
+        "refused",
+        "storage",
+        "throttled",
+        "tls",
+        "unsafe_path",
+    ),
+    "_device.login_program": (
+        "bad_answer",
+        "internal",
+        "invalid_option",
+        "network",
+        "refused",
+        "throttled",
+        "tls",
+        "unreadable",
+    ),
 }
 
 
@@ -172,28 +202,23 @@ def result_of(entry: str, output: str, rc: int, alternative: str) -> dict[str, t
             raise _ended_early(rc) from None
         raise
     if isinstance(result, dict):
-        _raise_failure(result, alternative)
+        _raise_failure(entry, result, alternative)
     return ENTRIES[entry](result)
 
 
-def _raise_failure(result: dict[str, object], alternative: str) -> None:
+def _raise_failure(entry: str, result: dict[str, object], alternative: str) -> None:
     """Raise the error that ``result`` describes, if it describes one."""
     if "error" in result:
-        raise _error(result)
+        raise _error(entry, result)
     if "crash" in result:
-        fields = only("result", result, ("crash",), ("lacks",))
-        crash = text("crash", fields["crash"], _CRASH)
-        if "lacks" in fields:
-            raise StorageError(
-                "the gateway's Python lacks a part of the standard library: %s"
-                % text("lacks", fields["lacks"], _MODULE),
-                hint="Install it (some distributions have it in a package of its own), or set %s" % alternative,
-                kind="no_python",
-            )
+        fields = only("result", result, ("crash",))
+        raise InternalError("on the gateway, %s" % text("crash", fields["crash"], _CRASH))
+    if "lacks" in result:
+        fields = only("result", result, ("lacks",))
         raise StorageError(
-            "the program on the gateway crashed: %s" % crash,
-            hint="Run again, which finishes what was begun; if it comes back, please report it",
-            kind="module",
+            "the gateway's Python lacks a part of the standard library: %s" % text("lacks", fields["lacks"], _MODULE),
+            hint="Install it (some distributions have it in a package of its own), or set %s" % alternative,
+            kind="no_python",
         )
     if "python" in result:
         fields = only("result", result, ("python",))
@@ -212,21 +237,21 @@ def _ended_early(rc: int) -> StorageError:
     return StorageError(
         "the program on the gateway ended early (exit code %d)" % rc,
         hint="Run again, which finishes what was begun; look for what ends processes there, such as a lack of memory",
-        kind="module",
+        kind="ended_early",
     )
 
 
-def _error(result: dict[str, object]) -> FleetopsError:
-    """Return the error that perform() raised. A kind that no program raises is that of a crash."""
+def _error(entry: str, result: dict[str, object]) -> FleetopsError:
+    """Return the error that perform() of ``entry`` raised."""
     fields = only("result", result, ("error", "may_have_registered", "registered"))
     described = only("error", fields["error"], ("kind", "code", "message", "hint"))
-    kind = text("kind", described["kind"], _CODE)
-    known = kind if kind in KINDS else "module"
-    error = (Refused if known == Refused.kind else FleetopsError)(
+    told = one_of("kind", described["kind"], REPORTS[entry])
+    kind: Kind = next(known for known in REPORTS[entry] if known == told)
+    error = (Refused if kind == "refused" else FleetopsError)(
         message(described["message"], _LONGEST_MESSAGE),
         hint=message(described["hint"], _LONGEST_MESSAGE, "hint"),
         code=_code(described["code"]),
-        kind=known,
+        kind=kind,
     )
     error.may_have_registered = flag("may_have_registered", fields["may_have_registered"])
     error.registered = flag("registered", fields["registered"])

@@ -22,7 +22,7 @@ NEW = "(new)"
 def report(wanted: Wanted, found: Found, plan: Plan) -> dict[str, t.Any]:
     """What every result says: why, where, and what is there now."""
     entry, credential = found.entry, found.credential
-    carries = {name: getattr(credential, name, None) for name in ("product_key", "device_name", "kind")}
+    identity = {name: getattr(credential, name, None) for name in ("product_key", "device_name", "kind")}
     return {
         "reason": plan.reason,
         "registered": False,
@@ -32,7 +32,7 @@ def report(wanted: Wanted, found: Found, plan: Plan) -> dict[str, t.Any]:
         "device_name_from": wanted.device_name_from,
         "device_name_proven": wanted.device_name_proven,
         "fingerprint": credential.fingerprint if credential else None,
-        "carries": carries if credential else None,
+        "credential": identity if credential else None,
         "owner": entry.user if entry else None,
         "group": entry.group if entry else None,
         "mode": "%04o" % entry.permissions if entry else None,

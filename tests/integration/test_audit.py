@@ -177,7 +177,7 @@ def test_ten_thousand_devices(tmp_path: Path) -> None:
             "device_name": each["device_name"],
             "reason": "up_to_date",
             "fingerprint": each["fingerprint"],
-            "carries": {**known, "device_name": each["device_name"]},
+            "credential": {**known, "device_name": each["device_name"]},
         }
         for each in devices["devices"]
     }

@@ -112,7 +112,7 @@ def test_state_absent_leaves_nothing_on_busybox(platform: Emulator, tmp_path: Pa
     run = run_playbook(
         {"hosts": "gateways", "gather_facts": False, "tasks": tasks}, inventory(hosts, tmp_path), tmp_path
     )
-    assert [task["result"]["reason"] for task in run.results["gw-0001"]] == ["missing", "present", "absent"], run
+    assert [task["result"]["reason"] for task in run.results["gw-0001"]] == ["missing", "exists", "up_to_date"], run
     assert [path.name for path in (tmp_path / "gw-0001").rglob("*")] == ["etc"]
 
 

@@ -365,7 +365,7 @@ def test_the_module_dies_alone(platform: Emulator, tmp_path: Path) -> None:
         [pid] = [pid for pid in processes.at_home(tmp_path) if b"\0-I\0-S\0-\0" in processes.read(pid, "cmdline")]
         os.kill(pid, signal.SIGKILL)
         ended = first.wait()
-    assert ended.result("gw-0001")["error"]["kind"] == "module", ended
+    assert ended.result("gw-0001")["error"]["kind"] == "ended_early", ended
     end_leases(tmp_path, ["gw-0001"])
     mended = run(platform, {"gw-0001": {"way": "gateway"}}, tmp_path)
     assert mended.result("gw-0001")["reason"] == "interrupted", mended
@@ -401,8 +401,8 @@ HELD: dict[str, tuple[bool, dict[str, Any], str]] = {
     "gw-0002": (True, {}, "interrupted"),
     "gw-0003": (True, {"when": "always"}, "forced"),
     "gw-0004": (True, {"state": "reset_intended"}, "reset_intended"),
-    "gw-0005": (True, {"state": "absent"}, "present"),
-    "gw-0006": (False, {"state": "absent"}, "present"),
+    "gw-0005": (True, {"state": "absent"}, "exists"),
+    "gw-0006": (False, {"state": "absent"}, "exists"),
 }
 
 

@@ -87,7 +87,7 @@ def test_it_shows_a_fleet_that_is_right_and_leaves_nothing(tmp_path: Path) -> No
     assert len({row[4] for row in rows}) == len(rows)
     assert [row[5] for row in rows] == ["accepted"] * len(rows)
     [below] = [after for line, after in pairwise(shown.splitlines()) if "mill/device.json" in line and "│" in line]
-    assert [cell.strip() for cell in below.split("│")[-3:-1]] == ["registered", "interrupted"]
+    assert [cell.strip() for cell in below.split("│")[-3:-1]] == ["registered", "reset"]
     assert left_in(tmp_path) == []
 
 

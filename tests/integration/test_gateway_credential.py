@@ -276,16 +276,15 @@ CASES = [
         exports=("agent.env",),
         needs_root=True,
     ),
-    Case("absent", "present", {"state": "absent", "exports": EXPORTS}, everything, calls=0, again="absent"),
+    Case("absent", "exists", {"state": "absent", "exports": EXPORTS}, everything, calls=0),
     Case(
         "template-gone",
-        "present",
+        "exists",
         {"state": "absent", "exports": [*EXPORTS[:3], {"dest": "{root}/agent.conf", "template": "gone.j2"}]},
         everything,
         calls=0,
-        again="absent",
     ),
-    Case("nothing", "absent", {"state": "absent"}, calls=0, again="absent"),
+    Case("nothing", "up_to_date", {"state": "absent"}, calls=0),
     Case("named", "missing", {"device_name": "a.name:of@its-own_"}, device_name="a.name:of@its-own_"),
     *(
         Case(

@@ -122,7 +122,7 @@ def lived(platform: Emulator, python: str, home: Path, hosts: dict[str, str], wh
     run("provision", "missing", changed=True, registrations=1)
     run("provision", "up_to_date", changed=False, registrations=1)
     if whole:
-        run("reprovision", "interrupted", changed=True, registrations=2)
+        run("reprovision", "reset", changed=True, registrations=2)
     return wrong
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import re
 import subprocess
 import sys
@@ -67,6 +68,24 @@ def test_the_action_group_lists_every_module() -> None:
     groups = load(ROOT / "meta/runtime.yml")["action_groups"]
     # audit_report takes none of their options, so a default of the group would be an error.
     assert groups["aliyun_iot"] == sorted({path.stem for path in ROOT.glob("plugins/modules/*.py")} - {"audit_report"})
+
+
+def test_every_module_documents_the_action_groups_that_it_is_in() -> None:
+    groups = load(ROOT / "meta/runtime.yml")["action_groups"]
+    modules = sorted(path.stem for path in ROOT.glob("plugins/modules/*.py"))
+    command = ["ansible-doc", "--json", "--type", "module", *(f"fleetops.aliyun_iot.{name}" for name in modules)]
+    shown = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    for name in modules:
+        attribute = shown[f"fleetops.aliyun_iot.{name}"]["doc"]["attributes"]["action_group"]
+        membership = {f"fleetops.aliyun_iot.{group}" for group, members in groups.items() if name in members}
+        documented = set(attribute["membership"]) if attribute["support"] == "full" else set()
+        assert documented == membership, name
+        assert all(f"group/{group})" in attribute["description"] for group in membership), name
+
+
+def test_the_account_guide_names_every_module_of_its_action_group() -> None:
+    [sentence] = re.findall(r"action group `openapi`: (.*?)[.]", (ROOT / "playbooks/README.md").read_text(), re.DOTALL)
+    assert sorted(re.findall(r"`(\w+)`", sentence)) == load(ROOT / "meta/runtime.yml")["action_groups"]["openapi"]
 
 
 def test_every_role_has_an_argument_spec() -> None:

@@ -14,6 +14,8 @@ import yaml
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import (
     device_login_spec,
     gateway_credential_spec,
+    gateway_recovery_spec,
+    openapi_spec,
 )
 
 ROLE = Path(__file__).parents[2] / "roles" / "gateway"
@@ -70,6 +72,33 @@ def test_the_handler_passes_every_variable_on() -> None:
         value = LOGIN.get(name, variable if variable in defaults else f"{variable} | default(omit, true)")
         assert options.pop(name) == "{{ " + value + " }}"
     assert options == {}
+
+
+def recovered() -> dict[str, str]:
+    """Variables of the entry point recover by the options of gateway_recovery; a share of the quotas is for modules that make one pass."""
+    names = {
+        name: f"platform_{name}" for name in openapi_spec().keys() - {"region", "timeout", "retry_time", "qps_share"}
+    }
+    options = {name: f"gateway_{name}" for name in gateway_recovery_spec().keys() - {"qps_share"}}
+    return {**options, **names, "force": "gateway_recovery_force"}
+
+
+def test_recover_documents_the_variables_that_its_task_takes() -> None:
+    documented = load("meta/argument_specs.yml")["argument_specs"]["recover"]["options"]
+    options = gateway_recovery_spec()
+    expected = {variable: rule(options[name]) for name, variable in recovered().items()}
+    assert {name: rule(option) for name, option in documented.items() if name not in OWN} == expected
+    assert set(documented) - set(expected) == {"gateway_service"}
+
+
+def test_recover_passes_every_variable_on() -> None:
+    [task] = load("tasks/recover.yml")
+    defaults = {**load("defaults/main.yml"), "gateway_product_key": None}
+    passed = {
+        name: "{{ %s }}" % (variable if variable in defaults else f"{variable} | default(omit, true)")
+        for name, variable in recovered().items()
+    }
+    assert task["fleetops.aliyun_iot.gateway_recovery"] == passed
 
 
 def test_the_readme_lists_every_variable() -> None:

@@ -18,6 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BusyError,
     FleetopsError,
+    Kind,
     Refused,
     StorageError,
 )
@@ -31,7 +32,7 @@ PREAMBLE = "set +axv\necho\n"
 
 _END = "fleetops-end "
 # Kinds of failures that a script reports, and what to do about them.
-_HINTS = {
+_HINTS: dict[Kind, str] = {
     "missing_tool": "Install it, or add it to the PATH of the remote user",
     "permission": "Run the task with become: true (--become)",
     "storage": "Correct the cause and run again; the run resumes where this one stopped",
@@ -104,10 +105,10 @@ def read_answer(output: str) -> Answer:
         )
     answer = Answer(lines[ends[0]][len(_END) :], tuple(lines[: ends[0]]))
     if answer.outcome == "failed":
-        kind, _blank, text = (answer.all_of("error") or ["storage unknown"])[-1].partition(" ")
-        if kind == "busy":
+        told, _blank, text = (answer.all_of("error") or ["storage unknown"])[-1].partition(" ")
+        if told == "busy":
             raise BusyError(message(text), hint="Run again when the other run has finished")
-        kind = kind if kind in _HINTS else "storage"
+        kind: Kind = next((known for known in _HINTS if known == told), "storage")
         raise StorageError(message(text), kind=kind, hint=_HINTS[kind])
     return answer
 

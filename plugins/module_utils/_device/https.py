@@ -20,7 +20,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import (
     failed_post,
     read_reply,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TROUBLE, TlsContext
 
 
 def urllib_post(context: TlsContext, timeout: float) -> Post:
@@ -57,7 +57,7 @@ def urllib_post(context: TlsContext, timeout: float) -> Post:
                 response = error
             with response:
                 return read_reply(response.status, response.headers, response.read, LONGEST_ANSWER)
-        except (OSError, EOFError, http.client.HTTPException, FleetopsError) as error:
+        except (*TROUBLE, FleetopsError) as error:
             raise failed_post(url, error, context.sent) from None
 
     return post

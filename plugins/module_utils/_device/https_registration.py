@@ -203,11 +203,11 @@ def _parse(what: str, reply: Reply) -> dict[str, t.Any]:
         raise BadAnswer("%s: the answer is longer than %d bytes" % (what, LONGEST_ANSWER), hint=WRONG_HOST)
     try:
         answer = json.loads(reply.body.decode("utf-8"))
-        code = answer.get("code") if isinstance(answer, dict) else None
-        if isinstance(code, int) and not isinstance(code, bool) and abs(code) < _LARGEST_CODE:
-            return dict(answer)
     except (ValueError, RecursionError):
-        pass
+        answer = None
+    code = answer.get("code") if isinstance(answer, dict) else None
+    if isinstance(code, int) and not isinstance(code, bool) and abs(code) < _LARGEST_CODE:
+        return dict(answer)
     if reply.status == 429 or reply.status >= 500:
         raise _throttled("%s: HTTP status %d" % (what, reply.status), None, reply)
     if reply.status != 200:

@@ -21,7 +21,12 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     Throttled,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import LONGEST_ANSWER
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, network_error
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import (
+    TROUBLE,
+    TlsContext,
+    Trouble,
+    network_error,
+)
 
 KEEP_ALIVE = 60  # seconds; the platform takes 30 to 1200
 _CLEAN_SESSION_WITH_PASSWORD = 0xC2
@@ -88,13 +93,13 @@ def log_in(address: tuple[str, int], connect: Connect, context: TlsContext, time
     what = "login of %s at %s:%d" % (connect.user_name.partition("&")[0], *address)
     try:
         code, _payload = exchange(address, connect, context, timeout, ())
-    except (OSError, EOFError, FleetopsError) as error:
+    except (*TROUBLE, FleetopsError) as error:
         raise mqtt_error(what, error) from None
     if code:
         raise _refusal(what, code)
 
 
-def mqtt_error(what: str, error: Exception) -> FleetopsError:
+def mqtt_error(what: str, error: Trouble | FleetopsError) -> FleetopsError:
     """What an exception on the way means; ``what`` was attempted."""
     if isinstance(error, BadAnswer):
         return BadAnswer("%s: %s" % (what, error.msg), hint=error.hint)

@@ -30,7 +30,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform impo
     is_device_token,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry_noting_doubt
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TROUBLE, TlsContext
 
 # What a registration is refused with: what it means and what to do next. The platform does not say more.
 REFUSED = 4
@@ -101,7 +101,7 @@ def register(request: MqttRequest, exchange: Exchange, context: TlsContext, time
     def attempt() -> Issued:
         try:
             code, payload = exchange((request.host, request.port), request.connect, context, timeout, topics)
-        except (OSError, EOFError, FleetopsError) as error:
+        except (*TROUBLE, FleetopsError) as error:
             told = mqtt_error(what, error)
             told.may_have_registered = context.sent
             raise told from None

@@ -9,7 +9,6 @@ again, and what an answer means.
 
 from __future__ import annotations
 
-import http.client
 import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
@@ -31,8 +30,10 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.wire 
     AccessKey,
     CallApi,
     Masked,
+    NoAccessKey,
     access_key,
     caller,
+    from_vendor,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
     HTTPS_REGIONS,
@@ -41,7 +42,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform impo
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import network_error, tls_context, trust
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import (
+    TROUBLE,
+    Trouble,
+    network_error,
+    tls_context,
+    trust,
+)
 
 REGIONS = tuple(sorted(HTTPS_REGIONS + MQTT_ONLY_REGIONS))
 LONGEST_CODE = 100
@@ -133,7 +140,7 @@ class OpenApi:
                             hint="Run again; for a large batch, use a smaller gateway_serial or a longer gateway_lease_time",
                         )
                     reply = self._call_api(action, query, body)
-            except (OSError, EOFError, http.client.HTTPException, BadAnswer) as error:
+            except (*TROUBLE, BadAnswer) as error:
                 failure = self._failure(action, query, error)
                 if once and self._was_sent():
                     raise FleetopsError(failure.msg, hint=LOST, kind=failure.kind) from None
@@ -181,7 +188,7 @@ class OpenApi:
         refusal.data = data if isinstance(data, dict) else {}
         return refusal
 
-    def _failure(self, action: str, query: Parameters, error: Exception) -> FleetopsError:
+    def _failure(self, action: str, query: Parameters, error: Trouble | BadAnswer) -> FleetopsError:
         """Trouble on the way."""
         what = "%s at https://%s" % (_about(action, query), self._endpoint)
         if isinstance(error, BadAnswer):
@@ -248,8 +255,7 @@ def _usable_key(credential: t.Any) -> AccessKey:
     """
     try:
         return access_key(credential)
-    except Exception:  # pylint: disable=broad-except
-        # The library raises what it likes, and what it says may hold what it has read.
+    except NoAccessKey:
         raise no_credential("the AccessKey cannot be used, or could not be renewed") from None
 
 
@@ -270,24 +276,23 @@ def find_credential(options: t.Mapping[str, t.Any]) -> t.Any:
     except ImportError as error:
         raise missing_library(error) from None
 
-    def usable(client: t.Any) -> t.Any:
+    def usable(make: t.Callable[[], t.Any]) -> t.Any:
+        client = from_vendor(make)
         access_key(client)
         return client
 
     try:
         if key_id:
             kind = "sts" if token else "access_key"
-            return usable(
-                Client(Config(type=kind, access_key_id=key_id, access_key_secret=secret, security_token=token))
-            )
+            config = Config(type=kind, access_key_id=key_id, access_key_secret=secret, security_token=token)
+            return usable(lambda: Client(config))
         if not profile:
-            return usable(Client())
+            return usable(Client)
         try:
-            return usable(Client(provider=CLIProfileCredentialsProvider(profile_name=profile)))
-        except Exception:  # pylint: disable=broad-except
-            return usable(Client(provider=ProfileCredentialsProvider(profile_name=profile)))
-    except Exception:  # pylint: disable=broad-except
-        # What the library says may hold what it has read.
+            return usable(lambda: Client(provider=CLIProfileCredentialsProvider(profile_name=profile)))
+        except NoAccessKey:
+            return usable(lambda: Client(provider=ProfileCredentialsProvider(profile_name=profile)))
+    except NoAccessKey:
         raise no_credential(
             "profile %r holds no AccessKey that can be used" % profile
             if profile

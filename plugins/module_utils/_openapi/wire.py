@@ -43,16 +43,31 @@ class AccessKey:
     security_token: str = field(repr=False)
 
 
+class NoAccessKey(Exception):
+    """The vendor's library found no AccessKey, or none that can be sent. Without a text: the library's may hold what it has read."""
+
+
 def access_key(credential: t.Any) -> AccessKey:
     """The AccessKey that the vendor's credentials client has at hand, renewed if it has to be.
 
-    :raises ValueError: a part of it cannot be sent
+    :raises NoAccessKey: there is none, or a part of it cannot be sent
     """
-    found = credential.get_credential()
-    key = AccessKey(found.access_key_id, found.access_key_secret, found.security_token or "")
-    if not all(_USABLE.fullmatch(part) for part in (key.id, key.secret, key.security_token or "none")):
-        raise ValueError("a part of the AccessKey has a blank, a line break or another character that no AccessKey has")
-    return key
+    found = from_vendor(credential.get_credential)
+    parts = (found.access_key_id, found.access_key_secret, found.security_token or "")
+    if not all(isinstance(part, str) and _USABLE.fullmatch(part) for part in (*parts[:2], parts[2] or "none")):
+        raise NoAccessKey
+    return AccessKey(*parts)
+
+
+def from_vendor(call: t.Callable[[], t.Any]) -> t.Any:
+    """Call the vendor's credentials library, and nothing else, which raises what it likes.
+
+    :raises NoAccessKey: it raised something
+    """
+    try:
+        return call()
+    except Exception:  # pylint: disable=broad-except
+        raise NoAccessKey from None
 
 
 def caller(host: str, key: t.Callable[[], AccessKey], context: TlsContext, timeout: float) -> CallApi:

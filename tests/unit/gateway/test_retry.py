@@ -29,7 +29,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import delay_before, retry, retry_noting_doubt
 
 ERRORS = [
-    FleetopsError("it failed"),
+    FleetopsError("it failed", kind="job"),
     InvalidOption("option", "value", "is wrong", "mend it"),
     StorageError("it failed"),
     BusyError("it failed"),

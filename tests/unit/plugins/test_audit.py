@@ -21,14 +21,14 @@ OURS, THEIRS = "1111111111111111", "2222222222222222"
 NEEDED = {"kind": "registration_needed", "message": "a registration is needed", "hint": "", "code": None}
 
 
-def carried(device: str, product_key: str = KEY) -> JSON:
+def holding(device: str, product_key: str = KEY) -> JSON:
     return {"product_key": product_key, "device_name": device}
 
 
 def look(device: str = "gw-0001", reason: str = "up_to_date", **changes: JSON) -> JSON:
-    """A look at a gateway that carries what it should."""
-    right = {"reason": reason, "fingerprint": OURS, "path": "/etc/device.json", "carries": carried(device)}
-    return {**carried(device), **right, **changes}
+    """A look at a gateway that holds what it should."""
+    right = {"reason": reason, "fingerprint": OURS, "path": "/etc/device.json", "credential": holding(device)}
+    return {**holding(device), **right, **changes}
 
 
 def device(name: str = "gw-0001", status: str = "OFFLINE", fingerprint: str = OURS) -> JSON:
@@ -57,13 +57,17 @@ def found(looks: JSON, *platforms: JSON, **options: JSON) -> dict[str, str]:
         (look(), device(fingerprint=THEIRS), "fingerprint_differs"),
         (look(reason="attributes"), device(), "attributes"),
         (look(reason="export"), device(), "export"),
-        (look(reason="missing", failed=True, error=NEEDED, carries=None, fingerprint=None), device(), "missing"),
-        (look(reason="unreadable", failed=True, error=NEEDED, carries=None, fingerprint=None), device(), "unreadable"),
+        (look(reason="missing", failed=True, error=NEEDED, credential=None, fingerprint=None), device(), "missing"),
+        (
+            look(reason="unreadable", failed=True, error=NEEDED, credential=None, fingerprint=None),
+            device(),
+            "unreadable",
+        ),
         (look(reason="interrupted", failed=True, error=NEEDED), device(), "interrupted"),
         (look(reason="interrupted"), device(), "interrupted"),
-        (look(reason="identity_changed", error=NEEDED, carries=carried("gw-0009")), device(), "identity_changed"),
+        (look(reason="identity_changed", error=NEEDED, credential=holding("gw-0009")), device(), "identity_changed"),
         (
-            look(reason="identity_changed", error=NEEDED, carries=carried("gw-0001", OTHER)),
+            look(reason="identity_changed", error=NEEDED, credential=holding("gw-0001", OTHER)),
             device(),
             "identity_changed",
         ),
@@ -75,7 +79,7 @@ def found(looks: JSON, *platforms: JSON, **options: JSON) -> dict[str, str]:
         (look(reason="attributes"), device(fingerprint=THEIRS), "fingerprint_differs"),
         (look(reason="export"), device(status="DISABLE"), "disabled"),
         (look(), device(status="DISABLE", fingerprint=THEIRS), "disabled"),
-        (look(reason="missing", error=NEEDED, carries=None), None, "missing"),
+        (look(reason="missing", error=NEEDED, credential=None), None, "missing"),
     ],
 )
 def test_findings(seen: JSON, there: JSON, finding: str) -> None:
@@ -85,7 +89,7 @@ def test_findings(seen: JSON, there: JSON, finding: str) -> None:
 def test_what_a_finding_tells() -> None:
     [right, lost] = audit_findings({"one": look()}, [platform(device(), device("gw-0002", "ONLINE"))])
     assert right == {
-        **carried("gw-0001"),
+        **holding("gw-0001"),
         "gateway": "one",
         "path": "/etc/device.json",
         "fingerprint": OURS,
@@ -94,7 +98,7 @@ def test_what_a_finding_tells() -> None:
         "detail": "",
     }
     assert lost == {
-        **carried("gw-0002"),
+        **holding("gw-0002"),
         "gateway": None,
         "path": None,
         "fingerprint": None,
@@ -106,14 +110,14 @@ def test_what_a_finding_tells() -> None:
 
 def test_a_copied_credential() -> None:
     """Of two that carry one, only the copy is wrong; where it belongs to neither, both are."""
-    copy = look("gw-0002", "identity_changed", error=NEEDED, carries=carried("gw-0001"))
+    copy = look("gw-0002", "identity_changed", error=NEEDED, credential=holding("gw-0001"))
     assert found({"one": look(), "two": copy}, platform(device(), device("gw-0002"))) == {
         "one": "ok",
         "two": "duplicate",
     }
-    stranger = {**copy, "carries": carried("gw-0009")}
+    stranger = {**copy, "credential": holding("gw-0009")}
     assert found(
-        {"one": {**stranger, **carried("gw-0001")}, "two": stranger}, platform(device(), device("gw-0002"))
+        {"one": {**stranger, **holding("gw-0001")}, "two": stranger}, platform(device(), device("gw-0002"))
     ) == {"one": "duplicate", "two": "duplicate"}
 
 
@@ -122,14 +126,14 @@ def test_two_hosts_that_stand_for_one_device() -> None:
 
 
 def test_devices_of_one_name_in_two_products_are_two() -> None:
-    looks = {"one": look(), "two": look(**carried("gw-0001", OTHER), carries=carried("gw-0001", OTHER))}
+    looks = {"one": look(), "two": look(**holding("gw-0001", OTHER), credential=holding("gw-0001", OTHER))}
     assert found(looks, platform(device()), platform(device(), product_key=OTHER)) == {"one": "ok", "two": "ok"}
     assert found(looks, platform(device())) == {"one": "ok", "two": "not_on_platform"}
 
 
 def test_devices_without_a_gateway() -> None:
-    """A gateway stands for the device that it should be, and for the one that it carries."""
-    looks = {"one": look(reason="identity_changed", error=NEEDED, carries=carried("gw-0002"))}
+    """A gateway stands for the device that it should be, and for the one whose credential it holds."""
+    looks = {"one": look(reason="identity_changed", error=NEEDED, credential=holding("gw-0002"))}
     devices = [device(name) for name in ("gw-0004", "gw-0001", "gw-0002", "gw-0003")]
     assert list(found(looks, platform(*devices))) == ["one", "gw-0003", "gw-0004"]
 
@@ -140,7 +144,7 @@ def test_a_gateway_that_nobody_reaches_stands_for_its_device() -> None:
         "two": {"failed": True, "msg": "?"},
         "three": look("x"),
     }
-    inventory = {"gw-0001": carried("gw-0001"), "two": carried("gw-0002"), "three": carried("gw-0003", OTHER)}
+    inventory = {"gw-0001": holding("gw-0001"), "two": holding("gw-0002"), "three": holding("gw-0003", OTHER)}
     there = platform(device(), device("gw-0002"), device("x"))
     expected = {"gw-0001": "unreachable", "two": "failed", "three": "ok"}
     assert found(looks, there, inventory=inventory) == expected
@@ -162,7 +166,7 @@ def test_a_name_that_is_refused_is_a_finding() -> None:
     changed = {"kind": "name_changed", "message": "", "hint": "", "code": None}
     unexpected = {**changed, "kind": "unexpected_name"}
     looks = {
-        "one": look(reason="identity_changed", failed=True, error=changed, carries=carried("gw-0002"), msg="both"),
+        "one": look(reason="identity_changed", failed=True, error=changed, credential=holding("gw-0002"), msg="both"),
         "two": {"failed": True, "error": unexpected, "msg": "not listed"},
     }
     findings = audit_findings(looks, [platform(device(), device("gw-0002"))])
@@ -206,6 +210,6 @@ def test_the_filters_have_their_names() -> None:
     ],
 )
 def test_advice_that_can_be_followed(reason: str, activated: bool, advice: str) -> None:
-    seen = look(reason=reason, failed=True, error=NEEDED, carries=None, fingerprint=None)
+    seen = look(reason=reason, failed=True, error=NEEDED, credential=None, fingerprint=None)
     [finding] = audit_findings({"gw": seen}, [platform({**device(), "activated": activated})])
     assert (finding["finding"], advice in finding["detail"]) == (reason, True), finding

@@ -118,11 +118,11 @@ def test_a_reset_is_prepared(gateway: Found, plan: Plan, register: str) -> None:
 @pytest.mark.parametrize(
     ("gateway", "plan"),
     [
-        (provisioned(journal=journal(token="ours", intent="reset")), Plan("interrupted", "store")),
+        (provisioned(journal=journal(token="ours", intent="reset")), Plan("reset", "store")),
         # Whatever another run has made of the journal meanwhile: the secret of before the reset is dead.
-        (provisioned(), Plan("interrupted", "store")),
-        (provisioned(journal=marked("unproven", OURS)), Plan("interrupted", "store")),
-        (found(), Plan("interrupted", "store")),
+        (provisioned(), Plan("reset", "store")),
+        (provisioned(journal=marked("unproven", OURS)), Plan("reset", "store")),
+        (found(), Plan("reset", "store")),
         # An earlier attempt of the same task has stored the new secret already.
         (provisioned(journal=marked("stored", OURS, token="ours", intent="reset")), Plan("interrupted", "finish")),
     ],

@@ -197,7 +197,10 @@ HELD = {
     "of another product": {"product_key": OTHER_PRODUCT, "device_name": "gw-0001", "kind": "secret"},
     "none": None,
 }
-LOOKS = {held: {"carries": carries, "fingerprint": RIGHT, "path": "/etc/device.json"} for held, carries in HELD.items()}
+LOOKS = {
+    held: {"credential": credential, "fingerprint": RIGHT, "path": "/etc/device.json"}
+    for held, credential in HELD.items()
+}
 LOOKS |= {"failed": {"failed": True, "msg": "?"}, "unreachable": {"unreachable": True, "msg": "?"}, "no look": None}
 PLATFORMS = {
     "right": RIGHT,
@@ -276,7 +279,7 @@ def test_what_can_be_no_device_is_refused_for_its_host(variables: JSON, says: st
 def test_a_name_that_a_gateway_invents_is_not_asked_for() -> None:
     """It would make the question fail for all."""
     held = {"product_key": KEY, "device_name": "x" * 64, "kind": "secret"}
-    hostvars = {"gw-0001": host(device_name_from="mac", result={"carries": held, "fingerprint": RIGHT})}
+    hostvars = {"gw-0001": host(device_name_from="mac", result={"credential": held, "fingerprint": RIGHT})}
     assert decommission_devices(hostvars, hostvars)["gw-0001"]["device_name"] is None
     assert decommission_devices(hostvars, hostvars, [])["gw-0001"]["error"]
 
@@ -284,8 +287,8 @@ def test_a_name_that_a_gateway_invents_is_not_asked_for() -> None:
 def test_a_device_goes_with_one_gateway_alone() -> None:
     """A claim that is not proven takes none from the gateway that the inventory names."""
     held = {"product_key": KEY, "device_name": "gw-0001", "kind": "secret"}
-    forger = host(device_name_from="mac", result={"carries": held, "fingerprint": WRONG})
-    copy = host(device_name_from="mac", result={"carries": held, "fingerprint": RIGHT})
+    forger = host(device_name_from="mac", result={"credential": held, "fingerprint": WRONG})
+    copy = host(device_name_from="mac", result={"credential": held, "fingerprint": RIGHT})
     platform = [{"product_key": KEY, "devices": [{"device_name": "gw-0001", "fingerprint": RIGHT}]}]
     hostvars = {"gw-0001": host(), "forger": forger}
     for answer in (platform, None):

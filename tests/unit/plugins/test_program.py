@@ -143,16 +143,35 @@ def test_half_a_python(tmp_path: Path, lacking: str) -> None:
 def test_a_program_that_does_not_come_to_its_end(output: str, code: int) -> None:
     with pytest.raises(StorageError, match="ended early") as raised:
         result_of(REGISTRATION, output, code, "x")
-    assert raised.value.kind == "module"
+    assert raised.value.kind == "ended_early"
 
 
 def test_a_crash_is_told_without_what_it_was_about() -> None:
     scripts = {**todo()["scripts"], "begin": "echo fleetops-end begun"}
     output, code = run(sys.executable, todo(scripts=scripts, lease=SECRET))
     assert SECRET not in output
-    with pytest.raises(StorageError, match=r"crashed: TypeError at change, line \d+") as raised:
+    with pytest.raises(FleetopsError, match=r"gateway, TypeError at module_utils/_device/change\.py:\d+\.") as raised:
         result_of(REGISTRATION, output, code, "x")
-    assert raised.value.kind == "module"
+    assert raised.value.kind == "internal"
+    assert "report" in raised.value.hint
+
+
+def test_a_crash_within_the_standard_library_is_told_with_both_places() -> None:
+    output, code = run(sys.executable, todo(shell=7))
+    with pytest.raises(
+        FleetopsError, match=r"TypeError at .*registration_program\.py:\d+, in .*posixpath\S*:\d+\."
+    ) as raised:
+        result_of(REGISTRATION, output, code, "x")
+    assert raised.value.kind == "internal"
+
+
+def test_a_name_that_our_own_code_lacks_is_no_lack_of_the_gateway() -> None:
+    """It is an ImportError, too."""
+    text = program(REGISTRATION, todo()).replace("import perform", "import performs")
+    done = subprocess.run([sys.executable, "-I", "-S", "-"], input=text, capture_output=True, text=True, check=True)
+    with pytest.raises(FleetopsError, match="ImportError at ") as raised:
+        result_of(REGISTRATION, done.stdout, 0, "x")
+    assert raised.value.kind == "internal"
 
 
 def test_what_login_shells_say_is_passed_over() -> None:

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from strangers import altered, documents, texts
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, StorageError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import KINDS
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import ENTRIES, result_of
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import ENTRIES, REPORTS, result_of
 
 IDENTITY = {"product_key": "a1IoKTestP1", "device_name": "gw-0001", "fingerprint": "0123456789abcdef"}
 INSTALLED = {"outcome": "installed", "lines": ["uid 0", "path /etc/x"]}
 ERROR = {"kind": "network", "code": None, "message": "no answer", "hint": "Check the way"}
 FAILED = {"error": ERROR, "may_have_registered": True, "registered": False}
-CRASHED = {"crash": "KeyError at _mqtt, line 7"}
+CRASHED = {"crash": "KeyError at module_utils/_device/mqtt.py:7"}
+LACKING = {"lacks": "ssl"}
 RIGHT = {"_device.login_program": IDENTITY, "_device.registration_program": INSTALLED}
 
 
@@ -83,7 +83,7 @@ def test_endless_output(entry: str) -> None:
 
 def test_a_program_that_was_killed_while_it_printed() -> None:
     error = refused("_device.login_program", printed(IDENTITY)[:-20], 137)
-    assert (error.kind, "exit code 137" in error.msg) == ("module", True)
+    assert (error.kind, "exit code 137" in error.msg) == ("ended_early", True)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,8 @@ def test_a_field_that_is_wrong(entry: str, changes: dict[str, Any]) -> None:
     [
         *({"error": value} for value in (None, "no", [], {}, {**ERROR, "exception": "x"}, {**ERROR, "message": None})),
         *({"error": {**ERROR, "code": value}} for value in (True, 1.5, -1, 10**30, "a b", [], "\x1b")),
-        *({"error": {**ERROR, "kind": value}} for value in (None, 5, [], "", "a b")),
+        *({"error": {**ERROR, "kind": value}} for value in (None, 5, [], "", "a b", "unheard_of")),
+        *({"error": {**ERROR, "kind": value}} for value in ("registration_needed", "not_found", "ended_early")),
         *({name: value} for name in ("may_have_registered", "registered") for value in (None, 1, "yes")),
         *({"warnings": []}, {"crash": "x"}),
     ],
@@ -126,10 +127,10 @@ def test_an_error_that_is_wrong(entry: str, changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "result",
     [
-        *({"crash": value} for value in (None, 5, "", "x", "KeyError at x, line 7\x1b[31m", "KeyError at x, line 7\n")),
-        *({**CRASHED, "lacks": value} for value in (None, "", "ssl; rm", "\x1b", ["ssl"])),
+        *({"crash": value} for value in (None, 5, "", "x", "KeyError at x.py:7\x1b[31m", "KeyError at x.py:7\n")),
+        *({"lacks": value} for value in (None, "", "ssl; rm", "\x1b", ["ssl"])),
         *({"python": value} for value in (None, 3.6, "3", "3.6.1", "3.6\x1b[31m")),
-        *({**CRASHED, "add_host": {}}, {"lacks": "ssl"}, {"python": "3.6", "warnings": []}),
+        *({**CRASHED, "add_host": {}}, {**CRASHED, **LACKING}, {**LACKING, "a": 1}, {"python": "3.6", "warnings": []}),
     ],
     ids=str,
 )
@@ -146,11 +147,12 @@ def test_free_text_of_an_error_is_made_printable() -> None:
     assert len(raised.value.hint) == 1000
 
 
-@pytest.mark.parametrize("kind", ["unheard_of", "registration_needed", "not_found", "missing_library"])
-def test_a_kind_that_no_gateway_has_is_a_crash(kind: str) -> None:
-    with pytest.raises(FleetopsError) as raised:
-        result_of("_device.login_program", printed({**FAILED, "error": {**ERROR, "kind": kind}}), 0, "x")
-    assert raised.value.kind == "module"
+@pytest.mark.parametrize(
+    ("entry", "kind"),
+    [("_device.registration_program", "unreadable"), ("_device.login_program", "unsafe_path")],
+)
+def test_a_kind_of_another_program(entry: str, kind: str) -> None:
+    assert refused(entry, printed({**FAILED, "error": {**ERROR, "kind": kind}})).kind == "bad_answer"
 
 
 def check(entry: str, output: str, rc: int) -> None:
@@ -161,7 +163,7 @@ def check(entry: str, output: str, rc: int) -> None:
         except FleetopsError as error:
             shown = error.as_result()
             described = (
-                shown["kind"] in KINDS | {"module", "no_python"},
+                shown["kind"] in {*REPORTS[entry], "ended_early", "internal", "no_python"},
                 str(error).isprintable(),
                 len(str(error)) < 2100,
             )
@@ -178,7 +180,7 @@ def check(entry: str, output: str, rc: int) -> None:
 
 codes = st.sampled_from([0, 1, 126, 127, 137])
 results = st.one_of(
-    documents, *(altered(result) for result in (IDENTITY, INSTALLED, FAILED, CRASHED, {"python": "3.6"}))
+    documents, *(altered(result) for result in (IDENTITY, INSTALLED, FAILED, CRASHED, LACKING, {"python": "3.6"}))
 )
 
 

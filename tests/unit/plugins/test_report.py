@@ -34,7 +34,7 @@ def test_a_report_of_a_credential() -> None:
         "device_name_from": "device_name",
         "device_name_proven": True,
         "fingerprint": "1111111111111111",
-        "carries": {"product_key": KEY, "device_name": NAME, "kind": "secret"},
+        "credential": {"product_key": KEY, "device_name": NAME, "kind": "secret"},
         "owner": "gw",
         "group": "iot",
         "mode": "0640",

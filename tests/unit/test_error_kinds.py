@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""``error.kind`` is what users write conditions for: each kind is one of Kind, and each module documents those that it can fail with."""
+
+from __future__ import annotations
+
+import ast
+import re
+import typing as t
+
+import pytest
+import yaml
+from raised import PLUGINS, Node, Sites, everywhere, of_action, reached
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device import change
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import Kind
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import REPORTS
+
+# Functions that compute a kind, which is one of a table: read_answer() those that scripts fail with, _error() those of a program.
+READ_ANSWER: Node = ("module_utils._device.change", "read_answer")
+ERROR: Node = ("plugin_utils._program", "_error")
+ACTIONS = sorted(path.stem for path in (PLUGINS / "action").glob("*.py"))
+NO_LEASE = "only device_reset sends a call under a lease"
+# Kinds that are in reach of an action, but need what it never does.
+NEVER: dict[str, dict[str, str]] = {
+    "device_login": {
+        "busy": "it takes no lease, and no lock on the gateway",
+        "permission": "the script says that the file cannot be read, which is unreadable",
+        "unsafe_path": "it writes nothing",
+    },
+    "devices": {"busy": NO_LEASE},
+    "devices_info": {"busy": NO_LEASE},
+    "gateway_recovery": {"registration_needed": "it never registers"},
+    "product": {"busy": NO_LEASE},
+    "product_info": {"busy": NO_LEASE},
+}
+
+
+def kinds(sites: Sites) -> set[str]:
+    """Return the kinds, with those that are computed."""
+    assert sites.computed <= {READ_ANSWER, ERROR}
+    found = set(sites.kinds)
+    if READ_ANSWER in sites.computed:
+        found |= set(change._HINTS)
+    if ERROR in sites.computed:
+        found |= {kind for entry in sites.constants & set(REPORTS) for kind in REPORTS[entry]}
+    return found
+
+
+def documented(name: str) -> set[str]:
+    tree = ast.parse((PLUGINS / f"modules/{name}.py").read_text(encoding="utf-8"))
+    [returned] = [
+        ast.literal_eval(each.value)
+        for each in tree.body
+        if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == "RETURN"
+    ]
+    described = yaml.safe_load(returned)["error"]["contains"]["kind"]["description"]
+    return set(re.findall(r"V\((\w+)\)", "".join(described)))
+
+
+def test_every_error_has_one_of_the_kinds_and_every_kind_an_error() -> None:
+    sites = everywhere()
+    assert sites.bare == []
+    assert kinds(sites) == set(t.get_args(Kind))
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_a_module_documents_the_kinds_that_it_can_fail_with(name: str) -> None:
+    found = kinds(of_action(name))
+    assert found >= set(NEVER.get(name, {}))
+    assert documented(name) == found - set(NEVER.get(name, {}))
+
+
+@pytest.mark.parametrize("entry", REPORTS)
+def test_a_program_on_a_gateway_reports_the_kinds_that_it_raises(entry: str) -> None:
+    assert kinds(reached([(f"module_utils.{entry}", "perform")])) == set(REPORTS[entry])
+
+
+def test_the_scripts_fail_with_kinds_that_are_read() -> None:
+    scripts = (PLUGINS / "plugin_utils/shell").glob("*.sh")
+    code = "\n".join(
+        line for path in scripts for line in path.read_text().splitlines() if not line.strip().startswith("#")
+    )
+    failed = set(re.findall(r"(?<![\w-])fail (\w+) ", code))
+    assert failed == {*change._HINTS, "busy"}
