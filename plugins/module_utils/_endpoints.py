@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from dataclasses import dataclass
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
@@ -49,6 +50,16 @@ def parse_endpoint(option: str, text: str, problem: str, hint: str) -> Endpoint:
     labels = match["host"].split(".") if match else []
     if not all(0 < len(label) < 64 for label in labels) or len(text) > 1000:
         match = None
+    if match and match["host"].startswith("[") and not _is_ipv6(match["host"][1:-1]):
+        match = None
     if not match or (port is not None and not 1 <= port <= 65535):
         raise InvalidOption(option, text, problem, hint)
     return Endpoint((match["scheme"] or "").lower(), match["host"].strip("[]"), port, match["path"] or "")
+
+
+def _is_ipv6(address: str) -> bool:
+    try:
+        socket.inet_pton(socket.AF_INET6, address)
+    except OSError:
+        return False
+    return True

@@ -26,7 +26,7 @@ def delay_before(attempt: int, retry_after: float | None, uniform: t.Callable[[f
     """
     if retry_after is not None:
         return min(max(retry_after, 0.0), LONGEST_RETRY_AFTER)
-    return uniform(0.0, min(LONGEST_DELAY, FIRST_DELAY * 2 ** (attempt - 1)))
+    return uniform(0.0, min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(attempt - 1, 9)))
 
 
 def retry(

@@ -16,6 +16,7 @@ from contextlib import suppress
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import Connect
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BadAnswer,
+    BusyError,
     FleetopsError,
     Refused,
     Throttled,
@@ -78,8 +79,8 @@ def exchange(
         code = _connack(answers)
         payload = _message(answers, topics) if topics and not code else b""
         if not code:
-            # Who has said all may be gone already, and what it said counts.
-            with suppress(OSError):
+            # Who has said all may be gone already, or the lease may be over, and what it said counts.
+            with suppress(OSError, BusyError):
                 tls.sendall(_DISCONNECT)
         return code, payload
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import http.client
 import os
 import shutil
 import socket
@@ -34,6 +35,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BusyError,
     FleetopsError,
+    InternalError,
     NetworkError,
     TlsError,
 )
@@ -42,6 +44,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import (
     Reply,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._requests import requests_post
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, tls_context
 
 BODY = "productKey=a1IoKTestP1&deviceName=gw%3A1&random=1&sign=AB&signMethod=hmacsha256"
@@ -600,6 +603,60 @@ def test_a_request_within_the_lease_is_sent(
     context = tls_context(certificates.ca, True)
     context.not_after = clock() + 60
     assert sender(context, PATIENCE)(serve(answers(b"x")).url, BODY).body == b"x"
+
+
+# Mistakes of our own
+
+
+@pytest.mark.parametrize("mistake", [KeyError, TypeError, UnicodeError, RecursionError])
+def test_a_mistake_is_no_trouble_on_the_way(
+    sender: Sender, certificates: Certificates, monkeypatch: pytest.MonkeyPatch, mistake: type[Exception]
+) -> None:
+    def dial(*_arguments: Any) -> None:
+        raise mistake
+
+    monkeypatch.setattr(TlsContext, "dial", dial)
+    with pytest.raises(mistake):
+        sender(tls_context(certificates.ca, True), PATIENCE)("https://127.0.0.1:1/x", BODY)
+
+
+@pytest.mark.parametrize(
+    ("post_of", "url"),
+    [(urllib_post, "https://127.0.0.1:1/a b"), (requests_post, "https://*.b:1/x")],
+)
+def test_a_url_that_no_request_can_be_made_of_is_a_mistake(
+    certificates: Certificates, post_of: Sender, url: str
+) -> None:
+    """The libraries raise an OSError or an HTTPException, as for trouble on the way."""
+    tries = []
+    post = post_of(tls_context(certificates.ca, True), PATIENCE)
+
+    def attempt() -> Reply:
+        tries.append(url)
+        return post(url, BODY)
+
+    with pytest.raises(InternalError) as caught:
+        retry(attempt, 60, sleep=lambda _seconds: None)
+    assert (caught.value.kind, caught.value.may_have_registered, len(tries)) == ("internal", False, 1)
+    assert "127.0.0.1" not in str(caught.value), "a text may contain a secret"
+
+
+def test_a_connection_that_is_used_out_of_turn_is_a_mistake() -> None:
+    trouble = http.client.CannotSendRequest("Request-sent")
+    assert _tls.network_error("x", trouble, "endpoint").kind == "internal"
+    wrapped = ConnectionError(OSError(trouble))
+    assert _tls.network_error("x", wrapped, "endpoint").kind == "internal"
+    assert _tls.network_error("x", http.client.BadStatusLine("?"), "endpoint").kind == "network"
+
+
+def test_a_proxy_of_the_environment_is_no_mistake(
+    send: Callable[..., Reply], monkeypatch: pytest.MonkeyPatch, sender: Sender
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+    fails(send, NetworkError, "https://platform.example/x")
+    if sender is requests_post:
+        monkeypatch.setenv("https_proxy", "http://")
+        fails(send, NetworkError, "https://platform.example/x")
 
 
 # Whatever comes

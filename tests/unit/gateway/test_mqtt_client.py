@@ -114,6 +114,19 @@ def test_a_broker_that_does_not_come_to_an_end(
     assert NAME in caught.value.msg
 
 
+def test_an_answer_after_the_end_of_the_lease_counts(certificates: Certificates, context: TlsContext) -> None:
+    """Nothing may be sent any more, not even the goodbye; but what was asked before has been answered."""
+    context.not_after = clock() + 60
+
+    def end_the_lease(connection: ssl.SSLSocket, stop: threading.Event) -> None:
+        context.not_after = 0
+        connection.sendall(ANSWER)
+        stop.wait(5)
+
+    with broker(certificates, end_the_lease) as server:
+        assert register(request_to(server), exchange, context, 5, 0).device_secret == SECRET
+
+
 def test_a_login_that_drips(certificates: Certificates, context: TlsContext) -> None:
     with broker(certificates, repeats(b"", ACCEPTED[:1], 0.05)) as server:
         begun = time.monotonic()

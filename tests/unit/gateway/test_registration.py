@@ -128,6 +128,8 @@ def test_a_secret_travels_over_https_only(endpoint: str) -> None:
 @pytest.mark.parametrize(
     "endpoint",
     [
+        "[:::::]:8443",
+        "https://[1.2:3]/",
         *("https://", "https:///auth", ":8443", "gw.example:0", "gw.example:99999", "gw.example:port"),
         *(
             "https://:password@gw.example",

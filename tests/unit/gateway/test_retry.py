@@ -103,6 +103,7 @@ def test_delays_grow_with_full_jitter() -> None:
 @given(st.integers(1, 60), st.randoms(use_true_random=False))
 def test_every_delay_is_within_its_bounds(attempt: int, source: random.Random) -> None:
     assert 0 <= delay_before(attempt, None, source.uniform) <= min(8.0, 0.5 * 2 ** (attempt - 1))
+    assert delay_before(5000, None, max) == 8.0
 
 
 @pytest.mark.parametrize(("asked", "waited"), [(0, 0), (0.2, 0.2), (7, 7), (30, 30), (31, 30), (3600, 30), (-5, 0)])

@@ -29,6 +29,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import Reply
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import client as _openapi
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import quotas as _quotas
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import wire as _wire
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import (
     OpenApi,
     connect,
@@ -254,6 +255,14 @@ def test_trouble_that_stays_never_reads_as_not_there(clock: Clock, trouble: JSON
     assert "tries)" in caught.value.msg
 
 
+@pytest.mark.parametrize("mistake", [KeyError(SECRET), TypeError(SECRET), ValueError(SECRET)], ids=repr)
+def test_a_mistake_of_our_own_is_no_trouble_on_the_way(clock: Clock, mistake: Exception) -> None:
+    platform = Platform(mistake)
+    with pytest.raises(type(mistake)):
+        api(platform, clock).call("QueryDevice", {})
+    assert (len(platform.asked), clock.slept) == (1, [])
+
+
 def test_the_network_error_says_why(clock: Clock) -> None:
     with pytest.raises(NetworkError, match=r"https://iot\.example: no answer: reset .*openapi_endpoint"):
         api(Platform(ConnectionResetError("reset")), clock, retry_time=0).call("QueryDevice", {})
@@ -459,6 +468,20 @@ def test_no_access_key_anywhere(home: Path, options: JSON) -> None:
     assert caught.value.kind == "credential"
     assert "ALIBABA_CLOUD_ACCESS_KEY_ID" in caught.value.hint
     assert SECRET not in str(caught.value)
+
+
+def test_whatever_the_vendors_library_raises_is_no_access_key(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / ".aliyun").mkdir()
+    (home / ".aliyun/config.json").write_text('{"current": "fleet", "profiles": [["name", "fleet"]]}')
+    with pytest.raises(FleetopsError) as caught:
+        find_credential({**OPTIONS, "profile": "fleet"})
+    assert caught.value.kind == "credential"
+
+
+def test_a_mistake_of_our_own_is_no_lack_of_an_access_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_wire, "AccessKey", None)
+    with pytest.raises(TypeError):
+        find_credential({**OPTIONS, "access_key_id": "id", "access_key_secret": SECRET})
 
 
 @pytest.mark.parametrize("library", ["alibabacloud_credentials.client", "alibabacloud_tea_openapi.utils"])

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``error.kind`` is what users write conditions for: each kind is one of Kind, and each module documents those that it can fail with."""
+"""``error.kind`` and ``reason`` are what users write conditions for: each module documents those that it can return, and no other."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from raised import PLUGINS, Node, Sites, everywhere, of_action, reached
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device import change
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import Kind
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Reason
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import REPORTS
 
 # Functions that compute a kind, which is one of a table: read_answer() those that scripts fail with, _error() those of a program.
@@ -48,15 +49,19 @@ def kinds(sites: Sites) -> set[str]:
     return found
 
 
-def documented(name: str) -> set[str]:
+def returned(name: str) -> t.Any:
+    """Return the RETURN of a module."""
     tree = ast.parse((PLUGINS / f"modules/{name}.py").read_text(encoding="utf-8"))
-    [returned] = [
+    [text] = [
         ast.literal_eval(each.value)
         for each in tree.body
         if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == "RETURN"
     ]
-    described = yaml.safe_load(returned)["error"]["contains"]["kind"]["description"]
-    return set(re.findall(r"V\((\w+)\)", "".join(described)))
+    return yaml.safe_load(text)
+
+
+def values(described: t.Mapping[str, t.Any]) -> set[str]:
+    return set(re.findall(r"V\((\w+)\)", "".join(described["description"])))
 
 
 def test_every_error_has_one_of_the_kinds_and_every_kind_an_error() -> None:
@@ -69,7 +74,7 @@ def test_every_error_has_one_of_the_kinds_and_every_kind_an_error() -> None:
 def test_a_module_documents_the_kinds_that_it_can_fail_with(name: str) -> None:
     found = kinds(of_action(name))
     assert found >= set(NEVER.get(name, {}))
-    assert documented(name) == found - set(NEVER.get(name, {}))
+    assert values(returned(name)["error"]["contains"]["kind"]) == found - set(NEVER.get(name, {}))
 
 
 @pytest.mark.parametrize("entry", REPORTS)
@@ -84,3 +89,11 @@ def test_the_scripts_fail_with_kinds_that_are_read() -> None:
     )
     failed = set(re.findall(r"(?<![\w-])fail (\w+) ", code))
     assert failed == {*change._HINTS, "busy"}
+
+
+def test_every_reason_is_documented() -> None:
+    reasons = set(t.get_args(Reason))
+    assert values(returned("gateway_credential")["reason"]) == reasons | {"withdrawn"}
+    assert values(returned("gateway_recovery")["reason"]) == reasons - {"exists", "reset", "reset_intended"}
+    rows = (PLUGINS.parent / "roles/gateway/README.md").read_text().split("| reason |")[1].split("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` ", rows, re.MULTILINE)) == reasons | {"withdrawn"}

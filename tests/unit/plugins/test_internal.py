@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A mistake of our own is reported with its type and place, once, and without its text."""
+
+from __future__ import annotations
+
+import json
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleError
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import register_url
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
+
+SECRET = "0123456789abcdef"
+
+
+def raised(call: Any) -> Exception:
+    try:
+        call()
+    except Exception as error:
+        return error
+    raise AssertionError("nothing was raised")
+
+
+def test_the_place_is_a_file_and_a_line() -> None:
+    error = internal(raised(lambda: {}[SECRET]))
+    assert re.fullmatch(r"KeyError at unit/plugins/test_internal\.py:\d+", error.where)
+    assert SECRET not in str(error)
+    assert error.kind == "internal"
+    assert "https://github.com/fleetops/aliyun_iot/issues" in error.hint
+    assert "run again is safe" in error.hint
+
+
+def test_the_place_in_the_collection_comes_first() -> None:
+    where = internal(raised(lambda: register_url("cn-shanghai", 5))).where  # type: ignore[arg-type]
+    assert re.fullmatch(r"TypeError at plugins/module_utils/_endpoints\.py:\d+", where)
+    found = raised(lambda: register_url("cn-shanghai", Other()))  # type: ignore[arg-type]
+    pattern = r"ValueError at plugins/module_utils/_endpoints\.py:\d+, in unit/plugins/test_internal\.py:\d+"
+    assert re.fullmatch(pattern, internal(found).where)
+
+
+class Other:
+    """Raises within what the collection calls."""
+
+    def __contains__(self, _item: object) -> bool:
+        raise ValueError(SECRET)
+
+
+def test_an_exception_that_was_never_raised_has_no_place() -> None:
+    assert internal(KeyError()).where == "KeyError at an unknown place"
+
+
+def run(error: Exception) -> dict[str, Any]:
+    """Run an action of the controller in which this is raised."""
+
+    class Action(ControllerAction):
+        @staticmethod
+        def _spec() -> Any:
+            return {"secret": {"no_log": True}}
+
+        def _perform(self, options: Any) -> Any:
+            raise error
+
+        def _options(self) -> dict[str, Any]:
+            return {}
+
+    task = SimpleNamespace(args={"secret": SECRET}, no_log=False, async_val=0, check_mode=False, diff=False)
+    action = Action(task, SimpleNamespace(_shell=SimpleNamespace(tmpdir=None)), SimpleNamespace(), None, None, None)
+    action._supports_async = True
+    return dict(action.run(task_vars={}))
+
+
+@pytest.mark.parametrize("error", [KeyError(SECRET), ValueError(f"x {SECRET}"), RecursionError(SECRET)], ids=repr)
+def test_an_action_on_the_controller_reports_it(error: Exception) -> None:
+    result = run(error)
+    assert (result["failed"], result["error"]["kind"]) == (True, "internal")
+    assert type(error).__name__ in result["msg"]
+    assert "test_internal.py:" in result["msg"]
+    assert SECRET not in json.dumps(result)
+
+
+def test_what_is_no_mistake_stays_what_it_is() -> None:
+    assert run(FleetopsError("no", kind="job"))["error"]["kind"] == "job"
+    with pytest.raises(AnsibleError, match="skip this"):
+        run(AnsibleError("skip this"))
