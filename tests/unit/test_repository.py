@@ -60,6 +60,20 @@ def test_the_control_plane_works_in_the_process_of_the_task() -> None:
         assert "_execute_module" not in path.read_text(), path
 
 
+def test_only_the_top_and_the_call_of_the_vendors_library_catch_everything() -> None:
+    """Elsewhere a mistake of our own would be taken for something else."""
+    found = set()
+    for path in ROOT.glob("plugins/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            caught = [node.type] if isinstance(node, ast.ExceptHandler) else []
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
+                caught = node.args
+            names = {ast.unparse(name) if name else "" for each in caught for name in getattr(each, "elts", [each])}
+            if names & {"", "Exception", "BaseException"}:
+                found.add(path.relative_to(ROOT / "plugins").as_posix())
+    assert found == {"inventory/devices.py", "module_utils/_openapi/wire.py", "plugin_utils/_controller_only.py"}
+
+
 def plugin(kind: str, name: str) -> Any:
     return importlib.import_module(f"ansible_collections.fleetops.aliyun_iot.plugins.{kind}.{name}")
 

@@ -11,8 +11,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.inventory.data import InventoryData
+from ansible.parsing.dataloader import DataLoader
 
+from ansible_collections.fleetops.aliyun_iot.plugins.inventory.devices import InventoryModule
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import register_url
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
@@ -89,3 +92,16 @@ def test_what_is_no_mistake_stays_what_it_is() -> None:
     assert run(FleetopsError("no", kind="job"))["error"]["kind"] == "job"
     with pytest.raises(AnsibleError, match="skip this"):
         run(AnsibleError("skip this"))
+
+
+def test_an_inventory_source_reports_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def devices(*_arguments: object) -> Any:
+        raise KeyError(SECRET)
+
+    for name in ("_read_config_data", "get_option", "get_cache_key"):
+        monkeypatch.setattr(InventoryModule, name, lambda *_arguments: None)
+    monkeypatch.setattr(InventoryModule, "_devices", devices)
+    with pytest.raises(AnsibleParserError, match=r"a mistake in the collection .*: KeyError at ") as caught:
+        InventoryModule().parse(InventoryData(), DataLoader(), "devices.yml")
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
