@@ -74,7 +74,7 @@ def test_variables_reach_the_gateway(fresh: Emulator, tmp_path: Path) -> None:
         results = {host: result(run, host) for host in cases}
         assert PRODUCT_SECRET not in run.stdout + run.stderr + json.dumps(run.results)
         assert results["gw-0006"]["error"]["kind"] == "registration_needed"
-        assert results["gw-0007"]["reason"] == "absent"
+        assert results["gw-0007"]["reason"] == "up_to_date"
         return results
 
     foreseen = pass_(check=True)

@@ -110,7 +110,7 @@ def refusals(platform: Emulator, tmp_path_factory: pytest.TempPathFactory) -> di
 def test_what_a_refusal_settles(refusals: dict[str, Story], host: str) -> None:
     story = refusals[host]
     case, gateway, result = story.case, story.gateway, story.result
-    assert result["reason"] == "interrupted"
+    assert result["reason"] == ("reset" if case.own else "interrupted")
     assert result["registered"] is False
     assert gateway.path.read_text() == story.before, "it is never replaced"
     assert bool(story.logins) is (case.broker != "nowhere")

@@ -97,3 +97,22 @@ def test_every_reason_is_documented() -> None:
     assert values(returned("gateway_recovery")["reason"]) == reasons - {"exists", "reset", "reset_intended"}
     rows = (PLUGINS.parent / "roles/gateway/README.md").read_text().split("| reason |")[1].split("\n\n")[0]
     assert set(re.findall(r"^\| `(\w+)` ", rows, re.MULTILINE)) == reasons | {"withdrawn"}
+
+
+def test_playbooks_and_the_role_know_no_other_reason() -> None:
+    known = {"withdrawn", *t.get_args(Reason)}
+    for name in ("devices", "device_reset"):
+        known |= values(returned(name)["devices"]["contains"]["reason"])
+    root = PLUGINS.parent
+    lines = [
+        line
+        for path in [
+            *root.glob("playbooks/**/*.yml"),
+            *root.glob("roles/gateway/**/*.yml"),
+            root / "roles/gateway/README.md",
+        ]
+        for line in path.read_text().splitlines()
+        if re.search(r"[.]reason\b", line)
+    ]
+    used = {word for line in lines for word in re.findall(r"'(\w+)'", line)}
+    assert {"attributes", "requested", "up_to_date"} <= used <= known
