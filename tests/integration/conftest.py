@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,19 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start the longest test first, so that it does not run alone at the end."""
     items.sort(key=lambda item: item.path.name != "test_molecule.py")
+
+
+@pytest.fixture(scope="module")
+def asked_for(request: pytest.FixtureRequest) -> Callable[[str], bool]:
+    """Return whether a test of this file that runs in this session needs the `story` of a host.
+
+    A file provisions its hosts once for all of its tests, and with `pytest -k ONE_CASE` only those of that case.
+    A test that takes `stories` alone needs every host.
+    """
+    items = [item for item in request.session.items if item.path == request.path and "stories" in item.fixturenames]
+    asked = [getattr(item, "callspec", None) for item in items]
+    hosts = {each.params.get("story") if each else None for each in asked}
+    return lambda host: None in hosts or host in hosts
 
 
 @pytest.fixture(scope="session", params=["dash", "bash", "busybox"])
