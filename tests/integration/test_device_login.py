@@ -1,89 +1,340 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""device_login, by playbooks against the emulator: what is accepted, and each way in which it is not, from both sides."""
+"""device_login, by playbooks against the emulator: what is accepted, and each way in which it is not, from both sides.
+
+Every case is a host of two plays, check mode and a run, with a device of its own.
+"""
 
 from __future__ import annotations
 
 import hmac
 import json
 import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dated_server import DatedServer
 from emulator import Emulator
+from gateways import WAYS, Gateway, Prepare, changed, credential_text, run_task, told
 from mqtt_client import Client, registration
-from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, as_new, connection, inventory, run_playbook
+from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, connection, inventory, mqtt_endpoint, run_playbook
 from shells import write_script
 
-HOST = "gw-0001"
-Fault = dict[str, Any]
+JSON = Any
+
+DEAD_SECRET = "0dd5ec2e70dd5ec2e70dd5ec2e7bef00"
+YEARS = {"expired": 2001, "early": 2999}
+
+
+def nothing(gateway: Gateway) -> None:
+    """For cases whose options alone differ."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A gateway with the valid credential of its device, what is done to either, and what comes of a login.
+
+    In `options`, names in braces are filled in: {expired} and {early} are servers whose certificates are of other years,
+    {expired_ca} and {early_ca} what to trust them with.
+    """
+
+    name: str
+    kind: str | None = None  # of the error; None: the login is accepted
+    says: tuple[str, ...] = ()  # in the message or in the hint
+    code: int | None = None
+    options: dict[str, JSON] = field(default_factory=dict)
+    prepare: Prepare = nothing
+    fault: dict[str, JSON] | None = None
+    logins: int = 0  # that reach the platform
+    ways: tuple[str, ...] = WAYS
+    at_once: bool = False  # found before anything is done, and so in check mode too
+
+
+# What is done to a gateway or to its device
+
+
+def replace_secret(gateway: Gateway) -> None:
+    gateway.store(credential_text(PRODUCT_KEY, gateway.device_name, DEAD_SECRET))
+
+
+def rename(gateway: Gateway) -> None:
+    text = gateway.path.read_text()
+    gateway.device_name += "-nobody"
+    gateway.store(text.replace(gateway.host, gateway.device_name))
+
+
+def disable(gateway: Gateway) -> None:
+    gateway.platform.admin.put_device(PRODUCT_KEY, gateway.device_name, status="DISABLE")
+
+
+def delete(gateway: Gateway) -> None:
+    gateway.platform.admin.delete_device(PRODUCT_KEY, gateway.device_name)
+
+
+def take_token(gateway: Gateway) -> None:
+    """Store what a registration without pre-registration stores."""
+    whose = registration(PRODUCT_KEY, gateway.device_name, PRODUCT_SECRET, "regnwl")
+    with Client(gateway.platform.endpoints, *whose) as device:
+        issued = device.content()
+    gateway.store(json.dumps(issued, sort_keys=True, separators=(",", ":")))
+
+
+def take_half_a_token(gateway: Gateway) -> None:
+    take_token(gateway)
+    token = json.loads(gateway.path.read_text())["deviceToken"]
+    gateway.store(gateway.path.read_text().replace(token, token[:-4]))
+
+
+def lose_python(gateway: Gateway) -> None:
+    gateway.variables["ansible_python_interpreter"] = "/nowhere/python3"
+
+
+def show_a_banner(gateway: Gateway) -> None:
+    banner = 'echo "password expires in 3 days"; echo "identity of $0"; exec /bin/sh "$@"'
+    gateway.variables["ansible_shell_executable"] = str(write_script(gateway.root / "sh", banner))
+
+
+def move_home(gateway: Gateway) -> None:
+    """Give the gateway, and not the controller, a home with the authority in it."""
+    home = gateway.root / "their home"
+    home.mkdir()
+    (home / "ca.pem").write_bytes(Path(gateway.platform.endpoints["ca_file"]).read_bytes())
+    shell = write_script(gateway.root / "sh", f'HOME="{home}"\nexport HOME\nexec /bin/sh "$@"')
+    gateway.variables["ansible_shell_executable"] = str(shell)
+
+
+def make_pipe(gateway: Gateway) -> None:
+    gateway.path.unlink()
+    os.mkfifo(gateway.path)
+
+
+def no_credential(name: str, text: str) -> Case:
+    return Case(name, "unreadable", prepare=lambda gateway: gateway.store(text))
+
+
+def faulty(name: str, kind: str, code: int | None = None, **fault: JSON) -> Case:
+    return Case(name, kind, code=code, options={"timeout": 2}, fault=fault, logins=1)
+
+
+def in_options(name: str, value: JSON, option: str) -> Case:
+    return Case(f"{name}-{value}", "invalid_option", (f"{option}: ",), options={name: value}, at_once=True)
+
+
+HALF = '{"productKey":"a1IoKTestP1","deviceName":"gw-0001"}'
+
+CASES = [
+    *(Case(method, options={"sign_method": method}, logins=1) for method in ("hmacmd5", "hmacsha1", "hmacsha256")),
+    Case("token", prepare=take_token, logins=1, ways=("gateway",)),
+    Case("token-cut-short", "refused", code=5, prepare=take_half_a_token, logins=1, ways=("gateway",)),
+    Case("token-stays", "invalid_option", ("login_from: gateway",), prepare=take_token, ways=("controller",)),
+    Case("python-is-missing", "no_python", ("login_from: controller",), prepare=lose_python, ways=("gateway",)),
+    Case("python-is-not-needed", prepare=lose_python, logins=1, ways=("controller",)),
+    Case("banner", prepare=show_a_banner, logins=1),
+    # What the platform refuses
+    Case("replaced", "refused", ("recover",), code=5, prepare=replace_secret, logins=1),
+    Case("disabled", "refused", ("disabled",), code=5, prepare=disable, logins=1),
+    Case("deleted", "refused", ("deleted",), code=5, prepare=delete, logins=1),
+    Case("unknown", "refused", code=5, prepare=rename, logins=1),
+    faulty("connack-1", "refused", 1, connack=1),
+    faulty("connack-2", "refused", 2, connack=2),
+    faulty("connack-3", "throttled", 3, connack=3),
+    faulty("connack-4", "refused", 4, connack=4),
+    faulty("dropped-before", "network", drop_before=True),
+    faulty("dropped-after", "network", drop_after=True),
+    faulty("silent", "network", hang=8),
+    # Who it is that answers
+    Case("home", options={"ca_path": "~/ca.pem"}, prepare=move_home, logins=1, ways=("gateway",)),
+    Case("home-of-a-gateway", "tls", options={"ca_path": "~/ca.pem"}, prepare=move_home, ways=("controller",)),
+    Case("other-authority", "tls", options={"ca_path": None}),
+    *(
+        Case(name, "tls", (problem, "clock"), options={"mqtt_endpoint": f"{{{name}}}", "ca_path": f"{{{name}_ca}}"})
+        for name, problem in (("expired", "expired"), ("early", "not yet valid"))
+    ),
+    # What the gateway holds
+    Case("no-file", "unreadable", prepare=lambda gateway: gateway.path.unlink()),
+    no_credential("empty", ""),
+    no_credential("brace", "{"),
+    no_credential("list", "[]"),
+    no_credential("half", HALF),
+    Case("pipe", "unreadable", prepare=make_pipe),
+    # Options
+    in_options("timeout", 0, "timeout"),
+    in_options("mqtt_endpoint", None, "region"),
+    in_options("mqtt_endpoint", "a b", "mqtt_endpoint"),
+]
+HOSTS = {f"{case.name.replace(' ', '-')}.{way}": (case, way) for case in CASES for way in case.ways}
+
+
+@dataclass
+class Story:
+    """One host: what a check and a run returned, the secrets that it held, and what the platform saw of each."""
+
+    case: Case
+    gateway: Gateway
+    secrets: set[str]
+    results: list[JSON] = field(default_factory=list)
+    logins: list[int] = field(default_factory=list)
+
+
+def logins(gateway: Gateway) -> int:
+    return len(gateway.platform.admin.requests(action="connect", device_name=gateway.device_name))
+
+
+def new_login(platform: Emulator, directory: Path, host: str, way: str) -> Gateway:
+    """Return a gateway that holds the valid credential of its device, and logs in this way."""
+    gateway = Gateway(host, directory / host, platform, PRODUCT_KEY, host)
+    gateway.options = {
+        **{"mqtt_endpoint": mqtt_endpoint(platform), "ca_path": platform.endpoints["ca_file"], "timeout": 5},
+        **{"login_from": way, "path": f"{gateway.root}/device.json"},
+    }
+    gateway.root.mkdir(mode=0o700)
+    platform.admin.put_device(PRODUCT_KEY, host)
+    gateway.store(gateway.valid_text)
+    return gateway
+
+
+def log_in(gateways: list[Gateway], directory: Path, *arguments: str, **keywords: JSON) -> Run:
+    return run_task(gateways, directory, *arguments, module="device_login", **keywords)
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gateways")
+
+
+@pytest.fixture(scope="module")
+def dated(directory: Path) -> Iterator[dict[str, DatedServer]]:
+    """Servers by the host that logs in to each: one is enough for one."""
+    with ExitStack() as stack:
+        servers = {}
+        for host, (case, way) in HOSTS.items():
+            if case.name in YEARS:
+                folder = directory / f"server-{way}"
+                folder.mkdir(exist_ok=True)
+                servers[host] = stack.enter_context(DatedServer(folder, YEARS[case.name]))
+        yield servers
+
+
+@pytest.fixture(scope="module")
+def runs() -> list[Run]:
+    """Both runs, as they happened."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def stories(
+    platform: Emulator,
+    directory: Path,
+    dated: dict[str, DatedServer],
+    runs: list[Run],
+    asked_for: Callable[[str], bool],
+) -> dict[str, Story]:
+    """Every case that is asked for, in check mode and in a run, each one play over all of them."""
+    stories = {}
+    for host, (case, way) in HOSTS.items():
+        if asked_for(host):
+            gateway = new_login(platform, directory, host, way)
+            secret = gateway.device["device_secret"]
+            case.prepare(gateway)
+            names: dict[str, object] = {}
+            if host in dated:
+                names = {case.name: dated[host].address, f"{case.name}_ca": dated[host].ca_file}
+            gateway.options = changed(gateway.options, case.options, **names)
+            if case.fault:
+                platform.admin.fault("connect", device_name=gateway.device_name, **case.fault)
+            stories[host] = Story(case, gateway, {secret, *held(gateway)})
+    platform.admin.clear_requests()
+    for check in (True, False):
+        run = log_in([story.gateway for story in stories.values()], directory, check=check)
+        runs.append(run)
+        for host, story in stories.items():
+            [task] = run.results[host]
+            story.results.append({**task["result"], "status": task["status"]})
+            story.logins.append(logins(story.gateway))
+    return stories
+
+
+def held(gateway: Gateway) -> set[str]:
+    """Return the secrets in the gateway's file."""
+    text = gateway.path.read_text() if gateway.path.is_file() else ""
+    parts = json.loads(text) if text.startswith('{"') else {}
+    return {parts[name] for name in ("deviceSecret", "deviceToken") if name in parts}
 
 
 @pytest.fixture
-def platform(platform: Emulator) -> Emulator:
-    return as_new(platform)
+def story(request: pytest.FixtureRequest, stories: dict[str, Story]) -> Story:
+    return stories[request.param]
 
 
-@pytest.fixture(params=["gateway", "controller"])
-def way(request: pytest.FixtureRequest) -> str:
-    """Who logs in."""
-    return str(request.param)
+every_case = pytest.mark.parametrize("story", HOSTS, indirect=True)
 
 
-def endpoint(platform: Emulator) -> str:
-    return f"{platform.endpoints['mqtts']['host']}:{platform.endpoints['mqtts']['port']}"
+@every_case
+def test_check_mode_says_what_is_wrong_with_the_options_and_does_nothing(story: Story) -> None:
+    check, run = story.results
+    if story.case.at_once:
+        assert check["error"] == run["error"]
+    else:
+        assert (check["status"], check["changed"], check["accepted"]) == ("ok", False, None), check
+    assert story.logins[0] == 0
 
 
-def log_in(
-    platform: Emulator,
-    tmp_path: Path,
-    way: str,
-    *arguments: str,
-    check: bool = False,
-    env: dict[str, str] | None = None,
-    variables: dict[str, Any] | None = None,
-    **options: Any,
-) -> Run:
-    known = {"mqtt_endpoint": endpoint(platform), "ca_path": platform.endpoints["ca_file"], "timeout": 5}
-    known.update(login_from=way, path="{{ root }}/device.json", **options)
-    play = {"hosts": "gateways", "gather_facts": False, "tasks": [{"fleetops.aliyun_iot.device_login": known}]}
-    return run_playbook(play, inventory(1, tmp_path, **(variables or {})), tmp_path, *arguments, env=env, check=check)
+@every_case
+def test_a_login_is_accepted_or_the_error_says_why_not(story: Story) -> None:
+    case, result = story.case, story.results[1]
+    assert (result["accepted"], result["changed"]) == (case.kind is None, False), result
+    assert story.logins[1] == case.logins
+    if case.kind is None:
+        assert result["status"] == "ok"
+        assert result["device_name"] == story.gateway.device_name
+        # Activated, and no session is kept.
+        assert [story.gateway.device[name] for name in ("activated", "status")] == [True, "OFFLINE"]
+        return
+    error = result["error"]
+    assert result["status"] == "failed"
+    assert (error["kind"], error["code"]) == (case.kind, case.code), result
+    assert error["hint"]
+    assert [text for text in case.says if text not in result["msg"]] == [], result["msg"]
 
 
-def store(platform: Emulator, tmp_path: Path, **changes: str) -> str:
-    """The credential that is valid, but for the changes; returns the secret."""
-    secret = str(platform.admin.device(PRODUCT_KEY, HOST)["device_secret"])
-    parts = {"deviceName": HOST, "deviceSecret": secret, "productKey": PRODUCT_KEY, **changes}
-    (tmp_path / HOST).mkdir(mode=0o700, exist_ok=True)
-    (tmp_path / HOST / "device.json").write_text(json.dumps(parts, separators=(",", ":")))
-    return secret
+def test_no_run_shows_a_secret(stories: dict[str, Story], runs: list[Run]) -> None:
+    secrets = {secret for story in stories.values() for secret in story.secrets}
+    assert len(secrets) > len(stories)
+    for run in runs:
+        assert "Traceback" not in told(run)
+        assert [secret for secret in secrets if secret in told(run)] == []
 
 
-def logins(platform: Emulator) -> list[Any]:
-    return [entry for entry in platform.admin.requests() if entry["action"] == "connect"]
+def test_a_clock_that_is_wrong_is_found_in_one_connection(
+    stories: dict[str, Story], dated: dict[str, DatedServer]
+) -> None:
+    assert {host: (server.connections, server.handshakes) for host, server in dated.items()} == dict.fromkeys(
+        dated, (1, 0)
+    )
+    assert len(dated) == len(YEARS) * len(WAYS)
+    assert dated.keys() <= stories.keys()
 
 
-def error(run: Run) -> Any:
-    assert run.rc == 2, run
-    result = run.result(HOST)
-    assert result["accepted"] is False
-    assert result["error"]["hint"]
-    assert "Traceback" not in run.stdout
-    return result["error"]
-
-
-@pytest.mark.parametrize("sign_method", ["hmacmd5", "hmacsha1", "hmacsha256"])
-def test_the_platform_accepts_what_is_right(platform: Emulator, tmp_path: Path, way: str, sign_method: str) -> None:
-    secret = store(platform, tmp_path)
-    run = log_in(platform, tmp_path, way, sign_method=sign_method)
-    assert (run.rc, run.changed, run.result(HOST)["accepted"]) == (0, 0, True), run
-    assert secret not in run.stdout + run.stderr + json.dumps(run.results)
-    assert len(logins(platform)) == 1
-    device = platform.admin.device(PRODUCT_KEY, HOST)
-    assert (device["activated"], device["status"]) == (True, "OFFLINE"), "activated, and no session is kept"
+def test_a_host_that_speaks_something_else_or_nothing(platform: Emulator, tmp_path: Path) -> None:
+    """The platform's fault is of the next connections, whoever makes them; so only these gateways connect."""
+    silent = [new_login(platform, tmp_path, f"silent.{way}", way) for way in WAYS]
+    https = [new_login(platform, tmp_path, f"https.{way}", way) for way in WAYS]
+    for gateway in silent:
+        gateway.options["timeout"] = 2
+    for gateway in https:
+        gateway.options["mqtt_endpoint"] = platform.endpoints["register_url"].split("/")[2]
+    platform.admin.fault("mqtt_tcp", hang=8, times=len(silent))
+    run = log_in([*silent, *https], tmp_path)
+    assert platform.admin.faults() == []
+    for gateway in silent:
+        assert run.result(gateway.host)["error"]["kind"] == "network", run
+    for gateway in https:
+        assert run.result(gateway.host)["error"]["kind"] in ("bad_answer", "network"), run
 
 
 def test_a_file_that_somebody_has_laid_out_logs_in(platform: Emulator, tmp_path: Path, way: str) -> None:
@@ -97,204 +348,34 @@ def test_a_file_that_somebody_has_laid_out_logs_in(platform: Emulator, tmp_path:
 
 def test_nobody_is_told_the_password_that_the_controller_uses(platform: Emulator, tmp_path: Path) -> None:
     """Ansible at its most talkative, which shows what comes back from a gateway."""
-    secret = store(platform, tmp_path)
-    content = f"clientId{PRODUCT_KEY}.{HOST}deviceName{HOST}productKey{PRODUCT_KEY}timestamp2524608000000"
+    gateway = new_login(platform, tmp_path, "gw-talkative", "controller")
+    secret = gateway.device["device_secret"]
+    name = gateway.device_name
+    content = f"clientId{PRODUCT_KEY}.{name}deviceName{name}productKey{PRODUCT_KEY}timestamp2524608000000"
     password = hmac.new(secret.encode(), content.encode(), "sha256").hexdigest()
     log = tmp_path / "ansible.log"
     env = {"ANSIBLE_DEBUG": "1", "ANSIBLE_LOG_PATH": str(log)}
-    run = log_in(platform, tmp_path, "controller", "-vvvvv", env=env)
-    assert run.result(HOST)["accepted"] is True
-    shown = (run.stdout + run.stderr + json.dumps(run.results) + log.read_text()).lower()
+    run = log_in([gateway], tmp_path, "-vvvvv", env=env)
+    assert run.result(gateway.host)["accepted"] is True
+    shown = (told(run) + log.read_text()).lower()
     assert "fleetops-end signed" in shown, "what the gateway answers is shown"
     assert [text for text in (secret, password) if text in shown] == []
 
 
-def token(platform: Emulator, tmp_path: Path) -> str:
-    """What a registration without pre-registration stores; returns the token."""
-    with Client(platform.endpoints, *registration(PRODUCT_KEY, HOST, PRODUCT_SECRET, "regnwl")) as device:
-        issued = device.content()
-    (tmp_path / HOST).mkdir(mode=0o700, exist_ok=True)
-    text = json.dumps(issued, sort_keys=True, separators=(",", ":"))
-    (tmp_path / HOST / "device.json").write_text(text)
-    platform.admin.clear_requests()
-    return str(issued["deviceToken"])
-
-
-def test_a_token_logs_in_from_the_gateway(platform: Emulator, tmp_path: Path) -> None:
-    secret = token(platform, tmp_path)
-    run = log_in(platform, tmp_path, "gateway")
-    assert (run.rc, run.result(HOST)["accepted"], run.result(HOST)["device_name"]) == (0, True, HOST), run
-    assert secret not in run.stdout + run.stderr + json.dumps(run.results)
-    assert [entry["code"] for entry in logins(platform)] == [0]
-
-
-def test_a_token_that_was_cut_short_is_refused(platform: Emulator, tmp_path: Path) -> None:
-    secret = token(platform, tmp_path)
-    path = tmp_path / HOST / "device.json"
-    path.write_text(path.read_text().replace(secret, secret[:-4]))
-    assert error(log_in(platform, tmp_path, "gateway"))["kind"] == "refused"
-
-
-def test_a_token_never_leaves_the_gateway(platform: Emulator, tmp_path: Path) -> None:
-    secret = token(platform, tmp_path)
-    run = log_in(platform, tmp_path, "controller")
-    told = error(run)
-    assert told["kind"] == "invalid_option"
-    assert "login_from: gateway" in told["hint"]
-    assert secret not in run.stdout + run.stderr + json.dumps(run.results)
-    assert platform.admin.requests() == []
-
-
-def test_without_python_the_gateway_is_proved_from_the_controller(platform: Emulator, tmp_path: Path) -> None:
-    store(platform, tmp_path)
-    missing = {"ansible_python_interpreter": "/nowhere/python3"}
-    told = error(log_in(platform, tmp_path, "gateway", variables=missing))
-    assert told["kind"] == "no_python"
-    assert "login_from: controller" in told["hint"]
-    assert log_in(platform, tmp_path, "controller", variables=missing).result(HOST)["accepted"] is True
-
-
-def test_a_banner_is_passed_over(platform: Emulator, tmp_path: Path, way: str) -> None:
-    store(platform, tmp_path)
-    shell = write_script(tmp_path / "sh", 'echo "password expires in 3 days"; echo "identity of $0"; exec /bin/sh "$@"')
-    banner = {"ansible_shell_executable": str(shell)}
-    assert log_in(platform, tmp_path, way, variables=banner).result(HOST)["accepted"] is True
-
-
-def test_check_mode_does_nothing(platform: Emulator, tmp_path: Path, way: str) -> None:
-    store(platform, tmp_path)
-    run = log_in(platform, tmp_path, way, check=True)
-    assert (run.rc, run.changed, run.result(HOST)["accepted"]) == (0, 0, None), run
-    assert platform.admin.requests() == []
-
-
-def test_a_secret_that_was_replaced(platform: Emulator, tmp_path: Path, way: str) -> None:
-    store(platform, tmp_path, deviceSecret="0dd5ec2e70dd5ec2e70dd5ec2e7bef00")
-    told = error(log_in(platform, tmp_path, way))
-    assert (told["kind"], told["code"]) == ("refused", 5)
-    assert "recover" in told["hint"]
-
-
-def test_a_device_that_is_disabled_then_deleted(platform: Emulator, tmp_path: Path, way: str) -> None:
-    store(platform, tmp_path)
-    platform.admin.put_device(PRODUCT_KEY, HOST, status="DISABLE")
-    disabled = error(log_in(platform, tmp_path, way))
-    assert (disabled["kind"], disabled["code"]) == ("refused", 5)
-    assert "disabled" in disabled["hint"]
-    platform.admin.delete_device(PRODUCT_KEY, HOST)
-    deleted = error(log_in(platform, tmp_path, way))
-    assert (deleted["kind"], deleted["code"]) == ("refused", 5)
-    assert "deleted" in deleted["hint"]
-
-
-def test_a_device_that_nobody_knows(platform: Emulator, tmp_path: Path, way: str) -> None:
-    store(platform, tmp_path, deviceName="nobody-knows-it")
-    assert error(log_in(platform, tmp_path, way))["code"] == 5
-
-
-@pytest.mark.parametrize(
-    ("fault", "kind", "code"),
-    [
-        ({"connack": 1}, "refused", 1),
-        ({"connack": 2}, "refused", 2),
-        ({"connack": 3}, "throttled", 3),
-        ({"connack": 4}, "refused", 4),
-        ({"drop_before": True}, "network", None),
-        ({"drop_after": True}, "network", None),
-        ({"hang": 8}, "network", None),
-    ],
-    ids=str,
-)
-def test_a_platform_that_refuses_or_is_silent(
-    platform: Emulator, tmp_path: Path, way: str, fault: Fault, kind: str, code: int | None
-) -> None:
-    store(platform, tmp_path)
-    platform.admin.fault("connect", **fault)
-    told = error(log_in(platform, tmp_path, way, timeout=2))
-    assert (told["kind"], told["code"]) == (kind, code)
-
-
-def test_a_host_that_accepts_and_says_nothing(platform: Emulator, tmp_path: Path, way: str) -> None:
-    store(platform, tmp_path)
-    platform.admin.fault("mqtt_tcp", hang=8)
-    assert error(log_in(platform, tmp_path, way, timeout=2))["kind"] == "network"
-
-
-def test_a_home_is_that_of_the_host_that_logs_in(platform: Emulator, tmp_path: Path) -> None:
-    store(platform, tmp_path)
-    home = tmp_path / "their home"
-    home.mkdir()
-    (home / "ca.pem").write_bytes(Path(platform.endpoints["ca_file"]).read_bytes())
-    shell = write_script(tmp_path / "sh", f'HOME="{home}"\nexport HOME\nexec /bin/sh "$@"')
-    gateway = {"ansible_shell_executable": str(shell)}
-    run = log_in(platform, tmp_path, "gateway", variables=gateway, ca_path="~/ca.pem")
-    assert run.rc == 0, run
-    assert error(log_in(platform, tmp_path, "controller", variables=gateway, ca_path="~/ca.pem"))["kind"] == "tls"
-
-
-def test_a_certificate_of_another_authority(platform: Emulator, tmp_path: Path, way: str) -> None:
-    store(platform, tmp_path)
-    told = error(log_in(platform, tmp_path, way, ca_path=None))
-    assert told["kind"] == "tls"
-    assert logins(platform) == []
-
-
-@pytest.mark.parametrize(("year", "problem"), [(2001, "expired"), (2999, "not yet valid")])
-def test_a_clock_that_is_wrong(platform: Emulator, tmp_path: Path, way: str, year: int, problem: str) -> None:
-    store(platform, tmp_path)
-    with DatedServer(tmp_path, year) as server:
-        told = error(log_in(platform, tmp_path, way, mqtt_endpoint=server.address, ca_path=str(server.ca_file)))
-    assert told["kind"] == "tls"
-    assert problem in told["message"]
-    assert "clock" in told["hint"]
-    assert (server.connections, server.handshakes) == (1, 0)
-
-
-def test_a_host_that_speaks_something_else(platform: Emulator, tmp_path: Path, way: str) -> None:
-    store(platform, tmp_path)
-    https = platform.endpoints["register_url"].split("/")[2]
-    told = error(log_in(platform, tmp_path, way, mqtt_endpoint=https))
-    assert told["kind"] in ("bad_answer", "network")
-
-
-@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"productKey":"a1IoKTestP1","deviceName":"gw-0001"}'])
-def test_a_file_that_is_no_credential(platform: Emulator, tmp_path: Path, way: str, text: str | None) -> None:
-    store(platform, tmp_path)
-    path = tmp_path / HOST / "device.json"
-    path.unlink() if text is None else path.write_text(text)
-    assert error(log_in(platform, tmp_path, way))["kind"] == "unreadable"
-    assert platform.admin.requests() == []
-
-
-def test_a_pipe_is_not_waited_for(platform: Emulator, tmp_path: Path, way: str) -> None:
-    store(platform, tmp_path)
-    (tmp_path / HOST / "device.json").unlink()
-    os.mkfifo(tmp_path / HOST / "device.json")
-    assert error(log_in(platform, tmp_path, way))["kind"] == "unreadable"
-
-
-@pytest.mark.parametrize(
-    ("options", "option"),
-    [({"timeout": 0}, "timeout"), ({"mqtt_endpoint": None}, "region"), ({"mqtt_endpoint": "a b"}, "mqtt_endpoint")],
-)
-def test_options_that_cannot_be(platform: Emulator, tmp_path: Path, way: str, options: Any, option: str) -> None:
-    store(platform, tmp_path)
-    told = error(log_in(platform, tmp_path, way, **options))
-    assert told["kind"] == "invalid_option"
-    assert told["message"].startswith(f"{option}: ")
-
-
-@pytest.mark.parametrize("verify", ["none", "login"])
-def test_the_role_logs_in_only_when_asked_and_only_with_what_is_new(
-    platform: Emulator, tmp_path: Path, verify: str
-) -> None:
+def test_the_role_logs_in_only_when_asked_and_only_with_what_is_new(platform: Emulator, tmp_path: Path) -> None:
     variables = {f"gateway_{name}": value for name, value in connection(platform).items()}
-    hosts = inventory(1, tmp_path, **variables, gateway_mqtt_endpoint=endpoint(platform), gateway_verify=verify)
+    wanted = {f"gw-role-{verify}": {"gateway_verify": verify} for verify in ("none", "login")}
+    hosts = inventory(wanted, tmp_path, **variables, gateway_mqtt_endpoint=mqtt_endpoint(platform))
+    for host in wanted:
+        platform.admin.put_device(PRODUCT_KEY, host)
     role = {"ansible.builtin.import_role": {"name": "fleetops.aliyun_iot.gateway"}}
     play = {"hosts": "gateways", "gather_facts": False, "tasks": [role]}
-    assert run_playbook(play, hosts, tmp_path).rc == 0
-    assert len(logins(platform)) == (verify == "login")
-    assert platform.admin.device(PRODUCT_KEY, HOST)["activated"] is (verify == "login")
+    platform.admin.clear_requests()
+    run = run_playbook(play, hosts, tmp_path)
+    assert run.rc == 0, run
+    assert [each["device_name"] for each in platform.admin.requests(action="connect")] == ["gw-role-login"]
+    for host in wanted:
+        assert platform.admin.device(PRODUCT_KEY, host)["activated"] is (host == "gw-role-login")
     platform.admin.clear_requests()
     assert run_playbook(play, hosts, tmp_path).changed == 0
     assert platform.admin.requests() == []
