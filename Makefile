@@ -4,7 +4,7 @@
 # The front door. Everything runs in .venv, which make keeps; nox sessions do the work.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator test lint unit integration model faults gates molecule pythons matrix compare bench docs advisories clean
+.PHONY: help demo emulator test lint unit integration model faults gates molecule pythons matrix compare bench docs advisories clean both
 export LC_ALL := C.UTF-8
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -22,10 +22,12 @@ emulator: .venv/demo ## Serve a local IoT Platform until Ctrl-C (state in .emula
 	PYTHONPATH=roles/emulator/files python -m platform_emulator serve \
 		--state-dir .emulator --ready-file .emulator/endpoints.json $(if $(SEED),--seed $(SEED))
 
-# Each of the first three leaves most of a second core idle.
+# All at once, since each waits a good deal: the tests show how far they are, the others what they said when they have ended.
 test: .venv/test ## All that CI runs: lint, the Pythons, the matrix, unit, integration
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint pythons compare
-	@nox -s test
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target both lint pythons compare
+
+both: .venv/test
+	+@nox -s test
 
 lint: .venv/test ## Style, types, documentation, licences, sanity, what Galaxy checks
 	@nox -s lint

@@ -8,6 +8,7 @@ What `write_shell` returns goes into a host's `ansible_shell_executable`: everyt
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 from collections.abc import Iterable, Mapping
@@ -67,8 +68,8 @@ class Stopping:
         return (self.folder / "calls").read_text().splitlines()
 
     def proceed(self) -> None:
-        """Let the call begin after all."""
-        (self.folder / "proceed").touch()
+        """Let the call begin after all, which has been reached."""
+        (self.folder / "proceed").write_text("\n")
 
 
 def stopping_shell(folder: Path, at: int, tools: Iterable[str] = COUNTED, arguments: str = "*") -> Stopping:
@@ -81,9 +82,11 @@ number=0
 while read -r _; do number=$((number + 1)); done <$folder/calls
 if [ $number = {at} ]; then
     echo $PPID >$folder/reached
-    until [ -e $folder/proceed ]; do sleep 0.1; done
+    read -r _ <$folder/proceed
 fi
 exec {tool} "$@\""""
     for_all = {"folder": shlex.quote(str(folder)), "at": at, "arguments": arguments}
     write_shell(folder, {name: script.format(name=name, tool=shutil.which(name), **for_all) for name in tools})
+    # Whoever reads from a pipe waits without doing anything; dozens of shells that ask again and again take a core.
+    os.mkfifo(folder / "proceed")
     return Stopping(folder, at)
