@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 SCENARIOS = [path.parent.name for path in ROOT.glob("extensions/molecule/*/molecule.yml")]
 
 
-@pytest.mark.skipif(bool(unusable(Size(4, busybox=1))), reason=unusable(Size(4, busybox=1)) or "")
+@pytest.mark.skipif(bool(unusable(Size(2, busybox=1))), reason=unusable(Size(2, busybox=1)) or "")
 def test_the_scenarios_pass_on_loopback_gateways() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "nox", "--session", "molecule"],
