@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from account import SEED
 from emulator import Emulator
 from gateways import PRODUCTS
 from loopback import fleet
+from playbook import as_new
 from script_box import Box, Shell, busybox
 
 __all__ = ["fleet", "platform"]
@@ -22,9 +24,17 @@ __all__ = ["fleet", "platform"]
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """Return the platform that a file of tests has for itself, with the account's keys and a product for each way to register."""
     products = [{"product_key": key, "product_secret": secret} for key, secret in PRODUCTS.values()]
-    with Emulator(tmp_path_factory.mktemp("platform"), {"products": products}) as emulator:
+    with Emulator(tmp_path_factory.mktemp("platform"), {**SEED, "products": products}) as emulator:
         yield emulator
+
+
+@pytest.fixture
+def new_platform(request: pytest.FixtureRequest) -> None:
+    """Make the platform, if the test has it, what `as_new` says: a file whose tests each begin with it uses this fixture."""
+    if "platform" in request.fixturenames:
+        as_new(request.getfixturevalue("platform"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from operations import (
     valid_fingerprint,
     valid_text,
 )
-from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, as_new, inventory, names, run_playbook
+from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, inventory, names, run_playbook
 
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.audit_findings import audit_findings
 
@@ -50,15 +49,7 @@ DRIFT = {
 }
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(tmp_path_factory.mktemp("platform"), PLATFORM) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def platform(service: Emulator) -> Emulator:
-    return as_new(service)
+pytestmark = pytest.mark.usefixtures("new_platform")
 
 
 def drifted_fleet(platform: Emulator, tmp_path: Path) -> JSON:

@@ -13,13 +13,10 @@ from typing import Any
 
 import pytest
 from emulator import Emulator
-from playbook import PRODUCT_KEY, as_new, connection, gateway_play, inventory, run_playbook
+from playbook import PRODUCT_KEY, connection, gateway_play, inventory, run_playbook
 from shells import write_shell
 
-
-@pytest.fixture
-def platform(platform: Emulator) -> Emulator:
-    return as_new(platform)
+pytestmark = pytest.mark.usefixtures("new_platform")
 
 
 def busybox_shell(folder: Path, without: str = "") -> str:

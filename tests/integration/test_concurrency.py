@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from emulator import Emulator
-from playbook import PRODUCT_KEY, Run, Started, as_new, gateway_play, inventory, names, start_playbook
+from playbook import PRODUCT_KEY, Run, Started, gateway_play, inventory, names, start_playbook
 from processes import wait_for
 from script_box import SECRET, Box, identity, line
 from shells import stopping_shell, write_script
@@ -31,9 +31,7 @@ PAIRS = dict(
 Hosts = dict[str, dict[str, Any]]
 
 
-@pytest.fixture
-def platform(platform: Emulator) -> Emulator:
-    return as_new(platform)
+pytestmark = pytest.mark.usefixtures("new_platform")
 
 
 def start(platform: Emulator, hosts: Hosts, tmp_path: Path, number: int) -> Started:

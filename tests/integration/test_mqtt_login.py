@@ -12,7 +12,7 @@ import pytest
 import yaml
 from emulator import Emulator
 from mqtt_client import Client, sign
-from playbook import PRODUCT_KEY, as_new, gateway_play, inventory, run_playbook
+from playbook import PRODUCT_KEY, gateway_play, inventory, run_playbook
 
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.mqtt_login import EXAMPLES
 
@@ -20,9 +20,7 @@ HOST = "gw-0001"
 TEMPLATE = "".join(f"{line}\n" for line in re.findall(r"^#   (.*)", EXAMPLES, re.MULTILINE))
 
 
-@pytest.fixture
-def platform(platform: Emulator) -> Emulator:
-    return as_new(platform)
+pytestmark = pytest.mark.usefixtures("new_platform")
 
 
 def test_the_tasks_run_as_they_are_printed(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ import pytest
 from emulator import Emulator
 from gateways import credential_text, fingerprint
 from mqtt_client import Client, login, token_login
-from operations import PLATFORM, called, credential_file, left_over, operate, role_variables
-from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, as_new, inventory, mqtt_connection, run_playbook
+from operations import called, credential_file, left_over, operate, role_variables
+from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, inventory, mqtt_connection, run_playbook
 
 JSON = Any
 
@@ -23,15 +22,7 @@ WAYS = ("gateway", "controller")
 BY_WAY = {"gw-0001": {"gateway_register_from": "gateway"}, "gw-0002": {"gateway_register_from": "controller"}}
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(tmp_path_factory.mktemp("platform"), PLATFORM) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def platform(service: Emulator) -> Emulator:
-    return as_new(service)
+pytestmark = pytest.mark.usefixtures("new_platform")
 
 
 def gateways(platform: Emulator, hosts: JSON, tmp_path: Path, **variables: JSON) -> JSON:

@@ -11,13 +11,12 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from emulator import Emulator
-from playbook import PRODUCT_KEY, PRODUCT_SECRET, as_new, seed
+from playbook import PRODUCT_KEY, PRODUCT_SECRET
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device import mqtt_client as _mqtt_client
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued
@@ -158,15 +157,7 @@ def test_options_that_cannot_be(changes: dict[str, Any], message: str) -> None:
 # The client against the emulator
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(tmp_path_factory.mktemp("platform"), seed(2)) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def platform(running: Emulator) -> Emulator:
-    return as_new(running)
+pytestmark = pytest.mark.usefixtures("new_platform")
 
 
 def connect(platform: Emulator, auth_type: str = "register", **changes: Any) -> MqttRequest:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from emulator import Emulator
 from gateways import credential_text
 from operations import (
     ENV,
-    PLATFORM,
     account,
     called,
     credential_file,
@@ -29,7 +27,7 @@ from operations import (
     valid_fingerprint,
     valid_text,
 )
-from playbook import PRODUCT_KEY, Run, as_new, inventory, start_playbook
+from playbook import PRODUCT_KEY, Run, inventory, start_playbook
 from shells import write_script
 
 JSON = Any
@@ -39,15 +37,7 @@ UNREACHABLE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansibl
 EVERYONE = {"gateway_serial": "100%", "gateway_max_fail_percentage": 100}
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(tmp_path_factory.mktemp("platform"), PLATFORM) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def platform(service: Emulator) -> Emulator:
-    return as_new(service)
+pytestmark = pytest.mark.usefixtures("new_platform")
 
 
 def reporting(tmp_path: Path, host: str, serial: str, *expected: str, later: str = "") -> dict[str, JSON]:

@@ -5,10 +5,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from sdks import Key
 from vectors import openapi_key
+
+
+class Key(NamedTuple):
+    id: str
+    secret: str
+    security_token: str | None = None
+
 
 KEY = Key(*openapi_key())
 TEMPORARY_KEY = Key("STS.temporary", "temporarySecret", "temporary+token/==")

@@ -17,8 +17,9 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
+from account import Key
 from alibabacloud_iot20180120 import models
 from alibabacloud_iot20180120.client import Client
 from alibabacloud_tea_openapi.client import Client as GenericClient
@@ -30,12 +31,6 @@ from aliyunsdkcore.client import AcsClient
 from darabonba.runtime import RuntimeOptions
 
 Sdk = Callable[..., dict[str, Any]]
-
-
-class Key(NamedTuple):
-    id: str
-    secret: str
-    security_token: str | None = None
 
 
 class Denied(Exception):

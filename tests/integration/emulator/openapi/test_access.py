@@ -17,12 +17,12 @@ from xml.etree import ElementTree
 import pytest
 import requests
 import sdks
-from account import EXPIRED_KEY, GATEWAY_NAME, KEY, PRODUCT_KEY, TEMPORARY_KEY
+from account import EXPIRED_KEY, GATEWAY_NAME, KEY, PRODUCT_KEY, TEMPORARY_KEY, Key
 from alibabacloud_tea_openapi.utils import Utils
 from darabonba.core import DaraCore
 from emulator import Emulator
 from platform_emulator.openapi.signatures import canonical_query, encoded
-from sdks import Denied, Key, Sdk
+from sdks import Denied, Sdk
 
 HOUR = timedelta(hours=1)
 

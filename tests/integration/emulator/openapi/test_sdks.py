@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import sdks
-from account import GATEWAY, GATEWAY_NAME, KEY, PRODUCT_KEY, TEMPORARY_KEY
+from account import GATEWAY, GATEWAY_NAME, KEY, PRODUCT_KEY, TEMPORARY_KEY, Key
 from alibabacloud_iot20180120 import models
 from emulator import Emulator
 from platform_emulator.openapi.quotas import QPS
-from sdks import Denied, Key, Sdk
+from sdks import Denied, Sdk
 
 SDKS: dict[str, Callable[[Any, Key], Sdk]] = {
     "tea-v3": sdks.tea,

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import sdks
 import yaml
+from account import Key
 from emulator import Emulator
 from platform_emulator import seed
 from platform_emulator.fields import Invalid
-from sdks import Denied, Key
+from sdks import Denied
 
 SEED = """
 access_keys:
