@@ -6,6 +6,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo emulator test lint unit integration model faults gates molecule pythons matrix compare bench docs advisories clean both
 export LC_ALL := C.UTF-8
+# Four processes of pytest would each compile every test anew.
+unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 # The first interpreter that will do, unless PYTHON names one.
