@@ -15,7 +15,6 @@ import pytest
 from account import KEY
 from emulator import Emulator
 from operations import (
-    PLATFORM,
     account,
     called,
     credential_file,
@@ -32,7 +31,7 @@ from operations import (
     valid_fingerprint,
     valid_text,
 )
-from playbook import PRODUCT_KEY, Run, as_new, inventory, names, run_playbook
+from playbook import PRODUCT_KEY, Run, inventory, names, run_playbook
 from processes import wait_for
 from shells import write_script
 
@@ -43,15 +42,7 @@ WAYS = ("gateway", "controller")
 NEXT = ("provision", "reprovision")
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(tmp_path_factory.mktemp("platform"), PLATFORM) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def platform(service: Emulator) -> Emulator:
-    return as_new(service)
+pytestmark = pytest.mark.usefixtures("new_platform")
 
 
 def gateways(platform: Emulator, hosts: Any, tmp_path: Path, **variables: JSON) -> JSON:
@@ -89,8 +80,7 @@ def test_a_product_is_created_and_the_console_named(platform: Emulator, tmp_path
     assert platform.admin.requests(action="register") == []
 
 
-def test_a_life(service: Emulator, tmp_path: Path) -> None:
-    platform = service
+def test_a_life(platform: Emulator, tmp_path: Path) -> None:
     platform.admin.settings(reset_revokes="at_registration")
     known = {name.removeprefix("platform_"): value for name, value in account(platform).items()}
     product = {"product_name": "Ovens", "node_type": "gateway", **known}
@@ -394,8 +384,10 @@ def test_check_mode_resets_nothing(platform: Emulator, tmp_path: Path) -> None:
 # Where the platform's documents disagree
 
 
-@pytest.mark.parametrize("when", ["at_once", "at_registration", "never"])
-@pytest.mark.parametrize("again", ["rotate", "same"])
+# Every mixture of them, of the task alone, is in test_platform_variants.py.
+@pytest.mark.parametrize(
+    ("when", "again"), [("at_once", "same"), ("at_registration", "rotate"), ("never", "rotate"), ("never", "same")]
+)
 def test_whenever_a_reset_ends_the_old_secret(platform: Emulator, tmp_path: Path, when: str, again: str) -> None:
     platform.admin.settings(reset_revokes=when, reregistration=again)
     hosts = {way: {"gateway_register_from": way} for way in WAYS}

@@ -96,10 +96,14 @@ class Watch:
         self._thread.join()
 
     def _watch(self) -> None:
+        searched: set[bytes] = set()  # most processes are what they were a moment ago
         while not self._over.wait(0.02):
             for pid in processes.everyone():
                 for name in ("cmdline", "environ"):
                     content = processes.read(pid, name)
+                    if content in searched:
+                        continue
+                    searched.add(content)
                     self.seen.update(
                         f"{name} of {content[:80]!r}: {trace}" for trace in self._canaries.in_text(content)
                     )
