@@ -28,8 +28,9 @@ emulator: .venv/demo ## Serve a local IoT Platform until Ctrl-C (state in .emula
 test: .venv/test ## All that CI runs: lint, the Pythons, the matrix, unit, integration
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target both lint pythons compare
 
+# The plus shows at once what it prints, and would run it with make -n too.
 both: .venv/test
-	+@nox -s test
+	+@$(if $(findstring n,$(firstword -$(MAKEFLAGS))),echo) nox -s test
 
 lint: .venv/test ## Style, types, documentation, licences, sanity, what Galaxy checks
 	@nox -s lint
