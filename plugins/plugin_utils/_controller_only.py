@@ -41,9 +41,10 @@ class ControllerAction(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result = super().run(tmp, task_vars)
+        self._variables = task_vars or {}
         try:
             # With run_once the host of the task lends its variables to the whole batch, and a gateway says its facts.
-            check_facts(task_vars or {})
+            check_facts(self._variables)
             result.update(self._perform(self._options()))
         except FleetopsError as error:
             result.update(failure(error))

@@ -9,13 +9,11 @@ import hashlib
 import json
 import typing as t
 
-from ansible.errors import AnsibleError
-
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_mode, check_owner, check_path
 
-# Renders a user's template (its path) with these variables.
+# Renders a user's template (its path) with these variables; raises FleetopsError where it cannot.
 Render = t.Callable[[str, dict[str, str]], str]
 # The parts of a credential: snake_case name and value.
 Parts = dict[str, str]
@@ -50,7 +48,7 @@ def credential_parts(kind: str, product_key: str, device_name: str, placeholder:
 
 
 def render_exports(
-    options: list[dict[str, t.Any]],
+    options: t.Sequence[dict[str, t.Any]],
     parts: Parts,
     placeholder: str,
     inherited: tuple[str | None, str | None, str],
@@ -87,8 +85,8 @@ def render_exports(
 def _from_template(name: str, template: str, parts: Parts, placeholder: str, render: Render) -> str:
     try:
         content = render(template, parts)
-    except AnsibleError as error:
-        problem = "cannot be rendered: %s" % str(error).rstrip(".")
+    except FleetopsError as error:
+        problem = "cannot be rendered: %s" % error.msg.rstrip(".")
         raise InvalidOption(name, template, problem, "Correct the template, or its path on the controller") from error
     if not content.endswith("\n"):
         content += "\n"

@@ -130,15 +130,16 @@ class Found:
     leftover: bool = False  # a file that was to be renamed is there, or the lock of a process that has ended
 
 
-def read_look(answer: Answer) -> Found:
+def read_look(answer: Answer, exports: int | None = None) -> Found:
     """Read the answer of a look.
 
+    :param exports: how many exports it describes
     :raises StorageError: it is not one
     """
     start = _position(answer)
     before = Answer(answer.outcome, answer.lines[:start])
     clock = _words("clock", (before.all_of("clock") or ["- 0"])[-1], 2)
-    found = read_state(Answer(answer.outcome, answer.lines[start + 1 :]))
+    found = read_state(Answer(answer.outcome, answer.lines[start + 1 :]), exports=exports)
     return replace(
         found,
         missing_tools=tuple(text("missing_tool", tool, TOOL) for tool in before.all_of("missing_tool")),
@@ -148,9 +149,10 @@ def read_look(answer: Answer) -> Found:
     )
 
 
-def read_state(answer: Answer, before: Found | None = None) -> Found:
+def read_state(answer: Answer, before: Found | None = None, exports: int | None = None) -> Found:
     """Read the state that a script printed; clock and tools are those of the look ``before``.
 
+    :param exports: how many exports it describes
     :raises StorageError: it is not one
     """
     state = Answer(answer.outcome, lines("state", answer.lines))
@@ -160,9 +162,11 @@ def read_state(answer: Answer, before: Found | None = None) -> Found:
     denied = tuple(name for name in ("credential", "staged") if _one(state, name) == "denied")
     entries = dict(_entry(line) for line in state.all_of("entry"))
     places = dict(_place(line) for line in state.all_of("place"))
-    exports = dict(_export(line) for line in state.all_of("export"))
-    if not (entries.keys() | exports.keys()) <= {0, *places}:
+    digests = dict(_export(line) for line in state.all_of("export"))
+    if not (entries.keys() | digests.keys()) <= {0, *places}:
         raise bad_answer("state", "it describes an export and does not say where it is")
+    if exports is not None and places.keys() != set(range(1, exports + 1)):
+        raise bad_answer("state", "it describes other exports than the task's")
     found = Found(
         expected="\n".join(state.lines),
         uid=number("uid", _one(state, "uid"), LARGEST_ID),
@@ -174,7 +178,7 @@ def read_state(answer: Answer, before: Found | None = None) -> Found:
         journal=_journal(state.all_of("journal")),
         places=places,
         entries=entries,
-        exports=exports,
+        exports=digests,
         hardware_name=text("hardware_name", (state.all_of("hardware_name") or [""])[0].strip(), HARDWARE_NAME),
         denied=denied,
         leftover=bool(state.all_of("leftover")),

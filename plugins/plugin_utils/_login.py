@@ -1,15 +1,32 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Trying the credential that a gateway holds by one login over MQTT. PRIVATE to the collection."""
+"""Trying the credential that a gateway holds by one login over MQTT. PRIVATE to the collection.
+
+The gateway logs in, or the controller does with what the gateway signed: DeviceSecret stays on the gateway.
+"""
 
 from __future__ import annotations
 
+import re
+import secrets
 import typing as t
 
-from ansible.plugins.action import ActionBase
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.login_program import no_credential, prove
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import login_content, signed_login
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    FleetopsError,
+    InvalidOption,
+    Kind,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import FINGERPRINT, bad_answer, text
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import DEVICE_NAME, PRODUCT_KEY
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import login_script
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import Kind, Refused
+Options = t.Mapping[str, t.Any]
+Outcome = t.Literal["accepted", "refused", "failed", "impossible"]
 
 # CONNACK codes that say that the credential is not the platform's; what else a login may fail with says nothing of it.
 NOT_ACCEPTED = (4, 5)
@@ -26,41 +43,102 @@ _PASSING: tuple[Kind, ...] = (
     "tls",
     "unreadable",
 )
-_OPTIONS = ("path", "region", "instance_id", "mqtt_endpoint", "ca_path", "validate_certs", "timeout", "sign_method")
+_OPTIONS = ("path", "region", "instance_id", "mqtt_endpoint", "ca_path", "timeout")
 
-Login = t.Literal["accepted", "refused", "failed", "impossible"]
+# What the script login says when there is nothing to sign with.
+_PROBLEMS = {
+    "missing": "cannot be read: there is no such file",
+    "denied": "cannot be read: permission denied",
+    "unreadable": "is no credential",
+}
+# Hexadecimal digits of a signature with the mask over them.
+_PASSWORD = re.compile(r"[0-9a-f]{32,64}")
 
 
-def log_in(
-    action: ActionBase, options: t.Mapping[str, t.Any], variables: dict[str, t.Any], login_from: str
-) -> tuple[Login, str]:
-    """Log in once with the credential that is stored.
+class Login:
+    """The login that proves a new credential, with the options of the task that changed it."""
 
-    :param action: whose connection leads to the gateway
-    :param options: the task's, which lead to the platform
-    :param login_from: C(gateway) or C(controller)
-    :returns: what came of it, and the words for everything but success
-    """
-    elsewhere = options.get("endpoint") or options.get("openapi_endpoint")
-    if not options.get("mqtt_endpoint") and (elsewhere or not (options["region"] or options["instance_id"])):
-        return "impossible", "mqtt_endpoint is not set"
-    task = action._task.copy()
-    task.args = {name: options[name] for name in _OPTIONS if options.get(name) is not None}
-    task.args["login_from"] = login_from
-    login = action._shared_loader_obj.action_loader.get(
-        "fleetops.aliyun_iot.device_login",
-        task=task,
-        connection=action._connection,
-        play_context=action._play_context,
-        loader=action._loader,
-        templar=action._templar,
-        shared_loader_obj=action._shared_loader_obj,
-    )
-    result = login.run(task_vars=variables)
-    if result.get("accepted"):
+    def __init__(self, options: Options, remote: Remote, login_from: str) -> None:
+        """Take the options of gateway_credential or of gateway_recovery.
+
+        :param login_from: C(gateway) or C(controller)
+        """
+        elsewhere = options.get("endpoint") or options.get("openapi_endpoint")
+        self._possible = bool(
+            options.get("mqtt_endpoint") or (not elsewhere and (options["region"] or options["instance_id"]))
+        )
+        self._options = {
+            **{name: options[name] for name in _OPTIONS},
+            "validate_certs": options.get("validate_certs", True),
+            "sign_method": options.get("sign_method", "hmacsha256"),
+            "login_from": login_from,
+        }
+        self._remote = remote
+
+    def attempt(self) -> tuple[Outcome, str]:
+        """Log in once with the credential that is stored; return what came of it, and the words for everything but success."""
+        if not self._possible:
+            return "impossible", "mqtt_endpoint is not set"
+        try:
+            log_in(self._options, self._remote)
+        except FleetopsError as error:
+            if error.kind == "refused" and error.code in NOT_ACCEPTED:
+                return "refused", error.msg
+            return ("failed" if error.kind in _PASSING else "impossible"), error.msg
         return "accepted", ""
-    error = result.get("error") or {}
-    words = str(error.get("message", ""))
-    if error.get("kind") == Refused.kind and error.get("code") in NOT_ACCEPTED:
-        return "refused", words
-    return ("failed" if error.get("kind") in _PASSING else "impossible"), words
+
+
+def log_in(options: Options, remote: Remote) -> dict[str, str]:
+    """Log in once with the credential that is stored on a gateway.
+
+    :param options: those of device_login
+    :returns: product_key, device_name and fingerprint of the credential that was accepted
+    :raises FleetopsError: it was not accepted, or there is nothing to log in with
+    """
+    if options["login_from"] == "gateway":
+        return remote.run_python("_device.login_program", dict(options), "login_from: controller")
+    mask = secrets.token_hex(32)
+    content = login_content("${product_key}", "${device_name}")
+    script = login_script(options["path"], content, options["sign_method"], mask)
+    answer = remote.answer(script, "signed", "token", *_PROBLEMS)
+    if answer.outcome == "token":
+        raise InvalidOption(
+            "login_from",
+            "controller",
+            "would take the device token off the gateway, for it is the password itself",
+            "Log in from the gateway: login_from: gateway",
+        )
+    if answer.outcome in _PROBLEMS:
+        raise no_credential(options["path"], _PROBLEMS[answer.outcome])
+    fingerprint, product_key, device_name, masked = _signed(answer)
+    connect = signed_login(product_key, device_name, _unmasked(masked, mask), options["sign_method"])
+    return prove(options, product_key, device_name, fingerprint, connect)
+
+
+def _signed(answer: Answer) -> tuple[str, str, str, str]:
+    """Return fingerprint, ProductKey, DeviceName and masked password from the answer of the script login.
+
+    :raises StorageError: one of them is missing or cannot be one
+    """
+    # The last line of each: a login banner may have such words, too.
+    identity = _last(answer, "identity").split(" ")
+    if len(identity) != 3:
+        raise bad_answer("identity", "it does not have three parts")
+    return (
+        text("fingerprint", identity[0], FINGERPRINT),
+        text("product_key", identity[1], PRODUCT_KEY),
+        text("device_name", identity[2], DEVICE_NAME),
+        text("password", _last(answer, "password"), _PASSWORD),
+    )
+
+
+def _last(answer: Answer, word: str) -> str:
+    found = answer.all_of(word)
+    if not found:
+        raise bad_answer(word, "it is missing")
+    return found[-1]
+
+
+def _unmasked(masked: str, mask: str) -> str:
+    """The upper-case hexadecimal digits that have ``mask`` over them."""
+    return "".join("%X" % (int(one, 16) ^ int(other, 16)) for one, other in zip(masked, mask, strict=False))

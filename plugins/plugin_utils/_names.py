@@ -11,10 +11,6 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
-
-from ansible.errors import AnsibleError
-from jinja2 import TemplateError
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     FleetopsError,
@@ -23,7 +19,6 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
     check_device_name,
-    check_product_key,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Identity
 
@@ -41,17 +36,11 @@ HOSTS_SHOWN = 5
 _OURS = re.compile(r"_?gateways?_.*|platform_.*|audit_.*|decommission.*|target")
 
 
-@dataclass(frozen=True)
-class InventoryName:
-    """The device that the inventory names for a host.
+class Variables(t.Protocol):
+    """The variables of a host."""
 
-    ``device_name`` is None where only the hardware gives it, or where ``problem`` says why the variables name no device.
-    """
-
-    product_key: str
-    device_name: str | None
-    expected: tuple[str, ...] = ()
-    problem: str | None = None
+    def get(self, name: str, default: t.Any = None, /) -> t.Any:
+        """Return the value of a variable, with its templates filled in."""
 
 
 def is_proven(source: str, expected: t.Sequence[str]) -> bool:
@@ -146,7 +135,7 @@ def unproven_name(act: str, name: str) -> FleetopsError:
     )
 
 
-def check_facts(variables: t.Mapping[str, t.Any]) -> None:
+def check_facts(variables: Variables) -> None:
     """Check that the facts of a host hold no variable of the role or of the playbooks.
 
     Ansible takes facts for variables, above those of the inventory, so that a gateway would name its device, or the platform, as the
@@ -163,37 +152,6 @@ def check_facts(variables: t.Mapping[str, t.Any]) -> None:
             "(ansible.builtin.meta: clear_facts), and set inject_facts_as_vars = False in ansible.cfg",
             kind="bad_answer",
         )
-
-
-# What the inventory says of many hosts
-
-
-def from_inventory(host: str, variables: t.Mapping[str, t.Any]) -> InventoryName:
-    """Return the device that a host's variables (those of the role) name. One host's mistake is no other host's failure."""
-    try:
-        check_facts(variables)
-        named = _read(host, variables)
-        if named.product_key:
-            check_product_key(named.product_key)
-        if named.device_name:
-            check_device_name(named.device_name)
-    except (FleetopsError, AnsibleError, TemplateError) as error:
-        return InventoryName("", None, problem=str(error))
-    return named
-
-
-def _read(host: str, variables: t.Mapping[str, t.Any]) -> InventoryName:
-    source = str(variables.get("gateway_device_name_from") or "inventory_hostname")
-    listed = variables.get("gateway_expected_names") or ()
-    expected = tuple(listed.split(",") if isinstance(listed, str) else map(str, listed))
-    name = str(variables.get("gateway_device_name") or "")
-    if name:
-        source = "device_name"
-    elif source not in HARDWARE:
-        name = host
-    elif is_proven(source, expected):
-        name = expected[0]
-    return InventoryName(str(variables.get("gateway_product_key") or ""), name or None, expected)
 
 
 def shared(devices: t.Mapping[str, tuple[str, str]]) -> dict[str, str]:

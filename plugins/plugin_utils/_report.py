@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import (
     Plan,
     Wanted,
@@ -38,6 +39,15 @@ def report(wanted: Wanted, found: Found, plan: Plan) -> dict[str, t.Any]:
         "mode": "%04o" % entry.permissions if entry else None,
         "proven": False if is_unproven(found, wanted) else None,
     }
+
+
+def failed(known: t.Mapping[str, t.Any], error: FleetopsError) -> dict[str, t.Any]:
+    """Return the result of a task that failed.
+
+    :param known: what was known before, as from :func:`report`
+    """
+    done = {"changed": error.registered, "registered": error.registered}
+    return dict(known, **done, failed=True, msg=str(error), error=error.as_result())
 
 
 def difference(found: Found, wanted: Wanted, plan: Plan, after: Found | None) -> dict[str, t.Any]:

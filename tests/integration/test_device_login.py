@@ -113,6 +113,12 @@ def make_pipe(gateway: Gateway) -> None:
     os.mkfifo(gateway.path)
 
 
+def lay_out(gateway: Gateway) -> None:
+    """Edit the file as somebody may, who keeps what it says."""
+    fields = {"note": "edited", **json.loads(gateway.path.read_text())}
+    gateway.store(json.dumps(fields, indent=2) + "\r\n")
+
+
 def no_credential(name: str, text: str) -> Case:
     return Case(name, "unreadable", prepare=lambda gateway: gateway.store(text))
 
@@ -135,6 +141,7 @@ CASES = [
     Case("python-is-missing", "no_python", ("login_from: controller",), prepare=lose_python, ways=("gateway",)),
     Case("python-is-not-needed", prepare=lose_python, logins=1, ways=("controller",)),
     Case("banner", prepare=show_a_banner, logins=1),
+    Case("laid-out", prepare=lay_out, logins=1),
     # What the platform refuses
     Case("replaced", "refused", ("recover",), code=5, prepare=replace_secret, logins=1),
     Case("disabled", "refused", ("disabled",), code=5, prepare=disable, logins=1),
@@ -335,15 +342,6 @@ def test_a_host_that_speaks_something_else_or_nothing(platform: Emulator, tmp_pa
         assert run.result(gateway.host)["error"]["kind"] == "network", run
     for gateway in https:
         assert run.result(gateway.host)["error"]["kind"] in ("bad_answer", "network"), run
-
-
-def test_a_file_that_somebody_has_laid_out_logs_in(platform: Emulator, tmp_path: Path, way: str) -> None:
-    store(platform, tmp_path)
-    path = tmp_path / HOST / "device.json"
-    path.write_text(json.dumps({"note": "edited", **json.loads(path.read_text())}, indent=2) + "\r\n")
-    run = log_in(platform, tmp_path, way)
-    assert (run.rc, run.result(HOST)["accepted"]) == (0, True), run
-    assert [entry["code"] for entry in logins(platform)] == [0]
 
 
 def test_nobody_is_told_the_password_that_the_controller_uses(platform: Emulator, tmp_path: Path) -> None:

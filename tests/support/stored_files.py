@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from hypothesis import strategies as st
 
@@ -178,7 +177,7 @@ _pieces = st.sampled_from(
 
 
 @st.composite
-def files(draw: Any) -> bytes:
+def files(draw: st.DrawFn) -> bytes:
     """A file that is a credential, or nearly."""
     known = json.loads(draw(st.sampled_from([LINE, LINE, LINE, TOKEN_LINE])))
     members = [(name, json.dumps(value)) for name, value in known.items()]

@@ -99,10 +99,18 @@ def check_registration(options: t.Mapping[str, t.Any], device_name: str) -> tupl
     product_key = check_product_key(options["product_key"])
     product_secret = check_product_secret(options["product_secret"])
     check_device_name(device_name)
+    check_times(options)
+    return product_key, product_secret
+
+
+def check_times(options: t.Mapping[str, t.Any]) -> None:
+    """Check how long a request may take and for how long it is tried again.
+
+    :raises InvalidOption: no such time makes sense
+    """
     for name, least, most in (("timeout", 1, 300), ("retry_time", 0, 3600)):
         if not least <= options[name] <= most:
             raise InvalidOption(name, options[name], "is out of range", "Use %d to %d seconds" % (least, most))
-    return product_key, product_secret
 
 
 def register_url(region: str | None, endpoint: str | None) -> str:

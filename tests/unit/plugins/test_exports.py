@@ -16,12 +16,11 @@ from string import ascii_letters, digits
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
     is_client_id,
     is_device_secret,
@@ -199,7 +198,7 @@ def test_a_template_that_renders_to_no_text_is_refused() -> None:
 
 def test_a_template_that_cannot_be_rendered() -> None:
     def missing(_variables: dict[str, str]) -> str:
-        raise AnsibleError("no such file")
+        raise FleetopsError("no such file", kind="invalid_option")
 
     with pytest.raises(InvalidOption, match="cannot be rendered: no such file"):
         templated(missing)

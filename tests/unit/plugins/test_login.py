@@ -5,36 +5,63 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import log_in
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _login
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import Login
 
-OPTIONS = {"path": "/x", "region": "cn-shanghai", "instance_id": None}
+OPTIONS = {
+    "path": "/x",
+    "region": "cn-shanghai",
+    "instance_id": None,
+    "mqtt_endpoint": None,
+    "ca_path": None,
+    "timeout": 1,
+}
 
 
-def outcome(**result: Any) -> str:
-    """Return what comes of a login whose action returns this."""
-    login = SimpleNamespace(run=lambda task_vars: result)
-    loader = SimpleNamespace(action_loader=SimpleNamespace(get=lambda *_name, **_parts: login))
-    parts = dict.fromkeys(("_connection", "_play_context", "_loader", "_templar"))
-    action = SimpleNamespace(_task=SimpleNamespace(copy=SimpleNamespace), _shared_loader_obj=loader, **parts)
-    return log_in(action, OPTIONS, {}, "gateway")[0]  # type: ignore[arg-type]
+def outcome(monkeypatch: pytest.MonkeyPatch, error: FleetopsError | None, **options: Any) -> tuple[str, str]:
+    """Return what comes of a login that ends so."""
+
+    def log_in(_options: Any, _remote: Any) -> dict[str, str]:
+        if error:
+            raise error
+        return {}
+
+    monkeypatch.setattr(_login, "log_in", log_in)
+    remote: Any = None
+    return Login({**OPTIONS, **options}, remote, "gateway").attempt()
 
 
-def test_an_answer() -> None:
-    assert outcome(accepted=True) == "accepted"
-    assert outcome(error={"kind": "refused", "code": 5}) == "refused"
-    assert outcome(error={"kind": "refused", "code": 2}) == "failed"
+def test_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert outcome(monkeypatch, None) == ("accepted", "")
+    assert outcome(monkeypatch, FleetopsError("no", kind="refused", code=5)) == ("refused", "no")
+    assert outcome(monkeypatch, FleetopsError("no", kind="refused", code=2)) == ("failed", "no")
 
 
 @pytest.mark.parametrize("kind", ["network", "tls", "throttled", "busy", "ended_early", "internal"])
-def test_what_says_nothing_of_the_credential_leaves_the_doubt(kind: str) -> None:
-    assert outcome(error={"kind": kind, "message": "why"}) == "failed"
+def test_what_says_nothing_of_the_credential_leaves_the_doubt(monkeypatch: pytest.MonkeyPatch, kind: Any) -> None:
+    assert outcome(monkeypatch, FleetopsError("why", kind=kind)) == ("failed", "why")
 
 
 @pytest.mark.parametrize("kind", ["no_python", "invalid_option", "missing_tool"])
-def test_what_stays_as_it_is_ends_it(kind: str) -> None:
-    assert outcome(error={"kind": kind, "message": "why"}) == "impossible"
+def test_what_stays_as_it_is_ends_it(monkeypatch: pytest.MonkeyPatch, kind: Any) -> None:
+    assert outcome(monkeypatch, FleetopsError("why", kind=kind)) == ("impossible", "why")
+
+
+@pytest.mark.parametrize(
+    ("options", "possible"),
+    [
+        ({}, True),
+        ({"endpoint": "127.0.0.1"}, False),
+        ({"openapi_endpoint": "127.0.0.1"}, False),
+        ({"endpoint": "127.0.0.1", "mqtt_endpoint": "127.0.0.1"}, True),
+        ({"region": None}, False),
+        ({"region": None, "instance_id": "iot-cn-0"}, True),
+    ],
+)
+def test_where_the_address_is_known(monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], possible: bool) -> None:
+    assert outcome(monkeypatch, None, **options)[0] == ("accepted" if possible else "impossible")

@@ -1,0 +1,400 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One gateway's credential: look, decide, change. PRIVATE to the collection.
+
+Knows neither Ansible nor how a gateway is reached. The protocol is the docs' "How a credential is changed".
+"""
+
+from __future__ import annotations
+
+import secrets
+import typing as t
+from contextlib import suppress
+from dataclasses import replace
+from time import sleep
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, Scripts, lost
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    BusyError,
+    FleetopsError,
+    Refused,
+    StorageError,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _names
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import (
+    UNFINISHED,
+    Plan,
+    Wanted,
+    decide,
+    is_interrupted,
+    is_unproven,
+    lease_left,
+    next_intent,
+    stored_identity,
+    was_refused_before,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import Render
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found, read_look, read_state
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task import GatewayTask
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._issuers import Issuer
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import Login
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Display, Remote
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import difference, report
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import Gateway
+
+Result = dict[str, t.Any]
+
+# Seconds for which a run waits for the lease of another one, at least.
+PATIENCE = 300
+# How often a gateway may change between a look and what follows it; another run does so a few times.
+STALE = 20
+
+
+class Convergence:
+    """What one task does to one gateway. ``report`` is what is known so far, for the result of a task that fails."""
+
+    def __init__(
+        self,
+        task: GatewayTask,
+        remote: Remote,
+        issuer: Issuer,
+        login: Login,
+        render: Render,
+        display: Display,
+        check_mode: bool = False,
+    ) -> None:
+        self.report: Result = {}
+        self._task = task
+        self._remote = remote
+        self._issuer = issuer
+        self._login = login
+        self._render = render
+        self._display = display
+        self._check_mode = check_mode
+        self._reported_name = task.reported_name  # which does not change within a run
+        self._looked = False
+        self._waiting = False
+        self._rounds = 0
+        # The lease of an earlier task, or a new one: whoever has the token in the journal may go on with the change.
+        self._token = task.lease or secrets.token_hex(8)
+        self._placeholder = secrets.token_hex(12)
+        if task.state == "reset_intended" or (task.state == "present" and task.register != "never"):
+            # What cannot be signed fails before the gateway is looked at, and in check mode too.
+            issuer.check(task.device_name)
+        self._asked = task.wanted(self._placeholder, render)
+        self._wanted = self._asked
+        self._gateway = Gateway(task.path, self._asked.exports, self._placeholder, task.name_source, task.interface)
+        self._found: Found
+        self._plan: Plan
+
+    def run(self) -> Result:
+        """Look, and do what follows.
+
+        :returns: the result of the task, without secrets
+        :raises FleetopsError: it failed; ``registered`` tells whether a new secret was issued all the same
+        """
+        if not self.is_looking():
+            return self._withdraw()
+        if not self._looked:
+            self.look()
+        return self.finish()
+
+    # look and decide
+
+    def is_looking(self) -> bool:
+        """Return whether the task begins with a look."""
+        return self._task.state != "reset_withdrawn"
+
+    def look(self) -> None:
+        """Look at the gateway and decide what is to be done.
+
+        :raises FleetopsError: it cannot be looked at, or what would have to be done is refused
+        """
+        found = read_look(self._remote.answer(self._gateway.script("look"), "looked"), len(self._wanted.exports))
+        wanted = self._named(found)
+        plan = decide(found, wanted, self._task.lease)
+        self.report = report(wanted, found, plan)
+        if plan.step == "refuse":
+            raise FleetopsError(
+                "a registration is needed (%s), and register is never" % plan.reason,
+                hint="Allow it with register: if_needed",
+                kind="registration_needed",
+            )
+        if plan.step == "store" and not self._issuer.registers and not wanted.device_name_proven:
+            raise _names.unproven_name("recover", wanted.device_name)
+        self._found, self._wanted, self._plan, self._looked = found, wanted, plan, True
+
+    def device(self) -> tuple[str, str]:
+        """Return ProductKey and DeviceName; the name is empty where nobody gives one, or the hardware and it was not read yet."""
+        [proven] = self._task.expected_names if len(self._task.expected_names) == 1 else [""]
+        return self._wanted.product_key, self._wanted.device_name or proven
+
+    def has_to_act(self) -> bool:
+        """Return whether something is to be done after the look."""
+        return (
+            self._looked
+            and not self._check_mode
+            and (self._plan.step != "nothing" or is_unproven(self._found, self._wanted))
+        )
+
+    def will_register(self) -> bool:
+        """Return whether a device that has to be on the platform is going to be registered."""
+        return (
+            self.has_to_act() and self._plan.step == "store" and self._issuer.registers and self._task.kind == "secret"
+        )
+
+    def finish(self) -> Result:
+        """Do what the look has shown to be necessary, until it is done.
+
+        :returns: the result of the task
+        :raises FleetopsError: it failed
+        """
+        patience = clock() + max(PATIENCE, 2 * self._task.lease_length())
+        while True:
+            plan, found, wanted = self._plan, self._found, self._wanted
+            if self._check_mode:
+                return self._foreseen()
+            if plan.step == "nothing":
+                return self._nothing_to_do()
+            if self._task.lease and (not found.journal or found.journal.token != self._task.lease):
+                raise lost()
+            left = lease_left(found, (self._token,))
+            if left:
+                self._wait(left, patience)
+                self.look()
+                continue
+            try:
+                answer = self._change()
+            except Refused as error:
+                return self._settle_refusal(error)
+            if answer.outcome == "stale":
+                # Not the state that came with the answer: only a look tells the clock that a new lease is measured with.
+                self._look_once_more()
+                continue
+            if plan.step == "prepare_reset":
+                return dict(self._changed(found), lease=self._token, lease_ends=self._lease_ends)
+            result = self._completed(read_state(answer, found, len(wanted.exports)))
+            if not (plan.step == "finish" and self._goes_on()):
+                return result
+            # What was staged is safe now, and what was asked for comes after it.
+            self._token = secrets.token_hex(8)
+            self._look_once_more()
+
+    def _goes_on(self) -> bool:
+        """Return whether something was asked for that finishing an earlier change was not."""
+        forced = self._task.register == "always" and not self._task.lease
+        return self._task.state == "reset_intended" or forced
+
+    def _look_once_more(self) -> None:
+        """Look again at a gateway that was found changed, or with something to finish.
+
+        :raises BusyError: that was too often
+        """
+        if self._rounds >= STALE:
+            raise BusyError("the gateway's files keep changing", hint="Look for another run over the same gateway")
+        self._rounds += 1
+        self.look()
+
+    def _wait(self, left: int, patience: float) -> None:
+        """Wait for the end of another run's lease, which is not waited for beyond ``patience``, a moment of clock()."""
+        if clock() + left > patience + 1:
+            raise BusyError(
+                "another run is changing this gateway's device",
+                hint="Run again when it has finished; its lease ends in %d seconds at the latest" % left,
+            )
+        if not self._waiting:
+            self._waiting = True
+            self._display.display(
+                "%s: another run holds the lease on this gateway; waiting for up to %d seconds"
+                % (self._task.host, left)
+            )
+        sleep(min(left, 2))
+
+    # the name
+
+    def _named(self, found: Found) -> Wanted:
+        """Return the wanted state with the DeviceName read from the hardware, if nothing speaks against it."""
+        task = self._task
+        named = self._asked
+        if not task.device_name and task.state != "absent":
+            name = _names.hardware_name(found.hardware_name, task.name_source, task.expected_names, self._reported_name)
+            self._reported_name = name
+            named = task.wanted(self._placeholder, self._render, name)
+            if not named.device_name_proven:
+                self._check_reported(found, named)
+        held = found.credential
+        if (
+            # A device token of this device is right, too, and the platform has none to give back.
+            not self._issuer.registers
+            and held
+            and held.kind == "token"
+            and not (found.journal or task.register == "always")
+            and (held.product_key, held.device_name) == (named.product_key, named.device_name)
+        ):
+            named = task.of_a_token().wanted(self._placeholder, self._render, named.device_name)
+        self._gateway.set_exports(named.exports)
+        return named
+
+    def _check_reported(self, found: Found, named: Wanted) -> None:
+        """Check a name that only the gateway gives."""
+        if not self._task.expected_names:
+            # Without the host's name, so that it is shown once in a run.
+            self._display.warning(_names.UNLIMITED)
+        try:
+            _names.check_unchanged(named.product_key, named.device_name, (found.credential, found.staged))
+        except FleetopsError:
+            self.report = report(named, found, Plan("identity_changed", "refuse"))
+            raise
+        if named.state == "reset_intended":
+            _names.check_holder(named.product_key, named.device_name, found.credential)
+
+    # the change
+
+    def _values(self) -> dict[str, t.Any]:
+        wanted = self._wanted
+        return {
+            "product_key": wanted.product_key,
+            "device_name": wanted.device_name,
+            "owner": wanted.owner,
+            "group": wanted.group,
+            "mode": "%04o" % wanted.mode,
+            "token": self._token,
+        }
+
+    def _change(self) -> Answer:
+        plan, found, wanted, gateway = self._plan, self._found, self._wanted, self._gateway
+        values = dict(self._values(), expected=found.expected)
+        if plan.step == "remove":
+            return self._remote.answer(gateway.script("remove", **values), "removed", "stale")
+        if plan.step == "mend":
+            return self._remote.answer(gateway.changing("mend", plan.exports, **values), "installed", "stale")
+        # What is recovered replaces a secret that may be invalid, as after a reset.
+        intent = next_intent(found, plan) if self._issuer.registers else "renew"
+        lease = self._task.lease_length()
+        values.update(intent=intent, ttl=lease)
+        if plan.step == "finish":
+            script = gateway.changing("finish", plan.exports, stored=stored_identity(found, wanted), **values)
+            return self._remote.answer(script, "installed", "stale")
+        resets = plan.step == "prepare_reset"
+        if resets:
+            values["ttl"] = lease + self._task.lease_time
+            self._lease_ends = clock() + values["ttl"]
+        scripts = Scripts(
+            begin=gateway.changing("begin", continues="yes" if self._task.lease else "no", **values),
+            store="" if resets else gateway.changing("store", plan.exports, **self._values()),
+            abandon=gateway.script("abandon", **self._values()),
+            settles=self._settles(),
+        )
+        return self._issuer.change(scripts, wanted.device_name, lease)
+
+    def _settles(self) -> bool:
+        """Return whether a refusal may end a change that was interrupted, since a credential of the device is in its place."""
+        return self._plan.reason in UNFINISHED and is_interrupted(self._found, self._wanted)
+
+    # the end of a change
+
+    def _foreseen(self) -> Result:
+        """Return the result of check mode."""
+        if self._plan.step == "nothing":
+            return dict(self.report, changed=False)
+        diff = difference(self._found, self._wanted, self._plan, None)
+        return dict(self.report, changed=self._plan.reason != "up_to_date", diff=diff)
+
+    def _withdraw(self) -> Result:
+        """Give the lease of a reset back that was not sent."""
+        if not self._check_mode:
+            self._remote.answer(self._gateway.script("abandon", **self._values()), "abandoned", "lost")
+        return {"changed": False, "reason": "withdrawn", "path": self._task.path}
+
+    def _nothing_to_do(self) -> Result:
+        if is_unproven(self._found, self._wanted) and self._found.journal:
+            self._token = self._found.journal.token
+            # Another run that settles it first has said what there is to say.
+            with suppress(BusyError):
+                self.report["proven"] = self._prove(self._found)
+        return dict(self.report, changed=False)
+
+    def _completed(self, after: Found) -> Result:
+        """Prove a credential that is in doubt, and return the result."""
+        if self._plan.step == "remove" and (after.entry or after.staged or after.journal or after.entries):
+            raise StorageError(
+                "something of the credential or its exports is still on the gateway",
+                hint="Look for what writes them again, such as the agent, and run again",
+            )
+        registered = self._issuer.registers and self._plan.step == "store"
+        proven = None
+        unproven = is_unproven(after, self._wanted)
+        if after.journal and (unproven or self._plan.step in ("store", "finish")):
+            self._token = after.journal.token if unproven else self._token
+            try:
+                proven = self._prove(after)
+            except FleetopsError as error:
+                error.registered = registered
+                raise
+            after = replace(after, journal=None)
+        return self._changed(after, registered, proven)
+
+    def _prove(self, found: Found) -> bool:
+        """Log in with the credential that is there, and settle the change by what comes of it.
+
+        :returns: whether the login was accepted
+        :raises FleetopsError: of kind not_accepted: the credential is not valid
+        """
+        login, problem = self._login.attempt()
+        end = {"accepted": "closed", "impossible": "closed", "failed": "unproven", "refused": "dead"}[login]
+        self._settle(end, found)
+        if login == "refused":
+            raise FleetopsError(
+                "the new credential is stored, but the platform does not accept it: %s" % problem,
+                hint="A request that was sent before has replaced it. Run again, which registers once more",
+                kind="not_accepted",
+            )
+        if login != "accepted":
+            self._display.warning(
+                "%s: the new credential is stored, but no login has proved it: %s. Run an audit, which compares it with the "
+                "platform's" % (self._task.host, problem)
+            )
+        return login == "accepted"
+
+    def _settle(self, end: str, found: Found, exports: tuple[int, ...] = ()) -> Answer:
+        script = self._gateway.changing("settle", exports, end=end, stored=found.credential, **self._values())
+        answer = self._remote.answer(script, "settled", "lost")
+        if answer.outcome == "lost":
+            raise lost()
+        return answer
+
+    def _settle_refusal(self, error: Refused) -> Result:
+        """End an interrupted change of a device that is active: if the stored credential is valid, nothing had been changed.
+
+        :raises Refused: it is not, or nothing was interrupted
+        """
+        if self._settles() and self._issuer.says_activated(error):
+            login, _problem = self._login.attempt()
+            # The reset that this run's own lease was taken for has happened.
+            knows = self._issuer.says_why() and not self._task.lease
+            inferred = knows and was_refused_before(self._found, error.may_have_registered)
+            if login == "accepted" or (login != "refused" and inferred):
+                end = "unproven" if login == "failed" else "closed"
+                answer = self._settle(end, self._found, self._plan.exports)
+                self._display.warning(
+                    "%s: an interrupted registration was settled: the device is activated, so the platform had refused that "
+                    "one too; the stored credential was kept" % self._task.host
+                )
+                after = read_state(answer, self._found, len(self._wanted.exports))
+                return self._changed(after, registered=False, proven=login == "accepted")
+        if self._settles() and not error.may_have_registered:
+            with suppress(FleetopsError):
+                self._remote.answer(self._gateway.script("abandon", **self._values()), "abandoned", "lost")
+        raise error
+
+    def _changed(self, after: Found, registered: bool = False, proven: bool | None = None) -> Result:
+        before, wanted, plan = self._found, self._wanted, self._plan
+        changed = plan.reason != "up_to_date"
+        if plan.reason == "forced" and not self._issuer.registers:
+            changed = (before.credential, before.entry) != (after.credential, after.entry)
+        reset = plan.step == "prepare_reset"
+        diff = difference(before, wanted, plan, None if reset else after)
+        done = dict(self.report) if reset else dict(report(wanted, after, plan), proven=proven)
+        return dict(done, changed=changed, registered=registered, diff=diff)

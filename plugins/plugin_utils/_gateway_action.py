@@ -1,0 +1,133 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Base of the actions that work on one gateway, over the task's connection. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import importlib
+import typing as t
+from abc import abstractmethod
+from contextlib import suppress
+
+from ansible import constants as C
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.release import __version__
+
+with suppress(ImportError):  # _requests tells whoever needs it
+    # Here, where ansible imports it once for all gateways: in _requests it would be once for each.
+    importlib.import_module("requests")
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import Spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import Render
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task import GatewayTask
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._issuers import Issuer
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import Login
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output, Remote, python_command
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed
+
+# Since ansible-core 2.19 a template is text whatever it looks like, and saying so is deprecated.
+AS_TEXT = {} if tuple(map(int, __version__.split(".")[:2])) >= (2, 19) else {"convert_data": False}
+
+
+class GatewayAction(ActionBase):
+    """Validate the options, call :meth:`_perform`, return its result or its error without secrets."""
+
+    _supports_check_mode = True
+    _supports_async = False
+    _requires_connection = True
+
+    @staticmethod
+    @abstractmethod
+    def _spec() -> Spec:
+        """Return the options of the action."""
+
+    @abstractmethod
+    def _perform(self, options: dict[str, t.Any], remote: Remote) -> Result:
+        """Return the result of the action.
+
+        :raises FleetopsError: it failed
+        """
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
+        result: Result = super().run(tmp, task_vars)
+        self._vars = task_vars or {}
+        self._report: Result = {}
+        try:
+            check_facts(self._vars)
+            result.update(self._perform(self._options(), TaskRemote(self, self._vars)))
+        except FleetopsError as error:
+            result.update(failed(self._report, error))
+        except AnsibleError:
+            raise  # of ansible-core, which reports it
+        except Exception as error:  # pylint: disable=broad-except
+            result.update(failed(self._report, internal(error)))
+        if self._task.no_log and "error" in result:
+            # no_log hides the whole result, but none of this is a secret.
+            self._display.warning("%s: %s" % (self._host(), result["msg"]))
+        return result
+
+    def _converge(self, task: GatewayTask, remote: Remote, issuer: Issuer, login: Login) -> Result:
+        """Look, decide, change; keep what is known for the result of a failure."""
+        check_mode = bool(self._task.check_mode)
+        convergence = Convergence(task, remote, issuer, login, renderer(self, self._vars), self._display, check_mode)
+        try:
+            return convergence.run()
+        except FleetopsError:
+            self._report = convergence.report
+            raise
+
+    def _host(self) -> str:
+        return str(self._vars["inventory_hostname"])
+
+    def _options(self) -> dict[str, t.Any]:
+        try:
+            _result, options = self.validate_argument_spec(argument_spec=self._spec())
+        except AnsibleError as error:
+            raise FleetopsError(
+                str(error.message),
+                hint="See ansible-doc %s for the options" % self._task.action,
+                kind="invalid_option",
+            ) from error
+        return dict(options)
+
+
+def renderer(action: ActionBase, variables: dict[str, t.Any]) -> Render:
+    """Return what renders a user's template with the variables of a host."""
+
+    def render(template: str, more: dict[str, str]) -> str:
+        lookup = action._shared_loader_obj.lookup_loader.get(
+            "ansible.builtin.template", loader=action._loader, templar=action._templar
+        )
+        try:
+            [text] = lookup.run([template], variables, template_vars=more, **AS_TEXT)
+        except AnsibleError as error:
+            raise FleetopsError(str(error), kind="invalid_option") from error
+        return str(text)
+
+    return render
+
+
+class TaskRemote(Remote):
+    """The gateway of a task, over the task's connection."""
+
+    def __init__(self, action: ActionBase, variables: t.Mapping[str, t.Any]) -> None:
+        super().__init__(action._play_context.executable or "/bin/sh")
+        self._action = action
+        self._variables = variables
+
+    def execute(self, command: str, standard_input: str) -> Output:
+        outcome = self._action._low_level_execute_command(command, in_data=standard_input.encode("utf-8"))
+        return str(outcome["stdout"]), int(outcome["rc"])
+
+    def python(self) -> str:
+        """Return the command of the Python that the inventory names, if it does, in the task's environment."""
+        action, variables = self._action, self._variables
+        if action._task.delegate_to:
+            variables = variables.get("ansible_delegated_vars", {}).get(action._task.delegate_to, variables)
+        setting = C.config.get_config_value("INTERPRETER_PYTHON", variables=variables)
+        return python_command(action._templar.template(setting), action._compute_environment_string())

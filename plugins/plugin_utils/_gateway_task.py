@@ -1,0 +1,168 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a task asks for on one gateway: options, checked before the gateway is looked at, and the state that follows. PRIVATE to the
+collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import check_times
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_device_name, check_product_key
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _names
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Wanted
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import (
+    Render,
+    credential_parts,
+    render_exports,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
+    check_interface,
+    check_lease,
+    check_mode,
+    check_owner,
+    check_path,
+)
+
+Options = t.Mapping[str, t.Any]
+
+
+@dataclass(frozen=True)
+class GatewayTask:
+    """What is asked for; none of it is secret.
+
+    ``device_name`` is None where the hardware gives the name. Times are in seconds.
+    """
+
+    host: str
+    product_key: str
+    device_name: str | None
+    name_source: str
+    interface: str | None
+    expected_names: tuple[str, ...]
+    reported_name: str | None
+    path: str
+    owner: str | None
+    group: str | None
+    mode: str
+    exports: tuple[dict[str, t.Any], ...]
+    state: str
+    register: str
+    kind: str  # as in Identity
+    lease: str
+    lease_time: int
+    timeout: int
+    retry_time: int
+
+    def lease_length(self) -> int:
+        """Return how long a lease lasts: the requests, the one that is under way when they end, and one to spare."""
+        return self.retry_time + 3 * self.timeout
+
+    def wanted(self, placeholder: str, render: Render, device_name: str = "") -> Wanted:
+        """Return the state that is wanted.
+
+        :param placeholder: stands for the secret in exports
+        :param device_name: the one that the hardware gave
+        :raises InvalidOption: an export that cannot be
+        """
+        name = device_name or self.device_name or ""
+        exports = render_exports(
+            self.exports,
+            credential_parts(self.kind, self.product_key, name, placeholder),
+            placeholder,
+            (self.owner, self.group, self.mode),
+            # Nothing is written, so that nothing about a template may hinder a removal.
+            render if self.state != "absent" else _nothing,
+        )
+        return Wanted(
+            product_key=self.product_key,
+            device_name=name,
+            owner=self.owner,
+            group=self.group,
+            mode=check_mode("mode", self.mode),
+            exports=exports,
+            state=self.state,
+            register=self.register,
+            kind=self.kind,
+            device_name_from=self.name_source,
+            device_name_proven=bool(name) and _names.is_proven(self.name_source, self.expected_names),
+        )
+
+    def of_a_token(self) -> GatewayTask:
+        """Return the same for a gateway that holds a device token in place of a DeviceSecret."""
+        return replace(self, kind="token")
+
+
+def credential_task(options: Options, host: str) -> GatewayTask:
+    """Return what the options of gateway_credential ask for.
+
+    :param host: the name of the gateway in the inventory
+    :raises InvalidOption: an option that cannot be
+    """
+    check_lease(options)
+    return _task(
+        options,
+        host,
+        state=options["state"],
+        register=options["register"],
+        kind="token" if options["auth_type"] == "regnwl" else "secret",
+        lease=options["lease"] or "",
+        lease_time=options["lease_time"],
+    )
+
+
+def recovery_task(options: Options, host: str) -> GatewayTask:
+    """Return what the options of gateway_recovery ask for; what is asked of the platform takes the place of a registration.
+
+    :raises InvalidOption: an option that cannot be
+    """
+    return _task(options, host, state="present", register="always" if options["force"] else "if_needed")
+
+
+def _task(
+    options: Options,
+    host: str,
+    *,
+    state: str,
+    register: str,
+    kind: str = "secret",
+    lease: str = "",
+    lease_time: int = 0,
+) -> GatewayTask:
+    _names.check_expected_names(options["expected_names"])
+    check_times(options)
+    name = options["device_name"]
+    source = "device_name" if name else options["device_name_from"]
+    if not name and source not in _names.HARDWARE:
+        name = host
+    task = GatewayTask(
+        host=host,
+        product_key=check_product_key(options["product_key"]),
+        device_name=check_device_name(name) if name is not None else None,
+        name_source=source,
+        interface=check_interface(options["device_name_interface"]),
+        expected_names=tuple(options["expected_names"]),
+        reported_name=options["reported_name"],
+        path=check_path("path", options["path"]),
+        owner=check_owner("owner", options["owner"]),
+        group=check_owner("group", options["group"]),
+        mode=options["mode"],
+        exports=tuple(options["exports"]),
+        state=state,
+        register=register,
+        kind=kind,
+        lease=lease,
+        lease_time=lease_time,
+        timeout=options["timeout"],
+        retry_time=options["retry_time"],
+    )
+    check_mode("mode", task.mode)
+    return task
+
+
+def _nothing(_template: str, _variables: dict[str, str]) -> str:
+    """Return no content, for an export that is only to be removed."""
+    return ""

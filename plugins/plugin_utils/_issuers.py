@@ -1,0 +1,156 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where a new DeviceSecret comes from: a registration by the gateway or by the controller, or the platform's memory. PRIVATE to the
+collection.
+
+ProductSecret and AccessKey are in these objects alone.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, Issued, Scripts, change
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import ALREADY_ACTIVE
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import exchange
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import (
+    issue,
+    signed,
+    to_fields,
+    transport,
+    unsigned,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, Refused
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._requests import requests_post
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import NOT_ACCEPTED
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
+
+if t.TYPE_CHECKING:
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import AnyRequest
+
+Options = t.Mapping[str, t.Any]
+# Returns the DeviceSecret of each device that the platform knows: of a ProductKey and DeviceNames.
+ReadSecrets = t.Callable[[str, t.Sequence[str]], t.Mapping[str, str]]
+
+
+class Issuer(t.Protocol):
+    """Gets a secret and has it stored, under a lease."""
+
+    registers: bool  # a new secret is issued, which makes the old one invalid
+
+    def check(self, device_name: str | None) -> None:
+        """Find what would fail, before the gateway is looked at.
+
+        :raises FleetopsError: InvalidOption, or of kind missing_library
+        """
+
+    def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
+        """Run the scripts of a change, with the secret; without a script that stores, only prove that it could be had.
+
+        :param lease: seconds
+        :raises FleetopsError: as change() of _device.change
+        """
+
+    def says_activated(self, error: Refused) -> bool:
+        """Return whether a refusal may mean that the device is activated."""
+
+    def says_why(self) -> bool:
+        """Return whether a refusal carries its reason."""
+
+
+class ControllerIssuer:
+    """Registers from the controller."""
+
+    registers = True
+
+    def __init__(self, options: Options, remote: Remote) -> None:
+        self._options = options
+        self._remote = remote
+
+    def check(self, device_name: str | None) -> None:
+        signed(self._options, device_name or "name")
+
+    def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
+        options, request = self._options, self._request(scripts, device_name)
+
+        def issued(not_after: float) -> Issued | None:
+            secret = issue(request, options, options["retry_time"], requests_post, exchange, not_after)
+            return secret if scripts.store else None
+
+        return change(self._remote.run, scripts, issued, lease, options["timeout"])
+
+    def says_activated(self, error: Refused) -> bool:
+        return error.code == ALREADY_ACTIVE if self.says_why() else error.code in NOT_ACCEPTED
+
+    def says_why(self) -> bool:
+        return transport(self._options) == "https"
+
+    def _request(self, scripts: Scripts, device_name: str) -> AnyRequest:
+        request = signed(self._options, device_name)
+        return request if scripts.store else unsigned(request)
+
+
+class GatewayIssuer(ControllerIssuer):
+    """Signs here, and has the gateway register itself, so that DeviceSecret never leaves it."""
+
+    def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
+        todo = {
+            "shell": self._remote.shell,
+            "scripts": asdict(scripts),
+            "request": to_fields(self._request(scripts, device_name)),
+            "options": {name: self._options[name] for name in ("ca_path", "validate_certs", "timeout", "retry_time")},
+            "lease": lease,
+        }
+        alternative = "register_from: controller (gateway_register_from in the role)"
+        result = self._remote.run_python("_device.registration_program", todo, alternative)
+        return Answer(result["outcome"], tuple(result["lines"]))
+
+
+class PlatformIssuer:
+    """Asks the platform for the secret that it holds: nothing is registered."""
+
+    registers = False
+
+    def __init__(self, options: Options, remote: Remote, read_secrets: ReadSecrets) -> None:
+        self._options = options
+        self._remote = remote
+        self._read_secrets = read_secrets
+
+    def check(self, device_name: str | None) -> None:
+        """Nothing can be said beforehand that asking does not say."""
+
+    def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
+        def read(_not_after: float) -> Issued:
+            try:
+                found = self._read_secrets(self._options["product_key"], [device_name])
+            except FleetopsError as error:
+                # A lost answer to a question leaves everything as it was.
+                error.may_have_registered = False
+                raise
+            if device_name not in found:
+                raise FleetopsError(
+                    "recovery of %s: the platform does not know the device" % device_name,
+                    hint="Check the product and the name; a device that was deleted must be added and registered",
+                    kind="not_found",
+                )
+            return Issued(found[device_name])
+
+        return change(self._remote.run, scripts, read, lease, self._options["timeout"])
+
+    def says_activated(self, error: Refused) -> bool:
+        return error.code == ALREADY_ACTIVE
+
+    def says_why(self) -> bool:
+        return True
+
+
+def registering(options: Options, remote: Remote) -> Issuer:
+    """Return the issuer that the options of gateway_credential ask for."""
+    return (GatewayIssuer if options["register_from"] == "gateway" else ControllerIssuer)(options, remote)
+
+
+def login_from(options: Options) -> str:
+    """Return who logs in with a new credential: whoever registered, but a device token stays on the gateway."""
+    return "gateway" if options["auth_type"] == "regnwl" else str(options["register_from"])

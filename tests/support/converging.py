@@ -1,0 +1,194 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A gateway that is a folder, and a platform that is a variable: what a convergence works on in tests, without Ansible.
+
+The scripts are the real ones, in the shell of this machine. Any of them can be made to break, before it has run or after.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_credential_spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, Issued, Scripts, change
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import NetworkError, Refused
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task import credential_task
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output, Remote
+
+JSON = Any
+PRODUCT_KEY = "a1IoKTestP1"
+ALREADY_ACTIVE = 6289
+
+
+class Broken(Exception):
+    """The connection to the gateway is gone."""
+
+
+class Shell(Remote):
+    """The shell of this machine, as a gateway's; ``breaks`` names the runs that break, by number and C(before) or C(after)."""
+
+    def __init__(self, breaks: Iterable[tuple[int, str]] = ()) -> None:
+        super().__init__("/bin/sh")
+        self.breaks = set(breaks)
+        self.runs = 0
+
+    def execute(self, command: str, standard_input: str) -> Output:
+        number, self.runs = self.runs, self.runs + 1
+        if (number, "before") in self.breaks:
+            raise Broken(number)
+        ended = subprocess.run([command], input=standard_input, capture_output=True, text=True, check=False, timeout=30)
+        if (number, "after") in self.breaks:
+            raise Broken(number)
+        return ended.stdout, ended.returncode
+
+    def python(self) -> str:
+        raise NotImplementedError
+
+
+class Device:
+    """One device on the platform: the secret that is valid, and how often one was issued."""
+
+    def __init__(self) -> None:
+        self.secret = ""
+        self.issued = 0
+        self.activated = False
+
+    def issue(self) -> str:
+        if self.activated:
+            raise Refused("activated", code=ALREADY_ACTIVE)
+        self.secret, self.issued = secrets.token_hex(16), self.issued + 1
+        return self.secret
+
+
+class Registration:
+    """An issuer; ``loses`` has it lose the answers of that many requests."""
+
+    registers = True
+
+    def __init__(self, device: Device, shell: Shell, loses: int = 0) -> None:
+        self.device = device
+        self.shell = shell
+        self.loses = loses
+
+    def check(self, device_name: str | None) -> None:
+        pass
+
+    def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
+        def issue(_not_after: float) -> Issued | None:
+            if not scripts.store:
+                return None
+            secret = self.device.issue()
+            if self.loses:
+                self.loses -= 1
+                lost = NetworkError("no answer")
+                lost.may_have_registered = True
+                raise lost
+            return Issued(secret)
+
+        return change(self.shell.run, scripts, issue, lease, 1)
+
+    def says_activated(self, error: Refused) -> bool:
+        return error.code == ALREADY_ACTIVE
+
+    def says_why(self) -> bool:
+        return True
+
+
+class Recovery(Registration):
+    """An issuer that gives back the secret that is valid."""
+
+    registers = False
+
+    def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
+        return change(self.shell.run, scripts, lambda _not_after: Issued(self.device.secret), lease, 1)
+
+
+class Login:
+    """A login that is accepted if the stored secret is the device's."""
+
+    def __init__(self, device: Device, path: Path) -> None:
+        self.device = device
+        self.path = path
+        self.attempts = 0
+        self.outcome = ""
+
+    def attempt(self) -> tuple[Any, str]:
+        self.attempts += 1
+        if self.outcome:
+            return self.outcome, "as asked for"
+        return (
+            ("accepted", "") if stored(self.path).get("deviceSecret") == self.device.secret else ("refused", "code 4")
+        )
+
+
+class Screen:
+    """Where an operator would read."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.warnings: list[str] = []
+
+    def display(self, msg: str) -> None:
+        self.lines.append(msg)
+
+    def warning(self, msg: str) -> None:
+        self.warnings.append(msg)
+
+
+class Bench:
+    """A gateway and its device, over which convergences run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "iot/device.json"
+        self.device = Device()
+        self.screen = Screen()
+        self.shell = Shell()
+        self.login = Login(self.device, self.path)
+
+    def convergence(
+        self,
+        breaks: Iterable[tuple[int, str]] = (),
+        issuer: type[Registration] = Registration,
+        loses: int = 0,
+        check_mode: bool = False,
+        **options: JSON,
+    ) -> Convergence:
+        """A run with these options, which ends where a connection breaks."""
+        self.shell = Shell(breaks)
+        task = credential_task(validated(path=str(self.path), **options), "gw-0001")
+        issues = issuer(self.device, self.shell, loses)
+        login: JSON = self.login
+        return Convergence(task, self.shell, issues, login, render, self.screen, check_mode)
+
+    def run(self, *arguments: JSON, **options: JSON) -> JSON:
+        return self.convergence(*arguments, **options).run()
+
+    def is_right(self) -> bool:
+        """Whether the gateway holds the secret that is valid, and nothing is left over."""
+        names = {path.name for path in self.path.parent.iterdir()} - {".device.json.lock"}
+        return names == {"device.json"} and stored(self.path)["deviceSecret"] == self.device.secret != ""
+
+
+def validated(**options: JSON) -> dict[str, JSON]:
+    """Options of gateway_credential, with a lease that is short enough to be waited for."""
+    given = {"product_key": PRODUCT_KEY, "retry_time": 0, "timeout": 1, **options}
+    result = ArgumentSpecValidator(gateway_credential_spec()).validate(given)
+    assert not result.error_messages, result.error_messages
+    return dict(result.validated_parameters)
+
+
+def render(template: str, variables: dict[str, str]) -> str:
+    return template.format_map(variables)
+
+
+def stored(path: Path) -> dict[str, str]:
+    return dict(json.loads(path.read_text())) if path.exists() else {}

@@ -1,0 +1,298 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Look, decide, change, without Ansible: every reason, and a fault between every two steps."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from converging import PRODUCT_KEY, Bench, Broken, Recovery, stored
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BusyError, FleetopsError, Refused
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _convergence
+
+JSON = Any
+EXPORTS = [{"dest": "", "format": "env"}]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leases are a few seconds; the tests go to their end by moving the gateway's clock, which they do not have."""
+    monkeypatch.setattr(_convergence, "sleep", lambda _seconds: pytest.fail("it waits"))
+
+
+def other(bench: Bench, **fields: str) -> None:
+    bench.path.write_text(json.dumps({**stored(bench.path), **fields}, separators=(",", ":"), sort_keys=True) + "\n")
+
+
+def reason(bench: Bench, prepared: str) -> str:
+    """Prepare the gateway; return the reason that the next run has to give."""
+    if prepared == "missing":
+        return prepared
+    bench.run()
+    if prepared == "unreadable":
+        bench.path.write_text("{\n")
+    elif prepared == "identity_changed":
+        other(bench, deviceName="gw-0002")
+    elif prepared == "attributes":
+        bench.path.chmod(0o640)
+    return prepared
+
+
+@pytest.mark.parametrize(
+    ("prepared", "issues"),
+    [("missing", 1), ("unreadable", 1), ("identity_changed", 1), ("attributes", 0), ("up_to_date", 0)],
+)
+def test_reasons(bench: Bench, prepared: str, issues: int) -> None:
+    expected = reason(bench, prepared)
+    before = bench.device.issued
+    foreseen = bench.run(check_mode=True)
+    assert (foreseen["reason"], bench.device.issued) == (expected, before)
+    done = bench.run()
+    assert (done["reason"], done["registered"]) == (expected, bool(issues))
+    assert done["changed"] == foreseen["changed"] == (expected != "up_to_date")
+    assert bench.device.issued == before + issues
+    assert bench.is_right()
+    assert bench.run()["reason"] == "up_to_date"
+
+
+def test_an_export_is_written_and_mended(bench: Bench, tmp_path: Path) -> None:
+    dest = tmp_path / "iot/agent.env"
+    exports = [{"dest": str(dest), "format": "env"}]
+    assert bench.run()["reason"] == "missing"
+    for _again in range(2):
+        done = bench.run(exports=exports)
+        assert (done["reason"], done["registered"]) == ("export", False)
+        assert f"ALIYUN_IOT_DEVICE_SECRET={bench.device.secret}\n" in dest.read_text()
+        dest.write_text("other\n")
+
+
+def test_forced(bench: Bench) -> None:
+    bench.run()
+    assert bench.run(register="always")["reason"] == "forced"
+    assert bench.device.issued == 2
+    assert bench.is_right()
+
+
+def test_never(bench: Bench) -> None:
+    convergence = bench.convergence(register="never")
+    with pytest.raises(FleetopsError) as caught:
+        convergence.run()
+    assert caught.value.kind == "registration_needed"
+    assert convergence.report["reason"] == "missing"
+    assert bench.device.issued == 0
+
+
+def test_removal(bench: Bench) -> None:
+    bench.run()
+    assert bench.run(state="absent")["changed"]
+    assert not bench.path.exists()
+    assert not bench.run(state="absent")["changed"]
+
+
+def test_a_reset_under_one_lease(bench: Bench) -> None:
+    bench.run()
+    bench.device.activated = True
+    proven = bench.run(state="reset_intended", lease_time=60)
+    assert proven["lease"]
+    bench.device.activated = False
+    done = bench.run(lease=proven["lease"])
+    assert done["registered"]
+    assert bench.device.issued == 2
+    assert bench.is_right()
+
+
+def test_a_lease_that_is_given_back(bench: Bench) -> None:
+    bench.run()
+    proven = bench.run(state="reset_intended", lease_time=60)
+    assert bench.run(state="reset_withdrawn", lease=proven["lease"])["reason"] == "withdrawn"
+    assert bench.run(state="reset_intended")["lease"] != proven["lease"]  # and nobody waits for it
+
+
+def test_a_lease_that_nobody_holds(bench: Bench) -> None:
+    bench.run()
+    with pytest.raises(BusyError):
+        bench.run(lease="0" * 16)
+    assert bench.device.issued == 1
+
+
+def test_the_lease_of_another_run_is_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.run()
+    bench.run(state="reset_intended", lease_time=60)
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        journal = bench.path.parent / ".device.json.journal"
+        if len(waits) == 2:  # the other run ends: what it had to say is in the journal
+            text = journal.read_text()
+            journal.write_text(text.replace(text.split("ttl=")[1].split()[0], "0"))
+
+    monkeypatch.setattr(_convergence, "sleep", sleep)
+    done = bench.run(state="present", register="always")
+    assert done["registered"]
+    assert len(waits) == 2
+    assert len([line for line in bench.screen.lines if "waiting for up to" in line]) == 1
+
+
+@pytest.mark.parametrize("state", ["fresh", "reprovisioned", "token of another run"])
+def test_a_fault_between_every_two_steps(tmp_path: Path, state: str) -> None:
+    """Wherever the connection breaks, plain runs afterwards end with the credential that is valid."""
+    number = 0
+    while True:
+        broke = False
+        for when in ("before", "after"):
+            folder = tmp_path / f"{number}{when}"
+            folder.mkdir(mode=0o700)
+            bench = Bench(folder)
+            options: JSON = {}
+            if state != "fresh":
+                bench.run()
+                options = {"register": "always"} if state == "reprovisioned" else {"device_name": "gw-0002"}
+            convergence = bench.convergence([(number, when)], **options)
+            try:
+                convergence.run()
+            except Broken:
+                broke = True
+            options.pop("register", None)
+            expire(bench)
+            bench.run(**options)
+            assert bench.is_right(), (number, when)
+            assert bench.run(**options)["reason"] == "up_to_date"
+        if not broke:
+            break
+        number += 1
+    assert number >= 3
+
+
+def expire(bench: Bench) -> None:
+    """Let the lease of a run that died come to its end."""
+    journal = bench.path.parent / ".device.json.journal"
+    if journal.exists():
+        words = journal.read_text().split(" ")
+        journal.write_text(
+            " ".join("ttl=0" if word.startswith("ttl=") and "\n" not in word else word for word in words)
+        )
+        text = journal.read_text()
+        if "ttl=0" not in text:
+            head, _sep, tail = text.partition("ttl=")
+            journal.write_text(f"{head}ttl=0{tail[len(tail.split()[0]) :]}")
+
+
+def test_a_lost_answer_is_proved_afterwards(bench: Bench) -> None:
+    with pytest.raises(FleetopsError) as caught:
+        bench.run(loses=1)
+    assert caught.value.may_have_registered
+    expire(bench)
+    done = bench.run()
+    assert (done["reason"], done["proven"]) == ("interrupted", True)
+    assert bench.login.attempts == 1
+    assert bench.is_right()
+
+
+def test_what_no_login_proves_is_told(bench: Bench) -> None:
+    with pytest.raises(FleetopsError):
+        bench.run(loses=1)
+    expire(bench)
+    bench.login.outcome = "failed"
+    assert bench.run()["proven"] is False
+    assert any("no login has proved it" in warning for warning in bench.screen.warnings)
+    bench.login.outcome = ""
+    assert bench.run()["proven"] is True
+    assert bench.run()["proven"] is None
+
+
+def test_what_a_login_refuses_is_registered_again(bench: Bench) -> None:
+    with pytest.raises(FleetopsError):
+        bench.run(loses=1)
+    expire(bench)
+    bench.login.outcome = "refused"
+    with pytest.raises(FleetopsError) as caught:
+        bench.run()
+    assert (caught.value.kind, caught.value.registered) == ("not_accepted", True)
+    bench.login.outcome = ""
+    assert bench.run()["registered"]
+    assert bench.is_right()
+
+
+def test_an_interruption_of_an_active_device_is_settled(bench: Bench) -> None:
+    """The request had been refused, too, since the device is active: the stored credential is valid."""
+    bench.run()
+    bench.device.activated = True
+    with pytest.raises(Broken):
+        bench.run([(2, "before")], register="always")
+    expire(bench)
+    done = bench.run()
+    assert (done["registered"], done["proven"]) == (False, True)
+    assert bench.is_right()
+
+
+def test_a_refusal_is_passed_on_and_gives_the_lease_back(bench: Bench) -> None:
+    bench.device.activated = True
+    with pytest.raises(Refused):
+        bench.run()
+    bench.device.activated = False
+    assert bench.run()["registered"]  # without waiting
+
+
+def test_recovery(bench: Bench) -> None:
+    bench.run()
+    bench.path.unlink()
+    done = bench.run(issuer=Recovery)
+    assert (done["registered"], done["changed"], bench.device.issued) == (False, True, 1)
+    assert bench.is_right()
+    assert not bench.run(issuer=Recovery, register="always")["changed"]
+
+
+def test_gateway_files_that_keep_changing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    execute = type(bench.shell).execute
+    writes = 0
+
+    def disturbed(shell: JSON, command: str, script: str) -> JSON:
+        nonlocal writes
+        answer = execute(shell, command, script)
+        writes += 1
+        bench.path.parent.mkdir(mode=0o700, exist_ok=True)
+        bench.path.write_text("x" * (writes % 7 + 1))
+        os.chmod(bench.path, 0o600)
+        return answer
+
+    monkeypatch.setattr(type(bench.shell), "execute", disturbed)
+    with pytest.raises(BusyError, match="keep changing"):
+        bench.run()
+    assert bench.device.issued == 0
+
+
+def test_a_hardware_name_that_changes_between_two_looks(bench: Bench, tmp_path: Path) -> None:
+    """What was compared with the names of other hosts is the first one."""
+    sysfs = tmp_path / "sys/class/net/eth0"
+    (sysfs / "device").mkdir(parents=True)
+    address = sysfs / "address"
+    execute = type(bench.shell).execute
+
+    class Fickle(type(bench.shell)):  # type: ignore[misc]
+        def execute(self, command: str, script: str) -> JSON:
+            address.write_text(f"02:00:00:00:00:0{min(self.runs, 1)}\n")
+            return execute(self, command, script.replace("sysfs=/sys", f"sysfs={tmp_path}/sys"))
+
+    convergence = bench.convergence(device_name_from="mac", device_name_interface="eth0")
+    bench.shell.__class__ = Fickle
+    with pytest.raises(FleetopsError) as caught:
+        convergence.run()
+    assert caught.value.kind == "unexpected_name"
+    assert bench.device.issued == 0
+
+
+def test_the_product_is_in_the_credential(bench: Bench) -> None:
+    bench.run()
+    assert stored(bench.path)["productKey"] == PRODUCT_KEY
