@@ -215,6 +215,7 @@ def write_inventory(platform: Platform) -> None:
         "gateway_ca_path": platform.endpoints["ca_file"],
         "gateway_mqtt_endpoint": "{host}:{port}".format_map(platform.endpoints["mqtts"]),
         "gateway_device_name": "demo-{{ inventory_hostname }}",
+        "gateway_report": "all",
         "gateway_path": f"{platform.folder}/{{{{ inventory_hostname }}}}/device.json",
     }
     write(platform.folder / "inventory.json", {"gateways": {"hosts": dict.fromkeys(GATEWAYS), "vars": variables}})
@@ -247,7 +248,7 @@ def run(platform: Platform, name: str, *arguments: str, ends_with: int = 0) -> l
 
 
 def gateway_results(lines: list[dict[str, Any]]) -> Results:
-    return results_of("gateway_credential", lines)
+    return results_of("fleet_report", lines)
 
 
 def results_of(action: str, lines: list[dict[str, Any]]) -> Results:

@@ -9,7 +9,8 @@ import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_device_name
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import InventoryName, from_inventory, shared
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import InventoryName, from_inventory
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import Variables, shared
 
 DOCUMENTATION = r"""
 name: decommission_devices
@@ -20,7 +21,7 @@ description:
     none, because the hardware does, it is the one whose credential the gateway holds, and only if the platform's DeviceSecret has the
     same fingerprint.
   - A gateway that holds the credential of another device than the inventory names, or whose device nothing proves, is refused.
-positional: hostvars, platform
+positional: hostvars, looks, platform
 options:
   _input:
     description: The hosts.
@@ -29,13 +30,18 @@ options:
     required: true
   hostvars:
     description:
-      - The variables of the hosts, C(hostvars) itself. C(gateway_result) among them is the result of
-        M(fleetops.aliyun_iot.gateway_credential) with C(state=absent) in check mode, failed and unreachable ones included.
+      - The variables of the hosts, C(hostvars) itself.
+    type: dict
+    required: true
+  looks:
+    description:
+      - Results by host, C(gateways) of M(fleetops.aliyun_iot.fleet_credentials) with C(state=absent) in check mode, failed and unreachable
+        ones included.
     type: dict
     required: true
   platform:
     description:
-      - The results of M(fleetops.aliyun_iot.devices_info) for the devices that gateways hold credentials of, as a loop registers them.
+      - What C(products) of M(fleetops.aliyun_iot.fleet_devices) say of the devices that gateways hold credentials of.
         Without them no device is proven by a credential, and none is refused for want of a proof.
     type: list
     elements: dict
@@ -46,7 +52,7 @@ author:
 EXAMPLES = r"""
 - name: Show which devices would be taken out of service
   ansible.builtin.debug:
-    msg: "{{ ansible_play_batch | fleetops.aliyun_iot.decommission_devices(hostvars, platform.results) }}"
+    msg: "{{ ansible_play_batch | fleetops.aliyun_iot.decommission_devices(hostvars, fleet.gateways, platform.products) }}"
 """
 
 RETURN = r"""
@@ -67,7 +73,8 @@ NAME_IT = (
 
 def decommission_devices(
     hosts: t.Iterable[str],
-    hostvars: t.Mapping[str, t.Mapping[str, t.Any]],
+    hostvars: t.Mapping[str, Variables],
+    looks: t.Mapping[str, Look],
     platform: t.Iterable[t.Mapping[str, t.Any]] | None = None,
 ) -> dict[str, dict[str, t.Any]]:
     """Return the device of each host with what proves it, or why there is none."""
@@ -78,18 +85,17 @@ def decommission_devices(
             for result in platform
             for device in result.get("devices", [])
         }
-    decided = {host: _device(host, hostvars[host], fingerprints) for host in hosts}
+    decided = {host: _device(host, hostvars[host], looks.get(host) or {}, fingerprints) for host in hosts}
     proven = {host: (d["product_key"], d["device_name"]) for host, d in decided.items() if d["proven_by"]}
     for host, error in shared(proven).items():
         decided[host] = _refused(error)
     return decided
 
 
-def _device(host: str, variables: t.Mapping[str, t.Any], fingerprints: Platform | None) -> dict[str, t.Any]:
+def _device(host: str, variables: Variables, look: Look, fingerprints: Platform | None) -> dict[str, t.Any]:
     named = from_inventory(host, variables)
     if named.problem or not named.product_key:
         return _refused(named.problem or "gateway_product_key is not set for this host")
-    look = variables.get("gateway_result") or {}
     held = look.get("credential") or {}
     if named.device_name:
         if held and (held["product_key"], held["device_name"]) != (named.product_key, named.device_name):

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import from_inventory, shared
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import from_inventory
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import Variables, shared
 
 DOCUMENTATION = r"""
 name: device_names
 short_description: Lists the devices of hosts and refuses those that two hosts have
 version_added: 1.0.0
 description:
-  - Reads the variables of the role P(fleetops.aliyun_iot.gateway#role) for the ProductKey and the DeviceName of each host, and
-    C(gateway_result), the result of M(fleetops.aliyun_iot.gateway_credential), for the names that the hardware reported.
+  - Reads the variables of the role P(fleetops.aliyun_iot.gateway#role) for the ProductKey and the DeviceName of each host, and O(looks)
+    for the names that the hardware reported.
   - Compares all hosts, so that no device gets two gateways.
-positional: hostvars, product_key
+positional: hostvars, looks
 options:
   _input:
     description: The hosts.
@@ -28,10 +29,10 @@ options:
     description: The variables of the hosts, C(hostvars) itself.
     type: dict
     required: true
-  product_key:
-    description: The ProductKey of the hosts for which the inventory has none.
-    type: str
-    default: ''
+  looks:
+    description: Results by host, C(gateways) of M(fleetops.aliyun_iot.fleet_credentials).
+    type: dict
+    default: {}
 author:
   - fleetops contributors (@fleetops)
 """
@@ -52,7 +53,9 @@ _value:
 
 
 def device_names(
-    hosts: t.Iterable[str], hostvars: t.Mapping[str, t.Mapping[str, t.Any]], product_key: str = ""
+    hosts: t.Iterable[str],
+    hostvars: t.Mapping[str, Variables],
+    looks: t.Mapping[str, t.Mapping[str, t.Any]] | None = None,
 ) -> dict[str, dict[str, t.Any]]:
     """Return ProductKey, DeviceName and what is wrong with it, by host."""
     devices: dict[str, tuple[str, str | None]] = {}
@@ -61,8 +64,8 @@ def device_names(
         named = from_inventory(host, variables)
         name = named.device_name
         if not name and not named.problem:
-            name = (variables.get("gateway_result") or {}).get("device_name") or None
-        devices[host] = (named.product_key or product_key, name)
+            name = (looks or {}).get(host, {}).get("device_name") or None
+        devices[host] = (named.product_key, name)
     errors = shared({host: (key, name) for host, (key, name) in devices.items() if name})
     return {
         host: {"product_key": key, "device_name": name, "error": errors.get(host)}

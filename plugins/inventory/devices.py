@@ -149,11 +149,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 "iot_product_key ~ '-' ~ iot_device_name" % (host, variables["iot_product_key"])
             )
         named[host] = variables
-        self.inventory.add_host(host)
+        inventory: t.Any = self.inventory
+        inventory.add_host(host)
         for name, value in variables.items():
-            self.inventory.set_variable(host, name, value)
+            inventory.set_variable(host, name, value)
         for group in ("product_" + variables["iot_product_key"], "status_" + variables["iot_status"].lower()):
-            self.inventory.add_host(host, group=self.inventory.add_group(self._sanitize_group_name(group)))
+            inventory.add_host(host, group=inventory.add_group(self._sanitize_group_name(group)))
         self._set_composite_vars(self.get_option("compose"), variables, host, strict=strict)
         self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict=strict)
         self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host, strict=strict)

@@ -200,3 +200,40 @@ def gateway_recovery_spec() -> Spec:
         **credential_spec(),
         force={"type": "bool", "default": False},
     )
+
+
+def fleet_credentials_spec() -> Spec:
+    """The options of fleet_credentials."""
+    return {
+        "state": {"type": "str", "choices": ["present", "absent", "reset_intended"]},
+        "register": {"type": "str", "choices": ["if_needed", "always", "never"]},
+        "recover": {"type": "bool", "default": False},
+        "add_devices": {"type": "bool", "default": False},
+        "hardware_names": {"type": "bool", "default": False},
+        "lease_time": {"type": "int"},
+        "looked": {"type": "dict", "default": {}},
+        "continues": {"type": "dict", "default": {}},
+        "refused": {"type": "dict", "default": {}},
+        "withdraw": {"type": "list", "elements": "str", "default": []},
+        "most_failed": {"type": "float", "default": 100.0},
+        "at_once": {"type": "int", "default": 0},
+        "connections": {"type": "int", "default": 100},
+        "report": {"type": "str", "choices": ["changed", "all"], "default": "changed"},
+        "fallback": {"type": "bool", "default": True},
+    }
+
+
+def fleet_devices_spec() -> Spec:
+    """The options of fleet_devices."""
+    return {
+        "state": {"type": "str", "choices": ["present", "absent", "disabled", "listed", "reset"], "required": True},
+        "gateways": {"type": "dict", "default": {}},
+        "known_alone": {"type": "bool", "default": False},
+        "all_devices": {"type": "bool", "default": False},
+        "reset_topology": {"type": "bool", "default": False},
+    }
+
+
+def fleet_report_spec() -> Spec:
+    """The options of fleet_report."""
+    return {"variable": {"type": "str", "default": "gateway_fleet"}}

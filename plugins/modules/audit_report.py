@@ -50,7 +50,7 @@ author:
 EXAMPLES = r"""
 - name: Keep the findings
   fleetops.aliyun_iot.audit_report:
-    findings: "{{ looks | fleetops.aliyun_iot.audit_findings(platform_devices.results, inventory) }}"
+    findings: "{{ looks | fleetops.aliyun_iot.audit_findings(platform_devices.products) }}"
     dest: ~/audit.json
   run_once: true
 """

@@ -154,7 +154,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_recovery_spec
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec=gateway_recovery_spec(), supports_check_mode=True)
     module.fail_json(msg="gateway_recovery works through its action plugin of the same name")
 

@@ -207,6 +207,7 @@ def _start(platform: Emulator, folder: Path, this: Round, operation: str, home: 
         "gateway_max_fail_percentage": 100,
         "gateway_serial": "100%",
         "gateway_recovery_force": True,
+        "gateway_report": "all",
     }
     if operation == "forced":
         said["gateway_register"] = "always"

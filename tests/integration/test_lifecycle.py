@@ -75,7 +75,7 @@ def test_a_product_is_created_and_the_console_named(platform: Emulator, tmp_path
     products = {each["product_name"]: each["product_key"] for each in platform.admin.products()}
     assert [products["Bakeries"] in message for message in told] == [False, True, True]
     assert "Dynamic Registration" in told[1]
-    assert [device["device_name"] for device in platform.admin.devices(products["Bakeries"])] == names(2)
+    assert platform.admin.devices(products["Bakeries"]) == []  # the next run adds what it registers
     assert [each["action"] for each in platform.admin.requests()].count("CreateProduct") == 1
     assert platform.admin.requests(action="register") == []
 
@@ -135,7 +135,7 @@ def test_a_life(platform: Emulator, tmp_path: Path) -> None:
     platform.admin.clear_requests()
     recovered = operate("recover", platform, hosts, tmp_path)
     assert (recovered.rc, recovered.changed) == (0, 1), recovered
-    assert results(recovered, "gw-0001", "gateway_recovery")[0]["reason"] == "missing"
+    assert results(recovered, "gw-0001")[0]["reason"] == "missing"
     assert credential_file(tmp_path, "gw-0001").read_bytes() == current
     assert {entry["action"] for entry in platform.admin.requests()} == {"BatchQueryDeviceDetail"}
 
@@ -466,7 +466,7 @@ def test_a_recovery_that_is_refused_says_so(platform: Emulator, tmp_path: Path) 
     file.write_text("1 token=0123456789abcdef intent=register holder=gateway pid=1 start=1 boot=- taken=1 ttl=0\n")
     fleet = gateways(platform, ["gw-0001"], tmp_path)
     run = operate("recover", platform, fleet, tmp_path, platform_access_key_secret="NotTheSecret0001")
-    [told] = results(run, "gw-0001", "gateway_recovery")
+    [told] = results(run, "gw-0001")
     assert (run.rc, told["error"]["kind"]) == (2, "refused"), run
     assert "SignatureDoesNotMatch" in str(told["error"]["code"])
     assert credential_file(tmp_path, "gw-0001").read_text() == text

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("new_platform")
 def gateways(platform: Emulator, hosts: JSON, tmp_path: Path, **variables: JSON) -> JSON:
     known = {**role_variables(platform), **{f"gateway_{k}": v for k, v in mqtt_connection(platform).items()}}
     del known["gateway_endpoint"]
-    return inventory(hosts, tmp_path, **{**known, **variables})
+    return inventory(hosts, tmp_path, gateway_report="all", **{**known, **variables})
 
 
 def stored(tmp_path: Path, host: str) -> JSON:
@@ -134,7 +134,7 @@ def test_a_recovery_leaves_a_token_alone(platform: Emulator, tmp_path: Path) -> 
 
 
 def of(run: Run, host: str) -> JSON:
-    [task] = [each for each in run.results[host] if each["action"] == "fleetops.aliyun_iot.gateway_credential"]
+    [task] = [each for each in run.results[host] if each["action"] == "fleetops.aliyun_iot.fleet_report"]
     return task["result"]
 
 

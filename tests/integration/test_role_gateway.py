@@ -38,7 +38,8 @@ def play(**keywords: JSON) -> JSON:
 
 def result(run: Run, host: str) -> JSON:
     """What the role's task returned, whatever the handlers did after it."""
-    [task] = [each for each in run.results[host] if each["action"] == "fleetops.aliyun_iot.gateway_credential"]
+    actions = [f"fleetops.aliyun_iot.{name}" for name in ("gateway_credential", "fleet_report")]
+    [task] = [each for each in run.results[host] if each["action"] in actions]
     return task["result"]
 
 

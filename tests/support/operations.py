@@ -37,8 +37,8 @@ def account(platform: Emulator) -> dict[str, JSON]:
 
 
 def start_operation(name: str, platform: Emulator, hosts: JSON, home: Path, *arguments: str, **extra: JSON) -> Started:
-    """One of the collection's playbooks with the account's variables and `extra` as -e."""
-    said = ["-e", json.dumps({**account(platform), **extra})]
+    """One of the collection's playbooks with the account's variables and `extra` as -e; it reports what was right, too."""
+    said = ["-e", json.dumps({**account(platform), "gateway_report": "all", **extra})]
     return start_playbook(f"fleetops.aliyun_iot.{name}", hosts, home, *said, *arguments, env=ENV)
 
 
@@ -48,8 +48,9 @@ def operate(name: str, platform: Emulator, hosts: JSON, home: Path, *arguments: 
 
 
 def provision(platform: Emulator, hosts: JSON, home: Path, *arguments: str) -> Run:
-    """Without an account, as it runs every day."""
-    with start_playbook("fleetops.aliyun_iot.provision", hosts, home, *arguments, env=ENV) as run:
+    """Without an account, as it runs every day; but it reports what was right, too."""
+    said = ["-e", "gateway_report=all", *arguments]
+    with start_playbook("fleetops.aliyun_iot.provision", hosts, home, *said, env=ENV) as run:
         return run.wait()
 
 
@@ -93,8 +94,8 @@ def called(platform: Emulator, action: str, processed: bool = False) -> list[str
     return [entry["device_name"] for entry in entries if entry["code"] or not processed]
 
 
-def results(run: Run, host: str, action: str = "gateway_credential") -> list[JSON]:
-    """What the host's tasks of this action returned, in their order."""
+def results(run: Run, host: str, action: str = "fleet_report") -> list[JSON]:
+    """What the host's tasks of this action returned, in their order; by default, what a playbook made of the host."""
     return [each["result"] for each in run.results[host] if each["action"] == f"fleetops.aliyun_iot.{action}"]
 
 

@@ -90,7 +90,7 @@ TABLE = (
     WayIn(
         "identity and signed password of a login from the controller",
         "gateway",
-        ("action.device_login.ActionModule", "module_utils._gate.one_of"),
+        ("plugin_utils._login.log_in", "module_utils._gate.one_of"),
         (f"{GATE}::test_one_of_a_set_that_passes_is_in_it", HOSTILE),
     ),
     WayIn(
@@ -135,7 +135,7 @@ TABLE = (
     WayIn(
         "names of devices",
         "inventory source",
-        ("module_utils._platform.check_device_name", "plugin_utils._names.from_inventory"),
+        ("module_utils._platform.check_device_name", "plugin_utils._inventory_names.from_inventory"),
         ("integration/test_names.py::test_no_device_that_is_in_doubt_is_taken_out_of_service",),
     ),
     WayIn(
@@ -186,7 +186,7 @@ ALLOWED = {
     (None, "splitlines"): {"module_utils/_gate.py:message", "plugin_utils/_scripts.py:_text"},
     # Whatever a gateway prints comes from here,
     (None, "_low_level_execute_command"): {
-        *("action/gateway_credential.py:_run_script", "action/gateway_credential.py:_run_program"),
+        "plugin_utils/_gateway_action.py:execute",
     },
     # and from no module.
     (None, "_execute_module"): set(),

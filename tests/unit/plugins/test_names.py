@@ -128,6 +128,11 @@ class Undefined(dict[str, JSON]):
         raise UndefinedError("'nothing' is undefined")
 
 
+def looks(hostvars: JSON) -> JSON:
+    """What was found on the hosts."""
+    return {name: variables["gateway_result"] for name, variables in hostvars.items() if "gateway_result" in variables}
+
+
 def test_the_devices_of_hosts() -> None:
     hostvars = {
         "gw-0001": host(),
@@ -148,14 +153,14 @@ def test_the_devices_of_hosts() -> None:
         "key": {"gateway_product_key": "{{ undefined }}", "gateway_device_name": "gw-0012"},
         "raises": Undefined(),
     }
-    found = device_names(hostvars, hostvars, OTHER_PRODUCT)
+    found = device_names(hostvars, hostvars, looks(hostvars))
     assert {name: each["device_name"] for name, each in found.items()} == {
         **{"gw-0001": "gw-0001", "gw-0002": "gw-0002", "three": "gw-0003", "four": "gw-0004", "five": "gw-0005"},
         **{"six": None, "seven": "gw-0007", "eight": None, "nine": "20261", "ten": "gw-0010", "gw-0011": "gw-0011"},
         **dict.fromkeys(["gw1", "bad", "key", "raises"]),
     }
     keys = {name: each["product_key"] for name, each in found.items() if each["device_name"]}
-    assert keys == {**dict.fromkeys(keys, KEY), "gw-0011": OTHER_PRODUCT}
+    assert keys == {**dict.fromkeys(keys, KEY), "gw-0011": ""}
     assert [each["error"] for each in found.values()] == [None] * len(hostvars)
     assert NamesFilter().filters() == {"device_names": device_names}
 
@@ -169,7 +174,7 @@ def test_hosts_that_share_a_device() -> None:
         "unread-too": host(device_name_from="mac"),
         **{f"many-{number}": host(device_name="gw-0002") for number in range(10_000)},
     }
-    found = device_names(hostvars, hostvars)
+    found = device_names(hostvars, hostvars, looks(hostvars))
     refused = {name: each["error"] for name, each in found.items() if each["error"]}
     assert refused.keys() == hostvars.keys() - {"elsewhere", "unread", "unread-too"}
     for name in ("gw-0001", "copy"):
@@ -198,8 +203,7 @@ HELD = {
     "none": None,
 }
 LOOKS = {
-    held: {"credential": credential, "fingerprint": RIGHT, "path": "/etc/device.json"}
-    for held, credential in HELD.items()
+    held: {"credential": identity, "fingerprint": RIGHT, "path": "/etc/device.json"} for held, identity in HELD.items()
 }
 LOOKS |= {"failed": {"failed": True, "msg": "?"}, "unreachable": {"unreachable": True, "msg": "?"}, "no look": None}
 PLATFORMS = {
@@ -217,7 +221,9 @@ def decided(variables: JSON, look: JSON, platform: str) -> JSON:
     devices = [{"device_name": name, "fingerprint": fingerprint} for name in ("gw-0001", "gw-0002", "gw-0003")]
     answer: JSON = [{"product_key": KEY, "devices": devices if fingerprint is not None else []}]
     hostvars = {"gw-0001": host(**variables, result=look)}
-    return decommission_devices(hostvars, hostvars, None if platform == "not asked" else answer)["gw-0001"]
+    return decommission_devices(hostvars, hostvars, looks(hostvars), None if platform == "not asked" else answer)[
+        "gw-0001"
+    ]
 
 
 @pytest.mark.parametrize(("source", "look", "platform"), list(product(NAMED, LOOKS, PLATFORMS)))
@@ -271,7 +277,7 @@ def test_the_inventory_names_no_device(source: str, look: str, platform: str) ->
 )
 def test_what_can_be_no_device_is_refused_for_its_host(variables: JSON, says: str) -> None:
     hostvars = {"gw-0001": host(), "gw-0002": variables}
-    devices = decommission_devices(hostvars, hostvars)
+    devices = decommission_devices(hostvars, hostvars, looks(hostvars))
     assert says in devices["gw-0002"]["error"]
     assert devices["gw-0001"]["proven_by"] == "inventory"
 
@@ -280,8 +286,8 @@ def test_a_name_that_a_gateway_invents_is_not_asked_for() -> None:
     """It would make the question fail for all."""
     held = {"product_key": KEY, "device_name": "x" * 64, "kind": "secret"}
     hostvars = {"gw-0001": host(device_name_from="mac", result={"credential": held, "fingerprint": RIGHT})}
-    assert decommission_devices(hostvars, hostvars)["gw-0001"]["device_name"] is None
-    assert decommission_devices(hostvars, hostvars, [])["gw-0001"]["error"]
+    assert decommission_devices(hostvars, hostvars, looks(hostvars))["gw-0001"]["device_name"] is None
+    assert decommission_devices(hostvars, hostvars, looks(hostvars), [])["gw-0001"]["error"]
 
 
 def test_a_device_goes_with_one_gateway_alone() -> None:
@@ -292,11 +298,11 @@ def test_a_device_goes_with_one_gateway_alone() -> None:
     platform = [{"product_key": KEY, "devices": [{"device_name": "gw-0001", "fingerprint": RIGHT}]}]
     hostvars = {"gw-0001": host(), "forger": forger}
     for answer in (platform, None):
-        devices = decommission_devices(hostvars, hostvars, answer)
+        devices = decommission_devices(hostvars, hostvars, looks(hostvars), answer)
         assert devices["gw-0001"]["proven_by"] == "inventory"
         assert devices["forger"]["proven_by"] is None
     hostvars = {"gw-0001": host(), "copy": copy, "gw-0002": host()}
-    devices = decommission_devices(hostvars, hostvars, platform)
+    devices = decommission_devices(hostvars, hostvars, looks(hostvars), platform)
     for name in ("gw-0001", "copy"):
         assert "gw-0001, copy" in devices[name]["error"]
     assert devices["gw-0002"]["proven_by"] == "inventory"

@@ -1,0 +1,180 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""fleet_credentials: the credentials of all gateways of a batch, in one process. The options are documented in the module."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import typing as t
+
+from ansible import context
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import fleet_credentials_spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import failure
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import Fleet, Member
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, bring_all
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options import (
+    account_options,
+    credential_options,
+    has_account,
+    recovery_options,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote import (
+    FleetRemote,
+    Hosts,
+    check_run_once,
+    end_children,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import (
+    asked_for,
+    check_failures,
+    earlier,
+    fleet_result,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import renderer
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task import (
+    credential_task,
+    recovery_task,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._issuers import (
+    PlatformIssuer,
+    login_from,
+    registering,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import Login
+
+
+class ActionModule(ActionBase):
+    """One pass over the gateways of the batch."""
+
+    BYPASS_HOST_LOOP = True  # ansible-core itself refuses strategies that would run it once for each host
+    _supports_check_mode = True
+    _supports_async = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
+        result: Result = super().run(tmp, task_vars)
+        self._accounts = Accounts()
+        with _ending_children():
+            try:
+                options = self._options()
+                result.update(self._pass(options, task_vars or {}))
+            except FleetopsError as error:
+                result.update(failure(error))
+        return result
+
+    def _options(self) -> dict[str, t.Any]:
+        check_run_once(self._task)
+        try:
+            _result, options = self.validate_argument_spec(argument_spec=fleet_credentials_spec())
+        except AnsibleError as error:
+            raise FleetopsError(
+                str(error.message),
+                hint="See ansible-doc %s for the options" % self._task.action,
+                kind="invalid_option",
+            ) from error
+        return dict(options)
+
+    def _pass(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> Result:
+        batch = [str(host) for host in variables["ansible_play_batch"]]
+        check_failures(options["most_failed"], variables)
+        known = earlier(options, batch, bool(self._task.check_mode))
+        hosts = Hosts(self, variables)
+        self._given, self._leases = asked_for(options)
+        self._hosts = hosts
+        self._recovers, self._names_alone = options["recover"], options["hardware_names"]
+        fleet = Fleet(
+            lambda host: self._open(hosts, host),
+            self._display,
+            at_once=options["at_once"] or int(context.CLIARGS.get("forks") or 5),
+            at_most=options["connections"],
+            prepare=self._add_devices if options["add_devices"] else None,
+            end=end_children,
+        )
+        try:
+            members = fleet.run([host for host in batch if host not in known or host in options["withdraw"]])
+        except Exception as error:  # a mistake of ours, not one of a gateway: the tasks of the hosts do it
+            members = [Member(host, left=internal(error).where) for host in batch if host not in known]
+        # What gave a lease back has failed all the same.
+        members = [member for member in members if member.host not in known]
+        for member in members:
+            if member.left and options["fallback"]:
+                self._display.warning(
+                    "%s: left to a task of its own, which takes longer: %s" % (member.host, member.left)
+                )
+            elif member.left:
+                member.fail(
+                    FleetopsError(
+                        "a pass cannot work on this gateway: %s" % member.left,
+                        hint="Use the module gateway_credential for this host",
+                        kind="connection",
+                    )
+                )
+        return fleet_result(batch, known, members, options, self._given)
+
+    def _open(self, hosts: Hosts, host: str) -> Convergence | Result:
+        """Return the convergence of a host, or its result where it is known without a look."""
+        action = hosts.action(host)
+        variables = action.variables
+        given = {**self._given, **self._leases.get(host, {})}
+        read = recovery_options if self._recovers else credential_options
+        options = read(variables, lambda value: hosts.template(action, value), given)
+        remote = FleetRemote(action, variables)
+        render = hosts.alone(renderer(action, variables))
+        if self._recovers:
+
+            def read_secrets(product_key: str, names: t.Sequence[str]) -> t.Mapping[str, str]:
+                return self._accounts.read_secrets(options, product_key, names)
+
+            task, login = recovery_task(options, host), Login(options, remote, "controller")
+            return Convergence(
+                task,
+                remote,
+                PlatformIssuer(options, remote, read_secrets),
+                login,
+                render,
+                self._display,
+                bool(self._task.check_mode),
+            )
+        task, login = credential_task(options, host), Login(options, remote, login_from(options))
+        if self._names_alone and task.device_name:
+            return {"changed": False, "product_key": task.product_key, "device_name": task.device_name}
+        issuer = registering(options, remote)
+        return Convergence(task, remote, issuer, login, render, self._display, bool(self._task.check_mode))
+
+    def _add_devices(self, members: t.Sequence[Member]) -> t.Mapping[str, FleetopsError]:
+        """Add the devices that their products lack, for the hosts whose variables name an account."""
+        devices: list[HostDevice] = []
+        refused: dict[str, FleetopsError] = {}
+        for member in members:
+            variables = self._hosts.variables(member.host)
+            if has_account(variables.raw):
+                try:
+                    account = account_options(variables.raw, variables.template)
+                except FleetopsError as error:
+                    refused[member.host] = error
+                else:
+                    devices.append(HostDevice(member.host, account, *member.device))
+        done = bring_all(devices, self._accounts, {"state": "present"}, bool(self._task.check_mode))
+        return {**refused, **done.refused}
+
+
+@contextlib.contextmanager
+def _ending_children() -> t.Iterator[None]:
+    """Let the pass end its connections when Ansible ends it."""
+
+    def ended(number: int, _frame: t.Any) -> t.NoReturn:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, ended)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

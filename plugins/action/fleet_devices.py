@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""fleet_devices: the devices of all hosts of a batch on the platform. The options are documented in the module."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import fleet_devices_spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, bring_all
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options import account_options
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote import Hosts, check_run_once
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import from_inventory
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import shared
+
+Known = t.Mapping[str, t.Mapping[str, t.Any]]
+
+
+class ActionModule(ControllerAction):
+    """Bring the devices of all hosts to a state."""
+
+    BYPASS_HOST_LOOP = True  # ansible-core itself refuses strategies that would run it once for each host
+    _spec = staticmethod(fleet_devices_spec)
+
+    def _perform(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        check_run_once(self._task)
+        hosts = Hosts(self, self._variables)
+        known: Known = options["gateways"]
+        batch = known if options["known_alone"] else self._variables["ansible_play_batch"]
+        devices: list[HostDevice] = []
+        refused: dict[str, str] = {}
+        for host in map(str, batch):
+            try:
+                device = self._device(hosts, host, known.get(host, {}), options)
+            except FleetopsError as error:
+                refused[host] = str(error)
+            else:
+                if device:
+                    devices.append(device)
+        if options["state"] != "listed":
+            twice = shared({device.host: (device.product_key, device.device_name) for device in devices})
+            refused.update(twice)
+            devices = [device for device in devices if device.host not in twice]
+        done = bring_all(devices, Accounts(), options, bool(self._task.check_mode))
+        refused.update((host, str(error)) for host, error in done.refused.items())
+        return {
+            "changed": any(product["changed"] for product in done.products),
+            "products": done.products,
+            "refused": refused,
+            "unsent": [*(host for host in refused if host not in done.refused), *done.unsent],
+        }
+
+    def _device(
+        self, hosts: Hosts, host: str, known: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]
+    ) -> HostDevice | None:
+        """Return the device of a host; None where there is nothing to ask for."""
+        if options["state"] != "listed" and (known.get("unreachable") or known.get("failed")):
+            return None
+        variables = hosts.variables(host)
+        key, name = known.get("product_key"), known.get("device_name")
+        if not (key and name):
+            named = from_inventory(host, variables)
+            if named.problem:
+                raise FleetopsError(named.problem, kind="invalid_option")
+            key, name = key or named.product_key, name or named.device_name
+        if not key or not (name or options["all_devices"]):
+            return None
+        return HostDevice(host, account_options(variables.raw, variables.template), str(key), str(name or ""), known)

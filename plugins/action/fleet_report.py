@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""fleet_report: what a pass over the fleet did to this host, or the same work where the pass could not do it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleConnectionFailure
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import fleet_report_spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Result
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options import (
+    credential_options,
+    recovery_options,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import GatewayAction
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task import credential_task, recovery_task
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._issuers import (
+    PlatformIssuer,
+    login_from,
+    registering,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import Login
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
+
+
+class ActionModule(GatewayAction):
+    """The result of one host."""
+
+    _spec = staticmethod(fleet_report_spec)
+
+    def _perform(self, options: dict[str, t.Any], remote: Remote) -> Result:
+        # Not by a template: it would fill in the results of all hosts for each of them.
+        fleet, host = self._vars.get(options["variable"]) or {}, self._host()
+        result = fleet.get("gateways", {}).get(host)
+        if result:
+            if result.get("unreachable"):
+                raise AnsibleConnectionFailure(str(result.get("msg")))
+            return dict(result)
+        if host in fleet.get("left", {}):
+            return self._do(fleet["asked"], remote)
+        if "asked" not in fleet:
+            raise InvalidOption(
+                "variable", options["variable"], "is no result of fleet_credentials", "Register it in this play"
+            )
+        return {"changed": False, "reason": "up_to_date"}
+
+    def _do(self, asked: t.Mapping[str, t.Any], remote: Remote) -> Result:
+        """Do in this task what the pass could not do."""
+        given = {name: value for name, value in asked.items() if name != "recover"}
+        template = self._templar.template
+        if asked.get("recover"):
+            options = recovery_options(self._vars, template, given)
+            accounts = Accounts()
+            issuer = PlatformIssuer(options, remote, lambda key, names: accounts.read_secrets(options, key, names))
+            login = Login(options, remote, "controller")
+            return self._converge(recovery_task(options, self._host()), remote, issuer, login)
+        options = credential_options(self._vars, template, given)
+        login = Login(options, remote, login_from(options))
+        return self._converge(credential_task(options, self._host()), remote, registering(options, remote), login)

@@ -1,0 +1,126 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fleet_devices
+short_description: Adds, disables, removes, resets or lists the devices of all hosts of a batch
+version_added: 1.0.0
+description:
+  - Does what M(fleetops.aliyun_iot.devices), M(fleetops.aliyun_iot.device_reset) and M(fleetops.aliyun_iot.devices_info) do, for the
+    devices of all hosts of the play's batch. Each host's variables name its account (C(platform_...)), region, instance and product; what
+    belongs together is asked for together.
+  - One account's failure is that of its own hosts alone, and does not make this task fail; but an incomplete list does.
+  - A device that two hosts have is refused for both.
+options:
+  state:
+    description:
+      - V(present) adds the devices, V(disabled) disables, and V(absent) removes them; the platform is asked once more whether that has
+        become so. V(reset) resets them (ResetThing), V(listed) only asks.
+    type: str
+    required: true
+    choices: [present, absent, disabled, listed, reset]
+  gateways:
+    description:
+      - C(gateways) of M(fleetops.aliyun_iot.fleet_credentials). Gives C(product_key) and C(device_name) of a host before its variables do,
+        and for O(state=reset) C(fingerprint), C(device_name_proven) and C(lease_ends). Hosts that failed or did not answer are left out,
+        but not of a list.
+    type: dict
+    default: {}
+  known_alone:
+    description: Whether only the hosts of O(gateways) are meant, not all of the batch.
+    type: bool
+    default: false
+  all_devices:
+    description: Whether O(state=listed) lists all devices of the products, not only those of the hosts.
+    type: bool
+    default: false
+  reset_topology:
+    description: As in M(fleetops.aliyun_iot.device_reset).
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - fleetops.aliyun_iot.attributes
+  - fleetops.aliyun_iot.attributes.controller
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: partial
+    details: A reset is done again in every run.
+  action_group:
+    support: none
+    details: Its options are variables of the hosts.
+    version_added: 1.0.0
+notes:
+  - Needs C(run_once=true), and a strategy that knows it; C(free) and C(host_pinned) do not.
+seealso:
+  - module: fleetops.aliyun_iot.devices
+  - module: fleetops.aliyun_iot.device_reset
+  - module: fleetops.aliyun_iot.fleet_credentials
+author:
+  - fleetops contributors (@fleetops)
+"""
+
+EXAMPLES = r"""
+- name: Add the devices of all hosts, to several products and accounts
+  fleetops.aliyun_iot.fleet_devices:
+    state: present
+  run_once: true
+"""
+
+RETURN = r"""
+products:
+  description:
+    - For each account and product its C(product_key), C(hosts), C(changed) and C(devices), as M(fleetops.aliyun_iot.devices),
+      M(fleetops.aliyun_iot.device_reset) or M(fleetops.aliyun_iot.devices_info) return them, and C(error) if all of it failed.
+  returned: success
+  type: list
+  elements: dict
+refused:
+  description: Hosts whose devices are not as they should be, each with a message.
+  returned: success
+  type: dict
+unsent:
+  description: Those of C(refused) for whose devices no request was sent.
+  returned: success
+  type: list
+  elements: str
+error:
+  description: What went wrong.
+  returned: on failure
+  type: dict
+  contains:
+    kind:
+      description:
+        - One of V(bad_answer), V(busy), V(credential), V(has_sub_devices), V(in_service), V(internal), V(invalid_option), V(job),
+          V(missing_library), V(network), V(not_found), V(not_proven), V(refused), V(throttled), V(timeout) or V(tls).
+      type: str
+    code:
+      description: The platform's code, if it gave one.
+      type: raw
+    message:
+      description: What was attempted and what came back.
+      type: str
+    hint:
+      description: What to do next.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import fleet_devices_spec
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=fleet_devices_spec(), supports_check_mode=True)
+    module.fail_json(msg="fleet_devices works through its action plugin of the same name")
+
+
+if __name__ == "__main__":
+    main()

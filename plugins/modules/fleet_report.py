@@ -1,0 +1,87 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fleet_report
+short_description: Reports on its own host what a pass over the fleet has done to a gateway
+version_added: 1.0.0
+description:
+  - Makes what M(fleetops.aliyun_iot.fleet_credentials) has done to this host the result of a task of the host, so that it counts as
+    changed, failed or unreachable there, and notifies handlers. Nothing is asked of the gateway.
+  - A host that the pass has left to a task of its own is worked on here, as by M(fleetops.aliyun_iot.gateway_credential).
+options:
+  variable:
+    description: The variable that the result of the pass was registered as.
+    type: str
+    default: gateway_fleet
+extends_documentation_fragment:
+  - fleetops.aliyun_iot.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+  action_group:
+    support: none
+    details: Its options are variables of the hosts.
+    version_added: 1.0.0
+seealso:
+  - module: fleetops.aliyun_iot.fleet_credentials
+  - module: fleetops.aliyun_iot.gateway_credential
+author:
+  - fleetops contributors (@fleetops)
+"""
+
+EXAMPLES = r"""
+- name: Report what was done to the gateway
+  fleetops.aliyun_iot.fleet_report:
+    variable: gateway_fleet
+  notify: Restart agent
+"""
+
+RETURN = r"""
+reason:
+  description: As M(fleetops.aliyun_iot.gateway_credential) returns it, with all its other keys. V(up_to_date) for a host that was right.
+  returned: when the gateway could be looked at
+  type: str
+  sample: missing
+error:
+  description: What went wrong.
+  returned: on failure
+  type: dict
+  contains:
+    kind:
+      description:
+        - One of V(bad_answer), V(busy), V(credential), V(ended_early), V(internal), V(invalid_option), V(missing_library),
+          V(missing_tool), V(name_changed), V(network), V(no_python), V(not_accepted), V(not_found), V(permission), V(refused),
+          V(registration_needed), V(storage), V(throttled), V(tls), V(unexpected_name), V(unproven_name) or V(unsafe_path).
+      type: str
+    code:
+      description: The platform's code, if it gave one.
+      type: raw
+    message:
+      description: What was attempted and what came back.
+      type: str
+    hint:
+      description: What to do next.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import fleet_report_spec
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=fleet_report_spec(), supports_check_mode=True)
+    module.fail_json(msg="fleet_report works through its action plugin of the same name")
+
+
+if __name__ == "__main__":
+    main()

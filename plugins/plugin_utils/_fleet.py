@@ -1,0 +1,221 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One pass over many gateways: look at all of them, compare their names, change those that need it. PRIVATE to the collection.
+
+Knows neither Ansible nor how a gateway is reached. One gateway's failure is no other gateway's.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import shared
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Display
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed
+
+# Seconds after which a gateway that has not answered yet gives its place to the next one.
+SLOW = 5.0
+# Seconds between two lines of progress.
+INTERVAL = 5.0
+# Seconds for which the work on one gateway is waited for: longer than for the lease of another run.
+LONGEST = 900.0
+# Seconds after which the places are counted again.
+_TICK = 0.5
+
+
+class Unreachable(Exception):
+    """The gateway did not answer; the text says what the connection said."""
+
+
+class LeftToTask(Exception):
+    """The pass cannot do it for this gateway; a task on the host can. The text says why."""
+
+
+@dataclass
+class Member:
+    """A gateway of the pass: what is done to it, and what came of it."""
+
+    host: str
+    convergence: Convergence | None = None
+    device: tuple[str, str] = ("", "")  # ProductKey and DeviceName, empty as long as nobody gives it
+    result: Result | None = None
+    left: str = ""
+
+    def has_to_act(self) -> bool:
+        """Return whether there is something to do after the look."""
+        return not self.left and self.result is None
+
+    def known(self) -> Result:
+        """Return what is known of the gateway, for the result of a failure."""
+        device = {"product_key": self.device[0], "device_name": self.device[1] or None} if self.device[0] else {}
+        return {**device, **(self.convergence.report if self.convergence else {})}
+
+    def fail(self, error: FleetopsError) -> None:
+        """Let the gateway fail, whatever else was to come of it."""
+        known = dict(self.result or self.known())
+        known.pop("unreachable", None)
+        self.result = failed(known, error)
+        self.convergence, self.left = None, ""
+
+    def outcome(self) -> str:
+        """Return one word for what came of it: ok, changed, failed, unreachable or left."""
+        result = self.result
+        if self.left or result is None:
+            return "left"
+        if result.get("unreachable"):
+            return "unreachable"
+        return "failed" if result.get("failed") else "changed" if result.get("changed") else "ok"
+
+
+# Gets gateways that are going to register; returns the hosts that may not, each with the reason.
+Prepare = t.Callable[[t.Sequence[Member]], t.Mapping[str, FleetopsError]]
+
+
+class Fleet:
+    """All gateways of a pass."""
+
+    def __init__(
+        self,
+        open_gateway: t.Callable[[str], Convergence | Result],
+        display: Display,
+        at_once: int,
+        at_most: int,
+        prepare: Prepare | None = None,
+        end: t.Callable[[], None] = lambda: None,
+        longest: float = LONGEST,
+        interval: float = INTERVAL,
+    ) -> None:
+        """Take what makes the convergence of a host, or knows its result without a look.
+
+        :param open_gateway: raises FleetopsError for a host that fails, LeftToTask for one that a task has to do
+        :param at_once: how many gateways are worked on at the same moment
+        :param at_most: how many there may be together with those that have not answered for some seconds
+        :param prepare: called between look and change with the gateways that are going to register; returns the hosts for which that is
+            refused, each with the reason
+        :param end: ends the connections of gateways that hang, or of all when the pass itself is ended
+        :param longest: seconds for which the work on one gateway is waited for, when all others are done
+        :param interval: seconds between two lines of progress
+        """
+        self._open = open_gateway
+        self._display = display
+        self._at_once = at_once
+        self._at_most = max(at_once, at_most)
+        self._prepare = prepare
+        self._end = end
+        self._longest = longest
+        self._interval = interval
+
+    def run(self, hosts: t.Sequence[str]) -> list[Member]:
+        """Look at every host, refuse the names that several have, and change what needs it."""
+        members = [Member(host) for host in hosts]
+        self._each("looked at", members, self._look)
+        twice = shared({member.host: member.device for member in members if member.device[1]})
+        self._refuse(members, {host: FleetopsError(text, kind="shared_name") for host, text in twice.items()})
+        registering = [member for member in members if member.convergence and member.convergence.will_register()]
+        if self._prepare and registering:
+            self._refuse(members, self._prepare(registering))
+        self._each("changed", [member for member in members if member.has_to_act()], self._change)
+        return members
+
+    def _look(self, member: Member) -> None:
+        opened = self._open(member.host)
+        if isinstance(opened, dict):
+            member.result, member.device = opened, (opened["product_key"], opened["device_name"])
+            return
+        convergence = member.convergence = opened
+        member.device = convergence.device()
+        if convergence.is_looking():
+            convergence.look()
+            member.device = convergence.device()
+            if not convergence.has_to_act():
+                member.result = convergence.finish()
+
+    def _change(self, member: Member) -> None:
+        if member.convergence:
+            member.result = member.convergence.run()
+
+    def _guarded(self, work: t.Callable[[Member], None], member: Member) -> None:
+        try:
+            work(member)
+        except Unreachable as error:
+            member.result = {**member.known(), "changed": False, "unreachable": True, "msg": str(error)}
+        except FleetopsError as error:
+            member.result = failed(member.known(), error)
+        except LeftToTask as why:
+            member.left = str(why)
+        except Exception as error:  # a mistake of ours: the task of the host has the last word, and the pass goes on
+            member.left = internal(error).where
+        if not member.has_to_act():
+            member.convergence = None  # with the connection, of which there may be thousands
+
+    def _refuse(self, members: t.Sequence[Member], errors: t.Mapping[str, FleetopsError]) -> None:
+        for member in members:
+            if member.host in errors and member.outcome() != "unreachable":
+                member.fail(errors[member.host])
+
+    def _each(self, verb: str, members: t.Sequence[Member], work: t.Callable[[Member], None]) -> None:
+        """Do the work for every member, several at once, and say from time to time how far it is."""
+        pool = ThreadPoolExecutor(min(self._at_most, max(1, len(members))))
+        try:
+            self._work(pool, verb, members, work)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            self._end()
+            raise
+        pool.shutdown()
+
+    def _work(
+        self, pool: ThreadPoolExecutor, verb: str, members: t.Sequence[Member], work: t.Callable[[Member], None]
+    ) -> None:
+        started = shown = clock()
+        left = list(reversed(members))
+        running: dict[Future[None], tuple[Member, float]] = {}
+        hanging: list[Member] = []
+        while left or running:
+            now = clock()
+            places = self._at_once - sum(now - since < SLOW for _member, since in running.values())
+            while left and places > 0 and len(running) < self._at_most:
+                member = left.pop()
+                running[pool.submit(self._guarded, work, member)] = (member, now)
+                places -= 1
+            for future in wait(running, timeout=_TICK, return_when=FIRST_COMPLETED).done:
+                del running[future]
+                future.result()
+            if (
+                not (left or hanging)
+                and running
+                and all(now - since > self._longest for _member, since in running.values())
+            ):
+                hanging = [member for member, _since in running.values()]
+                self._end()
+            if clock() - shown >= self._interval:
+                shown = clock()
+                finished = len(members) - len(left) - len(running)
+                self._display.display(_progress(verb, members, finished, len(running), shown - started))
+        for member in hanging:
+            member.fail(
+                FleetopsError(
+                    "the gateway did not end within %d seconds what it was to do" % self._longest,
+                    hint="Look at what hangs there. Run again, which finishes what was begun",
+                    kind="timeout",
+                )
+            )
+
+
+def _progress(verb: str, members: t.Sequence[Member], finished: int, running: int, seconds: float) -> str:
+    """Return a line on how far the work is."""
+    outcomes = Counter(member.outcome() for member in members if member.result is not None)
+    rate = finished / seconds
+    counts = ["%d of %d gateways %s" % (finished, len(members), verb), "%d under way" % running]
+    counts += ["%d %s" % (outcomes[word], word) for word in ("changed", "failed", "unreachable") if outcomes[word]]
+    counts.append("%.1f a second" % rate)
+    if rate:
+        counts.append("about %d s left" % round((len(members) - finished) / rate))
+    return ", ".join(counts)

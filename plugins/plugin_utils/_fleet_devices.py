@@ -1,0 +1,118 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The devices of the hosts of a play, by account and product, and what became of each. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_list import Item, Outcome, bring
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import devices_as_asked
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.reset import reset
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts, account_key
+
+Result = dict[str, t.Any]
+Options = t.Mapping[str, t.Any]
+
+# Reasons of devices that no request was sent for, so that nothing can happen to them any more.
+_NOT_SENT = ("has_sub_devices", "missing", "not_proven", "invalid", "not_attempted")
+
+
+@dataclass(frozen=True)
+class HostDevice:
+    """The device of a host, and what an earlier pass knows of it."""
+
+    host: str
+    account: Options = field(repr=False)
+    product_key: str
+    device_name: str
+    known: t.Mapping[str, t.Any] = field(default_factory=dict)
+
+
+@dataclass
+class Done:
+    """What came of all of them; ``unsent`` are the refused hosts for whose devices no request was sent."""
+
+    products: list[Result] = field(default_factory=list)
+    refused: dict[str, FleetopsError] = field(default_factory=dict)
+    unsent: list[str] = field(default_factory=list)
+
+
+def bring_all(devices: t.Iterable[HostDevice], accounts: Accounts, options: Options, check_mode: bool) -> Done:
+    """Bring the devices of every host to the state, each account and product by itself.
+
+    :param options: those of fleet_devices
+    :returns: one failure of an account is the failure of its own hosts alone
+    :raises FleetopsError: devices cannot be listed
+    """
+    groups: dict[tuple[t.Any, ...], list[HostDevice]] = {}
+    for device in devices:
+        groups.setdefault((account_key(device.account), device.product_key), []).append(device)
+    done = Done()
+    for group in groups.values():
+        try:
+            result, items = _bring(accounts.client(group[0].account), group, options, check_mode)
+        except FleetopsError as error:
+            if options["state"] == "listed":
+                raise  # without a part of the devices, whatever is concluded from the others is wrong
+            result, items = {"product_key": group[0].product_key, "changed": False, "devices": []}, {}
+            result["error"] = error.as_result()
+            done.refused.update((device.host, error) for device in group)
+            done.unsent += [device.host for device in group]
+        for device in group:
+            item = items.get(device.device_name)
+            if item and item.error:
+                done.refused[device.host] = item.error
+                if item.reason in _NOT_SENT:
+                    done.unsent.append(device.host)
+        done.products.append({**result, "hosts": [device.host for device in group]})
+    return done
+
+
+def _bring(
+    api: OpenApi, group: t.Sequence[HostDevice], options: Options, check_mode: bool
+) -> tuple[Result, dict[str, Item]]:
+    """Do the work for one product of one account; return its result, and what came of each device."""
+    product_key, names = group[0].product_key, [device.device_name for device in group if device.device_name]
+    state = options["state"]
+    if state == "listed":
+        found = devices_as_asked(api, product_key, None if options["all_devices"] else names)
+        result = {"product_key": product_key, "changed": False}
+        return {**result, "devices": [device.as_result() for device in found.values()]}, {}
+    asked = {**group[0].account, "product_key": product_key, "names": names, "job_timeout": 600}
+    if state == "reset":
+        unproven = [device for device in group if not device.known.get("device_name_proven", True)]
+        asked.update(
+            fingerprints={device.device_name: device.known.get("fingerprint") for device in unproven},
+            leases={device.device_name: device.known["lease_ends"] for device in group if "lease_ends" in device.known},
+            reset_topology=options["reset_topology"],
+        )
+        outcome: Outcome = reset(api, asked, check_mode)
+    else:
+        asked.update(state=state, purge=False, purge_maximum=0, batch_threshold=100)
+        outcome = bring(api, asked, check_mode)
+    items = {item.device_name: item for item in outcome.items}
+    if state in ("absent", "disabled") and not check_mode:
+        items.update(_still_in_service(api, product_key, items.values(), state))
+    return outcome.as_result(product_key), items
+
+
+def _still_in_service(api: OpenApi, product_key: str, items: t.Iterable[Item], state: str) -> dict[str, Item]:
+    """Ask once more; return the devices that are in service although they were to be removed or disabled."""
+    done = {item.device_name: item for item in items if not item.error}
+    return {
+        name: replace(
+            done[name],
+            error=FleetopsError(
+                "the platform took the change and still has the device in service (%s)" % device.status,
+                hint="Look for what adds or enables it again, and run again",
+                kind="in_service",
+            ),
+        )
+        for name, device in devices_as_asked(api, product_key, list(done)).items()
+        if state == "absent" or device.status != "DISABLE"
+    }

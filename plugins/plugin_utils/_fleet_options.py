@@ -1,0 +1,109 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options of one host, read from its variables as the role reads them. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+from functools import cache
+
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from jinja2 import TemplateError
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import (
+    Spec,
+    gateway_credential_spec,
+    gateway_recovery_spec,
+    openapi_spec,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
+
+Variables = dict[str, t.Any]
+Template = t.Callable[[t.Any], t.Any]
+Options = dict[str, t.Any]
+
+# The variables of the account that are called otherwise than the option, which has platform_ before it.
+_ELSEWHERE = {"region": "gateway_region", "timeout": "gateway_timeout", "retry_time": "gateway_retry_time"}
+# Options, each with its variable.
+_OF_ACCOUNT = {name: _ELSEWHERE.get(name, "platform_" + name) for name in openapi_spec()}
+_CREDENTIAL = {name: "gateway_" + name for name in gateway_credential_spec()}
+_RECOVERY = {name: "gateway_" + name for name in gateway_recovery_spec()}
+_RECOVERY.update(_OF_ACCOUNT, force="gateway_recovery_force")
+
+
+def credential_options(variables: Variables, template: Template, given: t.Mapping[str, t.Any]) -> Options:
+    """Return the options of gateway_credential.
+
+    :param template: fills in the templates of a value
+    :param given: options that go before the variables
+    :raises FleetopsError: of kind invalid_option: a variable is missing, or cannot be what it is
+    """
+    return _options(gateway_credential_spec, _CREDENTIAL, variables, template, given)
+
+
+def recovery_options(variables: Variables, template: Template, given: t.Mapping[str, t.Any]) -> Options:
+    """Return the options of gateway_recovery, as credential_options()."""
+    return _options(gateway_recovery_spec, _RECOVERY, variables, template, given)
+
+
+def account_options(variables: Variables, template: Template) -> Options:
+    """Return the options of the account and of the way to its OpenAPI.
+
+    :raises FleetopsError: as credential_options()
+    """
+    return _options(openapi_spec, _OF_ACCOUNT, variables, template, {})
+
+
+def has_account(variables: Variables) -> bool:
+    """Return whether the variables name an account, beyond the default chain of the vendor's SDK."""
+    return any(variables.get(name) for name in ("platform_access_key_id", "platform_profile"))
+
+
+def _options(
+    spec: t.Callable[[], Spec],
+    names: t.Mapping[str, str],
+    variables: Variables,
+    template: Template,
+    given: t.Mapping[str, t.Any],
+) -> Options:
+    check_facts(variables)
+    found = dict(given)
+    for option, name in names.items():
+        if option in given or name not in variables:
+            continue
+        value = _filled_in(name, variables[name], template)
+        # As in the role, an optional variable that is empty counts as not set.
+        if value is not None and value != "" and value != variables.get("omit"):
+            found[option] = value
+    result = _validator(spec).validate(found)
+    if result.error_messages:
+        raise FleetopsError(
+            "; ".join(result.error_messages),
+            hint="The option is the variable of the host with gateway_ or platform_ before it",
+            kind="invalid_option",
+        )
+    return dict(result.validated_parameters)
+
+
+@cache
+def _validator(spec: t.Callable[[], Spec]) -> ArgumentSpecValidator:
+    """Return the validator of a specification, which takes long to make."""
+    return ArgumentSpecValidator(spec())
+
+
+def _filled_in(name: str, value: t.Any, template: Template) -> t.Any:
+    if value is None or isinstance(value, (bool, int, float)) or (isinstance(value, str) and "{" not in value):
+        return value
+    try:
+        return template(value)
+    except (AnsibleError, TemplateError) as error:
+        if type(error).__name__ == "AnsibleValueOmittedError":  # since ansible-core 2.19
+            return None
+        raise FleetopsError(
+            "the variable %s of this host cannot be filled in: %s" % (name, str(error).rstrip(".")),
+            hint="Correct it, or what it refers to",
+            kind="invalid_option",
+        ) from None

@@ -1,0 +1,226 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Connections to many hosts in one process, made as ansible-core makes that of a task. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import typing as t
+from pathlib import Path
+
+from ansible import constants as C
+from ansible import context
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.executor.task_executor import TaskExecutor
+from ansible.playbook.play_context import PlayContext
+from ansible.plugins.action import ActionBase
+from ansible.template import Templar
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import Render
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import LeftToTask, Unreachable
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import TaskRemote
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output
+
+# Keywords that lead to a host, or say who works there. A template in one of them holds for the first host alone.
+KEYWORDS = (
+    *("connection", "port", "remote_user", "environment", "timeout"),
+    *("become", "become_user", "become_method", "become_flags", "become_exe"),
+)
+_ASKED = {
+    "password": ("ask_pass", "connection_password_file"),
+    "become_pass": ("become_ask_pass", "become_password_file"),
+}
+
+
+class HostAction(ActionBase):
+    """What an action of this host would be: its connection, its variables, and how commands run there."""
+
+    def __init__(self, *args: t.Any, variables: dict[str, t.Any], **kwargs: t.Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.variables = variables
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Do nothing: a pass runs the commands."""
+        return {}
+
+
+class FleetRemote(TaskRemote):
+    """A gateway of the pass. What its connection raises is an error of this gateway alone."""
+
+    def execute(self, command: str, standard_input: str) -> Output:
+        try:
+            return super().execute(command, standard_input)
+        except AnsibleConnectionFailure as error:
+            raise Unreachable(str(error)) from None
+        except AnsibleError as error:
+            raise FleetopsError(
+                str(error), hint="Check the connection and become (ansible -m raw -a id)", kind="connection"
+            ) from None
+
+
+class HostVariables:
+    """Variables of one host; :meth:`get` fills in the templates of one."""
+
+    def __init__(self, raw: dict[str, t.Any], template: t.Callable[[t.Any], t.Any]) -> None:
+        self.raw = raw
+        self.template = template
+
+    def get(self, name: str, default: t.Any = None) -> t.Any:
+        """Return the value of a variable.
+
+        :raises AnsibleError: it cannot be filled in
+        """
+        return self.template(self.raw[name]) if name in self.raw else default
+
+
+class Hosts:
+    """Makes the actions of hosts, in the play of the task that runs the pass."""
+
+    def __init__(self, action: ActionBase, variables: t.Mapping[str, t.Any]) -> None:
+        """Take the action that runs the pass, and its variables.
+
+        :raises InvalidOption: a keyword of the task holds a template
+        """
+        self._task = action._task
+        self._play = self._task.get_play()
+        self._loader = action._loader
+        self._shared_loader_obj = action._shared_loader_obj
+        self._manager = variables["hostvars"]._variable_manager
+        self._inventory = variables["hostvars"]._inventory
+        self._play_hosts = list(variables["ansible_play_hosts_all"])
+        self._first = action._play_context
+        self._first_variables = variables
+        self._lock = threading.Lock()
+        _check_keywords(self._task)
+
+    def action(self, host_name: str) -> HostAction:
+        """Return the action of a host, with a connection that is not open yet.
+
+        :raises LeftToTask: it cannot be made here
+        """
+        # Templates and plugin loaders are not made for threads.
+        with self._lock:
+            try:
+                return self._action(host_name)
+            except AnsibleError as error:
+                raise LeftToTask(str(error)) from None
+
+    def template(self, action: HostAction, value: t.Any) -> t.Any:
+        """Return a value of the host's variables with its templates filled in."""
+        with self._lock:
+            return action._templar.template(value)
+
+    def variables(self, host_name: str) -> HostVariables:
+        """Return the variables of a host, as a task on it would have them."""
+        variables = self._variables(self._inventory.get_host(host_name))
+        templar = Templar(loader=self._loader, variables=variables)
+        return HostVariables(variables, templar.template)
+
+    def _variables(self, host: t.Any) -> dict[str, t.Any]:
+        variables: dict[str, t.Any] = self._manager.get_vars(
+            play=self._play, host=host, task=self._task, _hosts=[], _hosts_all=self._play_hosts[:1]
+        )
+        variables["ansible_play_hosts_all"] = variables["ansible_play_hosts"] = self._play_hosts
+        return variables
+
+    def alone(self, render: Render) -> Render:
+        """Return the same renderer, for one thread at a time."""
+
+        def guarded(template: str, variables: dict[str, str]) -> str:
+            with self._lock:
+                return render(template, variables)
+
+        return guarded
+
+    def _action(self, host_name: str) -> HostAction:
+        host = self._inventory.get_host(host_name)
+        variables = self._variables(host)
+        templar = Templar(loader=self._loader, variables=variables)
+        executor = TaskExecutor.__new__(TaskExecutor)
+        executor._host, executor._task, executor._connection = host, self._task, None
+        executor._loader, executor._shared_loader_obj = self._loader, self._shared_loader_obj
+        vars(executor)["_new_stdin"] = None  # before ansible-core 2.19
+        play_context = self._play_context(variables).set_task_and_variable_override(
+            task=self._task, variables=variables, templar=templar
+        )
+        play_context.post_validate(templar=templar)
+        if not play_context.remote_addr:
+            play_context.remote_addr = host.address
+        executor._play_context = play_context
+        play_context.update_vars(variables)
+        named = variables.get("ansible_connection")
+        connection_type = self._task.connection if named is None else templar.template(named)
+        connection = executor._connection = executor._get_connection(variables, templar, connection_type)
+        executor._set_connection_options(variables, templar)
+        connection.update_vars(variables)
+        connection._play_context = play_context.set_task_and_variable_override(
+            task=self._task, variables=variables, templar=templar
+        )
+        return HostAction(
+            task=self._task,
+            connection=connection,
+            play_context=play_context,
+            loader=self._loader,
+            templar=templar,
+            shared_loader_obj=self._shared_loader_obj,
+            variables=variables,
+        )
+
+    def _play_context(self, variables: t.Mapping[str, t.Any]) -> PlayContext:
+        """Return what the command line says, without what the variables of the first host have added to it.
+
+        :raises LeftToTask: a password that was asked for is lost under one of the first host's
+        """
+        first = self._first
+        plain = PlayContext(play=self._play, passwords={}, connection_lockfd=first.connection_lockfd)
+        for attribute, asked in _ASKED.items():
+            names = C.MAGIC_VARIABLE_MAPPING[attribute]
+            if not any(context.CLIARGS.get(option) for option in asked) or any(name in variables for name in names):
+                continue
+            if any(name in self._first_variables for name in names):
+                raise LeftToTask("its %s is the one that was typed in" % attribute)
+            setattr(plain, attribute, getattr(first, attribute))
+        return plain
+
+
+def check_run_once(task: t.Any) -> None:
+    """Check that a task that works for all hosts of a batch is run once, and its result registered for all of them.
+
+    :raises InvalidOption: it is not
+    """
+    if not task.run_once:
+        raise InvalidOption("run_once", None, "is missing", "Add run_once: true to the task, which works for all hosts")
+
+
+def _check_keywords(task: t.Any) -> None:
+    """Check that no keyword of the task, its blocks or its play is a template, which would be filled in for the first host alone.
+
+    :raises InvalidOption: one is
+    """
+    levels = [task, task.get_play()]
+    while parent := getattr(levels[-1] if len(levels) > 2 else task, "_parent", None):
+        levels.append(parent)
+    for level in levels:
+        written = level.get_ds()
+        for keyword in KEYWORDS:
+            if isinstance(written, dict) and "{{" in str(written.get(keyword) or ""):
+                raise InvalidOption(
+                    keyword,
+                    None,
+                    "is a template, and one task does the work for all hosts",
+                    "Set the variable of the host instead, such as ansible_become_user or ansible_port",
+                )
+
+
+def end_children() -> None:
+    """End the processes that connections of this process have started, where the system tells which ones they are."""
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parent = int(status.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1])
+            if parent == os.getpid():
+                os.kill(int(status.parent.name), signal.SIGTERM)

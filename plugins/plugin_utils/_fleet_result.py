@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a pass takes over from the passes before it, and what it returns: named fields, no secret. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import Member
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed
+
+Result = dict[str, t.Any]
+Options = t.Mapping[str, t.Any]
+
+_OF_A_LEASE = ("lease", "lease_ends", "diff")
+OUTCOMES = ("ok", "changed", "failed", "unreachable", "left")
+
+
+def asked_for(options: Options) -> tuple[Result, dict[str, Result]]:
+    """Return the options that go before the variables of every host, and those that go before them for some hosts."""
+    given = {name: options[name] for name in ("state", "register", "lease_time") if options[name] is not None}
+    each: dict[str, Result] = {}
+    for host, result in options["looked"].items():
+        if result.get("device_name"):
+            each[host] = {"reported_name": result["device_name"]}
+    for host, result in options["continues"].items():
+        state = "reset_withdrawn" if host in options["withdraw"] else "present"
+        each[host] = {"reported_name": result.get("device_name"), "lease": result.get("lease"), "state": state}
+    return given, each
+
+
+def earlier(options: Options, batch: t.Sequence[str], check_mode: bool) -> dict[str, Result]:
+    """Return the results of hosts that are not to be changed: they failed before, or are refused now.
+
+    In check mode, nothing has happened since the pass that this one continues, so that its results are what there is to say.
+    """
+    known: dict[str, Result] = {}
+    for host in batch:
+        before, looked = options["continues"].get(host, {}), options["looked"].get(host, {})
+        if host in options["refused"]:
+            error = FleetopsError(str(options["refused"][host]), kind="left_out")
+            known[host] = failed({name: before[name] for name in before if name not in _OF_A_LEASE}, error)
+        elif before and (check_mode or before.get("failed") or before.get("unreachable")):
+            known[host] = dict(before)
+        elif looked.get("failed") or looked.get("unreachable"):
+            known[host] = dict(looked)
+    return known
+
+
+def check_failures(most: float, variables: t.Mapping[str, t.Any]) -> None:
+    """Check that not too many hosts of the play have failed in the batches before.
+
+    The keyword max_fail_percentage would end the run before the handlers: services that miss their new credential, which the next run
+    finds up to date.
+
+    :param most: percent of all hosts of the play
+    :raises FleetopsError: of kind left_out
+    """
+    hosts = len(variables["ansible_play_hosts_all"])
+    failures = hosts - len(variables["ansible_play_hosts"])
+    if 100 * failures > most * hosts:
+        raise FleetopsError(
+            "%d of %d gateways failed or were unreachable, more than %g %% (gateway_max_fail_percentage)"
+            % (failures, hosts, most),
+            hint="The run ends before this batch. What went wrong is above",
+            kind="left_out",
+        )
+
+
+def fleet_result(
+    batch: t.Sequence[str],
+    known: t.Mapping[str, Result],
+    members: t.Sequence[Member],
+    options: Options,
+    given: t.Mapping[str, t.Any],
+) -> Result:
+    """Return the result of a pass.
+
+    :param known: of hosts that were not touched, as from :func:`earlier`
+    :param given: options that went before the variables, for the tasks of the hosts that are left
+    """
+    by_host = {member.host: member for member in members}
+    counts: Counter[str] = Counter()
+    gateways: dict[str, Result] = {}
+    left: dict[str, str] = {}
+    for host in batch:
+        member = by_host.get(host) or Member(host, result=known[host])
+        outcome = member.outcome()
+        counts[outcome] += 1
+        if outcome == "left":
+            left[host] = member.left
+        elif member.result and (outcome != "ok" or options["report"] == "all"):
+            gateways[host] = member.result
+    return {
+        "changed": bool(counts["changed"]),
+        "counts": {word: counts[word] for word in OUTCOMES},
+        "gateways": gateways,
+        "left": left,
+        "asked": dict(given, recover=options["recover"]),
+    }

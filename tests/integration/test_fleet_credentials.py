@@ -1,0 +1,299 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The pass over a fleet in playbooks: what each host is told, and what trouble of one leaves to the others."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import processes
+import pytest
+from account import KEY, TEMPORARY_KEY
+from emulator import Emulator
+from fleet import Size, unusable
+from loopback import Loopback
+from operations import (
+    ENV,
+    account,
+    called,
+    credential_file,
+    end_leases,
+    in_service,
+    left_over,
+    operate,
+    results,
+    role_variables,
+    stored_fingerprint,
+    valid_fingerprint,
+)
+from playbook import PRODUCT_KEY, Run, inventory, names, run_playbook, start_playbook
+from shells import write_script
+
+JSON = Any
+
+pytestmark = pytest.mark.usefixtures("new_platform")
+
+UNREACHABLE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}
+FORKS = {**ENV, "ANSIBLE_SSH_RETRIES": "0"}
+
+
+def provision(hosts: JSON, tmp_path: Path, *arguments: str, env: JSON = None) -> Run:
+    """As it runs every day: what was right is not reported."""
+    return run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path, *arguments, env={**FORKS, **(env or {})})
+
+
+def reported(run: Run) -> dict[str, list[str]]:
+    """The status of each report, by host."""
+    told = {
+        host: [each["status"] for each in tasks if each["action"].endswith(".fleet_report")]
+        for host, tasks in run.results.items()
+    }
+    return {host: statuses for host, statuses in told.items() if statuses}
+
+
+def test_an_everyday_run_reports_what_was_not_right(platform: Emulator, tmp_path: Path) -> None:
+    hosts = inventory(4, tmp_path, **role_variables(platform))
+    first = provision(hosts, tmp_path)
+    assert (first.rc, reported(first)) == (0, {host: ["ok"] for host in names(4)}), first
+    again = provision(hosts, tmp_path)
+    assert (again.rc, again.changed, reported(again)) == (0, 0, {}), again
+    credential_file(tmp_path, "gw-0003").unlink()
+    third = provision(hosts, tmp_path)
+    assert (third.rc, reported(third)) == (0, {"gw-0003": ["ok"]}), third
+    assert third.stats["gw-0003"]["changed"] == 1
+    assert results(third, "gw-0003")[0]["reason"] == "missing"
+    every = provision(hosts, tmp_path, "-e", "gateway_report=all")
+    assert reported(every) == {host: ["ok"] for host in names(4)}, every
+    assert len(called(platform, "register")) == 5
+
+
+def test_trouble_of_one_gateway_is_its_own(platform: Emulator, tmp_path: Path) -> None:
+    hanging = write_script(tmp_path / "hangs", "kill -9 $PPID; exit 1")
+    hosts = inventory(
+        {
+            "gw-0001": {},
+            "gw-0002": {"gateway_path": "{{ nobody_said_where }}/device.json"},
+            "gw-0003": UNREACHABLE,
+            "gw-0004": {"ansible_connection": "fleetops.nowhere.plugin"},
+            "gw-0005": {"gateway_device_name": "gw-0006"},
+            "gw-0006": {},
+            "gw-0007": {
+                "ansible_become": True,
+                "ansible_become_method": "sudo",
+                "ansible_become_user": "nobody",
+                "ansible_become_exe": "/nowhere/sudo",
+            },
+            "gw-0008": {"ansible_shell_executable": str(hanging)},
+            "gw-0009": {"gateway_mode": "rw"},
+            "gw-0010": {},
+        },
+        tmp_path,
+        **role_variables(platform),
+    )
+    run = provision(hosts, tmp_path)
+    assert run.rc in (2, 4), run
+    right = {"gw-0001", "gw-0010"}
+    assert set(called(platform, "register")) == right
+    assert {host for host in hosts["gateways"]["hosts"] if credential_file(tmp_path, host).exists()} == right
+    unreachable = {host for host, stats in run.stats.items() if stats["unreachable"]}
+    failed = {host for host, stats in run.stats.items() if stats["failures"]}
+    assert unreachable == {"gw-0003"}, run
+    assert failed == hosts["gateways"]["hosts"].keys() - right - unreachable, run
+    said = {host: str(run.result(host)["msg"]) for host in failed}
+    assert "gateway_path" in said["gw-0002"]
+    assert "nobody_said_where" in said["gw-0002"]
+    assert "fleetops.nowhere.plugin" in said["gw-0004"]
+    assert "left to a task of its own" in " ".join((run.stdout + run.stderr).split())
+    for host in ("gw-0005", "gw-0006"):
+        assert "gw-0005, gw-0006" in said[host]
+    assert "mode" in said["gw-0009"]
+
+
+def test_a_third_of_the_fleet_does_not_answer(platform: Emulator, tmp_path: Path) -> None:
+    """Each of them is tried once, and shown as unreachable."""
+    gone = {"ansible_connection": "tripwire"}
+    own = {host: gone if number % 3 == 0 else {} for number, host in enumerate(names(18))}
+    hosts = inventory(own, tmp_path, **role_variables(platform))
+    plugins = Path(__file__).parents[1] / "support/connection_plugins"
+    tripped = tmp_path / "tripped"
+    env = {"ANSIBLE_CONNECTION_PLUGINS": str(plugins), "TRIPWIRE_FILE": str(tripped)}
+    run = provision(hosts, tmp_path, env=env)
+    assert run.rc == 4, run
+    assert {host for host, stats in run.stats.items() if stats["unreachable"]} == {
+        host for host, variables in own.items() if variables
+    }
+    assert sorted(called(platform, "register")) == [host for host, variables in own.items() if not variables]
+    assert tripped.read_text().count("used") == 6
+
+
+def test_a_strategy_that_knows_no_single_run_is_refused(platform: Emulator, tmp_path: Path) -> None:
+    hosts = inventory(2, tmp_path, **role_variables(platform))
+    run = provision(hosts, tmp_path, env={"ANSIBLE_STRATEGY": "free"})
+    assert run.rc != 0, run
+    assert "bypasses the host loop" in " ".join((run.stdout + run.stderr).split())
+    assert called(platform, "register") == []
+
+
+@pytest.mark.parametrize(
+    ("keywords", "says"),
+    [({}, "run_once"), ({"run_once": True, "become_user": "{{ somebody }}"}, "become_user")],
+)
+def test_a_task_that_would_be_right_for_one_host_alone(
+    platform: Emulator, tmp_path: Path, keywords: JSON, says: str
+) -> None:
+    hosts = inventory(2, tmp_path, **role_variables(platform), somebody="root")
+    task = {"fleetops.aliyun_iot.fleet_credentials": {}, **keywords}
+    run = run_playbook({"hosts": "gateways", "gather_facts": False, "tasks": [task]}, hosts, tmp_path)
+    assert run.rc == 2, run
+    assert says in str(run.result("gw-0001")["msg"])
+    assert called(platform, "register") == []
+
+
+def test_what_a_pass_cannot_do_a_task_of_the_host_does(platform: Emulator, tmp_path: Path) -> None:
+    """A mistake of the pass itself: here, a core without what it makes connections with."""
+    hosts = inventory(3, tmp_path, **role_variables(platform))
+    broken = tmp_path / "site"
+    broken.mkdir()
+    (broken / "sitecustomize.py").write_text(
+        "import ansible.executor.task_executor as made\n"
+        "whole = made.TaskExecutor.__new__\n"
+        "def new(kind, *arguments, **keywords):\n"
+        "    if not arguments and not keywords:\n"
+        "        raise RuntimeError('made for threads')\n"
+        "    return object.__new__(kind)\n"
+        "made.TaskExecutor.__new__ = staticmethod(new)\n"
+    )
+    run = provision(hosts, tmp_path, env={"PYTHONPATH": str(broken)})
+    assert run.rc == 0, run
+    assert sorted(called(platform, "register")) == names(3)
+    assert {host: results(run, host)[0]["reason"] for host in names(3)} == dict.fromkeys(names(3), "missing")
+    told = " ".join((run.stdout + run.stderr).split())
+    assert "RuntimeError at " in told
+    assert "made for threads" not in told
+    again = provision(hosts, tmp_path, env={"PYTHONPATH": str(broken)})
+    assert (again.rc, again.changed) == (0, 0), again
+
+
+def test_two_accounts_two_products_two_endpoints(platform: Emulator, tmp_path: Path) -> None:
+    """What the first host says is not what the others mean."""
+    other_product = "a1IoKTestP9"
+    platform.admin.put_product(other_product, product_secret="otherSecret01")
+    here = account(platform)
+    elsewhere = {
+        **here,
+        "platform_access_key_id": TEMPORARY_KEY.id,
+        "platform_security_token": TEMPORARY_KEY.security_token,
+        "platform_access_key_secret": TEMPORARY_KEY.secret,
+        "gateway_product_key": other_product,
+        "gateway_product_secret": "otherSecret01",
+    }
+    own = {host: here if number % 2 else elsewhere for number, host in enumerate(names(4))}
+    hosts = inventory(own, tmp_path, **role_variables(platform))
+    for name in names(4):
+        platform.admin.delete_device(PRODUCT_KEY, name)
+    run = provision(hosts, tmp_path)
+    assert run.rc == 0, run
+    of_product = {
+        key: sorted(device["device_name"] for device in platform.admin.devices(key))
+        for key in (PRODUCT_KEY, other_product)
+    }
+    assert [name for name in names(4) if name in of_product[PRODUCT_KEY]] == ["gw-0002", "gw-0004"]
+    assert of_product[other_product] == ["gw-0001", "gw-0003"]
+    keys = {entry.get("access_key_id") for entry in platform.admin.requests() if entry.get("access_key_id")}
+    assert keys <= {KEY.id, TEMPORARY_KEY.id}
+    report = tmp_path / "audit.json"
+    audit = run_playbook("fleetops.aliyun_iot.audit", hosts, tmp_path, "-e", f"audit_report={report}", env=FORKS)
+    assert audit.rc == 0, audit
+    for host in names(4):
+        key = own[host].get("gateway_product_key", PRODUCT_KEY)
+        platform.admin.activate(key, host)
+    again = run_playbook("fleetops.aliyun_iot.reprovision", hosts, tmp_path, "-e", "gateway_serial=100%", env=FORKS)
+    assert again.rc == 0, again
+    assert sorted(called(platform, "ResetThing")) == names(4)
+
+
+# Ends
+
+
+pytest_ssh = pytest.mark.skipif(bool(unusable(Size(1))), reason=unusable(Size(1)) or "")
+MANY = 30
+
+
+@pytest_ssh
+@pytest.mark.parametrize("how", ["interrupted", "killed"])
+def test_a_pass_that_is_ended_in_the_middle(
+    fleet: Callable[..., Loopback], platform: Emulator, tmp_path: Path, how: str
+) -> None:
+    """No connection stays behind, and the next plain run converges."""
+    gateways = fleet(MANY)
+    hosts = gateways.hosts
+    for name in names(MANY):
+        platform.admin.put_device(PRODUCT_KEY, name)
+    platform.admin.clear_requests()
+    options = {
+        **role_variables(platform),
+        "gateway_register_from": "controller",
+        "gateway_retry_time": 1,
+        "gateway_timeout": 5,
+    }
+    hosts["gateways"]["vars"].update(options)
+    platform.admin.fault("register", hold_after=1, times=MANY)
+    with start_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path, env=FORKS) as started:
+        processes.wait_for(lambda: len(called(platform, "register")) >= 8, "registrations")
+        if how == "interrupted":
+            for pid in processes.at_home(tmp_path):
+                if b"playbook" in processes.read(pid, "cmdline"):
+                    os.kill(pid, signal.SIGINT)
+            started.process.wait(60)
+            processes.wait_for(lambda: not ssh_of(tmp_path), "the connections to end")
+        else:
+            started.kill()
+    assert ssh_of(tmp_path) == []
+    platform.admin.clear_faults()
+    run = run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path, env=FORKS)
+    assert run.rc == 0, run
+    for name in names(MANY):
+        secret = platform.admin.device(PRODUCT_KEY, name)["device_secret"]
+        assert secret in (gateways.root(name) / "etc/aliyun-iot/device.json").read_text(), name
+    again = run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path, env=FORKS)
+    assert (again.rc, again.changed) == (0, 0), again
+
+
+def ssh_of(home: Path) -> list[int]:
+    return [pid for pid in processes.at_home(home) if processes.read(pid, "cmdline").startswith(b"ssh\0")]
+
+
+# Names from the hardware
+
+
+def test_a_gateway_without_a_credential_takes_no_other_device_with_it(platform: Emulator, tmp_path: Path) -> None:
+    """Its name comes from the hardware, and it is called like a device that is another gateway's."""
+    for name in ("gw-0001", "gw-0002"):
+        in_service(platform, tmp_path, name)
+    credential_file(tmp_path, "gw-0001").unlink()
+    hosts = inventory(
+        {
+            "gw-0001": {"gateway_device_name_from": "mac"},
+            "gw-0002": {**UNREACHABLE, "gateway_device_name_from": "mac"},
+        },
+        tmp_path,
+        **role_variables(platform),
+    )
+    run = operate("decommission", platform, hosts, tmp_path, target="gateways", decommission_platform="delete")
+    assert run.rc != 0, run
+    assert {"gw-0001", "gw-0002"} <= {device["device_name"] for device in platform.admin.devices(PRODUCT_KEY)}
+    assert called(platform, "DeleteDevice") == []
+
+
+def test_nothing_is_left_over(platform: Emulator, tmp_path: Path) -> None:
+    hosts = inventory(3, tmp_path, **role_variables(platform))
+    assert provision(hosts, tmp_path).rc == 0
+    assert left_over(tmp_path, names(3)) == {}
+    end_leases(tmp_path, names(3))
+    for host in names(3):
+        assert stored_fingerprint(tmp_path, host) == valid_fingerprint(platform, host)

@@ -1,0 +1,111 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Accounts of many hosts: one client for each, one question for what is asked for at the same time, one failure for its own hosts."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, NetworkError
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _accounts, _fleet_devices
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts, SecretReader
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, bring_all
+
+JSON = Any
+KEY, OTHER = "a1IoKTestP1", "a1IoKTestP2"
+
+
+def account(name: str, **options: JSON) -> JSON:
+    return {"access_key_id": name, "region": "cn-shanghai", **options}
+
+
+def test_one_client_for_each_account_region_and_instance(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[JSON] = []
+
+    def connect(options: JSON) -> JSON:
+        made.append(options)
+        return SimpleNamespace(options=options)
+
+    monkeypatch.setattr(_accounts, "connect", connect)
+    accounts = Accounts()
+    one = accounts.client(account("one"))
+    assert accounts.client(account("one")) is one
+    others = [account("two"), account("one", region="eu-central-1"), account("one", instance_id="iot-1")]
+    assert len({id(accounts.client(options)) for options in others}) == 3
+    assert len(made) == 4
+
+
+def test_what_is_asked_for_at_the_same_time_is_one_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    first, go_on = threading.Event(), threading.Event()
+
+    def device_secrets(_api: JSON, _key: str, names: list[str]) -> dict[str, str]:
+        asked.append(sorted(names))
+        if len(asked) == 1:
+            first.set()
+            assert go_on.wait(30)
+        return {name: f"secret of {name}" for name in names if name != "gone"}
+
+    monkeypatch.setattr(_accounts, "device_secrets", device_secrets)
+    api: JSON = None
+    reader = SecretReader(api, KEY)
+    with ThreadPoolExecutor(6) as pool:
+        answers = {"a": pool.submit(reader.read, ["a"])}
+        assert first.wait(30)
+        answers |= {name: pool.submit(reader.read, [name]) for name in ("b", "c", "d", "gone")}
+        while len(reader._waiting) < 4:
+            pass
+        go_on.set()
+        found = {name: answer.result(30) for name, answer in answers.items()}
+    assert asked == [["a"], ["b", "c", "d", "gone"]]
+    assert found == {**{name: {name: f"secret of {name}"} for name in "abcd"}, "gone": {}}
+
+
+def test_a_failure_is_that_of_all_who_asked_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    def device_secrets(_api: JSON, _key: str, _names: list[str]) -> dict[str, str]:
+        raise NetworkError("no answer")
+
+    monkeypatch.setattr(_accounts, "device_secrets", device_secrets)
+    api: JSON = None
+    reader = SecretReader(api, KEY)
+    for _question in range(2):
+        with pytest.raises(NetworkError):
+            reader.read(["a"])
+
+
+def test_one_accounts_failure_is_that_of_its_own_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a list it is that of all: without a part of the devices, what is concluded from the rest is wrong."""
+
+    def connect(options: JSON) -> JSON:
+        if options["access_key_id"] == "wrong":
+            raise FleetopsError("no such key", kind="credential")
+        return options["access_key_id"]
+
+    def devices(api: JSON, key: str, names: JSON) -> JSON:
+        return {
+            name: SimpleNamespace(as_result=lambda name=name: {"device_name": name, "of": (api, key)}) for name in names
+        }
+
+    monkeypatch.setattr(_accounts, "connect", connect)
+    monkeypatch.setattr(_fleet_devices, "devices_as_asked", devices)
+    hosts = [
+        HostDevice("a", account("right"), KEY, "gw-0001"),
+        HostDevice("b", account("right"), OTHER, "gw-0001"),
+        HostDevice("c", account("right"), KEY, "gw-0003"),
+    ]
+    listed = bring_all(hosts, Accounts(), {"state": "listed", "all_devices": False}, False)
+    assert [(each["product_key"], each["hosts"]) for each in listed.products] == [(KEY, ["a", "c"]), (OTHER, ["b"])]
+    wrong = [*hosts, HostDevice("d", account("wrong"), KEY, "gw-0004")]
+    with pytest.raises(FleetopsError, match="no such key"):
+        bring_all(wrong, Accounts(), {"state": "listed", "all_devices": False}, False)
+    monkeypatch.setattr(_fleet_devices, "_bring", lambda *_arguments: ({"changed": True}, {}))
+    done = bring_all(wrong, Accounts(), {"state": "present"}, False)
+    assert {host: error.kind for host, error in done.refused.items()} == {"d": "credential"}
+    assert done.unsent == ["d"]
+    assert "access_key_id" not in repr(hosts)

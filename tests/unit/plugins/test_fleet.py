@@ -1,0 +1,259 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A pass over many gateways, without Ansible: one gateway's failure is no other gateway's."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from converging import Bench, Screen, stored
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _fleet
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import Fleet, LeftToTask, Member, Unreachable
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import asked_for, earlier, fleet_result
+
+JSON = Any
+OPTIONS: JSON = {
+    **{"state": None, "register": None, "lease_time": None, "recover": False, "report": "changed"},
+    **{"looked": {}, "continues": {}, "refused": {}, "withdraw": []},
+}
+
+
+class Site:
+    """Benches by host, and what opens them."""
+
+    def __init__(self, tmp_path: Path, hosts: list[str], **options: JSON) -> None:
+        self.benches = {}
+        for host in hosts:
+            folder = tmp_path / host
+            folder.mkdir(mode=0o700)
+            self.benches[host] = Bench(folder)
+        self.options = options
+        self.names = {host: host for host in hosts}
+        self.troubles: dict[str, Callable[[], JSON]] = {}
+        self.screen = Screen()
+
+    def open(self, host: str) -> JSON:
+        if host in self.troubles:
+            return self.troubles[host]()
+        return self.benches[host].convergence(device_name=self.names[host], **self.options)
+
+    def run(self, **keywords: JSON) -> dict[str, Member]:
+        fleet = Fleet(self.open, self.screen, keywords.pop("at_once", 3), keywords.pop("at_most", 5), **keywords)
+        return {member.host: member for member in fleet.run(list(self.benches))}
+
+    def issued(self) -> dict[str, int]:
+        return {host: bench.device.issued for host, bench in self.benches.items()}
+
+
+def raising(error: Exception) -> Callable[[], JSON]:
+    def trouble() -> JSON:
+        raise error
+
+    return trouble
+
+
+HOSTS = [f"gw-{number:04}" for number in range(1, 9)]
+
+
+def test_a_pass_and_another_one(tmp_path: Path) -> None:
+    site = Site(tmp_path, HOSTS)
+    members = site.run()
+    assert {host: member.outcome() for host, member in members.items()} == dict.fromkeys(HOSTS, "changed")
+    assert site.issued() == dict.fromkeys(HOSTS, 1)
+    assert all(bench.is_right() for bench in site.benches.values())
+    again = site.run()
+    assert {host: (member.outcome(), member.result["reason"]) for host, member in again.items() if member.result} == (
+        dict.fromkeys(HOSTS, ("ok", "up_to_date"))
+    )
+    assert site.issued() == dict.fromkeys(HOSTS, 1)
+    assert [bench.shell.runs for bench in site.benches.values()] == [1] * len(HOSTS)
+    assert site.screen.lines == []
+
+
+def test_every_trouble_is_that_of_one_gateway(tmp_path: Path) -> None:
+    site = Site(tmp_path, HOSTS)
+    site.troubles = {
+        "gw-0001": raising(Unreachable("no route")),
+        "gw-0002": raising(FleetopsError("no key", kind="invalid_option")),
+        "gw-0003": raising(LeftToTask("it has no such plugin")),
+        "gw-0004": raising(KeyError("our mistake")),
+    }
+    members = site.run()
+    assert [member.outcome() for member in members.values()] == ["unreachable", "failed", "left", "left"] + 4 * [
+        "changed"
+    ]
+    assert members["gw-0003"].left == "it has no such plugin"
+    assert members["gw-0004"].left.startswith("KeyError at ")
+    assert "our mistake" not in members["gw-0004"].left
+    assert (members["gw-0002"].result or {})["error"]["kind"] == "invalid_option"
+
+
+def test_one_device_on_two_gateways_is_refused_for_both(tmp_path: Path) -> None:
+    site = Site(tmp_path, HOSTS[:4])
+    site.names["gw-0002"] = "gw-0001"
+    members = site.run()
+    assert [member.outcome() for member in members.values()] == ["failed", "failed", "changed", "changed"]
+    for host in ("gw-0001", "gw-0002"):
+        assert "gw-0001, gw-0002" in (members[host].result or {})["msg"]
+    assert site.issued() == {"gw-0001": 0, "gw-0002": 0, "gw-0003": 1, "gw-0004": 1}
+
+
+def test_a_gateway_that_is_right_is_refused_beside_its_twin(tmp_path: Path) -> None:
+    site = Site(tmp_path, HOSTS[:2])
+    assert site.run()["gw-0001"].outcome() == "changed"
+    site.names["gw-0002"] = "gw-0001"
+    assert [member.outcome() for member in site.run().values()] == ["failed", "failed"]
+    assert site.issued() == {"gw-0001": 1, "gw-0002": 1}
+
+
+def test_devices_are_prepared_before_they_are_registered(tmp_path: Path) -> None:
+    site = Site(tmp_path, HOSTS[:3])
+    site.benches["gw-0001"].run(device_name="gw-0001")
+    asked: list[list[str]] = []
+
+    def prepare(members: Any) -> dict[str, FleetopsError]:
+        asked.append(sorted(member.host for member in members))
+        assert site.issued() == {"gw-0001": 1, "gw-0002": 0, "gw-0003": 0}
+        return {"gw-0003": FleetopsError("the product is full", kind="refused")}
+
+    members = site.run(prepare=prepare)
+    assert asked == [["gw-0002", "gw-0003"]]
+    assert [member.outcome() for member in members.values()] == ["ok", "changed", "failed"]
+    assert site.issued() == {"gw-0001": 1, "gw-0002": 1, "gw-0003": 0}
+
+
+def test_what_hangs_gives_its_place_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_fleet, "SLOW", 0.01)
+    monkeypatch.setattr(_fleet, "_TICK", 0.01)
+    site = Site(tmp_path, HOSTS)
+    others = threading.Event()
+    waiting = set(HOSTS[2:])
+
+    def hangs() -> JSON:
+        assert others.wait(30)
+        raise Unreachable("at last")
+
+    def seen(host: str) -> Callable[[], JSON]:
+        def opened() -> JSON:
+            waiting.discard(host)
+            if not waiting:
+                others.set()
+            return site.benches[host].convergence(device_name=host)
+
+        return opened
+
+    site.troubles = {**dict.fromkeys(HOSTS[:2], hangs), **{host: seen(host) for host in HOSTS[2:]}}
+    members = site.run(at_once=1, at_most=4)
+    assert [member.outcome() for member in members.values()] == 2 * ["unreachable"] + 6 * ["changed"]
+
+
+def test_what_hangs_for_good_is_ended_when_all_others_are_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_fleet, "SLOW", 0.01)
+    monkeypatch.setattr(_fleet, "_TICK", 0.01)
+    site = Site(tmp_path, HOSTS[:4])
+    ended = threading.Event()
+
+    def hangs() -> JSON:
+        assert ended.wait(30)
+        raise Unreachable("its connection was ended")
+
+    site.troubles = {"gw-0002": hangs}
+    members = site.run(at_once=2, end=ended.set, longest=0.5)
+    assert [member.outcome() for member in members.values()] == ["changed", "failed", "changed", "changed"]
+    assert (members["gw-0002"].result or {})["error"]["kind"] == "timeout"
+
+
+def test_a_pass_that_is_ended_ends_its_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And waits for none of them, though they hang."""
+    site = Site(tmp_path, HOSTS[:4])
+    ended = threading.Event()
+
+    def hangs() -> JSON:
+        assert ended.wait(30)
+        raise Unreachable("its connection was ended")
+
+    def interrupted(*_arguments: JSON, **_keywords: JSON) -> JSON:
+        raise KeyboardInterrupt
+
+    site.troubles = dict.fromkeys(HOSTS[:4], hangs)
+    monkeypatch.setattr(_fleet, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        site.run(end=ended.set)
+    assert ended.is_set()
+
+
+def test_no_more_at_once_than_asked_for(tmp_path: Path) -> None:
+    site = Site(tmp_path, HOSTS)
+    lock, now, most = threading.Lock(), 0, 0
+
+    def counted(host: str) -> Callable[[], JSON]:
+        def opened() -> JSON:
+            nonlocal now, most
+            with lock:
+                now += 1
+                most = max(most, now)
+            result = site.benches[host].run(device_name=host)
+            with lock:
+                now -= 1
+            return dict(result)
+
+        return opened
+
+    site.troubles = {host: counted(host) for host in HOSTS}
+    site.run(at_once=2, at_most=100)
+    assert most == 2
+
+
+def test_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_fleet, "_TICK", 0.01)
+    site = Site(tmp_path, HOSTS)
+    site.troubles = {"gw-0001": raising(Unreachable("no route"))}
+    site.run(interval=0.0, at_once=1)
+    text = "\n".join(site.screen.lines)
+    assert "of 8 gateways looked at" in text
+    assert "of 7 gateways changed" in text
+    assert "1 unreachable" in text
+    assert "a second" in text
+
+
+def test_what_is_taken_over_from_an_earlier_pass() -> None:
+    lease = {"lease": "0123456789abcdef", "lease_ends": 1.0, "device_name": "gw-0001", "changed": True}
+    gone = {"unreachable": True, "msg": "no route", "changed": False}
+    options = {
+        **OPTIONS,
+        "continues": {"a": lease, "b": lease, "c": gone},
+        "looked": {"d": {"device_name": "gw-0004"}, "e": gone},
+        "refused": {"b": "it was not reset", "f": "its device is in doubt"},
+        "withdraw": ["b"],
+    }
+    given, each = asked_for({**options, "state": "present"})
+    assert given == {"state": "present"}
+    assert each["a"] == {"reported_name": "gw-0001", "lease": "0123456789abcdef", "state": "present"}
+    assert each["b"]["state"] == "reset_withdrawn"
+    assert each["d"] == {"reported_name": "gw-0004"}
+    known = earlier(options, list("abcdef"), False)
+    assert known.keys() == {"b", "c", "e", "f"}
+    assert known["b"]["msg"] == "it was not reset"
+    assert "lease" not in known["b"]
+    assert earlier(options, ["a"], True) == {"a": lease}
+    told = fleet_result(
+        list("abcdef"), known, [Member("a", result={"changed": False}), Member("d", left="so")], options, given
+    )
+    assert told["counts"] == {"ok": 1, "changed": 0, "failed": 2, "unreachable": 2, "left": 1}
+    assert told["gateways"].keys() == {"b", "c", "e", "f"}
+    assert told["left"] == {"d": "so"}
+
+
+def test_results_hold_no_secret(tmp_path: Path) -> None:
+    site = Site(tmp_path, HOSTS[:1])
+    members = site.run()
+    text = repr(fleet_result(HOSTS[:1], {}, list(members.values()), {**OPTIONS, "report": "all"}, {}))
+    assert stored(site.benches["gw-0001"].path)["deviceSecret"] not in text
+    assert "fingerprint" in text

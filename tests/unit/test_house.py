@@ -1,0 +1,132 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where code may stand and what it may import: the planes of the collection stay apart."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from functools import cache
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PLUGINS = ROOT / "plugins"
+PREFIX = "ansible_collections.fleetops.aliyun_iot.plugins."
+SOURCES = {PREFIX + ".".join(path.relative_to(PLUGINS).with_suffix("").parts): path for path in PLUGINS.glob("**/*.py")}
+# What a convergence needs, which has to be tried without Ansible.
+WITHOUT_ANSIBLE = (
+    "_convergence",
+    "_fleet",
+    "_gateway_task",
+    "_issuers",
+    "_login",
+    "_remote",
+    "_decide",
+    "_found",
+    "_report",
+)
+
+
+@cache
+def imports(module: str) -> frozenset[str]:
+    """All that a file imports, wherever in it, but for what only a type checker reads."""
+    tree = ast.parse(SOURCES[module].read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            node.body = [ast.Pass()]
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            below = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name for name in below if name in SOURCES} or {str(node.module)}
+    return frozenset(found)
+
+
+def reached(module: str) -> set[str]:
+    """The file, and all of ours that it leads to."""
+    seen, wanted = set(), [module]
+    while wanted:
+        if (name := wanted.pop()) not in seen:
+            seen.add(name)
+            wanted += [other for other in imports(name) if other in SOURCES]
+    return seen
+
+
+def of(folder: str) -> list[str]:
+    return sorted(name for name in SOURCES if name.startswith(PREFIX + folder + "."))
+
+
+@pytest.mark.parametrize("module", of("module_utils._device"))
+def test_the_device_plane_needs_neither_the_control_plane_nor_a_package(module: str) -> None:
+    for name in reached(module):
+        assert not name.startswith(PREFIX + "module_utils._openapi")
+        foreign = {other for other in imports(name) if other not in SOURCES}
+        assert {other.partition(".")[0] for other in foreign} <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("name", WITHOUT_ANSIBLE)
+def test_a_convergence_can_be_tried_without_ansible(name: str) -> None:
+    for module in reached(f"{PREFIX}plugin_utils.{name}"):
+        assert not {other for other in imports(module) if other.split(".")[0] == "ansible"}, module
+
+
+def test_nothing_leads_back_to_itself() -> None:
+    """Neither by an import nor by a loader that is given the name of one of ours."""
+    for module, path in SOURCES.items():
+        for other in imports(module):
+            assert other not in SOURCES or module not in reached(other), (module, other)
+        if path.parent.name != "modules":
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            loaded = [
+                ast.unparse(node)
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Call)
+                and "loader" in ast.unparse(node.func)
+                and "aliyun_iot" in ast.unparse(node)
+            ]
+            assert loaded == []
+
+
+def code_lines(path: Path) -> int:
+    """The lines behind the documentation of a plugin."""
+    text = path.read_text(encoding="utf-8")
+    for word in ('RETURN = r"""', 'EXAMPLES = r"""', 'DOCUMENTATION = r"""'):
+        _before, found, after = text.partition(word)
+        if found and path.parent.name in ("modules", "filter", "inventory", "lookup"):
+            return after.partition('"""\n')[2].count("\n")
+    return text.count("\n")
+
+
+def test_no_file_is_long() -> None:
+    lengths = {path: path.read_text(encoding="utf-8").count("\n") for path in SOURCES.values()}
+    assert {str(path): length for path, length in lengths.items() if length > 400} == {}
+    assert lengths[PLUGINS / "action/gateway_credential.py"] < 120
+
+
+def test_plugins_are_short_behind_their_documentation() -> None:
+    documented = [path for path in SOURCES.values() if 'RETURN = r"""' in path.read_text(encoding="utf-8")]
+    assert median(code_lines(path) for path in documented) <= 40
+
+
+def test_the_product_secret_is_known_to_what_signs_alone() -> None:
+    """No object but an issuer keeps the options of a registration; the tasks of gateways have no field for them."""
+    task = ast.parse((PLUGINS / "plugin_utils/_gateway_task.py").read_text(encoding="utf-8"))
+    [fields] = [node for node in ast.walk(task) if isinstance(node, ast.ClassDef) and node.name == "GatewayTask"]
+    names = {
+        node.target.id for node in fields.body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+    assert names
+    assert not {name for name in names if "secret" in name or "key" in name} - {"product_key"}
+    readers = {
+        name
+        for name, path in SOURCES.items()
+        if '["product_secret"]' in path.read_text(encoding="utf-8")
+        or '"product_secret")' in path.read_text(encoding="utf-8")
+    }
+    assert readers == {f"{PREFIX}module_utils._device.https_registration"}
