@@ -68,7 +68,7 @@ docs: .venv/test ## A site of the documentation, in docs/build
 advisories: .venv/test ## Compare every pinned package with the published vulnerabilities (network)
 	@nox -s advisories
 
-bench: .venv/test ## What a fleet costs, beside a ping and beside built-in modules (root)
+bench: .venv/test ## What a fleet costs, beside a ping and built-in modules; SCALE=10000: a large inventory (root)
 	@nox -s bench
 
 clean: ## Remove all that make made

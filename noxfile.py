@@ -204,9 +204,10 @@ def molecule(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """What a fleet costs: a hundred gateways over SSH, beside a ping and beside built-in modules."""
+    """What a fleet costs: a hundred gateways over SSH, beside a ping and built-in modules; or SCALE gateways, in one inventory."""
     system_packages(session)
-    session.run("python", "tests/bench/bench.py", env={"PYTHONPATH": "tests/support:tests/fleet"})
+    script = "scale" if os.environ.get("SCALE") else "bench"
+    session.run("python", f"tests/bench/{script}.py", env={"PYTHONPATH": "tests/support:tests/fleet:tests/bench"})
 
 
 @nox.session

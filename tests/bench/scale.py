@@ -1,0 +1,138 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a large inventory costs: an everyday run and an audit over SCALE gateways, and over a tenth of them.
+
+The gateways are paths on a hundred SSH hosts, each with a device of its own; their credentials are right. A run that
+registers, fails, or finds anything ends the measurement. The last line is JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+from bench import (
+    ACCESS_KEY,
+    FORKS,
+    PRODUCT_KEY,
+    PRODUCT_SECRET,
+    Bench,
+)
+from emulator import Emulator
+from fleet import Fleet, Size
+from rich.console import Console
+
+SCALE = int(os.environ.get("SCALE") or "10000")
+SSH_HOSTS = min(100, SCALE)
+REPETITIONS = int(os.environ.get("BENCH_REPETITIONS", "1"))
+SIZES = (SCALE // 10, SCALE)
+PLAYBOOKS = {"everyday run": "fleetops.aliyun_iot.provision", "audit": "fleetops.aliyun_iot.audit"}
+BOUND, PEAK_MB = 1.1, 1024
+
+
+def secret(number: int) -> str:
+    return f"{number:032x}"
+
+
+def name(number: int) -> str:
+    return f"gw-{number:05}"
+
+
+def write_credentials(fleet: Fleet, hosts: list[str]) -> None:
+    """Put the credentials where the inventory says, as the collection stores them."""
+    for number in range(SCALE):
+        folder = fleet.root(hosts[number % SSH_HOSTS]) / "etc/aliyun-iot" / name(number)
+        folder.mkdir(parents=True, mode=0o755)
+        fields = {"deviceName": name(number), "deviceSecret": secret(number), "productKey": PRODUCT_KEY}
+        file = folder / "device.json"
+        file.touch(0o600)
+        file.write_text(json.dumps(fields, separators=(",", ":")) + "\n")
+
+
+def write_inventory(home: Path, fleet: Fleet, hosts: list[str], size: int) -> None:
+    document = yaml.safe_load(fleet.inventory.read_text())
+    group = document["gateways"]["children"]["gateways_python"]
+    addresses = [group["hosts"][host] for host in hosts]
+    group["hosts"] = {
+        name(number): {
+            **addresses[number % SSH_HOSTS],
+            "gateway_path": f"/etc/aliyun-iot/{name(number)}/device.json",
+        }
+        for number in range(size)
+    }
+    (home / f"{size}.json").write_text(json.dumps(document))
+
+
+def main() -> None:
+    say = Console(stderr=True)
+    with tempfile.TemporaryDirectory(prefix="scale-") as directory:
+        home = Path(directory)
+        fleet = Fleet(home / "fleet")
+        fleet.up(Size(SSH_HOSTS))
+        devices = [{"name": name(number), "secret": secret(number), "status": "OFFLINE"} for number in range(SIZES[1])]
+        product = {"product_key": PRODUCT_KEY, "product_secret": PRODUCT_SECRET, "devices": devices}
+        try:
+            with Emulator(home / "platform", {"access_keys": [ACCESS_KEY], "products": [product]}) as platform:
+                result = measure(home, fleet, platform, say)
+        finally:
+            fleet.down()
+    print(json.dumps(result))
+
+
+def measure(home: Path, fleet: Fleet, platform: Emulator, say: Console) -> dict[str, Any]:
+    """Each playbook over each size, in turn, as often as asked for."""
+    hosts = list(yaml.safe_load(fleet.inventory.read_text())["gateways"]["children"]["gateways_python"]["hosts"])
+    write_credentials(fleet, hosts)
+    bench = Bench(home, fleet, platform, sizes=())
+    for size in SIZES:
+        write_inventory(home, fleet, hosts, size)
+    seconds: dict[str, list[float]] = {}
+    cpu: dict[str, list[float]] = {}
+    peak = 0.0
+    bench.run_with_account(PLAYBOOKS["everyday run"], SIZES[0])  # opens the connections
+    for _repetition in range(REPETITIONS):
+        for title, playbook in PLAYBOOKS.items():
+            for size in SIZES:
+                before = time.perf_counter()
+                cost, megabytes = bench.run_with_account(playbook, size)
+                peak = max(peak, megabytes)
+                seconds.setdefault(f"{title} of {size}", []).append(time.perf_counter() - before)
+                cpu.setdefault(f"{title} of {size}", []).append(1000 * cost.controller / size)
+                say.print(f"{title} of {size}: {seconds[f'{title} of {size}'][-1]:.1f} s, {megabytes:.0f} MB")
+    if platform.admin.requests(action="register"):
+        raise SystemExit("a gateway was registered")
+    medians = {case: statistics.median(runs) for case, runs in seconds.items()}
+    small, large = SIZES
+    ratios = {
+        title: (medians[f"{title} of {large}"] / large) / (medians[f"{title} of {small}"] / small)
+        for title in PLAYBOOKS
+    }
+    for title, ratio in ratios.items():
+        met = "" if ratio <= BOUND else ", missed"
+        say.print(f"{title}: a gateway of {large} costs {ratio:.2f} of one of {small} (at most {BOUND}{met})")
+    say.print(
+        f"peak memory of the controller: {peak:.0f} MB (at most {PEAK_MB}{'' if peak <= PEAK_MB else ', missed'})"
+    )
+    return {
+        "seconds": {case: round(value, 1) for case, value in medians.items()},
+        "ms_per_gateway": {case: round(1000 * value / int(case.split()[-1]), 2) for case, value in medians.items()},
+        "controller_cpu_ms_per_gateway": {case: round(statistics.median(runs), 2) for case, runs in cpu.items()},
+        "ratios": {title: round(ratio, 3) for title, ratio in ratios.items()},
+        "peak_mb": round(peak),
+        "gateways": SCALE,
+        "ssh_hosts": SSH_HOSTS,
+        "forks": FORKS,
+        "repetitions": REPETITIONS,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
