@@ -112,7 +112,8 @@ attributes:
     version_added: 1.0.0
 notes:
   - Needs C(run_once=true), and a strategy that knows it; C(free) and C(host_pinned) do not.
-  - A keyword of the task, such as C(become_user), holds for all hosts. A template there is refused; use variables of the hosts.
+  - A keyword of the task, such as C(become_user), holds for all hosts. A template there is refused; use variables of the hosts. So is
+    C(delegate_to); the task runs on the controller anyway, and reaches each host over its own connection.
 seealso:
   - module: fleetops.aliyun_iot.gateway_credential
   - module: fleetops.aliyun_iot.fleet_report

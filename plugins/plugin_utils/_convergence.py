@@ -53,7 +53,7 @@ STALE = 20
 
 
 class Convergence:
-    """What one task does to one gateway. ``report`` is what is known so far, for the result of a task that fails."""
+    """What one task does to one gateway, over ``remote``. ``report`` is what is known so far, for the result of a failure."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Convergence:
     ) -> None:
         self.report: Result = {}
         self._task = task
-        self._remote = remote
+        self.remote = remote
         self._issuer = issuer
         self._login = login
         self._render = render
@@ -112,7 +112,7 @@ class Convergence:
 
         :raises FleetopsError: it cannot be looked at, or what would have to be done is refused
         """
-        found = read_look(self._remote.answer(self._gateway.script("look"), "looked"), len(self._wanted.exports))
+        found = read_look(self.remote.answer(self._gateway.script("look"), "looked"), len(self._wanted.exports))
         wanted = self._named(found)
         plan = decide(found, wanted, self._task.lease)
         self.report = report(wanted, found, plan)
@@ -267,16 +267,16 @@ class Convergence:
         plan, found, wanted, gateway = self._plan, self._found, self._wanted, self._gateway
         values = dict(self._values(), expected=found.expected)
         if plan.step == "remove":
-            return self._remote.answer(gateway.script("remove", **values), "removed", "stale")
+            return self.remote.answer(gateway.script("remove", **values), "removed", "stale")
         if plan.step == "mend":
-            return self._remote.answer(gateway.changing("mend", plan.exports, **values), "installed", "stale")
+            return self.remote.answer(gateway.changing("mend", plan.exports, **values), "installed", "stale")
         # What is recovered replaces a secret that may be invalid, as after a reset.
         intent = next_intent(found, plan) if self._issuer.registers else "renew"
         lease = self._task.lease_length()
         values.update(intent=intent, ttl=lease)
         if plan.step == "finish":
             script = gateway.changing("finish", plan.exports, stored=stored_identity(found, wanted), **values)
-            return self._remote.answer(script, "installed", "stale")
+            return self.remote.answer(script, "installed", "stale")
         resets = plan.step == "prepare_reset"
         if resets:
             values["ttl"] = lease + self._task.lease_time
@@ -305,7 +305,7 @@ class Convergence:
     def _withdraw(self) -> Result:
         """Give the lease of a reset back that was not sent."""
         if not self._check_mode:
-            self._remote.answer(self._gateway.script("abandon", **self._values()), "abandoned", "lost")
+            self.remote.answer(self._gateway.script("abandon", **self._values()), "abandoned", "lost")
         return {"changed": False, "reason": "withdrawn", "path": self._task.path}
 
     def _nothing_to_do(self) -> Result:
@@ -360,7 +360,7 @@ class Convergence:
 
     def _settle(self, end: str, found: Found, exports: tuple[int, ...] = ()) -> Answer:
         script = self._gateway.changing("settle", exports, end=end, stored=found.credential, **self._values())
-        answer = self._remote.answer(script, "settled", "lost")
+        answer = self.remote.answer(script, "settled", "lost")
         if answer.outcome == "lost":
             raise lost()
         return answer
@@ -386,7 +386,7 @@ class Convergence:
                 return self._changed(after, registered=False, proven=login == "accepted")
         if self._settles() and not error.may_have_registered:
             with suppress(FleetopsError):
-                self._remote.answer(self._gateway.script("abandon", **self._values()), "abandoned", "lost")
+                self.remote.answer(self._gateway.script("abandon", **self._values()), "abandoned", "lost")
         raise error
 
     def _changed(self, after: Found, registered: bool = False, proven: bool | None = None) -> Result:

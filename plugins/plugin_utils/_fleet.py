@@ -62,6 +62,8 @@ class Member:
         known = dict(self.result or self.known())
         known.pop("unreachable", None)
         self.result = failed(known, error)
+        if self.convergence:
+            self.convergence.remote.close()
         self.convergence, self.left = None, ""
 
     def outcome(self) -> str:
@@ -152,8 +154,9 @@ class Fleet:
             member.left = str(why)
         except Exception as error:  # a mistake of ours: the task of the host has the last word, and the pass goes on
             member.left = internal(error).where
-        if not member.has_to_act():
-            member.convergence = None  # with the connection, of which there may be thousands
+        if not member.has_to_act() and member.convergence:
+            member.convergence.remote.close()
+            member.convergence = None  # there may be thousands
 
     def _refuse(self, members: t.Sequence[Member], errors: t.Mapping[str, FleetopsError]) -> None:
         for member in members:

@@ -62,6 +62,11 @@ class FleetRemote(TaskRemote):
                 str(error), hint="Check the connection and become (ansible -m raw -a id)", kind="connection"
             ) from None
 
+    def close(self) -> None:
+        """Close the connection."""
+        with contextlib.suppress(AnsibleError):
+            self._action._connection.close()
+
 
 class HostVariables:
     """Variables of one host; :meth:`get` fills in the templates of one."""
@@ -189,12 +194,19 @@ class Hosts:
 
 
 def check_run_once(task: t.Any) -> None:
-    """Check that a task that works for all hosts of a batch is run once, and its result registered for all of them.
+    """Check that a task that works for all hosts of a batch is run once, with a result for all of them, on the hosts themselves.
 
     :raises InvalidOption: it is not
     """
     if not task.run_once:
         raise InvalidOption("run_once", None, "is missing", "Add run_once: true to the task, which works for all hosts")
+    if task.delegate_to:
+        raise InvalidOption(
+            "delegate_to",
+            task.delegate_to,
+            "would put the work for all hosts on this one",
+            "Remove it: the task runs on the controller, and reaches each host over its own connection",
+        )
 
 
 def _check_keywords(task: t.Any) -> None:

@@ -44,6 +44,9 @@ class Remote(ABC):
     def python(self) -> str:
         """Return the command that starts the gateway's Python, reading a program from standard input."""
 
+    def close(self) -> None:  # noqa: B027 # not every remote has something to close
+        """Close the connection, where that is not somebody else's to do."""
+
     def run(self, script: str) -> str:
         """Run a script in the gateway's shell; return what it printed."""
         return self.execute(self.shell, script)[0]

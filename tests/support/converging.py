@@ -40,6 +40,10 @@ class Shell(Remote):
         super().__init__("/bin/sh")
         self.breaks = set(breaks)
         self.runs = 0
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
 
     def execute(self, command: str, standard_input: str) -> Output:
         number, self.runs = self.runs, self.runs + 1

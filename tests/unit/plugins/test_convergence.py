@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from converging import PRODUCT_KEY, Bench, Broken, Recovery, stored
+from gateways import end_lease
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BusyError, FleetopsError, Refused
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _convergence
@@ -178,15 +179,8 @@ def test_a_fault_between_every_two_steps(tmp_path: Path, state: str) -> None:
 def expire(bench: Bench) -> None:
     """Let the lease of a run that died come to its end."""
     journal = bench.path.parent / ".device.json.journal"
-    if journal.exists():
-        words = journal.read_text().split(" ")
-        journal.write_text(
-            " ".join("ttl=0" if word.startswith("ttl=") and "\n" not in word else word for word in words)
-        )
-        text = journal.read_text()
-        if "ttl=0" not in text:
-            head, _sep, tail = text.partition("ttl=")
-            journal.write_text(f"{head}ttl=0{tail[len(tail.split()[0]) :]}")
+    if journal.exists() and " ttl=0" not in journal.read_text():
+        end_lease(journal)
 
 
 def test_a_lost_answer_is_proved_afterwards(bench: Bench) -> None:
