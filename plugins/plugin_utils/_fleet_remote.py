@@ -83,6 +83,12 @@ class HostVariables:
         return self.template(self.raw[name]) if name in self.raw else default
 
 
+class _Maker(TaskExecutor):
+    """What makes a connection in ansible-core; since 2.21 it takes the task from where a thread has none."""
+
+    _task: t.Any = None
+
+
 class Hosts:
     """Makes the actions of hosts, in the play of the task that runs the pass."""
 
@@ -146,7 +152,7 @@ class Hosts:
         host = self._inventory.get_host(host_name)
         variables = self._variables(host)
         templar = Templar(loader=self._loader, variables=variables)
-        executor = TaskExecutor.__new__(TaskExecutor)
+        executor = _Maker.__new__(_Maker)
         executor._host, executor._task, executor._connection = host, self._task, None
         executor._loader, executor._shared_loader_obj = self._loader, self._shared_loader_obj
         vars(executor)["_new_stdin"] = None  # before ansible-core 2.19
