@@ -300,6 +300,14 @@ def test_an_export_of_which_nobody_says_where_it_is() -> None:
         assert caught.value.kind == "bad_answer"
 
 
+@pytest.mark.parametrize("exports", [0, 1, 3])
+def test_other_exports_than_the_tasks(exports: int) -> None:
+    assert len(read_look(read_answer(LOOK), 2).places) == 2
+    with pytest.raises(StorageError) as caught:
+        read_look(read_answer(LOOK), exports)
+    assert caught.value.kind == "bad_answer"
+
+
 def test_the_state_after_a_change_keeps_the_clock_of_the_look() -> None:
     before = look(LOOK)
     after = read_state(Answer("installed", tuple(STATE.replace("1111", "4444").splitlines())), before)
