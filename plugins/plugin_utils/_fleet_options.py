@@ -95,6 +95,10 @@ def _validator(spec: t.Callable[[], Spec]) -> ArgumentSpecValidator:
 
 
 def _filled_in(name: str, value: t.Any, template: Template) -> t.Any:
+    if (
+        type(value).__name__ == "AnsibleVaultEncryptedUnicode"
+    ):  # before ansible-core 2.19: encrypted in place, with !vault
+        return str(value)
     if value is None or isinstance(value, (bool, int, float)) or (isinstance(value, str) and "{" not in value):
         return value
     try:
