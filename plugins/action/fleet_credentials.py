@@ -8,15 +8,14 @@ from __future__ import annotations
 import contextlib
 import signal
 import typing as t
+from functools import partial
 
 from ansible import context
-from ansible.errors import AnsibleError
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import fleet_credentials_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import failure
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import Fleet, Member
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, bring_all
@@ -39,50 +38,22 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result 
     fleet_result,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import renderer
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task import (
-    credential_task,
-    recovery_task,
-)
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._issuers import (
-    PlatformIssuer,
-    login_from,
-    registering,
-)
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import Login
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import credential_work, recovery_work
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """One pass over the gateways of the batch."""
 
     BYPASS_HOST_LOOP = True  # ansible-core itself refuses strategies that would run it once for each host
-    _supports_check_mode = True
-    _supports_async = False
-    _requires_connection = False
+    _spec = staticmethod(fleet_credentials_spec)
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
-        result: Result = super().run(tmp, task_vars)
+    def _perform(self, options: t.Mapping[str, t.Any]) -> Result:
+        check_run_once(self._task)
         self._accounts = Accounts()
         with _ending_children():
-            try:
-                options = self._options()
-                result.update(self._pass(options, task_vars or {}))
-            except FleetopsError as error:
-                result.update(failure(error))
-        return result
+            return self._pass(options, self._variables)
 
-    def _options(self) -> dict[str, t.Any]:
-        check_run_once(self._task)
-        try:
-            _result, options = self.validate_argument_spec(argument_spec=fleet_credentials_spec())
-        except AnsibleError as error:
-            raise FleetopsError(
-                str(error.message),
-                hint="See ansible-doc %s for the options" % self._task.action,
-                kind="invalid_option",
-            ) from error
-        return dict(options)
-
-    def _pass(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> Result:
+    def _pass(self, options: t.Mapping[str, t.Any], variables: dict[str, t.Any]) -> Result:
         batch = [str(host) for host in variables["ansible_play_batch"]]
         check_failures(options["most_failed"], variables)
         known = earlier(options, batch, bool(self._task.check_mode))
@@ -129,25 +100,13 @@ class ActionModule(ActionBase):
         remote = FleetRemote(action, variables)
         render = hosts.alone(renderer(action, variables))
         if self._recovers:
-
-            def read_secrets(product_key: str, names: t.Sequence[str]) -> t.Mapping[str, str]:
-                return self._accounts.read_secrets(options, product_key, names)
-
-            task, login = recovery_task(options, host), Login(options, remote, "controller")
-            return Convergence(
-                task,
-                remote,
-                PlatformIssuer(options, remote, read_secrets),
-                login,
-                render,
-                self._display,
-                bool(self._task.check_mode),
-            )
-        task, login = credential_task(options, host), Login(options, remote, login_from(options))
+            work = recovery_work(options, host, remote, partial(self._accounts.read_secrets, options))
+        else:
+            work = credential_work(options, host, remote)
+        task, check_mode = work.task, bool(self._task.check_mode)
         if self._names_alone and task.device_name:
             return {"changed": False, "product_key": task.product_key, "device_name": task.device_name}
-        issuer = registering(options, remote)
-        return Convergence(task, remote, issuer, login, render, self._display, bool(self._task.check_mode))
+        return Convergence(task, remote, work.issuer, work.login, render, self._display, check_mode)
 
     def _add_devices(self, members: t.Sequence[Member]) -> t.Mapping[str, FleetopsError]:
         """Add the devices that their products lack, for the hosts whose variables name an account."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from functools import partial
 
 from ansible.errors import AnsibleConnectionFailure
 
@@ -18,13 +19,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options
     recovery_options,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import GatewayAction
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task import credential_task, recovery_task
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._issuers import (
-    PlatformIssuer,
-    login_from,
-    registering,
-)
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import Login
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import credential_work, recovery_work
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
 
 
@@ -55,10 +50,7 @@ class ActionModule(GatewayAction):
         template = self._templar.template
         if asked.get("recover"):
             options = recovery_options(self._vars, template, given)
-            accounts = Accounts()
-            issuer = PlatformIssuer(options, remote, lambda key, names: accounts.read_secrets(options, key, names))
-            login = Login(options, remote, "controller")
-            return self._converge(recovery_task(options, self._host()), remote, issuer, login)
+            read_secrets = partial(Accounts().read_secrets, options)
+            return self._converge(recovery_work(options, self._host(), remote, read_secrets), remote)
         options = credential_options(self._vars, template, given)
-        login = Login(options, remote, login_from(options))
-        return self._converge(credential_task(options, self._host()), remote, registering(options, remote), login)
+        return self._converge(credential_work(options, self._host(), remote), remote)

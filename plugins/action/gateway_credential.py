@@ -13,9 +13,7 @@ import typing as t
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_credential_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Result
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import GatewayAction
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task import credential_task
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._issuers import login_from, registering
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import Login
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import credential_work
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
 
 
@@ -25,6 +23,4 @@ class ActionModule(GatewayAction):
     _spec = staticmethod(gateway_credential_spec)
 
     def _perform(self, options: dict[str, t.Any], remote: Remote) -> Result:
-        task = credential_task(options, self._host())
-        login = Login(options, remote, login_from(options))
-        return self._converge(task, remote, registering(options, remote), login)
+        return self._converge(credential_work(options, self._host(), remote), remote)

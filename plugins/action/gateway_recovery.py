@@ -12,9 +12,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.clien
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import device_secrets
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Result
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import GatewayAction
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task import recovery_task
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._issuers import PlatformIssuer
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import Login
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import recovery_work
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
 
 
@@ -27,7 +25,4 @@ class ActionModule(GatewayAction):
         def read_secrets(product_key: str, names: t.Sequence[str]) -> t.Mapping[str, str]:
             return device_secrets(connect(options), product_key, names)
 
-        issuer = PlatformIssuer(options, remote, read_secrets)
-        return self._converge(
-            recovery_task(options, self._host()), remote, issuer, Login(options, remote, "controller")
-        )
+        return self._converge(recovery_work(options, self._host(), remote, read_secrets), remote)

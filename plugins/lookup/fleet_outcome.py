@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""What a pass over the fleet made of one host."""
+"""The outcome of a pass over the fleet for one host."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ FORM_HEADERS = {
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back over HTTP; ``retry_after`` in seconds."""
+    """A reply over HTTP; ``retry_after`` in seconds."""
 
     status: int
     body: bytes = field(repr=False)

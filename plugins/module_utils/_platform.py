@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the platform calls things and what they may look like: regions, names, secrets. PRIVATE to the collection.
+"""Regions of the platform, and the rules for its names and secrets. PRIVATE to the collection.
 
 Source of the names: "Dynamically register a directly connected device based on unique-certificate-per-product authentication" in the
 developer reference of Alibaba Cloud IoT Platform.
@@ -111,6 +111,6 @@ def check_region(region: str | None, known: tuple[str, ...], instead: str, besid
 
 
 def fingerprint(product_key: str, device_name: str, device_secret: str) -> str:
-    """What stands for a DeviceSecret in results: 16 hexadecimal digits of SHA-256 over the whole certificate."""
+    """Return the fingerprint that stands for a DeviceSecret in results: 16 hexadecimal digits of SHA-256 over the whole certificate."""
     text = "fleetops:%s:%s:%s" % (product_key, device_name, device_secret)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]

@@ -53,7 +53,7 @@ STALE = 20
 
 
 class Convergence:
-    """What one task does to one gateway, over ``remote``. ``report`` is what is known so far, for the result of a failure."""
+    """The work of one task on one gateway, over ``remote``. ``report`` is what is known so far, for the result of a failure."""
 
     def __init__(
         self,

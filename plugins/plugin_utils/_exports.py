@@ -40,7 +40,10 @@ FORMATS = {"env": _env, "properties": _properties, "json": _json}
 
 
 def credential_parts(kind: str, product_key: str, device_name: str, placeholder: str) -> Parts:
-    """What an export is made of; the gateway knows what stands behind the placeholders (swap in shell/credential.sh)."""
+    """Return the parts of a credential that exports are made of.
+
+    The gateway knows what stands behind the placeholders (swap in shell/credential.sh).
+    """
     parts = {"product_key": product_key, "device_name": device_name}
     if kind == "token":
         return {**parts, "client_id": "client-" + placeholder, "device_token": placeholder}

@@ -35,7 +35,7 @@ class HostDevice:
 
 @dataclass
 class Done:
-    """What came of all of them; ``unsent`` are the refused hosts for whose devices no request was sent."""
+    """The outcome for all hosts; ``unsent`` are the refused hosts for whose devices no request was sent."""
 
     products: list[Result] = field(default_factory=list)
     refused: dict[str, FleetopsError] = field(default_factory=dict)

@@ -38,7 +38,7 @@ _ASKED = {
 
 
 class HostAction(ActionBase):
-    """What an action of this host would be: its connection, its variables, and how commands run there."""
+    """The action of one host of the pass: its connection, its variables, and how commands run there."""
 
     def __init__(self, *args: t.Any, variables: dict[str, t.Any], **kwargs: t.Any) -> None:
         super().__init__(*args, **kwargs)
@@ -84,7 +84,7 @@ class HostVariables:
 
 
 class _Maker(TaskExecutor):
-    """What makes a connection in ansible-core; since 2.21 it takes the task from where a thread has none."""
+    """The maker of connections in ansible-core; since 2.21 it takes the task from where a thread has none."""
 
     _task: t.Any = None
 

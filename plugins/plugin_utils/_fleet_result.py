@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a pass takes over from the passes before it, and what it returns: named fields, no secret. PRIVATE to the collection."""
+"""The results of passes, those that a pass takes over included: named fields, no secret. PRIVATE to the collection."""
 
 from __future__ import annotations
 

@@ -23,9 +23,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import Render
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task import GatewayTask
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._issuers import Issuer
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import Login
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import GatewayWork
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output, Remote, python_command
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed
@@ -71,10 +69,10 @@ class GatewayAction(ActionBase):
             self._display.warning("%s: %s" % (self._host(), result["msg"]))
         return result
 
-    def _converge(self, task: GatewayTask, remote: Remote, issuer: Issuer, login: Login) -> Result:
+    def _converge(self, work: GatewayWork, remote: Remote) -> Result:
         """Look, decide, change; keep what is known for the result of a failure."""
-        check_mode = bool(self._task.check_mode)
-        convergence = Convergence(task, remote, issuer, login, renderer(self, self._vars), self._display, check_mode)
+        render, check_mode = renderer(self, self._vars), bool(self._task.check_mode)
+        convergence = Convergence(work.task, remote, work.issuer, work.login, render, self._display, check_mode)
         try:
             return convergence.run()
         except FleetopsError:

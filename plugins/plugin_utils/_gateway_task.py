@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a task asks for on one gateway: options, checked before the gateway is looked at, and the state that follows. PRIVATE to the
+"""The task of one gateway: options, checked before the gateway is looked at, and the state that follows. PRIVATE to the
 collection.
 """
 
@@ -32,7 +32,7 @@ Options = t.Mapping[str, t.Any]
 
 @dataclass(frozen=True)
 class GatewayTask:
-    """What is asked for; none of it is secret.
+    """One gateway's task; none of it is secret.
 
     ``device_name`` is None where the hardware gives the name. Times are in seconds.
     """

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where a new DeviceSecret comes from: a registration by the gateway or by the controller, or the platform's memory. PRIVATE to the
+"""Issuers of a DeviceSecret: a registration by the gateway or by the controller, or the platform's memory. PRIVATE to the
 collection.
 
 ProductSecret and AccessKey are in these objects alone.

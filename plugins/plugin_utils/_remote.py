@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What runs on a gateway, over whatever connection. PRIVATE to the collection."""
+"""Running scripts and programs on a gateway, over whatever connection. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Output = tuple[str, int]
 
 
 class Display(t.Protocol):
-    """Where an operator reads; Ansible's Display is one."""
+    """An operator's screen; Ansible's Display is one."""
 
     def display(self, msg: str) -> t.Any:
         """Show a line of progress."""

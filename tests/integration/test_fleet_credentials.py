@@ -158,6 +158,22 @@ def test_a_task_that_would_be_right_for_one_host_alone(
     assert called(platform, "register") == []
 
 
+def test_facts_of_the_first_gateway_say_nothing_of_the_others(platform: Emulator, tmp_path: Path) -> None:
+    """The options of the pass are filled in with the variables of one host, which may have been taken over."""
+    hosts = inventory(2, tmp_path, **role_variables(platform))
+    facts = {"gateway_names": {"gateways": {"gw-0002": {"unreachable": True, "msg": "not there"}}}, "cacheable": True}
+    first = {
+        "hosts": "gw-0001",
+        "gather_facts": False,
+        "tasks": [{"ansible.builtin.set_fact": facts}],
+    }
+    run = run_playbook([first, {"import_playbook": "fleetops.aliyun_iot.provision"}], hosts, tmp_path, env=FORKS)
+    assert run.rc == 2, run
+    assert "gateway_names, which is for the inventory to say" in " ".join((run.stdout + run.stderr).split())
+    assert not run.stats.get("gw-0002", {}).get("unreachable")
+    assert called(platform, "register") == []
+
+
 def test_what_a_pass_cannot_do_a_task_of_the_host_does(platform: Emulator, tmp_path: Path) -> None:
     """A mistake of the pass itself: here, a core without what it makes connections with."""
     hosts = inventory(3, tmp_path, **role_variables(platform))

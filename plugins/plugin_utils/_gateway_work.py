@@ -1,0 +1,52 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The work on one gateway, made of options: the task, the issuer of its secret, and the login that proves it. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task import (
+    GatewayTask,
+    credential_task,
+    recovery_task,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._issuers import (
+    Issuer,
+    PlatformIssuer,
+    ReadSecrets,
+    login_from,
+    registering,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import Login
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
+
+Options = t.Mapping[str, t.Any]
+
+
+class GatewayWork(t.NamedTuple):
+    """Parts of a convergence."""
+
+    task: GatewayTask
+    issuer: Issuer
+    login: Login
+
+
+def credential_work(options: Options, host: str, remote: Remote) -> GatewayWork:
+    """Return what the options of gateway_credential ask for.
+
+    :raises InvalidOption: an option that cannot be
+    """
+    login = Login(options, remote, login_from(options))
+    return GatewayWork(credential_task(options, host), registering(options, remote), login)
+
+
+def recovery_work(options: Options, host: str, remote: Remote, read_secrets: ReadSecrets) -> GatewayWork:
+    """Return what the options of gateway_recovery ask for.
+
+    :param read_secrets: asks the account that the options name
+    :raises InvalidOption: an option that cannot be
+    """
+    login = Login(options, remote, "controller")
+    return GatewayWork(recovery_task(options, host), PlatformIssuer(options, remote, read_secrets), login)
