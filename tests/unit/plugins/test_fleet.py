@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -119,6 +120,25 @@ def test_one_device_on_two_gateways_is_refused_for_both(tmp_path: Path) -> None:
     for host in ("gw-0001", "gw-0002"):
         assert "gw-0001, gw-0002" in (members[host].result or {})["msg"]
     assert site.issued() == {"gw-0001": 0, "gw-0002": 0, "gw-0003": 1, "gw-0004": 1}
+
+
+def test_a_copied_credential_is_named(tmp_path: Path) -> None:
+    """Of clones of one image, each gateway gets its own, and the operator learns which ones were copies."""
+    site = Site(tmp_path, HOSTS[:4])
+    site.run()
+    assert site.screen.warnings == []
+    for host in ("gw-0002", "gw-0003"):
+        shutil.copy(site.benches["gw-0001"].path, site.benches[host].path)
+    members = site.run()
+    [warning] = site.screen.warnings
+    assert "gw-0001, gw-0002, gw-0003" in warning
+    assert "gw-0004" not in warning
+    assert [(members[host].result or {})["reason"] for host in HOSTS[:4]] == [
+        *("up_to_date", "identity_changed", "identity_changed", "up_to_date")
+    ]
+    assert all(bench.is_right() for bench in site.benches.values())
+    site.run()
+    assert len(site.screen.warnings) == 1
 
 
 def test_a_gateway_that_is_right_is_refused_beside_its_twin(tmp_path: Path) -> None:
