@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible import context
+
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import fleet_devices_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
@@ -27,7 +29,8 @@ class ActionModule(ControllerAction):
     _spec = staticmethod(fleet_devices_spec)
 
     def _perform(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        check_run_once(self._task)
+        if not context.CLIARGS.get("module_name"):  # the command ansible has no keywords, and registers nothing
+            check_run_once(self._task)
         hosts = Hosts(self, self._variables)
         known: Known = options["gateways"]
         batch = known if options["known_alone"] else self._variables["ansible_play_batch"]

@@ -14,6 +14,7 @@ description:
   - Returns the variable C(target) of a run of one of the collection's playbooks, for the keyword C(hosts) of its first play.
   - Fails before any host is touched, and so without a host that fails, if no host matches, if a variable that was given with C(-e) has a
     value that it cannot have, or if its name resembles that of a variable of the collection.
+  - Retry files of playbooks that are started by their names go to the working directory, if C(retry_files_save_path) names no other.
 options:
   _terms:
     description: The hosts without the variable C(target), as a pattern. Without it, the variable is required.
@@ -36,8 +37,11 @@ _raw:
   elements: str
 """
 
+import os
+import re
 import typing as t
 
+from ansible import constants as C
 from ansible import context
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
@@ -56,6 +60,7 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[str]:
         variables = variables or {}
         pattern = variables.get("target") or next(iter(terms), None)
+        _keep_retry_file_here()
         if any(context.CLIARGS.get(option) for option in _ONLY_LISTED):
             return [pattern or "all:!all"]
         try:
@@ -77,3 +82,14 @@ class LookupModule(LookupBase):
                 inventory.add_host(host, group)
         inventory.subset(context.CLIARGS.get("subset"))
         return list(inventory.get_hosts(pattern))
+
+
+def _keep_retry_file_here() -> None:
+    """Let ansible-playbook write its retry file where it was started, if it writes one and was given playbooks of collections alone.
+
+    It would write it beside the playbook, which is in the installed collection then. This runs in its own process, before the first play.
+    """
+    playbooks = context.CLIARGS.get("args") or ()
+    named = [re.fullmatch(r"\w+\.\w+(\.\w+)+", playbook) and not os.path.exists(playbook) for playbook in playbooks]
+    if C.RETRY_FILES_ENABLED and not C.RETRY_FILES_SAVE_PATH and named and all(named):
+        C.RETRY_FILES_SAVE_PATH = os.getcwd()

@@ -17,6 +17,7 @@ JSON = Any
 
 pytestmark = pytest.mark.usefixtures("new_platform")
 
+PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 ENV = {"ANSIBLE_SSH_RETRIES": "0"}
 BROKEN: dict[str, JSON] = {
     "gw-0003": {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9},
@@ -84,6 +85,39 @@ def test_in_batches(platform: Emulator, tmp_path: Path) -> None:
     failed = {host for host, stats in run.stats.items() if stats["failures"] or stats["unreachable"]}
     assert (changed, failed) == ({*due}, BROKEN.keys()), run
     assert len((run.stdout + run.stderr).splitlines()) <= 60, run
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_files_of_a_run_are_the_users(platform: Emulator, tmp_path: Path, elsewhere: bool) -> None:
+    """A playbook that is started by its name leaves its retry file and its report where it was started."""
+    places = (tmp_path / "elsewhere", PLAYBOOKS)
+    places[0].mkdir()
+    before = {path for place in places for path in place.rglob("*")}
+    hosts = inventory({"gw-0001": {}, "gw-0002": {"gateway_mode": "rw"}}, tmp_path, **role_variables(platform))
+    env = {"ANSIBLE_RETRY_FILES_ENABLED": "1"}
+    if elsewhere:
+        env["ANSIBLE_RETRY_FILES_SAVE_PATH"] = str(places[0])
+    run = run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path, env=env)
+    assert run.rc == 2, run
+    retry = (places[0] if elsewhere else tmp_path) / "provision.retry"
+    assert retry.read_text().split() == ["gw-0002"], run
+    hosts["gateways"]["hosts"]["gw-0002"].pop("gateway_mode")
+    again = run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path, "--limit", f"@{retry}", env=env)
+    assert (again.rc, again.stats.keys()) == (0, {"gw-0002"}), again
+    audit = operate("audit", platform, hosts, tmp_path, audit_report="findings.json")
+    assert audit.rc == 0, audit
+    assert (tmp_path / "findings.json").exists()
+    assert {path for place in places for path in place.rglob("*")} - before <= {retry}
+
+
+def test_the_retry_file_of_a_playbook_of_ones_own_is_beside_it(platform: Emulator, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "all.yml").write_text("- import_playbook: fleetops.aliyun_iot.provision\n")
+    hosts = inventory({"gw-0001": {"gateway_mode": "rw"}}, tmp_path, **role_variables(platform))
+    run = run_playbook(str(site / "all.yml"), hosts, tmp_path, env={"ANSIBLE_RETRY_FILES_ENABLED": "1"})
+    assert run.rc == 2, run
+    assert (site / "all.retry").exists()
 
 
 def test_a_failure_of_the_module_is_short_and_obeys_the_task(platform: Emulator, tmp_path: Path) -> None:
