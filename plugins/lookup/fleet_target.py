@@ -91,5 +91,6 @@ def _keep_retry_file_here() -> None:
     """
     playbooks = context.CLIARGS.get("args") or ()
     named = [re.fullmatch(r"\w+\.\w+(\.\w+)+", playbook) and not os.path.exists(playbook) for playbook in playbooks]
-    if C.RETRY_FILES_ENABLED and not C.RETRY_FILES_SAVE_PATH and named and all(named):
-        C.RETRY_FILES_SAVE_PATH = os.getcwd()
+    config: t.Any = C
+    if config.RETRY_FILES_ENABLED and not config.RETRY_FILES_SAVE_PATH and named and all(named):
+        config.RETRY_FILES_SAVE_PATH = os.getcwd()

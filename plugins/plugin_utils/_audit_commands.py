@@ -57,7 +57,9 @@ def command(mended_by: str, hosts: t.Sequence[str], device_name: str | None) -> 
 def _options() -> list[str]:
     """Return the options of the command line that another command needs too, quoted."""
     given = context.CLIARGS
-    options = [_option("-i", source) for source in given.get("inventory") or () if source not in C.DEFAULT_HOST_LIST]
+    config: t.Any = C
+    default = config.DEFAULT_HOST_LIST
+    options = [_option("-i", source) for source in given.get("inventory") or () if source not in default]
     options += [_option("-e", text) for text in given.get("extra_vars") or () if _is_needed(text)]
     options += [switch for name, switch in _SWITCHES.items() if given.get(name)]
     options += [_option("--vault-id", vault) for vault in given.get("vault_ids") or ()]
