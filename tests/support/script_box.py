@@ -117,7 +117,9 @@ class Box:
 
     @property
     def gateway(self) -> Gateway:
-        return Gateway(str(self.path), self.exports, PLACEHOLDER, *self.device_name_from)
+        files = [(self.attributes["owner"], self.attributes["group"]), *((e.owner, e.group) for e in self.exports)]
+        names = any(name and not name.isdecimal() for owners in files for name in owners)
+        return Gateway(str(self.path), self.exports, PLACEHOLDER, *self.device_name_from, names)
 
     def values(self, found: Found | None = None) -> dict[str, Any]:
         expected = {"expected": found.expected} if found else {}

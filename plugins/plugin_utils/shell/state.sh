@@ -13,7 +13,8 @@ readable() {
     fi
 }
 
-# entry NUMBER FILE: "entry NUMBER PERMISSIONS UID GID SIZE USER GROUP"; "-" for a name that has blanks in it. Sets $entry_size.
+# entry NUMBER FILE: "entry NUMBER PERMISSIONS UID GID SIZE USER GROUP"; "-" for a name that has blanks in it, or that nobody
+# wants to know ($names is no). Sets $entry_size.
 entry() {
     number_of=$1
     entry_size=
@@ -29,8 +30,8 @@ entry() {
     numbers="$2 $4 $5 $6"
     entry_size=$6
     # shellcheck disable=SC2046
-    set -- "$6" $(ls -ld "$1" 2>/dev/null)
-    if [ $# -ge 6 ] && [ "$6" = "$1" ]; then
+    [ "$names" = no ] || set -- "$6" $(ls -ld "$1" 2>/dev/null)
+    if [ "$names" = yes ] && [ $# -ge 6 ] && [ "$6" = "$1" ]; then
         echo "entry $number_of $numbers $4 $5"
     else
         echo "entry $number_of $numbers - -"
@@ -80,6 +81,7 @@ journal_lines() {
     fi
 }
 
+# state [IDENTITY]: with what has just been read from the credential in its place, if it has been.
 state() {
     echo "uid $me"
     echo "gid $my_group"
@@ -88,7 +90,8 @@ state() {
     credential=-
     if [ -z "$missing" ]; then
         entry 0 "./$file"
-        readable "./$file" "$entry_size"
+        identity=${1:-}
+        [ -n "$identity" ] || readable "./$file" "$entry_size"
         credential=$identity
         echo "credential $identity"
         readable "./$new" ''
