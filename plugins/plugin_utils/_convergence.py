@@ -42,6 +42,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._issuers impor
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import Login
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Display, Remote
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import difference, report
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import Gateway
 
 Result = dict[str, t.Any]
 
@@ -84,7 +85,7 @@ class Convergence:
             issuer.check(task.device_name)
         self._asked = task.wanted(self._placeholder, render)
         self._wanted = self._asked
-        self._gateway = task.scripts(self._asked, self._placeholder)
+        self._gateway = Gateway(task.path, self._asked.exports, self._placeholder, task.name_source, task.interface)
         self._found: Found
         self._plan: Plan
 

@@ -61,11 +61,6 @@ class Wanted:
     device_name_from: str = "device_name"
     device_name_proven: bool = True
 
-    def by_name(self) -> bool:
-        """Return whether an owner or a group is wanted by its name."""
-        files: tuple[Wanted | Export, ...] = (self, *self.exports)
-        return any(who and not who.isdecimal() for file in files for who in (file.owner, file.group))
-
 
 @dataclass(frozen=True)
 class Plan:

@@ -26,7 +26,6 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options impor
     check_owner,
     check_path,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import Gateway
 
 Options = t.Mapping[str, t.Any]
 
@@ -91,10 +90,6 @@ class GatewayTask:
             device_name_from=self.name_source,
             device_name_proven=bool(name) and _names.is_proven(self.name_source, self.expected_names),
         )
-
-    def scripts(self, wanted: Wanted, placeholder: str) -> Gateway:
-        """Return what makes the scripts of this gateway; ``placeholder`` stands for the secret in exports."""
-        return Gateway(self.path, wanted.exports, placeholder, self.name_source, self.interface, wanted.by_name())
 
     def of_a_token(self) -> GatewayTask:
         """Return the same for a gateway that holds a device token in place of a DeviceSecret."""

@@ -87,12 +87,7 @@ class Gateway:
         placeholder: str,
         device_name_from: str,
         device_name_interface: str | None,
-        names: bool = False,
     ) -> None:
-        """Take what the scripts say of places.
-
-        :param names: whether an owner or a group is wanted by its name, so that ls has to find the names of those that are there
-        """
         self._exports = exports
         values: dict[str, object] = {
             "path": path,
@@ -101,7 +96,6 @@ class Gateway:
             "device_name_interface": device_name_interface,
             "sysfs": "/sys",
             "proc": "/proc",
-            "names": "yes" if names else "no",
             "export_count": len(exports),
             "certificate_fields": _FIELDS,
             "longest_credential": LONGEST,

@@ -117,9 +117,7 @@ class Box:
 
     @property
     def gateway(self) -> Gateway:
-        files = [(self.attributes["owner"], self.attributes["group"]), *((e.owner, e.group) for e in self.exports)]
-        names = any(name and not name.isdecimal() for owners in files for name in owners)
-        return Gateway(str(self.path), self.exports, PLACEHOLDER, *self.device_name_from, names)
+        return Gateway(str(self.path), self.exports, PLACEHOLDER, *self.device_name_from)
 
     def values(self, found: Found | None = None) -> dict[str, Any]:
         expected = {"expected": found.expected} if found else {}

@@ -13,8 +13,7 @@ readable() {
     fi
 }
 
-# entry NUMBER FILE: "entry NUMBER PERMISSIONS UID GID SIZE USER GROUP"; "-" for a name that has blanks in it, or that nobody
-# wants to know ($names is no). Sets $entry_size.
+# entry NUMBER FILE: "entry NUMBER PERMISSIONS UID GID SIZE USER GROUP"; "-" for a name that has blanks in it. Sets $entry_size.
 entry() {
     number_of=$1
     entry_size=
@@ -29,9 +28,13 @@ entry() {
     fi
     numbers="$2 $4 $5 $6"
     entry_size=$6
+    if [ "$4:$5" = "$me:$my_group" ]; then
+        echo "entry $number_of $numbers $my_name $my_group_name"
+        return
+    fi
     # shellcheck disable=SC2046
-    [ "$names" = no ] || set -- "$6" $(ls -ld "$1" 2>/dev/null)
-    if [ "$names" = yes ] && [ $# -ge 6 ] && [ "$6" = "$1" ]; then
+    set -- "$6" $(ls -ld "$1" 2>/dev/null)
+    if [ $# -ge 6 ] && [ "$6" = "$1" ]; then
         echo "entry $number_of $numbers $4 $5"
     else
         echo "entry $number_of $numbers - -"
