@@ -191,6 +191,15 @@ def audit_report_spec() -> Spec:
     }
 
 
+def run_report_spec() -> Spec:
+    """The options of run_report."""
+    return {
+        "dest": {"type": "path", "required": True},
+        "variable": {"type": "str", "default": "gateway_fleet"},
+        "findings": {"type": "list", "elements": "dict"},
+    }
+
+
 def gateway_recovery_spec() -> Spec:
     """The options of gateway_recovery."""
     return dict(
