@@ -139,6 +139,22 @@ def test_a_strategy_that_knows_no_single_run_is_refused(platform: Emulator, tmp_
     assert called(platform, "register") == []
 
 
+def test_nobody_becomes_root_on_the_controller(platform: Emulator, tmp_path: Path) -> None:
+    """A variable of all hosts, as many inventories have it, is the controller's too, and goes before the keyword."""
+    everybody = {"ansible_become": True, "ansible_become_user": "nobody", "ansible_become_exe": "/nowhere/sudo"}
+    hosts = inventory(2, tmp_path, **role_variables(platform), ansible_become=False)
+    fleet = {"all": {"vars": everybody, "children": hosts}}
+    extra = {"provision": {"platform_product_name": "Bakeries"}, "audit": {"audit_report": f"{tmp_path}/audit.json"}}
+    for name in ("provision", "audit", "reprovision", "recover", "decommission"):
+        run = operate(name, platform, fleet, tmp_path, target="gateways", **extra.get(name, {}))
+        assert run.rc == 0, run
+    for state in ("started", "absent"):
+        variables = {"emulator_state": state, "emulator_state_dir": f"{tmp_path}/emulator"}
+        play = {"hosts": "localhost", "gather_facts": False, "become": False, "vars": variables}
+        run = run_playbook({**play, "roles": ["fleetops.aliyun_iot.emulator"]}, fleet, tmp_path)
+        assert run.rc == 0, run
+
+
 @pytest.mark.parametrize("name", ["provision", "audit", "decommission", "recover", "reprovision"])
 def test_tags_do_not_leave_the_work_out(platform: Emulator, tmp_path: Path, name: str) -> None:
     hosts = inventory(2, tmp_path, **role_variables(platform))
