@@ -18,7 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devic
 Options = t.Mapping[str, t.Any]
 # Options that make an account another one: whose it is, and where.
 _IDENTITY = (
-    *("access_key_id", "access_key_secret", "security_token", "profile"),
+    *("access_key_id", "access_key_secret", "security_token", "profile", "credentials"),
     *("region", "openapi_endpoint", "instance_id", "ca_path", "timeout", "retry_time"),
 )
 Key = tuple[t.Any, ...]

@@ -58,8 +58,8 @@ def account_options(variables: Variables, template: Template) -> Options:
 
 
 def has_account(variables: Variables) -> bool:
-    """Return whether the variables name an account, beyond the default chain of the vendor's SDK."""
-    return any(variables.get(name) for name in ("platform_access_key_id", "platform_profile"))
+    """Return whether the variables name an account."""
+    return any(variables.get(name) for name in ("platform_access_key_id", "platform_profile", "platform_credentials"))
 
 
 def _options(
