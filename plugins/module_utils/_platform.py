@@ -64,7 +64,8 @@ def check_product_secret(secret: str | None) -> str:
             "product_secret",
             None,
             "is missing",
-            "A registration is signed with it; copy it from the Product Details page in the console into a vault",
+            "A registration is signed with it; copy it from the Product Details page in the console into a vault, or let the "
+            "playbooks read it with an account (platform_product_secret: from_account)",
         )
     if not _PRODUCT_SECRET.fullmatch(secret):
         raise InvalidOption(
