@@ -113,6 +113,7 @@ def openapi_spec() -> Spec:
         "access_key_secret": {"type": "str", "no_log": True},
         "security_token": {"type": "str", "no_log": True},
         "profile": {"type": "str"},
+        "credentials": {"type": "str", "choices": ["default_chain"]},
         "region": {"type": "str"},
         "openapi_endpoint": {"type": "str"},
         "instance_id": {"type": "str"},
