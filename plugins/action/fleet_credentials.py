@@ -23,6 +23,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options
     account_options,
     credential_options,
     has_account,
+    product_secret_reader,
     recovery_options,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote import (
@@ -107,7 +108,9 @@ class ActionModule(ControllerAction):
         if self._recovers:
             work = recovery_work(options, host, remote, partial(self._accounts.read_secrets, options))
         else:
-            work = credential_work(options, host, remote)
+            key = options["product_key"]
+            ask = product_secret_reader(variables, lambda value: hosts.template(action, value), self._accounts, key)
+            work = credential_work(options, host, remote, ask)
         task, check_mode = work.task, bool(self._task.check_mode)
         if self._names_alone and task.device_name:
             return {"changed": False, "product_key": task.product_key, "device_name": task.device_name}

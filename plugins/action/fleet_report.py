@@ -16,6 +16,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts impo
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Result
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options import (
     credential_options,
+    product_secret_reader,
     recovery_options,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import GatewayAction
@@ -56,7 +57,8 @@ class ActionModule(GatewayAction):
             read_secrets = partial(Accounts().read_secrets, options)
             return self._converge(recovery_work(options, self._host(), remote, read_secrets), remote)
         options = credential_options(self._vars, template, given)
-        return self._converge(credential_work(options, self._host(), remote), remote)
+        ask = product_secret_reader(self._vars, template, Accounts(), options["product_key"])
+        return self._converge(credential_work(options, self._host(), remote, ask), remote)
 
 
 def _short(result: t.Mapping[str, t.Any]) -> Result:

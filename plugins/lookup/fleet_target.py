@@ -15,6 +15,8 @@ description:
   - Fails before any host is touched, and so without a host that fails, if no host matches, if a variable that was given with C(-e) has a
     value that it cannot have, or if its name resembles that of a variable of the collection.
   - Retry files of playbooks that are started by their names go to the working directory, if C(retry_files_save_path) names no other.
+  - Fails also if tags would leave all of the playbook out, which would look like a run that found everything right. Where a playbook of
+    the users' own imports it, tags are for that one.
 options:
   _terms:
     description: The hosts without the variable C(target), as a pattern. Without it, the variable is required.
@@ -40,6 +42,7 @@ _raw:
 import os
 import re
 import typing as t
+from pathlib import Path
 
 from ansible import constants as C
 from ansible import context
@@ -54,19 +57,39 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables imp
 _ONLY_LISTED = ("syntax", "listhosts", "listtasks", "listtags")
 
 
+_COLLECTION = "fleetops.aliyun_iot."
+_PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
+
+
+def _leaves_out_untagged() -> bool:
+    only, skipped = set(context.CLIARGS.get("tags") or ["all"]), set(context.CLIARGS.get("skip_tags") or ())
+    return not only & {"all", "untagged"} or bool(skipped & {"all", "untagged"})
+
+
+def _given_folders() -> set[Path]:
+    """Return where the playbooks of the command line are, in contrast to those that they import."""
+    given = context.CLIARGS.get("args") or ()
+    return {_PLAYBOOKS.resolve() if name.startswith(_COLLECTION) else Path(name).resolve().parent for name in given}
+
+
 class LookupModule(LookupBase):
     """The lookup."""
 
     def run(self, terms: list[str], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[str]:
-        variables = variables or {}
+        variables, loader = variables or {}, t.cast(t.Any, self._loader)
         pattern = variables.get("target") or next(iter(terms), None)
         _keep_retry_file_here()
         if any(context.CLIARGS.get(option) for option in _ONLY_LISTED):
             return [pattern or "all:!all"]
         try:
-            check_run(load_extra_vars(t.cast(t.Any, self._loader)))
+            check_run(load_extra_vars(loader))
         except FleetopsError as error:
             raise AnsibleError(str(error)) from None
+        if _leaves_out_untagged() and Path(loader.get_basedir()).resolve() in _given_folders():
+            raise AnsibleError(
+                "This playbook has no tags, and does all of its work or none. Run it without --tags and --skip-tags; for a part of the "
+                "gateways, use --limit or the variable target"
+            )
         if not pattern:
             raise AnsibleError("Name the gateways with -e target=..., a host or a pattern; there is no default")
         if not self._hosts(pattern, variables["groups"]):

@@ -113,6 +113,7 @@ def openapi_spec() -> Spec:
         "access_key_secret": {"type": "str", "no_log": True},
         "security_token": {"type": "str", "no_log": True},
         "profile": {"type": "str"},
+        "credentials": {"type": "str", "choices": ["default_chain"]},
         "region": {"type": "str"},
         "openapi_endpoint": {"type": "str"},
         "instance_id": {"type": "str"},
@@ -188,6 +189,15 @@ def audit_report_spec() -> Spec:
     return {
         "findings": {"type": "list", "elements": "dict", "required": True},
         "dest": {"type": "path", "required": True},
+    }
+
+
+def run_report_spec() -> Spec:
+    """The options of run_report."""
+    return {
+        "dest": {"type": "path", "required": True},
+        "variable": {"type": "str", "default": "gateway_fleet"},
+        "findings": {"type": "list", "elements": "dict"},
     }
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import typing as t
-from functools import cache
+from functools import cache, partial
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -18,7 +18,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
     gateway_recovery_spec,
     openapi_spec,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
     OF_ACCOUNT,
@@ -55,9 +56,29 @@ def account_options(variables: Variables, template: Template) -> Options:
     return _options(openapi_spec, OF_ACCOUNT, variables, template, {})
 
 
+def product_secret_reader(
+    variables: Variables, template: Template, accounts: Accounts, product_key: str
+) -> t.Callable[[], str] | None:
+    """Return what asks the host's account for ProductSecret; None where the variables do not want that.
+
+    :raises FleetopsError: InvalidOption, or as credential_options()
+    """
+    name = "platform_product_secret"
+    value = _filled_in(name, variables.get(name), template)
+    if not value:
+        return None
+    if value != "from_account":  # perhaps a ProductSecret, which no message may show
+        raise InvalidOption(
+            name, None, "is not from_account", "Put ProductSecret itself into gateway_product_secret, in a vault"
+        )
+    if variables.get("gateway_product_secret"):
+        raise InvalidOption(name, value, "cannot be with gateway_product_secret", "Remove one of them")
+    return partial(accounts.product_secret, account_options(variables, template), product_key)
+
+
 def has_account(variables: Variables) -> bool:
-    """Return whether the variables name an account, beyond the default chain of the vendor's SDK."""
-    return any(variables.get(name) for name in ("platform_access_key_id", "platform_profile"))
+    """Return whether the variables name an account."""
+    return any(variables.get(name) for name in ("platform_access_key_id", "platform_profile", "platform_credentials"))
 
 
 def _options(

@@ -118,10 +118,12 @@ OF_RUN: dict[str, Check] = {
     "gateway_max_fail_percentage": percentage,
     "gateway_recovery_force": truth,
     "gateway_report": one_of("changed", "all"),
+    "gateway_report_to": text,
     "gateway_reset_topology": truth,
     "gateway_serial": batches,
     "gateway_throttle": number,
     "platform_product_name": text,
+    "platform_product_secret": one_of("from_account"),
 }
 NAMES = frozenset(
     {*OF_ACCOUNT.values(), *OF_CREDENTIAL.values(), *OF_RECOVERY.values(), *OF_HOST, *OF_RUN, "gateway_is_audited"}
