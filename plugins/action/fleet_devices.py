@@ -18,6 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote import Hosts, check_run_once
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import from_inventory
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import shared
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import OF_ACCOUNT, naming_variables
 
 Known = t.Mapping[str, t.Mapping[str, t.Any]]
 
@@ -53,7 +54,7 @@ class ActionModule(ControllerAction):
         return {
             "changed": any(product["changed"] for product in done.products),
             "products": done.products,
-            "refused": refused,
+            "refused": {host: naming_variables(text, OF_ACCOUNT) for host, text in refused.items()},
             "unsent": [*(host for host in refused if host not in done.refused), *done.unsent],
         }
 
