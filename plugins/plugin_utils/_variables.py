@@ -19,6 +19,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
     openapi_spec,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts, is_text
 
 Check = t.Callable[[str, t.Any], t.Any]
 
@@ -108,6 +109,17 @@ OF_RECOVERY = {
     **OF_ACCOUNT,
     "force": "gateway_recovery_force",
 }
+# Variables whose options are text.
+TEXTS = frozenset(
+    names[option]
+    for spec, names in (
+        (openapi_spec(), OF_ACCOUNT),
+        (gateway_credential_spec(), OF_CREDENTIAL),
+        (gateway_recovery_spec(), OF_RECOVERY),
+    )
+    for option in spec
+    if is_text(option, spec)
+)
 # Variables that are no option of a module for one gateway.
 OF_HOST: dict[str, Check] = {"gateway_service": text, "gateway_verify": one_of("none", "login")}
 OF_RUN: dict[str, Check] = {
@@ -126,7 +138,14 @@ OF_RUN: dict[str, Check] = {
     "platform_product_secret": one_of("from_account"),
 }
 NAMES = frozenset(
-    {*OF_ACCOUNT.values(), *OF_CREDENTIAL.values(), *OF_RECOVERY.values(), *OF_HOST, *OF_RUN, "gateway_is_audited"}
+    {
+        *OF_ACCOUNT.values(),
+        *OF_CREDENTIAL.values(),
+        *OF_RECOVERY.values(),
+        *OF_HOST,
+        *OF_RUN,
+        "gateway_is_audited",
+    }
 )
 # What the role and the playbooks register.
 REGISTERED = frozenset(
@@ -155,6 +174,7 @@ def check_host(variables: t.Mapping[str, t.Any], template: t.Callable[[str], t.A
     :raises InvalidOption: as check_run()
     """
     check_names(variables)
+    check_texts(TEXTS, variables)
     for name, check in OF_HOST.items():
         if variables.get(name) not in (None, ""):
             value = template(name)

@@ -194,3 +194,33 @@ def test_the_account_has_variables_of_its_own() -> None:
 def test_the_advice_of_the_platforms_codes_names_variables(code: int) -> None:
     advice = naming_variables(CODES[code][1], OF_CREDENTIAL)
     assert not re.findall(r"(?<![\w.])(?:product_key|product_secret|device_name|sign_method|region|endpoint)\b", advice)
+
+
+# Text that YAML reads as something else
+
+
+UNQUOTED = """
+gateway_device_name: [52:54:00:12:34:56, 0012345, 0x1A2B, yes, 2026-01-31, 0, 1.5]
+gateway_product_secret: [12345678]
+platform_access_key_id: [0777]
+gateway_group: [1000]
+gateway_expected_names: [[gw-0001, 0012345]]
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name, values in yaml.safe_load(UNQUOTED).items() for value in values],
+    ids=repr,
+)
+def test_what_yaml_read_as_something_else(name: str, value: JSON) -> None:
+    with pytest.raises(InvalidOption, match=f"^{name}: is .* as YAML reads it.* quotes") as refused:
+        check_host({name: value}, lambda _name: value)
+    assert str(value) not in refused.value.msg, "it may be a secret"
+
+
+@pytest.mark.parametrize("value", [None, "", "0012345", "{{ hardware_number }}"])
+def test_what_yaml_read_as_text(value: JSON) -> None:
+    check_host(
+        {"gateway_device_name": value, "gateway_timeout": 10, "gateway_validate_certs": True}, lambda _name: value
+    )
