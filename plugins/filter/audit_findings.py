@@ -48,7 +48,8 @@ _value:
   description:
     - A dictionary for each gateway, then one for each device that no gateway stands for (C(gateway) is null). C(finding) is one of
       V(ok), V(unreachable), V(failed), V(name_changed), V(unexpected_name), V(missing), V(unreadable), V(interrupted), V(duplicate),
-      V(identity_changed), V(not_on_platform), V(disabled), V(fingerprint_differs), V(attributes), V(export), V(no_gateway).
+      V(identity_changed), V(not_on_platform), V(disabled), V(fingerprint_differs), V(unfinished), V(attributes), V(export),
+      V(no_gateway).
   type: list
   elements: dict
 """
@@ -146,6 +147,8 @@ def _finding(
     # Of a device token the platform says nothing.
     if device["fingerprint"] != look.get("fingerprint") and (look.get("credential") or {}).get("kind") != "token":
         return "fingerprint_differs", "the platform holds another DeviceSecret: recover the gateway"
+    if look.get("due"):
+        return "unfinished", "what follows a change, such as a restart, was not done: the next provision does it"
     if look["reason"] in ("attributes", "export"):
         return look["reason"], "the next provision mends it"
     return "ok", ""

@@ -27,6 +27,7 @@ Kind = t.Literal[
     "name_changed",
     "network",
     "no_python",
+    "no_service",
     "not_accepted",
     "not_found",
     "not_proven",

@@ -14,15 +14,17 @@ from dataclasses import asdict
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, Issued, Scripts, change
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import ALREADY_ACTIVE
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import address
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import exchange
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import (
     issue,
+    reach_broker,
     signed,
     to_fields,
     transport,
     unsigned,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, Refused
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption, Refused
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._requests import requests_post
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import NOT_ACCEPTED
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
@@ -71,11 +73,14 @@ class ControllerIssuer:
 
     def check(self, device_name: str | None) -> None:
         signed(self._options, device_name or "name")
+        login_place(self._options)
 
     def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
         options, request = self._options, self._request(scripts, device_name)
 
         def issued(not_after: float) -> Issued | None:
+            if broker := login_place(options):
+                reach_broker(broker, options, exchange)
             secret = issue(request, options, options["retry_time"], requests_post, exchange, not_after)
             return secret if scripts.store else None
 
@@ -102,6 +107,7 @@ class GatewayIssuer(ControllerIssuer):
             "request": to_fields(self._request(scripts, device_name)),
             "options": {name: self._options[name] for name in ("ca_path", "validate_certs", "timeout", "retry_time")},
             "lease": lease,
+            "broker": login_place(self._options),
         }
         alternative = "register_from: controller (gateway_register_from in the role)"
         result = self._remote.run_python("_device.registration_program", todo, alternative)
@@ -149,6 +155,28 @@ class PlatformIssuer:
 def registering(options: Options, remote: Remote) -> Issuer:
     """Return the issuer that the options of gateway_credential ask for."""
     return (GatewayIssuer if options["register_from"] == "gateway" else ControllerIssuer)(options, remote)
+
+
+def login_place(options: Options) -> tuple[str, int] | None:
+    """Return host and port of the login that has to prove a new credential; None if the options ask for none.
+
+    :raises InvalidOption: they do not say where it goes
+    """
+    if options["verify"] != "login":
+        return None
+    # At an endpoint of its own is no platform, whose hosts follow from the region.
+    region, instance_id = (None, None) if options["endpoint"] else (options["region"], options["instance_id"])
+    try:
+        return address(options["product_key"], region, instance_id, options["mqtt_endpoint"])
+    except InvalidOption as error:
+        if options["mqtt_endpoint"] or not options["endpoint"]:
+            raise
+        raise InvalidOption(
+            "mqtt_endpoint",
+            None,
+            "is missing, and verify: login has to log in beside endpoint",
+            "Set mqtt_endpoint (gateway_mqtt_endpoint in the role), or leave verify out",
+        ) from error
 
 
 def login_from(options: Options) -> str:

@@ -123,6 +123,7 @@ REPORTS: dict[str, tuple[Kind, ...]] = {
         "internal",
         "missing_tool",
         "network",
+        "no_service",
         "permission",
         "refused",
         "storage",

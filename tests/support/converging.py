@@ -34,7 +34,11 @@ class Broken(Exception):
 
 
 class Shell(Remote):
-    """The shell of this machine, as a gateway's; ``breaks`` names the runs that break, by number and C(before) or C(after)."""
+    """The shell of this machine, as a gateway's.
+
+    ``breaks`` names the runs that break, by number and C(before) or C(after); of a run with C(twice) the first answer is lost, and what
+    it was sent is sent once more, as SSH does (``ansible_ssh_retries``).
+    """
 
     def __init__(self, breaks: Iterable[tuple[int, str]] = ()) -> None:
         super().__init__("/bin/sh")
@@ -49,7 +53,10 @@ class Shell(Remote):
         number, self.runs = self.runs, self.runs + 1
         if (number, "before") in self.breaks:
             raise Broken(number)
-        ended = subprocess.run([command], input=standard_input, capture_output=True, text=True, check=False, timeout=60)
+        for _time in range(2 if (number, "twice") in self.breaks else 1):
+            ended = subprocess.run(
+                [command], input=standard_input, capture_output=True, text=True, check=False, timeout=60
+            )
         if (number, "after") in self.breaks:
             raise Broken(number)
         return ended.stdout, ended.returncode
@@ -105,6 +112,18 @@ class Registration:
 
     def says_why(self) -> bool:
         return True
+
+
+class OneProgram(Registration):
+    """An issuer whose change is one program on the gateway, which is sent twice, as long as ``again`` holds."""
+
+    again = True
+
+    def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
+        if OneProgram.again and scripts.store:
+            OneProgram.again = False
+            super().change(scripts, device_name, lease)
+        return super().change(scripts, device_name, lease)
 
 
 class Recovery(Registration):
@@ -175,6 +194,14 @@ class Bench:
 
     def run(self, *arguments: JSON, **options: JSON) -> JSON:
         return self.convergence(*arguments, **options).run()
+
+    def follow_up(self, due: str) -> JSON:
+        """Do what the last handler does."""
+        return self.run(state="followed_up", due=due)
+
+    @property
+    def due_file(self) -> Path:
+        return self.path.parent / ".device.json.due"
 
     def is_right(self) -> bool:
         """Whether the gateway holds the secret that is valid, and nothing is left over."""

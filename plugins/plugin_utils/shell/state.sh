@@ -80,6 +80,22 @@ journal_lines() {
     fi
 }
 
+# due_token: sets $due to the token of the run whose change has not been followed up yet, "unknown" if that cannot be read, or to
+# nothing if there is none.
+due_token() {
+    due=
+    [ -e "./$due_file" ] || [ -L "./$due_file" ] || return 0
+    if [ -f "./$due_file" ] && [ ! -L "./$due_file" ]; then
+        read -r due 2>/dev/null <"./$due_file"
+    fi
+    case "$due " in
+        *" token="*) due=${due#* token=} due=${due%% *} ;;
+    esac
+    case $due in
+        *[!0-9a-z]* | '') due=unknown ;;
+    esac
+}
+
 state() {
     echo "uid $me"
     echo "gid $my_group"
@@ -93,10 +109,12 @@ state() {
         echo "credential $identity"
         readable "./$new" ''
         echo "staged $identity"
-        for left in "$new" "$journal_file.new"; do
+        for left in "$new" "$journal_file.new" "$due_file.new"; do
             [ ! -e "$left" ] && [ ! -L "$left" ] || echo leftover
         done
         journal_lines
+        due_token
+        [ -z "$due" ] || echo "due $due"
     else
         echo "credential -"
         echo "staged -"

@@ -30,7 +30,15 @@ def todo(**changes: Any) -> dict[str, Any]:
     outcomes = {"begin": "stale", "store": "installed", "abandon": "abandoned"}
     scripts = {name: f"echo {name}; echo fleetops-end {outcome}" for name, outcome in outcomes.items()}
     scripts["settles"] = False
-    return {"shell": "/bin/sh", "scripts": scripts, "request": request, "options": options, "lease": 60, **changes}
+    return {
+        "shell": "/bin/sh",
+        "scripts": scripts,
+        "request": request,
+        "options": options,
+        "lease": 60,
+        "broker": None,
+        **changes,
+    }
 
 
 def run(python: str | Path, what: dict[str, Any], entry: str = REGISTRATION) -> tuple[str, int]:
