@@ -23,6 +23,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options
     account_options,
     credential_options,
     has_account,
+    product_secret_reader,
     recovery_options,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote import (
@@ -33,12 +34,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote 
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import (
     asked_for,
-    check_failures,
     earlier,
     fleet_result,
+    too_many_failures,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import renderer
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import credential_work, recovery_work
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import is_heard
 
 
 class ActionModule(ControllerAction):
@@ -55,12 +57,18 @@ class ActionModule(ControllerAction):
 
     def _pass(self, options: t.Mapping[str, t.Any], variables: dict[str, t.Any]) -> Result:
         batch = [str(host) for host in variables["ansible_play_batch"]]
-        check_failures(options["most_failed"], variables)
-        known = earlier(options, batch, bool(self._task.check_mode))
-        hosts = Hosts(self, variables)
         self._given, self._leases = asked_for(options)
+        if why := too_many_failures(options, variables):
+            self._display.warning(why)
+            return fleet_result([], {}, [], options, self._given, ended=True)
+        known = earlier(options, batch, bool(self._task.check_mode))
+        if options["take_over"]:
+            left = [Member(host, left="an earlier pass left it") for host in batch if host not in known]
+            return fleet_result(batch, known, left, options, self._given)
+        hosts = Hosts(self, variables)
         self._hosts = hosts
         self._recovers, self._names_alone = options["recover"], options["hardware_names"]
+        self._only_looks = options["look_only"]
         fleet = Fleet(
             lambda host: self._open(hosts, host),
             self._display,
@@ -97,16 +105,20 @@ class ActionModule(ControllerAction):
         given = {**self._given, **self._leases.get(host, {})}
         read = recovery_options if self._recovers else credential_options
         options = read(variables, lambda value: hosts.template(action, value), given)
+        if options["follow_up"] is None:
+            options["follow_up"] = bool(options["service"]) or is_heard(self._task)
         remote = FleetRemote(action, variables)
         render = hosts.alone(renderer(action, variables))
         if self._recovers:
             work = recovery_work(options, host, remote, partial(self._accounts.read_secrets, options))
         else:
-            work = credential_work(options, host, remote)
+            key = options["product_key"]
+            ask = product_secret_reader(variables, lambda value: hosts.template(action, value), self._accounts, key)
+            work = credential_work(options, host, remote, ask)
         task, check_mode = work.task, bool(self._task.check_mode)
         if self._names_alone and task.device_name:
             return {"changed": False, "product_key": task.product_key, "device_name": task.device_name}
-        proves = not self._names_alone
+        proves = not (self._names_alone or self._only_looks)
         return Convergence(task, remote, work.issuer, work.login, render, self._display, check_mode, proves)
 
     def _add_devices(self, members: t.Sequence[Member]) -> t.Mapping[str, FleetopsError]:

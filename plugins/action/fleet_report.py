@@ -16,11 +16,15 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts impo
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Result
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options import (
     credential_options,
+    product_secret_reader,
     recovery_options,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import GatewayAction
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import credential_work, recovery_work
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
+
+# Of a failure: what a line of output has to say. The result of the pass has the rest.
+_SHOWN = ("changed", "failed", "registered", "reason", "product_key", "device_name", "path", "msg")
 
 
 class ActionModule(GatewayAction):
@@ -35,7 +39,7 @@ class ActionModule(GatewayAction):
         if result:
             if result.get("unreachable"):
                 raise AnsibleConnectionFailure(str(result.get("msg")))
-            return dict(result)
+            return _short(result) if result.get("failed") else dict(result)
         if host in fleet.get("left", {}):
             return self._do(fleet["asked"], remote)
         if "asked" not in fleet:
@@ -53,4 +57,11 @@ class ActionModule(GatewayAction):
             read_secrets = partial(Accounts().read_secrets, options)
             return self._converge(recovery_work(options, self._host(), remote, read_secrets), remote)
         options = credential_options(self._vars, template, given)
-        return self._converge(credential_work(options, self._host(), remote), remote)
+        ask = product_secret_reader(self._vars, template, Accounts(), options["product_key"])
+        return self._converge(credential_work(options, self._host(), remote, ask), remote)
+
+
+def _short(result: t.Mapping[str, t.Any]) -> Result:
+    """Return a failed result that says everything once."""
+    short = {name: result[name] for name in _SHOWN if result.get(name) is not None}
+    return {**short, "error": {name: result["error"][name] for name in ("kind", "code")}}

@@ -74,7 +74,8 @@ options:
       - Whether handlers have to run after a change. It is noted on the gateway with the change, and every run returns C(changed) and
         the reason V(unfinished), and registers nothing, until the note is removed by a task with C(state=followed_up) and the C(due) of the
         result. Owner and mode alone are no such change.
-      - If not set, V(true) with O(service), else V(false).
+      - If not set, V(true) in the tasks of the role P(fleetops.aliyun_iot.gateway#role) whose handlers have something to do, since the role
+        has a handler that removes the note, and V(false) everywhere else.
     type: bool
   exports:
     description:

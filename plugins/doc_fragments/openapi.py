@@ -14,8 +14,7 @@ options:
   access_key_id:
     description:
       - The AccessKey's ID. Use a RAM user's, with no more rights than it needs.
-      - Without it, and without O(profile), the vendor's own default chain finds one - C(ALIBABA_CLOUD_ACCESS_KEY_ID) and
-        C(ALIBABA_CLOUD_ACCESS_KEY_SECRET) in the environment, OIDC, the current profile, the host's RAM role.
+      - Required unless there is O(profile) or O(credentials).
     type: str
   access_key_secret:
     description: The AccessKey's secret. Keep it in a vault.
@@ -27,6 +26,13 @@ options:
     description:
       - A profile with an AccessKey, of C(~/.aliyun/config.json) or else of C(~/.alibabacloud/credentials.ini).
     type: str
+  credentials:
+    description:
+      - V(default_chain) takes the AccessKey that the vendor's own default chain finds - C(ALIBABA_CLOUD_ACCESS_KEY_ID) and
+        C(ALIBABA_CLOUD_ACCESS_KEY_SECRET) in the environment, OIDC, the current profile, the host's RAM role. For the last one it asks
+        the metadata address of the cloud that the controller may be in, so it is asked only if told.
+    type: str
+    choices: [default_chain]
   region:
     description:
       - The region of the instance, such as V(cn-shanghai).

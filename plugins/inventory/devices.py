@@ -100,7 +100,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if "{{" in str(self.get_option(name)):
                 raise AnsibleParserError(
                     "%s: is a template, and Ansible evaluates none in an inventory source. Encrypt the value or the file with "
-                    "ansible-vault, or leave it out for the default chain of the vendor's SDK" % name
+                    "ansible-vault, or use credentials: default_chain" % name
                 )
         self.inventory = InventoryData()  # of this source alone, until the gate has seen everything
         try:

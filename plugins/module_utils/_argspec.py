@@ -117,6 +117,7 @@ def openapi_spec() -> Spec:
         "access_key_secret": {"type": "str", "no_log": True},
         "security_token": {"type": "str", "no_log": True},
         "profile": {"type": "str"},
+        "credentials": {"type": "str", "choices": ["default_chain"]},
         "region": {"type": "str"},
         "openapi_endpoint": {"type": "str"},
         "instance_id": {"type": "str"},
@@ -195,6 +196,15 @@ def audit_report_spec() -> Spec:
     }
 
 
+def run_report_spec() -> Spec:
+    """The options of run_report."""
+    return {
+        "dest": {"type": "path", "required": True},
+        "variable": {"type": "str", "default": "gateway_fleet"},
+        "findings": {"type": "list", "elements": "dict"},
+    }
+
+
 def gateway_recovery_spec() -> Spec:
     """The options of gateway_recovery."""
     return dict(
@@ -214,12 +224,15 @@ def fleet_credentials_spec() -> Spec:
         "recover": {"type": "bool", "default": False},
         "add_devices": {"type": "bool", "default": False},
         "hardware_names": {"type": "bool", "default": False},
+        "look_only": {"type": "bool", "default": False},
         "lease_time": {"type": "int"},
         "looked": {"type": "dict", "default": {}},
+        "take_over": {"type": "bool", "default": False},
         "continues": {"type": "dict", "default": {}},
         "refused": {"type": "dict", "default": {}},
         "withdraw": {"type": "list", "elements": "str", "default": []},
-        "most_failed": {"type": "float", "default": 100.0},
+        "most_failed": {"type": "raw", "default": 100},
+        "fleet_size": {"type": "int", "default": 0},
         "at_once": {"type": "int", "default": 0},
         "connections": {"type": "int", "default": 100},
         "report": {"type": "str", "choices": ["changed", "all"], "default": "changed"},

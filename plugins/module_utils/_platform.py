@@ -64,7 +64,8 @@ def check_product_secret(secret: str | None) -> str:
             "product_secret",
             None,
             "is missing",
-            "A registration is signed with it; copy it from the Product Details page in the console into a vault",
+            "A registration is signed with it; copy it from the Product Details page in the console into a vault, or let the "
+            "playbooks read it with an account (platform_product_secret: from_account)",
         )
     if not _PRODUCT_SECRET.fullmatch(secret):
         raise InvalidOption(
@@ -95,16 +96,17 @@ def check_region(region: str | None, known: tuple[str, ...], instead: str, besid
     """Return ``region`` if it is ``known``, or one of ``besides``.
 
     :param instead: the option that can stand in for it
-    :raises InvalidOption: with the region that was probably meant
+    :raises InvalidOption: with all of them, and the one that was probably meant
     """
-    hint = "Use one of %s" % ", ".join(known)
+    regions = sorted(known + besides)
+    hint = "Use one of %s" % ", ".join(regions)
     if not region:
         raise InvalidOption("region", None, "is missing, and there is no %s" % instead, hint)
-    if region in known + besides:
+    if region in regions:
         return region
     from difflib import get_close_matches
 
-    close = get_close_matches(region, known + besides, n=1)
+    close = get_close_matches(region.lower(), regions, n=1)
     raise InvalidOption(
         "region", region, "is not a region of IoT Platform", "Did you mean %s? %s" % (close[0], hint) if close else hint
     )

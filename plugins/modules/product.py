@@ -11,7 +11,8 @@ short_description: Creates, changes or removes a product
 version_added: 1.0.0
 description:
   - Keeps one product of Alibaba Cloud IoT Platform. Its devices are kept by M(fleetops.aliyun_iot.devices).
-  - No result holds the ProductSecret. Copy it from the Product Details page in the console into a vault.
+  - No result holds the ProductSecret. Copy it from the Product Details page in the console into a vault, or let the playbooks read it
+    with the account (C(platform_product_secret=from_account)).
   - B(Dynamic registration) has no API. It can neither be switched on nor be read but in the console (Devices, Products, the product's
     Product Details page, Dynamic Registration; confirmed by a text message). A new product has it off. The module can't know how it
     stands; a registration is refused with 6288 while it is off.

@@ -14,11 +14,12 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devic
     NAMES_PER_QUERY,
     device_secrets,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import product_secret
 
 Options = t.Mapping[str, t.Any]
 # Options that make an account another one: whose it is, and where.
 _IDENTITY = (
-    *("access_key_id", "access_key_secret", "security_token", "profile"),
+    *("access_key_id", "access_key_secret", "security_token", "profile", "credentials"),
     *("region", "openapi_endpoint", "instance_id", "ca_path", "timeout", "retry_time"),
 )
 Key = tuple[t.Any, ...]
@@ -30,7 +31,9 @@ class Accounts:
     def __init__(self) -> None:
         self._clients: dict[Key, OpenApi] = {}
         self._readers: dict[tuple[Key, str], SecretReader] = {}
+        self._product_secrets: dict[tuple[Key, str], str] = {}
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
 
     def client(self, options: Options) -> OpenApi:
         """Return the client of an account. It is not made for several threads at once.
@@ -52,6 +55,17 @@ class Accounts:
         with self._lock:
             reader = self._readers.setdefault((account_key(options), product_key), SecretReader(api, product_key))
         return reader.read(names)
+
+    def product_secret(self, options: Options, product_key: str) -> str:
+        """Return the ProductSecret of a product, which is asked for once. For many threads.
+
+        :raises FleetopsError: as product_secret() of products
+        """
+        api, key = self.client(options), (account_key(options), product_key)
+        with self._asking:
+            if key not in self._product_secrets:
+                self._product_secrets[key] = product_secret(api, product_key)
+            return self._product_secrets[key]
 
 
 class SecretReader:

@@ -83,8 +83,7 @@ class Convergence:
         # Where no registration is allowed, a look is all that is asked for.
         self._proves = proves and task.register != "never"
         self._reported_name = task.reported_name  # which does not change within a run
-        self._looked = self._waiting = False
-        self._rounds = 0
+        self._looked, self._waiting, self._rounds = False, False, 0
         # The lease of an earlier task, or a new one: whoever has the token in the journal may go on with the change.
         self._token = task.lease or secrets.token_hex(8)
         self._own = [self._token]
@@ -94,8 +93,7 @@ class Convergence:
         if task.state == "reset_intended" or (task.state == "present" and task.register != "never"):
             # What cannot be signed fails before the gateway is looked at, and in check mode too.
             issuer.check(task.device_name)
-        self._asked = task.wanted(self._placeholder, render)
-        self._wanted = self._asked
+        self._asked = self._wanted = task.wanted(self._placeholder, render)
         self._gateway = Gateway(task.path, self._asked.exports, self._placeholder, task.name_source, task.interface)
         self._found: Found
         self._plan: Plan
@@ -139,6 +137,8 @@ class Convergence:
             )
         if plan.step == "store" and not self._issuer.registers and not wanted.device_name_proven:
             raise _names.unproven_name("recover", wanted.device_name)
+        if plan.step in ("store", "prepare_reset"):
+            self._issuer.check(wanted.device_name, needed=True)
         self._found, self._wanted, self._plan, self._looked = found, wanted, plan, True
 
     def device(self) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from collections import Counter
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import Member
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import percentage
 
 Result = dict[str, t.Any]
 Options = t.Mapping[str, t.Any]
@@ -37,6 +38,8 @@ def earlier(options: Options, batch: t.Sequence[str], check_mode: bool) -> dict[
 
     In check mode, nothing has happened since the pass that this one continues, so that its results are what there is to say.
     """
+    if options["take_over"]:
+        return {host: dict(options["looked"][host]) for host in batch if host in options["looked"]}
     known: dict[str, Result] = {}
     for host in batch:
         before, looked = options["continues"].get(host, {}), options["looked"].get(host, {})
@@ -50,24 +53,25 @@ def earlier(options: Options, batch: t.Sequence[str], check_mode: bool) -> dict[
     return known
 
 
-def check_failures(most: float, variables: t.Mapping[str, t.Any]) -> None:
-    """Check that not too many hosts of the play have failed in the batches before.
+def too_many_failures(options: Options, variables: t.Mapping[str, t.Any]) -> str:
+    """Return a sentence if too many hosts have failed in the batches before or in an earlier look, and nothing otherwise.
 
     The keyword max_fail_percentage would end the run before the handlers: services that miss their new credential, which the next run
     finds up to date.
 
-    :param most: percent of all hosts of the play
-    :raises FleetopsError: of kind left_out
+    :raises InvalidOption: ``most_failed`` is no percentage
     """
-    hosts = len(variables["ansible_play_hosts_all"])
-    failures = hosts - len(variables["ansible_play_hosts"])
-    if 100 * failures > most * hosts:
-        raise FleetopsError(
-            "%d of %d gateways failed or were unreachable, more than %g %% (gateway_max_fail_percentage)"
-            % (failures, hosts, most),
-            hint="The run ends before this batch. What went wrong is above",
-            kind="left_out",
-        )
+    most = percentage("gateway_max_fail_percentage", options["most_failed"])
+    everyone = variables["ansible_play_hosts_all"]
+    failed_before = {host for host, look in options["looked"].items() if look.get("failed") or look.get("unreachable")}
+    failures = len({*everyone}.difference(variables["ansible_play_hosts"]) | failed_before)
+    hosts = options["fleet_size"] or len(everyone)
+    if options["take_over"] or 100 * failures <= most * hosts:
+        return ""
+    return (
+        "%d of %d gateways failed or were unreachable, more than %g %% (gateway_max_fail_percentage). The run ends before this batch. "
+        "What went wrong is above" % (failures, hosts, most)
+    )
 
 
 def fleet_result(
@@ -76,6 +80,7 @@ def fleet_result(
     members: t.Sequence[Member],
     options: Options,
     given: t.Mapping[str, t.Any],
+    ended: bool = False,
 ) -> Result:
     """Return the result of a pass.
 
@@ -99,5 +104,6 @@ def fleet_result(
         "counts": {word: counts[word] for word in OUTCOMES},
         "gateways": gateways,
         "left": left,
+        "ended": ended,
         "asked": dict(given, recover=options["recover"]),
     }

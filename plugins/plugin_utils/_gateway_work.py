@@ -15,6 +15,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._issuers import (
     Issuer,
     PlatformIssuer,
+    ReadProductSecret,
     ReadSecrets,
     login_from,
     registering,
@@ -33,13 +34,16 @@ class GatewayWork(t.NamedTuple):
     login: Login
 
 
-def credential_work(options: Options, host: str, remote: Remote) -> GatewayWork:
+def credential_work(
+    options: Options, host: str, remote: Remote, read_product_secret: ReadProductSecret | None = None
+) -> GatewayWork:
     """Return what the options of gateway_credential ask for.
 
+    :param read_product_secret: asks an account for ProductSecret, instead of the option
     :raises InvalidOption: an option that cannot be
     """
     login = Login(options, remote, login_from(options))
-    return GatewayWork(credential_task(options, host), registering(options, remote), login)
+    return GatewayWork(credential_task(options, host), registering(options, remote, read_product_secret), login)
 
 
 def recovery_work(options: Options, host: str, remote: Remote, read_secrets: ReadSecrets) -> GatewayWork:

@@ -34,6 +34,9 @@ if t.TYPE_CHECKING:
 
 Options = t.Mapping[str, t.Any]
 # Returns the DeviceSecret of each device that the platform knows: of a ProductKey and DeviceNames.
+ReadProductSecret = t.Callable[[], str]
+# A ProductSecret that could be one, to check the other options with.
+_ANY_SECRET = "0" * 16
 ReadSecrets = t.Callable[[str, t.Sequence[str]], t.Mapping[str, str]]
 
 
@@ -42,10 +45,11 @@ class Issuer(t.Protocol):
 
     registers: bool  # a new secret is issued, which makes the old one invalid
 
-    def check(self, device_name: str | None) -> None:
-        """Find what would fail, before the gateway is looked at.
+    def check(self, device_name: str | None, needed: bool = False) -> None:
+        """Find what would fail, before the gateway is changed.
 
-        :raises FleetopsError: InvalidOption, or of kind missing_library
+        :param needed: a secret is going to be issued; before the gateway is looked at, nobody knows
+        :raises FleetopsError: InvalidOption, of kind missing_library, or what an account has refused
         """
 
     def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
@@ -67,13 +71,20 @@ class ControllerIssuer:
 
     registers = True
 
-    def __init__(self, options: Options, remote: Remote) -> None:
+    def __init__(self, options: Options, remote: Remote, read_product_secret: ReadProductSecret | None = None) -> None:
         self._options = options
         self._remote = remote
+        self._read_product_secret = read_product_secret
 
-    def check(self, device_name: str | None) -> None:
-        signed(self._options, device_name or "name")
+    def check(self, device_name: str | None, needed: bool = False) -> None:
+        signed(self._signing(needed), device_name or "name")
         login_place(self._options)
+
+    def _signing(self, needed: bool) -> Options:
+        """Return the options with ProductSecret: a question to the account, unless it is not needed."""
+        if not self._read_product_secret:
+            return self._options
+        return {**self._options, "product_secret": self._read_product_secret() if needed else _ANY_SECRET}
 
     def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
         options, request = self._options, self._request(scripts, device_name)
@@ -93,7 +104,7 @@ class ControllerIssuer:
         return transport(self._options) == "https"
 
     def _request(self, scripts: Scripts, device_name: str) -> AnyRequest:
-        request = signed(self._options, device_name)
+        request = signed(self._signing(True), device_name)
         return request if scripts.store else unsigned(request)
 
 
@@ -124,7 +135,7 @@ class PlatformIssuer:
         self._remote = remote
         self._read_secrets = read_secrets
 
-    def check(self, device_name: str | None) -> None:
+    def check(self, device_name: str | None, needed: bool = False) -> None:
         """Nothing can be said beforehand that asking does not say."""
 
     def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
@@ -152,9 +163,13 @@ class PlatformIssuer:
         return True
 
 
-def registering(options: Options, remote: Remote) -> Issuer:
-    """Return the issuer that the options of gateway_credential ask for."""
-    return (GatewayIssuer if options["register_from"] == "gateway" else ControllerIssuer)(options, remote)
+def registering(options: Options, remote: Remote, read_product_secret: ReadProductSecret | None = None) -> Issuer:
+    """Return the issuer that the options of gateway_credential ask for.
+
+    :param read_product_secret: asks an account for ProductSecret, instead of the option
+    """
+    kind = GatewayIssuer if options["register_from"] == "gateway" else ControllerIssuer
+    return kind(options, remote, read_product_secret)
 
 
 def login_place(options: Options) -> tuple[str, int] | None:

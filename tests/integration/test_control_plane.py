@@ -235,7 +235,7 @@ def test_bad_input(platform: Emulator, tmp_path: Path) -> None:
     nobody = {"access_key_id": "", "access_key_secret": ""}
     read = {"product_key": DEVICES, "names": ["hz-0001"]}
     cases = {
-        "no credentials": (task("", "devices_info", **read, **nobody), "credential", "ALIBABA_CLOUD_ACCESS_KEY_ID"),
+        "no credentials": (task("", "devices_info", **read, **nobody), "credential", "-e @account.yml"),
         "half": (
             task("", "devices_info", **read, access_key_secret=""),
             "invalid_option",

@@ -139,6 +139,53 @@ def test_a_strategy_that_knows_no_single_run_is_refused(platform: Emulator, tmp_
     assert called(platform, "register") == []
 
 
+def test_nobody_becomes_root_on_the_controller(platform: Emulator, tmp_path: Path) -> None:
+    """A variable of all hosts, as many inventories have it, is the controller's too, and goes before the keyword."""
+    everybody = {"ansible_become": True, "ansible_become_user": "nobody", "ansible_become_exe": "/nowhere/sudo"}
+    hosts = inventory(2, tmp_path, **role_variables(platform), ansible_become=False)
+    fleet = {"all": {"vars": everybody, "children": hosts}}
+    extra = {"provision": {"platform_product_name": "Bakeries"}, "audit": {"audit_report": f"{tmp_path}/audit.json"}}
+    for name in ("provision", "audit", "reprovision", "recover", "decommission"):
+        run = operate(name, platform, fleet, tmp_path, target="gateways", **extra.get(name, {}))
+        assert run.rc == 0, run
+    for state in ("started", "absent"):
+        variables = {"emulator_state": state, "emulator_state_dir": f"{tmp_path}/emulator"}
+        play = {"hosts": "localhost", "gather_facts": False, "become": False, "vars": variables}
+        run = run_playbook({**play, "roles": ["fleetops.aliyun_iot.emulator"]}, fleet, tmp_path)
+        assert run.rc == 0, run
+
+
+@pytest.mark.parametrize("name", ["provision", "audit", "decommission", "recover", "reprovision"])
+def test_tags_do_not_leave_the_work_out(platform: Emulator, tmp_path: Path, name: str) -> None:
+    hosts = inventory(2, tmp_path, **role_variables(platform))
+    run = operate(name, platform, hosts, tmp_path, "--tags", "certificates", target="gateways")
+    assert run.rc != 0, run
+    assert "has no tags" in " ".join(run.stderr.split())
+    assert platform.admin.requests() == []
+
+
+def test_tags_of_the_users_own(platform: Emulator, tmp_path: Path) -> None:
+    """A playbook that imports ours leaves it in or out as a whole; a tag that nothing has leaves out nothing."""
+    hosts = inventory(2, tmp_path, **role_variables(platform))
+    own = {"hosts": "gateways", "gather_facts": False, "tags": "own", "tasks": [{"ansible.builtin.meta": "noop"}]}
+    site = [{"import_playbook": "fleetops.aliyun_iot.provision", "tags": "iot"}, own]
+    left_out = run_playbook(site, hosts, tmp_path, "--tags", "own", env=FORKS)
+    assert (left_out.rc, called(platform, "register")) == (0, []), left_out
+    taken = run_playbook(site, hosts, tmp_path, "--tags", "iot", env=FORKS)
+    assert (taken.rc, sorted(called(platform, "register"))) == (0, names(2)), taken
+    credential_file(tmp_path, "gw-0001").unlink()
+    skipped = operate("provision", platform, hosts, tmp_path, "--skip-tags", "nobody")
+    assert (skipped.rc, skipped.changed) == (0, 1), skipped
+
+
+def test_tags_for_a_playbook_by_its_path(platform: Emulator, tmp_path: Path) -> None:
+    hosts = inventory(1, tmp_path, **role_variables(platform))
+    by_path = str(Path(__file__).parents[2] / "playbooks/../playbooks/provision.yml")
+    run = run_playbook(by_path, hosts, tmp_path, "--tags", "certificates", env=FORKS)
+    assert run.rc != 0, run
+    assert "has no tags" in " ".join(run.stderr.split())
+
+
 @pytest.mark.parametrize(
     ("keywords", "says"),
     [

@@ -43,6 +43,7 @@ def source(platform: Emulator, **options: JSON) -> JSON:
     return {
         "plugin": "fleetops.aliyun_iot.devices",
         "products": [FIRST],
+        "credentials": "default_chain",
         "openapi_endpoint": platform.endpoints["openapi_endpoint"],
         "ca_path": platform.endpoints["ca_file"],
         "strict": True,

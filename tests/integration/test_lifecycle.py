@@ -80,6 +80,20 @@ def test_a_product_is_created_and_the_console_named(platform: Emulator, tmp_path
     assert platform.admin.requests(action="register") == []
 
 
+def test_a_product_key_that_some_hosts_lack(platform: Emulator, tmp_path: Path) -> None:
+    """The first one has it: all are looked at before anything is registered."""
+    own = {
+        "gw-0001": {},
+        "gw-0002": {"gateway_product_key": ""},
+        "gw-0003": {"gateway_product_key": None},
+        "gw-0004": {},
+    }
+    run = operate("provision", platform, gateways(platform, own, tmp_path), tmp_path, platform_product_name="Bakeries")
+    assert run.rc == 2, run
+    assert "gateway_product_key is not set for gw-0002, gw-0003" in run.result("gw-0001")["msg"]
+    assert called(platform, "register") == []
+
+
 def test_a_life(platform: Emulator, tmp_path: Path) -> None:
     platform.admin.settings(reset_revokes="at_registration")
     known = {name.removeprefix("platform_"): value for name, value in account(platform).items()}

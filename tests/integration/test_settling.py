@@ -32,6 +32,7 @@ class Refusal:
     broker: str = "here"  # here, cut off or nowhere
     lost: bool = False  # an answer of this run
     own: bool = False  # the journal is of this run's own lease, which it took for the reset
+    connack: int = 0  # how the broker refuses the registration, if not as the emulator does
     ways: tuple[str, ...] = EVERY_WAY
 
     @property
@@ -45,6 +46,9 @@ REFUSALS = [
     Refusal("accepted-lost", True, "renew", lost=True),
     # Refused: the error stands, whatever could be inferred.
     *(Refusal(f"refused-{intent}", False, intent, valid=False) for intent in ("register", "reset", "renew", None)),
+    # A broker may say "not authorised" where another one says "bad user name or password".
+    *(Refusal(f"accepted-{intent}-5", True, intent, connack=5, ways=MQTT_WAYS) for intent in ("register", "renew")),
+    Refusal("refused-register-5", False, valid=False, connack=5, ways=MQTT_WAYS),
     # Nobody can tell: it is kept only if no reset may have happened.
     *(
         Refusal(f"{broker}-{intent}".replace(" ", "-"), kept, intent, broker=broker, ways=WAYS)
@@ -90,6 +94,8 @@ def refusals(platform: Emulator, tmp_path_factory: pytest.TempPathFactory) -> di
             cut_logins_off(gateway)
         if case.lost:
             lose_an_answer(gateway, drop_before=True)
+        if case.connack:
+            lose_an_answer(gateway, connack=case.connack)
         if case.own:
             gateway.options["lease"] = "0123456789abcdef"
         text = gateway.valid_text if case.valid else credential_text(gateway.product_key, name, OLD_SECRET)

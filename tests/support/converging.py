@@ -90,7 +90,7 @@ class Registration:
         self.shell = shell
         self.loses = loses
 
-    def check(self, device_name: str | None) -> None:
+    def check(self, device_name: str | None, needed: bool = False) -> None:
         pass
 
     def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:

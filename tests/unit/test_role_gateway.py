@@ -20,8 +20,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
 ROLE = Path(__file__).parents[2] / "roles" / "gateway"
 # A module's paths are its own host's; the role's are looked up by the module.
 KEYS = ("required", "choices", "default", "no_log", "elements")
-# An option whose value the handlers depend on as well.
-FOLLOWS = "{{ _gateway_follows }}"
+# false is not the same as nothing.
+FOLLOWS = "{{ gateway_follow_up | default(omit) }}"
 
 
 def load(name: str) -> Any:

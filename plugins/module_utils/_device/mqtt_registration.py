@@ -36,15 +36,12 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TR
 REFUSED = 4
 _WHY = (
     "Over MQTT the platform does not say why. Check that the device was added to the product and is enabled, that Dynamic "
-    "Registration is switched on for the product, and that product_secret is the ProductSecret of this product_key"
+    "Registration is switched on for the product, and that product_secret is the ProductSecret of this product_key. If the device "
+    "is activated already, recover its credential, or reset the device (ResetThing) and register again"
 )
 CODES: dict[int, tuple[str, str]] = {
     **LOGIN_CODES,
-    REFUSED: (
-        "the registration was refused",
-        _WHY
-        + ". If the device is activated already, recover its credential, or reset the device (ResetThing) and register again",
-    ),
+    REFUSED: ("the registration was refused", _WHY),
     5: ("the registration was not authorised", _WHY),
 }
 # A registration without pre-registration can be refused for one more reason, and asks less.

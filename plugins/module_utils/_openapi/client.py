@@ -260,15 +260,25 @@ def _usable_key(credential: t.Any) -> AccessKey:
 
 
 def find_credential(options: t.Mapping[str, t.Any]) -> t.Any:
-    """The vendor's credentials client, with an AccessKey at hand: the options', the profile's, or the default chain's."""
-    key_id, secret, token, profile = (
-        options[name] or None for name in ("access_key_id", "access_key_secret", "security_token", "profile")
+    """Return the vendor's credentials client, with an AccessKey at hand: the options', the profile's, or the default chain's.
+
+    The default chain asks the metadata address of a cloud, so it is not for want of anything else.
+
+    :raises FleetopsError: InvalidOption; of kind missing_library, or credential where there is no AccessKey
+    """
+    key_id, secret, token, profile, chain = (
+        options[name] or None
+        for name in ("access_key_id", "access_key_secret", "security_token", "profile", "credentials")
     )
     if bool(key_id) != bool(secret) or (token and not key_id):
         missing = "access_key_secret" if key_id else "access_key_id"
         raise InvalidOption(missing, None, "is missing", "Give both halves of the AccessKey, or neither")
-    if key_id and profile:
-        raise InvalidOption("profile", profile, "stands beside access_key_id", "Give one of them")
+    given = {"access_key_id": key_id, "profile": profile, "credentials": chain}
+    several = [name for name, value in given.items() if value]
+    if len(several) > 1:
+        raise InvalidOption(several[1], given[several[1]], "cannot be with %s" % several[0], "Give one of them")
+    if not several:
+        raise no_credential("no account was given")
     try:
         from alibabacloud_credentials.client import Client
         from alibabacloud_credentials.models import Config
@@ -286,25 +296,29 @@ def find_credential(options: t.Mapping[str, t.Any]) -> t.Any:
             kind = "sts" if token else "access_key"
             config = Config(type=kind, access_key_id=key_id, access_key_secret=secret, security_token=token)
             return usable(lambda: Client(config))
-        if not profile:
+        if chain:
             return usable(Client)
         try:
             return usable(lambda: Client(provider=CLIProfileCredentialsProvider(profile_name=profile)))
         except NoAccessKey:
             return usable(lambda: Client(provider=ProfileCredentialsProvider(profile_name=profile)))
     except NoAccessKey:
-        raise no_credential(
-            "profile %r holds no AccessKey that can be used" % profile
-            if profile
-            else "no AccessKey was given, and none was found"
-        ) from None
+        problems = {
+            "access_key_id": "the AccessKey that was given cannot be sent",
+            "profile": "profile %r holds no AccessKey that can be used" % profile,
+            "credentials": "the default chain of the vendor's SDK found no AccessKey",
+        }
+        raise no_credential(problems[several[0]]) from None
 
 
 def no_credential(problem: str) -> FleetopsError:
+    """Return the error of a call that nobody can sign."""
     return FleetopsError(
         "OpenAPI: " + problem,
-        hint="Set access_key_id and access_key_secret, or profile, or ALIBABA_CLOUD_ACCESS_KEY_ID and "
-        "ALIBABA_CLOUD_ACCESS_KEY_SECRET in the environment, or run on a host with a RAM role",
+        hint="Give access_key_id and access_key_secret, or profile; with a playbook, platform_access_key_id and "
+        "platform_access_key_secret (-e @account.yml), or platform_profile. To use ALIBABA_CLOUD_ACCESS_KEY_ID and "
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET of the environment, or the host's RAM role, set credentials: default_chain "
+        "(platform_credentials)",
         kind="credential",
     )
 

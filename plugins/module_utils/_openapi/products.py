@@ -3,7 +3,7 @@
 
 """Products: what the platform knows of them, and changing it. For the controller. PRIVATE to the collection.
 
-Its answers hold the ProductSecret in clear. None gets past this file.
+Its answers hold the ProductSecret in clear. None gets past this file, but through :func:`product_secret`.
 """
 
 from __future__ import annotations
@@ -80,11 +80,27 @@ class ProductOutcome:
 
 def product_of_key(api: OpenApi, product_key: str) -> Product:
     """:raises NotFound: there is none"""
+    return _product(_query(api, product_key))
+
+
+def product_secret(api: OpenApi, product_key: str) -> str:
+    """Return the ProductSecret that registrations of the product are signed with. Keep it out of results.
+
+    :raises NotFound: there is no such product
+    :raises BadAnswer: the answer has no ProductSecret, or one that none can be
+    """
+    data = _query(api, product_key)
+    secret = data.matching("ProductSecret", "[!-~]{0,64}")
+    if not secret:
+        raise data.wrong("ProductSecret", "is missing")
+    return secret
+
+
+def _query(api: OpenApi, product_key: str) -> Answer:
     data = api.call("QueryProduct", {"ProductKey": check_product_key(product_key)}).inner("Data")
-    product = _product(data)
-    if product.product_key != product_key:
+    if data.matching("ProductKey", PRODUCT_KEY) != product_key:
         raise data.wrong("ProductKey", "is another product's")
-    return product
+    return data
 
 
 def products(api: OpenApi) -> t.Iterator[Product]:

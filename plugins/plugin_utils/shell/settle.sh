@@ -29,5 +29,5 @@ else
     [ "$follows$end" != yesunproven ] || note_due
     write_journal "${line% ttl=*} ttl=0" "$end ${stored%% *}"
 fi
-state
+state "$stored"
 say settled

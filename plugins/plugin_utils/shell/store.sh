@@ -28,5 +28,5 @@ write_exports $exports_wanted
 case "$verifies$doubt $line " in
     "nono "*" over=no "*) close_journal ;;
 esac
-state
+state "$stored"
 say installed

@@ -44,7 +44,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import (
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._requests import requests_post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, tls_context
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, thread_context, tls_context
 
 BODY = "productKey=a1IoKTestP1&deviceName=gw%3A1&random=1&sign=AB&signMethod=hmacsha256"
 PATIENCE = 20.0  # for what ends well
@@ -588,6 +588,28 @@ def test_a_request_within_the_lease_is_sent(
     context = tls_context(certificates.ca, True)
     context.not_after = clock() + 60
     assert sender(context, PATIENCE)(serve(answers(b"x")).url, BODY).body == b"x"
+
+
+# The context of a thread
+
+
+def test_a_thread_reads_authorities_once(certificates: Certificates) -> None:
+    context = thread_context(certificates.ca, True)
+    assert thread_context(certificates.ca, True) is context
+    assert thread_context(certificates.other_ca, True) is not context
+    assert thread_context(certificates.ca, False) is not context
+    others: list[TlsContext] = []
+    thread = threading.Thread(target=lambda: others.append(thread_context(certificates.ca, True)))
+    thread.start()
+    thread.join()
+    assert [other is context for other in others] == [False], "its limits are of one request at a time"
+
+
+def test_a_lease_does_not_outlast_its_request(certificates: Certificates, serve: Callable[..., Server]) -> None:
+    """A login, or another gateway's registration, may follow in the same thread."""
+    thread_context(certificates.ca, True).not_after = clock()
+    context = thread_context(certificates.ca, True)
+    assert urllib_post(context, PATIENCE)(serve(answers(b"x")).url, BODY).body == b"x"
 
 
 # Mistakes of our own

@@ -89,12 +89,21 @@ def test_regions_without_registration_over_https(region: str) -> None:
 
 @pytest.mark.parametrize(
     ("region", "meant"),
-    [("cn-shangai", "cn-shanghai"), ("CN-SHANGHAI", None), ("", None), (None, None), ("cn-hangzhou", "cn-shanghai")],
+    [
+        ("cn-shangai", "cn-shanghai"),
+        ("cn-beijng", "cn-beijing"),
+        ("cn-shenzen", "cn-shenzhen"),
+        ("CN-SHANGHAI", "cn-shanghai"),
+        ("", None),
+        (None, None),
+        ("cn-hangzhou", "cn-shanghai"),
+    ],
 )
 def test_other_regions(region: str | None, meant: str | None) -> None:
     with pytest.raises(InvalidOption, match="region") as caught:
         register_url(region, None)
-    assert "ap-northeast-1, ap-southeast-1, cn-shanghai, eu-central-1, us-east-1, us-west-1" in caught.value.hint
+    every = "ap-northeast-1, ap-southeast-1, cn-beijing, cn-shanghai, cn-shenzhen, eu-central-1, us-east-1, us-west-1"
+    assert every in caught.value.hint
     if meant:
         assert f"Did you mean {meant}?" in caught.value.hint
 

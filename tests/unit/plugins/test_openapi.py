@@ -48,6 +48,7 @@ OPTIONS: dict[str, JSON] = {
     "access_key_secret": None,
     "security_token": None,
     "profile": None,
+    "credentials": None,
     "region": "cn-shanghai",
     "openapi_endpoint": None,
     "instance_id": None,
@@ -399,13 +400,17 @@ def test_no_host(region: str | None, endpoint: str | None, says: str) -> None:
         ({"access_key_id": "id"}, "access_key_secret: is missing"),
         ({"access_key_secret": SECRET}, "access_key_id: is missing"),
         ({"security_token": TOKEN}, "access_key_id: is missing"),
-        ({"access_key_id": "id", "access_key_secret": SECRET, "profile": "p"}, "stands beside access_key_id"),
+        (
+            {"access_key_id": "id", "access_key_secret": SECRET, "profile": "p"},
+            "profile: 'p' cannot be with access_key_id",
+        ),
+        ({"profile": "p", "credentials": "default_chain"}, "credentials: 'default_chain' cannot be with profile"),
         ({"timeout": 0}, "timeout: 0 is out of range"),
         ({"retry_time": -1}, "retry_time: -1 is out of range"),
         ({"qps_share": 0.0}, "qps_share: 0.0 is out of range"),
         ({"qps_share": 1.1}, "qps_share: 1.1 is out of range"),
         ({"ca_path": "/nowhere.pem"}, "ca_path: '/nowhere.pem' cannot be used"),
-        ({"access_key_id": "id", "access_key_secret": SECRET + "\n"}, "no AccessKey was given"),
+        ({"access_key_id": "id", "access_key_secret": SECRET + "\n"}, "the AccessKey that was given cannot be sent"),
     ],
     ids=str,
 )
@@ -447,7 +452,7 @@ def cli(home: Path) -> None:
         ([], {"access_key_id": "given", "access_key_secret": SECRET}, "given"),
         ([cli, ini], {"profile": "fleet"}, "fromCli"),
         ([ini], {"profile": "fleet"}, "fromIni"),
-        ([cli], {}, "fromCli"),
+        ([cli], {"credentials": "default_chain"}, "fromCli"),
     ],
     ids=["given", "cli", "ini", "chain"],
 )
@@ -460,14 +465,26 @@ def test_where_the_access_key_is_found(
     assert (found.access_key_id, found.access_key_secret) == (key_id, SECRET)
 
 
-@pytest.mark.parametrize("options", [{}, {"profile": "nobody"}], ids=str)
+@pytest.mark.parametrize("options", [{"credentials": "default_chain"}, {"profile": "nobody"}], ids=str)
 def test_no_access_key_anywhere(home: Path, options: JSON) -> None:
-    cli(home) if options else None
+    cli(home) if "profile" in options else None
     with pytest.raises(FleetopsError) as caught:
         find_credential({**OPTIONS, **options})
     assert caught.value.kind == "credential"
     assert "ALIBABA_CLOUD_ACCESS_KEY_ID" in caught.value.hint
     assert SECRET not in str(caught.value)
+
+
+def test_nobody_is_asked_for_an_access_key_unless_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default chain asks the metadata address, which in another network is somebody else's."""
+    cli(home)
+    for name in ("alibabacloud_credentials.client", "alibabacloud_credentials.provider"):
+        monkeypatch.setitem(sys.modules, name, None)  # what makes the chain cannot even be loaded
+    with pytest.raises(FleetopsError) as caught:
+        find_credential(OPTIONS)
+    assert caught.value.kind == "credential"
+    assert "-e @account.yml" in caught.value.hint
+    assert "default_chain" in caught.value.hint
 
 
 def test_whatever_the_vendors_library_raises_is_no_access_key(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

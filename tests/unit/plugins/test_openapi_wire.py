@@ -70,6 +70,7 @@ def call(certificates: Certificates) -> Call:
             "access_key_secret": SECRET,
             "security_token": TOKEN,
             "profile": None,
+            "credentials": None,
             "region": None,
             "openapi_endpoint": f"127.0.0.1:{server.port}",
             "instance_id": None,
