@@ -206,6 +206,27 @@ def write_enable(gateway: Gateway) -> None:
     mount(gateway.path.parent, "remount", "rw")
 
 
+def mount_itself(path: Path) -> None:
+    subprocess.run(["mount", "--bind", path, path], check=True, capture_output=True)
+
+
+def mount_target(gateway: Gateway) -> None:
+    mount_itself(gateway.path)
+
+
+def mount_export(gateway: Gateway) -> None:
+    (gateway.root / "agent.env").write_text("old\n")
+    mount_itself(gateway.root / "agent.env")
+
+
+def unmount_target(gateway: Gateway) -> None:
+    subprocess.run(["umount", gateway.path], check=True, capture_output=True)
+
+
+def unmount_export(gateway: Gateway) -> None:
+    subprocess.run(["umount", gateway.root / "agent.env"], check=True, capture_output=True)
+
+
 def write_empty_pem(gateway: Gateway) -> None:
     (gateway.root / "empty.pem").write_text("")
 
@@ -488,6 +509,24 @@ CASES = [
         needs="mount",
     ),
     Bad(
+        "target-mounted",
+        "storage",
+        ("cannot replace {root}/device.json", "mounted by itself (findmnt)", "Correct the cause and run again"),
+        spoil=mount_target,
+        repair=unmount_target,
+        needs="mount",
+    ),
+    Bad(
+        "export-mounted",
+        "storage",
+        ("cannot replace {root}/agent.env", "mounted by itself (findmnt)"),
+        env_export("{root}/agent.env"),
+        spoil=mount_export,
+        repair=unmount_export,
+        mended=env_export("{root}/agent.env"),
+        needs="mount",
+    ),
+    Bad(
         "owner-unknown",
         "storage",
         ("invalid user", "no-such-user", "Correct the cause and run again"),
@@ -560,7 +599,11 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for name, text in TEMPLATES.items():
         (directory / "templates" / name).write_text(text)
     yield directory
-    for place in directory.glob("*/small"):
+    for place in (
+        *directory.glob("*/small"),
+        *directory.glob("*-mounted.*/*.json"),
+        *directory.glob("*-mounted.*/*.env"),
+    ):
         subprocess.run(["umount", place], check=False, capture_output=True)
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +42,16 @@ class Play:
         self.restarts: list[str] = []  # the secret that the service has read each time
         self.comes_up = True
 
-    def run(self, breaks: JSON = (), handlers: str = "run", **options: JSON) -> JSON:
+    def run(self, breaks: JSON = (), handlers: str = "run", tools: JSON = None, **options: JSON) -> JSON:
         """Run it; raise Broken where it ends early.
 
+        :param tools: a folder, and the call of a tool on the gateway at which everything there is killed
         :param handlers: C(run), or the one before which the play is killed: C(restart) or C(note)
         """
-        done = self.bench.run(breaks, **{"follow_up": True, **options})
+        convergence = self.bench.convergence(breaks, **{"follow_up": True, **options})
+        if tools:
+            self.bench.shell.end_at(*tools)
+        done = convergence.run()
         if not done["changed"] or done["reason"] in QUIET:
             return done
         if handlers == "restart":
@@ -97,6 +102,40 @@ def test_a_play_that_dies_at_any_moment(tmp_path: Path, before: str, doubted: bo
         if not broke:
             break
     assert number >= 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("before", ["nothing", "a credential", "an export"])
+def test_a_gateway_that_dies_at_any_call_of_a_tool(tmp_path: Path, before: str, seed: int) -> None:
+    def prepared(name: str) -> tuple[Play, JSON]:
+        folder = tmp_path / name
+        folder.mkdir(mode=0o700)
+        play = Play(Bench(folder))
+        options: JSON = {"exports": [{"dest": str(folder / "agent.env"), "format": "env"}]}
+        if before != "nothing":
+            play.run(**options)
+        if before == "an export":
+            (folder / "agent.env").unlink()
+        play.restarts.clear()
+        return play, options
+
+    register = "always" if before == "a credential" else "if_needed"
+    (tmp_path / "all").mkdir()
+    play, options = prepared("whole")
+    play.run(tools=(tmp_path / "all", 1000), register=register, **options)
+    calls = len((tmp_path / "all/calls").read_text().split())
+    assert calls > 15
+    for call in sorted(random.Random(seed).sample(range(1, calls + 1), 4)):
+        play, options = prepared(str(call))
+        issued = play.bench.device.issued
+        with pytest.raises(Broken):
+            play.run(tools=(tmp_path / str(call), call), register=register, **options)
+        expire(play.bench)
+        done = play.run(**options)
+        changed = before != "a credential" or play.bench.device.issued > issued
+        assert play.restarts == [play.bench.device.secret] * changed, (call, done)
+        assert play.bench.is_right(), call
+        assert play.run(**options)["reason"] == "up_to_date"
 
 
 @pytest.mark.parametrize("handler", ["restart", "note"])
