@@ -26,6 +26,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports impor
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import GatewayWork
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts, is_text
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import PYTHONS
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output, Remote, python_command
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import (
@@ -138,10 +139,10 @@ class TaskRemote(Remote):
         outcome = self._action._low_level_execute_command(command, in_data=standard_input.encode("utf-8"))
         return str(outcome["stdout"]), int(outcome["rc"])
 
-    def python(self) -> str:
+    def python(self, candidates: t.Sequence[str] = PYTHONS) -> str:
         """Return the command of the Python that the inventory names, if it does, in the task's environment."""
         action, variables = self._action, self._variables
         if action._task.delegate_to:
             variables = variables.get("ansible_delegated_vars", {}).get(action._task.delegate_to, variables)
         setting = C.config.get_config_value("INTERPRETER_PYTHON", variables=variables)
-        return python_command(action._templar.template(setting), action._compute_environment_string())
+        return python_command(action._templar.template(setting), action._compute_environment_string(), candidates)

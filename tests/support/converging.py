@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import secrets
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class Shell(Remote):
             raise Broken(number)
         return ended.stdout, ended.returncode
 
-    def python(self) -> str:
+    def python(self, candidates: Sequence[str] = ()) -> str:
         raise NotImplementedError
 
 
