@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible import context
+
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import fleet_devices_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
@@ -16,6 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote import Hosts, check_run_once
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import from_inventory
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import shared
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import OF_ACCOUNT, naming_variables
 
 Known = t.Mapping[str, t.Mapping[str, t.Any]]
 
@@ -27,7 +30,8 @@ class ActionModule(ControllerAction):
     _spec = staticmethod(fleet_devices_spec)
 
     def _perform(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        check_run_once(self._task)
+        if not context.CLIARGS.get("module_name"):  # the command ansible has no keywords, and registers nothing
+            check_run_once(self._task)
         hosts = Hosts(self, self._variables)
         known: Known = options["gateways"]
         batch = known if options["known_alone"] else self._variables["ansible_play_batch"]
@@ -50,7 +54,7 @@ class ActionModule(ControllerAction):
         return {
             "changed": any(product["changed"] for product in done.products),
             "products": done.products,
-            "refused": refused,
+            "refused": {host: naming_variables(text, OF_ACCOUNT) for host, text in refused.items()},
             "unsent": [*(host for host in refused if host not in done.refused), *done.unsent],
         }
 

@@ -18,11 +18,11 @@ description:
 options:
   state:
     description:
-      - V(present) adds the devices, V(disabled) disables, and V(absent) removes them; the platform is asked once more whether that has
-        become so. V(reset) resets them (ResetThing), V(listed) only asks.
+      - V(present) adds the devices, V(enabled) enables, V(disabled) disables, and V(absent) removes them; after V(disabled) and V(absent)
+        the platform is asked once more whether that has become so. V(reset) resets them (ResetThing), V(listed) only asks.
     type: str
     required: true
-    choices: [present, absent, disabled, listed, reset]
+    choices: [present, absent, enabled, disabled, listed, reset]
   gateways:
     description:
       - C(gateways) of M(fleetops.aliyun_iot.fleet_credentials). Gives C(product_key) and C(device_name) of a host before its variables do,
@@ -58,7 +58,7 @@ attributes:
     details: Its options are variables of the hosts.
     version_added: 1.0.0
 notes:
-  - Needs C(run_once=true), and a strategy that knows it; C(free) and C(host_pinned) do not.
+  - Needs C(run_once=true) in a playbook, and a strategy that knows it; C(free) and C(host_pinned) do not.
 seealso:
   - module: fleetops.aliyun_iot.devices
   - module: fleetops.aliyun_iot.device_reset

@@ -11,7 +11,12 @@ from collections import Counter
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import Member
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import percentage
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
+    OF_CREDENTIAL,
+    OF_RECOVERY,
+    failure_with_variables,
+    percentage,
+)
 
 Result = dict[str, t.Any]
 Options = t.Mapping[str, t.Any]
@@ -99,6 +104,10 @@ def fleet_result(
             left[host] = member.left
         elif member.result and (outcome != "ok" or options["report"] == "all"):
             gateways[host] = member.result
+            if outcome == "failed":
+                gateways[host] = failure_with_variables(
+                    member.result, OF_RECOVERY if options["recover"] else OF_CREDENTIAL
+                )
     return {
         "changed": bool(counts["changed"]),
         "counts": {word: counts[word] for word in OUTCOMES},

@@ -34,7 +34,12 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end impo
     drop_unheard_topic,
     unreachable,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import check_host
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
+    OF_CREDENTIAL,
+    OF_RECOVERY,
+    check_host,
+    failure_with_variables,
+)
 
 ROLE = "fleetops.aliyun_iot.gateway"
 # Since ansible-core 2.19 a template is text whatever it looks like, and saying so is deprecated.
@@ -66,7 +71,7 @@ class GatewayAction(ActionBase):
         self._report: Result = {}
         try:
             check_facts(self._vars)
-            if self._task._role and self._task._role.get_name() == ROLE:
+            if self._of_role():
                 check_host(self._vars, lambda name: self._templar.template(self._vars[name]))
             result.update(self._perform(self._options(), TaskRemote(self, self._vars)))
         except FleetopsError as error:
@@ -77,6 +82,8 @@ class GatewayAction(ActionBase):
             raise  # of ansible-core, which reports it
         except Exception as error:  # pylint: disable=broad-except
             result.update(failed(self._report, internal(error)))
+        if result.get("failed") and self._of_role():
+            result = failure_with_variables(result, OF_RECOVERY if "force" in self._spec() else OF_CREDENTIAL)
         if self._task.no_log and "error" in result:
             # no_log hides the whole result, but none of this is a secret.
             self._display.warning("%s: %s" % (self._host(), result["msg"]))
@@ -93,6 +100,10 @@ class GatewayAction(ActionBase):
         except FleetopsError:
             self._report = convergence.report
             raise
+
+    def _of_role(self) -> bool:
+        """Return whether the task is the role's, so that its options are variables."""
+        return bool(self._task._role and self._task._role.get_name() == ROLE)
 
     def _host(self) -> str:
         return str(self._vars["inventory_hostname"])

@@ -130,10 +130,12 @@ OF_RUN: dict[str, Check] = {
     "gateway_max_fail_percentage": percentage,
     "gateway_recovery_force": truth,
     "gateway_report": one_of("changed", "all"),
+    "gateway_report_to": text,
     "gateway_reset_topology": truth,
     "gateway_serial": batches,
     "gateway_throttle": number,
     "platform_product_name": text,
+    "platform_product_secret": one_of("from_account"),
 }
 NAMES = frozenset(
     {
@@ -143,7 +145,6 @@ NAMES = frozenset(
         *OF_HOST,
         *OF_RUN,
         "gateway_is_audited",
-        "platform_product_secret",
     }
 )
 # What the role and the playbooks register.
@@ -220,3 +221,39 @@ def distance(one: str, other: str) -> int:
                 now[-1] = min(now[-1], before[column - 2] + 1)
         before, last = last, now
     return last[-1]
+
+
+def naming_variables(text: str, variables: t.Mapping[str, str]) -> str:
+    """Return a message in which options are called by their variables.
+
+    :param variables: by option
+    """
+    return _options_in(tuple(variables)).sub(lambda found: variables[found[0]], text)
+
+
+def failure_with_variables(result: t.Mapping[str, t.Any], variables: t.Mapping[str, str]) -> dict[str, t.Any]:
+    """Return a failed result whose message calls options by their variables.
+
+    :param variables: by option
+    """
+    named: dict[str, t.Any] = {"msg": naming_variables(str(result["msg"]), variables)} if "msg" in result else {}
+    if "error" in result:
+        words = {
+            name: naming_variables(str(result["error"][name]), variables)
+            for name in ("message", "hint")
+            if name in result["error"]
+        }
+        named["error"] = {**result["error"], **words}
+    return {**result, **named}
+
+
+@cache
+def _options_in(options: tuple[str, ...]) -> re.Pattern[str]:
+    """Return what matches an option in a message: a word with an underscore, and a plain word where only an option can be."""
+    distinct = "|".join(sorted((name for name in options if "_" in name), key=len, reverse=True))
+    plain = "|".join(sorted((name for name in options if "_" not in name), key=len, reverse=True))
+    return re.compile(
+        r"(?<![\w./:-])(?:(?:%s)(?![\w/])|(?:%s)(?=: |\[\d+\]\.)"
+        r"|(?:(?<=Check )|(?<=[Cc]orrect )|(?<=argument ')|(?<=option ')|(?<=value of )|(?<=arguments: )|(?<=found in ))(?:%s)\b"
+        r"|(?<=and )(?:endpoint|region)\b)" % (distinct, plain, plain)
+    )
