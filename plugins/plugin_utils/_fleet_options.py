@@ -78,6 +78,16 @@ def product_secret_reader(
     return partial(accounts.product_secret, account_options(variables, template), product_key)
 
 
+def product_secret_check(variables: Variables, template: Template) -> t.Callable[[str], bool] | None:
+    """Return what compares a ProductSecret with the one in the host's variables; None where they have none.
+
+    :raises FleetopsError: as credential_options()
+    """
+    name = "gateway_product_secret"
+    value = str(_filled_in(name, variables.get(name), template) or "")
+    return (lambda secret: secret == value) if value else None
+
+
 def has_account(variables: Variables) -> bool:
     """Return whether the variables name an account."""
     return any(variables.get(name) for name in ("platform_access_key_id", "platform_profile", "platform_credentials"))
