@@ -34,9 +34,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote 
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import (
     asked_for,
-    check_failures,
     earlier,
     fleet_result,
+    too_many_failures,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import renderer
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import credential_work, recovery_work
@@ -56,10 +56,15 @@ class ActionModule(ControllerAction):
 
     def _pass(self, options: t.Mapping[str, t.Any], variables: dict[str, t.Any]) -> Result:
         batch = [str(host) for host in variables["ansible_play_batch"]]
-        check_failures(options["most_failed"], variables)
-        known = earlier(options, batch, bool(self._task.check_mode))
-        hosts = Hosts(self, variables)
         self._given, self._leases = asked_for(options)
+        if why := too_many_failures(options, variables):
+            self._display.warning(why)
+            return fleet_result([], {}, [], options, self._given, ended=True)
+        known = earlier(options, batch, bool(self._task.check_mode))
+        if options["take_over"]:
+            left = [Member(host, left="an earlier pass left it") for host in batch if host not in known]
+            return fleet_result(batch, known, left, options, self._given)
+        hosts = Hosts(self, variables)
         self._hosts = hosts
         self._recovers, self._names_alone = options["recover"], options["hardware_names"]
         fleet = Fleet(

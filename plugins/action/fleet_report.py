@@ -24,6 +24,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_actio
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import credential_work, recovery_work
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
 
+# Of a failure: what a line of output has to say. The result of the pass has the rest.
+_SHOWN = ("changed", "failed", "registered", "reason", "product_key", "device_name", "path", "msg")
+
 
 class ActionModule(GatewayAction):
     """The result of one host."""
@@ -40,7 +43,7 @@ class ActionModule(GatewayAction):
                 self._display.warning(why)
             if result.get("unreachable"):
                 raise AnsibleConnectionFailure(str(result.get("msg")))
-            return dict(result)
+            return _short(result) if result.get("failed") else dict(result)
         if host in fleet.get("left", {}):
             return self._do(fleet["asked"], remote)
         if "asked" not in fleet:
@@ -60,3 +63,9 @@ class ActionModule(GatewayAction):
         options = credential_options(self._vars, template, given)
         ask = product_secret_reader(self._vars, template, Accounts(), options["product_key"])
         return self._converge(credential_work(options, self._host(), remote, ask), remote)
+
+
+def _short(result: t.Mapping[str, t.Any]) -> Result:
+    """Return a failed result that says everything once."""
+    short = {name: result[name] for name in _SHOWN if result.get(name) is not None}
+    return {**short, "error": {name: result["error"][name] for name in ("kind", "code")}}

@@ -192,6 +192,15 @@ def audit_report_spec() -> Spec:
     }
 
 
+def run_report_spec() -> Spec:
+    """The options of run_report."""
+    return {
+        "dest": {"type": "path", "required": True},
+        "variable": {"type": "str", "default": "gateway_fleet"},
+        "findings": {"type": "list", "elements": "dict"},
+    }
+
+
 def gateway_recovery_spec() -> Spec:
     """The options of gateway_recovery."""
     return dict(
@@ -213,10 +222,12 @@ def fleet_credentials_spec() -> Spec:
         "hardware_names": {"type": "bool", "default": False},
         "lease_time": {"type": "int"},
         "looked": {"type": "dict", "default": {}},
+        "take_over": {"type": "bool", "default": False},
         "continues": {"type": "dict", "default": {}},
         "refused": {"type": "dict", "default": {}},
         "withdraw": {"type": "list", "elements": "str", "default": []},
-        "most_failed": {"type": "float", "default": 100.0},
+        "most_failed": {"type": "raw", "default": 100},
+        "fleet_size": {"type": "int", "default": 0},
         "at_once": {"type": "int", "default": 0},
         "connections": {"type": "int", "default": 100},
         "report": {"type": "str", "choices": ["changed", "all"], "default": "changed"},

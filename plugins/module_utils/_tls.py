@@ -11,6 +11,7 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+import threading
 import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
@@ -161,6 +162,22 @@ def tls_context(ca_path: str | None, validate_certs: bool) -> TlsContext:
         trust(context, ca_path)
     else:
         context.load_default_certs()
+    return context
+
+
+_of_thread = threading.local()
+
+
+def thread_context(ca_path: str | None, validate_certs: bool) -> TlsContext:
+    """Return a context as :func:`tls_context` does, one for each thread: to read the system's authorities takes longer than a
+    request. It holds the limits of one request at a time, and no lease.
+
+    :raises TlsError: as :func:`trust`
+    """
+    known: dict[tuple[str | None, bool], TlsContext] = _of_thread.__dict__.setdefault("contexts", {})
+    asked = (ca_path, validate_certs)
+    context = known.get(asked) or known.setdefault(asked, tls_context(ca_path, validate_certs))
+    context.not_after = None
     return context
 
 

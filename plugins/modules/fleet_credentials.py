@@ -54,6 +54,12 @@ options:
         tried again.
     type: dict
     default: {}
+  take_over:
+    description:
+      - Whether the pass of O(looked) has already changed what needed it. Its results are taken over then and no gateway is looked at; a
+        host without a result is left to a task of its own.
+    type: bool
+    default: false
   continues:
     description:
       - C(gateways) of the pass with O(state=reset_intended), whose leases this pass goes on with. Who failed then is not tried again.
@@ -70,10 +76,14 @@ options:
     default: []
   most_failed:
     description:
-      - How many of all hosts of the play, in percent, may have failed or not answered in the batches before. If there are more, this task
-        fails, and with it the play.
-    type: float
+      - How many of all hosts of the play, in percent, may have failed or not answered in the batches before, as a number with or without a
+        percent sign. If there are more, nothing is done and C(ended) is V(true).
+    type: raw
     default: 100
+  fleet_size:
+    description: Of how many hosts O(most_failed) is a part; V(0) is those of the play.
+    type: int
+    default: 0
   at_once:
     description: How many gateways are worked on at the same moment; V(0) is as many as there are forks.
     type: int
@@ -150,6 +160,10 @@ left:
   description: The hosts that are left to tasks of their own, each with the reason.
   returned: always
   type: dict
+ended:
+  description: Whether nothing was done, since too many gateways had failed before. A warning gives the numbers.
+  returned: always
+  type: bool
 asked:
   description: Options that go before the variables of the hosts, for M(fleetops.aliyun_iot.fleet_report).
   returned: always

@@ -51,6 +51,10 @@ reason:
   returned: when the gateway could be looked at
   type: str
   sample: missing
+msg:
+  description: What was attempted, what came back and what to do next, so that C(error) does not repeat it.
+  returned: on failure
+  type: str
 error:
   description: What went wrong.
   returned: on failure
@@ -65,12 +69,6 @@ error:
     code:
       description: The platform's code, if it gave one.
       type: raw
-    message:
-      description: What was attempted and what came back.
-      type: str
-    hint:
-      description: What to do next.
-      type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule

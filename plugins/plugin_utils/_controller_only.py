@@ -18,6 +18,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import Spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import check_failure
 
 Result = dict[str, t.Any]
 
@@ -58,6 +59,7 @@ class ControllerAction(ActionBase):
         if self._task.no_log and "error" in clean:
             # no_log hides the whole result, but the error contains no secret.
             self._display.warning("%s: %s" % ((task_vars or {}).get("inventory_hostname"), clean["msg"]))
+        check_failure(self._task, clean)
         return clean
 
     def _options(self) -> dict[str, t.Any]:

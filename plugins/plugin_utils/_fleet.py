@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import shared
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import copied, shared
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Display
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed
 
@@ -56,6 +56,12 @@ class Member:
         """Return what is known of the gateway, for the result of a failure."""
         device = {"product_key": self.device[0], "device_name": self.device[1] or None} if self.device[0] else {}
         return {**device, **(self.convergence.report if self.convergence else {})}
+
+    def held(self) -> tuple[str, str, str] | None:
+        """Return ProductKey, DeviceName and fingerprint of the credential that the look found, if it found one."""
+        look = self.result or self.known()
+        held = look.get("credential")
+        return (held["product_key"], held["device_name"], str(look["fingerprint"])) if held else None
 
     def fail(self, error: FleetopsError) -> None:
         """Let the gateway fail, whatever else was to come of it."""
@@ -119,6 +125,8 @@ class Fleet:
         members = [Member(host) for host in hosts]
         self._each("looked at", members, self._look)
         twice = shared({member.host: member.device for member in members if member.device[1]})
+        for message in copied({member.host: held for member in members if (held := member.held())}):
+            self._display.warning(message)
         self._refuse(members, {host: FleetopsError(text, kind="shared_name") for host, text in twice.items()})
         registering = [member for member in members if member.convergence and member.convergence.will_register()]
         if self._prepare and registering:

@@ -21,18 +21,17 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
+    OF_ACCOUNT,
+    OF_CREDENTIAL,
+    OF_RECOVERY,
+    check_host,
+    from_account,
+)
 
 Variables = dict[str, t.Any]
 Template = t.Callable[[t.Any], t.Any]
 Options = dict[str, t.Any]
-
-# The variables of the account that are called otherwise than the option, which has platform_ before it.
-_ELSEWHERE = {"region": "gateway_region", "timeout": "gateway_timeout", "retry_time": "gateway_retry_time"}
-# Options, each with its variable.
-_OF_ACCOUNT = {name: _ELSEWHERE.get(name, "platform_" + name) for name in openapi_spec()}
-_CREDENTIAL = {name: "gateway_" + name for name in gateway_credential_spec()}
-_RECOVERY = {name: "gateway_" + name for name in gateway_recovery_spec()}
-_RECOVERY.update(_OF_ACCOUNT, force="gateway_recovery_force")
 
 
 def credential_options(variables: Variables, template: Template, given: t.Mapping[str, t.Any]) -> Options:
@@ -42,12 +41,12 @@ def credential_options(variables: Variables, template: Template, given: t.Mappin
     :param given: options that go before the variables
     :raises FleetopsError: of kind invalid_option: a variable is missing, or cannot be what it is
     """
-    return _options(gateway_credential_spec, _CREDENTIAL, variables, template, given)
+    return _options(gateway_credential_spec, OF_CREDENTIAL, variables, template, given)
 
 
 def recovery_options(variables: Variables, template: Template, given: t.Mapping[str, t.Any]) -> Options:
     """Return the options of gateway_recovery, as credential_options()."""
-    return _options(gateway_recovery_spec, _RECOVERY, variables, template, given)
+    return _options(gateway_recovery_spec, OF_RECOVERY, variables, template, given)
 
 
 def account_options(variables: Variables, template: Template) -> Options:
@@ -55,7 +54,7 @@ def account_options(variables: Variables, template: Template) -> Options:
 
     :raises FleetopsError: as credential_options()
     """
-    return _options(openapi_spec, _OF_ACCOUNT, variables, template, {})
+    return _options(openapi_spec, OF_ACCOUNT, variables, template, {})
 
 
 def product_secret_reader(
@@ -69,10 +68,7 @@ def product_secret_reader(
     value = _filled_in(name, variables.get(name), template)
     if not value:
         return None
-    if value != "from_account":  # perhaps a ProductSecret, which no message may show
-        raise InvalidOption(
-            name, None, "is not from_account", "Put ProductSecret itself into gateway_product_secret, in a vault"
-        )
+    from_account(name, value)
     if variables.get("gateway_product_secret"):
         raise InvalidOption(name, value, "cannot be with gateway_product_secret", "Remove one of them")
     return partial(accounts.product_secret, account_options(variables, template), product_key)
@@ -101,6 +97,7 @@ def _options(
     given: t.Mapping[str, t.Any],
 ) -> Options:
     check_facts(variables)
+    check_host(variables, lambda name: _filled_in(name, variables[name], template))
     found = dict(given)
     for option, name in names.items():
         if option in given or name not in variables:

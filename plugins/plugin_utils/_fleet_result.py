@@ -11,6 +11,7 @@ from collections import Counter
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import Member
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import percentage
 
 Result = dict[str, t.Any]
 Options = t.Mapping[str, t.Any]
@@ -39,6 +40,8 @@ def earlier(options: Options, batch: t.Sequence[str], check_mode: bool) -> dict[
 
     In check mode, nothing has happened since the pass that this one continues, so that its results are what there is to say.
     """
+    if options["take_over"]:
+        return {host: dict(options["looked"][host]) for host in batch if host in options["looked"]}
     known: dict[str, Result] = {}
     for host in batch:
         before, looked = options["continues"].get(host, {}), options["looked"].get(host, {})
@@ -52,25 +55,26 @@ def earlier(options: Options, batch: t.Sequence[str], check_mode: bool) -> dict[
     return known
 
 
-def check_failures(most: float, variables: t.Mapping[str, t.Any]) -> None:
-    """Check that not too many hosts of the play have failed in the batches before.
+def too_many_failures(options: Options, variables: t.Mapping[str, t.Any]) -> str:
+    """Return a sentence if too many hosts have failed in the batches before or in an earlier look, and nothing otherwise.
 
     The keyword max_fail_percentage would end the run before the handlers: services that miss their new credential, which the next run
     finds up to date.
 
-    :param most: percent of all hosts of the play
-    :raises FleetopsError: of kind left_out
+    :raises InvalidOption: ``most_failed`` is no percentage
     """
-    hosts, batch = len(variables["ansible_play_hosts_all"]), list(map(str, variables["ansible_play_batch"]))
-    failures = hosts - len(variables["ansible_play_hosts"])
-    if 100 * failures > most * hosts:
-        raise FleetopsError(
-            "%d of %d gateways failed or were unreachable, more than %g %% (gateway_max_fail_percentage)"
-            % (failures, hosts, most),
-            hint="The run ends before this batch. %s. What went wrong is above"
-            % not_reached([*batch, *later_hosts(batch, variables)]),
-            kind="left_out",
-        )
+    most = percentage("gateway_max_fail_percentage", options["most_failed"])
+    everyone = variables["ansible_play_hosts_all"]
+    failed_before = {host for host, look in options["looked"].items() if look.get("failed") or look.get("unreachable")}
+    failures = len({*everyone}.difference(variables["ansible_play_hosts"]) | failed_before)
+    hosts = options["fleet_size"] or len(everyone)
+    if options["take_over"] or 100 * failures <= most * hosts:
+        return ""
+    batch = list(map(str, variables["ansible_play_batch"]))
+    return (
+        "%d of %d gateways failed or were unreachable, more than %g %% (gateway_max_fail_percentage). The run ends before this batch. "
+        "%s. What went wrong is above" % (failures, hosts, most, not_reached([*batch, *later_hosts(batch, variables)]))
+    )
 
 
 def end_of_run(fleet: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> str:
@@ -80,16 +84,21 @@ def end_of_run(fleet: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -
     """
     gateways, counts = fleet["gateways"], fleet["counts"]
     later = later_hosts(gateways, variables)
-    if not later or counts["failed"] + counts["unreachable"] < sum(counts.values()):
+    looks = (variables.get("gateway_looks") or {}).get("gateways", {})
+    unreported = [host for host, look in looks.items() if look.get("failed") or look.get("unreachable")]
+    if not (later or unreported) or counts["failed"] + counts["unreachable"] < sum(counts.values()):
         return ""
     silent = [host for host, result in gateways.items() if result.get("unreachable")]
     told = ["%d failed" % counts["failed"]] if counts["failed"] else []
     if silent:
         told.insert(0, "%d did not answer (%s)" % (len(silent), shown(silent)))
+    rest = [not_reached(later)] if later else []
+    if unreported:
+        rest.append("%d had failed before and are not reported: %s" % (len(unreported), shown(unreported)))
     return (
         "The run ends with this batch, for Ansible does not go on when a whole batch is lost: of its %d gateways %s. %s. Look at the "
         "connection and at what is reported of each, and run again; to go on without them, use --limit"
-        % (len(gateways), " and ".join(told), not_reached(later))
+        % (len(gateways), " and ".join(told), ". ".join(rest))
     )
 
 
@@ -118,6 +127,7 @@ def fleet_result(
     members: t.Sequence[Member],
     options: Options,
     given: t.Mapping[str, t.Any],
+    ended: bool = False,
 ) -> Result:
     """Return the result of a pass.
 
@@ -141,5 +151,6 @@ def fleet_result(
         "counts": {word: counts[word] for word in OUTCOMES},
         "gateways": gateways,
         "left": left,
+        "ended": ended,
         "asked": dict(given, recover=options["recover"]),
     }

@@ -11,7 +11,7 @@ from abc import abstractmethod
 from contextlib import suppress
 
 from ansible import constants as C
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__
 
@@ -27,7 +27,14 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output, Remote, python_command
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import (
+    check_failure,
+    drop_unheard_topic,
+    unreachable,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import check_host
 
+ROLE = "fleetops.aliyun_iot.gateway"
 # Since ansible-core 2.19 a template is text whatever it looks like, and saying so is deprecated.
 AS_TEXT = {} if tuple(map(int, __version__.split(".")[:2])) >= (2, 19) else {"convert_data": False}
 
@@ -57,9 +64,13 @@ class GatewayAction(ActionBase):
         self._report: Result = {}
         try:
             check_facts(self._vars)
+            if self._task._role and self._task._role.get_name() == ROLE:
+                check_host(self._vars, lambda name: self._templar.template(self._vars[name]))
             result.update(self._perform(self._options(), TaskRemote(self, self._vars)))
         except FleetopsError as error:
             result.update(failed(self._report, error))
+        except AnsibleConnectionFailure as error:
+            raise unreachable(error) from None
         except AnsibleError:
             raise  # of ansible-core, which reports it
         except Exception as error:  # pylint: disable=broad-except
@@ -67,6 +78,8 @@ class GatewayAction(ActionBase):
         if self._task.no_log and "error" in result:
             # no_log hides the whole result, but none of this is a secret.
             self._display.warning("%s: %s" % (self._host(), result["msg"]))
+        drop_unheard_topic(self._task)
+        check_failure(self._task, result)
         return result
 
     def _converge(self, work: GatewayWork, remote: Remote) -> Result:

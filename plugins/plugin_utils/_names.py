@@ -166,11 +166,31 @@ def shared(devices: t.Mapping[str, tuple[str, str]]) -> dict[str, str]:
     for (product_key, name), several in hosts.items():
         if len(several) < 2:
             continue
-        shown = ", ".join(several[:HOSTS_SHOWN]) + (", ..." if len(several) > HOSTS_SHOWN else "")
         message = (
             "%d hosts are the device %s of the product %s: %s. Nothing was changed. Give every host a device of its own "
             "(gateway_device_name, gateway_expected_names), and look at the gateways whose hardware reports the name"
-            % (len(several), name, product_key or "that is to be created", shown)
+            % (len(several), name, product_key or "that is to be created", _listed(several))
         )
         messages.update(dict.fromkeys(several, message))
     return messages
+
+
+def copied(credentials: t.Mapping[str, tuple[str, str, str]]) -> list[str]:
+    """Return a message for each credential that several hosts hold, as clones of one image do.
+
+    :param credentials: ProductKey, DeviceName and fingerprint by host
+    """
+    hosts: dict[tuple[str, str, str], list[str]] = {}
+    for host, credential in credentials.items():
+        hosts.setdefault(credential, []).append(host)
+    return [
+        "%d gateways hold the same credential, that of the device %s of the product %s: %s. It was copied, perhaps with an image. Each "
+        "gateway that is another device gets its own; until then they disconnect each other"
+        % (len(several), name, product_key, _listed(several))
+        for (product_key, name, _fingerprint), several in hosts.items()
+        if len(several) > 1
+    ]
+
+
+def _listed(hosts: t.Sequence[str]) -> str:
+    return ", ".join(hosts[:HOSTS_SHOWN]) + (", ..." if len(hosts) > HOSTS_SHOWN else "")

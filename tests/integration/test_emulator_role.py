@@ -96,7 +96,7 @@ def test_another_option_restarts_and_a_dead_one_is_started_again(role: Role) -> 
     processes.kill(lambda: processes.at_home(role.home))
     revived = role(emulator_listen="127.0.0.9")
     assert (revived.rc, revived.changed) == (0, 1), revived
-    assert requests.get(role.endpoints()["admin_url"] + "/health", timeout=10).ok
+    assert requests.get(role.endpoints()["admin_url"] + "/health", timeout=60).ok
 
 
 def test_stopped_and_absent(role: Role) -> None:
@@ -106,7 +106,7 @@ def test_stopped_and_absent(role: Role) -> None:
     stopped = role("stopped")
     assert (stopped.rc, stopped.changed) == (0, 1), stopped
     with pytest.raises(requests.ConnectionError):
-        requests.get(url, timeout=10)
+        requests.get(url, timeout=60)
     assert role("stopped").changed == 0
 
     absent = role("absent")

@@ -159,8 +159,8 @@ def test_nobody_becomes_root_on_the_controller(platform: Emulator, tmp_path: Pat
 def test_tags_do_not_leave_the_work_out(platform: Emulator, tmp_path: Path, name: str) -> None:
     hosts = inventory(2, tmp_path, **role_variables(platform))
     run = operate(name, platform, hosts, tmp_path, "--tags", "certificates", target="gateways")
-    assert run.rc == 2, run
-    assert "--tags" in run.result("gw-0001")["msg"]
+    assert run.rc != 0, run
+    assert "has no tags" in " ".join(run.stderr.split())
     assert platform.admin.requests() == []
 
 
@@ -182,7 +182,8 @@ def test_tags_for_a_playbook_by_its_path(platform: Emulator, tmp_path: Path) -> 
     hosts = inventory(1, tmp_path, **role_variables(platform))
     by_path = str(Path(__file__).parents[2] / "playbooks/../playbooks/provision.yml")
     run = run_playbook(by_path, hosts, tmp_path, "--tags", "certificates", env=FORKS)
-    assert run.rc == 2, run
+    assert run.rc != 0, run
+    assert "has no tags" in " ".join(run.stderr.split())
 
 
 @pytest.mark.parametrize(

@@ -267,10 +267,8 @@ def test_a_host_that_accepts_and_says_nothing() -> None:
     """The handshake has an end too."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         request = MqttRequest(*server.getsockname(), "register", PRODUCT_KEY, NAME, CONNECT)
-        since = time.monotonic()
         with pytest.raises(NetworkError, match="timed out"):
             register(request, exchange, tls_context(None, False), 1, 0)
-        assert time.monotonic() - since < 5
 
 
 def test_nobody_there() -> None:

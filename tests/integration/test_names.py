@@ -168,6 +168,57 @@ def test_what_a_provision_takes_from_the_hardware(platform: Emulator, tmp_path: 
     assert (again.rc, again.changed, platform.admin.requests()) == (0, 0, []), again
 
 
+@pytest.mark.parametrize("serial", ["100%", [1, "100%"]])
+def test_an_image_with_a_credential_was_copied(platform: Emulator, tmp_path: Path, serial: JSON) -> None:
+    """Provision names all gateways that hold it, in whichever batch they are, and gives those that are others their own."""
+    text = in_service(platform, tmp_path, "gw-0001")
+    for host in ("gw-0002", "gw-0004"):
+        store(tmp_path, host, text)
+    hosts = fleet(platform, tmp_path, gw_0001={}, gw_0002={}, gw_0003={}, gw_0004={})
+    for arguments in (["--check"], []):
+        run = operate("provision", platform, hosts, tmp_path, *arguments, gateway_serial=serial)
+        told = " ".join((run.stdout + run.stderr).split())
+        assert "3 gateways hold the same credential" in told, run
+        assert "gw-0001, gw-0002, gw-0004" in told
+    assert run.rc == 0, run
+    assert sorted(called(platform, "register")) == ["gw-0002", "gw-0003", "gw-0004"]
+    for host in ("gw-0001", "gw-0002", "gw-0003", "gw-0004"):
+        assert stored_fingerprint(tmp_path, host) == valid_fingerprint(platform, host)
+    again = operate("provision", platform, hosts, tmp_path, gateway_serial=serial)
+    assert "hold the same credential" not in again.stdout + again.stderr, again
+
+
+@pytest.mark.parametrize(
+    ("playbook", "serial"),
+    [("provision", "100%"), ("provision", [1, "100%"]), ("reprovision", [1, "100%"]), ("recover", [1, "100%"])],
+)
+def test_two_hosts_of_one_device_get_nothing(platform: Emulator, tmp_path: Path, playbook: str, serial: JSON) -> None:
+    """Typed, or a cloned board: all of them are refused before anything is sent, in whichever batches they are."""
+    before = activated(platform, "gw-0001", "gw-0002")
+    hosts = fleet(
+        platform,
+        tmp_path,
+        typed_a={"gateway_device_name": "gw-0001"},
+        clone_a=reporting(tmp_path, "clone-a", "gw-0002"),
+        clone_b=reporting(tmp_path, "clone-b", "gw-0002"),
+        typed_b={"gateway_device_name": "gw-0001"},
+        typed_c={"gateway_device_name": "gw-0001"},
+    )
+    limit = 100 if serial == "100%" else 0
+    run = operate(playbook, platform, hosts, tmp_path, gateway_serial=serial, gateway_max_fail_percentage=limit)
+    assert run.rc == 2, run
+    assert called(platform, "register") == called(platform, "ResetThing") == []
+    assert secrets(platform, "gw-0001", "gw-0002") == before
+    assert not list(tmp_path.glob("*/device.json"))
+    typed, clones = ("typed-a", "typed-b", "typed-c"), ("clone-a", "clone-b")
+    # Recover gives nothing back to a gateway that only its hardware names.
+    clone = "unproven_name" if playbook == "recover" else "shared_name"
+    assert kinds(run) == {**dict.fromkeys(typed, "shared_name"), **dict.fromkeys(clones, clone)}
+    told = " ".join((run.stdout + run.stderr).split())
+    assert "typed-a, typed-b, typed-c" in told
+    assert playbook == "recover" or "clone-a, clone-b" in told
+
+
 @pytest.mark.parametrize("auth_type", ["register", "regnwl"])
 def test_a_name_that_changed_is_a_finding(platform: Emulator, tmp_path: Path, auth_type: str) -> None:
     """Of an audit, which compares whom nobody reaches with no device that is only named like the host."""

@@ -49,7 +49,7 @@ class Shell(Remote):
         number, self.runs = self.runs, self.runs + 1
         if (number, "before") in self.breaks:
             raise Broken(number)
-        ended = subprocess.run([command], input=standard_input, capture_output=True, text=True, check=False, timeout=30)
+        ended = subprocess.run([command], input=standard_input, capture_output=True, text=True, check=False, timeout=60)
         if (number, "after") in self.breaks:
             raise Broken(number)
         return ended.stdout, ended.returncode

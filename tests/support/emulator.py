@@ -95,7 +95,7 @@ class Admin:
         self._call("DELETE", "/faults")
 
     def _call(self, method: str, path: str, body: JSON | None = None) -> Any:
-        answer = requests.request(method, self._url + path, json=body, timeout=10)
+        answer = requests.request(method, self._url + path, json=body, timeout=60)
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 

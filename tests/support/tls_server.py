@@ -13,6 +13,7 @@ import ipaddress
 import socket
 import ssl
 import threading
+import time
 import warnings
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -24,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 TRICKLE = 0.05  # seconds between two bytes
+PATIENCE = 60.0  # seconds after which a client that should have ended has failed
 
 Behaviour = Callable[[ssl.SSLSocket, threading.Event], None]
 
@@ -86,8 +88,15 @@ class Certificates:
 # A server of one behaviour
 
 
+class _InVainError(Exception):
+    """The client should have ended long ago; how fast it is depends on the machine, that it ends does not."""
+
+
 class Server:
-    """Accepts TLS on a loopback port, reads a request, behaves, hangs up."""
+    """Accepts TLS on a loopback port, reads a request, behaves, hangs up.
+
+    A client that a behaviour without an end could not make end fails the test: ``waited_in_vain``.
+    """
 
     def __init__(self, behaviour: Behaviour, certificate: Path, versions: tuple[ssl.TLSVersion, ...] = ()) -> None:
         self._behaviour = behaviour
@@ -104,6 +113,7 @@ class Server:
         self.port = self._listener.getsockname()[1]
         self.url = f"https://127.0.0.1:{self.port}/auth/register/device"
         self.connections = 0
+        self.waited_in_vain = False
         self._reads = True
         self.requests: list[tuple[str, dict[str, str], str]] = []
 
@@ -124,8 +134,9 @@ class Server:
         self._stop.set()
         self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept
         for thread in self._threads:
-            thread.join(5)
+            thread.join(PATIENCE)
         self._listener.close()
+        assert not self.waited_in_vain, f"after {PATIENCE} seconds the client had still not ended the connection"
 
     def _serve(self) -> None:
         while True:
@@ -138,7 +149,7 @@ class Server:
             self._threads[-1].start()
 
     def _answer(self, connection: socket.socket) -> None:
-        connection.settimeout(5)
+        connection.settimeout(PATIENCE)
         with connection:
             try:
                 if not self._context:
@@ -149,6 +160,8 @@ class Server:
                     self._behaviour(tls, self._stop)
             except OSError:
                 return None  # the client has hung up, or didn't like the certificate
+            except _InVainError:
+                self.waited_in_vain = True
 
 
 def _read_request(connection: socket.socket) -> tuple[str, dict[str, str], str]:
@@ -193,7 +206,8 @@ def trickles(text: bytes, at_once: int) -> Behaviour:
 
 
 def hangs(connection: ssl.SSLSocket, stop: threading.Event) -> None:
-    stop.wait(30)
+    if not stop.wait(PATIENCE):
+        raise _InVainError
 
 
 def hangs_up(connection: ssl.SSLSocket, stop: threading.Event) -> None:
@@ -205,7 +219,10 @@ def repeats(text: bytes, first: bytes = b"", pause: float = 0.0) -> Behaviour:
 
     def behave(connection: ssl.SSLSocket, stop: threading.Event) -> None:
         connection.sendall(first)
+        end = time.monotonic() + PATIENCE
         while not stop.wait(pause):
             connection.sendall(text)
+            if time.monotonic() > end:
+                raise _InVainError
 
     return behave

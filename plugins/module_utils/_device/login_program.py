@@ -21,7 +21,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt i
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import log_in
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption, StorageError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import tls_context
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import thread_context
 
 Options = t.Mapping[str, t.Any]
 
@@ -53,7 +53,7 @@ def prove(
     :raises FleetopsError: it was not accepted
     """
     place = address(product_key, options["region"], options["instance_id"], options["mqtt_endpoint"])
-    context = tls_context(options["ca_path"], options["validate_certs"])
+    context = thread_context(options["ca_path"], options["validate_certs"])
     log_in(place, connect, context, options["timeout"])
     return {"product_key": product_key, "device_name": device_name, "fingerprint": shown}
 

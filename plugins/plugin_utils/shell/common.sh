@@ -76,11 +76,30 @@ abandoned() {
     fi
 }
 
+# name_in TEXT: sets $name to the name in "NUMBER(NAME)..."; "-" if there is none, or one that has blanks in it.
+name_in() {
+    name=${1#"${1%%[!0-9]*}"}
+    case $name in
+        "("*")"*)
+            name=${name#"("}
+            name=${name%%")"*}
+            ;;
+        *) name= ;;
+    esac
+    case $name in
+        '' | *[!!-~]*) name=- ;;
+    esac
+}
+
 # uid=0(root) gid=0(root) ...
 numbers=$(id)
 me=${numbers#uid=}
-me=${me%%[!0-9]*}
 my_group=${numbers#* gid=}
+name_in "$me"
+my_name=$name
+name_in "$my_group"
+my_group_name=$name
+me=${me%%[!0-9]*}
 my_group=${my_group%%[!0-9]*}
 file=${path##*/}
 new=.$file.new

@@ -100,7 +100,7 @@ identify() {
         2) [ "$2" = - ] || unread "$1" ;;
         5 | 6)
             [ "${#2}" = 64 ] && [ "$3" = - ] || fail storage "awk or sha256sum failed on $here/$1"
-            identity="$(printf '%.16s' "$2") $4 $5${6:+ $6}"
+            identity="${2%"${2#????????????????}"} $4 $5${6:+ $6}"
             ;;
         *) unread "$1" ;;
     esac

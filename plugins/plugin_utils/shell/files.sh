@@ -5,13 +5,24 @@
 # Writing: every file is new, of mode 0600 and empty at first, and takes its place by a rename. All names are relative to the
 # current directory, which enter has made safe.
 
-# own FILE OWNER GROUP MODE: names or numbers; without one, the remote user or its group.
+# own FILE OWNER GROUP MODE: names or numbers; without one, the remote user or its group. The file has just been shown.
 own() {
-    show "./$1"
     if [ -n "$2$3" ] || [ "$shown_owner" != "$me:$my_group" ]; then
         try chown -h "${2:-$me}:${3:-$my_group}" "./$1"
     fi
-    try chmod "$4" "./$1"
+    case $4$shown_mode in
+        0600-rw-------*) ;;
+        *) try chmod "$4" "./$1" ;;
+    esac
+}
+
+# drop FILE...: removes those that are there.
+drop() {
+    for dropped do
+        if [ -e "./$dropped" ] || [ -L "./$dropped" ]; then
+            try rm -f "./$dropped"
+        fi
+    done
 }
 
 # show FILE: sets $shown_mode and $shown_owner ("UID:GID") as ls has them.
@@ -50,8 +61,8 @@ stage() {
     stage_mode=$4
     shift 4
     [ ! -d "$staged" ] || fail unsafe_path "$here/$staged is a directory"
-    try rm -f "./$staged"
-    message=$( (set -C && : >"./$staged") 2>&1) || fail storage "cannot write $here/$staged: $message"
+    drop "$staged"
+    message=$(exec 2>&1 && set -C && : >"./$staged") || fail storage "cannot write $here/$staged: $message"
     half=$PWD/$staged
     # The content comes last: no access control list of the directory, and no umask, lets anybody read it.
     show "./$staged"
@@ -61,7 +72,7 @@ stage() {
         *) fail storage "ls cannot show $here/$staged" ;;
     esac
     own "$staged" "$stage_owner" "$stage_group" "$stage_mode"
-    message=$( ("$@" >>"./$staged") 2>&1) || fail storage "cannot write $here/$staged: $message"
+    message=$(exec 2>&1 && "$@" >>"./$staged") || fail storage "cannot write $here/$staged: $message"
     half=
 }
 
@@ -103,7 +114,7 @@ discard_staged() {
     if wanted_device; then
         fail storage "$here/$new is a credential of $device_name that an interrupted run left; it is kept"
     fi
-    try rm -f "./$new"
+    drop "$new"
 }
 
 # ours: ends with the outcome lost, unless the journal is this run's. Sets $line to its first line.
@@ -120,8 +131,8 @@ ours() {
 
 # write_journal LINE...: in place of the one that is there, which stays until the new one is complete.
 write_journal() {
-    try rm -f "./$journal_file.new"
-    message=$( (set -C && printf '%s\n' "$@" | cat >"./$journal_file.new") 2>&1) || {
+    drop "$journal_file.new"
+    message=$(exec 2>&1 && set -C && printf '%s\n' "$@" | cat >"./$journal_file.new") || {
         rm -f "./$journal_file.new"
         fail storage "cannot write $here/$journal_file: $message"
     }
@@ -137,12 +148,12 @@ open_journal() {
 
 # add_to_journal LINE
 add_to_journal() {
-    message=$( (echo "$1" | cat >>"./$journal_file") 2>&1) || fail storage "$message"
+    message=$(exec 2>&1 && echo "$1" | cat >>"./$journal_file") || fail storage "$message"
     try sync "./$journal_file"
 }
 
 # close_journal: the change is over.
 close_journal() {
-    try rm -f "./$journal_file" "./$journal_file.new"
+    drop "$journal_file" "$journal_file.new"
     try sync .
 }

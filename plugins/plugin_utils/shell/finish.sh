@@ -12,13 +12,14 @@ unchanged
 open_journal "$intent" yes "stored ${stored%% *}"
 identify "./$new"
 if [ "$identity" = "$stored" ]; then
+    show "./$new"
     own "$new" "$owner" "$group" "$mode"
     promote "$new" "$file"
 fi
 identify "./$file"
 [ "$identity" = "$stored" ] || fail storage "neither $here/$file nor $here/$new reads back as ${stored%% *}; both were kept"
 attributes
-try rm -f "./$new"
+drop "$new"
 # shellcheck disable=SC2086 # numbers
 write_exports $exports_wanted
 state

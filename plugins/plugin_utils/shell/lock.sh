@@ -25,7 +25,7 @@ claim_file() {
         return 1
     fi
     # In a subshell first: a redirection that fails would end the shell.
-    message=$( (: <>"$lock_file") 2>&1) || {
+    message=$(exec 2>&1 && : <>"$lock_file") || {
         case $message in
             *'ermission denied'*) fail permission "the remote user may not open the lock $here/$lock_file" ;;
         esac

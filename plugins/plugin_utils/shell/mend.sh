@@ -9,7 +9,7 @@ home
 lock
 unchanged
 discard_staged
-try rm -f "./$journal_file.new"
+drop "$journal_file.new"
 attributes
 # shellcheck disable=SC2086 # numbers
 write_exports $exports_wanted

@@ -118,10 +118,17 @@ enter() {
     fi
 }
 
-# home: enters the directory of the credential; sets $stored_in to it.
+# home: enters the directory of the credential; sets $stored_in to it, once it exists. Whoever is in it already stays: it has been
+# looked at, and what its name leads to now does not matter.
+stored_in=
 home() {
-    enter "$path"
-    stored_in=$here
+    if [ -n "$stored_in" ] && [ "$PWD" = "$stored_in" ]; then
+        here=$stored_in
+        missing=
+    else
+        enter "$path"
+        [ -n "$missing" ] || stored_in=$here
+    fi
 }
 
 # leave_for NUMBER: enters the directory of an export; sets $dest to its place without symbolic links, and $stage_owner, ...

@@ -22,5 +22,5 @@ if [ "$end" = closed ]; then
 else
     write_journal "${line% ttl=*} ttl=0" "$end ${stored%% *}"
 fi
-state
+state "$stored"
 say settled

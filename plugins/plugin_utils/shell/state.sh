@@ -28,6 +28,10 @@ entry() {
     fi
     numbers="$2 $4 $5 $6"
     entry_size=$6
+    if [ "$4:$5" = "$me:$my_group" ]; then
+        echo "entry $number_of $numbers $my_name $my_group_name"
+        return
+    fi
     # shellcheck disable=SC2046
     set -- "$6" $(ls -ld "$1" 2>/dev/null)
     if [ $# -ge 6 ] && [ "$6" = "$1" ]; then
@@ -80,6 +84,7 @@ journal_lines() {
     fi
 }
 
+# state [IDENTITY]: with what has just been read from the credential in its place, if it has been.
 state() {
     echo "uid $me"
     echo "gid $my_group"
@@ -88,7 +93,8 @@ state() {
     credential=-
     if [ -z "$missing" ]; then
         entry 0 "./$file"
-        readable "./$file" "$entry_size"
+        identity=${1:-}
+        [ -n "$identity" ] || readable "./$file" "$entry_size"
         credential=$identity
         echo "credential $identity"
         readable "./$new" ''

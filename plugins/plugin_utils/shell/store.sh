@@ -22,5 +22,5 @@ write_exports $exports_wanted
 case "$doubt $line " in
     "no "*" over=no "*) close_journal ;;
 esac
-state
+state "$stored"
 say installed

@@ -66,7 +66,7 @@ def post(platform: Emulator) -> Callable[..., requests.Response]:
             headers={"Content-Type": content_type},
             verify=platform.endpoints["ca_file"],
             allow_redirects=False,
-            timeout=10,
+            timeout=60,
         )
 
     return call

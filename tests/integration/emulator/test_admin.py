@@ -23,7 +23,7 @@ BODIES = [vector["body"] for vector in vectors("dynreg_https")[:2]]
 
 
 def call(platform: Emulator, method: str, path: str, **options: Any) -> requests.Response:
-    return requests.request(method, platform.endpoints["admin_url"] + path, timeout=10, **options)
+    return requests.request(method, platform.endpoints["admin_url"] + path, timeout=60, **options)
 
 
 def test_health(platform: Emulator) -> None:

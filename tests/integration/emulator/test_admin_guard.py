@@ -47,7 +47,7 @@ def as_nobody(script: str, *arguments: str | Path) -> subprocess.CompletedProces
         check=False,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
 
 
@@ -61,7 +61,7 @@ def token_of(platform: Emulator) -> str:
 
 def raw(platform: Emulator, request: str) -> bytes:
     """Send a request as it stands, one that ends the connection; returns all that comes back."""
-    with socket.create_connection(("127.0.0.1", port_of(platform)), 10) as tcp:
+    with socket.create_connection(("127.0.0.1", port_of(platform)), 60) as tcp:
         tcp.sendall(request.replace("\n", "\r\n").encode())
         return b"".join(iter(lambda: tcp.recv(65536), b""))
 
@@ -80,7 +80,7 @@ def test_each_start_has_a_token_of_its_own(tmp_path: Path) -> None:
         second = token_of(platform)
         assert platform.admin.products() == []
         old = platform.endpoints["admin_url"].replace(second, first)
-        assert requests.get(f"{old}/health", timeout=10).status_code == 404
+        assert requests.get(f"{old}/health", timeout=60).status_code == 404
     assert first != second
     for token in (first, second):
         assert re.fullmatch("[A-Za-z0-9_-]{22,}", token), "at least 128 bits"
@@ -161,7 +161,7 @@ def test_a_page_can_change_nothing_even_with_the_token(
         data=json.dumps(DISABLED),
         headers={"Content-Type": "application/json"}
         | {name: value.format(port=port_of(platform)) for name, value in headers.items()},
-        timeout=10,
+        timeout=60,
     )
     assert answer.status_code == status
     changed = platform.admin.device(*device)["status"] == "DISABLE"
@@ -185,8 +185,8 @@ def test_a_rebound_page_reads_no_secret(platform: Emulator, device: Device) -> N
 
 def test_changes_without_a_body(platform: Emulator, device: Device) -> None:
     url = f"{platform.endpoints['admin_url']}/products/{device[0]}/devices/{device[1]}"
-    assert requests.post(f"{url}/activate", timeout=10).json()["activated"] is True
-    assert requests.delete(url, timeout=10).status_code == 204
+    assert requests.post(f"{url}/activate", timeout=60).json()["activated"] is True
+    assert requests.delete(url, timeout=60).status_code == 204
 
 
 # Other users of the machine

@@ -15,6 +15,7 @@ import requests
 from emulator import Emulator
 from platform_emulator import faults
 from platform_emulator.fields import Invalid
+from processes import wait_for
 from vectors import vectors
 
 Post = Callable[..., requests.Response]
@@ -23,15 +24,6 @@ Device = tuple[str, str]
 
 OTHER_BODY = vectors("dynreg_https")[1]["body"]
 LONG = 60.0  # seconds; no test waits so long
-
-
-def wait_for(condition: Callable[[], Any]) -> Any:
-    """The condition's first true value; a test that waits ten seconds has failed."""
-    deadline = time.monotonic() + 10
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "waited ten seconds in vain"
-        time.sleep(0.01)
-    return value
 
 
 def registrations(platform: Emulator, device: Device) -> int:
@@ -133,7 +125,7 @@ def test_delay_comes_before_processing(platform: Emulator, post: Post, device: D
     platform.admin.fault(delay=LONG)
     client = threading.Thread(target=pytest.raises, args=(requests.ConnectionError, post))
     client.start()
-    wait_for(platform.admin.requests)
+    wait_for(platform.admin.requests, "a request")
     assert registrations(platform, device) == 0
     platform.restart()
     client.join(10)
@@ -157,10 +149,10 @@ def test_a_late_request_is_processed_after_the_retry(platform: Emulator, registe
             verify=platform.endpoints["ca_file"],
             timeout=(10, 0.1),
         )
-    wait_for(platform.admin.requests)
+    wait_for(platform.admin.requests, "a request")
     answered = register()["data"]["deviceSecret"]
     assert platform.admin.device(*device)["device_secret"] == answered
-    wait_for(lambda: registrations(platform, device) == 2)
+    wait_for(lambda: registrations(platform, device) == 2, "the second registration")
     assert platform.admin.device(*device)["device_secret"] != answered
     assert [(entry["fault"], entry["code"]) for entry in platform.admin.requests()] == [("delay", 200), (None, 200)]
 
@@ -170,7 +162,7 @@ def test_hold_after_keeps_back_the_answer_of_what_is_done(platform: Emulator, po
     platform.admin.fault(hold_after=LONG)
     client = threading.Thread(target=pytest.raises, args=(requests.ConnectionError, post))
     client.start()
-    wait_for(lambda: registrations(platform, device) == 1)
+    wait_for(lambda: registrations(platform, device) == 1, "a registration")
     assert platform.admin.device(*device)["device_secret"] != issued
     assert client.is_alive()
     platform.restart()

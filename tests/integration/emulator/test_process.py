@@ -38,7 +38,7 @@ def test_the_ready_file_says_where_and_goes_with_the_process(tmp_path: Path) -> 
             *("register_url", "openapi_endpoint", "mqtts", "mqtt", "ca_file", "admin_url", "pid")
         }
         assert platform.endpoints["register_url"] == f"https://127.0.0.1:{platform.port}/auth/register/device"
-        assert requests.get(platform.endpoints["admin_url"] + "/health", timeout=10).ok
+        assert requests.get(platform.endpoints["admin_url"] + "/health", timeout=60).ok
         os.kill(platform.endpoints["pid"], 0)
     assert not ready.exists()
 
@@ -57,7 +57,7 @@ def test_signals_stop_it_cleanly(tmp_path: Path, number: signal.Signals) -> None
         while "ready" not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(number)
-        rest = process.communicate(timeout=10)[1]
+        rest = process.communicate(timeout=60)[1]
     assert process.returncode == 0
     assert not ready.exists()
     assert "Traceback" not in rest
@@ -74,7 +74,7 @@ def test_a_stop_does_not_wait_for_a_hanging_client(tmp_path: Path, seed: dict[st
                 data=VECTOR["body"],
                 headers={"Content-Type": "application/x-www-form-urlencoded"},
                 verify=ca_file,
-                timeout=30,
+                timeout=60,
             )
             while not platform.admin.requests():
                 assert not answer.done()
@@ -112,7 +112,7 @@ def test_of_many_at_once_the_last_to_be_stored_is_valid(platform: Emulator, devi
 
     def client(_number: int) -> tuple[str, str]:
         with (
-            socket.create_connection(("127.0.0.1", platform.port), 10) as tcp,
+            socket.create_connection(("127.0.0.1", platform.port), 60) as tcp,
             context.wrap_socket(tcp, server_hostname="localhost") as tls,
         ):
             peer = "{}:{}".format(*tls.getsockname())
@@ -135,7 +135,7 @@ def serve(state_dir: Path, *options: str) -> subprocess.CompletedProcess[str]:
         env={"PYTHONPATH": str(PROGRAM)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
 

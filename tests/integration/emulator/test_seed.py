@@ -177,7 +177,7 @@ def serve(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
             env={"PYTHONPATH": str(PROGRAM)},
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
 

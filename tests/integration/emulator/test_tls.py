@@ -42,7 +42,7 @@ NAMES = ["localhost", "a1IoKTestP1-x.mqtt.iothub.aliyuncs.com"] + [
 def handshake(platform: Emulator, context: ssl.SSLContext, name: str = "127.0.0.1") -> tuple[str, str]:
     """The protocol and the cipher that both sides agree on."""
     with (
-        socket.create_connection(("127.0.0.1", platform.port), 10) as tcp,
+        socket.create_connection(("127.0.0.1", platform.port), 60) as tcp,
         context.wrap_socket(tcp, server_hostname=name) as tls,
     ):
         cipher = tls.cipher()

@@ -22,7 +22,7 @@ def send(platform: Emulator, request: bytes) -> bytes:
     """The raw answer up to the server's closing of the connection."""
     context = ssl.create_default_context(cafile=platform.endpoints["ca_file"])
     with (
-        socket.create_connection(("127.0.0.1", platform.port), 10) as tcp,
+        socket.create_connection(("127.0.0.1", platform.port), 60) as tcp,
         context.wrap_socket(tcp, server_hostname="127.0.0.1") as tls,
     ):
         tls.sendall(request)

@@ -222,4 +222,4 @@ def test_by_default_the_clock_is_the_systems(monkeypatch: pytest.MonkeyPatch) ->
 
     before = time.monotonic()
     assert retry(attempt, 10) == "secret"
-    assert 0.05 <= time.monotonic() - before < 5
+    assert time.monotonic() - before >= 0.05

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,12 +17,18 @@ from converging import Bench, Screen, stored
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _fleet
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import Fleet, LeftToTask, Member, Unreachable
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import asked_for, earlier, fleet_result
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import (
+    asked_for,
+    earlier,
+    fleet_result,
+    too_many_failures,
+)
 
 JSON = Any
 OPTIONS: JSON = {
     **{"state": None, "register": None, "lease_time": None, "recover": False, "report": "changed"},
     **{"looked": {}, "continues": {}, "refused": {}, "withdraw": []},
+    **{"take_over": False, "most_failed": 100, "fleet_size": 0},
 }
 
 
@@ -113,6 +120,25 @@ def test_one_device_on_two_gateways_is_refused_for_both(tmp_path: Path) -> None:
     for host in ("gw-0001", "gw-0002"):
         assert "gw-0001, gw-0002" in (members[host].result or {})["msg"]
     assert site.issued() == {"gw-0001": 0, "gw-0002": 0, "gw-0003": 1, "gw-0004": 1}
+
+
+def test_a_copied_credential_is_named(tmp_path: Path) -> None:
+    """Of clones of one image, each gateway gets its own, and the operator learns which ones were copies."""
+    site = Site(tmp_path, HOSTS[:4])
+    site.run()
+    assert site.screen.warnings == []
+    for host in ("gw-0002", "gw-0003"):
+        shutil.copy(site.benches["gw-0001"].path, site.benches[host].path)
+    members = site.run()
+    [warning] = site.screen.warnings
+    assert "gw-0001, gw-0002, gw-0003" in warning
+    assert "gw-0004" not in warning
+    assert [(members[host].result or {})["reason"] for host in HOSTS[:4]] == [
+        *("up_to_date", "identity_changed", "identity_changed", "up_to_date")
+    ]
+    assert all(bench.is_right() for bench in site.benches.values())
+    site.run()
+    assert len(site.screen.warnings) == 1
 
 
 def test_a_gateway_that_is_right_is_refused_beside_its_twin(tmp_path: Path) -> None:
@@ -263,6 +289,38 @@ def test_what_is_taken_over_from_an_earlier_pass() -> None:
     assert told["counts"] == {"ok": 1, "changed": 0, "failed": 2, "unreachable": 2, "left": 1}
     assert told["gateways"].keys() == {"b", "c", "e", "f"}
     assert told["left"] == {"d": "so"}
+
+
+def test_what_is_done_is_not_done_again() -> None:
+    looked = {"a": {"changed": True}, "b": {"failed": True, "msg": "no"}}
+    assert earlier({**OPTIONS, "looked": looked, "take_over": True}, ["a", "b", "c"], False) == looked
+
+
+@pytest.mark.parametrize(
+    ("most", "hosts", "left", "looked", "size", "ended"),
+    [
+        (100, 10, 1, 0, 0, False),
+        (10, 10, 9, 0, 0, False),
+        ("10%", 10, 9, 0, 0, False),
+        (" 10 %", 10, 8, 0, 0, True),
+        ("9.9%", 10, 9, 0, 0, True),
+        ("50%", 10, 5, 0, 0, False),
+        ("50%", 10, 4, 0, 0, True),
+        (0, 10, 10, 0, 0, False),
+        ("0%", 10, 9, 0, 0, True),
+        # Of all gateways of the run, of which the play has those that need it.
+        (10, 10, 9, 0, 100, False),
+        # Those that an earlier look could not reach have failed too.
+        (10, 10, 9, 10, 100, True),
+    ],
+)
+def test_how_many_may_fail(most: JSON, hosts: int, left: int, looked: int, size: int, ended: bool) -> None:
+    everyone = [f"gw-{number}" for number in range(hosts)]
+    variables = {"ansible_play_hosts_all": everyone, "ansible_play_hosts": everyone[:left], "ansible_play_batch": []}
+    looks = {f"other-{number}": {"unreachable": True} for number in range(looked)}
+    options = {**OPTIONS, "most_failed": most, "fleet_size": size, "looked": looks}
+    assert bool(too_many_failures(options, variables)) == ended
+    assert too_many_failures({**options, "take_over": True}, variables) == ""
 
 
 def test_results_hold_no_secret(tmp_path: Path) -> None:

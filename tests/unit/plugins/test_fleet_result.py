@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import (
     HOSTS_SHOWN,
-    check_failures,
     end_of_run,
     later_hosts,
+    too_many_failures,
 )
 
 JSON = Any
@@ -76,8 +75,14 @@ def test_of_thousands_some_are_named() -> None:
 
 
 def test_a_limit_of_failures_names_the_batch_that_is_not_begun_and_what_comes_after_it() -> None:
+    options = {"most_failed": "19", "looked": {}, "fleet_size": 0, "take_over": False}
     variables = play(failed=("gw-2",), batch=("gw-3", "gw-4"))
-    check_failures(20, variables)
-    with pytest.raises(FleetopsError, match="1 of 5 gateways failed") as raised:
-        check_failures(19, variables)
-    assert "3 gateways were not reached: gw-3, gw-4, gw-5" in raised.value.hint
+    assert "3 gateways were not reached: gw-3, gw-4, gw-5." in too_many_failures(options, variables)
+    assert too_many_failures({**options, "most_failed": "20"}, variables) == ""
+
+
+def test_what_an_earlier_look_has_found_is_not_forgotten() -> None:
+    """The gateways that could not be looked at are reported after the last batch, which does not come."""
+    looks = {"gw-8": {"unreachable": True}, "gw-9": {"failed": True}, "gw-5": {"changed": True}}
+    variables = {**play(), "gateway_looks": {"gateways": looks}}
+    assert "2 had failed before and are not reported: gw-8, gw-9" in end_of_run(fleet(gw_5="failed"), variables)

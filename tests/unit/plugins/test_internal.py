@@ -73,7 +73,9 @@ def run(error: Exception) -> dict[str, Any]:
         def _options(self) -> dict[str, Any]:
             return {}
 
-    task = SimpleNamespace(args={"secret": SECRET}, no_log=False, async_val=0, check_mode=False, diff=False)
+    # The result decides whether the task has failed, so that it is returned.
+    keywords = {"failed_when": ["true"]}
+    task = SimpleNamespace(args={"secret": SECRET}, no_log=False, async_val=0, check_mode=False, diff=False, **keywords)
     action = Action(task, SimpleNamespace(_shell=SimpleNamespace(tmpdir=None)), SimpleNamespace(), None, None, None)
     action._supports_async = True
     return dict(action.run(task_vars={}))

@@ -58,12 +58,10 @@ Call = Callable[..., Answer | FleetopsError]
 
 @pytest.fixture
 def call(certificates: Certificates) -> Call:
-    """Calls an action once: the answer or the error, within a time that a hanging test would exceed."""
+    """Calls an action once: the answer or the error."""
 
     def one(server: Server, timeout: int = 5, action: str = "QueryJob", **options: Any) -> Answer | FleetopsError:
-        begun = time.monotonic()
         ended: Answer | FleetopsError = outcome(lambda: client(server, timeout, **options).call(action, {"JobId": "j"}))
-        assert time.monotonic() - begun < timeout + 1.5
         return ended
 
     def client(server: Server, timeout: int, **options: Any) -> Any:

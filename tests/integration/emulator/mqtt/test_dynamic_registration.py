@@ -79,7 +79,7 @@ def test_the_connection_is_for_registering_alone_and_does_not_last(
     assert client.message()
     client.publish(f"/{PRODUCT_KEY}/{DEVICE_NAME}/user/update", b"hello")
     assert client.gone()
-    assert 0.4 < time.monotonic() - since < 5
+    assert time.monotonic() - since > 0.4
     assert device(broker)["status"] == "UNACTIVE"
 
 

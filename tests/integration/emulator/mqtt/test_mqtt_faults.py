@@ -17,6 +17,7 @@ from emulator import Emulator
 from mqtt_client import Client, login, registration
 from platform_emulator import faults
 from platform_emulator.fields import Invalid
+from processes import wait_for
 
 Connect = Callable[..., Client]
 
@@ -33,12 +34,12 @@ def device(platform: Emulator) -> Any:
 def test_a_connection_that_nobody_answers(broker: Emulator, tls: bool) -> None:
     broker.admin.fault("mqtt_tcp", hang=0.5)
     address = broker.endpoints["mqtts" if tls else "mqtt"]
-    with socket.create_connection((address["host"], address["port"]), 10) as tcp:
+    with socket.create_connection((address["host"], address["port"]), 60) as tcp:
         since = time.monotonic()
         tcp.sendall(b"\x16\x03\x01")
         with suppress(ConnectionResetError):
             assert tcp.recv(100) == b""
-        assert 0.4 < time.monotonic() - since < 5
+        assert time.monotonic() - since > 0.4
     (entry,) = broker.admin.requests()
     assert (entry["action"], entry["fault"], entry["code"]) == ("mqtt_tcp", "hang", None)
 
@@ -72,15 +73,11 @@ def test_a_late_registration_is_processed_after_the_retry(
     broker.admin.fault("register_mqtt", delay=3)
     hasty = connect(*registration(PRODUCT_KEY, DEVICE_NAME, PRODUCT_SECRET), seconds=0.1)
     assert hasty.connack is None
-    deadline = time.monotonic() + 10
-    while not broker.admin.requests():
-        assert time.monotonic() < deadline
+    wait_for(broker.admin.requests, "the registration")
     hasty.leave()
     answered = register_mqtt().content()["deviceSecret"]
     assert device(broker)["device_secret"] == answered
-    while device(broker)["registrations"] < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: device(broker)["registrations"] == 2, "the late registration")
     assert device(broker)["device_secret"] != answered
     assert [(entry["fault"], entry["code"]) for entry in broker.admin.requests()] == [("delay", 0), (None, 0)]
 

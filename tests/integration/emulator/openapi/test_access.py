@@ -56,7 +56,7 @@ def with_signature(method: str, values: dict[str, str], secret: str = KEY.secret
 
 def send(platform: Emulator, method: str = "POST", **kwargs: Any) -> requests.Response:
     url = f"https://{platform.endpoints['openapi_endpoint']}/"
-    return requests.request(method, url, verify=platform.endpoints["ca_file"], timeout=10, **kwargs)
+    return requests.request(method, url, verify=platform.endpoints["ca_file"], timeout=60, **kwargs)
 
 
 def refusal(answer: requests.Response) -> tuple[int, str]:

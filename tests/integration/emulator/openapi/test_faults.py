@@ -14,6 +14,7 @@ from account import GATEWAY, GATEWAY_NAME, KEY, PRODUCT_KEY
 from emulator import Emulator
 from platform_emulator import faults
 from platform_emulator.fields import Invalid
+from processes import wait_for
 from sdks import Denied, Sdk
 
 
@@ -80,17 +81,13 @@ def test_a_late_reset_is_processed_after_the_retry(platform: Emulator, call: Sdk
     platform.admin.fault("ResetThing", delay=3)
     with pytest.raises(Exception, match=r"(?i)timed? ?out"):
         sdks.generic(platform.endpoints, KEY, read_timeout=100)("ResetThing", **GATEWAY_NAME)
-    deadline = time.monotonic() + 10
-    while not platform.admin.requests():
-        assert time.monotonic() < deadline
+    wait_for(platform.admin.requests, "the reset")
     assert not was_reset(platform)
     assert call("ResetThing", **GATEWAY_NAME)["Success"] is True
     assert was_reset(platform)
     secret = platform.admin.activate(PRODUCT_KEY, GATEWAY)["device_secret"]
     assert not was_reset(platform)
-    while not was_reset(platform):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: was_reset(platform), "the late reset")
     assert platform.admin.device(PRODUCT_KEY, GATEWAY)["device_secret"] != secret
     assert [entry["fault"] for entry in platform.admin.requests()] == ["delay", None]
 

@@ -148,5 +148,5 @@ def replay(platform: Emulator, vector: dict[str, Any]) -> requests.Response:
         f"https://{platform.endpoints['openapi_endpoint']}/?{query}",
         headers=vector.get("headers"),
         verify=platform.endpoints["ca_file"],
-        timeout=10,
+        timeout=60,
     )

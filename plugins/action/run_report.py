@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""run_report: write what a run did to its gateways, on the controller, in this process. The options are documented in the module."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import shlex
+import socket
+import time
+import typing as t
+
+from ansible import context
+from ansible.release import __version__
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import run_report_spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_file import checked_destination, write_report
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import (
+    Row,
+    as_csv,
+    as_json,
+    as_page,
+    compose_report,
+    rows_of_findings,
+    rows_of_pass,
+)
+
+_PAGE = ".html"
+
+
+class ActionModule(ControllerAction):
+    """Write one report."""
+
+    _spec = staticmethod(run_report_spec)
+
+    def _perform(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        dest = options["dest"]
+        if not dest.endswith(_PAGE):
+            raise InvalidOption("dest", dest, "does not end in .html", "Name the page; JSON and CSV are beside it")
+        page = checked_destination(dest)
+        kept, table = (checked_destination(str(page.with_suffix(suffix))) for suffix in (".json", ".csv"))
+        arguments = context.CLIARGS
+        playbooks = arguments.get("args") or ("",)
+        try:
+            earlier = json.loads(kept.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            earlier = None
+        report = compose_report(self._run(playbooks[0]), self._rows(options, playbooks[0]), earlier)
+        if not self._task.check_mode:
+            write_report(table, as_csv(report))
+            write_report(page, as_page(report))
+            write_report(kept, as_json(report))
+        return {"changed": True, "path": str(page), "counts": report["counts"]}
+
+    def _rows(self, options: t.Mapping[str, t.Any], playbook: str) -> list[Row]:
+        if options["findings"] is not None:
+            return rows_of_findings(options["findings"])
+        # Not by a template: it would fill in the results of all hosts.
+        fleet = self._variables.get(options["variable"])
+        if not isinstance(fleet, dict) or not {"gateways", "left"} <= set(fleet):
+            raise InvalidOption(
+                "variable", options["variable"], "is no result of fleet_credentials", "Register it in this play"
+            )
+        inventories = [shlex.join(("-i", source)) for source in context.CLIARGS.get("inventory") or ()]
+        command = " ".join(["ansible-playbook", *inventories])
+        return rows_of_pass(fleet, self._variables["ansible_play_batch"], command, shlex.quote(playbook))
+
+    def _run(self, playbook: str) -> dict[str, str]:
+        identity, age = _process(os.getppid())
+        name = os.path.basename(playbook).removesuffix(".yml")
+        return {
+            "id": identity,
+            "playbook": name.rpartition(".")[2],
+            "mode": "check mode, nothing was changed" if self._task.check_mode else "",
+            "begun": _date(time.time() - age),
+            "ended": _date(time.time()),
+            "user": getpass.getuser(),
+            "controller": socket.gethostname(),
+            "ansible_core": __version__,
+        }
+
+
+def _process(number: int) -> tuple[str, float]:
+    """Return what tells a process from every other, and its age in seconds, as far as /proc says; it is the one that began the run."""
+    try:
+        with open("/proc/%d/stat" % number, encoding="utf-8") as file:
+            start = int(file.read().rpartition(")")[2].split()[19])
+        with open("/proc/uptime", encoding="utf-8") as file:
+            uptime = float(file.read().split()[0])
+    except (OSError, IndexError, ValueError):
+        return str(number), 0.0
+    return "%d/%d" % (number, start), uptime - start / os.sysconf("SC_CLK_TCK")
+
+
+def _date(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))

@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The hosts of a pass over the fleet, by outcome."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: fleet_hosts
+short_description: Lists the hosts of a pass over the fleet by their outcome
+version_added: 1.0.0
+description:
+  - Reads the result of M(fleetops.aliyun_iot.fleet_credentials) that an earlier play registered, for the keyword C(hosts) of a play.
+    Hosts that are not in the list cost nothing and print nothing, unlike those that a task skips.
+options:
+  _terms:
+    description: The name of the registered variable.
+    type: list
+    elements: str
+    required: true
+  target:
+    description: The hosts of the pass, as a pattern.
+    type: str
+    required: true
+  outcomes:
+    description:
+      - The outcomes to list, of V(ok), V(changed), V(failed), V(unreachable), and V(left) for a host that is left to a task of its own.
+    type: list
+    elements: str
+    required: true
+author:
+  - fleetops contributors (@fleetops)
+"""
+
+EXAMPLES = r"""
+- name: Show the gateways that did not answer
+  hosts: "{{ query('fleetops.aliyun_iot.fleet_hosts', 'gateway_fleet', target='gateways', outcomes=['unreachable']) }}"
+  gather_facts: false
+  tasks:
+    - name: Show the gateway
+      fleetops.aliyun_iot.fleet_report:
+"""
+
+RETURN = r"""
+_raw:
+  description: The names of the hosts, in the order of the inventory; if there is none, a pattern that matches no host.
+  type: list
+  elements: str
+"""
+
+import typing as t
+
+from ansible.plugins.lookup import LookupBase
+
+NO_HOST = "all:!all"  # an empty list of patterns means all hosts
+
+
+class LookupModule(LookupBase):
+    """The lookup."""
+
+    def run(self, terms: list[str], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[str]:
+        self.set_options(var_options=variables, direct=kwargs)
+        wanted, hostvars = set(self.get_option("outcomes")), (variables or {}).get("hostvars")
+        if hostvars is None:  # such as with --syntax-check
+            return [NO_HOST]
+        names = [host.name for host in hostvars._inventory.get_hosts(self.get_option("target"))]
+        found = [name for term in terms for name in _hosts(term, names, hostvars, wanted)]
+        return found or [NO_HOST]
+
+
+def _hosts(variable: str, names: list[str], hostvars: t.Any, wanted: set[str]) -> list[str]:
+    # All hosts of the play have the result, but for those that failed before it; the first one nearly always has it.
+    for name in names:
+        fleet = hostvars.raw_get(name).get(variable)
+        if isinstance(fleet, dict) and {"gateways", "left"} <= set(fleet):
+            return [host for host in names if _outcome(host, fleet) in wanted]
+    return []
+
+
+def _outcome(host: str, fleet: t.Mapping[str, t.Any]) -> str:
+    if host in fleet["left"]:
+        return "left"
+    result = fleet["gateways"].get(host, {})
+    if result.get("unreachable"):
+        return "unreachable"
+    return "failed" if result.get("failed") else "changed" if result.get("changed") else "ok"

@@ -1,0 +1,102 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The hosts of a run of a playbook, once the variables of the run are checked."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: fleet_target
+short_description: Returns the hosts of a run, and refuses a run that cannot be right
+version_added: 1.0.0
+description:
+  - Returns the variable C(target) of a run of one of the collection's playbooks, for the keyword C(hosts) of its first play.
+  - Fails before any host is touched, and so without a host that fails, if no host matches, if a variable that was given with C(-e) has a
+    value that it cannot have, or if its name resembles that of a variable of the collection.
+  - Fails also if tags would leave all of the playbook out, which would look like a run that found everything right. Where a playbook of
+    the users' own imports it, tags are for that one.
+options:
+  _terms:
+    description: The hosts without the variable C(target), as a pattern. Without it, the variable is required.
+    type: list
+    elements: str
+author:
+  - fleetops contributors (@fleetops)
+"""
+
+EXAMPLES = r"""
+- name: Look at the gateways
+  hosts: "{{ query('fleetops.aliyun_iot.fleet_target', 'gateways') }}"
+  gather_facts: false
+"""
+
+RETURN = r"""
+_raw:
+  description: The pattern.
+  type: list
+  elements: str
+"""
+
+import typing as t
+from pathlib import Path
+
+from ansible import context
+from ansible.errors import AnsibleError
+from ansible.inventory.manager import InventoryManager
+from ansible.plugins.lookup import LookupBase
+from ansible.utils.vars import load_extra_vars
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import check_run
+
+_ONLY_LISTED = ("syntax", "listhosts", "listtasks", "listtags")
+
+
+_COLLECTION = "fleetops.aliyun_iot."
+_PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
+
+
+def _leaves_out_untagged() -> bool:
+    only, skipped = set(context.CLIARGS.get("tags") or ["all"]), set(context.CLIARGS.get("skip_tags") or ())
+    return not only & {"all", "untagged"} or bool(skipped & {"all", "untagged"})
+
+
+def _given_folders() -> set[Path]:
+    """Return where the playbooks of the command line are, in contrast to those that they import."""
+    given = context.CLIARGS.get("args") or ()
+    return {_PLAYBOOKS.resolve() if name.startswith(_COLLECTION) else Path(name).resolve().parent for name in given}
+
+
+class LookupModule(LookupBase):
+    """The lookup."""
+
+    def run(self, terms: list[str], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[str]:
+        variables, loader = variables or {}, t.cast(t.Any, self._loader)
+        pattern = variables.get("target") or next(iter(terms), None)
+        if any(context.CLIARGS.get(option) for option in _ONLY_LISTED):
+            return [pattern or "all:!all"]
+        try:
+            check_run(load_extra_vars(loader))
+        except FleetopsError as error:
+            raise AnsibleError(str(error)) from None
+        if _leaves_out_untagged() and Path(loader.get_basedir()).resolve() in _given_folders():
+            raise AnsibleError(
+                "This playbook has no tags, and does all of its work or none. Run it without --tags and --skip-tags; for a part of the "
+                "gateways, use --limit or the variable target"
+            )
+        if not pattern:
+            raise AnsibleError("Name the gateways with -e target=..., a host or a pattern; there is no default")
+        if not self._hosts(pattern, variables["groups"]):
+            raise AnsibleError("No host matches %s; correct the inventory, --limit, or the variable target" % pattern)
+        return [pattern]
+
+    def _hosts(self, pattern: str, groups: t.Mapping[str, t.Sequence[str]]) -> list[t.Any]:
+        """Return the hosts of the run that match; there are no C(hostvars) before the first play."""
+        inventory = InventoryManager(self._loader, parse=False)
+        for group, hosts in groups.items():
+            inventory.add_group(group)
+            for host in hosts:
+                inventory.add_host(host, group)
+        inventory.subset(context.CLIARGS.get("subset"))
+        return list(inventory.get_hosts(pattern))

@@ -1,0 +1,184 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The report of a run: what became of each gateway, as JSON, CSV and a page. PRIVATE to the collection.
+
+A report is a dictionary for JSON: ``format``, ``run`` (named fields of text), ``gateways`` (a row each, as from :func:`rows_of_pass`),
+``counts`` of outcomes, and what was ``before``, with the ``changes`` since then.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shlex
+import typing as t
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+FORMAT = 1
+# What became of a gateway, the worst first; the page shows them in this order.
+OUTCOMES = ("failed", "unreachable", "drift", "left", "changed", "ok")
+FIELDS = (
+    *("gateway", "outcome", "reason", "product_key", "device_name", "path", "fingerprint", "status"),
+    *("error", "code", "message", "hint", "command"),
+)
+# The playbook that helps where the same one again does not, by the kind of an error.
+_REPAIRS = {"registration_needed": "provision", "not_accepted": "recover"}
+_ALREADY_ACTIVE = "6289"
+
+Row = dict[str, t.Any]
+Report = dict[str, t.Any]
+
+
+def rows_of_pass(fleet: t.Mapping[str, t.Any], batch: t.Iterable[str], command: str, playbook: str) -> list[Row]:
+    """Return a row for each host of a batch, with named fields alone: whatever else a result holds stays out.
+
+    :param fleet: the result of fleet_credentials; a host of which it says nothing was right
+    :param command: what runs a playbook over the same inventory, without its name
+    :param playbook: the one that ran
+    """
+    results, left = fleet["gateways"], fleet["left"]
+    rows = []
+    for host in batch:
+        result = results.get(host) or {}
+        row = _row(host, "left" if host in left else _outcome(result), result)
+        if host in left:
+            row["message"] = _text(left[host])
+        if row["outcome"] in ("failed", "unreachable"):
+            row["command"] = "%s %s --limit %s" % (command, _repair(row) or playbook, shlex.quote(host))
+        rows.append(row)
+    return rows
+
+
+def rows_of_findings(findings: t.Iterable[t.Mapping[str, t.Any]]) -> list[Row]:
+    """Return a row for each finding of an audit; one of a device without a gateway has no gateway."""
+    rows = []
+    for finding in findings:
+        what = str(finding["finding"])
+        outcome = what if what in ("ok", "unreachable", "failed") else "drift"
+        row = {name: _text(finding.get(name)) for name in FIELDS}
+        rows.append(dict(row, outcome=outcome, reason=what, message=_text(finding.get("detail")), code=None))
+    return rows
+
+
+def _outcome(result: t.Mapping[str, t.Any]) -> str:
+    if result.get("unreachable"):
+        return "unreachable"
+    return "failed" if result.get("failed") else "changed" if result.get("changed") else "ok"
+
+
+def _repair(row: Row) -> str | None:
+    """Return the playbook that helps where the same one again does not."""
+    name = "reprovision" if row["code"] == _ALREADY_ACTIVE else _REPAIRS.get(str(row["error"]))
+    return name and "fleetops.aliyun_iot." + name
+
+
+def _row(host: str, outcome: str, result: t.Mapping[str, t.Any]) -> Row:
+    error = result.get("error") or {}
+    row = {name: _text(result.get(name)) for name in FIELDS}
+    row.update(gateway=host, outcome=outcome, error=_text(error.get("kind")), code=_text(error.get("code")))
+    row.update(message=_text(error.get("message") or result.get("msg")), hint=_text(error.get("hint")))
+    return row
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def compose_report(run: t.Mapping[str, str], rows: t.Sequence[Row], earlier: object = None) -> Report:
+    """Return the report of a run.
+
+    :param run: what ran, and when; ``id`` tells one run from another
+    :param earlier: the JSON that is there. That of the same run is gone on with, as batch follows batch; one of a run before is compared
+        with; whatever cannot be a report counts for nothing
+    """
+    before, known = _before(run, earlier)
+    rows = list({**known, **{_key(row): row for row in rows}}.values())
+    order = {outcome: number for number, outcome in enumerate(OUTCOMES)}
+    rows.sort(
+        key=lambda row: (order[row["outcome"]], row["gateway"] is None, str(row["gateway"]), str(row["device_name"]))
+    )
+    counts = Counter(row["outcome"] for row in rows)
+    return {
+        "format": FORMAT,
+        "run": dict(run),
+        "counts": {outcome: counts[outcome] for outcome in OUTCOMES},
+        "gateways": rows,
+        "before": before,
+        "changes": _changes(rows, before["outcomes"]) if before else None,
+    }
+
+
+def _before(run: t.Mapping[str, str], earlier: t.Any) -> tuple[t.Any, dict[str, Row]]:
+    """Return when the run before began and its outcomes by gateway, and the rows that are known of this run."""
+    try:
+        if earlier["format"] != FORMAT:
+            return None, {}
+        rows = {_key(row): {name: _text(row[name]) for name in FIELDS} for row in earlier["gateways"]}
+        if any(row["outcome"] not in OUTCOMES for row in rows.values()):
+            return None, {}
+        if earlier["run"]["id"] == run["id"]:
+            before = earlier["before"]
+            outcomes = {str(key): str(outcome) for key, outcome in before["outcomes"].items()} if before else {}
+            return ({"begun": str(before["begun"]), "outcomes": outcomes} if before else None), rows
+        outcomes = {key: _state(row) for key, row in rows.items()}
+        return {"begun": str(earlier["run"]["begun"]), "outcomes": outcomes}, {}
+    except (AttributeError, KeyError, TypeError):
+        return None, {}
+
+
+def _changes(rows: t.Sequence[Row], before: t.Mapping[str, str]) -> list[dict[str, str | None]]:
+    """Return the gateways whose outcome is another than before; one that has been changed is right now."""
+    now = {_key(row): _state(row) for row in rows}
+    return [
+        {"gateway": key, "before": before.get(key), "now": now.get(key)}
+        for key in sorted({*before, *now})
+        if before.get(key) != now.get(key)
+    ]
+
+
+def _state(row: t.Mapping[str, t.Any]) -> str:
+    return "ok" if row["outcome"] == "changed" else str(row["outcome"])
+
+
+def _key(row: t.Mapping[str, t.Any]) -> str:
+    return str(row["gateway"] or "%s/%s" % (row["product_key"], row["device_name"]))
+
+
+def as_json(report: Report) -> str:
+    return json.dumps(report, indent=1) + "\n"
+
+
+def as_csv(report: Report) -> str:
+    """Return the rows for a spreadsheet, which must not take what a stranger says for a formula."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(FIELDS)
+    for row in report["gateways"]:
+        cells = [row[name] or "" for name in FIELDS]
+        writer.writerow(["'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell for cell in cells])
+    return text.getvalue()
+
+
+def as_page(report: Report) -> str:
+    """Return one HTML file that needs nothing else, and is a plain table where scripts do not run."""
+    from jinja2 import Environment
+
+    page = _part("page.html.j2")
+    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(page)
+    total = len(report["gateways"])
+    bars, begin = [], 0.0
+    for outcome in OUTCOMES:
+        share = 100 * report["counts"][outcome] / (total or 1)
+        bars.append({"outcome": outcome, "begin": round(begin, 3), "share": round(share, 3)})
+        begin += share
+    parts = {"style": _part("page.css"), "script": _part("page.js")}
+    return template.render(report=report, outcomes=OUTCOMES, bars=bars, total=total, **parts)
+
+
+@cache
+def _part(name: str) -> str:
+    return (Path(__file__).parent / "page" / name).read_text(encoding="utf-8")

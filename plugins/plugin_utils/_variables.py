@@ -1,0 +1,217 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The variables of the role and the playbooks: their names, and the values of those that are no option of a module. PRIVATE to the
+collection.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from functools import cache
+
+from ansible.module_utils.common.validation import check_type_bool
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import (
+    gateway_credential_spec,
+    gateway_recovery_spec,
+    openapi_spec,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+
+Check = t.Callable[[str, t.Any], t.Any]
+
+_PERCENTAGE = re.compile(r"(\d+(?:\.\d+)?)\s*%?")
+
+
+def percentage(name: str, value: t.Any) -> float:
+    """Return a number from 0 to 100 that may have a percent sign.
+
+    :raises InvalidOption: it is none
+    """
+    found = None if isinstance(value, bool) else _PERCENTAGE.fullmatch(str(value).strip())
+    if not found or float(found[1]) > 100:
+        raise InvalidOption(name, value, "is not a percentage", "Use a number from 0 to 100, such as 10 or 10%")
+    return float(found[1])
+
+
+def batches(name: str, value: t.Any) -> list[str]:
+    """Return numbers and percentages of gateways, as the keyword ``serial`` takes them.
+
+    :raises InvalidOption: one is neither, or is 0
+    """
+    sizes = value if isinstance(value, list) else [value]
+    shown = [str(size).strip() for size in sizes]
+    for size in shown:
+        if not re.fullmatch(r"[1-9]\d*%?", size) or (size.endswith("%") and int(size[:-1]) > 100):
+            raise InvalidOption(
+                name,
+                value,
+                "is not a size of batches",
+                "Use a number from 1, a percentage such as 10%, or a list of them",
+            )
+    if not shown:
+        raise InvalidOption(name, value, "is empty", "Leave it out for all gateways at once")
+    return shown
+
+
+def number(name: str, value: t.Any) -> int:
+    """Return a whole number from 0.
+
+    :raises InvalidOption: it is none
+    """
+    if isinstance(value, bool) or not re.fullmatch(r"\d+", str(value).strip()):
+        raise InvalidOption(name, value, "is not a number", "Use a whole number from 0")
+    return int(value)
+
+
+def truth(name: str, value: t.Any) -> bool:
+    """Return a boolean.
+
+    :raises InvalidOption: it is none
+    """
+    try:
+        return bool(check_type_bool(value))
+    except TypeError:
+        raise InvalidOption(name, value, "is neither true nor false", "Use true or false") from None
+
+
+def one_of(*choices: str) -> Check:
+    """Return the check that a value is one of these."""
+
+    def check(name: str, value: t.Any) -> str:
+        if value not in choices:
+            raise InvalidOption(name, value, "is not known", "Use %s" % " or ".join(choices))
+        return str(value)
+
+    return check
+
+
+def text(name: str, value: t.Any) -> str:
+    """Return a string.
+
+    :raises InvalidOption: it is none
+    """
+    if not isinstance(value, str):
+        raise InvalidOption(name, value, "is not a string", "Use a string")
+    return value
+
+
+def from_account(name: str, value: t.Any) -> str:
+    """Return the one value of a variable that some put ProductSecret into, which no message may show.
+
+    :raises InvalidOption: it is another one
+    """
+    if value != "from_account":
+        raise InvalidOption(
+            name, None, "is not from_account", "Put ProductSecret itself into gateway_product_secret, in a vault"
+        )
+    return str(value)
+
+
+# The account's options whose variables are not called platform_ and the option.
+ELSEWHERE = {"region": "gateway_region", "timeout": "gateway_timeout", "retry_time": "gateway_retry_time"}
+# Options, each with its variable.
+OF_ACCOUNT = {name: ELSEWHERE.get(name, "platform_" + name) for name in openapi_spec()}
+OF_CREDENTIAL = {name: "gateway_" + name for name in gateway_credential_spec()}
+OF_RECOVERY = {
+    **{name: "gateway_" + name for name in gateway_recovery_spec()},
+    **OF_ACCOUNT,
+    "force": "gateway_recovery_force",
+}
+# Variables that are no option of a module for one gateway.
+OF_HOST: dict[str, Check] = {
+    "gateway_service": text,
+    "gateway_verify": one_of("none", "login"),
+    "platform_product_secret": from_account,
+}
+OF_RUN: dict[str, Check] = {
+    "audit_fail": truth,
+    "audit_report": text,
+    "decommission_platform": one_of("disable", "delete", "keep"),
+    "gateway_lease_time": number,
+    "gateway_max_fail_percentage": percentage,
+    "gateway_recovery_force": truth,
+    "gateway_report": one_of("changed", "all"),
+    "gateway_reset_topology": truth,
+    "gateway_serial": batches,
+    "gateway_throttle": number,
+    "platform_product_name": text,
+}
+NAMES = frozenset(
+    {*OF_ACCOUNT.values(), *OF_CREDENTIAL.values(), *OF_RECOVERY.values(), *OF_HOST, *OF_RUN, "gateway_is_audited"}
+)
+# What the role and the playbooks register.
+REGISTERED = frozenset(
+    {"gateway_devices", "gateway_fleet", "gateway_login", "gateway_looks", "gateway_names", "gateway_proven"}
+    | {"gateway_reset", "gateway_resettable", "gateway_result", "platform_devices", "platform_product"}
+)
+
+
+def check_run(variables: t.Mapping[str, t.Any]) -> None:
+    """Check the variables that were given for a run.
+
+    :raises InvalidOption: one is misspelt, or has a value that it cannot have
+    """
+    check_names(variables, ("target",))
+    for name, check in {**OF_RUN, **OF_HOST}.items():
+        value = variables.get(name)
+        # A template may refer to variables of hosts, for whom the value is checked then.
+        if value not in (None, "") and not (isinstance(value, str) and "{{" in value):
+            check(name, value)
+
+
+def check_host(variables: t.Mapping[str, t.Any], template: t.Callable[[str], t.Any]) -> None:
+    """Check the variables of a host that no module has as an option.
+
+    :param template: returns the value of a variable with its templates filled in
+    :raises InvalidOption: as check_run()
+    """
+    check_names(variables)
+    for name, check in OF_HOST.items():
+        if variables.get(name) not in (None, ""):
+            value = template(name)
+            if value not in (None, ""):
+                check(name, value)
+
+
+def check_names(names: t.Iterable[str], more: t.Sequence[str] = ()) -> None:
+    """Check that no name resembles one of ours without being it; any other name is the users' own.
+
+    :param more: names that count as ours too
+    :raises InvalidOption: one does
+    """
+    for name in names:
+        meant = next((ours for ours in more if _is_near(name, ours)), None) or _meant(name)
+        if meant:
+            raise InvalidOption(name, None, "is no variable of this collection", "Did you mean %s?" % meant)
+
+
+@cache
+def _meant(name: str) -> str | None:
+    """Return our name that a name resembles, and None where it is ours or the users' own."""
+    if not isinstance(name, str) or name.startswith("ansible_") or name in NAMES or name in REGISTERED:
+        return None
+    near = [(distance(name, ours), ours) for ours in NAMES if _is_near(name, ours)]
+    return min(near)[1] if near else None
+
+
+def _is_near(name: str, ours: str) -> bool:
+    """Return whether a name is a letter or two away from one of ours; of a short one, a letter."""
+    allowed = 2 if len(ours.partition("_")[2]) > 6 else 1
+    return name != ours and abs(len(name) - len(ours)) <= allowed and distance(name, ours) <= allowed
+
+
+def distance(one: str, other: str) -> int:
+    """Return how many letters have to be changed, added, left out or swapped with their neighbours to make one word the other."""
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for row, letter in enumerate(one, 1):
+        now = [row]
+        for column, wanted in enumerate(other, 1):
+            now.append(min(last[column] + 1, now[-1] + 1, last[column - 1] + (letter != wanted)))
+            if row > 1 and column > 1 and letter == other[column - 2] and one[row - 2] == wanted:
+                now[-1] = min(now[-1], before[column - 2] + 1)
+        before, last = last, now
+    return last[-1]

@@ -1,0 +1,96 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Variables of a run and of hosts that are misspelt, or cannot be what they are, as an operator types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from emulator import Emulator
+from operations import called, credential_file, role_variables
+from playbook import Run, inventory, names, run_playbook
+
+JSON = Any
+
+pytestmark = pytest.mark.usefixtures("new_platform")
+
+PLAYBOOKS = ("provision", "recover", "reprovision", "audit", "decommission")
+
+
+def run_of(playbook: str, hosts: JSON, tmp_path: Path, *arguments: str, **said: JSON) -> Run:
+    return run_playbook(f"fleetops.aliyun_iot.{playbook}", hosts, tmp_path, "-e", json.dumps(said), *arguments)
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_a_misspelt_variable_of_a_run(platform: Emulator, tmp_path: Path, playbook: str) -> None:
+    """It ends the run before anything is touched, and no host is to blame."""
+    hosts = inventory(2, tmp_path, **role_variables(platform))
+    run = run_of(playbook, hosts, tmp_path, target="gateways", gateway_servise="agent")
+    assert (run.rc != 0, run.stats, platform.admin.requests()) == (True, {}, []), run
+    assert "gateway_servise" in run.stderr
+    assert "gateway_service" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        ({"gateway_serial": "ten"}, "gateway_serial: 'ten'"),
+        ({"gateway_serial": [1, "some"]}, "gateway_serial"),
+        ({"gateway_max_fail_percentage": "half"}, "gateway_max_fail_percentage: 'half'"),
+        ({"gateway_throttle": "many"}, "gateway_throttle: 'many'"),
+        ({"gateway_report": "al"}, "changed or all"),
+        ({"gateway_verify": "logn"}, "none or login"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_a_run_that_cannot_be(platform: Emulator, tmp_path: Path, said: JSON, what: str) -> None:
+    hosts = inventory(2, tmp_path, **role_variables(platform))
+    run = run_of("provision", hosts, tmp_path, **said)
+    assert (run.rc != 0, run.stats, called(platform, "register")) == (True, {}, []), run
+    assert what in run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("by", ["playbook", "role"])
+def test_variables_of_hosts(platform: Emulator, tmp_path: Path, by: str) -> None:
+    """One host's mistake is no other host's failure, and whatever resembles nothing of ours is the users' own."""
+    wrong: dict[str, tuple[JSON, str]] = {
+        "gw-0001": ({"gateway_servise": "agent"}, "gateway_service"),
+        "gw-0002": ({"gateway_moode": "0640"}, "gateway_mode"),
+        "gw-0003": ({"gateway_verify": "{{ how }}", "how": "logn"}, "none or login"),
+        "gw-0004": ({"gateway_register_form": "controller"}, "gateway_register_from"),
+    }
+    own = {host: variables for host, (variables, _said) in wrong.items()}
+    own["gw-0005"] = {"gateway_site": "north", "gateway_vendor": "acme", "gateway_verify": "", "mode": "x"}
+    hosts = inventory(own, tmp_path, **role_variables(platform))
+    if by == "playbook":
+        run = run_of("provision", hosts, tmp_path)
+    else:
+        role = {"name": "fleetops.aliyun_iot.gateway", "rolespec_validate": False}
+        play = {"hosts": "gateways", "gather_facts": False, "tasks": [{"ansible.builtin.import_role": role}]}
+        run = run_playbook(play, hosts, tmp_path)
+    assert run.rc == 2, run
+    assert called(platform, "register") == ["gw-0005"]
+    assert [host for host in own if credential_file(tmp_path, host).exists()] == ["gw-0005"]
+    for host, (_variables, said) in wrong.items():
+        assert said in str(run.result(host)["msg"]), host
+        assert run.result(host)["error"]["kind"] == "invalid_option"
+
+
+@pytest.mark.parametrize(("most", "ended"), [("50%", False), ("10%", True), (17, False), ("16.6%", True)])
+def test_a_limit_of_failures(platform: Emulator, tmp_path: Path, most: JSON, ended: bool) -> None:
+    """One of six fails in the first batch."""
+    own: dict[str, JSON] = {host: {} for host in names(6)}
+    own["gw-0002"] = {"gateway_device_name": "gw-0099"}
+    hosts = inventory(own, tmp_path, **role_variables(platform))
+    run = run_of("provision", hosts, tmp_path, gateway_serial=[3, "100%"], gateway_max_fail_percentage=most)
+    assert run.rc == 2, run
+    assert [host for host, stats in run.stats.items() if stats["failures"]] == ["gw-0002"]
+    done = [host for host in own if credential_file(tmp_path, host).exists()]
+    assert done == (["gw-0001", "gw-0003"] if ended else [host for host in names(6) if host != "gw-0002"])
+    told = " ".join((run.stdout + run.stderr).split())
+    assert ("1 of 6 gateways failed or were unreachable" in told) == ended

@@ -1,0 +1,248 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The report of a run: its rows, what it is compared with, and what strangers cannot do to those who read it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import (
+    as_csv,
+    as_json,
+    as_page,
+    compose_report,
+    rows_of_findings,
+    rows_of_pass,
+)
+
+JSON = Any
+
+RUN = {"id": "41/1", "playbook": "provision", "begun": "2026-01-01 00:00:00 UTC", "ended": "2026-01-01 00:01:00 UTC"}
+NEXT = {**RUN, "id": "42/9", "begun": "2026-01-02 00:00:00 UTC"}
+RIGHT = {
+    **{"changed": False, "reason": "up_to_date", "product_key": "a1IoKTestP1", "device_name": "gw-0001"},
+    **{"path": "/etc/aliyun-iot/device.json", "fingerprint": "1111111111111111", "mode": "0600"},
+}
+
+
+def failed(kind: str, code: int | None = None) -> JSON:
+    error = {"kind": kind, "code": code, "message": f"{kind} happened", "hint": "Mend it"}
+    return {"failed": True, "changed": False, "msg": f"{kind} happened. Mend it", "error": error}
+
+
+def rows(left: JSON | None = None, **results: JSON) -> JSON:
+    left = left or {}
+    fleet = {"gateways": results, "left": left}
+    return rows_of_pass(fleet, [*results, *left], "ansible-playbook -i inventory", "fleetops.aliyun_iot.provision")
+
+
+def of(report: JSON) -> dict[str, str]:
+    return {row["gateway"]: row["outcome"] for row in report["gateways"]}
+
+
+# Rows
+
+
+def test_a_gateway_that_was_right() -> None:
+    [row] = rows(one=RIGHT)
+    assert {name: value for name, value in row.items() if value is not None} == {
+        **{"gateway": "one", "outcome": "ok", "reason": "up_to_date", "product_key": "a1IoKTestP1"},
+        **{"device_name": "gw-0001", "path": "/etc/aliyun-iot/device.json", "fingerprint": "1111111111111111"},
+    }
+
+
+def test_a_gateway_of_which_the_pass_says_nothing_was_right() -> None:
+    assert [row["outcome"] for row in rows_of_pass({"gateways": {}, "left": {}}, ["one"], "x", "y")] == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome", "command"),
+    [
+        (dict(RIGHT, changed=True), "changed", None),
+        (failed("network"), "failed", "ansible-playbook -i inventory fleetops.aliyun_iot.provision --limit one"),
+        (failed("refused", 6600), "failed", "ansible-playbook -i inventory fleetops.aliyun_iot.provision --limit one"),
+        (
+            failed("refused", 6289),
+            "failed",
+            "ansible-playbook -i inventory fleetops.aliyun_iot.reprovision --limit one",
+        ),
+        (failed("not_accepted"), "failed", "ansible-playbook -i inventory fleetops.aliyun_iot.recover --limit one"),
+        (
+            {"unreachable": True, "changed": False, "msg": "no route"},
+            "unreachable",
+            "ansible-playbook -i inventory fleetops.aliyun_iot.provision --limit one",
+        ),
+    ],
+)
+def test_an_outcome_and_the_command_to_type_next(result: JSON, outcome: str, command: str | None) -> None:
+    [row] = rows(one=result)
+    assert (row["outcome"], row["command"]) == (outcome, command)
+
+
+def test_an_error_is_told_in_parts() -> None:
+    [row] = rows(one=failed("refused", 6600))
+    assert [row[name] for name in ("error", "code", "message", "hint")] == [
+        *("refused", "6600", "refused happened", "Mend it")
+    ]
+
+
+def test_a_host_whose_name_is_for_a_shell_is_quoted() -> None:
+    [row] = rows(**{"gw 1;id": failed("network")})
+    assert row["command"].endswith(" --limit 'gw 1;id'")
+
+
+def test_a_host_that_is_left_to_a_task_of_its_own() -> None:
+    [row] = rows({"one": "its connection plugin is not known"})
+    assert (row["outcome"], row["message"], row["command"]) == ("left", "its connection plugin is not known", None)
+
+
+def test_findings_of_an_audit() -> None:
+    findings = [
+        {"gateway": "one", "finding": "ok", "device_name": "gw-0001", "detail": ""},
+        {"gateway": "two", "finding": "fingerprint_differs", "device_name": "gw-0002", "detail": "recover it"},
+        {"gateway": "three", "finding": "unreachable", "device_name": None, "detail": "no route"},
+        {"gateway": None, "finding": "no_gateway", "product_key": "a1IoKTestP1", "device_name": "gw-9", "detail": "x"},
+    ]
+    assert [(row["gateway"], row["outcome"], row["reason"], row["message"]) for row in rows_of_findings(findings)] == [
+        ("one", "ok", "ok", ""),
+        ("two", "drift", "fingerprint_differs", "recover it"),
+        ("three", "unreachable", "unreachable", "no route"),
+        (None, "drift", "no_gateway", "x"),
+    ]
+
+
+# Reports
+
+
+def test_what_is_worst_comes_first() -> None:
+    report = compose_report(RUN, rows(a=RIGHT, b=dict(RIGHT, changed=True), c=failed("tls"), d=failed("busy")))
+    assert [row["gateway"] for row in report["gateways"]] == ["c", "d", "b", "a"]
+    assert report["counts"] == {"failed": 2, "unreachable": 0, "drift": 0, "left": 0, "changed": 1, "ok": 1}
+    assert (report["before"], report["changes"]) == (None, None)
+
+
+def test_batches_of_one_run_are_one_report() -> None:
+    first = json.loads(as_json(compose_report(RUN, rows(a=RIGHT, b=failed("busy")))))
+    second = compose_report(RUN, rows(c=RIGHT, b=RIGHT), first)
+    assert of(second) == {"a": "ok", "b": "ok", "c": "ok"}
+    assert second["before"] is None
+
+
+def test_a_run_is_compared_with_the_one_before() -> None:
+    before = json.loads(as_json(compose_report(RUN, rows(a=RIGHT, b=failed("busy"), gone=RIGHT))))
+    report = json.loads(as_json(compose_report(NEXT, rows(a=RIGHT), before)))
+    report = compose_report(NEXT, rows(b=RIGHT, new=RIGHT), report)  # in a second batch too
+    assert report["before"]["begun"] == RUN["begun"]
+    assert report["changes"] == [
+        {"gateway": "b", "before": "failed", "now": "ok"},
+        {"gateway": "gone", "before": "ok", "now": None},
+        {"gateway": "new", "before": None, "now": "ok"},
+    ]
+
+
+GOOD = json.loads(as_json(compose_report(RUN, rows(a=RIGHT))))
+
+
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        *(None, [], "x", 1, {}, {"format": 2}, {"format": 1}, {"format": 1, "gateways": 3, "run": {}}),
+        *({**GOOD, "gateways": [{}]}, {**GOOD, "run": None}, {**GOOD, "gateways": [None]}),
+        {**GOOD, "gateways": [{**GOOD["gateways"][0], "outcome": "fine"}]},
+        *({**GOOD, "run": NEXT, "before": 3}, {**GOOD, "run": NEXT, "before": {"begun": 1}}),
+    ],
+    ids=range(14),
+)
+def test_a_file_that_is_no_report_counts_for_nothing(earlier: JSON) -> None:
+    report = compose_report(NEXT, rows(a=RIGHT), earlier)
+    assert (of(report), report["before"]) == ({"a": "ok"}, None)
+
+
+# What is written
+
+
+class Page(HTMLParser):
+    """The elements of a page, and the text of its table's body."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.cells: list[list[str]] = []
+        self._open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "link", "input"):
+            self._open.append(tag)
+        if "tbody" in self._open and tag == "tr":
+            self.cells.append([])
+        if "tbody" in self._open and tag in ("td", "th"):
+            self.cells[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag, f"</{tag}>"
+
+    def handle_data(self, data: str) -> None:
+        if "tbody" in self._open and {"td", "th"} & set(self._open):
+            self.cells[-1][-1] += data.strip()
+
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'"
+
+
+def hostile() -> JSON:
+    result = failed("network")
+    result["error"].update(message=HOSTILE, hint=HOSTILE)
+    result.update(device_name=HOSTILE, path=HOSTILE, reason=HOSTILE, fingerprint=HOSTILE)
+    return compose_report({**RUN, "user": HOSTILE}, rows(**{HOSTILE: result}))
+
+
+def test_nothing_that_a_stranger_says_is_an_element() -> None:
+    page = Page(as_page(hostile()))
+    assert [tag for tag, _attributes in page.tags].count("script") == 1
+    assert "img" not in [tag for tag, _attributes in page.tags]
+    assert page.cells[0][0] == HOSTILE
+
+
+def test_a_page_needs_nothing_else() -> None:
+    text = as_page(compose_report(RUN, rows(a=RIGHT, b=failed("tls"))))
+    for tag, attributes in Page(text).tags:
+        assert not {"src", "srcset"} & attributes.keys(), tag
+        assert (attributes.get("href") or "data:,").startswith(("data:", "#")), tag
+    assert "://" not in text
+    assert "@import" not in text
+
+
+def test_a_page_is_a_plain_table_without_scripts() -> None:
+    page = Page(as_page(compose_report(RUN, rows(a=RIGHT, b=failed("tls")))))
+    assert [row[:3] for row in page.cells] == [["b", "failed", ""], ["a", "ok", "up_to_date"]]
+    [form] = [attributes for tag, attributes in page.tags if tag == "form"]
+    assert "hidden" in form, "what needs a script is shown by the script"
+
+
+def test_a_page_says_what_is_other_than_before() -> None:
+    before = json.loads(as_json(compose_report(RUN, rows(a=failed("tls")))))
+    text = as_page(compose_report(NEXT, rows(a=RIGHT), before))
+    assert f"Changed since {RUN['begun']}" in text
+    assert "<strong>a</strong>: failed → ok" in text
+
+
+def test_no_field_is_written_that_is_not_named() -> None:
+    """Whatever a result comes to hold."""
+    result = {**RIGHT, "device_secret": "0123456789abcdef", "credential": {"secret": "0123456789abcdef"}}
+    report = compose_report(RUN, rows(a=result))
+    assert "0123456789abcdef" not in as_json(report) + as_csv(report) + as_page(report)
+
+
+def test_a_spreadsheet_takes_nothing_for_a_formula() -> None:
+    results = {name: failed("network") for name in ("=1+1", "+1", "-1", "@x", "\tx", "gw-0001")}
+    cells = list(csv.DictReader(io.StringIO(as_csv(compose_report(RUN, rows(**results))))))
+    assert sorted(row["gateway"] for row in cells) == sorted(["'=1+1", "'+1", "'-1", "'@x", "'\tx", "gw-0001"])

@@ -1,0 +1,156 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The variables of the role and the playbooks: which are known, which are refused, and which are the users' own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
+    NAMES,
+    REGISTERED,
+    check_host,
+    check_names,
+    check_run,
+    distance,
+)
+
+JSON = Any
+
+ROOT = Path(__file__).parents[3]
+OURS = re.compile(r"\b(?:gateway|platform|audit|decommission)_[a-z_]*[a-z]\b")
+
+
+def test_every_variable_of_the_role_is_known() -> None:
+    specs = yaml.safe_load((ROOT / "roles/gateway/meta/argument_specs.yml").read_text())["argument_specs"]
+    documented = {name for entry in specs.values() for name in entry["options"]}
+    assert len(documented) > 30
+    assert documented <= NAMES
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "playbooks").rglob("*.yml")), ids=lambda path: path.name)
+def test_every_variable_of_a_playbook_is_known(path: Path) -> None:
+    """Those that its tasks read and register, and those that its head documents."""
+    modules = {file.stem for file in (ROOT / "plugins/modules").iterdir()}
+    filters = {file.stem for file in (ROOT / "plugins/filter").iterdir()}
+    text = path.read_text()
+    named = set(OURS.findall(text)) - modules - filters - {"gateway_names.gateways"}
+    own = set(re.findall(r"^ +(\w+): ", text, re.MULTILINE))
+    assert named - own <= NAMES | REGISTERED
+    for name in named:
+        check_names([name])
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [
+        ("gateway_servise", "gateway_service"),
+        ("gateway_moode", "gateway_mode"),
+        ("gateway_mod", "gateway_mode"),
+        ("gatway_service", "gateway_service"),
+        ("gateway_regoin", "gateway_region"),
+        ("gateway_verfy", "gateway_verify"),
+        ("gateway_product_keys", "gateway_product_key"),
+        ("gateway_registerfrom", "gateway_register_from"),
+        ("platform_acces_key_id", "platform_access_key_id"),
+        ("audit_reprot", "audit_report"),
+        ("decomission_platform", "decommission_platform"),
+        ("gateway_max_fail_percentge", "gateway_max_fail_percentage"),
+    ],
+)
+def test_a_misspelt_variable(misspelt: str, meant: str) -> None:
+    with pytest.raises(InvalidOption) as caught:
+        check_names(["ansible_host", misspelt])
+    assert misspelt in str(caught.value)
+    assert re.search(rf"\b{meant}\b", str(caught.value)), caught.value
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("gateway_site", "gateway_port", "gateway_name", "gateway_user", "gateway_agent_version", "gateway_zone"),
+        *("gateway_serial_number", "gateway_vpn", "platform", "region", "mode", "target", "audit_file", "tags"),
+        *sorted(REGISTERED),
+    ],
+)
+def test_other_variables_are_the_users_own(name: str) -> None:
+    check_names([name])
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"gateway_serial": "ten"},
+        {"gateway_serial": 0},
+        {"gateway_serial": [1, "110%"]},
+        {"gateway_serial": []},
+        {"gateway_serial": "10.5%"},
+        {"gateway_max_fail_percentage": "half"},
+        {"gateway_max_fail_percentage": "101%"},
+        {"gateway_max_fail_percentage": -1},
+        {"gateway_max_fail_percentage": True},
+        {"gateway_throttle": "many"},
+        {"gateway_throttle": -1},
+        {"gateway_report": "al"},
+        {"gateway_verify": "logn"},
+        {"gateway_service": ["agent"]},
+        {"gateway_reset_topology": "maybe"},
+        {"gateway_recovery_force": "yess"},
+        {"audit_fail": "ture"},
+        {"decommission_platform": "remove"},
+        {"traget": "gateways"},
+    ],
+    ids=str,
+)
+def test_a_run_is_refused(variables: JSON) -> None:
+    with pytest.raises(InvalidOption) as caught:
+        check_run(variables)
+    assert next(iter(variables)) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"gateway_serial": "ten percent of {{ all }}"},
+        {"gateway_serial": [1, "10%", "100%"]},
+        {"gateway_serial": "5"},
+        {"gateway_max_fail_percentage": "50%"},
+        {"gateway_max_fail_percentage": 12.5},
+        {"gateway_throttle": "0"},
+        {"gateway_verify": ""},
+        {"gateway_verify": "login", "gateway_service": "agent", "audit_fail": "true"},
+        {"target": "gw-0001:gw-0002"},
+    ],
+    ids=str,
+)
+def test_a_run_is_not_refused(variables: JSON) -> None:
+    check_run(variables)
+
+
+def test_the_variables_of_a_host() -> None:
+    def filled(values: JSON) -> None:
+        check_host(values, lambda name: str(values[name]).replace("{{ how }}", "logn"))
+
+    filled({"gateway_verify": "login", "site": "north"})
+    for variables, said in (
+        ({"gateway_verify": "logn"}, "none or login"),
+        ({"gateway_verify": "{{ how }}"}, "none or login"),
+        ({"gateway_moode": "0600"}, "gateway_mode"),
+    ):
+        with pytest.raises(InvalidOption, match=said):
+            filled(variables)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [("", "", 0), ("abc", "abc", 0), ("abc", "acb", 1), ("abc", "ab", 1), ("abc", "xyz", 3), ("ca", "abc", 3)],
+)
+def test_the_distance_of_two_words(one: str, other: str, expected: int) -> None:
+    assert distance(one, other) == distance(other, one) == expected
