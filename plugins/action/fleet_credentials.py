@@ -111,6 +111,11 @@ class ActionModule(ControllerAction):
             key = options["product_key"]
             ask = product_secret_reader(variables, lambda value: hosts.template(action, value), self._accounts, key)
             work = credential_work(options, host, remote, ask)
+            if (
+                options["state"] == "reset_intended"
+                and hosts.template(action, variables.get("gateway_verify")) == "login"
+            ):
+                work.login.check()
         task, check_mode = work.task, bool(self._task.check_mode)
         if self._names_alone and task.device_name:
             return {"changed": False, "product_key": task.product_key, "device_name": task.device_name}

@@ -75,6 +75,20 @@ class Login:
         }
         self._remote = remote
 
+    def check(self) -> None:
+        """Find what would leave a login without a host to go to.
+
+        :raises InvalidOption: nothing names one
+        """
+        if not self._possible:
+            raise InvalidOption(
+                "mqtt_endpoint",
+                None,
+                "is missing, and endpoint says nothing of where MQTT is spoken",
+                "Set mqtt_endpoint (gateway_mqtt_endpoint); to do without the login that proves the new credential, set "
+                "gateway_verify: none",
+            )
+
     def attempt(self) -> tuple[Outcome, str]:
         """Log in once with the credential that is stored; return what came of it, and the words for everything but success."""
         if not self._possible:
