@@ -197,6 +197,7 @@ def run_report_spec() -> Spec:
     return {
         "dest": {"type": "path", "required": True},
         "variable": {"type": "str", "default": "gateway_fleet"},
+        "looked_only": {"type": "bool", "default": False},
         "findings": {"type": "list", "elements": "dict"},
     }
 

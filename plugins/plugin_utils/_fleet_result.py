@@ -99,7 +99,9 @@ def end_of_run(fleet: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -
         told.insert(0, "%d did not answer (%s)" % (len(silent), shown(silent)))
     rest = [not_reached(later)] if later else []
     if unreported:
-        rest.append("%d had failed before or not answered, and will not be reported: %s" % (len(unreported), shown(unreported)))
+        rest.append(
+            "%d had failed before or not answered, and will not be reported: %s" % (len(unreported), shown(unreported))
+        )
     return (
         "The run ends with this batch, for Ansible does not go on when a whole batch is lost: of its %d gateways %s. %s. Look at the "
         "connection and at what is reported of each, and run again; to go on without them, use --limit"

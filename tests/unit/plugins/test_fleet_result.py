@@ -85,4 +85,6 @@ def test_what_an_earlier_look_has_found_is_not_forgotten() -> None:
     """The gateways that could not be looked at are reported after the last batch, which does not come."""
     looks = {"gw-8": {"unreachable": True}, "gw-9": {"failed": True}, "gw-5": {"changed": True}}
     variables = {**play(), "gateway_looks": {"gateways": looks}}
-    assert "2 had failed before or not answered, and will not be reported: gw-8, gw-9" in end_of_run(fleet(gw_5="failed"), variables)
+    assert "2 had failed before or not answered, and will not be reported: gw-8, gw-9" in end_of_run(
+        fleet(gw_5="failed"), variables
+    )
