@@ -29,8 +29,9 @@ options:
     required: true
   inventory:
     description:
-      - A dictionary of gateway to its C(product_key) and C(device_name), for those that can't be looked at, as
-        P(fleetops.aliyun_iot.device_names#filter) returns them. C(device_name) is V(null) where only the hardware gives it.
+      - A dictionary of gateway to its C(product_key) and C(device_name), as P(fleetops.aliyun_iot.device_names#filter) returns them, for
+        those that can't be looked at, and for those that are not in O(_input) but stand for their devices all the same. C(device_name) is
+        V(null) where only the hardware gives it; no device of a product is without a gateway while such a one is not in O(_input).
     type: dict
     default: {}
 author:
@@ -50,15 +51,32 @@ _value:
       V(ok), V(unreachable), V(failed), V(name_changed), V(unexpected_name), V(missing), V(unreadable), V(interrupted), V(duplicate),
       V(identity_changed), V(not_on_platform), V(disabled), V(fingerprint_differs), V(unfinished), V(attributes), V(export),
       V(no_gateway).
+    - C(detail) describes it, C(command) is the command that repairs it and C(mended_by) a word for it; they are V(null) and empty where it
+      takes a decision or a look at the gateway.
   type: list
   elements: dict
 """
 
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._audit_commands import command
+
 Result = t.Mapping[str, t.Any]
 Identity = tuple[str, str]
-ACTIVATED = "the device is activated, so a registration is refused: recover the gateway, or reprovision it"
 REFUSED_NAMES = ("name_changed", "unexpected_name")
-FINDINGS = ("missing", "unreadable", "interrupted", "identity_changed")
+# What a look says of a gateway that needs a credential.
+NEEDED = {
+    "missing": "there is no credential",
+    "unreadable": "there is something else than a credential",
+    "interrupted": "a change was cut off, or another run is at it",
+    "identity_changed": "it holds the credential of another device",
+}
+
+
+class Finding(t.NamedTuple):
+    """What is wrong with a gateway; ``mended_by`` is a word for the command that repairs it, empty where it takes a decision."""
+
+    finding: str
+    detail: str
+    mended_by: str = ""
 
 
 def audit_findings(
@@ -82,7 +100,7 @@ def audit_findings(
     for name, look in looks.items():
         wanted = _identity(look)
         device = platform.get(wanted) if wanted else None
-        finding, detail = _finding(name, look, device, holders, looks)
+        found = _finding(name, look, device, holders, looks)
         findings.append(
             {
                 "gateway": name,
@@ -91,11 +109,14 @@ def audit_findings(
                 "path": look.get("path"),
                 "fingerprint": look.get("fingerprint"),
                 "status": device["status"] if device else None,
-                "finding": finding,
-                "detail": detail,
+                **found._asdict(),
+                "command": command(found.mended_by, [name], look.get("device_name")) if found.mended_by else None,
             }
         )
-    spoken_for = {_identity(look) for look in looks.values()} | set(holders)
+    others = {name: names for name, names in known.items() if name not in looks}
+    spoken_for = {_identity(look) for look in (*looks.values(), *others.values())} | set(holders)
+    # A gateway that was not looked at may be any device of its product if only its hardware knows its name.
+    unknown = {names.get("product_key") for names in others.values() if not names.get("device_name")}
     return findings + [
         {
             "gateway": None,
@@ -105,10 +126,12 @@ def audit_findings(
             "fingerprint": None,
             "status": device["status"],
             "finding": "no_gateway",
-            "detail": "no gateway of the inventory stands for this device",
+            "detail": "no gateway of the inventory stands for this device; add one, or remove it with fleetops.aliyun_iot.devices",
+            "mended_by": "",
+            "command": None,
         }
         for identity, device in sorted(platform.items())
-        if identity not in spoken_for
+        if identity not in spoken_for and identity[0] not in unknown
     ]
 
 
@@ -124,34 +147,56 @@ def _finding(
     device: Result | None,
     holders: t.Mapping[Identity, list[str]],
     looks: t.Mapping[str, Result],
-) -> tuple[str, str]:
+) -> Finding:
     error = look.get("error") or {}
     if look.get("unreachable"):
-        return "unreachable", str(look.get("msg", ""))
+        return Finding("unreachable", str(look.get("msg", "")))
     if error.get("kind") in REFUSED_NAMES:
-        return str(error["kind"]), str(look.get("msg", ""))
+        return Finding(str(error["kind"]), str(look.get("msg", "")))
     if "reason" not in look or (error and error.get("kind") != "registration_needed"):
-        return "failed", str(look.get("msg", ""))
+        return Finding("failed", str(look.get("msg", "")))
     held, wanted = _identity(look.get("credential")), _identity(look)
     others = [other for other in holders.get(held, []) if other != name] if held else []
+    twins = [other for other in others if held == wanted == _identity(looks[other])]
+    if twins:
+        detail = "%s stands for the same device: give every host a device of its own (gateway_device_name)"
+        return Finding("duplicate", detail % ", ".join(twins))
     # Where one of them is the right gateway for it, only the others are wrong.
-    if others and (held != wanted or any(_identity(looks[other]) == held for other in others)):
-        return "duplicate", "holds the same credential as %s" % ", ".join(others)
-    if look["reason"] in FINDINGS:
-        activated = device and device.get("activated") and look["reason"] != "interrupted"
-        return look["reason"], ACTIVATED if activated else "the next provision registers the gateway"
+    if others and held != wanted:
+        detail = "holds the same credential as %s" % ", ".join(others)
+        return Finding("duplicate", detail, _way_to_a_credential(look, device))
     if device is None:
-        return "not_on_platform", "the platform does not know the device"
+        return Finding("not_on_platform", "the platform does not know the device", _way_to_a_credential(look, device))
     if device["status"] == "DISABLE":
-        return "disabled", "the device is disabled on the platform"
+        return Finding("disabled", "the device is disabled on the platform", "enable")
+    if look["reason"] in NEEDED:
+        return Finding(look["reason"], NEEDED[look["reason"]], _way_to_a_credential(look, device))
     # Of a device token the platform says nothing.
     if device["fingerprint"] != look.get("fingerprint") and (look.get("credential") or {}).get("kind") != "token":
-        return "fingerprint_differs", "the platform holds another DeviceSecret: recover the gateway"
+        return Finding("fingerprint_differs", "the platform holds another DeviceSecret", _recovery(look, force=True))
     if look.get("due"):
-        return "unfinished", "what follows a change, such as a restart, was not done: the next provision does it"
+        return Finding("unfinished", "what follows a change, such as a restart, was not done", "provision")
     if look["reason"] in ("attributes", "export"):
-        return look["reason"], "the next provision mends it"
-    return "ok", ""
+        return Finding(
+            look["reason"], "owner, group or mode" if look["reason"] == "attributes" else "an export", "provision"
+        )
+    return Finding("ok", "")
+
+
+def _way_to_a_credential(look: Result, device: Result | None) -> str:
+    """Return what gives a gateway the credential of the device that it should be."""
+    if device is None:  # which provision adds before it registers
+        return "provision" if look["reason"] in NEEDED else "register"
+    if device["status"] == "DISABLE":
+        return "enable"
+    # Of an activated device a registration is refused.
+    return _recovery(look) if device.get("activated") else "provision"
+
+
+def _recovery(look: Result, force: bool = False) -> str:
+    if look.get("device_name_proven") is False:  # whoever types the command says which device it is
+        return "recover_named"
+    return "recover_force" if force else "recover"
 
 
 class FilterModule:

@@ -13,6 +13,7 @@ short_description: Lays the findings of an audit out as a table
 version_added: 1.0.0
 description:
   - Makes a list of lines with aligned columns of what P(fleetops.aliyun_iot.audit_findings#filter) found. What is right is only counted.
+  - The commands that repair what was found follow, each for all gateways that it repairs.
 options:
   _input:
     description: The findings.
@@ -36,11 +37,14 @@ _value:
   elements: str
 """
 
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._audit_commands import command
+
 COLUMNS = ("gateway", "device_name", "status", "fingerprint", "finding", "detail")
+Finding = t.Mapping[str, t.Any]
 
 
-def audit_table(findings: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
-    """Aligned lines, a head first, and last how many are right."""
+def audit_table(findings: t.Sequence[Finding]) -> list[str]:
+    """Aligned lines, a head first, then the commands that repair what was found, and last how many are right."""
     wrong = [finding for finding in findings if finding["finding"] != "ok"]
     rows = [COLUMNS] + [tuple(str(finding[name] or "-") for name in COLUMNS) for finding in wrong]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
@@ -49,7 +53,21 @@ def audit_table(findings: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
         if wrong
         else []
     )
-    return [*lines, "%d of %d as they should be" % (len(findings) - len(wrong), len(findings))]
+    return [*lines, *_commands(wrong), "%d of %d as they should be" % (len(findings) - len(wrong), len(findings))]
+
+
+def _commands(wrong: t.Sequence[Finding]) -> list[str]:
+    """Return each command once, for all gateways that it repairs; one that names a device is for a gateway of its own."""
+    alike: dict[tuple[str, str | None], list[str]] = {}
+    for finding in wrong:
+        if finding.get("mended_by"):
+            device = finding["device_name"] if finding["mended_by"] == "recover_named" else None
+            alike.setdefault((finding["mended_by"], device), []).append(finding["gateway"])
+    return [
+        "%s: %s"
+        % (", ".join(sorted({f["finding"] for f in wrong if f["gateway"] in hosts})), command(how, hosts, device))
+        for (how, device), hosts in alike.items()
+    ]
 
 
 class FilterModule:

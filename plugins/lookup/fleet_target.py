@@ -14,6 +14,7 @@ description:
   - Returns the variable C(target) of a run of one of the collection's playbooks, for the keyword C(hosts) of its first play.
   - Fails before any host is touched, and so without a host that fails, if no host matches, if a variable that was given with C(-e) has a
     value that it cannot have, or if its name resembles that of a variable of the collection.
+  - Retry files of playbooks that are started by their names go to the working directory, if C(retry_files_save_path) names no other.
   - Fails also if tags would leave all of the playbook out, which would look like a run that found everything right. Where a playbook of
     the users' own imports it, tags are for that one.
 options:
@@ -38,9 +39,12 @@ _raw:
   elements: str
 """
 
+import os
+import re
 import typing as t
 from pathlib import Path
 
+from ansible import constants as C
 from ansible import context
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
@@ -74,6 +78,7 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[str]:
         variables, loader = variables or {}, t.cast(t.Any, self._loader)
         pattern = variables.get("target") or next(iter(terms), None)
+        _keep_retry_file_here()
         if any(context.CLIARGS.get(option) for option in _ONLY_LISTED):
             return [pattern or "all:!all"]
         try:
@@ -100,3 +105,15 @@ class LookupModule(LookupBase):
                 inventory.add_host(host, group)
         inventory.subset(context.CLIARGS.get("subset"))
         return list(inventory.get_hosts(pattern))
+
+
+def _keep_retry_file_here() -> None:
+    """Let ansible-playbook write its retry file where it was started, if it writes one and was given playbooks of collections alone.
+
+    It would write it beside the playbook, which is in the installed collection then. This runs in its own process, before the first play.
+    """
+    playbooks = context.CLIARGS.get("args") or ()
+    named = [re.fullmatch(r"\w+\.\w+(\.\w+)+", playbook) and not os.path.exists(playbook) for playbook in playbooks]
+    config: t.Any = C
+    if config.RETRY_FILES_ENABLED and not config.RETRY_FILES_SAVE_PATH and named and all(named):
+        config.RETRY_FILES_SAVE_PATH = os.getcwd()

@@ -201,6 +201,7 @@ def run_report_spec() -> Spec:
     return {
         "dest": {"type": "path", "required": True},
         "variable": {"type": "str", "default": "gateway_fleet"},
+        "looked_only": {"type": "bool", "default": False},
         "findings": {"type": "list", "elements": "dict"},
     }
 
@@ -243,7 +244,11 @@ def fleet_credentials_spec() -> Spec:
 def fleet_devices_spec() -> Spec:
     """The options of fleet_devices."""
     return {
-        "state": {"type": "str", "choices": ["present", "absent", "disabled", "listed", "reset"], "required": True},
+        "state": {
+            "type": "str",
+            "choices": ["present", "absent", "enabled", "disabled", "listed", "reset"],
+            "required": True,
+        },
         "gateways": {"type": "dict", "default": {}},
         "known_alone": {"type": "bool", "default": False},
         "all_devices": {"type": "bool", "default": False},

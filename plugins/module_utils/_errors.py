@@ -13,6 +13,7 @@ Kind = t.Literal[
     "busy",
     "connection",
     "credential",
+    "disabled",
     "ended_early",
     "has_devices",
     "has_sub_devices",

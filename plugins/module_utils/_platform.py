@@ -16,6 +16,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 
 HTTPS_REGIONS = ("ap-northeast-1", "ap-southeast-1", "cn-shanghai", "eu-central-1", "us-east-1", "us-west-1")
 MQTT_ONLY_REGIONS = ("cn-beijing", "cn-shenzhen")
+# Where devices may register without having been added (regnwl).
+REGNWL_REGIONS = ("cn-beijing", "cn-shanghai")
 
 DEVICE_NAME = re.compile(r"[A-Za-z0-9_.:@-]{4,32}")
 PRODUCT_KEY = re.compile(r"[A-Za-z0-9]{1,32}")

@@ -15,14 +15,17 @@ description:
     belongs together is asked for together.
   - One account's failure is that of its own hosts alone, and does not make this task fail; but an incomplete list does.
   - A device that two hosts have is refused for both.
+  - Before O(state=reset), the ProductSecret that a host's variables have (C(gateway_product_secret)) is compared with the platform's,
+    where the platform shows it. Where they differ, the device is not reset, for it could not register afterwards. In check mode a
+    warning says what cannot be proved before a reset.
 options:
   state:
     description:
-      - V(present) adds the devices, V(disabled) disables, and V(absent) removes them; the platform is asked once more whether that has
-        become so. V(reset) resets them (ResetThing), V(listed) only asks.
+      - V(present) adds the devices, V(enabled) enables, V(disabled) disables, and V(absent) removes them; after V(disabled) and V(absent)
+        the platform is asked once more whether that has become so. V(reset) resets them (ResetThing), V(listed) only asks.
     type: str
     required: true
-    choices: [present, absent, disabled, listed, reset]
+    choices: [present, absent, enabled, disabled, listed, reset]
   gateways:
     description:
       - C(gateways) of M(fleetops.aliyun_iot.fleet_credentials). Gives C(product_key) and C(device_name) of a host before its variables do,
@@ -58,7 +61,7 @@ attributes:
     details: Its options are variables of the hosts.
     version_added: 1.0.0
 notes:
-  - Needs C(run_once=true), and a strategy that knows it; C(free) and C(host_pinned) do not.
+  - Needs C(run_once=true) in a playbook, and a strategy that knows it; C(free) and C(host_pinned) do not.
 seealso:
   - module: fleetops.aliyun_iot.devices
   - module: fleetops.aliyun_iot.device_reset
@@ -79,6 +82,7 @@ products:
   description:
     - For each account and product its C(product_key), C(hosts), C(changed) and C(devices), as M(fleetops.aliyun_iot.devices),
       M(fleetops.aliyun_iot.device_reset) or M(fleetops.aliyun_iot.devices_info) return them, and C(error) if all of it failed.
+    - The C(reason) of a device is V(wrong_secret) if it is not reset since the host has another ProductSecret than the platform.
   returned: success
   type: list
   elements: dict
@@ -98,8 +102,9 @@ error:
   contains:
     kind:
       description:
-        - One of V(bad_answer), V(busy), V(credential), V(has_sub_devices), V(in_service), V(internal), V(invalid_option), V(job),
-          V(missing_library), V(network), V(not_found), V(not_proven), V(refused), V(throttled), V(timeout) or V(tls).
+        - One of V(bad_answer), V(busy), V(credential), V(disabled), V(has_sub_devices), V(in_service), V(internal),
+          V(invalid_option), V(job), V(missing_library), V(network), V(not_found), V(not_proven), V(refused), V(throttled),
+          V(timeout) or V(tls).
       type: str
     code:
       description: The platform's code, if it gave one.

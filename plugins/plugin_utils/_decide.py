@@ -9,6 +9,7 @@ import stat
 import typing as t
 from dataclasses import dataclass, replace
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import BECOME
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     InvalidOption,
     StorageError,
@@ -253,7 +254,7 @@ def _check_places(found: Found, wanted: Wanted) -> None:
     if found.denied:
         raise StorageError(
             "the remote user may not read the credential at %s" % found.path,
-            hint="Run the task with become: true (--become)",
+            hint=BECOME,
             kind="permission",
         )
     taken = [found.path]

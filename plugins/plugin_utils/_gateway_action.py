@@ -25,6 +25,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence i
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import Render
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import GatewayWork
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts, is_text
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import PYTHONS
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output, Remote, python_command
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import (
@@ -34,7 +36,12 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end impo
     has_followers,
     unreachable,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import check_host
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
+    OF_CREDENTIAL,
+    OF_RECOVERY,
+    check_host,
+    failure_with_variables,
+)
 
 ROLE = "fleetops.aliyun_iot.gateway"
 # Since ansible-core 2.19 a template is text whatever it looks like, and saying so is deprecated.
@@ -66,7 +73,7 @@ class GatewayAction(ActionBase):
         self._report: Result = {}
         try:
             check_facts(self._vars)
-            if self._task._role and self._task._role.get_name() == ROLE:
+            if self._of_role():
                 check_host(self._vars, lambda name: self._templar.template(self._vars[name]))
             result.update(self._perform(self._options(), TaskRemote(self, self._vars)))
         except FleetopsError as error:
@@ -77,6 +84,8 @@ class GatewayAction(ActionBase):
             raise  # of ansible-core, which reports it
         except Exception as error:  # pylint: disable=broad-except
             result.update(failed(self._report, internal(error)))
+        if result.get("failed") and self._of_role():
+            result = failure_with_variables(result, OF_RECOVERY if "force" in self._spec() else OF_CREDENTIAL)
         if self._task.no_log and "error" in result:
             # no_log hides the whole result, but none of this is a secret.
             self._display.warning("%s: %s" % (self._host(), result["msg"]))
@@ -95,12 +104,18 @@ class GatewayAction(ActionBase):
             self._report = convergence.report
             raise
 
+    def _of_role(self) -> bool:
+        """Return whether the task is the role's, so that its options are variables."""
+        return bool(self._task._role and self._task._role.get_name() == ROLE)
+
     def _host(self) -> str:
         return str(self._vars["inventory_hostname"])
 
     def _options(self) -> dict[str, t.Any]:
+        spec = self._spec()
+        check_texts((option for option in spec if is_text(option, spec)), self._task.args)
         try:
-            _result, options = self.validate_argument_spec(argument_spec=self._spec())
+            _result, options = self.validate_argument_spec(argument_spec=spec)
         except AnsibleError as error:
             raise FleetopsError(
                 str(error.message),
@@ -140,10 +155,10 @@ class TaskRemote(Remote):
         outcome = self._action._low_level_execute_command(command, in_data=standard_input.encode("utf-8"))
         return str(outcome["stdout"]), int(outcome["rc"])
 
-    def python(self) -> str:
+    def python(self, candidates: t.Sequence[str] = PYTHONS) -> str:
         """Return the command of the Python that the inventory names, if it does, in the task's environment."""
         action, variables = self._action, self._variables
         if action._task.delegate_to:
             variables = variables.get("ansible_delegated_vars", {}).get(action._task.delegate_to, variables)
         setting = C.config.get_config_value("INTERPRETER_PYTHON", variables=variables)
-        return python_command(action._templar.template(setting), action._compute_environment_string())
+        return python_command(action._templar.template(setting), action._compute_environment_string(), candidates)

@@ -189,8 +189,8 @@ def login_place(options: Options) -> tuple[str, int] | None:
         raise InvalidOption(
             "mqtt_endpoint",
             None,
-            "is missing, and verify: login has to log in beside endpoint",
-            "Set mqtt_endpoint (gateway_mqtt_endpoint in the role), or leave verify out",
+            "is missing, and endpoint says nothing of where MQTT is spoken",
+            "Set mqtt_endpoint (gateway_mqtt_endpoint); to do without the login that proves the new credential, set gateway_verify: none",
         ) from error
 
 

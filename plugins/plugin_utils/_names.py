@@ -32,6 +32,21 @@ NAME_IT = (
     "(gateway_device_name, gateway_expected_names)"
 )
 HOSTS_SHOWN = 5
+# Serial numbers that firmware has where nobody set one, in small letters and digits.
+PLACEHOLDERS = frozenset(
+    {
+        "chassisserialnumber",
+        "defaultstring",
+        "empty",
+        "invalid",
+        "na",
+        "none",
+        "notapplicable",
+        "notavailable",
+        "notspecified",
+    }
+    | {"null", "oem", "serialnumber", "sernum", "systemserialnumber", "tobefilledbyoem", "unknown", "unspecified"}
+)
 # Variables of the role and of the playbooks.
 _OURS = re.compile(r"_?gateways?_.*|platform_.*|audit_.*|decommission.*|target")
 
@@ -76,6 +91,13 @@ def hardware_name(reported: str, source: str, expected: t.Sequence[str], earlier
             "gave nothing on this gateway",
             "Name the interface with device_name_interface, become root to read a serial number, or set device_name",
         )
+    if is_placeholder(reported, source):
+        raise InvalidOption(
+            "device_name_from",
+            source,
+            "gave %r, which many gateways have" % reported[:40],
+            "Name a permanent interface with device_name_interface, or set device_name",
+        )
     try:
         name = check_device_name(reported)
     except InvalidOption as error:
@@ -96,6 +118,17 @@ def hardware_name(reported: str, source: str, expected: t.Sequence[str], earlier
             kind="unexpected_name",
         )
     return name
+
+
+def is_placeholder(reported: str, source: str) -> bool:
+    """Return whether hardware reports what nobody has set: all zeros, an address of several cards, a vendor's empty text."""
+    plain = re.sub("[^a-z0-9]", "", reported.lower())
+    # One character over and over, or digits and letters as they follow each other.
+    if len(set(plain)) < 2 or plain in "0123456789abcdef" * 2 or plain in "1234567890" * 4:
+        return True
+    if source == "mac":
+        return bool(re.fullmatch("[0-9a-f]{12}", plain)) and int(plain[1], 16) % 2 == 1  # of a group, such as broadcast
+    return plain in PLACEHOLDERS
 
 
 def check_unchanged(product_key: str, name: str, held: t.Iterable[Identity | None]) -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 import typing as t
+from datetime import date
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import Spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import DUE
 
@@ -15,6 +17,28 @@ _PATH = re.compile(r"(/[A-Za-z0-9._@:+=,~ -]+)+")
 _OWNER = re.compile(r"[A-Za-z0-9_.@$\\][A-Za-z0-9_.@$\\-]*")
 _SERVICE = re.compile(r"[A-Za-z0-9_.@:\\][A-Za-z0-9_.@:\\-]{0,254}")
 _MODE = re.compile(r"0[0-7]{3}")
+
+
+def is_text(option: str, spec: Spec) -> bool:
+    """Return whether an option, or each of its elements, is text; a mode has a message of its own."""
+    kind = spec[option].get("type", "str")
+    return option != "mode" and (kind == "str" or (kind == "list" and spec[option].get("elements") == "str"))
+
+
+def check_texts(names: t.Iterable[str], values: t.Mapping[str, t.Any]) -> None:
+    """Check that YAML did not read a name, a key or a secret as something else, such as 0012345 as 5349.
+
+    :param names: those of ``values`` that are text, or lists of it
+    :raises InvalidOption: one is a number, a date or a boolean; it is not shown, for it may be a secret
+    """
+    for name in names:
+        value = values.get(name)
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, (bool, int, float, date)):
+                kind = "yes or no" if isinstance(each, bool) else "a date" if isinstance(each, date) else "a number"
+                raise InvalidOption(
+                    name, None, "is %s, as YAML reads it, and not text" % kind, "Put it into quotes, as it is written"
+                )
 
 
 def check_path(option: str, path: str) -> str:

@@ -19,6 +19,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
     openapi_spec,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts, is_text
 
 Check = t.Callable[[str, t.Any], t.Any]
 
@@ -98,6 +99,18 @@ def text(name: str, value: t.Any) -> str:
     return value
 
 
+def from_account(name: str, value: t.Any) -> str:
+    """Return the one value of a variable that some put ProductSecret into, which no message may show.
+
+    :raises InvalidOption: it is another one
+    """
+    if value != "from_account":
+        raise InvalidOption(
+            name, None, "is not from_account", "Put ProductSecret itself into gateway_product_secret, in a vault"
+        )
+    return str(value)
+
+
 # The account's options whose variables are not called platform_ and the option.
 ELSEWHERE = {"region": "gateway_region", "timeout": "gateway_timeout", "retry_time": "gateway_retry_time"}
 # Options, each with its variable.
@@ -108,11 +121,23 @@ OF_RECOVERY = {
     **OF_ACCOUNT,
     "force": "gateway_recovery_force",
 }
+# Variables whose options are text.
+TEXTS = frozenset(
+    names[option]
+    for spec, names in (
+        (openapi_spec(), OF_ACCOUNT),
+        (gateway_credential_spec(), OF_CREDENTIAL),
+        (gateway_recovery_spec(), OF_RECOVERY),
+    )
+    for option in spec
+    if is_text(option, spec)
+)
 # Variables that are no option of a module for one gateway.
 OF_HOST: dict[str, Check] = {
     "gateway_service": text,
     "gateway_verify": one_of("none", "login"),
     "gateway_follow_up": truth,
+    "platform_product_secret": from_account,
 }
 OF_RUN: dict[str, Check] = {
     "audit_fail": truth,
@@ -122,18 +147,27 @@ OF_RUN: dict[str, Check] = {
     "gateway_max_fail_percentage": percentage,
     "gateway_recovery_force": truth,
     "gateway_report": one_of("changed", "all"),
+    "gateway_report_to": text,
     "gateway_reset_topology": truth,
     "gateway_serial": batches,
     "gateway_throttle": number,
     "platform_product_name": text,
+    "platform_product_secret": one_of("from_account"),
 }
 NAMES = frozenset(
-    {*OF_ACCOUNT.values(), *OF_CREDENTIAL.values(), *OF_RECOVERY.values(), *OF_HOST, *OF_RUN, "gateway_is_audited"}
+    {
+        *OF_ACCOUNT.values(),
+        *OF_CREDENTIAL.values(),
+        *OF_RECOVERY.values(),
+        *OF_HOST,
+        *OF_RUN,
+        "gateway_is_audited",
+    }
 )
 # What the role and the playbooks register.
 REGISTERED = frozenset(
     {"gateway_devices", "gateway_fleet", "gateway_looks", "gateway_names", "gateway_proven"}
-    | {"gateway_reset", "gateway_result", "platform_devices", "platform_product"}
+    | {"gateway_reset", "gateway_resettable", "gateway_result", "platform_devices", "platform_product"}
 )
 
 
@@ -157,6 +191,7 @@ def check_host(variables: t.Mapping[str, t.Any], template: t.Callable[[str], t.A
     :raises InvalidOption: as check_run()
     """
     check_names(variables)
+    check_texts(TEXTS, variables)
     for name, check in OF_HOST.items():
         if variables.get(name) not in (None, ""):
             value = template(name)
@@ -203,3 +238,39 @@ def distance(one: str, other: str) -> int:
                 now[-1] = min(now[-1], before[column - 2] + 1)
         before, last = last, now
     return last[-1]
+
+
+def naming_variables(text: str, variables: t.Mapping[str, str]) -> str:
+    """Return a message in which options are called by their variables.
+
+    :param variables: by option
+    """
+    return _options_in(tuple(variables)).sub(lambda found: variables[found[0]], text)
+
+
+def failure_with_variables(result: t.Mapping[str, t.Any], variables: t.Mapping[str, str]) -> dict[str, t.Any]:
+    """Return a failed result whose message calls options by their variables.
+
+    :param variables: by option
+    """
+    named: dict[str, t.Any] = {"msg": naming_variables(str(result["msg"]), variables)} if "msg" in result else {}
+    if "error" in result:
+        words = {
+            name: naming_variables(str(result["error"][name]), variables)
+            for name in ("message", "hint")
+            if name in result["error"]
+        }
+        named["error"] = {**result["error"], **words}
+    return {**result, **named}
+
+
+@cache
+def _options_in(options: tuple[str, ...]) -> re.Pattern[str]:
+    """Return what matches an option in a message: a word with an underscore, and a plain word where only an option can be."""
+    distinct = "|".join(sorted((name for name in options if "_" in name), key=len, reverse=True))
+    plain = "|".join(sorted((name for name in options if "_" not in name), key=len, reverse=True))
+    return re.compile(
+        r"(?<![\w./:-])(?:(?:%s)(?![\w/])|(?:%s)(?=: |\[\d+\]\.)"
+        r"|(?:(?<=Check )|(?<=[Cc]orrect )|(?<=argument ')|(?<=option ')|(?<=value of )|(?<=arguments: )|(?<=found in ))(?:%s)\b"
+        r"|(?<=and )(?:endpoint|region)\b)" % (distinct, plain, plain)
+    )

@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,8 +16,9 @@ from typing import Any
 import pytest
 from account import KEY
 from emulator import Emulator
-from gateways import credential_text
+from gateways import credential_text, end_lease
 from operations import (
+    ENV,
     PLATFORM,
     account,
     credential_file,
@@ -112,6 +116,10 @@ def test_every_drift_is_found_and_nothing_else(platform: Emulator, tmp_path: Pat
         assert f" {finding} " in run.stdout, finding
     assert "9 of 21 as they should be" in run.stdout
 
+    # An audit finds what is wrong with a gateway; it lets none fail, and asks for no registration.
+    assert "FAILED" not in run.stdout
+    assert "if_needed" not in run.stdout
+
     # It has changed nothing, restarted nothing, and registered nothing.
     assert run.changed == 0, run
     assert restarts(run) == []
@@ -129,6 +137,71 @@ def test_every_drift_is_found_and_nothing_else(platform: Emulator, tmp_path: Pat
     assert failed.rc == 2, failed
     assert "12 findings" in failed.stdout
     assert everything(tmp_path) == before
+
+
+def commands(run: Run) -> list[str]:
+    """The commands that an audit shows, as they are on the screen."""
+    told = [each for host in run.results.values() for each in host if each["task"] == "Say what was found"]
+    [table] = [each["result"]["msg"] for each in told]
+    shown = [line for line in table if ": ansible" in line]
+    assert all(line in run.stdout for line in shown)
+    return [line.partition(": ")[2] for line in shown]
+
+
+def typed(command: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    """Type a command where the audit was started."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    env = {"PATH": path, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1", **ENV}
+    return subprocess.run(["sh", "-c", command], cwd=tmp_path, env=env, text=True, capture_output=True, check=False)
+
+
+def test_whoever_types_the_commands_has_a_fleet_that_is_right(platform: Emulator, tmp_path: Path) -> None:
+    hosts = drifted_fleet(platform, tmp_path)
+    end_lease(tmp_path / "gw-0011/.device.json.journal")
+    # What is deleted or disabled weighs more than what is missing.
+    for host in ("gw-0013", "gw-0014", "gw-0015"):
+        credential_file(tmp_path, host).unlink()
+    platform.admin.delete_device(PRODUCT_KEY, "gw-0013")
+    platform.admin.patch_device(PRODUCT_KEY, "gw-0014", status="DISABLE")
+    platform.admin.delete_device(PRODUCT_KEY, "gw-0015")
+    platform.admin.put_device(PRODUCT_KEY, "gw-0015")
+    for host in hosts["gateways"]["hosts"].values():
+        host.pop("gateway_service", None)
+    (tmp_path / "account.yml").write_text(json.dumps(account(platform)))
+    said = ("-e", "@account.yml", "-e", "audit_report=audit.json")
+    found = []
+    for _round in range(3):
+        run = run_playbook("fleetops.aliyun_iot.audit", hosts, tmp_path, *said, env=ENV)
+        assert run.rc == 0, run
+        # A relative path starts where the playbook was started.
+        findings = json.loads((tmp_path / "audit.json").read_text())
+        found.append({each["gateway"]: each["finding"] for each in findings if each["command"]})
+        for command in commands(run):
+            done = typed(command, tmp_path)
+            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    assert found[0] == {
+        **{host: finding for host, finding in DRIFT.items() if finding not in ("unreachable", "no_gateway")},
+        **{"gw-0013": "not_on_platform", "gw-0014": "disabled", "gw-0015": "missing"},
+    }
+    assert found[1:] == [{"gw-0014": "missing"}, {}]
+    assert {each["finding"] for each in findings} == {"ok", "unreachable", "no_gateway"}
+
+
+def test_a_part_of_the_fleet(platform: Emulator, tmp_path: Path) -> None:
+    """Gateways that are left out are no devices without a gateway."""
+    for host in names(6):
+        in_service(platform, tmp_path, host)
+    for name in names(20)[6:]:
+        platform.admin.delete_device(PRODUCT_KEY, name)
+    platform.admin.put_device(PRODUCT_KEY, "gw-0042")
+    hosts = inventory(6, tmp_path, **role_variables(platform))
+    report = tmp_path / "audit.json"
+    parts: list[tuple[list[str], JSON]] = [(["--limit", "gw-0002"], {}), ([], {"target": "gw-0002"})]
+    for arguments, extra in parts:
+        run = operate("audit", platform, hosts, tmp_path, *arguments, audit_report=str(report), **extra)
+        assert run.rc == 0, run
+        found = {each["gateway"] or each["device_name"]: each["finding"] for each in json.loads(report.read_text())}
+        assert found == {"gw-0002": "ok", "gw-0042": "no_gateway"}
 
 
 def test_a_fleet_that_is_right_does_not_fail(platform: Emulator, tmp_path: Path) -> None:

@@ -350,7 +350,7 @@ CASES = [
     Bad(
         "activated",
         "refused",
-        ("already activated", "recover it", "ResetThing"),
+        ("already activated", "fleetops.aliyun_iot.recover", "ResetThing"),
         spoil=activate,
         repair=reset,
         code=6289,

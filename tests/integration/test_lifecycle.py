@@ -40,6 +40,8 @@ JSON = Any
 LONG = 600  # seconds; no test waits so long
 WAYS = ("gateway", "controller")
 NEXT = ("provision", "reprovision")
+# Questions, which change nothing.
+LOOKS = {"QueryProduct", "QueryDevice", "BatchQueryDeviceDetail", "GetThingTopo"}
 
 
 pytestmark = pytest.mark.usefixtures("new_platform")
@@ -171,10 +173,11 @@ def test_a_life(platform: Emulator, tmp_path: Path) -> None:
 def test_decommission_wants_to_be_told_whom(platform: Emulator, tmp_path: Path) -> None:
     before = in_service(platform, tmp_path, "gw-0001")
     hosts = gateways(platform, 1, tmp_path)
-    for extra in ({}, {"target": "gateways", "decommission_platform": "destroy"}):
+    destroyed = {"target": "gateways", "decommission_platform": "destroy"}
+    for extra, what in (({}, "-e target="), (destroyed, "disable or delete or keep")):
         run = operate("decommission", platform, hosts, tmp_path, **extra)
-        assert run.rc == 2, run
-        assert "Say which gateways" in run.stdout
+        assert run.rc != 0, run
+        assert what in run.stderr, run
     assert platform.admin.requests() == []
     assert credential_file(tmp_path, "gw-0001").read_text() == before
 
@@ -369,7 +372,7 @@ def test_the_canary_ends_the_run(platform: Emulator, tmp_path: Path) -> None:
     hosts = gateways(platform, {host: own.get(host, {}) for host in names(4)}, tmp_path)
     run = operate("reprovision", platform, hosts, tmp_path)
     assert run.rc == 2, run
-    assert platform.admin.requests() == []
+    assert {entry["action"] for entry in platform.admin.requests()} <= LOOKS
     assert {host: credential_file(tmp_path, host).read_text() for host in names(4)} == before
     assert left_over(tmp_path, names(4)) == {}
 
@@ -389,8 +392,7 @@ def test_check_mode_resets_nothing(platform: Emulator, tmp_path: Path) -> None:
     for name in ("reprovision", "recover", "decommission"):
         run = operate(name, platform, hosts, tmp_path, "--check", target="gateways", gateway_recovery_force=True)
         assert run.rc == 0, run
-    actions = {entry["action"] for entry in platform.admin.requests()}
-    assert actions <= {"QueryProduct", "QueryDevice", "BatchQueryDeviceDetail", "GetThingTopo"}
+    assert {entry["action"] for entry in platform.admin.requests()} <= LOOKS
     assert credential_file(tmp_path, "gw-0001").read_text() == before == valid_text(platform, "gw-0001")
     assert left_over(tmp_path, names(1)) == {}
 
@@ -436,7 +438,7 @@ def test_an_answer_lost_for_good_after_the_reset(platform: Emulator, tmp_path: P
         for host in hosts:
             [result] = results(stuck, host)
             assert (result["error"]["code"], result["changed"]) == (6289, False)
-            assert result["error"]["hint"]
+            assert "recover" in result["msg"]
             assert credential_file(tmp_path, host).read_text() == before[host] != valid_text(platform, host)
             assert journal(tmp_path, host)
     end_leases(tmp_path, hosts)

@@ -5,18 +5,23 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from emulator import Emulator
+from gateways import credential_text
 from operations import in_service, operate, role_variables
-from playbook import Run, gateway_play, inventory, names, run_playbook
+from playbook import PRODUCT_KEY, Run, gateway_play, inventory, names, run_playbook
 
 JSON = Any
 
 pytestmark = pytest.mark.usefixtures("new_platform")
 
+PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 ENV = {"ANSIBLE_SSH_RETRIES": "0"}
 BROKEN: dict[str, JSON] = {
     "gw-0003": {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9},
@@ -30,7 +35,7 @@ BROKEN: dict[str, JSON] = {
 
 def thirty(platform: Emulator, tmp_path: Path) -> JSON:
     for name in names(30):
-        platform.admin.put_device("a1IoKTestP1", name)
+        platform.admin.put_device(PRODUCT_KEY, name)
     return inventory({host: BROKEN.get(host, {}) for host in names(30)}, tmp_path, **role_variables(platform))
 
 
@@ -86,6 +91,39 @@ def test_in_batches(platform: Emulator, tmp_path: Path) -> None:
     assert len((run.stdout + run.stderr).splitlines()) <= 60, run
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_files_of_a_run_are_the_users(platform: Emulator, tmp_path: Path, elsewhere: bool) -> None:
+    """A playbook that is started by its name leaves its retry file and its report where it was started."""
+    places = (tmp_path / "elsewhere", PLAYBOOKS)
+    places[0].mkdir()
+    before = {path for place in places for path in place.rglob("*")}
+    hosts = inventory({"gw-0001": {}, "gw-0002": {"gateway_mode": "rw"}}, tmp_path, **role_variables(platform))
+    env = {"ANSIBLE_RETRY_FILES_ENABLED": "1"}
+    if elsewhere:
+        env["ANSIBLE_RETRY_FILES_SAVE_PATH"] = str(places[0])
+    run = run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path, env=env)
+    assert run.rc == 2, run
+    retry = (places[0] if elsewhere else tmp_path) / "provision.retry"
+    assert retry.read_text().split() == ["gw-0002"], run
+    hosts["gateways"]["hosts"]["gw-0002"].pop("gateway_mode")
+    again = run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path, "--limit", f"@{retry}", env=env)
+    assert (again.rc, again.stats.keys()) == (0, {"gw-0002"}), again
+    audit = operate("audit", platform, hosts, tmp_path, audit_report="findings.json")
+    assert audit.rc == 0, audit
+    assert (tmp_path / "findings.json").exists()
+    assert {path for place in places for path in place.rglob("*")} - before <= {retry}
+
+
+def test_the_retry_file_of_a_playbook_of_ones_own_is_beside_it(platform: Emulator, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "all.yml").write_text("- import_playbook: fleetops.aliyun_iot.provision\n")
+    hosts = inventory({"gw-0001": {"gateway_mode": "rw"}}, tmp_path, **role_variables(platform))
+    run = run_playbook(str(site / "all.yml"), hosts, tmp_path, env={"ANSIBLE_RETRY_FILES_ENABLED": "1"})
+    assert run.rc == 2, run
+    assert (site / "all.retry").exists()
+
+
 def test_a_failure_of_the_module_is_short_and_obeys_the_task(platform: Emulator, tmp_path: Path) -> None:
     """The keywords of a task that depend on its result see the result."""
     hosts = inventory({"gw-0001": {}, "gw-0002": BROKEN["gw-0003"]}, tmp_path)
@@ -100,3 +138,67 @@ def test_a_failure_of_the_module_is_short_and_obeys_the_task(platform: Emulator,
     play["tasks"][0].update(failed_when="gateway.error.code is none and gateway is failed", register="gateway")
     once_more = run_playbook(play, hosts, tmp_path, "--limit", "gw-0001", env=ENV)
     assert (once_more.rc, once_more.result("gw-0001")["error"]["kind"]) == (2, "invalid_option"), once_more
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("sudo"), reason="becomes another user")
+@pytest.mark.parametrize("by", ["playbook", "role"])
+def test_a_user_who_may_not(platform: Emulator, tmp_path: Path, by: str) -> None:
+    """The message says where, and that root may."""
+    with tempfile.TemporaryDirectory() as folder:
+        there = Path(folder)
+        there.chmod(0o755)
+        for name, mode in (("hidden", 0o600), ("shown", 0o644)):
+            (there / name).mkdir(mode=0o755)
+            (there / name / "device.json").write_text(credential_text(PRODUCT_KEY, name, "0" * 32))
+            (there / name / "device.json").chmod(mode)
+        nobody = {"ansible_become": True, "ansible_become_user": "nobody", "ansible_become_method": "sudo"}
+        paths = {
+            "missing": there / "new/device.json",
+            "nothing": there / "device.json",
+            "hidden": there / "hidden/device.json",
+            "shown": there / "shown/device.json",
+        }
+        own = {
+            host: {**nobody, "gateway_path": str(path), "gateway_register_from": "controller"}
+            for host, path in paths.items()
+        }
+        for host in paths:
+            platform.admin.put_device(PRODUCT_KEY, host)
+        hosts = inventory(own, tmp_path, **role_variables(platform))
+        if by == "playbook":
+            run = run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path, env=ENV)
+        else:
+            role = {"name": "fleetops.aliyun_iot.gateway", "rolespec_validate": False}
+            play = {"hosts": "gateways", "gather_facts": False, "tasks": [{"ansible.builtin.import_role": role}]}
+            run = run_playbook(play, hosts, tmp_path, env=ENV)
+        assert run.rc == 2, run
+        for host, path in paths.items():
+            result = run.result(host)
+            assert result["error"]["kind"] == "permission", (host, result)
+            assert "--become" in result["msg"], (host, result)
+            assert "ansible_become" in result["msg"], (host, result)
+            assert str(path.parent) in result["msg"], (host, result)
+
+
+@pytest.mark.parametrize("by", ["playbook", "role"])
+def test_errors_name_variables_and_playbooks(platform: Emulator, tmp_path: Path, by: str) -> None:
+    wrong: dict[str, tuple[JSON, list[str]]] = {
+        "gw-0001": ({"gateway_mode": "rw"}, ["gateway_mode: 'rw'"]),
+        "gw-0002": ({"gateway_product_key": ""}, ["gateway_product_key"]),
+        "gw-0003": ({"gateway_sign_method": "md4"}, ["value of gateway_sign_method"]),
+        "gw-0004": ({"gateway_product_key": "a1IoKTestXX"}, ["Check gateway_product_key and gateway_region"]),
+        "gw-0005": ({}, ["fleetops.aliyun_iot.recover", "fleetops.aliyun_iot.reprovision"]),
+        "gw-0006": ({"gateway_endpoint": "ftp://x"}, ["gateway_endpoint: 'ftp://x'"]),
+        "gw-0007": ({"gateway_exports": [{"dest": "x", "format": "env"}]}, ["gateway_exports[0].dest"]),
+    }
+    platform.admin.activate(PRODUCT_KEY, "gw-0005")
+    hosts = inventory({host: own for host, (own, _said) in wrong.items()}, tmp_path, **role_variables(platform))
+    if by == "playbook":
+        run = run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path, env=ENV)
+    else:
+        role = {"name": "fleetops.aliyun_iot.gateway", "rolespec_validate": False}
+        play = {"hosts": "gateways", "gather_facts": False, "tasks": [{"ansible.builtin.import_role": role}]}
+        run = run_playbook(play, hosts, tmp_path, env=ENV)
+    for host, (_own, said) in wrong.items():
+        for words in said:
+            assert words in str(run.result(host)["msg"]), (host, run.result(host))

@@ -1117,6 +1117,19 @@ def test_a_name_from_the_first_card(box: Box) -> None:
     assert hardware(box, "mac") == "02:00:00:00:00:01"
 
 
+def test_a_card_whose_address_is_another_one_tomorrow(box: Box) -> None:
+    """By its name it comes first: a modem, and a card whose driver makes up an address at each start."""
+    card(box, "enx0c5b8f279a64", "0c:5b:8f:27:9a:64")
+    (box.folder / "sys/class/net/enx0c5b8f279a64/device/bInterfaceNumber").write_text("00\n")
+    card(box, "eth0", "02:00:00:00:00:01")
+    (box.folder / "sys/class/net/eth0/addr_assign_type").write_text("1\n")
+    assert hardware(box, "mac") == ""
+    card(box, "eth1", "02:00:00:00:00:02")
+    (box.folder / "sys/class/net/eth1/addr_assign_type").write_text("0\n")
+    assert hardware(box, "mac") == "02:00:00:00:00:02"
+    assert hardware(box, "mac", "eth0") == "02:00:00:00:00:01", "who names it wants it"
+
+
 def test_a_name_from_a_serial_number(box: Box) -> None:
     assert hardware(box, "serial") == ""
     dmi = box.folder / "sys" / "class" / "dmi" / "id" / "product_serial"

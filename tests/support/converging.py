@@ -14,7 +14,7 @@ import secrets
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ class Shell(Remote):
             raise Broken(number)
         return ended.stdout, ended.returncode
 
-    def python(self) -> str:
+    def python(self, candidates: Sequence[str] = ()) -> str:
         raise NotImplementedError
 
 

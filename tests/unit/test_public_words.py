@@ -35,7 +35,7 @@ NEVER: dict[str, dict[str, str]] = {
     },
     "devices": {"busy": NO_LEASE},
     "fleet_credentials": {
-        **dict.fromkeys(("has_sub_devices", "in_service"), "of devices, it only adds them"),
+        **dict.fromkeys(("disabled", "has_sub_devices", "in_service"), "of devices, it only adds them"),
         "purge_maximum": NO_PURGE,
         "unreadable": PROOF,
     },

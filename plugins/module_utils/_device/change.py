@@ -31,11 +31,12 @@ RunScript = t.Callable[[str], str]
 PREAMBLE = "set +axv\necho\n"
 
 _END = "fleetops-end "
+BECOME = "Become root: add --become, or set ansible_become: true for the host"
 # Kinds of failures that a script reports, and what to do about them.
 _HINTS: dict[Kind, str] = {
     "no_service": "Correct service (gateway_service in the role), or install the service first",
     "missing_tool": "Install it, or add it to the PATH of the remote user",
-    "permission": "Run the task with become: true (--become)",
+    "permission": BECOME,
     "storage": "Correct the cause and run again; the run resumes where this one stopped",
     "unsafe_path": "Correct the owner and mode of the directory (0755 or narrower), or choose another path. Nothing was changed",
 }

@@ -35,21 +35,21 @@ CODES: dict[int, tuple[str, str]] = {
     400: ("the request was malformed", "Check product_key, device_name and endpoint"),
     401: ("the request was not authorised", "Check product_key and product_secret"),
     460: ("a request parameter was empty or malformed", "Check product_key and device_name"),
-    5005: ("the product could not be found", "Check product_key, and that region is the product's region"),
+    5005: ("the product could not be found", "Check product_key and region: the product's own"),
     6100: (
         "the device is not known to the platform",
         "Add the device to the product under exactly this DeviceName, then run again",
     ),
     6204: ("the device is disabled", "Enable the device on its Device Details page in the console, then run again"),
-    6250: ("the product could not be found", "Check product_key, and that region is the product's region"),
+    6250: ("the product could not be found", "Check product_key and region: the product's own"),
     6288: (
         "dynamic registration is switched off for the product",
         "Switch on Dynamic Registration on the Product Details page in the console, then run again",
     ),
     ALREADY_ACTIVE: (
         "the device is already activated",
-        "Its DeviceSecret is in use and was not changed. Where the gateway has lost it, recover it (it can be read with the "
-        "owner's AccessKey); to issue a new one, reset the device (ResetThing), then register again",
+        "Its DeviceSecret is in use and was not changed. If the gateway has lost it, run the playbook fleetops.aliyun_iot.recover; to "
+        "issue a new one, fleetops.aliyun_iot.reprovision, which resets the device (ResetThing)",
     ),
     6292: ("the signature method is not supported", "Use sign_method hmacsha256, hmacsha1 or hmacmd5"),
     6600: (

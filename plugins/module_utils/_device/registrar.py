@@ -17,7 +17,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import Post
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import MQTT_ONLY_REGIONS
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import MQTT_ONLY_REGIONS, REGNWL_REGIONS
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, thread_context
 
 # What moves in over MQTT is imported only where it does: a gateway that registers over HTTPS has no use for it.
@@ -31,12 +31,19 @@ if t.TYPE_CHECKING:
 def transport(options: t.Mapping[str, t.Any]) -> str:
     """``https`` or ``mqtt``: what is asked for, or else what the region offers.
 
-    :raises InvalidOption: regnwl over HTTPS, which no region offers
+    :raises InvalidOption: regnwl over HTTPS, which no region offers, or in a region that does not offer it
     """
     only_mqtt = options["auth_type"] == "regnwl"
     if only_mqtt and options["transport"] == "https":
         raise InvalidOption(
             "transport", "https", "cannot be with auth_type: regnwl", "Leave transport out, or use mqtt"
+        )
+    if only_mqtt and not options["mqtt_endpoint"] and options["region"] not in (None, "", *REGNWL_REGIONS):
+        raise InvalidOption(
+            "region",
+            options["region"],
+            "does not offer auth_type: regnwl",
+            "Use %s, or add the devices and leave auth_type out" % " or ".join(REGNWL_REGIONS),
         )
     by_default = "mqtt" if only_mqtt or options["region"] in MQTT_ONLY_REGIONS else "https"
     return str(options["transport"] or by_default)

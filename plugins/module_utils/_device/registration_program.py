@@ -8,6 +8,7 @@ The action plugin gateway_credential sends this file, and those that it imports,
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import typing as t
 
@@ -31,7 +32,7 @@ def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:
     request, options = from_fields(todo["request"]), todo["options"]
 
     def run(script: str) -> str:
-        command = [todo["shell"]]
+        command = shlex.split(todo["shell"])  # such as /bin/bash -l
         shell = subprocess.run(
             command, input=script.encode("utf-8"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
         )

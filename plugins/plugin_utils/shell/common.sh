@@ -20,11 +20,21 @@ say() {
     exit 0
 }
 
-# fail KIND TEXT: removes what was half staged. The exit code tells a subshell's caller.
+# fail KIND TEXT: removes what was half staged. The exit code tells a subshell's caller. A text that names no place gets one, and what
+# another user than root may not do is no failure of the storage.
 half=
 fail() {
     [ -z "$half" ] || rm -f "$half"
-    printf 'error %s %s\n' "$1" "$(printf '%s' "$2" | tr -s '\n' ' ')"
+    kind=$1
+    case $me:$1:$2 in
+        0:*) ;;
+        *:storage:*'ermission denied'* | *:storage:*'not permitted'*) kind=permission ;;
+    esac
+    case $2 in
+        *[!.]/*) said=$2 ;;
+        *) said="${place:-$path}: $2" ;;
+    esac
+    printf 'error %s %s\n' "$kind" "$(printf '%s' "$said" | tr -s '\n' ' ')"
     echo "fleetops-end failed"
     exit 3
 }

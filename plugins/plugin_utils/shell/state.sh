@@ -41,6 +41,15 @@ entry() {
     fi
 }
 
+# permanent CARD: whether it is a card of the gateway itself with an address that stays: no modem or adapter on USB, and no address
+# that was made up or taken from another card.
+permanent() {
+    [ -e "$1/device" ] && [ ! -e "$1/device/bInterfaceNumber" ] || return 1
+    assigned=0
+    read -r assigned 2>/dev/null <"$1/addr_assign_type"
+    [ "${assigned:-0}" = 0 ]
+}
+
 # hardware_name: the name that the gateway itself knows; sysfs is elsewhere only in tests.
 hardware_name() {
     value=
@@ -51,7 +60,8 @@ hardware_name() {
             else
                 set +f
                 for card in "$sysfs"/class/net/*; do
-                    [ -e "$card/device" ] && read -r value 2>/dev/null <"$card/address" && [ -n "$value" ] && break
+                    permanent "$card" && read -r value 2>/dev/null <"$card/address" && [ -n "$value" ] && break
+                    value=
                 done
                 set -f
             fi

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible import context
 
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.audit_findings import FilterModule as Findings
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.audit_findings import audit_findings
@@ -19,6 +20,11 @@ JSON = Any
 KEY, OTHER = "a1IoKTestP1", "a1IoKTestP2"
 OURS, THEIRS = "1111111111111111", "2222222222222222"
 NEEDED = {"kind": "registration_needed", "message": "a registration is needed", "hint": "", "code": None}
+
+
+NO_GATEWAY = (
+    "no gateway of the inventory stands for this device; add one, or remove it with fleetops.aliyun_iot.devices"
+)
 
 
 def holding(device: str, product_key: str = KEY) -> JSON:
@@ -82,7 +88,10 @@ def found(looks: JSON, *platforms: JSON, **options: JSON) -> dict[str, str]:
         (look(reason="attributes"), device(fingerprint=THEIRS), "fingerprint_differs"),
         (look(reason="export"), device(status="DISABLE"), "disabled"),
         (look(), device(status="DISABLE", fingerprint=THEIRS), "disabled"),
-        (look(reason="missing", error=NEEDED, credential=None), None, "missing"),
+        (look(reason="missing", error=NEEDED, credential=None), None, "not_on_platform"),
+        (look(reason="missing", error=NEEDED, credential=None), device(status="DISABLE"), "disabled"),
+        (look(reason="interrupted", error=NEEDED), None, "not_on_platform"),
+        (look(reason="identity_changed", error=NEEDED, credential=holding("gw-0009")), None, "not_on_platform"),
     ],
 )
 def test_findings(seen: JSON, there: JSON, finding: str) -> None:
@@ -99,6 +108,8 @@ def test_what_a_finding_tells() -> None:
         "status": "OFFLINE",
         "finding": "ok",
         "detail": "",
+        "mended_by": "",
+        "command": None,
     }
     assert lost == {
         **holding("gw-0002"),
@@ -107,7 +118,9 @@ def test_what_a_finding_tells() -> None:
         "fingerprint": None,
         "status": "ONLINE",
         "finding": "no_gateway",
-        "detail": "no gateway of the inventory stands for this device",
+        "detail": NO_GATEWAY,
+        "mended_by": "",
+        "command": None,
     }
 
 
@@ -186,9 +199,27 @@ def test_the_table() -> None:
     looks = {"one": look(), "a-long-name": look("gw-0002", "attributes")}
     assert audit_table(audit_findings(looks, [platform(device(), device("gw-0002"), device("gw-0003"))])) == [
         "gateway      device_name  status   fingerprint       finding     detail",
-        "a-long-name  gw-0002      OFFLINE  1111111111111111  attributes  the next provision mends it",
-        "-            gw-0003      OFFLINE  -                 no_gateway  no gateway of the inventory stands for this device",
+        "a-long-name  gw-0002      OFFLINE  1111111111111111  attributes  owner, group or mode",
+        "-            gw-0003      OFFLINE  -                 no_gateway  " + NO_GATEWAY,
+        "attributes: ansible-playbook fleetops.aliyun_iot.provision -e target=a-long-name",
         "1 of 3 as they should be",
+    ]
+
+
+def test_gateways_that_are_repaired_alike_share_a_command() -> None:
+    lost: JSON = {"reason": "missing", "failed": True, "error": NEEDED, "credential": None, "fingerprint": None}
+    looks = {f"h{number}": look(f"gw-000{number}", **lost) for number in range(4)}
+    looks["h3"]["device_name_proven"] = looks["h2"]["device_name_proven"] = False
+    looks["exported"] = look("gw-0009", "export")
+    there = [{**device(f"gw-000{number}"), "activated": number != 1} for number in (0, 1, 2, 3, 9)]
+    lines = [line for line in audit_table(audit_findings(looks, [platform(*there)])) if "ansible-playbook" in line]
+    playbook = "ansible-playbook fleetops.aliyun_iot."
+    named = "recover -e target={} -e gateway_recovery_force=true -e gateway_device_name={}"
+    assert lines == [
+        f"missing: {playbook}recover -e target=h0",
+        f"export, missing: {playbook}provision -e target=h1,exported",
+        f"missing: {playbook}{named.format('h2', 'gw-0002')}",
+        f"missing: {playbook}{named.format('h3', 'gw-0003')}",
     ]
 
 
@@ -203,16 +234,59 @@ def test_the_filters_have_their_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "activated", "advice"),
+    ("seen", "there", "words"),
     [
-        ("missing", False, "next provision"),
-        ("missing", True, "recover"),
-        ("unreadable", True, "recover"),
-        ("identity_changed", True, "recover"),
-        ("interrupted", True, "next provision"),
+        ("missing", {"activated": False}, "provision"),
+        ("missing", {"activated": True}, "recover"),
+        ("unreadable", {"activated": True}, "recover"),
+        ("identity_changed", {"activated": True}, "recover"),
+        ("interrupted", {"activated": True}, "recover"),
+        ("interrupted", {"activated": False}, "provision"),
+        ("missing", None, "provision"),
+        ("up_to_date", None, "provision gateway_register=always"),
+        ("up_to_date", {"fingerprint": THEIRS}, "recover gateway_recovery_force=true"),
+        ("missing", {"status": "DISABLE"}, "fleet_devices state=enabled"),
+        ("up_to_date", {"status": "DISABLE"}, "fleet_devices state=enabled"),
+        ("export", {}, "provision"),
+        ("up_to_date", {}, ""),
     ],
 )
-def test_advice_that_can_be_followed(reason: str, activated: bool, advice: str) -> None:
-    seen = look(reason=reason, failed=True, error=NEEDED, credential=None, fingerprint=None)
-    [finding] = audit_findings({"gw": seen}, [platform({**device(), "activated": activated})])
-    assert (finding["finding"], advice in finding["detail"]) == (reason, True), finding
+def test_the_command_that_repairs_it(seen: str, there: JSON, words: str) -> None:
+    needs = {"failed": True, "error": NEEDED, "credential": None, "fingerprint": None}
+    looks = {"gw": look(reason=seen, **({} if seen in ("up_to_date", "export") else needs))}
+    [finding] = audit_findings(looks, [platform(*([] if there is None else [{**device(), **there}]))])
+    assert all(word in str(finding["command"]) for word in words.split()), finding
+    assert ("gateway_" in str(finding["command"])) == ("gateway_" in words)
+
+
+def test_the_command_has_what_the_command_line_has_but_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = {
+        "inventory": ("/srv/my hosts.yml",),
+        "extra_vars": (
+            "@account.yml",
+            "audit_fail=true",
+            "platform_access_key_secret=S3CRET",
+            "platform_profile=iot",
+            '{"a": 1}',
+        ),
+        "become": True,
+        "vault_password_files": ["/srv/vault"],
+    }
+    monkeypatch.setattr(context, "CLIARGS", line)
+    [finding] = audit_findings({"gw-0001": look(reason="export")}, [platform(device())])
+    assert finding["command"] == (
+        "ansible-playbook fleetops.aliyun_iot.provision -i '/srv/my hosts.yml' -e @account.yml -e platform_profile=iot --become "
+        "--vault-password-file /srv/vault -e target=gw-0001"
+    )
+
+
+def test_an_audit_of_a_part_of_the_inventory() -> None:
+    """Gateways that were not looked at stand for their devices; where only their hardware names them, nothing is said."""
+    looks = {"one": look()}
+    there = platform(*(device(f"gw-000{number}") for number in (1, 2, 3)))
+    other = {"two": {**holding("gw-0002"), "error": None}}
+    assert found(looks, there, inventory=other) == {"one": "ok", "gw-0003": "no_gateway"}
+    nameless = {**other, "three": {"product_key": KEY, "device_name": None, "error": None}}
+    assert found(looks, there, inventory=nameless) == {"one": "ok"}
+    elsewhere = {**other, "three": {"product_key": OTHER, "device_name": None, "error": None}}
+    assert found(looks, there, inventory=elsewhere) == {"one": "ok", "gw-0003": "no_gateway"}

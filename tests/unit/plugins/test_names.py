@@ -61,6 +61,36 @@ def test_lists_that_are_refused(names: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "reported"),
+    [
+        *(("mac", address) for address in ("00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "33:33:00:00:00:01")),
+        *(("serial", serial) for serial in ("None", "0000000000", "0123456789", "System-Serial-Number", "123456789")),
+        *(
+            ("serial", serial)
+            for serial in ("Default string", "To be filled by O.E.M.", "Not Specified", "XXXXXXXX", "----")
+        ),
+    ],
+)
+def test_what_many_gateways_report_is_no_name(source: str, reported: str) -> None:
+    with pytest.raises(InvalidOption, match="many gateways") as refused:
+        hardware_name(reported, source, [], None)
+    assert "device_name" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("source", "reported"),
+    [
+        ("mac", "52:54:00:12:34:56"),
+        ("mac", "02:00:00:00:00:01"),
+        ("serial", "00000000deadbeef"),
+        ("serial", "DMI-0001"),
+    ],
+)
+def test_what_one_gateway_reports_is_a_name(source: str, reported: str) -> None:
+    assert hardware_name(reported, source, [], None) == reported
+
+
+@pytest.mark.parametrize(
     ("reported", "expected", "earlier", "kind"),
     [
         ("gw-0001", [], None, ""),

@@ -12,14 +12,18 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import CODES
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
     NAMES,
+    OF_CREDENTIAL,
+    OF_RECOVERY,
     REGISTERED,
     check_host,
     check_names,
     check_run,
     distance,
+    naming_variables,
 )
 
 JSON = Any
@@ -154,3 +158,69 @@ def test_the_variables_of_a_host() -> None:
 )
 def test_the_distance_of_two_words(one: str, other: str, expected: int) -> None:
     assert distance(one, other) == distance(other, one) == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "named"),
+    [
+        ("mode: 'rw' is not an octal mode. Use '0600'", "gateway_mode: 'rw' is not an octal mode. Use '0600'"),
+        ("exports[0].dest: 'a' is no path", "gateway_exports[0].dest: 'a' is no path"),
+        ("missing required arguments: product_key", "missing required arguments: gateway_product_key"),
+        ("value of state must be one of: absent", "value of gateway_state must be one of: absent"),
+        ("argument 'timeout' is of type str", "argument 'gateway_timeout' is of type str"),
+        ("auth_type: regnwl needs transport: mqtt", "gateway_auth_type: regnwl needs gateway_transport: mqtt"),
+        (
+            "Check product_key and region: the product's own",
+            "Check gateway_product_key and gateway_region: the product's own",
+        ),
+        # Words that are no options, and those that are variables already.
+        ("Correct the owner and mode of the directory", "Correct the owner and mode of the directory"),
+        ("at https://host/auth/register/device: the device", "at https://host/auth/register/device: the device"),
+        ("expected (gateway_expected_names)", "expected (gateway_expected_names)"),
+        ("/srv/product_key/mode: no such file", "/srv/product_key/mode: no such file"),
+    ],
+)
+def test_messages_name_variables(told: str, named: str) -> None:
+    assert naming_variables(told, OF_CREDENTIAL) == named
+    assert naming_variables(named, OF_CREDENTIAL) == named
+
+
+def test_the_account_has_variables_of_its_own() -> None:
+    told = "access_key_id: is missing. Check region"
+    assert naming_variables(told, OF_RECOVERY) == "platform_access_key_id: is missing. Check gateway_region"
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_the_advice_of_the_platforms_codes_names_variables(code: int) -> None:
+    advice = naming_variables(CODES[code][1], OF_CREDENTIAL)
+    assert not re.findall(r"(?<![\w.])(?:product_key|product_secret|device_name|sign_method|region|endpoint)\b", advice)
+
+
+# Text that YAML reads as something else
+
+
+UNQUOTED = """
+gateway_device_name: [52:54:00:12:34:56, 0012345, 0x1A2B, yes, 2026-01-31, 0, 1.5]
+gateway_product_secret: [12345678]
+platform_access_key_id: [0777]
+gateway_group: [1000]
+gateway_expected_names: [[gw-0001, 0012345]]
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name, values in yaml.safe_load(UNQUOTED).items() for value in values],
+    ids=repr,
+)
+def test_what_yaml_read_as_something_else(name: str, value: JSON) -> None:
+    with pytest.raises(InvalidOption, match=f"^{name}: is .* as YAML reads it.* quotes") as refused:
+        check_host({name: value}, lambda _name: value)
+    assert str(value) not in refused.value.msg, "it may be a secret"
+
+
+@pytest.mark.parametrize("value", [None, "", "0012345", "{{ hardware_number }}"])
+def test_what_yaml_read_as_text(value: JSON) -> None:
+    check_host(
+        {"gateway_device_name": value, "gateway_timeout": 10, "gateway_validate_certs": True}, lambda _name: value
+    )
