@@ -40,6 +40,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result 
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import renderer
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import credential_work, recovery_work
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import is_heard
 
 
 class ActionModule(ControllerAction):
@@ -67,6 +68,7 @@ class ActionModule(ControllerAction):
         hosts = Hosts(self, variables)
         self._hosts = hosts
         self._recovers, self._names_alone = options["recover"], options["hardware_names"]
+        self._only_looks = options["look_only"]
         fleet = Fleet(
             lambda host: self._open(hosts, host),
             self._display,
@@ -103,6 +105,8 @@ class ActionModule(ControllerAction):
         given = {**self._given, **self._leases.get(host, {})}
         read = recovery_options if self._recovers else credential_options
         options = read(variables, lambda value: hosts.template(action, value), given)
+        if options["follow_up"] is None:
+            options["follow_up"] = bool(options["service"]) or is_heard(self._task)
         remote = FleetRemote(action, variables)
         render = hosts.alone(renderer(action, variables))
         if self._recovers:
@@ -114,7 +118,8 @@ class ActionModule(ControllerAction):
         task, check_mode = work.task, bool(self._task.check_mode)
         if self._names_alone and task.device_name:
             return {"changed": False, "product_key": task.product_key, "device_name": task.device_name}
-        return Convergence(task, remote, work.issuer, work.login, render, self._display, check_mode)
+        proves = not (self._names_alone or self._only_looks)
+        return Convergence(task, remote, work.issuer, work.login, render, self._display, check_mode, proves)
 
     def _add_devices(self, members: t.Sequence[Member]) -> t.Mapping[str, FleetopsError]:
         """Add the devices that their products lack, for the hosts whose variables name an account."""

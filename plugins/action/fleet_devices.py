@@ -14,7 +14,10 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, bring_all
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options import account_options
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options import (
+    account_options,
+    product_secret_check,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote import Hosts, check_run_once
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import from_inventory
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import shared
@@ -51,6 +54,9 @@ class ActionModule(ControllerAction):
             devices = [device for device in devices if device.host not in twice]
         done = bring_all(devices, Accounts(), options, bool(self._task.check_mode))
         refused.update((host, str(error)) for host, error in done.refused.items())
+        if options["state"] == "reset" and self._task.check_mode:
+            for product in dict.fromkeys(device.product_key for device in devices if device.host not in refused):
+                self._display.warning(_unproven(product, product not in done.unproven))
         return {
             "changed": any(product["changed"] for product in done.products),
             "products": done.products,
@@ -73,4 +79,19 @@ class ActionModule(ControllerAction):
             key, name = key or named.product_key, name or named.device_name
         if not key or not (name or options["all_devices"]):
             return None
-        return HostDevice(host, account_options(variables.raw, variables.template), str(key), str(name or ""), known)
+        account = account_options(variables.raw, variables.template)
+        signs = product_secret_check(variables.raw, variables.template) if options["state"] == "reset" else None
+        return HostDevice(host, account, str(key), str(name or ""), known, signs)
+
+
+def _unproven(product_key: str, signature: bool) -> str:
+    """Return what nobody can prove before a reset."""
+    secret = (
+        ""
+        if signature
+        else " that gateway_product_secret is its ProductSecret, which the platform does not show here (6600); and"
+    )
+    return (
+        "Before the reset of devices of %s it cannot be proved:%s that Dynamic Registration is switched on, which no API tells (6288). A "
+        "device that is reset and refused gets no new DeviceSecret until that is right" % (product_key, secret)
+    )

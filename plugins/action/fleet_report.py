@@ -19,6 +19,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options
     product_secret_reader,
     recovery_options,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import end_of_run
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import GatewayAction
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import credential_work, recovery_work
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
@@ -32,11 +33,17 @@ class ActionModule(GatewayAction):
 
     _spec = staticmethod(fleet_report_spec)
 
+    def _check_variables(self) -> None:
+        """Leave that to the pass, which has done it, and to what is done in its place."""
+
     def _perform(self, options: dict[str, t.Any], remote: Remote) -> Result:
         # Not by a template: it would fill in the results of all hosts for each of them.
         fleet, host = self._vars.get(options["variable"]) or {}, self._host()
         result = fleet.get("gateways", {}).get(host)
         if result:
+            # Every host of the batch says the same, and Ansible shows it once.
+            if (result.get("unreachable") or result.get("failed")) and (why := end_of_run(fleet, self._vars)):
+                self._display.warning(why)
             if result.get("unreachable"):
                 raise AnsibleConnectionFailure(str(result.get("msg")))
             return _short(result) if result.get("failed") else dict(result)

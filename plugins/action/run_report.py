@@ -68,7 +68,10 @@ class ActionModule(ControllerAction):
             )
         inventories = [shlex.join(("-i", source)) for source in context.CLIARGS.get("inventory") or ()]
         command = " ".join(["ansible-playbook", *inventories])
-        return rows_of_pass(fleet, self._variables["ansible_play_batch"], command, shlex.quote(playbook))
+        rows = rows_of_pass(fleet, self._variables["ansible_play_batch"], command, shlex.quote(playbook))
+        if options["looked_only"]:
+            rows = [dict(row, outcome="left") if row["outcome"] == "changed" else row for row in rows]
+        return rows
 
     def _run(self, playbook: str) -> dict[str, str]:
         identity, age = _process(os.getppid())
@@ -76,7 +79,7 @@ class ActionModule(ControllerAction):
         return {
             "id": identity,
             "playbook": name.rpartition(".")[2],
-            "mode": "check mode, nothing was changed" if self._task.check_mode else "",
+            "mode": "check mode, nothing was changed" if context.CLIARGS.get("check") else "",
             "begun": _date(time.time() - age),
             "ended": _date(time.time()),
             "user": getpass.getuser(),

@@ -64,6 +64,19 @@ options:
     description: The credential's permissions, a quoted string of four octal digits that gives others nothing.
     type: str
     default: "0600"
+  service:
+    description:
+      - The service on the gateway that handlers restart when the credential has changed, as systemd, OpenRC or procd call it. Nothing is
+        registered if they say that there is none. The module itself restarts nothing.
+    type: str
+  follow_up:
+    description:
+      - Whether handlers have to run after a change. It is noted on the gateway with the change, and every run returns C(changed) and
+        the reason V(unfinished), and registers nothing, until the note is removed by a task with C(state=followed_up) and the C(due) of the
+        result. Owner and mode alone are no such change.
+      - If not set, V(true) in the tasks of the role P(fleetops.aliyun_iot.gateway#role) whose handlers have something to do, since the role
+        has a handler that removes the note, and V(false) everywhere else.
+    type: bool
   exports:
     description:
       - Further files made of the credential, for agents that read another format. They follow the credential and are mended

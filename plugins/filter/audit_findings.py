@@ -49,7 +49,8 @@ _value:
   description:
     - A dictionary for each gateway, then one for each device that no gateway stands for (C(gateway) is null). C(finding) is one of
       V(ok), V(unreachable), V(failed), V(name_changed), V(unexpected_name), V(missing), V(unreadable), V(interrupted), V(duplicate),
-      V(identity_changed), V(not_on_platform), V(disabled), V(fingerprint_differs), V(attributes), V(export), V(no_gateway).
+      V(identity_changed), V(not_on_platform), V(disabled), V(fingerprint_differs), V(unfinished), V(attributes), V(export),
+      V(no_gateway).
     - C(detail) describes it, C(command) is the command that repairs it and C(mended_by) a word for it; they are V(null) and empty where it
       takes a decision or a look at the gateway.
   type: list
@@ -173,6 +174,8 @@ def _finding(
     # Of a device token the platform says nothing.
     if device["fingerprint"] != look.get("fingerprint") and (look.get("credential") or {}).get("kind") != "token":
         return Finding("fingerprint_differs", "the platform holds another DeviceSecret", _recovery(look, force=True))
+    if look.get("due"):
+        return Finding("unfinished", "what follows a change, such as a restart, was not done", "provision")
     if look["reason"] in ("attributes", "export"):
         return Finding(
             look["reason"], "owner, group or mode" if look["reason"] == "attributes" else "an export", "provision"

@@ -67,6 +67,8 @@ def credential_spec() -> Spec:
         "owner": {"type": "str"},
         "group": {"type": "str"},
         "mode": {"type": "str", "default": "0600"},
+        "service": {"type": "str"},
+        "follow_up": {"type": "bool"},
         "exports": {
             "type": "list",
             "elements": "dict",
@@ -96,11 +98,13 @@ def gateway_credential_spec() -> Spec:
         **credential_spec(),
         state={
             "type": "str",
-            "choices": ["present", "absent", "reset_intended", "reset_withdrawn"],
+            "choices": ["present", "absent", "reset_intended", "reset_withdrawn", "followed_up"],
             "default": "present",
         },
         lease={"type": "str", "no_log": False},
         lease_time={"type": "int", "default": 0},
+        due={"type": "str", "no_log": False},
+        verify={"type": "str", "choices": ["none", "login"], "default": "none"},
         register={"type": "str", "choices": ["if_needed", "always", "never"], "default": "if_needed"},
         register_from={"type": "str", "choices": ["gateway", "controller"], "default": "gateway"},
     )
@@ -197,6 +201,7 @@ def run_report_spec() -> Spec:
     return {
         "dest": {"type": "path", "required": True},
         "variable": {"type": "str", "default": "gateway_fleet"},
+        "looked_only": {"type": "bool", "default": False},
         "findings": {"type": "list", "elements": "dict"},
     }
 
@@ -220,6 +225,7 @@ def fleet_credentials_spec() -> Spec:
         "recover": {"type": "bool", "default": False},
         "add_devices": {"type": "bool", "default": False},
         "hardware_names": {"type": "bool", "default": False},
+        "look_only": {"type": "bool", "default": False},
         "lease_time": {"type": "int"},
         "looked": {"type": "dict", "default": {}},
         "take_over": {"type": "bool", "default": False},

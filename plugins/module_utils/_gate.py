@@ -35,6 +35,7 @@ PATH = re.compile(r"/[ -~]{0,4095}")
 BOOT_ID = re.compile(r"[0-9a-f-]{1,36}")
 # Any text that hardware may hold as its serial number; whether it is a DeviceName is decided later, with a message of its own.
 HARDWARE_NAME = re.compile(r"[ -~]{0,64}")
+DUE = re.compile(r"[0-9a-f]{16}|unknown")
 TOOL = re.compile(r"[a-z0-9_]{1,32}")
 
 

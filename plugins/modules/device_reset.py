@@ -16,6 +16,7 @@ description:
     C(fleetops.aliyun_iot.reprovision) does.
   - B(It also deletes the topology of a gateway), all its sub-devices. A gateway that has any is refused unless O(reset_topology=true).
     More than 2,000 sub-devices take the platform a while; the module waits for it.
+  - A disabled device is refused, since the platform would not let it register.
   - Run it once for a whole batch (C(run_once=true)). What is wrong with one device is reported with it, the others are reset, and the
     module fails at the end.
 options:
@@ -97,8 +98,8 @@ devices:
       description:
         - V(requested) if it is reset.
         - V(has_sub_devices) if it was refused for them, V(not_proven) if the platform's DeviceSecret has another fingerprint than
-          O(fingerprints) say, V(missing) if it does not exist, V(invalid) if the name can't be a DeviceName or is
-          repeated, V(not_attempted) if the module gave up before.
+          O(fingerprints) say, V(missing) if it does not exist, V(disabled) if it is disabled, V(invalid) if the name can't be a
+          DeviceName or is repeated, V(not_attempted) if the module gave up before.
       type: str
     changed:
       description: Whether it was changed, or would be in check mode.
@@ -114,8 +115,8 @@ error:
     kind:
       description:
         - The kind of error, for conditions; if devices failed, that of the first. One of V(bad_answer), V(busy), V(credential),
-          V(has_sub_devices), V(internal), V(invalid_option), V(job), V(missing_library), V(network), V(not_found), V(not_proven),
-          V(refused), V(throttled), V(timeout), V(tls).
+          V(disabled), V(has_sub_devices), V(internal), V(invalid_option), V(job), V(missing_library), V(network), V(not_found),
+          V(not_proven), V(refused), V(throttled), V(timeout), V(tls).
         - V(internal) is a mistake in this collection; please report it.
       type: str
     code:

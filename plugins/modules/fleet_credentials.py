@@ -45,6 +45,11 @@ options:
       - Whether to look only at gateways whose names the hardware gives. The result of the others is the name that the inventory gives.
     type: bool
     default: false
+  look_only:
+    description:
+      - Whether a pass in check mode only looks, and leaves it to another one to prove that what is to be done can be done.
+    type: bool
+    default: false
   lease_time:
     description: As in M(fleetops.aliyun_iot.gateway_credential), for O(state=reset_intended).
     type: int
@@ -110,7 +115,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Looks, and says what would be done.
+    details: Looks, says what would be done, and proves that it can be, as M(fleetops.aliyun_iot.gateway_credential) does.
   diff_mode:
     support: none
     details: The diff of each gateway is shown by its report.
@@ -176,9 +181,9 @@ error:
     kind:
       description:
         - One of V(bad_answer), V(busy), V(connection), V(credential), V(ended_early), V(internal), V(invalid_option), V(job),
-          V(left_out), V(missing_library), V(missing_tool), V(name_changed), V(network), V(no_python), V(not_accepted), V(not_found),
-          V(permission), V(refused), V(registration_needed), V(shared_name), V(storage), V(throttled), V(timeout), V(tls),
-          V(unexpected_name), V(unproven_name) or V(unsafe_path).
+          V(left_out), V(missing_library), V(missing_tool), V(name_changed), V(network), V(no_python), V(no_service), V(not_accepted),
+          V(not_found), V(not_proven), V(permission), V(refused), V(registration_needed), V(shared_name), V(storage), V(throttled),
+          V(timeout), V(tls), V(unexpected_name), V(unproven_name) or V(unsafe_path).
       type: str
     code:
       description: The platform's code, if it gave one.

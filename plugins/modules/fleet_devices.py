@@ -15,6 +15,9 @@ description:
     belongs together is asked for together.
   - One account's failure is that of its own hosts alone, and does not make this task fail; but an incomplete list does.
   - A device that two hosts have is refused for both.
+  - Before O(state=reset), the ProductSecret that a host's variables have (C(gateway_product_secret)) is compared with the platform's,
+    where the platform shows it. Where they differ, the device is not reset, for it could not register afterwards. In check mode a
+    warning says what cannot be proved before a reset.
 options:
   state:
     description:
@@ -79,6 +82,7 @@ products:
   description:
     - For each account and product its C(product_key), C(hosts), C(changed) and C(devices), as M(fleetops.aliyun_iot.devices),
       M(fleetops.aliyun_iot.device_reset) or M(fleetops.aliyun_iot.devices_info) return them, and C(error) if all of it failed.
+    - The C(reason) of a device is V(wrong_secret) if it is not reset since the host has another ProductSecret than the platform.
   returned: success
   type: list
   elements: dict
@@ -98,8 +102,9 @@ error:
   contains:
     kind:
       description:
-        - One of V(bad_answer), V(busy), V(credential), V(has_sub_devices), V(in_service), V(internal), V(invalid_option), V(job),
-          V(missing_library), V(network), V(not_found), V(not_proven), V(refused), V(throttled), V(timeout) or V(tls).
+        - One of V(bad_answer), V(busy), V(credential), V(disabled), V(has_sub_devices), V(in_service), V(internal),
+          V(invalid_option), V(job), V(missing_library), V(network), V(not_found), V(not_proven), V(refused), V(throttled),
+          V(timeout) or V(tls).
       type: str
     code:
       description: The platform's code, if it gave one.

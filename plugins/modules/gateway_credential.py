@@ -29,8 +29,9 @@ options:
         whoever registers reaches the platform, notes that it is to register, and keeps the lease that the result returns. Nothing else is
         changed. Until the lease ends no other run changes this gateway's device.
       - V(reset_withdrawn) gives that O(lease) back, if the reset was not sent.
+      - V(followed_up) says that the handlers have run, O(due) being that of the result that notified them.
     type: str
-    choices: [present, absent, reset_intended, reset_withdrawn]
+    choices: [present, absent, reset_intended, reset_withdrawn, followed_up]
     default: present
   lease:
     description:
@@ -43,6 +44,20 @@ options:
         wait for all gateways of the same batch.
     type: int
     default: 0
+  due:
+    description:
+      - For O(state=followed_up), the C(due) of an earlier result. The note of another run stays.
+    type: str
+  verify:
+    description:
+      - V(login) proves every credential that is registered by one login over MQTT, as one in doubt. The task fails if the login is not
+        accepted; if it was refused, the next run registers again, else it tries the login again.
+      - The address must be known, by O(mqtt_endpoint), or by O(region) or O(instance_id) where there is no O(endpoint), and whoever
+        registers must reach it. Otherwise nothing is registered.
+      - The login activates the device, and ends the connection that an agent has.
+    type: str
+    choices: [none, login]
+    default: none
   register:
     description:
       - When a registration is allowed.
@@ -93,6 +108,9 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
+    details:
+      - Proves what a run proves before it changes anything (room and rights on the gateway, its Python, that the platform can be reached),
+        and fails as the run would. Only what the platform answers to a registration is not known. With O(register=never) it only looks.
   diff_mode:
     support: full
     details: Shows a fingerprint in place of the secret.
@@ -156,9 +174,11 @@ RETURN = r"""
 reason:
   description:
     - Why the task did what it did. One of V(up_to_date), V(missing), V(unreadable), V(identity_changed), V(interrupted), V(forced),
-      V(attributes), V(export), or, with O(lease), V(reset) for a device that was reset.
+      V(attributes), V(export), V(unfinished) where nothing was left to do but what follows an earlier change (see O(follow_up)), or, with
+      O(lease), V(reset) for a device that was reset.
     - With O(state=absent), V(exists) if there is something to remove, or V(up_to_date). With O(state=reset_intended), V(reset_intended),
-      or V(up_to_date) if that had been noted before. With O(state=reset_withdrawn), V(withdrawn).
+      or V(up_to_date) if that had been noted before. With O(state=reset_withdrawn), V(withdrawn); with O(state=followed_up),
+      V(followed_up).
   returned: when the gateway could be looked at
   type: str
   sample: missing
@@ -173,6 +193,11 @@ proven:
       that no login could be tried, or that it failed on the way; then an audit tells whether the credential is the platform's.
   returned: when the gateway could be looked at
   type: bool
+due:
+  description:
+    - The note that handlers have to run, with O(follow_up), for a later task with O(state=followed_up). V(null) if there is none.
+  returned: when the gateway could be looked at
+  type: str
 lease:
   description: The lease, for the tasks that follow.
   returned: with O(state=reset_intended)
@@ -235,8 +260,9 @@ error:
     kind:
       description:
         - The kind of error, for conditions, one of V(bad_answer), V(busy), V(ended_early), V(internal), V(invalid_option),
-          V(missing_library), V(missing_tool), V(name_changed), V(network), V(no_python), V(not_accepted), V(permission), V(refused),
-          V(registration_needed), V(storage), V(throttled), V(tls), V(unexpected_name), V(unproven_name), V(unsafe_path).
+          V(missing_library), V(missing_tool), V(name_changed), V(network), V(no_python), V(no_service), V(not_accepted), V(not_proven),
+          V(permission), V(refused), V(registration_needed), V(storage), V(throttled), V(tls), V(unexpected_name), V(unproven_name),
+          V(unsafe_path).
         - V(ended_early) is a program on the gateway that something there ended, such as a lack of memory.
         - V(internal) is a mistake in this collection; please report it.
       type: str

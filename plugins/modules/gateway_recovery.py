@@ -66,7 +66,7 @@ RETURN = r"""
 reason:
   description:
     - Why the task did what it did. One of V(up_to_date), V(missing), V(unreadable), V(identity_changed), V(interrupted), V(forced),
-      V(attributes), V(export).
+      V(attributes), V(export), V(unfinished) where nothing was left to do but what follows an earlier change (see O(follow_up)).
   returned: when the gateway could be looked at
   type: str
   sample: missing
@@ -80,6 +80,12 @@ proven:
       login could be tried.
   returned: when the gateway could be looked at
   type: bool
+due:
+  description:
+    - The note that handlers have to run, with O(follow_up), for a task of M(fleetops.aliyun_iot.gateway_credential) with
+      C(state=followed_up). V(null) if there is none.
+  returned: when the gateway could be looked at
+  type: str
 fingerprint:
   description: The stored credential's fingerprint, V(null) if there is none.
   returned: when the gateway could be looked at
@@ -134,8 +140,8 @@ error:
     kind:
       description:
         - The kind of error, for conditions, one of V(bad_answer), V(busy), V(credential), V(internal), V(invalid_option),
-          V(missing_library), V(missing_tool), V(name_changed), V(network), V(not_accepted), V(not_found), V(permission), V(refused),
-          V(storage), V(throttled), V(tls), V(unexpected_name), V(unproven_name), V(unsafe_path).
+          V(missing_library), V(missing_tool), V(name_changed), V(network), V(no_service), V(not_accepted), V(not_found),
+          V(permission), V(refused), V(storage), V(throttled), V(tls), V(unexpected_name), V(unproven_name), V(unsafe_path).
         - V(internal) is a mistake in this collection; please report it.
       type: str
     code:

@@ -27,6 +27,10 @@ options:
     description: The variable of the play that M(fleetops.aliyun_iot.fleet_credentials) was registered in, for the hosts of the batch.
     type: str
     default: gateway_fleet
+  looked_only:
+    description: Whether the pass only looked, so that a gateway that needs a change is C(left) until its batch.
+    type: bool
+    default: false
   findings:
     description:
       - The findings of an audit, as the filter P(fleetops.aliyun_iot.audit_findings#filter) returns them, in place of O(variable).
@@ -70,8 +74,8 @@ path:
   sample: /srv/reports/provision.html
 counts:
   description:
-    - How many gateways were C(failed), C(unreachable), other than they should be (C(drift), of an audit), C(left) to tasks of their own,
-      C(changed) and C(ok), in this run so far.
+    - How many gateways were C(failed), C(unreachable), other than they should be (C(drift), of an audit), C(left), since the run has not
+      come to them or leaves them to tasks of their own, C(changed) and C(ok), in this run so far.
   returned: success
   type: dict
   sample: {"failed": 1, "unreachable": 3, "drift": 0, "left": 0, "changed": 5, "ok": 9991}

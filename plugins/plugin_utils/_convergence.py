@@ -15,7 +15,7 @@ from dataclasses import replace
 from time import sleep
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, Scripts, lost
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, lost
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BusyError,
     FleetopsError,
@@ -28,21 +28,23 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import
     Plan,
     Wanted,
     decide,
+    is_done,
     is_interrupted,
     is_unproven,
     lease_left,
     next_intent,
-    stored_identity,
     was_refused_before,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._ending import Ending
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import Render
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found, read_look, read_state
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found, Identity, read_look, read_state
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task import GatewayTask
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._issuers import Issuer
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import Login
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Display, Remote
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import difference, report
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import Gateway
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._steps import Steps
 
 Result = dict[str, t.Any]
 
@@ -53,7 +55,10 @@ STALE = 20
 
 
 class Convergence:
-    """The work of one task on one gateway, over ``remote``. ``report`` is what is known so far, for the result of a failure."""
+    """The work of one task on one gateway, over ``remote``. ``report`` is what is known so far, for the result of a failure.
+
+    In check mode, it proves what a change would prove before it begins, if it ``proves``.
+    """
 
     def __init__(
         self,
@@ -64,20 +69,26 @@ class Convergence:
         render: Render,
         display: Display,
         check_mode: bool = False,
+        proves: bool = True,
     ) -> None:
         self.report: Result = {}
         self._task = task
         self.remote = remote
         self._issuer = issuer
         self._login = login
+        self._ending = Ending(task, remote, login, display)
         self._render = render
         self._display = display
         self._check_mode = check_mode
+        # Where no registration is allowed, a look is all that is asked for.
+        self._proves = proves and task.register != "never"
         self._reported_name = task.reported_name  # which does not change within a run
-        self._looked = self._waiting = False
-        self._rounds = 0
+        self._looked, self._waiting, self._rounds = False, False, 0
         # The lease of an earlier task, or a new one: whoever has the token in the journal may go on with the change.
         self._token = task.lease or secrets.token_hex(8)
+        self._own = [self._token]
+        # What was tried when the gateway was found changed, perhaps by a script of this run that was sent twice, and before what.
+        self._tried: tuple[Plan, Identity | None] | None = None
         self._placeholder = secrets.token_hex(12)
         if task.state == "reset_intended" or (task.state == "present" and task.register != "never"):
             # What cannot be signed fails before the gateway is looked at, and in check mode too.
@@ -93,6 +104,8 @@ class Convergence:
         :returns: the result of the task, without secrets
         :raises FleetopsError: it failed; ``registered`` tells whether a new secret was issued all the same
         """
+        if self._task.state == "followed_up":
+            return self._followed_up()
         if not self.is_looking():
             return self._withdraw()
         if not self._looked:
@@ -103,7 +116,7 @@ class Convergence:
 
     def is_looking(self) -> bool:
         """Return whether the task begins with a look."""
-        return self._task.state != "reset_withdrawn"
+        return self._task.state not in ("reset_withdrawn", "followed_up")
 
     def look(self) -> None:
         """Look at the gateway and decide what is to be done.
@@ -113,6 +126,8 @@ class Convergence:
         found = read_look(self.remote.answer(self._gateway.script("look"), "looked"), len(self._wanted.exports))
         wanted = self._named(found)
         plan = decide(found, wanted, self._task.lease)
+        if self._tried and is_done(plan, found, wanted, self._tried[1], self._own):
+            plan = replace(plan, step="nothing")
         self.report = report(wanted, found, plan)
         if plan.step == "refuse":
             raise FleetopsError(
@@ -132,12 +147,14 @@ class Convergence:
         return self._wanted.product_key, self._wanted.device_name or proven
 
     def has_to_act(self) -> bool:
-        """Return whether something is to be done after the look."""
-        return (
-            self._looked
-            and not self._check_mode
-            and (self._plan.step != "nothing" or is_unproven(self._found, self._wanted))
-        )
+        """Return whether something is to be done, or proved, after the look."""
+        if not self._looked or self._check_mode:
+            return self._looked and self._has_to_prove()
+        return self._plan.step != "nothing" or is_unproven(self._found, self._wanted)
+
+    def _has_to_prove(self) -> bool:
+        """Return whether check mode has something to prove: not under the lease of another run, which a change would wait for."""
+        return self._proves and self._plan.step not in ("nothing", "remove") and not lease_left(self._found, self._own)
 
     def will_register(self) -> bool:
         """Return whether a device that has to be on the platform is going to be registered."""
@@ -155,12 +172,15 @@ class Convergence:
         while True:
             plan, found, wanted = self._plan, self._found, self._wanted
             if self._check_mode:
-                return self._foreseen()
+                if not self._has_to_prove() or self._prove_change().outcome != "stale":
+                    return self._foreseen()
+                self._look_once_more()
+                continue
             if plan.step == "nothing":
                 return self._nothing_to_do()
             if self._task.lease and (not found.journal or found.journal.token != self._task.lease):
                 raise lost()
-            left = lease_left(found, (self._token,))
+            left = lease_left(found, self._own)
             if left:
                 self._wait(left, patience)
                 self.look()
@@ -171,6 +191,8 @@ class Convergence:
                 return self._settle_refusal(error)
             if answer.outcome == "stale":
                 # Not the state that came with the answer: only a look tells the clock that a new lease is measured with.
+                self._tried = self._tried or (plan, found.credential)
+                self._new_token()
                 self._look_once_more()
                 continue
             if plan.step == "prepare_reset":
@@ -179,13 +201,19 @@ class Convergence:
             if not (plan.step == "finish" and self._goes_on()):
                 return result
             # What was staged is safe now, and what was asked for comes after it.
-            self._token = secrets.token_hex(8)
+            self._new_token()
             self._look_once_more()
+
+    def _new_token(self) -> None:
+        """Take another token, so that what was sent twice, and goes on beside this run, cannot store anything."""
+        if not self._task.lease:
+            self._token = secrets.token_hex(8)
+            self._own.append(self._token)
 
     def _goes_on(self) -> bool:
         """Return whether something was asked for that finishing an earlier change was not."""
-        forced = self._task.register == "always" and not self._task.lease
-        return self._task.state == "reset_intended" or forced
+        task = self._task
+        return task.state == "reset_intended" or (task.register == "always" and not task.lease)
 
     def _look_once_more(self) -> None:
         """Look again at a gateway that was found changed, or with something to finish.
@@ -252,42 +280,31 @@ class Convergence:
 
     # the change
 
-    def _values(self) -> dict[str, t.Any]:
-        wanted = self._wanted
-        return {
-            "product_key": wanted.product_key,
-            "device_name": wanted.device_name,
-            "owner": wanted.owner,
-            "group": wanted.group,
-            "mode": "%04o" % wanted.mode,
-            "token": self._token,
-        }
+    def _steps(self) -> Steps:
+        return Steps(self._gateway, self._task, self._wanted, self._token)
 
     def _change(self) -> Answer:
-        plan, found, wanted, gateway = self._plan, self._found, self._wanted, self._gateway
-        values = dict(self._values(), expected=found.expected)
+        plan, found, steps = self._plan, self._found, self._steps()
         if plan.step == "remove":
-            return self.remote.answer(gateway.script("remove", **values), "removed", "stale")
+            return self.remote.answer(steps.remove(found), "removed", "stale")
         if plan.step == "mend":
-            return self.remote.answer(gateway.changing("mend", plan.exports, **values), "installed", "stale")
+            return self.remote.answer(steps.mend(found, plan), "installed", "stale")
         # What is recovered replaces a secret that may be invalid, as after a reset.
         intent = next_intent(found, plan) if self._issuer.registers else "renew"
-        lease = self._task.lease_length()
-        values.update(intent=intent, ttl=lease)
         if plan.step == "finish":
-            script = gateway.changing("finish", plan.exports, stored=stored_identity(found, wanted), **values)
-            return self.remote.answer(script, "installed", "stale")
-        resets = plan.step == "prepare_reset"
-        if resets:
-            values["ttl"] = lease + self._task.lease_time
-            self._lease_ends = clock() + values["ttl"]
-        scripts = Scripts(
-            begin=gateway.changing("begin", continues="yes" if self._task.lease else "no", **values),
-            store="" if resets else gateway.changing("store", plan.exports, **self._values()),
-            abandon=gateway.script("abandon", **self._values()),
-            settles=self._settles(),
-        )
-        return self._issuer.change(scripts, wanted.device_name, lease)
+            return self.remote.answer(steps.finish(found, plan, intent), "installed", "stale")
+        lease = self._task.lease_length()
+        if plan.step == "prepare_reset":
+            self._lease_ends = clock() + lease + self._task.lease_time
+        scripts = steps.change(found, plan, intent, self._settles())
+        return self._issuer.change(scripts, self._wanted.device_name, lease)
+
+    def _prove_change(self) -> Answer:
+        """Prove what the change would prove before it begins."""
+        scripts = self._steps().proof(self._found, self._plan)
+        if self._plan.step in ("store", "prepare_reset"):
+            return self._issuer.change(scripts, self._wanted.device_name, self._task.lease_length())
+        return self.remote.answer(scripts.begin, "begun", "stale")
 
     def _settles(self) -> bool:
         """Return whether a refusal may end a change that was interrupted, since a credential of the device is in its place."""
@@ -298,23 +315,34 @@ class Convergence:
     def _foreseen(self) -> Result:
         """Return the result of check mode."""
         if self._plan.step == "nothing":
-            return dict(self.report, changed=False)
+            return dict(self.report, changed=self._plan.reason != "up_to_date")
         diff = difference(self._found, self._wanted, self._plan, None)
         return dict(self.report, changed=self._plan.reason != "up_to_date", diff=diff)
 
     def _withdraw(self) -> Result:
         """Give the lease of a reset back that was not sent."""
         if not self._check_mode:
-            self.remote.answer(self._gateway.script("abandon", **self._values()), "abandoned", "lost")
+            self.remote.answer(self._steps().abandon(), "abandoned", "lost")
         return {"changed": False, "reason": "withdrawn", "path": self._task.path}
+
+    def _followed_up(self) -> Result:
+        """Remove the note of what had to follow a change."""
+        if not self._check_mode:
+            self.remote.answer(self._steps().followed(self._task.due), "followed")
+        return {"changed": False, "reason": "followed_up", "path": self._task.path}
 
     def _nothing_to_do(self) -> Result:
         if is_unproven(self._found, self._wanted) and self._found.journal:
             self._token = self._found.journal.token
             # Another run that settles it first has said what there is to say.
             with suppress(BusyError):
-                self.report["proven"] = self._prove(self._found)
-        return dict(self.report, changed=False)
+                self.report["proven"], _after = self._ending.prove(self._steps(), self._found, follows=False)
+        if self._tried and not self._waiting:
+            # It has been done since the first look: by this run, whose script was sent twice, or by one that was quicker.
+            tried = self._tried[0]
+            registered = self._issuer.registers and tried.step == "store" and self._found.due in self._own
+            return dict(self.report, reason=tried.reason, registered=registered, changed=True)
+        return dict(self.report, changed=self._plan.reason != "up_to_date")
 
     def _completed(self, after: Found) -> Result:
         """Prove a credential that is in doubt, and return the result."""
@@ -329,41 +357,11 @@ class Convergence:
         if after.journal and (unproven or self._plan.step in ("store", "finish")):
             self._token = after.journal.token if unproven else self._token
             try:
-                proven = self._prove(after)
+                proven, after = self._ending.prove(self._steps(), after, follows=not unproven)
             except FleetopsError as error:
                 error.registered = registered
                 raise
-            after = replace(after, journal=None)
         return self._changed(after, registered, proven)
-
-    def _prove(self, found: Found) -> bool:
-        """Log in with the credential that is there, and settle the change by what comes of it.
-
-        :returns: whether the login was accepted
-        :raises FleetopsError: of kind not_accepted: the credential is not valid
-        """
-        login, problem = self._login.attempt()
-        end = {"accepted": "closed", "impossible": "closed", "failed": "unproven", "refused": "dead"}[login]
-        self._settle(end, found)
-        if login == "refused":
-            raise FleetopsError(
-                "the new credential is stored, but the platform does not accept it: %s" % problem,
-                hint="A request that was sent before has replaced it. Run again, which registers once more",
-                kind="not_accepted",
-            )
-        if login != "accepted":
-            self._display.warning(
-                "%s: the new credential is stored, but no login has proved it: %s. Run an audit, which compares it with the "
-                "platform's" % (self._task.host, problem)
-            )
-        return login == "accepted"
-
-    def _settle(self, end: str, found: Found, exports: tuple[int, ...] = ()) -> Answer:
-        script = self._gateway.changing("settle", exports, end=end, stored=found.credential, **self._values())
-        answer = self.remote.answer(script, "settled", "lost")
-        if answer.outcome == "lost":
-            raise lost()
-        return answer
 
     def _settle_refusal(self, error: Refused) -> Result:
         """End an interrupted change of a device that is active: if the stored credential is valid, nothing had been changed.
@@ -377,23 +375,25 @@ class Convergence:
             inferred = knows and was_refused_before(self._found, error.may_have_registered)
             if login == "accepted" or (login != "refused" and inferred):
                 end = "unproven" if login == "failed" else "closed"
-                answer = self._settle(end, self._found, self._plan.exports)
+                after = self._ending.settle(self._steps(), end, self._found, self._plan.exports)
                 self._display.warning(
                     "%s: an interrupted registration was settled: the device is activated, so the platform had refused that "
                     "one too; the stored credential was kept" % self._task.host
                 )
-                after = read_state(answer, self._found, len(self._wanted.exports))
                 return self._changed(after, registered=False, proven=login == "accepted")
         if self._settles() and not error.may_have_registered:
             with suppress(FleetopsError):
-                self.remote.answer(self._gateway.script("abandon", **self._values()), "abandoned", "lost")
+                self.remote.answer(self._steps().abandon(), "abandoned", "lost")
         raise error
 
     def _changed(self, after: Found, registered: bool = False, proven: bool | None = None) -> Result:
         before, wanted, plan = self._found, self._wanted, self._plan
         changed = plan.reason != "up_to_date"
         if plan.reason == "forced" and not self._issuer.registers:
-            changed = (before.credential, before.entry) != (after.credential, after.entry)
+            changed = (before.credential, before.entry) != (after.credential, after.entry) or before.due is not None
+            if after.due and not changed:
+                self.remote.answer(self._steps().followed(after.due), "followed")
+                after = replace(after, due=None)
         reset = plan.step == "prepare_reset"
         diff = difference(before, wanted, plan, None if reset else after)
         done = dict(self.report) if reset else dict(report(wanted, after, plan), proven=proven)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import stat
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import BECOME
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
@@ -26,6 +26,7 @@ Reason = t.Literal[
     "missing",
     "reset",
     "reset_intended",
+    "unfinished",
     "unreadable",
     "up_to_date",
 ]
@@ -61,6 +62,7 @@ class Wanted:
     kind: str = "secret"  # as in Identity
     device_name_from: str = "device_name"
     device_name_proven: bool = True
+    follow_up: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,11 @@ class Plan:
 def decide(found: Found, wanted: Wanted, token: str = "") -> Plan:
     """Return what has to be done and why.
 
-    Reasons: up_to_date, missing, unreadable, identity_changed, interrupted, reset, forced, attributes, export, and for
-    C(state=absent) exists (there is something to remove) or up_to_date. C(state=reset_intended) is proved in every run, since what
-    the gateway has proved once may not hold any more; reason up_to_date says that it had been before. A new credential that an
-    interrupted run left is put in its place first (step finish), whatever is to follow.
+    Reasons: up_to_date, missing, unreadable, identity_changed, interrupted, reset, forced, attributes, export, unfinished (what has
+    to follow an earlier change was not done), and for C(state=absent) exists (there is something to remove) or up_to_date.
+    C(state=reset_intended) is proved in every run, since what the gateway has proved once may not hold any more; reason up_to_date
+    says that it had been before. A new credential that an interrupted run left is put in its place first (step finish), whatever is
+    to follow.
 
     :param token: of the lease that an earlier task of this run holds. The reset that it was taken for has been done, so the device is
         registered whatever the look says
@@ -86,7 +89,7 @@ def decide(found: Found, wanted: Wanted, token: str = "") -> Plan:
     """
     _check_places(found, wanted)
     if wanted.state == "absent":
-        left = found.entry or found.journal or found.leftover or found.entries
+        left = found.entry or found.journal or found.leftover or found.entries or found.due
         return Plan("exists", "remove") if left else Plan("up_to_date", "nothing")
     every = tuple(range(1, len(wanted.exports) + 1))
     if stored_identity(found, wanted):
@@ -98,6 +101,15 @@ def decide(found: Found, wanted: Wanted, token: str = "") -> Plan:
         return Plan(reason, "refuse")
     if reason:
         return Plan(reason, "store", every)
+    plan = _mending(found, wanted)
+    if found.due and wanted.follow_up and plan.reason in ("up_to_date", "attributes"):
+        return replace(plan, reason="unfinished")
+    return plan
+
+
+def _mending(found: Found, wanted: Wanted) -> Plan:
+    """Return what is to be done with the right credential in its place."""
+    every = tuple(range(1, len(wanted.exports) + 1))
     exports = _drifted_exports(found, wanted)
     if found.leftover:
         return Plan("interrupted", "mend", every)
@@ -130,6 +142,19 @@ def is_unproven(found: Found, wanted: Wanted) -> bool:
         and _is_wanted(found.credential, wanted)
         and _has_mark(journal, found.credential)
     )
+
+
+def is_done(plan: Plan, found: Found, wanted: Wanted, before: Identity | None, own: t.Container[str | None]) -> bool:
+    """Return whether this run has done since an earlier look what is asked for whatever a look says.
+
+    After a reset nobody else can have changed the credential, for this run holds the lease.
+
+    :param before: the credential that the earlier look found
+    :param own: tokens of this run
+    """
+    if found.journal or not _is_wanted(found.credential, wanted) or plan.reason not in ("forced", "reset"):
+        return False
+    return found.due in own or (plan.reason == "reset" and found.credential != before)
 
 
 def lease_left(found: Found, own: t.Container[str] = ()) -> int:

@@ -8,7 +8,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    BadAnswer,
+    FleetopsError,
+    InvalidOption,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_list import Item, Outcome, bring
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import devices_as_asked
@@ -19,27 +23,34 @@ Result = dict[str, t.Any]
 Options = t.Mapping[str, t.Any]
 
 # Reasons of devices that no request was sent for, so that nothing can happen to them any more.
-_NOT_SENT = ("has_sub_devices", "missing", "not_proven", "invalid", "not_attempted")
+_NOT_SENT = ("disabled", "has_sub_devices", "missing", "not_proven", "invalid", "not_attempted", "wrong_secret")
 
 
 @dataclass(frozen=True)
 class HostDevice:
-    """The device of a host, and what an earlier pass knows of it."""
+    """The device of a host, and what an earlier pass knows of it.
+
+    ``signs_with`` returns whether a ProductSecret is the one that the host's variables have; None where they have none.
+    """
 
     host: str
     account: Options = field(repr=False)
     product_key: str
     device_name: str
     known: t.Mapping[str, t.Any] = field(default_factory=dict)
+    signs_with: t.Callable[[str], bool] | None = field(default=None, repr=False)
 
 
 @dataclass
 class Done:
-    """The outcome for all hosts; ``unsent`` are the refused hosts for whose devices no request was sent."""
+    """The outcome for all hosts; ``unsent`` are the refused hosts for whose devices no request was sent, ``unproven`` the products
+    whose ProductSecret could not be compared.
+    """
 
     products: list[Result] = field(default_factory=list)
     refused: dict[str, FleetopsError] = field(default_factory=dict)
     unsent: list[str] = field(default_factory=list)
+    unproven: list[str] = field(default_factory=list)
 
 
 def bring_all(devices: t.Iterable[HostDevice], accounts: Accounts, options: Options, check_mode: bool) -> Done:
@@ -54,8 +65,16 @@ def bring_all(devices: t.Iterable[HostDevice], accounts: Accounts, options: Opti
         groups.setdefault((account_key(device.account), device.product_key), []).append(device)
     done = Done()
     for group in groups.values():
+        wrong: dict[str, Item] = {}
         try:
-            result, items = _bring(accounts.client(group[0].account), group, options, check_mode)
+            api = accounts.client(group[0].account)
+            if options["state"] == "reset":
+                wrong = _wrong_secrets(group, accounts, done)
+            right = [device for device in group if device.device_name not in wrong]
+            result, items = _bring(api, right, group[0].product_key, options, check_mode)
+            items.update(wrong)
+            if wrong:
+                result["devices"] += [item.as_result() for item in wrong.values()]
         except FleetopsError as error:
             if options["state"] == "listed":
                 raise  # without a part of the devices, whatever is concluded from the others is wrong
@@ -74,15 +93,17 @@ def bring_all(devices: t.Iterable[HostDevice], accounts: Accounts, options: Opti
 
 
 def _bring(
-    api: OpenApi, group: t.Sequence[HostDevice], options: Options, check_mode: bool
+    api: OpenApi, group: t.Sequence[HostDevice], product_key: str, options: Options, check_mode: bool
 ) -> tuple[Result, dict[str, Item]]:
     """Do the work for one product of one account; return its result, and what came of each device."""
-    product_key, names = group[0].product_key, [device.device_name for device in group if device.device_name]
+    names = [device.device_name for device in group if device.device_name]
     state = options["state"]
     if state == "listed":
         found = devices_as_asked(api, product_key, None if options["all_devices"] else names)
         result = {"product_key": product_key, "changed": False}
         return {**result, "devices": [device.as_result() for device in found.values()]}, {}
+    if not names:
+        return Outcome([]).as_result(product_key), {}
     asked = {**group[0].account, "product_key": product_key, "names": names, "job_timeout": 600}
     if state == "reset":
         unproven = [device for device in group if not device.known.get("device_name_proven", True)]
@@ -99,6 +120,27 @@ def _bring(
     if state in ("absent", "disabled") and not check_mode:
         items.update(_still_in_service(api, product_key, items.values(), state))
     return outcome.as_result(product_key), items
+
+
+def _wrong_secrets(group: t.Sequence[HostDevice], accounts: Accounts, done: Done) -> dict[str, Item]:
+    """Return the devices whose hosts sign with another ProductSecret than the platform's."""
+    product_key, signing = group[0].product_key, [device for device in group if device.signs_with]
+    if not signing:
+        return {}
+    try:
+        secret = accounts.product_secret(group[0].account, product_key)
+    except BadAnswer:
+        done.unproven.append(product_key)
+        return {}
+    error = InvalidOption(
+        "gateway_product_secret",
+        None,
+        "is not the ProductSecret of %s" % product_key,
+        "The device was not reset, for its registration would be refused (6600). Copy ProductSecret again from the Product Details page "
+        "in the console into the vault, or use platform_product_secret: from_account",
+    )
+    wrong = [device for device in signing if device.signs_with and not device.signs_with(secret)]
+    return {device.device_name: Item(device.device_name, "wrong_secret", error=error) for device in wrong}
 
 
 def _still_in_service(api: OpenApi, product_key: str, items: t.Iterable[Item], state: str) -> dict[str, Item]:

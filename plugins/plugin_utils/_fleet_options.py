@@ -26,6 +26,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables imp
     OF_CREDENTIAL,
     OF_RECOVERY,
     check_host,
+    from_account,
 )
 
 Variables = dict[str, t.Any]
@@ -67,13 +68,20 @@ def product_secret_reader(
     value = _filled_in(name, variables.get(name), template)
     if not value:
         return None
-    if value != "from_account":  # perhaps a ProductSecret, which no message may show
-        raise InvalidOption(
-            name, None, "is not from_account", "Put ProductSecret itself into gateway_product_secret, in a vault"
-        )
+    from_account(name, value)
     if variables.get("gateway_product_secret"):
         raise InvalidOption(name, value, "cannot be with gateway_product_secret", "Remove one of them")
     return partial(accounts.product_secret, account_options(variables, template), product_key)
+
+
+def product_secret_check(variables: Variables, template: Template) -> t.Callable[[str], bool] | None:
+    """Return what compares a ProductSecret with the one in the host's variables; None where they have none.
+
+    :raises FleetopsError: as credential_options()
+    """
+    name = "gateway_product_secret"
+    value = str(_filled_in(name, variables.get(name), template) or "")
+    return (lambda secret: secret == value) if value else None
 
 
 def has_account(variables: Variables) -> bool:

@@ -22,6 +22,8 @@ Result = dict[str, t.Any]
 Options = t.Mapping[str, t.Any]
 
 _OF_A_LEASE = ("lease", "lease_ends", "diff")
+# Names that a message has at the most.
+HOSTS_SHOWN = 50
 OUTCOMES = ("ok", "changed", "failed", "unreachable", "left")
 
 
@@ -73,10 +75,57 @@ def too_many_failures(options: Options, variables: t.Mapping[str, t.Any]) -> str
     hosts = options["fleet_size"] or len(everyone)
     if options["take_over"] or 100 * failures <= most * hosts:
         return ""
+    batch = list(map(str, variables["ansible_play_batch"]))
     return (
         "%d of %d gateways failed or were unreachable, more than %g %% (gateway_max_fail_percentage). The run ends before this batch. "
-        "What went wrong is above" % (failures, hosts, most)
+        "%s. What went wrong is above" % (failures, hosts, most, not_reached([*batch, *later_hosts(batch, variables)]))
     )
+
+
+def end_of_run(fleet: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> str:
+    """Return why Ansible ends the run with this batch, and which hosts it does not come to; empty if it goes on.
+
+    :param fleet: the result of the last pass over the batch
+    """
+    gateways, counts = fleet["gateways"], fleet["counts"]
+    later = later_hosts(gateways, variables)
+    looks = (variables.get("gateway_looks") or {}).get("gateways", {})
+    unreported = [host for host, look in looks.items() if look.get("failed") or look.get("unreachable")]
+    if not (later or unreported) or counts["failed"] + counts["unreachable"] < sum(counts.values()):
+        return ""
+    silent = [host for host, result in gateways.items() if result.get("unreachable")]
+    told = ["%d failed" % counts["failed"]] if counts["failed"] else []
+    if silent:
+        told.insert(0, "%d did not answer (%s)" % (len(silent), shown(silent)))
+    rest = [not_reached(later)] if later else []
+    if unreported:
+        rest.append(
+            "%d had failed before or not answered, and will not be reported: %s" % (len(unreported), shown(unreported))
+        )
+    return (
+        "The run ends with this batch, for Ansible does not go on when a whole batch is lost: of its %d gateways %s. %s. Look at the "
+        "connection and at what is reported of each, and run again; to go on without them, use --limit"
+        % (len(gateways), " and ".join(told), ". ".join(rest))
+    )
+
+
+def later_hosts(batch: t.Container[str], variables: t.Mapping[str, t.Any]) -> list[str]:
+    """Return the hosts of the play that come after a batch."""
+    every = [str(host) for host in variables["ansible_play_hosts_all"]]
+    last = max((number for number, host in enumerate(every) if host in batch), default=len(every))
+    active = set(map(str, variables["ansible_play_hosts"]))
+    return [host for host in every[last + 1 :] if host in active]
+
+
+def not_reached(hosts: t.Sequence[str]) -> str:
+    """Return a sentence that names hosts."""
+    return "%d gateway%s not reached: %s" % (len(hosts), " was" if len(hosts) == 1 else "s were", shown(hosts))
+
+
+def shown(hosts: t.Sequence[str]) -> str:
+    """Return the names of hosts, of many the first ones."""
+    more = len(hosts) - HOSTS_SHOWN
+    return ", ".join(hosts[:HOSTS_SHOWN]) + (" and %d more" % more if more > 0 else "")
 
 
 def fleet_result(

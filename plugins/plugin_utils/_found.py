@@ -15,6 +15,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import (
     ACCOUNT,
     BOOT_ID,
     DIGEST,
+    DUE,
     FINGERPRINT,
     HARDWARE_NAME,
     LARGEST_ID,
@@ -127,6 +128,7 @@ class Found:
     missing_tools: tuple[str, ...] = ()
     boot: str = "-"
     uptime: int = 0
+    due: str | None = None  # the token of a run whose change has not been followed up, or "unknown"
     leftover: bool = False  # a file that was to be renamed is there, or the lock of a process that has ended
 
 
@@ -181,11 +183,16 @@ def read_state(answer: Answer, before: Found | None = None, exports: int | None 
         exports=digests,
         hardware_name=text("hardware_name", (state.all_of("hardware_name") or [""])[0].strip(), HARDWARE_NAME),
         denied=denied,
+        due=_due(state.all_of("due")),
         leftover=bool(state.all_of("leftover")),
     )
     if before:
         return replace(found, missing_tools=before.missing_tools, boot=before.boot, uptime=before.uptime)
     return found
+
+
+def _due(found: list[str]) -> str | None:
+    return text("due", found[-1], DUE) if found else None
 
 
 def _position(answer: Answer) -> int:

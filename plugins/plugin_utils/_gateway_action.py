@@ -26,11 +26,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports impor
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import GatewayWork
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts, is_text
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import PYTHONS
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output, Remote, python_command
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import (
     check_failure,
-    drop_unheard_topic,
+    drop_idle_handlers,
+    has_followers,
     unreachable,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
@@ -70,8 +72,7 @@ class GatewayAction(ActionBase):
         self._report: Result = {}
         try:
             check_facts(self._vars)
-            if self._of_role():
-                check_host(self._vars, lambda name: self._templar.template(self._vars[name]))
+            self._check_variables()
             result.update(self._perform(self._options(), TaskRemote(self, self._vars)))
         except FleetopsError as error:
             result.update(failed(self._report, error))
@@ -86,7 +87,7 @@ class GatewayAction(ActionBase):
         if self._task.no_log and "error" in result:
             # no_log hides the whole result, but none of this is a secret.
             self._display.warning("%s: %s" % (self._host(), result["msg"]))
-        drop_unheard_topic(self._task)
+        drop_idle_handlers(self._task, result, self._service)
         check_failure(self._task, result)
         return result
 
@@ -100,9 +101,16 @@ class GatewayAction(ActionBase):
             self._report = convergence.report
             raise
 
+    def _check_variables(self) -> None:
+        if self._of_role():
+            check_host(self._vars, lambda name: self._templar.template(self._vars[name]))
+
     def _of_role(self) -> bool:
         """Return whether the task is the role's, so that its options are variables."""
         return bool(self._task._role and self._task._role.get_name() == ROLE)
+
+    def _service(self) -> t.Any:
+        return self._templar.template(self._vars.get("gateway_service"))
 
     def _host(self) -> str:
         return str(self._vars["inventory_hostname"])
@@ -118,6 +126,8 @@ class GatewayAction(ActionBase):
                 hint="See ansible-doc %s for the options" % self._task.action,
                 kind="invalid_option",
             ) from error
+        if options.get("follow_up", False) is None:
+            options["follow_up"] = has_followers(self._task, options["service"])
         return dict(options)
 
 
@@ -149,10 +159,10 @@ class TaskRemote(Remote):
         outcome = self._action._low_level_execute_command(command, in_data=standard_input.encode("utf-8"))
         return str(outcome["stdout"]), int(outcome["rc"])
 
-    def python(self) -> str:
+    def python(self, candidates: t.Sequence[str] = PYTHONS) -> str:
         """Return the command of the Python that the inventory names, if it does, in the task's environment."""
         action, variables = self._action, self._variables
         if action._task.delegate_to:
             variables = variables.get("ansible_delegated_vars", {}).get(action._task.delegate_to, variables)
         setting = C.config.get_config_value("INTERPRETER_PYTHON", variables=variables)
-        return python_command(action._templar.template(setting), action._compute_environment_string())
+        return python_command(action._templar.template(setting), action._compute_environment_string(), candidates)

@@ -20,11 +20,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports impor
     render_exports,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
+    check_due,
     check_interface,
     check_lease,
     check_mode,
     check_owner,
     check_path,
+    check_service,
 )
 
 Options = t.Mapping[str, t.Any]
@@ -56,6 +58,10 @@ class GatewayTask:
     lease_time: int
     timeout: int
     retry_time: int
+    service: str | None = None
+    follow_up: bool = False
+    verifies: bool = False
+    due: str = ""
 
     def lease_length(self) -> int:
         """Return how long a lease lasts: the requests, the one that is under way when they end, and one to spare."""
@@ -88,6 +94,7 @@ class GatewayTask:
             register=self.register,
             kind=self.kind,
             device_name_from=self.name_source,
+            follow_up=self.follow_up,
             device_name_proven=bool(name) and _names.is_proven(self.name_source, self.expected_names),
         )
 
@@ -111,6 +118,8 @@ def credential_task(options: Options, host: str) -> GatewayTask:
         kind="token" if options["auth_type"] == "regnwl" else "secret",
         lease=options["lease"] or "",
         lease_time=options["lease_time"],
+        verifies=options["verify"] == "login",
+        due=check_due(options),
     )
 
 
@@ -131,10 +140,13 @@ def _task(
     kind: str = "secret",
     lease: str = "",
     lease_time: int = 0,
+    verifies: bool = False,
+    due: str = "",
 ) -> GatewayTask:
     _names.check_expected_names(options["expected_names"])
     check_times(options)
     name = options["device_name"]
+    service, follow_up = check_service(options["service"]), options["follow_up"]
     source = "device_name" if name else options["device_name_from"]
     if not name and source not in _names.HARDWARE:
         name = host
@@ -158,6 +170,11 @@ def _task(
         lease_time=lease_time,
         timeout=options["timeout"],
         retry_time=options["retry_time"],
+        service=service,
+        # A service is restarted after a change.
+        follow_up=bool(service) if follow_up is None else follow_up,
+        verifies=verifies,
+        due=due,
     )
     check_mode("mode", task.mode)
     return task

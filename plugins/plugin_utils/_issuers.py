@@ -14,15 +14,17 @@ from dataclasses import asdict
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, Issued, Scripts, change
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import ALREADY_ACTIVE
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import address
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import exchange
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import (
     issue,
+    reach_broker,
     signed,
     to_fields,
     transport,
     unsigned,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, Refused
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption, Refused
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._requests import requests_post
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import NOT_ACCEPTED
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
@@ -76,6 +78,7 @@ class ControllerIssuer:
 
     def check(self, device_name: str | None, needed: bool = False) -> None:
         signed(self._signing(needed), device_name or "name")
+        login_place(self._options)
 
     def _signing(self, needed: bool) -> Options:
         """Return the options with ProductSecret: a question to the account, unless it is not needed."""
@@ -87,6 +90,8 @@ class ControllerIssuer:
         options, request = self._options, self._request(scripts, device_name)
 
         def issued(not_after: float) -> Issued | None:
+            if broker := login_place(options):
+                reach_broker(broker, options, exchange)
             secret = issue(request, options, options["retry_time"], requests_post, exchange, not_after)
             return secret if scripts.store else None
 
@@ -113,6 +118,7 @@ class GatewayIssuer(ControllerIssuer):
             "request": to_fields(self._request(scripts, device_name)),
             "options": {name: self._options[name] for name in ("ca_path", "validate_certs", "timeout", "retry_time")},
             "lease": lease,
+            "broker": login_place(self._options),
         }
         alternative = "register_from: controller (gateway_register_from in the role)"
         result = self._remote.run_python("_device.registration_program", todo, alternative)
@@ -164,6 +170,28 @@ def registering(options: Options, remote: Remote, read_product_secret: ReadProdu
     """
     kind = GatewayIssuer if options["register_from"] == "gateway" else ControllerIssuer
     return kind(options, remote, read_product_secret)
+
+
+def login_place(options: Options) -> tuple[str, int] | None:
+    """Return host and port of the login that has to prove a new credential; None if the options ask for none.
+
+    :raises InvalidOption: they do not say where it goes
+    """
+    if options["verify"] != "login":
+        return None
+    # At an endpoint of its own is no platform, whose hosts follow from the region.
+    region, instance_id = (None, None) if options["endpoint"] else (options["region"], options["instance_id"])
+    try:
+        return address(options["product_key"], region, instance_id, options["mqtt_endpoint"])
+    except InvalidOption as error:
+        if options["mqtt_endpoint"] or not options["endpoint"]:
+            raise
+        raise InvalidOption(
+            "mqtt_endpoint",
+            None,
+            "is missing, and endpoint says nothing of where MQTT is spoken",
+            "Set mqtt_endpoint (gateway_mqtt_endpoint); to do without the login that proves the new credential, set gateway_verify: none",
+        ) from error
 
 
 def login_from(options: Options) -> str:

@@ -11,9 +11,11 @@ from datetime import date
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import Spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import DUE
 
 _PATH = re.compile(r"(/[A-Za-z0-9._@:+=,~ -]+)+")
 _OWNER = re.compile(r"[A-Za-z0-9_.@$\\][A-Za-z0-9_.@$\\-]*")
+_SERVICE = re.compile(r"[A-Za-z0-9_.@:\\][A-Za-z0-9_.@:\\-]{0,254}")
 _MODE = re.compile(r"0[0-7]{3}")
 
 
@@ -81,6 +83,31 @@ def check_mode(option: str, mode: str) -> int:
     if not number & 0o400:
         raise InvalidOption(option, mode, "keeps the owner out", "Use '0600' or '0640'")
     return number
+
+
+def check_service(name: t.Any) -> str | None:
+    """Return the name of a service, None if it is empty.
+
+    :raises InvalidOption: it cannot be one
+    """
+    if not name:
+        return None
+    if not _SERVICE.fullmatch(name):
+        raise InvalidOption(
+            "service", name, "is not the name of a service", "Use a name such as agent, or agent.service"
+        )
+    return str(name)
+
+
+def check_due(args: t.Mapping[str, t.Any]) -> str:
+    """Return the option due, which state: followed_up needs.
+
+    :raises InvalidOption: it is missing, or cannot be one
+    """
+    due = args.get("due") or ""
+    if args.get("state") == "followed_up" and not DUE.fullmatch(due):
+        raise InvalidOption("due", due or None, "is not what a result has as due", "Use the due of the result before")
+    return str(due)
 
 
 def check_interface(name: t.Any) -> str | None:

@@ -43,6 +43,8 @@ COLLECTION = "ansible_collections.fleetops.aliyun_iot.plugins.module_utils"
 OUTCOMES = frozenset({"begun", "installed", "stale"})
 # Where a Python may be, the usual one first, if the inventory names none.
 PYTHONS = ("python3", "/usr/bin/python3", "/usr/libexec/platform-python", "/usr/local/bin/python3")
+# Where a newer one may be beside the usual one, if that is too old.
+NEWER_PYTHONS = tuple("python3.%d" % minor for minor in range(15, 7, -1))
 # Nothing from the environment or from site-packages has a say in what runs.
 ARGUMENTS = "-I -S -"
 OLDEST = (3, 8)
@@ -123,6 +125,7 @@ REPORTS: dict[str, tuple[Kind, ...]] = {
         "internal",
         "missing_tool",
         "network",
+        "no_service",
         "permission",
         "refused",
         "storage",
@@ -162,16 +165,16 @@ def _read_sources(entry: str) -> dict[str, str]:
 _SOURCES = {entry: _read_sources(entry) for entry in ENTRIES}
 
 
-def command(named: str | None, environment: str) -> str:
-    """What starts a Python that reads its program from standard input.
+def command(named: str | None, environment: str, candidates: t.Sequence[str] = PYTHONS) -> str:
+    """Return what starts a Python that reads its program from standard input.
 
-    :param named: the inventory's interpreter; without it the first of PYTHONS that is there
+    :param named: the inventory's interpreter; without it the first of ``candidates`` that is there
     :param environment: assignments for it
     """
     if named:
         return f"{environment} {named} {ARGUMENTS}".strip()
     tried = f'command -v "$python" >/dev/null && {{ {environment} "$python" {ARGUMENTS}; exit; }}'
-    return f"(for python in {' '.join(PYTHONS)}; do {tried}; done; exit 127)"
+    return f"(for python in {' '.join(candidates)}; do {tried}; done; exit 127)"
 
 
 def program(entry: str, todo: t.Mapping[str, t.Any]) -> str:

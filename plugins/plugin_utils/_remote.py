@@ -9,8 +9,15 @@ import typing as t
 from abc import ABC, abstractmethod
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, read_answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import one_of
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import command, program, result_of
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import (
+    NEWER_PYTHONS,
+    PYTHONS,
+    command,
+    program,
+    result_of,
+)
 
 # What a command printed on standard output, and its exit code. Its standard error is discarded: what a shell says of a line that failed
 # may hold the line.
@@ -41,8 +48,11 @@ class Remote(ABC):
         """
 
     @abstractmethod
-    def python(self) -> str:
-        """Return the command that starts the gateway's Python, reading a program from standard input."""
+    def python(self, candidates: t.Sequence[str] = PYTHONS) -> str:
+        """Return the command that starts the gateway's Python, reading a program from standard input.
+
+        :param candidates: where to look for one, unless the inventory names it
+        """
 
     def close(self) -> None:  # noqa: B027 # not every remote has something to close
         """Close the connection, where that is not somebody else's to do."""
@@ -67,11 +77,22 @@ class Remote(ABC):
         :param alternative: the option that does without Python there
         :raises FleetopsError: as result_of() of _program
         """
-        output, code = self.execute(self.python(), program(entry, todo))
-        return result_of(entry, output, code, alternative)
+        text = program(entry, todo)
+        output, code = self.execute(self.python(), text)
+        try:
+            return result_of(entry, output, code, alternative)
+        except StorageError as error:
+            # One that is too old has done nothing but say so.
+            usual, newer = self.python(), self.python(NEWER_PYTHONS)
+            if str(error.kind) != "no_python" or usual == newer:
+                raise
+            output, code = self.execute(newer, text)
+            if code in (126, 127):
+                raise
+            return result_of(entry, output, code, alternative)
 
 
-def python_command(setting: t.Any, environment: str) -> str:
+def python_command(setting: t.Any, environment: str, candidates: t.Sequence[str]) -> str:
     """Return the command for the interpreter that ``ansible_python_interpreter`` names; ``auto`` looks for one."""
     named = str(setting or "auto")
-    return command(None if named.startswith("auto") else named, environment)
+    return command(None if named.startswith("auto") else named, environment, candidates)

@@ -38,6 +38,7 @@ def report(wanted: Wanted, found: Found, plan: Plan) -> dict[str, t.Any]:
         "group": entry.group if entry else None,
         "mode": "%04o" % entry.permissions if entry else None,
         "proven": False if is_unproven(found, wanted) else None,
+        "due": found.due,
     }
 
 

@@ -25,7 +25,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import
 # What each script is made of, in this order, before its own text.
 _LOOKING = ("common", "places", "credential", "state")
 _CHANGING = (*_LOOKING, "lock", "files")
-_PARTS = {"look": _LOOKING, "login": _LOOKING[:-1]}
+_PARTS = {"look": _LOOKING, "login": _LOOKING[:-1], "begin": (*_CHANGING, "proof")}
+# Octets by which an export may be longer than with the placeholder in place of the secret.
+_LONGER = 256
 
 
 # A pattern of a field is one class of characters, from the fewest to the most.
@@ -110,10 +112,11 @@ class Gateway:
 
     def script(self, name: str, **values: object) -> str:
         """Return the script ``name``, with further assignments."""
-        return PREAMBLE + self._common + assignments(values) + _text(name)
+        given = {"follows": "no", "verifies": "no", **values}
+        return PREAMBLE + self._common + assignments(given) + _text(name)
 
     def changing(self, name: str, exports: tuple[int, ...] = (), **values: object) -> str:
-        """Return a script that writes: begin, store, finish, mend or settle.
+        """Return a script that writes: store, finish, mend or settle; or begin, see beginning().
 
         :param exports: numbers of those that it is to write, counted from 1
         """
@@ -126,12 +129,23 @@ class Gateway:
             + self.script(name, exports_wanted=numbers, **self._attributes(), **values)
         )
 
+    def beginning(self, exports: tuple[int, ...] | None = None, **values: object) -> str:
+        """Return the script begin.
+
+        :param exports: numbers of those that it proves, counted from 1; all if not given
+        """
+        numbers = range(1, len(self._exports) + 1) if exports is None else exports
+        proved = " ".join(str(number) for number in numbers)
+        given = {"proof": "no", "whole": "yes", "continues": "no", "service": None, **values}
+        return self.changing("begin", (), exports_proved=proved, **given)
+
     def _attributes(self) -> dict[str, object]:
         values: dict[str, object] = {}
         for number, export in enumerate(self._exports, 1):
             values["export_%d_owner" % number] = export.owner
             values["export_%d_group" % number] = export.group
             values["export_%d_mode" % number] = "%04o" % export.mode
+            values["export_%d_size" % number] = len(export.content.encode("utf-8")) + _LONGER
         return values
 
     def _export(self, number: int) -> str:

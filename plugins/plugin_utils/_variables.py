@@ -99,6 +99,18 @@ def text(name: str, value: t.Any) -> str:
     return value
 
 
+def from_account(name: str, value: t.Any) -> str:
+    """Return the one value of a variable that some put ProductSecret into, which no message may show.
+
+    :raises InvalidOption: it is another one
+    """
+    if value != "from_account":
+        raise InvalidOption(
+            name, None, "is not from_account", "Put ProductSecret itself into gateway_product_secret, in a vault"
+        )
+    return str(value)
+
+
 # The account's options whose variables are not called platform_ and the option.
 ELSEWHERE = {"region": "gateway_region", "timeout": "gateway_timeout", "retry_time": "gateway_retry_time"}
 # Options, each with its variable.
@@ -121,7 +133,12 @@ TEXTS = frozenset(
     if is_text(option, spec)
 )
 # Variables that are no option of a module for one gateway.
-OF_HOST: dict[str, Check] = {"gateway_service": text, "gateway_verify": one_of("none", "login")}
+OF_HOST: dict[str, Check] = {
+    "gateway_service": text,
+    "gateway_verify": one_of("none", "login"),
+    "gateway_follow_up": truth,
+    "platform_product_secret": from_account,
+}
 OF_RUN: dict[str, Check] = {
     "audit_fail": truth,
     "audit_report": text,
@@ -149,8 +166,8 @@ NAMES = frozenset(
 )
 # What the role and the playbooks register.
 REGISTERED = frozenset(
-    {"gateway_devices", "gateway_fleet", "gateway_login", "gateway_looks", "gateway_names", "gateway_proven"}
-    | {"gateway_reset", "gateway_result", "platform_devices", "platform_product"}
+    {"gateway_devices", "gateway_fleet", "gateway_looks", "gateway_names", "gateway_proven"}
+    | {"gateway_reset", "gateway_resettable", "gateway_result", "platform_devices", "platform_product"}
 )
 
 

@@ -116,12 +116,12 @@ def test_who_gets_no_product_secret_registers_nothing(platform: Emulator, tmp_pa
     for arguments in (["--check"], []):
         run = provision(platform, hosts, tmp_path, *arguments)
         assert run.rc == 2, run
-        told = {host: results(run, host)[0]["error"] for host in own}
+        told = {host: results(run, host)[0] for host in own}
         kinds = ["invalid_option", "invalid_option", "refused", "credential", "not_found"]
-        assert [told[host]["kind"] for host in own] == kinds
-        assert "from_account" in told["gw-0001"]["message"]
-        assert "gateway_product_secret" in told["gw-0002"]["message"]
-        assert "-e @account.yml" in told["gw-0004"]["hint"]
+        assert [told[host]["error"]["kind"] for host in own] == kinds
+        assert "from_account" in told["gw-0001"]["msg"]
+        assert "gateway_product_secret" in told["gw-0002"]["msg"]
+        assert "-e @account.yml" in told["gw-0004"]["msg"]
         assert misplaced not in run.stdout + run.stderr + json.dumps(run.results)
     assert called(platform, "register") == []
     assert left_over(tmp_path, own) == {}

@@ -40,6 +40,8 @@ JSON = Any
 LONG = 600  # seconds; no test waits so long
 WAYS = ("gateway", "controller")
 NEXT = ("provision", "reprovision")
+# Questions, which change nothing.
+LOOKS = {"QueryProduct", "QueryDevice", "BatchQueryDeviceDetail", "GetThingTopo"}
 
 
 pytestmark = pytest.mark.usefixtures("new_platform")
@@ -370,7 +372,7 @@ def test_the_canary_ends_the_run(platform: Emulator, tmp_path: Path) -> None:
     hosts = gateways(platform, {host: own.get(host, {}) for host in names(4)}, tmp_path)
     run = operate("reprovision", platform, hosts, tmp_path)
     assert run.rc == 2, run
-    assert platform.admin.requests() == []
+    assert {entry["action"] for entry in platform.admin.requests()} <= LOOKS
     assert {host: credential_file(tmp_path, host).read_text() for host in names(4)} == before
     assert left_over(tmp_path, names(4)) == {}
 
@@ -390,8 +392,7 @@ def test_check_mode_resets_nothing(platform: Emulator, tmp_path: Path) -> None:
     for name in ("reprovision", "recover", "decommission"):
         run = operate(name, platform, hosts, tmp_path, "--check", target="gateways", gateway_recovery_force=True)
         assert run.rc == 0, run
-    actions = {entry["action"] for entry in platform.admin.requests()}
-    assert actions <= {"QueryProduct", "QueryDevice", "BatchQueryDeviceDetail", "GetThingTopo"}
+    assert {entry["action"] for entry in platform.admin.requests()} <= LOOKS
     assert credential_file(tmp_path, "gw-0001").read_text() == before == valid_text(platform, "gw-0001")
     assert left_over(tmp_path, names(1)) == {}
 

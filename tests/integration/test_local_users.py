@@ -56,9 +56,7 @@ def refused(box: Box, *words: str) -> None:
     """Every script refuses, and names the directory that it does not trust."""
     scripts = {
         "look": lambda: box.gateway.script("look"),
-        "begin": lambda: box.gateway.changing(
-            "begin", expected="", token="t", ttl=9, intent="register", **box.values()
-        ),
+        "begin": lambda: box.gateway.beginning(expected="", token="t", ttl=9, intent="register", **box.values()),
         "store": lambda: box.store_script(Issued(NEW_SECRET), "t"),
         "finish": lambda: box.gateway.changing("finish", expected="", stored="-", token="t", **box.values()),
         "mend": lambda: box.gateway.changing("mend", expected="", **box.values()),

@@ -14,7 +14,17 @@ from typing import Any
 
 import pytest
 from emulator import Emulator
-from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, as_new, connection, inventory, names, run_playbook
+from playbook import (
+    PRODUCT_KEY,
+    PRODUCT_SECRET,
+    Run,
+    as_new,
+    connection,
+    inventory,
+    mqtt_endpoint,
+    names,
+    run_playbook,
+)
 
 JSON = Any
 
@@ -39,7 +49,7 @@ def play(**keywords: JSON) -> JSON:
 def result(run: Run, host: str) -> JSON:
     """What the role's task returned, whatever the handlers did after it."""
     actions = [f"fleetops.aliyun_iot.{name}" for name in ("gateway_credential", "fleet_report")]
-    [task] = [each for each in run.results[host] if each["action"] in actions]
+    [task] = [each for each in run.results[host] if each["action"] in actions and not each["handler"]]
     return task["result"]
 
 
@@ -102,12 +112,14 @@ class Services:
     """Gateways with OpenRC, whose rc-service keeps a record of what it is asked."""
 
     def __init__(self, folder: Path) -> None:
+        self.broken = folder / "broken"  # as long as it exists, no service comes up
         self._record = folder / "services"
         tools = folder / "tools"
         tools.mkdir()
         # Facts take longer than all else; of them only this one is asked for.
         facts = {"changed": False, "ansible_facts": {"ansible_service_mgr": "openrc"}}
-        record = f'echo "$@" >> {self._record}'
+        record = f'[ "$1" = --exists ] && {{ [ "$2" != misspelt ]; exit; }}; echo "$@" >> {self._record}'
+        record += f'; [ "$2" != restart ] || [ ! -e {self.broken} ]'
         for tool, does in {"rc-service": record, "rc-update": record, "setup": f"echo '{json.dumps(facts)}'"}.items():
             (tools / tool).write_text(f"#!/bin/sh\n{does}\n")
             (tools / tool).chmod(0o755)
@@ -137,7 +149,8 @@ def test_the_service_is_restarted_for_a_new_credential_or_export_alone(fresh: Em
         run = run_playbook(play(handlers=[tell], vars=more), fleet, tmp_path, env=services.env)
         assert run.rc == 0, run
         handlers = {task["action"] for task in run.results["gw-0005"] if task["handler"]}
-        assert handlers <= {"ansible.builtin.raw"}, "a handler with nothing to do costs time all the same"
+        note = "fleetops.aliyun_iot.gateway_credential"
+        assert handlers <= {"ansible.builtin.raw", note}, "a handler with nothing to do costs time all the same"
         return services.restarted()
 
     assert restarted() == ["of-gw-0001", "of-gw-0002", "of-gw-0003", "of-gw-0004"]
@@ -155,6 +168,102 @@ def test_the_service_is_restarted_for_a_new_credential_or_export_alone(fresh: Em
 
     assert restarted(gateway_state="absent") == []
     assert not (tmp_path / "gw-0004/device.json").exists()
+
+
+EVERY_WAY = {
+    "gw-0001": {"gateway_register_from": "gateway"},
+    "gw-0002": {"gateway_register_from": "controller"},
+    "gw-0003": {"gateway_register_from": "gateway", "gateway_transport": "mqtt"},
+    "gw-0004": {"gateway_register_from": "controller", "gateway_transport": "mqtt"},
+}
+
+
+@pytest.mark.parametrize("playbook", [None, PROVISION], ids=["role", "playbook"])
+def test_a_restart_that_did_not_happen_is_made_up_for(fresh: Emulator, tmp_path: Path, playbook: str | None) -> None:
+    """By the next plain run, once, without a registration; until then every run fails, and check mode tells."""
+    services = Services(tmp_path)
+    common = {**variables(fresh), "gateway_mqtt_endpoint": mqtt_endpoint(fresh), "gateway_verify": "login"}
+    fleet = inventory(EVERY_WAY, tmp_path, **common, gateway_service="of-{{ inventory_hostname }}")
+    every = [f"of-{host}" for host in EVERY_WAY]
+
+    def pass_(check: bool = False) -> tuple[int, set[str], list[str]]:
+        run = run_playbook(
+            playbook or play(), fleet, tmp_path, "-e", "gateway_report=all", env=services.env, check=check
+        )
+        return run.rc, {result(run, host)["reason"] for host in EVERY_WAY}, services.restarted()
+
+    assert pass_(check=True) == (0, {"missing"}, [])
+    services.broken.touch()
+    assert pass_() == (2, {"missing"}, every)
+    assert pass_(check=True) == (0, {"unfinished"}, [])
+    assert pass_() == (2, {"unfinished"}, every)
+    services.broken.unlink()
+    assert pass_() == (0, {"unfinished"}, every)
+    assert pass_(check=True) == (0, {"up_to_date"}, [])
+    assert pass_() == (0, {"up_to_date"}, [])
+    for host in EVERY_WAY:
+        assert {path.name for path in (tmp_path / host).iterdir()} <= {"device.json", ".device.json.lock"}
+        device = fresh.admin.device(PRODUCT_KEY, host)
+        assert (device["registrations"], device["activated"]) == (1, True)
+
+
+def test_a_handler_of_the_users_that_fails_is_run_again(fresh: Emulator, tmp_path: Path) -> None:
+    fleet = inventory(1, tmp_path, **variables(fresh))
+    broken, told = tmp_path / "broken", tmp_path / "told"
+    handler = {
+        "ansible.builtin.raw": f"echo told >> {told}; [ ! -e {broken} ]",
+        "listen": "Gateway credential changed",
+    }
+    broken.touch()
+    for times in (1, 2):
+        assert run_playbook(play(handlers=[handler]), fleet, tmp_path).rc == 2
+        assert told.read_text().split() == ["told"] * times
+    broken.unlink()
+    for _again in range(2):
+        assert run_playbook(play(handlers=[handler]), fleet, tmp_path).rc == 0
+        assert told.read_text().split() == ["told"] * 3
+    assert registered(fresh) == ["gw-0001"]
+
+
+def test_a_removal_forgets_a_restart_that_did_not_happen(fresh: Emulator, tmp_path: Path) -> None:
+    services = Services(tmp_path)
+    fleet = inventory(1, tmp_path, **variables(fresh), gateway_service="agent")
+    services.broken.touch()
+    assert run_playbook(play(), fleet, tmp_path, env=services.env).rc == 2
+    assert services.restarted() == ["agent"]
+    for _again in range(2):
+        run = run_playbook(play(vars={"gateway_state": "absent"}), fleet, tmp_path, env=services.env)
+        assert run.rc == 0, run
+        assert services.restarted() == []
+    assert {path.name for path in (tmp_path / "gw-0001").iterdir()} <= {".device.json.lock"}
+
+
+@pytest.mark.parametrize("playbook", [None, PROVISION], ids=["role", "playbook"])
+@pytest.mark.parametrize(
+    ("wrong", "kind", "says"),
+    [
+        ({"gateway_service": "misspelt"}, "no_service", "OpenRC has no service misspelt"),
+        ({"gateway_verify": "login"}, "invalid_option", "mqtt_endpoint"),
+        ({"gateway_verify": "login", "gateway_mqtt_endpoint": "a host"}, "invalid_option", "mqtt_endpoint"),
+        ({"gateway_verify": "login", "gateway_mqtt_endpoint": "127.0.0.1:9"}, "network", "the login that is to prove"),
+    ],
+    ids=["service", "no host", "a bad host", "another host"],
+)
+def test_what_follows_is_proved_before_a_registration(
+    fresh: Emulator, tmp_path: Path, wrong: JSON, kind: str, says: str, playbook: str | None
+) -> None:
+    """In check mode as in a run, whoever registers."""
+    services = Services(tmp_path)
+    ways = {host: EVERY_WAY[host] for host in ("gw-0001", "gw-0002")}
+    fleet = inventory(ways, tmp_path, **variables(fresh), gateway_retry_time=0, gateway_timeout=5, **wrong)
+    for check in (True, False):
+        run = run_playbook(playbook or play(), fleet, tmp_path, env=services.env, check=check)
+        assert run.rc == 2, run
+        for host in ways:
+            assert result(run, host)["error"]["kind"] == kind
+            assert says in result(run, host)["msg"]
+            assert {path.name for path in (tmp_path / host).iterdir()} <= {".device.json.lock"}
+    assert registered(fresh) == []
 
 
 @pytest.mark.parametrize(

@@ -1161,7 +1161,9 @@ def test_missing_tools_are_named(any_shell: Shell, folder: Path, tmp_path: Path)
 
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
-@pytest.mark.parametrize("name", ["look", "begin", "store", "finish", "mend", "settle", "abandon", "remove"])
+@pytest.mark.parametrize(
+    "name", ["look", "begin", "store", "finish", "mend", "settle", "abandon", "remove", "followed"]
+)
 def test_what_is_sent_is_sound(any_shell: Shell, folder: Path, name: str) -> None:
     box = Box(any_shell, folder)
     box.exports = tuple(export(box, number, f"{PLACEHOLDER}\n") for number in (1, 2))
@@ -1173,6 +1175,7 @@ def test_what_is_sent_is_sound(any_shell: Shell, folder: Path, name: str) -> Non
         "store": lambda: box.store_script(Issued("x")),
         "abandon": lambda: box.gateway.script("abandon", **values),
         "remove": lambda: box.gateway.script("remove", **values),
+        "followed": lambda: box.gateway.script("followed", **values),
     }.get(name, lambda: box.gateway.changing(name, (1, 2), stored="-", end="closed", **values))()
     # Functions of other scripts, and what the sources say themselves: words that are split on purpose.
     excluded = "SC2034,SC2046,SC2086,SC2154,SC2317,SC2329,SC3013"

@@ -9,9 +9,12 @@ The scripts are the real ones, in the shell of this machine. Any of them can be 
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import shutil
+import signal
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,27 +37,58 @@ class Broken(Exception):
 
 
 class Shell(Remote):
-    """The shell of this machine, as a gateway's; ``breaks`` names the runs that break, by number and C(before) or C(after)."""
+    """The shell of this machine, as a gateway's.
+
+    ``breaks`` names the runs that break, by number and C(before) or C(after); of a run with C(twice) the first answer is lost, and what
+    it was sent is sent once more, as SSH does (``ansible_ssh_retries``).
+    """
 
     def __init__(self, breaks: Iterable[tuple[int, str]] = ()) -> None:
         super().__init__("/bin/sh")
         self.breaks = set(breaks)
         self.runs = 0
         self.closed = False
+        self.path = os.environ["PATH"]
 
     def close(self) -> None:
         self.closed = True
+
+    def end_at(self, folder: Path, call: int) -> None:
+        """Kill what runs on the gateway where it starts its tool number ``call``, from now on.
+
+        :param folder: for the tools; they count themselves in its file C(calls)
+        """
+        tools = folder / "tools"
+        tools.mkdir()
+        (folder / "calls").write_text("")
+        for tool in ("awk", "cat", "chmod", "chown", "flock", "ln", "ls", "mkdir", "mv", "rm", "sha256sum", "sync"):
+            script = f'echo {tool} >>{folder}/calls\n[ "$(wc -l <{folder}/calls)" -lt {call} ] || kill -9 0\n'
+            (tools / tool).write_text(f'#!/bin/sh\n{script}exec {shutil.which(tool)} "$@"\n')
+            (tools / tool).chmod(0o755)
+        self.path = f"{tools}:{os.environ['PATH']}"
 
     def execute(self, command: str, standard_input: str) -> Output:
         number, self.runs = self.runs, self.runs + 1
         if (number, "before") in self.breaks:
             raise Broken(number)
-        ended = subprocess.run([command], input=standard_input, capture_output=True, text=True, check=False, timeout=60)
+        for _time in range(2 if (number, "twice") in self.breaks else 1):
+            ended = subprocess.run(
+                [command],
+                input=standard_input,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+                env={**os.environ, "PATH": self.path},
+                start_new_session=True,
+            )
+            if ended.returncode == -signal.SIGKILL:
+                raise Broken(number)
         if (number, "after") in self.breaks:
             raise Broken(number)
         return ended.stdout, ended.returncode
 
-    def python(self) -> str:
+    def python(self, candidates: Sequence[str] = ()) -> str:
         raise NotImplementedError
 
 
@@ -105,6 +139,18 @@ class Registration:
 
     def says_why(self) -> bool:
         return True
+
+
+class OneProgram(Registration):
+    """An issuer whose change is one program on the gateway, which is sent twice, as long as ``again`` holds."""
+
+    again = True
+
+    def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
+        if OneProgram.again and scripts.store:
+            OneProgram.again = False
+            super().change(scripts, device_name, lease)
+        return super().change(scripts, device_name, lease)
 
 
 class Recovery(Registration):
@@ -175,6 +221,14 @@ class Bench:
 
     def run(self, *arguments: JSON, **options: JSON) -> JSON:
         return self.convergence(*arguments, **options).run()
+
+    def follow_up(self, due: str) -> JSON:
+        """Do what the last handler does."""
+        return self.run(state="followed_up", due=due)
+
+    @property
+    def due_file(self) -> Path:
+        return self.path.parent / ".device.json.due"
 
     def is_right(self) -> bool:
         """Whether the gateway holds the secret that is valid, and nothing is left over."""

@@ -35,6 +35,7 @@ TOOLS = [
     "date",
     "ln",
     "readlink",
+    "rmdir",
     "id",
     "ls",
     "mkdir",
@@ -155,8 +156,8 @@ class Box:
         return read_look(self.run(self.gateway.script("look")))
 
     def begin_script(self, found: Found, token: str = "token1", **values: Any) -> str:
-        lease = {"ttl": 80, "intent": "register", "token": token, "continues": "no"}
-        return self.gateway.changing("begin", **{**self.values(found), **lease, **values})
+        lease = {"ttl": 80, "intent": "register", "token": token}
+        return self.gateway.beginning(**{**self.values(found), **lease, **values})
 
     def begin(self, found: Found, token: str = "token1", **values: Any) -> Answer:
         return self.run(self.begin_script(found, token, **values))

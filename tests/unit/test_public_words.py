@@ -29,12 +29,13 @@ NO_LEASE = "only device_reset sends a call under a lease"
 NEVER: dict[str, dict[str, str]] = {
     "device_login": {
         "busy": "it takes no lease, and no lock on the gateway",
+        "no_service": "it prepares no restart",
         "permission": "the script says that the file cannot be read, which is unreadable",
         "unsafe_path": "it writes nothing",
     },
     "devices": {"busy": NO_LEASE},
     "fleet_credentials": {
-        **dict.fromkeys(("has_sub_devices", "in_service", "not_proven"), "of devices, it only adds them"),
+        **dict.fromkeys(("disabled", "has_sub_devices", "in_service"), "of devices, it only adds them"),
         "purge_maximum": NO_PURGE,
         "unreadable": PROOF,
     },
@@ -43,6 +44,7 @@ NEVER: dict[str, dict[str, str]] = {
     "devices_info": {"busy": NO_LEASE},
     "gateway_credential": {"unreadable": PROOF},
     "gateway_recovery": {
+        "not_proven": "it takes no verify",
         "registration_needed": "it never registers",
         **dict.fromkeys(("ended_early", "no_python", "unreadable"), PROOF),
     },
@@ -106,14 +108,14 @@ def test_the_scripts_fail_with_kinds_that_are_read() -> None:
 
 def test_every_reason_is_documented() -> None:
     reasons = set(t.get_args(Reason))
-    assert values(returned("gateway_credential")["reason"]) == reasons | {"withdrawn"}
+    assert values(returned("gateway_credential")["reason"]) == reasons | {"followed_up", "withdrawn"}
     assert values(returned("gateway_recovery")["reason"]) == reasons - {"exists", "reset", "reset_intended"}
     rows = (PLUGINS.parent / "roles/gateway/README.md").read_text().split("| reason |")[1].split("\n\n")[0]
-    assert set(re.findall(r"^\| `(\w+)` ", rows, re.MULTILINE)) == reasons | {"withdrawn"}
+    assert set(re.findall(r"^\| `(\w+)` ", rows, re.MULTILINE)) == reasons | {"followed_up", "withdrawn"}
 
 
 def test_playbooks_and_the_role_know_no_other_reason() -> None:
-    known = {"withdrawn", *t.get_args(Reason)}
+    known = {"followed_up", "withdrawn", *t.get_args(Reason)}
     for name in ("devices", "device_reset"):
         known |= values(returned(name)["devices"]["contains"]["reason"])
     root = PLUGINS.parent

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The role's variables are the options of its one task and of its login, neither more nor other."""
+"""The role's variables are the options of its one task, neither more nor other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Any
 import yaml
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import (
-    device_login_spec,
     gateway_credential_spec,
     gateway_recovery_spec,
     openapi_spec,
@@ -21,9 +20,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
 ROLE = Path(__file__).parents[2] / "roles" / "gateway"
 # A module's paths are its own host's; the role's are looked up by the module.
 KEYS = ("required", "choices", "default", "no_log", "elements")
-# What the role does with the options' results, and what the login takes from another variable.
-OWN = {"gateway_service", "gateway_verify"}
-LOGIN = {"login_from": "gateway_register_from if gateway_auth_type == 'register' else 'gateway'"}
+# false is not the same as nothing.
+FOLLOWS = "{{ gateway_follow_up | default(omit) }}"
 
 
 def load(name: str) -> Any:
@@ -41,35 +39,18 @@ def specified() -> dict[str, Any]:
 
 
 def test_the_variables_follow_the_rules_of_the_options() -> None:
-    variables = {name: rule(option) for name, option in specified().items() if name not in OWN}
-    options = {**gateway_credential_spec(), **device_login_spec()}
-    assert variables == {f"gateway_{name}": rule(option) for name, option in options.items() if name not in LOGIN}
-
-
-def test_a_variable_means_the_same_to_both() -> None:
-    login, credential = device_login_spec(), gateway_credential_spec()
-    for name in login.keys() & credential.keys():
-        assert rule(login[name]) == rule(credential[name])
+    variables = {name: rule(option) for name, option in specified().items()}
+    assert variables == {f"gateway_{name}": rule(option) for name, option in gateway_credential_spec().items()}
 
 
 def test_the_one_task_passes_every_variable_on() -> None:
     [task] = load("tasks/main.yml")
     options = task["fleetops.aliyun_iot.gateway_credential"]
     defaults = load("defaults/main.yml")
-    for name in gateway_credential_spec():
+    assert options.pop("follow_up") == FOLLOWS
+    for name in gateway_credential_spec().keys() - {"follow_up"}:
         known = f"gateway_{name}" in defaults or specified()[f"gateway_{name}"].get("required")
         value = f"gateway_{name}" if known else f"gateway_{name} | default(omit, true)"
-        assert options.pop(name) == "{{ " + value + " }}"
-    assert options == {}
-
-
-def test_the_handler_passes_every_variable_on() -> None:
-    [options] = [h["fleetops.aliyun_iot.device_login"] for h in load("handlers/main.yml") if "Log in" in h["name"]]
-    defaults = load("defaults/main.yml")
-    assert options.pop("path") == "{{ gateway_result.path }}"  # as the gateway resolved it
-    for name in device_login_spec().keys() - {"path"}:
-        variable = f"gateway_{name}"
-        value = LOGIN.get(name, variable if variable in defaults else f"{variable} | default(omit, true)")
         assert options.pop(name) == "{{ " + value + " }}"
     assert options == {}
 
@@ -87,8 +68,7 @@ def test_recover_documents_the_variables_that_its_task_takes() -> None:
     documented = load("meta/argument_specs.yml")["argument_specs"]["recover"]["options"]
     options = gateway_recovery_spec()
     expected = {variable: rule(options[name]) for name, variable in recovered().items()}
-    assert {name: rule(option) for name, option in documented.items() if name not in OWN} == expected
-    assert set(documented) - set(expected) == {"gateway_service"}
+    assert {name: rule(option) for name, option in documented.items()} == expected
 
 
 def test_recover_passes_every_variable_on() -> None:
@@ -98,7 +78,7 @@ def test_recover_passes_every_variable_on() -> None:
         name: "{{ %s }}" % (variable if variable in defaults else f"{variable} | default(omit, true)")
         for name, variable in recovered().items()
     }
-    assert task["fleetops.aliyun_iot.gateway_recovery"] == passed
+    assert task["fleetops.aliyun_iot.gateway_recovery"] == {**passed, "follow_up": FOLLOWS}
 
 
 def test_the_readme_lists_every_variable() -> None:

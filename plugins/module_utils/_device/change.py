@@ -34,6 +34,7 @@ _END = "fleetops-end "
 BECOME = "Become root: add --become, or set ansible_become: true for the host"
 # Kinds of failures that a script reports, and what to do about them.
 _HINTS: dict[Kind, str] = {
+    "no_service": "Correct service (gateway_service in the role), or install the service first",
     "missing_tool": "Install it, or add it to the PATH of the remote user",
     "permission": BECOME,
     "storage": "Correct the cause and run again; the run resumes where this one stopped",
@@ -58,7 +59,7 @@ class Scripts:
     """The scripts of a change, complete but for the secret.
 
     ``store`` is empty where only the possibility is to be proved. ``settles`` keeps the lease after a refusal, for a change that was
-    interrupted: whoever made the scripts settles it.
+    interrupted: whoever made the scripts settles it. ``abandon`` is empty where there is nothing to give back.
     """
 
     begin: str
@@ -138,12 +139,12 @@ def change(
     try:
         issued = issue(not_after)
     except FleetopsError as error:
-        if not error.may_have_registered and not (scripts.settles and isinstance(error, Refused)):
+        if scripts.abandon and not error.may_have_registered and not (scripts.settles and isinstance(error, Refused)):
             # Where that fails the lease runs out by itself; what the platform answered is what has to be reported.
             with suppress(FleetopsError):
                 read_answer(run(scripts.abandon))
         raise
-    if issued is None:
+    if issued is None or not scripts.store:
         return answer
     try:
         answer = read_answer(run(PREAMBLE + issued.assignments() + scripts.store))

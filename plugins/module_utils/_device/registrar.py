@@ -15,7 +15,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_
     register,
     signed_request,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import Post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import MQTT_ONLY_REGIONS, REGNWL_REGIONS
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, thread_context
@@ -88,6 +88,27 @@ def from_fields(fields: dict[str, t.Any]) -> AnyRequest:
 
     connect = Connect(**fields["connect"]) if fields["connect"] else None
     return MqttRequest(**dict(fields, connect=connect))
+
+
+def reach_broker(place: tuple[str, int], options: t.Mapping[str, t.Any], exchange: Exchange) -> None:
+    """Prove that a login could be sent to ``place``, host and port, over a verified connection.
+
+    :raises FleetopsError: NetworkError or TlsError
+    """
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import mqtt_error
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TROUBLE
+
+    host, port = str(place[0]), int(place[1])
+    context = thread_context(options["ca_path"], options["validate_certs"])
+
+    def attempt() -> None:
+        try:
+            exchange((host, port), None, context, options["timeout"], ())
+        except (*TROUBLE, FleetopsError) as error:
+            raise mqtt_error("the login that is to prove the credential, at %s:%d" % (host, port), error) from None
+
+    retry(attempt, options["retry_time"])
 
 
 def issue(

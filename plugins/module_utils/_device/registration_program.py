@@ -8,26 +8,31 @@ The action plugin gateway_credential sends this file, and those that it imports,
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued, Scripts, change
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https import urllib_post
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import from_fields, issue
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import (
+    from_fields,
+    issue,
+    reach_broker,
+)
 
 
 def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:
     """Take the lease, register, store; before a reset, prove that all of it could be done.
 
     :param todo: what to do, of JSON: ``shell`` and its ``scripts`` (those of Scripts), the signed ``request``, the ``options`` that
-        say how to send it, and how long the ``lease`` lasts, in seconds
+        say how to send it, how long the ``lease`` lasts, in seconds, and the ``broker``, host and port, if a login has to be possible
     :returns: ``outcome`` and ``lines`` as in Answer
     :raises FleetopsError: as change()
     """
     request, options = from_fields(todo["request"]), todo["options"]
 
     def run(script: str) -> str:
-        command = [todo["shell"]]
+        command = shlex.split(todo["shell"])  # such as /bin/bash -l
         shell = subprocess.run(
             command, input=script.encode("utf-8"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
         )
@@ -36,6 +41,8 @@ def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:
     scripts = Scripts(**todo["scripts"])
 
     def issued(not_after: float) -> Issued | None:
+        if todo["broker"]:
+            reach_broker(todo["broker"], options, _exchange)
         secret = issue(request, options, options["retry_time"], urllib_post, _exchange, not_after)
         return secret if scripts.store else None
 

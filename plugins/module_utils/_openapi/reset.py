@@ -39,6 +39,8 @@ def reset(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Out
         if name not in found:
             error = FleetopsError("the device does not exist", hint="Check the DeviceName", kind="not_found")
             items.append(Item(name, "missing", error=error))
+        elif found[name].status == "DISABLE":
+            items.append(Item(name, "disabled", error=_disabled()))
         elif name in proofs and (not proofs[name] or proofs[name] != found[name].fingerprint):
             items.append(Item(name, "not_proven", error=_unproven(bool(proofs[name]))))
         elif gateways and not options["reset_topology"] and (count := sub_devices(api, product_key, name)):
@@ -66,6 +68,14 @@ def _checked_proofs(fingerprints: t.Mapping[str, t.Any], names: t.Container[str]
         if name not in names:
             raise InvalidOption("fingerprints", name, "is not one of names", "Correct the DeviceName")
     return {name: str(value or "") for name, value in fingerprints.items()}
+
+
+def _disabled() -> FleetopsError:
+    return FleetopsError(
+        "the device is disabled, so it could not register after a reset",
+        hint="It was not reset. Enable it (fleetops.aliyun_iot.devices with state: enabled) and run again",
+        kind="disabled",
+    )
 
 
 def _unproven(held: bool) -> FleetopsError:

@@ -5,12 +5,16 @@
 # Begin: proves that the credential and its exports can be stored and read back, and takes the lease by opening the journal. No
 # request that changes the device is sent before that has succeeded. The lease lasts $ttl seconds of the gateway's own clock.
 # If $continues is yes, the lease that an earlier task of the same run holds, with this token, is renewed.
+# If $proof is yes, it is check mode: everything is proved, and nothing is changed. If $whole is no, the change needs no room for a
+# new credential.
 
 home
+[ "$proof" = no ] || remember
 if [ -n "$missing" ]; then
     unchanged
     make_directories
     lock
+    [ "$proof" = no ] || remember_lock
     # Whoever made the directory at the same time may have gone further already.
     if [ -e "$file" ] || [ -e "$journal_file" ]; then
         state
@@ -18,12 +22,15 @@ if [ -n "$missing" ]; then
     fi
 else
     lock
+    [ "$proof" = no ] || remember_lock
     unchanged
 fi
 [ "$continues" = no ] || ours
 over=no
 [ ! -e "$journal_file" ] || over=yes
-discard_staged
+[ "$proof" = yes ] || discard_staged
+[ -z "$service" ] || service_exists
+replaceable "$file" "$journal_file.new"
 # A probe that is as long as a credential can be, and no credential of any device that is wanted.
 device_token=
 client_id=
@@ -32,22 +39,24 @@ wanted_key=$product_key
 device_name=fleetops-probe-0123456789abcdefg
 product_key=fleetopsprobe0123456789abcdefghi
 device_secret=0123456789012345678901234567890123456789012345678901234567890123
-number=0
-while [ "$number" -lt "$export_count" ]; do
-    number=$((number + 1))
-    leave_for "$number"
-    [ -z "$missing" ] || fail storage "cannot write $dest: its directory does not exist"
-    stage "${dest##*/}" "$stage_owner" "$stage_group" "$stage_mode" credential_line
-    try rm -f "./$staged"
-    home
+for number in $exports_proved; do
+    prove_export "$number"
 done
-stage "$file" "$owner" "$group" "$mode" credential_line
-identify "./$new"
-wanted_device || {
-    rm -f "./$new"
-    fail storage "$here/$new does not read back as it was written"
-}
+if [ "$whole" = yes ]; then
+    probe "$file" "$owner" "$group" "$mode" credential_line
+    identify "./$staged" "$shown_size"
+    wanted_device || {
+        rm -f "./$staged"
+        fail storage "$here/$staged does not read back as it was written"
+    }
+else
+    probe "$file" "$owner" "$group" "$mode" :
+fi
 device_name=$wanted_name
 product_key=$wanted_key
-open_journal "$intent" "$over"
+if [ "$proof" = yes ]; then
+    try rm -f "./$staged"
+else
+    open_journal "$intent" "$over"
+fi
 say begun

@@ -114,4 +114,5 @@ my_group=${my_group%%[!0-9]*}
 file=${path##*/}
 new=.$file.new
 journal_file=.$file.journal
+due_file=.$file.due
 lock_file=.$file.lock

@@ -25,12 +25,13 @@ drop() {
     done
 }
 
-# show FILE: sets $shown_mode and $shown_owner ("UID:GID") as ls has them.
+# show FILE: sets $shown_mode, $shown_owner ("UID:GID") and $shown_size as ls has them.
 show() {
     # shellcheck disable=SC2046 # the words of the answer are the parameters
     set -- $(ls -ldn "$1" 2>/dev/null)
     shown_mode=${1:-none}
     shown_owner=${3:-none}:${4:-none}
+    shown_size=${5:-}
 }
 
 # attributes: gives the credential that is there its owner and mode. One with an access control list, or of another user who
@@ -82,11 +83,21 @@ promote() {
         fail unsafe_path "$here/$2 is a directory or a symbolic link"
     fi
     try sync "./$1"
-    try mv -f "./$1" "./$2"
+    message=$(mv -f "./$1" "./$2" 2>&1) || {
+        case $message in
+            *' busy'* | *'not permitted'*) irreplaceable "$2" ;;
+        esac
+        fail storage "$message"
+    }
     if [ -e /sys/fs/selinux/enforce ] && command -v restorecon >/dev/null; then
         restorecon "$PWD/$2"
     fi
     try sync .
+}
+
+# irreplaceable NAME: says why a rename cannot replace the file.
+irreplaceable() {
+    fail storage "cannot replace $here/$1: it is mounted by itself (findmnt), or immutable (lsattr)"
 }
 
 # write_exports NUMBER...: each with the content that the function export_NUMBER prints.
@@ -129,14 +140,26 @@ ours() {
     esac
 }
 
-# write_journal LINE...: in place of the one that is there, which stays until the new one is complete.
-write_journal() {
-    drop "$journal_file.new"
-    message=$(exec 2>&1 && set -C && printf '%s\n' "$@" | cat >"./$journal_file.new") || {
-        rm -f "./$journal_file.new"
-        fail storage "cannot write $here/$journal_file: $message"
+# write_lines FILE LINE...: in place of the one that is there, which stays until the new one is complete.
+write_lines() {
+    written=$1
+    shift
+    drop "$written.new"
+    message=$(exec 2>&1 && set -C && printf '%s\n' "$@" | cat >"./$written.new") || {
+        rm -f "./$written.new"
+        fail storage "cannot write $here/$written: $message"
     }
-    promote "$journal_file.new" "$journal_file"
+    promote "$written.new" "$written"
+}
+
+# write_journal LINE...
+write_journal() {
+    write_lines "$journal_file" "$@"
+}
+
+# note_due: notes that something has to follow what this run changes, such as a restart.
+note_due() {
+    write_lines "$due_file" "2 token=$token"
 }
 
 # open_journal INTENT OVER [LINE]: takes the lease.
@@ -152,8 +175,12 @@ add_to_journal() {
     try sync "./$journal_file"
 }
 
-# close_journal: the change is over.
+# close_journal: the change is over; if something follows it, the journal becomes the note of that.
 close_journal() {
-    drop "$journal_file" "$journal_file.new"
+    if [ "$follows" = yes ]; then
+        try mv -f "./$journal_file" "./$due_file"
+    else
+        drop "$journal_file" "$journal_file.new"
+    fi
     try sync .
 }

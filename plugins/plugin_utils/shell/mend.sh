@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154
 
-# Mend: owner, mode and the exports in $exports_wanted; and what an interrupted begin left.
+# Mend: owner, mode and the exports in $exports_wanted; and what an interrupted begin left. If $follows is yes, something follows
+# that.
 
 home
 [ -z "$missing" ] || fail storage "the directory of $path is gone"
 lock
 unchanged
 discard_staged
-drop "$journal_file.new"
+drop "$journal_file.new" "$due_file.new"
+[ "$follows" = no ] || note_due
 attributes
 # shellcheck disable=SC2086 # numbers
 write_exports $exports_wanted

@@ -18,7 +18,7 @@ done
 home
 if [ -z "$missing" ]; then
     # The journal goes last: what is cut short here stays an open change.
-    try rm -f "./$file" "./$new"
+    try rm -f "./$file" "./$new" "./$due_file" "./$due_file.new"
     try rm -f "./$journal_file" "./$journal_file.new" "./$lock_file"
     try sync .
 fi

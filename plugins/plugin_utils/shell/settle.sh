@@ -6,12 +6,18 @@
 #   closed     it is right, or nobody can prove it
 #   unproven   a login has still to prove it
 #   dead       the platform refuses it
+# If $follows is yes, something follows the change.
 
 home
 [ -z "$missing" ] || say lost
 lock
-ours
 identify "./$file"
+if [ "$end" = closed ] && [ ! -e "$journal_file" ] && [ "$identity" = "$stored" ]; then
+    # The connection has sent this script twice, or another run has come to the same end.
+    state
+    say settled
+fi
+ours
 [ "$identity" = "$stored" ] || fail storage "$here/$file does not read back as ${stored%% *}"
 discard_staged
 attributes
@@ -20,6 +26,7 @@ write_exports $exports_wanted
 if [ "$end" = closed ]; then
     close_journal
 else
+    [ "$follows$end" != yesunproven ] || note_due
     write_journal "${line% ttl=*} ttl=0" "$end ${stored%% *}"
 fi
 state "$stored"

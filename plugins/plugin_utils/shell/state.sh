@@ -94,6 +94,24 @@ journal_lines() {
     fi
 }
 
+# due_token: sets $due to the token of the run whose change has not been followed up yet, "unknown" if that cannot be read, or to
+# nothing if there is none.
+due_token() {
+    due=
+    [ -e "./$due_file" ] || [ -L "./$due_file" ] || return 0
+    if [ -f "./$due_file" ] && [ ! -L "./$due_file" ]; then
+        read -r due 2>/dev/null <"./$due_file"
+    fi
+    case "$due " in
+        *" token="*) due=${due#* token=} due=${due%% *} ;;
+    esac
+    case $due in
+        *[!0-9a-f]*) due=unknown ;;
+        ????????????????) ;;
+        *) due=unknown ;;
+    esac
+}
+
 # state [IDENTITY]: with what has just been read from the credential in its place, if it has been.
 state() {
     echo "uid $me"
@@ -109,10 +127,12 @@ state() {
         echo "credential $identity"
         readable "./$new" ''
         echo "staged $identity"
-        for left in "$new" "$journal_file.new"; do
+        for left in "$new" "$journal_file.new" "$due_file.new"; do
             [ ! -e "$left" ] && [ ! -L "$left" ] || echo leftover
         done
         journal_lines
+        due_token
+        [ -z "$due" ] || echo "due $due"
     else
         echo "credential -"
         echo "staged -"

@@ -3,11 +3,17 @@
 # shellcheck shell=sh disable=SC2154
 
 # Store: a new credential, if the journal is still this run's. $device_secret, or for a device token $device_token and $client_id,
-# is set before this script, as is $doubt. With doubt the journal stays open until a login has proved the credential.
+# is set before this script, as is $doubt. With doubt, or if $verifies is yes, the journal stays open until a login has proved the
+# credential. If $follows is yes, something follows the change.
 
 home
 [ -z "$missing" ] || say lost
 lock
+if [ ! -e "$journal_file" ] && [ -f "./$file" ] && [ "$(credential_line)" = "$(cat "./$file")" ]; then
+    # The connection has sent this script twice.
+    state
+    say installed
+fi
 ours
 stage "$file" "$owner" "$group" "$mode" credential_line
 identify "./$staged"
@@ -19,8 +25,8 @@ identify "./$file"
 [ "$identity" = "$stored" ] || fail storage "$here/$file does not read back as it was written"
 # shellcheck disable=SC2086 # numbers
 write_exports $exports_wanted
-case "$doubt $line " in
-    "no "*" over=no "*) close_journal ;;
+case "$verifies$doubt $line " in
+    "nono "*" over=no "*) close_journal ;;
 esac
 state "$stored"
 say installed

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, NetworkError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BadAnswer, FleetopsError, NetworkError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_list import Item, Outcome
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _accounts, _fleet_devices
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts, SecretReader
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, bring_all
@@ -109,3 +110,55 @@ def test_one_accounts_failure_is_that_of_its_own_hosts(monkeypatch: pytest.Monke
     assert {host: error.kind for host, error in done.refused.items()} == {"d": "credential"}
     assert done.unsent == ["d"]
     assert "access_key_id" not in repr(hosts)
+
+
+# What is proved before a reset
+
+
+def reset_of(monkeypatch: pytest.MonkeyPatch, secret: str | None, hosts: list[HostDevice]) -> tuple[JSON, list[str]]:
+    """Return what came of a reset on a platform with this ProductSecret, or one that does not show it, and the names that were sent."""
+    sent: list[str] = []
+
+    def product_secret(_api: JSON, _key: str) -> str:
+        if secret is None:
+            raise BadAnswer("no ProductSecret")
+        return secret
+
+    def reset(_api: JSON, options: JSON, _check_mode: bool) -> Outcome:
+        sent.extend(options["names"])
+        return Outcome([Item(name, "requested", changed=True) for name in options["names"]])
+
+    monkeypatch.setattr(_accounts, "connect", lambda options: options)
+    monkeypatch.setattr(_accounts, "product_secret", product_secret)
+    monkeypatch.setattr(_fleet_devices, "reset", reset)
+    return bring_all(hosts, Accounts(), {"state": "reset", "reset_topology": False}, False), sent
+
+
+def signing(host: str, secret: str | None) -> HostDevice:
+    check = (lambda other: other == secret) if secret else None
+    return HostDevice(host, account("right"), KEY, host, {}, check)
+
+
+def test_a_device_whose_host_signs_wrongly_is_not_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts = [signing("gw-0001", "right"), signing("gw-0002", "wrong"), signing("gw-0003", None)]
+    done, sent = reset_of(monkeypatch, "right", hosts)
+    assert sent == ["gw-0001", "gw-0003"]
+    assert {host: error.kind for host, error in done.refused.items()} == {"gw-0002": "invalid_option"}
+    assert (done.unsent, done.unproven) == (["gw-0002"], [])
+    [product] = done.products
+    reasons = {each["device_name"]: each["reason"] for each in product["devices"]}
+    assert reasons == {"gw-0001": "requested", "gw-0003": "requested", "gw-0002": "wrong_secret"}
+    assert "right" not in str(done.refused["gw-0002"])
+    assert "wrong" not in repr(hosts)
+
+
+def test_where_all_sign_wrongly_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    done, sent = reset_of(monkeypatch, "right", [signing("gw-0001", "wrong")])
+    assert (sent, done.unsent) == ([], ["gw-0001"])
+
+
+def test_a_platform_that_keeps_its_product_secret_leaves_the_signature_unproven(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done, sent = reset_of(monkeypatch, None, [signing("gw-0001", "whatever")])
+    assert (sent, done.refused, done.unproven) == (["gw-0001"], {}, [KEY])

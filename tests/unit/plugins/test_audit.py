@@ -63,6 +63,9 @@ def found(looks: JSON, *platforms: JSON, **options: JSON) -> dict[str, str]:
         (look(), device(fingerprint=THEIRS), "fingerprint_differs"),
         (look(reason="attributes"), device(), "attributes"),
         (look(reason="export"), device(), "export"),
+        (look(due="0123456789abcdef"), device(), "unfinished"),
+        (look(reason="attributes", due="unknown"), device(), "unfinished"),
+        (look(due="unknown"), device(fingerprint=THEIRS), "fingerprint_differs"),
         (look(reason="missing", failed=True, error=NEEDED, credential=None, fingerprint=None), device(), "missing"),
         (
             look(reason="unreadable", failed=True, error=NEEDED, credential=None, fingerprint=None),

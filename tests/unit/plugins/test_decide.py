@@ -246,6 +246,40 @@ def test_register_never_mends_what_needs_no_registration(gateway: Found, plan: P
     assert decide(gateway, wanted(register="never")) == plan
 
 
+# What follows a change
+
+DUE = "0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("gateway", "plan"),
+    [
+        (provisioned(due=DUE), Plan("unfinished", "nothing")),
+        (provisioned(due="unknown"), Plan("unfinished", "nothing")),
+        (provisioned(due=DUE, journal=marked("unproven", OURS)), Plan("unfinished", "nothing")),
+        (provisioned(file(0o644), due=DUE), Plan("unfinished", "mend")),
+        # What has handlers run anyhow.
+        (found(due=DUE), Plan("missing", "store")),
+        (provisioned(credential=OTHER_NAME, due=DUE), Plan("identity_changed", "store")),
+        (provisioned(journal=journal(), due=DUE), Plan("interrupted", "store")),
+        (provisioned(journal=marked("stored", OURS), due=DUE), Plan("interrupted", "finish")),
+        (provisioned(leftover=True, due=DUE), Plan("interrupted", "mend")),
+    ],
+)
+def test_what_has_still_to_follow(gateway: Found, plan: Plan) -> None:
+    assert decide(gateway, wanted(follow_up=True)) == plan
+
+
+@pytest.mark.parametrize("gateway", [provisioned(due=DUE), provisioned(file(0o644), due=DUE)])
+def test_what_has_to_follow_is_for_who_has_handlers(gateway: Found) -> None:
+    assert decide(gateway, wanted()) == decide(replace(gateway, due=None), wanted())
+
+
+def test_what_has_to_follow_is_not_proved_before_a_reset() -> None:
+    plan = decide(provisioned(due=DUE), wanted(state="reset_intended", follow_up=True))
+    assert plan == Plan("reset_intended", "prepare_reset")
+
+
 # Absent
 
 
@@ -262,6 +296,7 @@ def test_register_never_mends_what_needs_no_registration(gateway: Found, plan: P
         (found(journal=Journal()), Plan("exists", "remove")),
         (provisioned(journal=marked("unproven", OURS)), Plan("exists", "remove")),
         (found(leftover=True), Plan("exists", "remove")),
+        (found(due=DUE), Plan("exists", "remove")),
         (found(leftover=True, staged=NEW), Plan("exists", "remove")),
         (found(entries={1: file()}, places=PLACES), Plan("exists", "remove")),
         (found(entries={2: file()}, places=PLACES), Plan("exists", "remove")),

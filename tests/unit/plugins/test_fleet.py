@@ -316,7 +316,7 @@ def test_what_is_done_is_not_done_again() -> None:
 )
 def test_how_many_may_fail(most: JSON, hosts: int, left: int, looked: int, size: int, ended: bool) -> None:
     everyone = [f"gw-{number}" for number in range(hosts)]
-    variables = {"ansible_play_hosts_all": everyone, "ansible_play_hosts": everyone[:left]}
+    variables = {"ansible_play_hosts_all": everyone, "ansible_play_hosts": everyone[:left], "ansible_play_batch": []}
     looks = {f"other-{number}": {"unreachable": True} for number in range(looked)}
     options = {**OPTIONS, "most_failed": most, "fleet_size": size, "looked": looks}
     assert bool(too_many_failures(options, variables)) == ended

@@ -109,6 +109,21 @@ def test_a_look_at_nothing() -> None:
     assert (nothing.places, nothing.entries, nothing.exports) == ({}, {}, {})
 
 
+@pytest.mark.parametrize("due", ["0123456789abcdef", "unknown"])
+def test_what_follows_is_noted(due: str) -> None:
+    assert minimal(f"due {due}").due == due
+    assert minimal().due is None
+
+
+@pytest.mark.parametrize(
+    "due", ["", "0123456789abcde", "0123456789ABCDEF", "{{ lookup('file') }}", "known", "a" * 9000]
+)
+def test_a_note_that_no_run_wrote(due: str) -> None:
+    with pytest.raises(StorageError) as caught:
+        minimal(f"due {due}")
+    assert caught.value.kind == "bad_answer"
+
+
 # The journal
 
 FIRST = "2 token=ab intent=register over=no product_key=a1 device_name=gw boot=b-1 taken=5 ttl=80"

@@ -35,6 +35,7 @@ EXAMPLES = {
     "BOOT_ID": ("4a5c9e9e-8c8f-4f7e-9d5c-0c2b6a0f0a11", "4A"),
     "HARDWARE_NAME": ("To be filled by O.E.M.", "\u00e9"),
     "TOOL": ("sha256sum", "sh a"),
+    "DUE": ("0123456789abcdef", "0123456789abcde"),
     "DEVICE_NAME": ("gw:1@x.y", "gw;id"),
     "PRODUCT_KEY": ("a1IoKTestP1", "a1.evil.example"),
 }

@@ -18,6 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options impor
     check_mode,
     check_owner,
     check_path,
+    check_service,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import assignments
 
@@ -116,6 +117,23 @@ def test_no_interface(name: str | None) -> None:
 def test_what_is_no_interface(name: str) -> None:
     with pytest.raises(InvalidOption, match="device_name_interface"):
         check_interface(name)
+
+
+@pytest.mark.parametrize("name", ["agent", "agent.service", "agent@1", "a_b-c", "systemd-\\x2d", "9"])
+def test_services(name: str) -> None:
+    assert check_service(name) == name
+
+
+@pytest.mark.parametrize("name", [None, ""])
+def test_no_service(name: str | None) -> None:
+    assert check_service(name) is None
+
+
+@pytest.mark.parametrize("name", ["-agent", "a b", "a/b", "$(id)", "a\n", "a" * 256, "\u00e4"])
+def test_what_is_no_service(name: str) -> None:
+    with pytest.raises(InvalidOption, match=r"^service: ") as caught:
+        check_service(name)
+    assert caught.value.hint
 
 
 LEASE = "0123456789abcdef"

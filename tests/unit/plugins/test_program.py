@@ -9,6 +9,7 @@ import json
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from shells import write_script
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, Refused, StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import ENTRIES, command, program, result_of
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import PYTHONS as PYTHON_NAMES
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
 
 SECRET = "0123456789abcdef"
 REGISTRATION, LOGIN = ENTRIES
@@ -30,7 +33,15 @@ def todo(**changes: Any) -> dict[str, Any]:
     outcomes = {"begin": "stale", "store": "installed", "abandon": "abandoned"}
     scripts = {name: f"echo {name}; echo fleetops-end {outcome}" for name, outcome in outcomes.items()}
     scripts["settles"] = False
-    return {"shell": "/bin/sh", "scripts": scripts, "request": request, "options": options, "lease": 60, **changes}
+    return {
+        "shell": "/bin/sh",
+        "scripts": scripts,
+        "request": request,
+        "options": options,
+        "lease": 60,
+        "broker": None,
+        **changes,
+    }
 
 
 def run(python: str | Path, what: dict[str, Any], entry: str = REGISTRATION) -> tuple[str, int]:
@@ -127,6 +138,61 @@ def test_no_python(named: str) -> None:
     assert raised.value.kind == "no_python"
 
 
+class Here(Remote):
+    """A gateway that has the programs of one folder."""
+
+    def __init__(self, folder: Path, named: str | None = None) -> None:
+        super().__init__("/bin/sh")
+        self._folder = folder
+        self._named = named
+
+    def execute(self, command: str, standard_input: str) -> tuple[str, int]:
+        done = subprocess.run(
+            ["/bin/sh", "-c", command],
+            input=standard_input,
+            capture_output=True,
+            check=False,
+            text=True,
+            env={"PATH": str(self._folder)},
+        )
+        return done.stdout, done.returncode
+
+    def python(self, candidates: Sequence[str] = PYTHON_NAMES) -> str:
+        there = [name for name in candidates if "/" not in name]  # those of this machine are not the gateway's
+        return command(self._named, "", there)
+
+
+TOO_OLD = """echo; echo 'fleetops-result {"python": "3.6"}'"""
+
+
+@pytest.mark.parametrize("usual", [TOO_OLD, 'echo; echo \'fleetops-result {"lacks": "ssl"}\'', None])
+def test_a_newer_python_beside_the_usual_one(tmp_path: Path, usual: str | None) -> None:
+    if usual:
+        write_script(tmp_path / "python3", usual)
+    write_script(tmp_path / "python3.9", TOO_OLD)
+    write_script(tmp_path / "python3.11", f'exec {sys.executable} "$@"')
+    assert Here(tmp_path).run_python(REGISTRATION, todo(), "x") == {"outcome": "stale", "lines": ("begin",)}
+
+
+@pytest.mark.parametrize("others", [(), ("python3.9",)])
+def test_no_newer_python(tmp_path: Path, others: tuple[str, ...]) -> None:
+    for name in ("python3", *others):
+        write_script(tmp_path / name, TOO_OLD)
+    with pytest.raises(StorageError, match=r"Python 3\.6 was found") as raised:
+        Here(tmp_path).run_python(REGISTRATION, todo(), "x")
+    assert raised.value.kind == "no_python"
+
+
+def test_the_python_that_the_inventory_names_alone(tmp_path: Path) -> None:
+    write_script(tmp_path / "python3.11", f'exec {sys.executable} "$@"')
+    with pytest.raises(StorageError, match=r"Python 3\.6 was found"):
+        Here(tmp_path, str(write_script(tmp_path / "named", TOO_OLD))).run_python(REGISTRATION, todo(), "x")
+
+
+def test_a_shell_with_arguments() -> None:
+    assert result(sys.executable, todo(shell="/bin/sh -u")) == {"outcome": "stale", "lines": ("begin",)}
+
+
 @pytest.mark.parametrize("lacking", ["ssl", "urllib.request"])
 def test_half_a_python(tmp_path: Path, lacking: str) -> None:
     """Distributions for small machines cut it up."""
@@ -159,7 +225,7 @@ def test_a_crash_is_told_without_what_it_was_about() -> None:
 def test_a_crash_within_the_standard_library_is_told_with_both_places() -> None:
     output, code = run(sys.executable, todo(shell=7))
     with pytest.raises(
-        FleetopsError, match=r"TypeError at .*registration_program\.py:\d+, in .*posixpath\S*:\d+\."
+        FleetopsError, match=r"AttributeError at .*registration_program\.py:\d+, in .*shlex\S*:\d+\."
     ) as raised:
         result_of(REGISTRATION, output, code, "x")
     assert raised.value.kind == "internal"

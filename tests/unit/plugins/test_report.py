@@ -39,6 +39,7 @@ def test_a_report_of_a_credential() -> None:
         "group": "iot",
         "mode": "0640",
         "proven": None,
+        "due": None,
     }
 
 

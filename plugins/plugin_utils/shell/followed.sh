@@ -1,0 +1,16 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=sh disable=SC2154
+
+# Followed: what follows a change has been done. Removes the note of it, unless it is by now the note of another run, $token being
+# the one that it had.
+
+home
+[ -z "$missing" ] || say followed
+lock
+due_token
+if [ "$due" = "$token" ]; then
+    try rm -f "./$due_file"
+    try sync .
+fi
+say followed

@@ -1,0 +1,141 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=sh disable=SC2154,SC2034
+
+# Proof: what a change needs on the gateway, tried before the change. In check mode ($proof is yes) nothing of it is left.
+
+# remember: has everything put back at the end: directories, and the lock if there was none.
+remember() {
+    base=$here
+    made=$missing
+    keeps_lock=no
+    if [ -z "$missing" ] && [ -f "./$lock_file" ]; then
+        keeps_lock=yes
+    fi
+    locked=no
+    trap put_back EXIT
+}
+
+# remember_lock: the same once the lock is held; a lock that is a link has a trap of its own.
+remember_lock() {
+    locked=yes
+    [ ! -L "$lock_file" ] || keeps_lock=no
+    trap put_back EXIT
+}
+
+put_back() {
+    [ "$locked$keeps_lock" != yesno ] || rm -f "$base$made/$lock_file"
+    while [ -n "$made" ]; do
+        rmdir "$base$made" 2>/dev/null
+        made=${made%/*}
+    done
+}
+
+# service_exists: fails if there is no such service to restart. Other service managers than these are not asked.
+service_exists() {
+    told=
+    ! command -v systemctl >/dev/null || told=$(systemctl show --property=LoadState -- "$service" 2>/dev/null)
+    case $told in
+        *=not-found | *=masked | *=bad-setting | *=error)
+            fail no_service "systemd cannot start the service $service (${told#*=})"
+            ;;
+        '') ;;
+        *) return 0 ;;
+    esac
+    if command -v rc-service >/dev/null; then
+        rc-service --exists "$service" >/dev/null 2>&1 || fail no_service "OpenRC has no service $service"
+    elif [ -x /sbin/procd ] && [ ! -e "/etc/init.d/$service" ]; then
+        fail no_service "there is no /etc/init.d/$service"
+    fi
+}
+
+# replaceable NAME LINK: fails if a rename cannot replace the file, because it is a mount of its own, or immutable. A hard link
+# fails then, too. Where it fails for another reason, nothing is known. LINK is a name that a later run cleans up.
+replaceable() {
+    [ -f "./$1" ] && [ ! -L "./$1" ] || return 0
+    if message=$(ln -- "./$1" "./$2" 2>&1); then
+        try rm -f "./$2"
+        return
+    fi
+    case $message in
+        *ross-device*) ;;
+        *'not permitted'*)
+            # A file system without links says the same, and so does the kernel of a file that is not the remote user's.
+            show "./$1"
+            case $me:$shown_owner in
+                0:* | "$me:$me":*) ;;
+                *) return 0 ;;
+            esac
+            message=$( (set -C && : >"./$2") 2>&1) || fail storage "cannot write $here/$2: $message"
+            has_links=yes
+            ln -- "./$2" "./$2.link" 2>/dev/null || has_links=no
+            rm -f "./$2" "./$2.link"
+            [ "$has_links" = yes ] || return 0
+            ;;
+        *) return 0 ;;
+    esac
+    irreplaceable "$1"
+}
+
+# kept FILE OWNER GROUP MODE: fails if the file system has not kept what own has set. Sets $shown_size. Names of users are not compared.
+kept() {
+    half=$PWD/$1
+    show "./$1"
+    letters=
+    digits=${4#0}
+    while [ -n "$digits" ]; do
+        case $digits in
+            0*) letters=$letters--- ;;
+            1*) letters=$letters--x ;;
+            2*) letters=$letters-w- ;;
+            3*) letters=$letters-wx ;;
+            4*) letters=${letters}r-- ;;
+            5*) letters=${letters}r-x ;;
+            6*) letters=${letters}rw- ;;
+            7*) letters=${letters}rwx ;;
+        esac
+        digits=${digits#?}
+    done
+    case $shown_mode in
+        -"$letters"*) ;;
+        *) fail storage "the file system of $here gives files the permissions $shown_mode in place of -$letters" ;;
+    esac
+    case ${2:-$me}:${3:-$my_group} in
+        *[!0-9:]*) ;;
+        "$shown_owner") ;;
+        *) fail storage "the file system of $here gives files to $shown_owner in place of ${2:-$me}:${3:-$my_group}" ;;
+    esac
+    half=
+}
+
+# probe NAME OWNER GROUP MODE COMMAND...: stages what the command prints, as NAME would be. In check mode, a file that an
+# interrupted run has left keeps its place.
+probe() {
+    if [ "$proof" = yes ] && { [ -e ".$1.new" ] || [ -L ".$1.new" ]; }; then
+        probed=$1.check
+    else
+        probed=$1
+    fi
+    probed_owner=$2
+    probed_group=$3
+    probed_mode=$4
+    shift 4
+    stage "$probed" "$probed_owner" "$probed_group" "$probed_mode" "$@"
+    kept "$staged" "$probed_owner" "$probed_group" "$probed_mode"
+}
+
+# room OCTETS: prints as many.
+room() {
+    printf "%${1}s\n" '' | cat
+}
+
+# prove_export NUMBER: that the export can be written, as large as it is going to be.
+prove_export() {
+    leave_for "$1"
+    [ -z "$missing" ] || fail storage "cannot write $dest: its directory does not exist"
+    eval "size=\$export_${1}_size"
+    replaceable "${dest##*/}" ".${dest##*/}.new"
+    probe "${dest##*/}" "$stage_owner" "$stage_group" "$stage_mode" room "$size"
+    try rm -f "./$staged"
+    home
+}

@@ -1,0 +1,94 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""--check fails where the run would fail, with the error of the run, in every playbook; and it changes nothing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from emulator import Emulator
+from operations import ENV, PLATFORM, account, called, in_service, results, role_variables
+from playbook import as_new, inventory, names, run_playbook
+
+JSON = Any
+
+
+@dataclass(frozen=True)
+class Case:
+    """A playbook with something wrong, and the kind of the error that follows."""
+
+    name: str
+    playbook: str
+    kind: str
+    wrong: dict[str, JSON] = field(default_factory=dict)
+    absent: str = ""  # a library that the controller lacks
+    loses: bool = False  # whether the gateways have lost their credentials
+
+
+def export(dest: str) -> dict[str, JSON]:
+    return {"gateway_exports": [{"dest": dest, "format": "env"}]}
+
+
+CASES = [
+    Case("provision-export", "provision", "storage", export("{{ root }}/missing/agent.env"), loses=True),
+    Case("provision-ca", "provision", "tls", {"gateway_ca_path": "/missing.pem"}, loses=True),
+    Case("provision-key", "provision", "refused", {"platform_access_key_secret": "wrong"}, loses=True),
+    Case("provision-library", "provision", "missing_library", {}, absent="requests", loses=True),
+    Case("reprovision-export", "reprovision", "storage", export("{{ root }}/missing/agent.env")),
+    Case("reprovision-endpoint", "reprovision", "network", {"gateway_endpoint": "https://127.0.0.1:9"}),
+    Case("recover-key", "recover", "refused", {"platform_access_key_secret": "wrong"}, loses=True),
+    Case("recover-library", "recover", "missing_library", {}, absent="alibabacloud_tea_openapi", loses=True),
+    Case("recover-owner", "recover", "storage", {"gateway_owner": "no-such-user"}, loses=True),
+    Case("recover-device", "recover", "not_found", {"gateway_device_name": "unknown-{{ inventory_hostname }}"}),
+    Case("mend-export", "provision", "storage", export("{{ root }}/missing/agent.env")),
+]
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with Emulator(tmp_path_factory.mktemp("platform"), PLATFORM) as emulator:
+        yield emulator
+
+
+def error_of(result: JSON) -> tuple[str, str]:
+    """Return the kind and the message, without the ID of a request."""
+    return result["error"]["kind"], re.sub("[0-9A-F-]{36}", "ID", result["msg"])
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("way", ["gateway", "controller"])
+def test_check_mode_fails_as_the_run_does(platform: Emulator, tmp_path: Path, case: Case, way: str) -> None:
+    if case.absent == "requests" and way == "gateway":
+        pytest.skip("the gateway sends the registration without it")
+    as_new(platform)
+    hosts = names(1)
+    variables = {**role_variables(platform), **account(platform), "gateway_register_from": way}
+    variables.update(gateway_retry_time=0, gateway_timeout=5, **case.wrong)
+    fleet = inventory(hosts, tmp_path, **variables)
+    for host in hosts:
+        in_service(platform, tmp_path, host)
+        if case.loses:
+            (tmp_path / host / "device.json").unlink()
+    platform.admin.clear_requests()
+    env = dict(ENV)
+    if case.absent:
+        (tmp_path / "lacking").mkdir()
+        (tmp_path / f"lacking/{case.absent}.py").write_text("raise ImportError\n")
+        env["PYTHONPATH"] = str(tmp_path / "lacking")
+    errors = []
+    for check in (True, False):
+        before = {path: path.read_bytes() for host in hosts for path in (tmp_path / host).glob("[!.]*")}
+        run = run_playbook(f"fleetops.aliyun_iot.{case.playbook}", fleet, tmp_path, env=env, check=check)
+        assert run.rc == 2, run
+        errors.append({host: error_of(results(run, host)[-1]) for host in hosts})
+        assert {path: path.read_bytes() for host in hosts for path in (tmp_path / host).glob("[!.]*")} == before
+        left = {path.name for host in hosts for path in (tmp_path / host).glob(".*")}
+        assert left <= {".device.json.lock"}, left
+    assert {kind for kind, _message in errors[1].values()} == {case.kind}, errors
+    assert errors[0] == errors[1]
+    assert called(platform, "register") == called(platform, "ResetThing") == []

@@ -1,0 +1,228 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What begin proves before a registration, and what of it is left: nothing in check mode, the journal and room in a run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from script_box import ROOT, Box, Shell
+from shells import write_script
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import StorageError
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
+
+# Check mode, and a run.
+PROOFS = ("yes", "no")
+
+
+def with_tools(box: Box, folder: Path, **tools: str) -> Box:
+    """The same gateway with these tools before its own."""
+    folder.mkdir()
+    for name, script in tools.items():
+        write_script(folder / name, script)
+    return Box(Shell(box.shell.command, f"{folder}:{box.shell.path}"), box.folder, box.exports, box.attributes)
+
+
+def snapshot(box: Box) -> dict[str, tuple[int, int, bytes]]:
+    """Everything in the folder, the lock included."""
+    found = {}
+    for path in box.folder.rglob("*"):
+        status = path.lstat()
+        found[str(path)] = (status.st_mode, status.st_ino, path.read_bytes() if path.is_file() else b"")
+    return found
+
+
+def export(path: Path, content: str = "x\n") -> Export:
+    return Export(str(path), None, None, 0o600, content, "0")
+
+
+@pytest.mark.parametrize("flock", [True, False], ids=["flock", "link"])
+@pytest.mark.parametrize("before", ["nothing", "a directory", "a credential", "a lock", "leftovers"])
+def test_check_mode_leaves_everything_as_it_was(box: Box, tmp_path: Path, before: str, flock: bool) -> None:
+    if not flock:
+        tools = tmp_path / "tools"
+        tools.mkdir()
+        for tool in (
+            "sh",
+            "ash",
+            "dash",
+            "bash",
+            "awk",
+            "cat",
+            "chmod",
+            "chown",
+            "id",
+            "ln",
+            "ls",
+            "mkdir",
+            "mv",
+            "rm",
+        ):
+            if (real := Path(box.shell.path.split(":")[0]) / tool).exists() or (real := Path("/bin") / tool).exists():
+                (tools / tool).symlink_to(real)
+        for tool in ("readlink", "rmdir", "sha256sum", "sleep", "sync", "tr", "date"):
+            (tools / tool).symlink_to(box.shell.tool(tool))
+        box.shell = Shell((box.shell.tool(box.shell.command[0]),), str(tools))  # type: ignore[misc]
+    box.exports = (export(box.path.parent / "agent.env"), export(box.folder / "agent.conf"))
+    if before != "nothing":
+        box.path.parent.mkdir()
+    if before in ("a credential", "leftovers"):
+        box.provision()
+        (box.folder / "agent.conf").write_text("old\n")
+        (box.folder / "agent.conf").chmod(0o600)
+    if before == "a lock" and shutil.which("flock", path=box.shell.path):
+        box.lock.touch(0o600)
+    if before == "leftovers":
+        box.new.write_text("half\n")
+        (box.folder / ".agent.conf.new").write_text("half\n")
+    had = snapshot(box)
+    assert box.begin(box.look(), proof="yes").outcome == "begun"
+    assert snapshot(box) == had
+
+
+@pytest.mark.parametrize("proof", PROOFS)
+def test_a_proof_that_fails_leaves_nothing(box: Box, proof: str) -> None:
+    box.exports = (export(box.path.parent / "agent.env"), export(box.folder / "missing/agent.env"))
+    had = snapshot(box)
+    with pytest.raises(StorageError, match=r"missing/agent\.env: its directory does not exist"):
+        box.begin(box.look(), proof=proof)
+    if proof == "yes":
+        assert snapshot(box) == had
+    assert box.files() == (["iot"] if proof == "no" else [])
+
+
+@pytest.mark.parametrize("proof", PROOFS)
+def test_a_stale_look_proves_nothing(box: Box, proof: str) -> None:
+    found = box.look()
+    box.provision()
+    had = snapshot(box)
+    assert box.begin(found, proof=proof).outcome == "stale"
+    assert {name: found for name, found in snapshot(box).items() if not name.endswith(".lock")} == had
+
+
+@pytest.mark.parametrize("proof", PROOFS)
+@pytest.mark.parametrize(
+    ("tool", "says"),
+    [("chmod", r"gives files the permissions -rw------- in place of -rw-r-----"), ("chown", r"gives files to")],
+)
+def test_a_file_system_that_keeps_no_attributes(box: Box, tmp_path: Path, proof: str, tool: str, says: str) -> None:
+    box.attributes = {"owner": "12345" if tool == "chown" else None, "group": None, "mode": "0640"}
+    deaf = with_tools(box, tmp_path / "tools", **{tool: "exit 0"})
+    with pytest.raises(StorageError, match=says) as caught:
+        deaf.begin(deaf.look(), proof=proof)
+    assert caught.value.kind == "storage"
+    assert not box.new.exists()
+    assert not box.journal.exists()
+
+
+@pytest.mark.parametrize("bits", ["0400", "0600", "0640", "0660", "0750", "0710"])
+def test_a_file_system_that_keeps_them(box: Box, bits: str) -> None:
+    box.attributes = {"owner": str(os.geteuid()), "group": str(os.getegid()), "mode": bits}
+    assert box.begin(box.look(), proof="yes").outcome == "begun"
+
+
+@pytest.mark.parametrize("proof", PROOFS)
+@pytest.mark.parametrize("which", ["credential", "export"])
+@pytest.mark.parametrize("says", ["Invalid cross-device link", "Cross-device link", "Operation not permitted"])
+def test_a_file_that_no_rename_can_replace(box: Box, tmp_path: Path, proof: str, which: str, says: str) -> None:
+    """A hard link of it fails, and one of another file does not."""
+    box.provision()
+    box.exports = (export(box.folder / "agent.env"),)
+    (box.folder / "agent.env").write_text("old\n")
+    name = "device.json" if which == "credential" else "agent.env"
+    link = f'case " $* " in *" ./{name} "*) echo "ln: ./{name}: {says}" >&2; exit 1 ;; esac; exec {box.shell.tool("ln")} "$@"'
+    stuck = with_tools(box, tmp_path / "tools", ln=link)
+    had = snapshot(box)
+    found = stuck.look()
+    with pytest.raises(StorageError, match=f"cannot replace .*/{name}: it is mounted by itself"):
+        stuck.begin(found, proof=proof)
+    assert {file: what for file, what in snapshot(box).items() if not file.endswith(".lock")} == had
+
+
+@pytest.mark.parametrize("says", ["Operation not permitted", "Permission denied", "Function not implemented"])
+def test_a_file_system_without_links(box: Box, tmp_path: Path, says: str) -> None:
+    box.provision()
+    without = with_tools(box, tmp_path / "tools", ln=f'echo "ln: {says}" >&2; exit 1')
+    if (box.shell.command[0]).endswith("ash"):
+        pytest.skip("without flock, a link is the lock")
+    assert without.begin(without.look()).outcome == "begun"
+    assert sorted(path.name for path in box.path.parent.iterdir()) == [
+        *(".device.json.journal", ".device.json.lock", ".device.json.new", "device.json")
+    ]
+
+
+@pytest.mark.parametrize("proof", PROOFS)
+def test_a_mount_of_its_own(box: Box, proof: str) -> None:
+    box.provision()
+    mount = ["mount", "--bind", str(box.path), str(box.path)]
+    if not ROOT or subprocess.run(mount, check=False, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("only root can mount, and not everywhere")
+    try:
+        with pytest.raises(StorageError, match="it is mounted by itself"):
+            box.begin(box.look(), proof=proof)
+    finally:
+        subprocess.run(["umount", str(box.path)], check=True)
+    assert box.begin(box.look(), proof=proof).outcome == "begun"
+
+
+@pytest.fixture
+def disk(box: Box, tmp_path: Path) -> Iterator[Box]:
+    """The box, and a file system of 16 KiB for its export."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16k,mode=0755", "tmpfs", str(place)]
+    if not ROOT or subprocess.run(mount, check=False, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("only root can mount a small file system, and not everywhere")
+    yield box
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.parametrize("proof", PROOFS)
+def test_an_export_that_is_too_long_for_its_disk(disk: Box, tmp_path: Path, proof: str) -> None:
+    for length, fits in ((10_000, True), (20_000, False)):
+        disk.exports = (export(tmp_path / "disk/agent.conf", "x" * length + "\n"),)
+        if fits:
+            assert disk.begin(disk.look(), proof="yes").outcome == "begun"
+        else:
+            with pytest.raises(StorageError, match="No space left"):
+                disk.begin(disk.look(), proof=proof)
+        assert list((tmp_path / "disk").iterdir()) == []
+
+
+SYSTEMD = 'echo "LoadState={}"'
+
+
+@pytest.mark.parametrize("proof", PROOFS)
+@pytest.mark.parametrize(
+    ("tools", "says"),
+    [
+        ({"systemctl": SYSTEMD.format("not-found")}, r"systemd cannot start the service agent \(not-found\)"),
+        ({"systemctl": SYSTEMD.format("masked")}, r"masked"),
+        ({"rc-service": "exit 1"}, "OpenRC has no service agent"),
+        ({"systemctl": "exit 1", "rc-service": "exit 1"}, "OpenRC"),
+    ],
+    ids=["not found", "masked", "openrc", "systemd that does not run"],
+)
+def test_a_service_that_does_not_exist(box: Box, tmp_path: Path, tools: dict[str, str], says: str, proof: str) -> None:
+    box.path.parent.mkdir()
+    managed = with_tools(box, tmp_path / "tools", **tools)
+    with pytest.raises(StorageError, match=says) as caught:
+        managed.begin(managed.look(), proof=proof, service="agent")
+    assert caught.value.kind == "no_service"
+    assert not box.journal.exists()
+    assert managed.begin(managed.look(), proof=proof).outcome == "begun"  # nothing has to follow
+
+
+@pytest.mark.parametrize(
+    "tools", [{"systemctl": SYSTEMD.format("loaded"), "rc-service": "exit 1"}, {"rc-service": '[ "$2" = agent ]'}, {}]
+)
+def test_a_service_that_exists_or_that_nobody_can_ask_for(box: Box, tmp_path: Path, tools: dict[str, str]) -> None:
+    managed = with_tools(box, tmp_path / "tools", **tools)
+    assert managed.begin(managed.look(), service="agent").outcome == "begun"

@@ -1,0 +1,92 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The report that every playbook writes: what a run did, against what its hosts and the platform say."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from emulator import Emulator
+from operations import ENV, account, credential_file, in_service, operate, role_variables, valid_fingerprint
+from playbook import PRODUCT_KEY, inventory, run_playbook
+
+JSON = Any
+
+pytestmark = pytest.mark.usefixtures("new_platform")
+
+
+def report_of(run_name: str, platform: Emulator, hosts: JSON, tmp_path: Path, *arguments: str, **extra: JSON) -> JSON:
+    page = tmp_path / "reports" / f"{run_name}.html"
+    page.parent.mkdir(exist_ok=True)
+    operate(run_name, platform, hosts, tmp_path, *arguments, gateway_report_to=str(page), **extra)
+    return json.loads(page.with_suffix(".json").read_text())
+
+
+def outcomes(report: JSON) -> dict[str, tuple[str, str | None]]:
+    return {row["gateway"]: (row["outcome"], row["reason"]) for row in report["gateways"]}
+
+
+def test_a_fleet_in_reports(platform: Emulator, tmp_path: Path) -> None:
+    hosts = inventory(4, tmp_path, **role_variables(platform))
+    members = hosts["all"]["children"]["gateways"]["hosts"] if "all" in hosts else hosts["gateways"]["hosts"]
+    members["gw-0004"]["gateway_device_name"] = "no one"
+    first = report_of("provision", platform, hosts, tmp_path)
+    assert outcomes(first) == {
+        **dict.fromkeys(("gw-0001", "gw-0002", "gw-0003"), ("changed", "missing")),
+        "gw-0004": ("failed", None),
+    }
+    rows = {row["gateway"]: row for row in first["gateways"]}
+    assert rows["gw-0001"]["fingerprint"] == valid_fingerprint(platform, "gw-0001")
+    assert rows["gw-0001"]["path"] == str(credential_file(tmp_path, "gw-0001"))
+    assert (rows["gw-0004"]["error"], first["before"]) == ("invalid_option", None)
+    assert rows["gw-0004"]["command"].endswith(" fleetops.aliyun_iot.provision --limit gw-0004")
+    assert (first["run"]["playbook"], first["run"]["mode"]) == ("provision", "")
+
+    credential_file(tmp_path, "gw-0002").unlink()
+    del members["gw-0004"]["gateway_device_name"]
+    looked = report_of("provision", platform, hosts, tmp_path, "--check")
+    assert "check mode" in looked["run"]["mode"]
+    second = report_of("provision", platform, hosts, tmp_path, gateway_serial=1)
+    assert outcomes(second) == {
+        **dict.fromkeys(("gw-0001", "gw-0003"), ("ok", "up_to_date")),
+        **dict.fromkeys(("gw-0002", "gw-0004"), ("changed", "missing")),
+    }, "batches are one report"
+    folder = tmp_path / "reports"
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    with (folder / "provision.csv").open(newline="") as file:
+        assert {row["gateway"]: row["outcome"] for row in csv.DictReader(file)} == {
+            name: outcome for name, (outcome, _reason) in outcomes(second).items()
+        }
+    secrets = [platform.admin.device(PRODUCT_KEY, f"gw-000{number}")["device_secret"] for number in range(1, 5)]
+    written = "".join(path.read_text() for path in folder.iterdir())
+    assert not [secret for secret in secrets if secret in written]
+
+
+def test_an_audit_and_what_follows_it_in_reports(platform: Emulator, tmp_path: Path) -> None:
+    hosts = inventory(2, tmp_path, **role_variables(platform), **account(platform))
+    for host in ("gw-0001", "gw-0002"):
+        in_service(platform, tmp_path, host)
+    credential_file(tmp_path, "gw-0002").unlink()
+    audit = report_of("audit", platform, hosts, tmp_path)
+    found = outcomes(audit)
+    assert (found["gw-0001"], found["gw-0002"]) == (("ok", "ok"), ("drift", "missing"))
+    assert report_of("recover", platform, hosts, tmp_path)["counts"]["changed"] == 1
+    again = report_of("reprovision", platform, hosts, tmp_path, target="gw-0001", gateway_verify="none")
+    assert outcomes(again) == {"gw-0001": ("changed", "reset")}
+    gone = report_of("decommission", platform, hosts, tmp_path, target="gw-0001")
+    assert outcomes(gone) == {"gw-0001": ("changed", "exists")}
+    assert report_of("audit", platform, hosts, tmp_path)["changes"], "compared with the audit before"
+
+
+def test_a_place_that_cannot_be_written_ends_the_run_with_what_to_do(platform: Emulator, tmp_path: Path) -> None:
+    hosts = inventory(1, tmp_path, **role_variables(platform))
+    run = run_playbook(
+        "fleetops.aliyun_iot.provision", hosts, tmp_path, "-e", "gateway_report_to=nowhere/report.html", env=ENV
+    )
+    assert run.rc != 0
+    assert "Create" in run.result("gw-0001")["msg"]

@@ -1,0 +1,90 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Why a run ends with a batch, and which gateways it does not come to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import (
+    HOSTS_SHOWN,
+    end_of_run,
+    later_hosts,
+    too_many_failures,
+)
+
+JSON = Any
+EVERY = ["gw-1", "gw-2", "gw-3", "gw-4", "gw-5"]
+
+
+def play(every: list[str] = EVERY, failed: tuple[str, ...] = (), batch: tuple[str, ...] = ()) -> JSON:
+    """The variables of a play in which these hosts have failed."""
+    active = [host for host in every if host not in failed]
+    return {"ansible_play_hosts_all": every, "ansible_play_hosts": active, "ansible_play_batch": list(batch)}
+
+
+def fleet(**outcomes: str) -> JSON:
+    """The result of a pass over hosts (with _ for -), each with its outcome."""
+    words = ("ok", "changed", "failed", "unreachable", "left")
+    gateways = {
+        host.replace("_", "-"): {outcome: True} for host, outcome in outcomes.items() if outcome not in ("ok", "left")
+    }
+    return {"gateways": gateways, "counts": {word: list(outcomes.values()).count(word) for word in words}}
+
+
+@pytest.mark.parametrize(
+    ("result", "says"),
+    [
+        (fleet(gw_1="unreachable"), ("1 did not answer (gw-1)", "4 gateways were not reached: gw-2, gw-3, gw-4, gw-5")),
+        (fleet(gw_2="unreachable", gw_3="unreachable"), ("2 did not answer (gw-2, gw-3)", "reached: gw-4, gw-5.")),
+        (
+            fleet(gw_3="unreachable", gw_4="failed"),
+            ("1 did not answer (gw-3) and 1 failed", "1 gateway was not reached: gw-5"),
+        ),
+        (fleet(gw_1="failed"), ("of its 1 gateways 1 failed",)),
+        # Somebody is left, so that Ansible goes on.
+        (fleet(gw_1="unreachable", gw_2="ok"), ()),
+        (fleet(gw_1="failed", gw_2="left"), ()),
+        (fleet(gw_1="failed", gw_2="changed"), ()),
+        # Nothing comes after it.
+        (fleet(gw_4="failed", gw_5="unreachable"), ()),
+    ],
+)
+def test_why_a_run_ends_with_a_batch(result: JSON, says: tuple[str, ...]) -> None:
+    message = end_of_run(result, play())
+    assert bool(message) is bool(says)
+    for words in says:
+        assert words in message
+
+
+def test_hosts_that_have_failed_before_are_not_among_those_that_come_later() -> None:
+    assert later_hosts(["gw-1", "gw-2"], play(failed=("gw-2", "gw-4"))) == ["gw-3", "gw-5"]
+    assert later_hosts(["gw-5"], play()) == []
+    assert later_hosts(["elsewhere"], play()) == []
+
+
+def test_of_thousands_some_are_named() -> None:
+    every = ["canary", *(f"gw-{number}" for number in range(10_000))]
+    message = end_of_run(fleet(canary="failed"), play(every))
+    assert "10000 gateways were not reached: gw-0, " in message
+    assert f"and {10_000 - HOSTS_SHOWN} more" in message
+    assert len(message) < 2000
+
+
+def test_a_limit_of_failures_names_the_batch_that_is_not_begun_and_what_comes_after_it() -> None:
+    options = {"most_failed": "19", "looked": {}, "fleet_size": 0, "take_over": False}
+    variables = play(failed=("gw-2",), batch=("gw-3", "gw-4"))
+    assert "3 gateways were not reached: gw-3, gw-4, gw-5." in too_many_failures(options, variables)
+    assert too_many_failures({**options, "most_failed": "20"}, variables) == ""
+
+
+def test_what_an_earlier_look_has_found_is_not_forgotten() -> None:
+    """The gateways that could not be looked at are reported after the last batch, which does not come."""
+    looks = {"gw-8": {"unreachable": True}, "gw-9": {"failed": True}, "gw-5": {"changed": True}}
+    variables = {**play(), "gateway_looks": {"gateways": looks}}
+    assert "2 had failed before or not answered, and will not be reported: gw-8, gw-9" in end_of_run(
+        fleet(gw_5="failed"), variables
+    )
