@@ -65,7 +65,7 @@ def test_variables_of_hosts(platform: Emulator, tmp_path: Path, by: str) -> None
         "gw-0004": ({"gateway_register_form": "controller"}, "gateway_register_from"),
     }
     own = {host: variables for host, (variables, _said) in wrong.items()}
-    own["gw-0005"] = {"gateway_site": "north", "gateway_vendor": "acme", "gateway_verify": "", "mode": "x"}
+    own["gw-0005"] = {"gateway_site": "north", "gateway_vendor": "acme", "gateway_service": "", "mode": "x"}
     hosts = inventory(own, tmp_path, **role_variables(platform))
     if by == "playbook":
         run = run_of("provision", hosts, tmp_path)
