@@ -20,8 +20,8 @@ options:
     elements: str
     required: true
   target:
-    description: The hosts of the pass, as a pattern.
-    type: str
+    description: The hosts of the pass, as a pattern or a list of patterns.
+    type: raw
     required: true
   outcomes:
     description:

@@ -34,7 +34,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: The pattern.
+  description: The pattern, or the patterns of a list.
   type: list
   elements: str
 """
@@ -80,7 +80,7 @@ class LookupModule(LookupBase):
         pattern = variables.get("target") or next(iter(terms), None)
         _keep_retry_file_here()
         if any(context.CLIARGS.get(option) for option in _ONLY_LISTED):
-            return [pattern or "all:!all"]
+            return _listed(pattern or "all:!all")
         try:
             check_run(load_extra_vars(loader))
         except FleetopsError as error:
@@ -94,7 +94,7 @@ class LookupModule(LookupBase):
             raise AnsibleError("Name the gateways with -e target=..., a host or a pattern; there is no default")
         if not self._hosts(pattern, variables["groups"]):
             raise AnsibleError("No host matches %s; correct the inventory, --limit, or the variable target" % pattern)
-        return [pattern]
+        return _listed(pattern)
 
     def _hosts(self, pattern: str, groups: t.Mapping[str, t.Sequence[str]]) -> list[t.Any]:
         """Return the hosts of the run that match; there are no C(hostvars) before the first play."""
@@ -105,6 +105,10 @@ class LookupModule(LookupBase):
                 inventory.add_host(host, group)
         inventory.subset(context.CLIARGS.get("subset"))
         return list(inventory.get_hosts(pattern))
+
+
+def _listed(pattern: str | list[str]) -> list[str]:
+    return [pattern] if isinstance(pattern, str) else list(pattern)
 
 
 def _keep_retry_file_here() -> None:

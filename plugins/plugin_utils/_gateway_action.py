@@ -31,8 +31,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import (
     check_failure,
-    drop_note,
-    drop_unheard_topic,
+    drop_idle_handlers,
     has_followers,
     unreachable,
 )
@@ -73,8 +72,7 @@ class GatewayAction(ActionBase):
         self._report: Result = {}
         try:
             check_facts(self._vars)
-            if self._of_role():
-                check_host(self._vars, lambda name: self._templar.template(self._vars[name]))
+            self._check_variables()
             result.update(self._perform(self._options(), TaskRemote(self, self._vars)))
         except FleetopsError as error:
             result.update(failed(self._report, error))
@@ -89,8 +87,7 @@ class GatewayAction(ActionBase):
         if self._task.no_log and "error" in result:
             # no_log hides the whole result, but none of this is a secret.
             self._display.warning("%s: %s" % (self._host(), result["msg"]))
-        drop_unheard_topic(self._task)
-        drop_note(self._task, result)
+        drop_idle_handlers(self._task, result, self._service)
         check_failure(self._task, result)
         return result
 
@@ -104,9 +101,16 @@ class GatewayAction(ActionBase):
             self._report = convergence.report
             raise
 
+    def _check_variables(self) -> None:
+        if self._of_role():
+            check_host(self._vars, lambda name: self._templar.template(self._vars[name]))
+
     def _of_role(self) -> bool:
         """Return whether the task is the role's, so that its options are variables."""
         return bool(self._task._role and self._task._role.get_name() == ROLE)
+
+    def _service(self) -> t.Any:
+        return self._templar.template(self._vars.get("gateway_service"))
 
     def _host(self) -> str:
         return str(self._vars["inventory_hostname"])

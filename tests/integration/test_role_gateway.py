@@ -292,6 +292,9 @@ def test_a_run_over_some_of_them_does_not(fresh: Emulator, tmp_path: Path) -> No
     )
     assert run.rc == 0, run
     assert registered(fresh) == ["gw-0002"]
+    some = json.dumps({"target": ["gw-0001", "gw-0003"]})
+    listed = run_playbook(PROVISION, inventory(3, tmp_path, **variables(fresh)), tmp_path, "-e", some)
+    assert (listed.rc, sorted(registered(fresh))) == (0, names(3)), listed
 
 
 def test_too_many_failures_end_the_run_after_the_restarts(fresh: Emulator, tmp_path: Path) -> None:
