@@ -67,7 +67,12 @@ def test_check_mode_fails_as_the_run_does(platform: Emulator, tmp_path: Path, ca
         pytest.skip("the gateway sends the registration without it")
     as_new(platform)
     hosts = names(1)
-    variables = {**role_variables(platform), **account(platform), "gateway_register_from": way}
+    variables = {
+        **role_variables(platform),
+        **account(platform),
+        "gateway_register_from": way,
+        "gateway_verify": "none",
+    }
     variables.update(gateway_retry_time=0, gateway_timeout=5, **case.wrong)
     fleet = inventory(hosts, tmp_path, **variables)
     for host in hosts:

@@ -132,7 +132,9 @@ def test_a_gateway_that_dies_at_any_call_of_a_tool(tmp_path: Path, before: str, 
             play.run(tools=(tmp_path / str(call), call), register=register, **options)
         expire(play.bench)
         done = play.run(**options)
-        changed = before != "a credential" or play.bench.device.issued > issued
+        # What is left of a proof is tidied up, which is a change.
+        changed = play.bench.device.issued > issued or done["reason"] in ("export", "interrupted", "unfinished")
+        assert before == "a credential" or changed
         assert play.restarts == [play.bench.device.secret] * changed, (call, done)
         assert play.bench.is_right(), call
         assert play.run(**options)["reason"] == "up_to_date"
