@@ -25,7 +25,8 @@ options:
     required: true
   outcomes:
     description:
-      - The outcomes to list, of V(ok), V(changed), V(failed), V(unreachable), and V(left) for a host that is left to a task of its own.
+      - The outcomes to list, of V(ok) if the pass has the results of all hosts (C(report=all)), V(changed), V(failed), V(unreachable), and
+        V(left) for a host that is left to a task of its own.
     type: list
     elements: str
     required: true
@@ -81,7 +82,9 @@ def _hosts(variable: str, names: list[str], hostvars: t.Any, wanted: set[str]) -
 def _outcome(host: str, fleet: t.Mapping[str, t.Any]) -> str:
     if host in fleet["left"]:
         return "left"
-    result = fleet["gateways"].get(host, {})
+    result = fleet["gateways"].get(host)
+    if result is None:
+        return "unreported"
     if result.get("unreachable"):
         return "unreachable"
     return "failed" if result.get("failed") else "changed" if result.get("changed") else "ok"

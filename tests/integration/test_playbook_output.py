@@ -202,3 +202,12 @@ def test_errors_name_variables_and_playbooks(platform: Emulator, tmp_path: Path,
     for host, (_own, said) in wrong.items():
         for words in said:
             assert words in str(run.result(host)["msg"]), (host, run.result(host))
+
+
+def test_the_inventory_may_ask_for_what_was_right(platform: Emulator, tmp_path: Path) -> None:
+    for name in names(2):
+        in_service(platform, tmp_path, name)
+    hosts = inventory(2, tmp_path, **role_variables(platform), gateway_report="all")
+    run = run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path, env=ENV)
+    assert run.rc == 0, run
+    assert [line for line in run.stdout.splitlines() if line == "ok: [gw-0002]"] != [], run
