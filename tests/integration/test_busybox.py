@@ -96,7 +96,7 @@ def test_the_role_proves_what_it_registered_on_busybox(platform: Emulator, tmp_p
     run = run_playbook(play, inventory(hosts, tmp_path, **variables), tmp_path)
     assert run.rc == 0, run
     assert run.results["gw-0001"][0]["result"]["rc"] != 0, "there is no Python"
-    assert run.result("gw-0001")["accepted"] is True
+    assert run.result("gw-0001")["proven"] is True
     asked = [(entry["action"], entry["code"]) for entry in platform.admin.requests()]
     assert asked == [("register", 200), ("connect", 0)]
     assert platform.admin.device(PRODUCT_KEY, "gw-0001")["activated"] is True

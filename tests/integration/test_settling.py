@@ -140,7 +140,7 @@ def test_the_advice_after_a_refusal(refusals: dict[str, Story]) -> None:
     for host, story in refusals.items():
         if not story.case.kept and HOSTS[host][1] in WAYS:
             assert story.result["error"]["code"] == 6289
-            assert "reset the device (ResetThing)" in story.result["msg"]
+            assert "resets the device (ResetThing)" in story.result["msg"]
 
 
 # What is staged comes first

@@ -48,7 +48,8 @@ def test_the_one_task_passes_every_variable_on() -> None:
     options = task["fleetops.aliyun_iot.gateway_credential"]
     defaults = load("defaults/main.yml")
     assert options.pop("follow_up") == FOLLOWS
-    for name in gateway_credential_spec().keys() - {"follow_up"}:
+    assert options.pop("verify") == "{{ gateway_verify | default('none', true) }}"  # empty counts as not set
+    for name in gateway_credential_spec().keys() - {"follow_up", "verify"}:
         known = f"gateway_{name}" in defaults or specified()[f"gateway_{name}"].get("required")
         value = f"gateway_{name}" if known else f"gateway_{name} | default(omit, true)"
         assert options.pop(name) == "{{ " + value + " }}"
