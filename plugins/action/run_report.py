@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import shlex
 import socket
@@ -26,6 +25,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report im
     as_json,
     as_page,
     compose_report,
+    earlier_report,
     rows_of_findings,
     rows_of_pass,
 )
@@ -47,8 +47,8 @@ class ActionModule(ControllerAction):
         arguments = context.CLIARGS
         playbooks = arguments.get("args") or ("",)
         try:
-            earlier = json.loads(kept.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            earlier = earlier_report(kept.read_text(encoding="utf-8"))
+        except (OSError, UnicodeError):
             earlier = None
         report = compose_report(self._run(playbooks[0]), self._rows(options, playbooks[0]), earlier)
         if not self._task.check_mode:

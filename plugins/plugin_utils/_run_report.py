@@ -88,6 +88,14 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
+def earlier_report(text: str) -> object:
+    """Return what a file of JSON holds, for :func:`compose_report`; None for any other text."""
+    try:
+        return json.loads(text)
+    except (RecursionError, ValueError):
+        return None
+
+
 def compose_report(run: t.Mapping[str, str], rows: t.Sequence[Row], earlier: object = None) -> Report:
     """Return the report of a run.
 

@@ -441,12 +441,12 @@ def test_an_owner_who_races_gets_no_shell_code_into_an_export(open_box: Deep, tm
     forged.write_text(line("'$(id)'"))
     script = f"""\
 #!/bin/sh
-# Just before an export is staged.
+# While an export is staged.
 case "$*" in *.iot.env.new*) {" ".join(AS_NOBODY)} sh -c 'cat {forged} >{open_box.path}' 2>/dev/null ;; esac
-exec {open_box.shell.tool("rm")} "$@"
+exec {open_box.shell.tool("ls")} "$@"
 """
-    (tmp_path / "rm").write_text(script)
-    (tmp_path / "rm").chmod(0o755)
+    (tmp_path / "ls").write_text(script)
+    (tmp_path / "ls").chmod(0o755)
     quiet = open_box.environment
     open_box.begin(open_box.look())
     racing = {"PATH": f"{tmp_path}:{open_box.shell.path}:{os.environ['PATH']}"}

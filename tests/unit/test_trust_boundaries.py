@@ -158,6 +158,15 @@ TABLE = (
         ),
     ),
     WayIn(
+        "report of the run before",
+        "local user",
+        ("plugin_utils._report_file.checked_destination", "plugin_utils._run_report.compose_report"),
+        (
+            "unit/plugins/test_run_report.py::test_a_file_that_is_no_report_counts_for_nothing",
+            "unit/plugins/test_run_report.py::test_nothing_that_a_stranger_says_is_an_element",
+        ),
+    ),
+    WayIn(
         "options",
         "operator",
         ("plugin_utils._options.check_path", "plugin_utils._options.check_owner", "plugin_utils._scripts.assignments"),
@@ -179,6 +188,7 @@ ALLOWED = {
             "module_utils/_gate.py:document",
             "module_utils/_openapi/answer.py:parse",
             "module_utils/_device/https_registration.py:_parse",
+            "plugin_utils/_run_report.py:earlier_report",
         ),
         *("module_utils/_device/mqtt_registration.py:_parse", "module_utils/_device/certificate.py:_members"),
     },

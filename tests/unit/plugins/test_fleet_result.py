@@ -17,13 +17,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result 
 )
 
 JSON = Any
-EVERY = ["gw-1", "gw-2", "gw-3", "gw-4", "gw-5"]
+EVERY = ("gw-1", "gw-2", "gw-3", "gw-4", "gw-5")
 
 
-def play(every: list[str] = EVERY, failed: tuple[str, ...] = (), batch: tuple[str, ...] = ()) -> JSON:
+def play(every: tuple[str, ...] = EVERY, failed: tuple[str, ...] = (), batch: tuple[str, ...] = ()) -> JSON:
     """The variables of a play in which these hosts have failed."""
     active = [host for host in every if host not in failed]
-    return {"ansible_play_hosts_all": every, "ansible_play_hosts": active, "ansible_play_batch": list(batch)}
+    return {"ansible_play_hosts_all": list(every), "ansible_play_hosts": active, "ansible_play_batch": list(batch)}
 
 
 def fleet(**outcomes: str) -> JSON:

@@ -18,6 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report im
     as_json,
     as_page,
     compose_report,
+    earlier_report,
     rows_of_findings,
     rows_of_pass,
 )
@@ -163,6 +164,11 @@ GOOD = json.loads(as_json(compose_report(RUN, rows(a=RIGHT))))
 def test_a_file_that_is_no_report_counts_for_nothing(earlier: JSON) -> None:
     report = compose_report(NEXT, rows(a=RIGHT), earlier)
     assert (of(report), report["before"]) == ({"a": "ok"}, None)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "\0"])
+def test_a_text_that_is_no_json_counts_for_nothing(text: str) -> None:
+    assert earlier_report(text) is None
 
 
 # What is written

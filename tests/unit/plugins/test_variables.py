@@ -153,11 +153,19 @@ def test_the_variables_of_a_host() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "expected"),
-    [("", "", 0), ("abc", "abc", 0), ("abc", "acb", 1), ("abc", "ab", 1), ("abc", "xyz", 3), ("ca", "abc", 3)],
+    ("words", "expected"),
+    [
+        (("", ""), 0),
+        (("abc", "abc"), 0),
+        (("abc", "acb"), 1),
+        (("abc", "ab"), 1),
+        (("abc", "xyz"), 3),
+        (("ca", "abc"), 3),
+    ],
 )
-def test_the_distance_of_two_words(one: str, other: str, expected: int) -> None:
-    assert distance(one, other) == distance(other, one) == expected
+def test_the_distance_of_two_words(words: tuple[str, str], expected: int) -> None:
+    """Whichever is first."""
+    assert (distance(*words), distance(*reversed(words))) == (expected, expected)
 
 
 @pytest.mark.parametrize(
