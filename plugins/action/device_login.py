@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import device_login_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.login_program import check_options
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Result
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import GatewayAction
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import log_in
@@ -24,9 +25,9 @@ class ActionModule(GatewayAction):
 
     _spec = staticmethod(device_login_spec)
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
-        result = super().run(tmp, task_vars)
-        result.pop("registered", None)  # which is of no concern here
+    def _failed(self, error: FleetopsError) -> Result:
+        result = super()._failed(error)
+        del result["registered"]  # which is of no concern here
         return result
 
     def _perform(self, options: dict[str, t.Any], remote: Remote) -> Result:

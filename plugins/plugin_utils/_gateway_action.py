@@ -75,13 +75,13 @@ class GatewayAction(ActionBase):
             self._check_variables()
             result.update(self._perform(self._options(), TaskRemote(self, self._vars)))
         except FleetopsError as error:
-            result.update(failed(self._report, error))
+            result.update(self._failed(error))
         except AnsibleConnectionFailure as error:
             raise unreachable(error) from None
         except AnsibleError:
             raise  # of ansible-core, which reports it
         except Exception as error:  # pylint: disable=broad-except
-            result.update(failed(self._report, internal(error)))
+            result.update(self._failed(internal(error)))
         if result.get("failed") and self._of_role():
             result = failure_with_variables(result, OF_RECOVERY if "force" in self._spec() else OF_CREDENTIAL)
         if self._task.no_log and "error" in result:
@@ -100,6 +100,10 @@ class GatewayAction(ActionBase):
         except FleetopsError:
             self._report = convergence.report
             raise
+
+    def _failed(self, error: FleetopsError) -> Result:
+        """Return what the result of a failed task has."""
+        return failed(self._report, error)
 
     def _check_variables(self) -> None:
         if self._of_role():

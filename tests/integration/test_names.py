@@ -312,7 +312,7 @@ def test_nobody_gets_anothers_credential_back(platform: Emulator, tmp_path: Path
         assert run.rc == 2, run
         assert kinds(run) == {"thief": "unproven_name", "listed": "unproven_name"}
         assert "gateway_device_name" in said(run, "thief")
-    assert len(platform.admin.requests(action="BatchQueryDeviceDetail")) == 1
+    assert len(platform.admin.requests(action="BatchQueryDeviceDetail")) == 2, "one for the proven one, in each run"
     assert [credential_file(tmp_path, host).exists() for host in ("thief", "listed")] == [False, False]
     assert credential_file(tmp_path, "proven").read_text() == valid_text(platform, "gw-0003")
     forced = operate("recover", platform, hosts, tmp_path, target="right", gateway_recovery_force=True)
