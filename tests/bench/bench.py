@@ -70,7 +70,13 @@ CASES = (
     Case("provision", "provision, first run", PROVISION, "new"),
     Case("rerun", "provision, again", PROVISION),
     Case("provision_controller", "provision from the controller, first run", PROVISION, "new", FROM_CONTROLLER),
-    Case("reprovision", "reprovision, all at once", REPROVISION, "activated", {"gateway_serial": "100%"}),
+    Case(
+        "reprovision",
+        "reprovision, all at once, no login",
+        REPROVISION,
+        "activated",
+        {"gateway_serial": "100%", "gateway_verify": "none"},
+    ),
     Case("naive", "built-in modules, first run", str(HERE / "naive.yml"), "new"),
     Case("naive_rerun", "built-in modules, again", str(HERE / "naive.yml")),
 )
