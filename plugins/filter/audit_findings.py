@@ -57,7 +57,7 @@ _value:
   elements: dict
 """
 
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._audit_commands import command
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import command
 
 Result = t.Mapping[str, t.Any]
 Identity = tuple[str, str]

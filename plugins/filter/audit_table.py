@@ -37,7 +37,7 @@ _value:
   elements: str
 """
 
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._audit_commands import command
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import command
 
 COLUMNS = ("gateway", "device_name", "status", "fingerprint", "finding", "detail")
 Finding = t.Mapping[str, t.Any]

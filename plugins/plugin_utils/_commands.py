@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The commands that repair what an audit found, as they are typed. PRIVATE to the collection."""
+"""The commands that repair what a run or an audit found, as they are typed. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -48,13 +48,15 @@ def command(mended_by: str, hosts: t.Sequence[str], device_name: str | None) -> 
     """
     target = shlex.quote(",".join(hosts))
     if mended_by == "enable":
-        return " ".join(["ansible", target, *_options(), "-m fleetops.aliyun_iot.fleet_devices -a state=enabled"])
+        return " ".join(["ansible", target, *common_options(), "-m fleetops.aliyun_iot.fleet_devices -a state=enabled"])
     playbook, variables = _PLAYBOOKS[mended_by]
     more = ["-e " + shlex.quote(each.format(name=device_name)) for each in variables.split()]
-    return " ".join(["ansible-playbook fleetops.aliyun_iot." + playbook, *_options(), "-e target=" + target, *more])
+    return " ".join(
+        ["ansible-playbook fleetops.aliyun_iot." + playbook, *common_options(), "-e target=" + target, *more]
+    )
 
 
-def _options() -> list[str]:
+def common_options() -> list[str]:
     """Return the options of the command line that another command needs too, quoted."""
     given = context.CLIARGS
     config: t.Any = C
