@@ -36,6 +36,7 @@ from script_box import (
     line,
     mode,
 )
+from shells import write_script
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, Issued, read_answer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BusyError, StorageError
@@ -476,6 +477,18 @@ def test_a_lock_that_was_removed_meanwhile_is_none(one: Box, tmp_path: Path) -> 
     one.environment = {"PATH": f"{tmp_path}:{one.shell.path}"}
     assert one.begin(found).outcome == "begun"
     assert one.lock.exists(), "it was made anew"
+
+
+@pytest.mark.parametrize("code", [1, 65])
+def test_a_flock_that_fails_says_why_at_once(one: Box, tmp_path: Path, code: int) -> None:
+    """It is not taken for a lock that another process holds."""
+    found = one.look()
+    write_script(tmp_path / "flock", f"echo 'flock: 9: Bad file descriptor' >&2; exit {code}")
+    write_script(tmp_path / "sleep", "exit 1")
+    one.environment = {"PATH": f"{tmp_path}:{one.shell.path}"}
+    with pytest.raises(StorageError, match="flock: 9: Bad file descriptor") as refused:
+        one.begin(found)
+    assert refused.value.kind == "storage"
 
 
 def link_of(process: subprocess.Popen[bytes] | None) -> str:

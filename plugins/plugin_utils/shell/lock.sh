@@ -32,7 +32,11 @@ claim_file() {
         fail storage "cannot open the lock $here/$lock_file: $message"
     }
     exec 9<>"$lock_file"
-    flock -n 9 || return 1
+    if ! message=$(flock -n 9 2>&1); then
+        # Of a lock that somebody holds it says nothing.
+        [ -z "$message" ] || fail storage "cannot lock $here/$lock_file: $message"
+        return 1
+    fi
     # Who removed the credential has removed the lock with it.
     [ ! -e /proc/self/fd/9 ] || [ "$lock_file" -ef /proc/self/fd/9 ]
 }
