@@ -74,7 +74,8 @@ class Steps:
 
     def followed(self, due: str) -> str:
         """Return the script followed, which removes the note with the token ``due``."""
-        values = dict(self._values(), token=due)
+        values = self._values()
+        values["token"] = due
         return self.gateway.script("followed", **values)
 
     def _follows(self) -> str:
