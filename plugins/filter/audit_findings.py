@@ -72,7 +72,7 @@ NEEDED = {
 
 
 class Finding(t.NamedTuple):
-    """What is wrong with a gateway; ``mended_by`` is a word for the command that repairs it, empty where it takes a decision."""
+    """Say what is wrong with a gateway; ``mended_by`` is a word for the command that repairs it, empty where it takes a decision."""
 
     finding: str
     detail: str

@@ -54,6 +54,8 @@ import typing as t
 
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import outcome_of
+
 NO_HOST = "all:!all"  # an empty list of patterns means all hosts
 
 
@@ -83,8 +85,4 @@ def _outcome(host: str, fleet: t.Mapping[str, t.Any]) -> str:
     if host in fleet["left"]:
         return "left"
     result = fleet["gateways"].get(host)
-    if result is None:
-        return "unreported"
-    if result.get("unreachable"):
-        return "unreachable"
-    return "failed" if result.get("failed") else "changed" if result.get("changed") else "ok"
+    return "unreported" if result is None else outcome_of(result)

@@ -237,6 +237,7 @@ def fleet_credentials_spec() -> Spec:
         "at_once": {"type": "int", "default": 0},
         "connections": {"type": "int", "default": 100},
         "report": {"type": "str", "choices": ["changed", "all"], "default": "changed"},
+        "keep_right": {"type": "bool", "default": False},
         "fallback": {"type": "bool", "default": True},
     }
 

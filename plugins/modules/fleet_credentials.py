@@ -104,6 +104,11 @@ options:
     type: str
     choices: [changed, all]
     default: changed
+  keep_right:
+    description:
+      - Whether C(right) holds the results that C(gateways) leaves out, for M(fleetops.aliyun_iot.run_report). No host reports them.
+    type: bool
+    default: false
   fallback:
     description:
       - What becomes of a host whose connection cannot be made in this process. V(true) leaves it to M(fleetops.aliyun_iot.fleet_report),
@@ -159,6 +164,10 @@ counts:
 gateways:
   description:
     - Results by host, with the keys of M(fleetops.aliyun_iot.gateway_credential), and C(unreachable) for a host that did not answer.
+  returned: always
+  type: dict
+right:
+  description: Results of the hosts that were right, with O(keep_right), where C(gateways) leaves them out.
   returned: always
   type: dict
 left:

@@ -18,7 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import copied, shared
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Display
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed, outcome_of
 
 # Seconds after which a gateway that has not answered yet gives its place to the next one.
 SLOW = 5.0
@@ -74,12 +74,7 @@ class Member:
 
     def outcome(self) -> str:
         """Return one word for what came of it: ok, changed, failed, unreachable or left."""
-        result = self.result
-        if self.left or result is None:
-            return "left"
-        if result.get("unreachable"):
-            return "unreachable"
-        return "failed" if result.get("failed") else "changed" if result.get("changed") else "ok"
+        return "left" if self.left or self.result is None else outcome_of(self.result)
 
 
 # Gets gateways that are going to register; returns the hosts that may not, each with the reason.

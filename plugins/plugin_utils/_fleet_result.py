@@ -144,6 +144,7 @@ def fleet_result(
     by_host = {member.host: member for member in members}
     counts: Counter[str] = Counter()
     gateways: dict[str, Result] = {}
+    right: dict[str, Result] = {}
     left: dict[str, str] = {}
     for host in batch:
         member = by_host.get(host) or Member(host, result=known[host])
@@ -157,10 +158,13 @@ def fleet_result(
                 gateways[host] = failure_with_variables(
                     member.result, OF_RECOVERY if options["recover"] else OF_CREDENTIAL
                 )
+        elif member.result and options["keep_right"]:
+            right[host] = member.result
     return {
         "changed": bool(counts["changed"]),
         "counts": {word: counts[word] for word in OUTCOMES},
         "gateways": gateways,
+        "right": right,
         "left": left,
         "ended": ended,
         "asked": dict(given, recover=options["recover"]),

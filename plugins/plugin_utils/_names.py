@@ -123,8 +123,9 @@ def hardware_name(reported: str, source: str, expected: t.Sequence[str], earlier
 def is_placeholder(reported: str, source: str) -> bool:
     """Return whether hardware reports what nobody has set: all zeros, an address of several cards, a vendor's empty text."""
     plain = re.sub("[^a-z0-9]", "", reported.lower())
-    # One character over and over, or digits and letters as they follow each other.
-    if len(set(plain)) < 2 or plain in "0123456789abcdef" * 2 or plain in "1234567890" * 4:
+    # One character over and over, or digits and letters as they follow each other; a short one may be a number like any other.
+    in_order = len(set(plain)) == 1 or plain in "0123456789abcdef" * 2 or plain in "1234567890" * 4
+    if not plain or set(plain) == {"0"} or (in_order and len(plain) >= 6):
         return True
     if source == "mac":
         return bool(re.fullmatch("[0-9a-f]{12}", plain)) and int(plain[1], 16) % 2 == 1  # of a group, such as broadcast

@@ -42,6 +42,13 @@ def report(wanted: Wanted, found: Found, plan: Plan) -> dict[str, t.Any]:
     }
 
 
+def outcome_of(result: t.Mapping[str, t.Any]) -> str:
+    """Return one word for what a result says: ok, changed, failed or unreachable."""
+    if result.get("unreachable"):
+        return "unreachable"
+    return "failed" if result.get("failed") else "changed" if result.get("changed") else "ok"
+
+
 def failed(known: t.Mapping[str, t.Any], error: FleetopsError) -> dict[str, t.Any]:
     """Return the result of a task that failed.
 

@@ -18,6 +18,8 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import outcome_of
+
 FORMAT = 1
 # What became of a gateway, the worst first; the page shows them in this order.
 OUTCOMES = ("failed", "unreachable", "drift", "left", "changed", "ok")
@@ -40,11 +42,11 @@ def rows_of_pass(fleet: t.Mapping[str, t.Any], batch: t.Iterable[str], command: 
     :param command: what runs a playbook over the same inventory, without its name
     :param playbook: the one that ran
     """
-    results, left = fleet["gateways"], fleet["left"]
+    results, left = {**fleet.get("right", {}), **fleet["gateways"]}, fleet["left"]
     rows = []
     for host in batch:
         result = results.get(host) or {}
-        row = _row(host, "left" if host in left else _outcome(result), result)
+        row = _row(host, "left" if host in left else outcome_of(result), result)
         if host in left:
             row["message"] = _text(left[host])
         if row["outcome"] in ("failed", "unreachable"):
@@ -64,15 +66,10 @@ def rows_of_findings(findings: t.Iterable[t.Mapping[str, t.Any]]) -> list[Row]:
     return rows
 
 
-def _outcome(result: t.Mapping[str, t.Any]) -> str:
-    if result.get("unreachable"):
-        return "unreachable"
-    return "failed" if result.get("failed") else "changed" if result.get("changed") else "ok"
-
-
 def _repair(row: Row) -> str | None:
     """Return the playbook that helps where the same one again does not."""
-    name = "reprovision" if row["code"] == _ALREADY_ACTIVE else _REPAIRS.get(str(row["error"]))
+    # A device in use is given its credential back: that resets nothing.
+    name = "recover" if row["code"] == _ALREADY_ACTIVE else _REPAIRS.get(str(row["error"]))
     return name and "fleetops.aliyun_iot." + name
 
 

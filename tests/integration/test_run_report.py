@@ -83,6 +83,20 @@ def test_an_audit_and_what_follows_it_in_reports(platform: Emulator, tmp_path: P
     assert report_of("audit", platform, hosts, tmp_path)["changes"], "compared with the audit before"
 
 
+def test_gateways_that_were_right_are_in_the_report_and_not_in_the_output(platform: Emulator, tmp_path: Path) -> None:
+    hosts = inventory(3, tmp_path, **role_variables(platform))
+    page = tmp_path / "report.html"
+    for _time in range(2):
+        said = ["-e", f"gateway_report_to={page}"]
+        run = run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path, *said, env=ENV)
+    told = [each["action"] for tasks in run.results.values() for each in tasks]
+    assert "fleetops.aliyun_iot.fleet_report" not in told
+    rows = json.loads(page.with_suffix(".json").read_text())["gateways"]
+    assert {row["gateway"]: row["fingerprint"] for row in rows} == {
+        host: valid_fingerprint(platform, host) for host in ("gw-0001", "gw-0002", "gw-0003")
+    }
+
+
 def test_a_place_that_cannot_be_written_ends_the_run_with_what_to_do(platform: Emulator, tmp_path: Path) -> None:
     hosts = inventory(1, tmp_path, **role_variables(platform))
     run = run_playbook(

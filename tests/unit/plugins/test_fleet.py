@@ -26,7 +26,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result 
 
 JSON = Any
 OPTIONS: JSON = {
-    **{"state": None, "register": None, "lease_time": None, "recover": False, "report": "changed"},
+    **{"state": None, "register": None, "lease_time": None, "recover": False, "report": "changed", "keep_right": False},
     **{"looked": {}, "continues": {}, "refused": {}, "withdraw": []},
     **{"take_over": False, "most_failed": 100, "fleet_size": 0},
 }
@@ -326,6 +326,8 @@ def test_how_many_may_fail(most: JSON, hosts: int, left: int, looked: int, size:
 def test_results_hold_no_secret(tmp_path: Path) -> None:
     site = Site(tmp_path, HOSTS[:1])
     members = site.run()
-    text = repr(fleet_result(HOSTS[:1], {}, list(members.values()), {**OPTIONS, "report": "all"}, {}))
+    text = repr(
+        fleet_result(HOSTS[:1], {}, list(members.values()), {**OPTIONS, "report": "all", "keep_right": False}, {})
+    )
     assert stored(site.benches["gw-0001"].path)["deviceSecret"] not in text
     assert "fingerprint" in text

@@ -84,6 +84,7 @@ def test_what_many_gateways_report_is_no_name(source: str, reported: str) -> Non
         ("mac", "02:00:00:00:00:01"),
         ("serial", "00000000deadbeef"),
         ("serial", "DMI-0001"),
+        *(("serial", number) for number in ("3456", "1111")),
     ],
 )
 def test_what_one_gateway_reports_is_a_name(source: str, reported: str) -> None:

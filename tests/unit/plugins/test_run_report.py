@@ -72,7 +72,7 @@ def test_a_gateway_of_which_the_pass_says_nothing_was_right() -> None:
         (
             failed("refused", 6289),
             "failed",
-            "ansible-playbook -i inventory fleetops.aliyun_iot.reprovision --limit one",
+            "ansible-playbook -i inventory fleetops.aliyun_iot.recover --limit one",
         ),
         (failed("not_accepted"), "failed", "ansible-playbook -i inventory fleetops.aliyun_iot.recover --limit one"),
         (
