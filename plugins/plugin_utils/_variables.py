@@ -143,6 +143,7 @@ OF_RUN: dict[str, Check] = {
     "audit_fail": truth,
     "audit_report": text,
     "decommission_platform": one_of("disable", "delete", "keep"),
+    "gateway_allow_empty": truth,
     "gateway_lease_time": number,
     "gateway_max_fail_percentage": percentage,
     "gateway_recovery_force": truth,
