@@ -636,6 +636,27 @@ def test_a_crash_never_forgets_an_interrupted_change(
     assert (one.files(), one.path.read_text()) == (["iot", "iot/device.json"], line(NEW_SECRET))
 
 
+def test_a_rename_that_did_not_happen_is_a_failure(one: Box, tmp_path: Path) -> None:
+    """The credential was read back under its first name."""
+    one.provision()
+    one.begin(one.look())
+    (tmp_path / "tools").mkdir()
+    lying = tmp_path / "tools" / "mv"
+    lying.write_text("#!/bin/sh\nexit 0\n")
+    lying.chmod(0o755)
+    environment = {"PATH": f"{lying.parent}:{one.shell.path}"}
+    script = one.store_script(Issued(NEW_SECRET))
+    output = subprocess.run(
+        one.shell.command, input=script, capture_output=True, text=True, env=environment, check=False
+    ).stdout
+    with pytest.raises(StorageError, match="mv has not renamed"):
+        read_answer(output)
+    found = one.look()
+    assert found.journal is not None
+    assert found.staged == identity(NEW_SECRET)
+    assert one.finish(found, identity(NEW_SECRET)).outcome == "installed"
+
+
 @pytest.mark.parametrize(
     "content",
     ["", "\n", "\n\n", "1 token=x pid=4 ttl=80", "1 tok", "\0\0\0\0", "\u00e4\n", "$(id)\n", "a\tb\n"],

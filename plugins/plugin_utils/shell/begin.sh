@@ -43,12 +43,11 @@ for number in $exports_proved; do
     prove_export "$number"
 done
 if [ "$whole" = yes ]; then
+    compose
     probe "$file" "$owner" "$group" "$mode" credential_line
-    identify "./$staged" "$shown_size"
-    wanted_device || {
-        rm -f "./$staged"
-        fail storage "$here/$staged does not read back as it was written"
-    }
+    half=$PWD/$staged
+    read_back
+    half=
 else
     probe "$file" "$owner" "$group" "$mode" :
 fi
