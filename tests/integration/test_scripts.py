@@ -377,7 +377,9 @@ def test_abandoning_nothing(box: Box) -> None:
 def test_a_lease_goes_on_in_a_later_task(box: Box) -> None:
     box.provision()
     box.begin(box.look(), intent="reset", ttl=200)
+    staged = box.new.stat()
     assert box.begin(box.look(), intent="renew", continues="yes").outcome == "begun"
+    assert box.new.stat() == staged, "what the first task has proved is not proved again"
     journal = box.look().journal
     assert journal is not None
     assert (journal.token, journal.intent, journal.ttl) == ("token1", "renew", 80)
