@@ -20,6 +20,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports impor
     render_exports,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
+    check_connection,
     check_due,
     check_interface,
     check_lease,
@@ -145,6 +146,7 @@ def _task(
 ) -> GatewayTask:
     _names.check_expected_names(options["expected_names"])
     check_times(options)
+    check_connection(options)
     name = options["device_name"]
     service, follow_up = check_service(options["service"]), options["follow_up"]
     source = "device_name" if name else options["device_name_from"]
