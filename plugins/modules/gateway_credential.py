@@ -225,6 +225,13 @@ lease_ends:
   description: When the lease ends, in seconds of the controller's own clock; an option of M(fleetops.aliyun_iot.device_reset).
   returned: with O(state=reset_intended)
   type: float
+mqtt_root:
+  description:
+    - The root certificate that a login needs by the vendor's documents, its C(name), when it C(ends), the C(port) that is signed under it,
+      and whether it was C(found) on the gateway, among the system's authorities or at C(path). A warning names the gateways that lack it.
+    - What the platform really presents, only a handshake proves, as O(verify=login) makes one.
+  returned: in check mode, where the documents say which one, and the gateway has a place for it
+  type: dict
 fingerprint:
   description: The stored credential's fingerprint, V(null) if there is none.
   returned: when the gateway could be looked at
