@@ -12,7 +12,6 @@ import base64
 import os
 import re
 import typing as t
-from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._endpoints import split_endpoint
@@ -25,13 +24,16 @@ _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: |\r|$)")
 _WITH_PORT = re.compile(r"(\[[^\]]*\]|[^:]*):([0-9]{1,5})")
 
 
-@dataclass(frozen=True)
-class Proxy:
+class Proxy(t.NamedTuple):
     """An HTTP proxy; ``credentials`` is ``USER:PASSWORD``, or empty."""
 
     host: str
     port: int
-    credentials: str = field(default="", repr=False)
+    credentials: str = ""
+
+    def __repr__(self) -> str:
+        """Return a text without the password."""
+        return "Proxy(host=%r, port=%d)" % (self.host, self.port)
 
 
 class NoTunnel(OSError):
