@@ -50,7 +50,11 @@ def rows_of_pass(fleet: t.Mapping[str, t.Any], batch: t.Iterable[str], command: 
         if host in left:
             row["message"] = _text(left[host])
         if row["outcome"] in ("failed", "unreachable"):
-            row["command"] = "%s %s --limit %s" % (command, _repair(row) or playbook, shlex.quote(host))
+            row["command"] = "%s %s --limit %s" % (
+                command,
+                repair_of(row["error"], row["code"]) or playbook,
+                shlex.quote(host),
+            )
         rows.append(row)
     return rows
 
@@ -66,10 +70,10 @@ def rows_of_findings(findings: t.Iterable[t.Mapping[str, t.Any]]) -> list[Row]:
     return rows
 
 
-def _repair(row: Row) -> str | None:
-    """Return the playbook that helps where the same one again does not."""
+def repair_of(kind: str | None, code: str | None) -> str | None:
+    """Return the playbook that helps after an error where the same one again does not."""
     # A device in use is given its credential back: that resets nothing.
-    name = "recover" if row["code"] == _ALREADY_ACTIVE else _REPAIRS.get(str(row["error"]))
+    name = "recover" if code == _ALREADY_ACTIVE else _REPAIRS.get(str(kind))
     return name and "fleetops.aliyun_iot." + name
 
 
