@@ -55,8 +55,7 @@ import sys
 import time
 import typing as t
 
-from ansible import constants
-from ansible import context
+from ansible import constants, context
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
 from ansible_collections.fleetops.aliyun_iot.plugins.lookup.fleet_hosts import NO_HOST
@@ -254,6 +253,7 @@ class CallbackModule(DefaultCallback):
         if _playbook() != AUDIT:
             self._show_unreported(groups)
         if groups:
+            self._say("")
             for line, about in table(groups, self._next_command):
                 self._say(line, _color(about) if about else None)
         for path in self._reports:

@@ -184,7 +184,9 @@ def as_page(report: Report) -> str:
         share = 100 * report["counts"][outcome] / (total or 1)
         bars.append({"outcome": outcome, "begin": round(begin, 3), "share": round(share, 3)})
         begin += share
-    parts = {"style": _part("page.css"), "script": _part("page.js")}
+    paths = Counter(row["path"] for row in report["gateways"] if row["path"])
+    usual_path = paths.most_common(1)[0][0] if paths else None
+    parts = {"style": _part("page.css"), "script": _part("page.js"), "usual_path": usual_path}
     return template.render(report=report, outcomes=OUTCOMES, bars=bars, total=total, **parts)
 
 

@@ -11,11 +11,13 @@ import pty
 import struct
 import subprocess
 import termios
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyte
+
+COLUMNS, LINES = 160, 300
 
 
 @dataclass(frozen=True)
@@ -28,21 +30,33 @@ class Seen:
 
     @property
     def end(self) -> str:
-        """The lines of the last screen, and those that have gone out of it."""
+        """The last screen."""
         return self.screens[-1]
 
 
 def run_on_terminal(
-    command: Sequence[str], home: Path, env: Mapping[str, str], columns: int = 120, lines: int = 400
+    command: Sequence[str],
+    home: Path,
+    env: Mapping[str, str],
+    then: Callable[[str, subprocess.Popen[bytes]], None] = lambda shown, process: None,
 ) -> Seen:
-    """Run a program on a terminal of its own, so high by default that nothing leaves it."""
+    """Run a program on a terminal of its own, so high that nothing leaves it.
+
+    :param then: called with every new screen
+    """
     ours, its = pty.openpty()
-    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-    screen = pyte.Screen(columns, lines)
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+    screen = pyte.Screen(COLUMNS, LINES)
     stream = pyte.ByteStream(screen)
     screens, told = [""], b""
     process = subprocess.Popen(
-        command, cwd=home, env={**env, "TERM": "xterm-256color"}, stdin=its, stdout=its, stderr=its, start_new_session=True
+        command,
+        cwd=home,
+        env={**env, "TERM": "xterm-256color"},
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        start_new_session=True,
     )
     os.close(its)
     try:
@@ -52,6 +66,7 @@ def run_on_terminal(
             shown = "\n".join(line.rstrip() for line in screen.display).rstrip()
             if shown != screens[-1]:
                 screens.append(shown)
+                then(shown, process)
         return Seen(process.wait(), screens, told)
     finally:
         process.kill()
