@@ -133,6 +133,16 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def screenshots(session: nox.Session) -> None:
+    """Pictures of progress and of a report, of a real run, in docs/build/pictures."""
+    session.run("tests/system-packages.sh", "chromium")
+    support = os.pathsep.join(["tests/support", "roles/emulator/files"])
+    folder = "docs/build/pictures"
+    session.run("python", "docs/screenshots.py", folder, env={"PYTHONPATH": support})
+    print(f"The pictures are in {folder}")
+
+
+@nox.session
 def unit(session: nox.Session) -> None:
     """Tests of the parts."""
     session.run("pytest", "--numprocesses=2", "tests/unit", *session.posargs)

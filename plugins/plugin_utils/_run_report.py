@@ -185,7 +185,7 @@ def as_page(report: Report) -> str:
         bars.append({"outcome": outcome, "begin": round(begin, 3), "share": round(share, 3)})
         begin += share
     paths = Counter(row["path"] for row in report["gateways"] if row["path"])
-    usual_path = paths.most_common(1)[0][0] if paths else None
+    usual_path = next((path for path, number in paths.items() if 2 * number > paths.total()), None)
     parts = {"style": _part("page.css"), "script": _part("page.js"), "usual_path": usual_path}
     return template.render(report=report, outcomes=OUTCOMES, bars=bars, total=total, **parts)
 

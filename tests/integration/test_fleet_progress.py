@@ -13,11 +13,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pyte
 import pytest
 from emulator import Emulator
 from operations import credential_file, in_service, role_variables
 from playbook import PRODUCT_KEY, Run, command_of, environment_of, inventory, names, run_playbook
-from terminal import Seen, run_on_terminal
+from terminal import Seen, run_on_terminal, text_of
 
 JSON = Any
 
@@ -287,9 +288,9 @@ def test_an_interrupted_run_gives_the_terminal_back(platform: Emulator, tmp_path
     hosts["gateways"]["hosts"]["gw-0009"].update(slow)
     interrupted: list[str] = []
 
-    def interrupt(shown: str, process: subprocess.Popen[bytes]) -> None:
-        if "━" in shown and not interrupted:
-            interrupted.append(shown)
+    def interrupt(screen: pyte.Screen, process: subprocess.Popen[bytes]) -> None:
+        if "━" in text_of(screen) and not interrupted:
+            interrupted.append(text_of(screen))
             process.send_signal(signal.SIGINT)
 
     seen = on_terminal(PROVISION, hosts, tmp_path, then=interrupt)

@@ -6,16 +6,22 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import pty
+import re
 import struct
 import subprocess
 import termios
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import pyte
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
 
 COLUMNS, LINES = 160, 300
 
@@ -38,7 +44,7 @@ def run_on_terminal(
     command: Sequence[str],
     home: Path,
     env: Mapping[str, str],
-    then: Callable[[str, subprocess.Popen[bytes]], None] = lambda shown, process: None,
+    then: Callable[[pyte.Screen, subprocess.Popen[bytes]], None] = lambda screen, process: None,
 ) -> Seen:
     """Run a program on a terminal of its own, so high that nothing leaves it.
 
@@ -63,15 +69,41 @@ def run_on_terminal(
         while data := _read(ours):
             told += data
             stream.feed(data)
-            shown = "\n".join(line.rstrip() for line in screen.display).rstrip()
+            shown = text_of(screen)
             if shown != screens[-1]:
                 screens.append(shown)
-                then(shown, process)
+                then(screen, process)
         return Seen(process.wait(), screens, told)
     finally:
         process.kill()
         process.wait()
         os.close(ours)
+
+
+def text_of(screen: pyte.Screen) -> str:
+    """What stands on it."""
+    return "\n".join(line.rstrip() for line in screen.display).rstrip()
+
+
+def picture(screen: pyte.Screen, title: str) -> str:
+    """What stands on it, as an SVG with its colors."""
+    lines = text_of(screen).count("\n") + 1
+    width = max(map(len, text_of(screen).splitlines()))
+    console = Console(record=True, file=io.StringIO(), width=width, force_terminal=True, legacy_windows=False)
+    for row in range(lines):
+        line = Text()
+        cells = [screen.buffer[row][column] for column in range(width)]
+        for (color, bold), alike in groupby(cells, key=lambda cell: (cell.fg, cell.bold)):
+            line.append("".join(cell.data for cell in alike), Style(color=_color(color), bold=bold))
+        console.print(line, soft_wrap=True)
+    return console.export_svg(title=title)
+
+
+def _color(name: str) -> str | None:
+    """A color's name, which rich has others for."""
+    if re.fullmatch("[0-9a-f]{6}", name):
+        return f"#{name}"
+    return None if name == "default" else name.replace("brown", "yellow").replace("bright", "bright_")
 
 
 def _read(descriptor: int) -> bytes:
