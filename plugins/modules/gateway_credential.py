@@ -70,8 +70,8 @@ options:
   register_from:
     description:
       - V(gateway) needs Python there, and a way from the gateway to the platform.
-      - V(controller) needs neither, only a POSIX shell with the usual tools (BusyBox suffices). DeviceSecret then passes through
-        the controller's memory, never through its files.
+      - V(controller) needs neither, only a POSIX shell with the usual tools (the BusyBox of a stock OpenWrt suffices). DeviceSecret then
+        passes through the controller's memory, never through its files.
     type: str
     choices: [gateway, controller]
     default: gateway
