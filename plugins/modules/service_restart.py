@@ -61,8 +61,8 @@ error:
   contains:
     kind:
       description:
-        - The kind of error, for conditions, one of V(bad_answer), V(internal), V(invalid_option), V(no_service), V(not_restarted),
-          V(storage).
+        - The kind of error, for conditions, one of V(bad_answer), V(connection), V(internal), V(invalid_option), V(no_service),
+          V(not_restarted), V(storage).
         - V(no_service) is a gateway that has no such service.
         - V(internal) is a mistake in this collection; please report it.
       type: str
