@@ -104,6 +104,7 @@ class Gateway:
             "sysfs": "/sys",
             "proc": "/proc",
             "init_scripts": "/etc/init.d",
+            "release": "/etc/openwrt_release",
             "export_count": len(exports),
             "certificate_fields": _FIELDS,
             "longest_credential": LONGEST,
