@@ -11,7 +11,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import TOOL, one_of, text
 
-# By what packages() of common.sh says: the command that installs, and the package of a tool; of OpenWrt's, each has its own.
+# By what tools() of tools.sh says: the command that installs, and the package of a tool; of OpenWrt's, each has its own.
 INSTALLERS = {
     "openwrt-opkg": ("opkg update && opkg install", "coreutils-%s"),
     "openwrt-apk": ("apk add", "coreutils-%s"),

@@ -44,32 +44,6 @@ try() {
     message=$("$@" 2>&1) || fail storage "$message"
 }
 
-# tools NAME...: names those that are missing, and what installs packages here, where they have other names on OpenWrt. Fails if one is.
-tools() {
-    lacking=
-    for tool do
-        command -v "$tool" >/dev/null || {
-            echo "missing_tool $tool"
-            lacking=yes
-        }
-    done
-    [ -n "$lacking" ] || return 0
-    system=
-    [ ! -e "$release" ] || system=openwrt-
-    for installer in opkg apk apt-get dnf zypper; do
-        case $system$installer in
-            opkg) ;;
-            *)
-                if command -v "$installer" >/dev/null; then
-                    echo "packages $system$installer"
-                    return 1
-                fi
-                ;;
-        esac
-    done
-    return 1
-}
-
 # clock: sets $boot and $uptime (seconds), which no change of the date moves. Where there is no /proc, the date has to do.
 clock() {
     boot=-
