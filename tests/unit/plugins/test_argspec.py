@@ -129,6 +129,7 @@ WITHOUT_SECRETS = {
     "fleet_report",
     "report_merge",
     "run_report",
+    "service_restart",
 }
 
 
