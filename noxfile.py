@@ -54,6 +54,14 @@ def lint(session: nox.Session) -> None:
     session.run("antsibull-changelog", "lint")
     session.run("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--disallow-unknown-collection-refs", ".")
     session.run("ansible-lint")
+    session.run("zizmor", "--offline", "--quiet", "--no-progress", ".github")
+    forms = [str(path) for path in Path(".github/ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config"]
+    for schema, *paths in (
+        ("github-workflows", *map(str, Path(".github/workflows").glob("*.yml"))),
+        ("github-issue-forms", *forms),
+        ("dependabot", ".github/dependabot.yml"),
+    ):
+        session.run("check-jsonschema", "--quiet", "--builtin-schema", f"vendor.{schema}", *paths)
     importer(session)
     sanity(session)
 
@@ -131,6 +139,16 @@ def docs(session: nox.Session) -> None:
         str(programs / "sphinx-build"), "-q", "-W", "--keep-going", "-c", "docs", str(rst), "docs/build", env=env
     )
     print("The documentation begins at docs/build/index.html")
+
+
+@nox.session
+def screenshots(session: nox.Session) -> None:
+    """Pictures of progress and of a report, of a real run, in docs/build/pictures."""
+    session.run("tests/system-packages.sh", "chromium")
+    support = os.pathsep.join(["tests/support", "roles/emulator/files"])
+    folder = "docs/build/pictures"
+    session.run("python", "docs/screenshots.py", folder, env={"PYTHONPATH": support})
+    print(f"The pictures are in {folder}")
 
 
 @nox.session
@@ -215,6 +233,31 @@ def bench(session: nox.Session) -> None:
     system_packages(session)
     script = "scale" if os.environ.get("SCALE") else "bench"
     session.run("python", f"tests/bench/{script}.py", env={"PYTHONPATH": "tests/support:tests/fleet:tests/bench"})
+
+
+@nox.session
+def live(session: nox.Session) -> None:
+    """Ask the real platform what its documents leave open, on a throwaway product; README's table gets the answers (never in CI)."""
+    session.run("python", "tests/live/live.py", env={"PYTHONPATH": "tests/support:.venv/collections"})
+
+
+@nox.session
+def image(session: nox.Session) -> None:
+    """An execution environment with the collection as it is here, built by podman, which fetches what it is made of (opt-in)."""
+    if not shutil.which("podman"):
+        session.error("Needed: podman")
+    home = Path(session.create_tmp())
+    session.run("ansible-galaxy", "collection", "build", "--force", "--output-path", str(home))
+    [archive] = home.glob("*.tar.gz")
+    definition = yaml.safe_load(Path("docs/awx/execution-environment.yml").read_text())
+    # The sample takes the collection from its repository.
+    definition["dependencies"]["galaxy"] = {"collections": [{"name": f"/build/dist/{archive.name}", "type": "file"}]}
+    definition["additional_build_files"] = [{"src": str(archive.absolute()), "dest": "dist"}]
+    (home / "execution-environment.yml").write_text(yaml.safe_dump(definition))
+    session.run(
+        *("ansible-builder", "build", "--container-runtime", "podman", "--tag", "aliyun-iot-ee"),
+        *("--file", str(home / "execution-environment.yml"), "--context", str(home / "context")),
+    )
 
 
 @nox.session
@@ -402,4 +445,4 @@ def run_whole(session: nox.Session, *command: str, env: dict[str, str]) -> None:
 def system_packages(session: nox.Session) -> None:
     """The programs that stand in for a gateway's; those of the loopback fleet where it can be."""
     loopback = ("csh", "doas", "fish", "setfacl", "ssh", "sshd", "sudo") if os.geteuid() == 0 else ()
-    session.run("tests/system-packages.sh", "bash", "busybox", "dash", *loopback)
+    session.run("tests/system-packages.sh", "bash", "busybox", "chromium", "dash", *loopback)

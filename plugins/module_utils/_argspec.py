@@ -63,6 +63,11 @@ def device_login_spec() -> Spec:
     }
 
 
+def service_restart_spec() -> Spec:
+    """The options of service_restart."""
+    return {"service": {"type": "str", "required": True}}
+
+
 def credential_spec() -> Spec:
     """Whose credential it is, and where it is on the gateway."""
     return {
@@ -216,6 +221,14 @@ def run_report_spec() -> Spec:
         "variable": {"type": "str", "default": "gateway_fleet"},
         "looked_only": {"type": "bool", "default": False},
         "findings": {"type": "list", "elements": "dict"},
+    }
+
+
+def report_merge_spec() -> Spec:
+    """The options of report_merge."""
+    return {
+        "reports": {"type": "list", "elements": "path", "required": True},
+        "dest": {"type": "path", "required": True},
     }
 
 

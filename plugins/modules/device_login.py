@@ -74,7 +74,7 @@ options:
     description:
       - Who logs in. V(gateway) needs nothing there but Python, and a way from the gateway to the platform.
       - V(controller) is for gateways without Python or without a way out. The gateway signs, and needs a POSIX shell, awk and the
-        digest's own tool, such as sha256sum; BusyBox suffices. The signed password is good for
+        digest's own tool, such as sha256sum. A stock OpenWrt has those of V(hmacsha256) and V(hmacmd5). The signed password is good for
         logging in as this device; it stays in the controller's memory.
       - A device token, which a registration without pre-registration stores, is a password itself and logs in from the gateway only.
     type: str
@@ -136,8 +136,8 @@ error:
   contains:
     kind:
       description:
-        - The kind of error, for conditions, one of V(bad_answer), V(ended_early), V(internal), V(invalid_option), V(missing_tool),
-          V(network), V(no_python), V(refused), V(storage), V(throttled), V(tls), V(unreadable).
+        - The kind of error, for conditions, one of V(bad_answer), V(connection), V(ended_early), V(internal), V(invalid_option),
+          V(missing_tool), V(network), V(no_python), V(refused), V(storage), V(throttled), V(tls), V(unreadable).
         - V(ended_early) is a program on the gateway that something there ended, such as a lack of memory.
         - V(internal) is a mistake in this collection; please report it.
       type: str
