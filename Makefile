@@ -4,7 +4,8 @@
 # The front door. Everything runs in .venv, which make keeps; nox sessions do the work.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator test lint unit integration model faults gates molecule pythons matrix compare bench docs advisories clean both
+.PHONY: help demo emulator test lint unit coverage integration model faults gates molecule pythons matrix compare devel bench live image docs advisories \
+	release clean both
 export LC_ALL := C.UTF-8
 # Four processes of pytest would each compile every test anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -38,6 +39,9 @@ lint: .venv/test ## Style, types, documentation, licences, sanity, what Galaxy c
 unit: .venv/test ## Tests of the parts
 	@nox -s unit
 
+coverage: .venv/test ## The same, and how much of the plugins they reach
+	@nox -s coverage
+
 integration: .venv/test ## Tests of the whole: playbooks, shells, the emulator
 	@nox -s integration
 
@@ -62,6 +66,18 @@ matrix: .venv/test ## Every ansible-core with every Python of gateways; writes t
 compare: .venv/test ## What the table in README.md says, compared with what is so
 	@nox -s compare
 
+devel: .venv/test ## What is to become the next ansible-core (network)
+	@nox -s devel
+
+release: .venv/test ## The artifact of the version that TAG names
+	@nox -s release
+
+live: .venv/test ## Ask the real platform what its documents leave open, on a throwaway product (an account)
+	@nox -s live
+
+image: .venv/test ## An execution environment with the collection, aliyun-iot-ee (podman; network)
+	@nox -s image
+
 docs: .venv/test ## A site of the documentation, in docs/build
 	@nox -s docs
 
@@ -72,7 +88,7 @@ bench: .venv/test ## What a fleet costs, beside a ping and built-in modules; SCA
 	@nox -s bench
 
 clean: ## Remove all that make made
-	rm -rf .venv .nox .ansible .emulator .hypothesis .mypy_cache .pytest_cache .ruff_cache docs/build *.tar.gz
+	rm -rf .venv .nox .ansible .demo .emulator .hypothesis .mypy_cache .pytest_cache .ruff_cache docs/build *.tar.gz
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The environments: stamp files, so that a second make is instant. A link and a .pth file make the

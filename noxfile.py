@@ -18,6 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import nox
+import yaml
 
 sys.path.insert(0, "tests/support")
 sys.path.insert(0, "tests/fleet")
@@ -53,6 +54,14 @@ def lint(session: nox.Session) -> None:
     session.run("antsibull-changelog", "lint")
     session.run("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--disallow-unknown-collection-refs", ".")
     session.run("ansible-lint")
+    session.run("zizmor", "--offline", "--quiet", "--no-progress", ".github")
+    forms = [str(path) for path in Path(".github/ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config"]
+    for schema, *paths in (
+        ("github-workflows", *map(str, Path(".github/workflows").glob("*.yml"))),
+        ("github-issue-forms", *forms),
+        ("dependabot", ".github/dependabot.yml"),
+    ):
+        session.run("check-jsonschema", "--quiet", "--builtin-schema", f"vendor.{schema}", *paths)
     importer(session)
     sanity(session)
 
@@ -94,7 +103,7 @@ def sanity(session: nox.Session) -> None:
         told = re.sub(
             rf".*Skipping sanity test .* on Python {re.escape(version)} because it could not be found.*", "", told
         )
-        session.log(f"Python {version} is not here: not tried")
+        not_tried(session, version)
     refuse(session, told, "Skipping", "not found")
 
 
@@ -133,9 +142,25 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def screenshots(session: nox.Session) -> None:
+    """Pictures of progress and of a report, of a real run, in docs/build/pictures."""
+    session.run("tests/system-packages.sh", "chromium")
+    support = os.pathsep.join(["tests/support", "roles/emulator/files"])
+    folder = "docs/build/pictures"
+    session.run("python", "docs/screenshots.py", folder, env={"PYTHONPATH": support})
+    print(f"The pictures are in {folder}")
+
+
+@nox.session
 def unit(session: nox.Session) -> None:
     """Tests of the parts."""
     session.run("pytest", "--numprocesses=2", "tests/unit", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """The tests of the parts, and how much of the plugins they reach; fails below the floor that pyproject.toml sets."""
+    session.run("pytest", "--numprocesses=2", "--cov", "--cov-report=term:skip-covered", "tests/unit", *session.posargs)
 
 
 @nox.session
@@ -211,12 +236,37 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def live(session: nox.Session) -> None:
+    """Ask the real platform what its documents leave open, on a throwaway product; README's table gets the answers (never in CI)."""
+    session.run("python", "tests/live/live.py", env={"PYTHONPATH": "tests/support:.venv/collections"})
+
+
+@nox.session
+def image(session: nox.Session) -> None:
+    """An execution environment with the collection as it is here, built by podman, which fetches what it is made of (opt-in)."""
+    if not shutil.which("podman"):
+        session.error("Needed: podman")
+    home = Path(session.create_tmp())
+    session.run("ansible-galaxy", "collection", "build", "--force", "--output-path", str(home))
+    [archive] = home.glob("*.tar.gz")
+    definition = yaml.safe_load(Path("docs/awx/execution-environment.yml").read_text())
+    # The sample takes the collection from its repository.
+    definition["dependencies"]["galaxy"] = {"collections": [{"name": f"/build/dist/{archive.name}", "type": "file"}]}
+    definition["additional_build_files"] = [{"src": str(archive.absolute()), "dest": "dist"}]
+    (home / "execution-environment.yml").write_text(yaml.safe_dump(definition))
+    session.run(
+        *("ansible-builder", "build", "--container-runtime", "podman", "--tag", "aliyun-iot-ee"),
+        *("--file", str(home / "execution-environment.yml"), "--context", str(home / "context")),
+    )
+
+
+@nox.session
 def pythons(session: nox.Session) -> None:
     """Tests of what runs on gateways, on every Python that is here."""
     for version in PYTHONS:
         python = interpreter(version)
         if not python:
-            session.log(f"Python {version} is not here: not tried")
+            not_tried(session, version)
             continue
         programs = environment(session, f"python-{version}", python, "tests/matrix/pythons.txt")
         gateways_code(programs)
@@ -254,6 +304,29 @@ def test(session: nox.Session) -> None:
     session.run("pytest", *TOGETHER, "tests/integration", "tests/unit", *session.posargs)
 
 
+@nox.session
+def devel(session: nox.Session) -> None:
+    """What is to become the next ansible-core, with every Python of gateways. It comes from its repository, and is not pinned."""
+    home = Path(".venv/ansible-core-devel").absolute()
+    session.run(sys.executable, "-m", "venv", "--clear", str(home))
+    archive = "https://github.com/ansible/ansible/archive/refs/heads/devel.tar.gz"
+    session.run(str(home / "bin/python"), "-m", "pip", "install", "-qq", archive, "-r", "requirements.txt")
+    support = os.pathsep.join(["tests/support", "roles/emulator/files"])
+    pair = f"devel={home / 'bin/python'}"
+    session.run("python", "tests/matrix/matrix.py", "--try", pair, env={"PYTHONPATH": support})
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """The artifact of the version that TAG names, if that is the one of galaxy.yml and the changelog has it."""
+    tag = os.environ.get("TAG", "")
+    version = yaml.safe_load(Path("galaxy.yml").read_text())["version"]
+    released = yaml.safe_load(Path("changelogs/changelog.yaml").read_text())["releases"]
+    if tag != version or version not in released:
+        session.error(f"TAG is {tag!r}, galaxy.yml has {version}, the changelog {', '.join(released) or 'nothing'}")
+    session.run("ansible-galaxy", "collection", "build", "--force", ".")
+
+
 @nox.session(venv_backend="virtualenv")
 def lock(session: nox.Session) -> None:
     """Pin what is wanted anew: for every Python that may run it."""
@@ -287,12 +360,20 @@ def cores(session: nox.Session, *arguments: str) -> None:
     for core, version in CORES.items():
         python = interpreter(version)
         if not python:
-            session.log(f"Python {version} is not here: ansible-core {core} not tried")
+            not_tried(session, version, f"ansible-core {core} ")
             continue
         programs = environment(session, f"ansible-core-{core}", python, f"tests/matrix/ansible-core-{core}.txt")
         pairs.append(f"{core}={programs / 'python'}")
     support = os.pathsep.join(["tests/support", "roles/emulator/files"])
     session.run("python", "tests/matrix/matrix.py", *arguments, *pairs, env={"PYTHONPATH": support})
+
+
+def not_tried(session: nox.Session, version: str, what: str = "") -> None:
+    """Say what is passed over without a Python; where NEEDED_PYTHONS is all, as in CI, that is a failure."""
+    told = f"Python {version} is not here: {what}not tried"
+    if os.environ.get("NEEDED_PYTHONS") == "all":
+        session.error(told)
+    session.log(told)
 
 
 def environment(session: nox.Session, name: str, python: str | Path, requirements: str) -> Path:
@@ -363,5 +444,5 @@ def run_whole(session: nox.Session, *command: str, env: dict[str, str]) -> None:
 
 def system_packages(session: nox.Session) -> None:
     """The programs that stand in for a gateway's; those of the loopback fleet where it can be."""
-    loopback = ("setfacl", "ssh", "sshd", "sudo") if os.geteuid() == 0 else ()
-    session.run("tests/system-packages.sh", "bash", "busybox", "dash", *loopback)
+    loopback = ("csh", "doas", "fish", "setfacl", "ssh", "sshd", "sudo") if os.geteuid() == 0 else ()
+    session.run("tests/system-packages.sh", "bash", "busybox", "chromium", "dash", *loopback)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import socket
-from dataclasses import dataclass
+import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 
@@ -19,8 +19,7 @@ _ENDPOINT = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(t.NamedTuple):
     """An endpoint in its parts: the scheme in lower case, an IPv6 address without brackets; what is not given is empty or None."""
 
     scheme: str
@@ -45,6 +44,14 @@ def parse_endpoint(option: str, text: str, problem: str, hint: str) -> Endpoint:
     """
     if "@" in text:
         raise InvalidOption(option, None, "contains a user name or a password, which are never sent", hint)
+    found = split_endpoint(text)
+    if not found:
+        raise InvalidOption(option, text, problem, hint)
+    return found
+
+
+def split_endpoint(text: str) -> Endpoint | None:
+    """Split ``[SCHEME://]HOST[:PORT][/PATH]``; return None if it is none."""
     match = _ENDPOINT.fullmatch(text)
     port = int(match["port"]) if match and match["port"] else None
     labels = match["host"].split(".") if match else []
@@ -53,7 +60,7 @@ def parse_endpoint(option: str, text: str, problem: str, hint: str) -> Endpoint:
     if match and match["host"].startswith("[") and not _is_ipv6(match["host"][1:-1]):
         match = None
     if not match or (port is not None and not 1 <= port <= 65535):
-        raise InvalidOption(option, text, problem, hint)
+        return None
     return Endpoint((match["scheme"] or "").lower(), match["host"].strip("[]"), port, match["path"] or "")
 
 

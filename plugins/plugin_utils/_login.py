@@ -45,6 +45,7 @@ _PASSING: tuple[Kind, ...] = (
     "unreadable",
 )
 _OPTIONS = ("path", "region", "instance_id", "mqtt_endpoint", "ca_path", "timeout")
+_OPTIONAL = ("mqtt_port", "mqtt_ca_path", "proxy")
 
 # What the script login says when there is nothing to sign with.
 _PROBLEMS = {
@@ -70,6 +71,8 @@ class Login:
         )
         self._options = {
             **{name: options[name] for name in _OPTIONS},
+            **{name: options.get(name) for name in _OPTIONAL},
+            "wait_for_clock": options.get("wait_for_clock", 0),
             "validate_certs": options.get("validate_certs", True),
             # The gateway's shell has sha256sum in any case.
             "sign_method": "hmacsha256" if login_from == "controller" else options.get("sign_method", "hmacsha256"),

@@ -52,21 +52,18 @@ def _variable(name: str) -> str:
     return re.sub("([A-Z])", r"_\1", name).lower()
 
 
-def _credential_line() -> str:
-    """Return the function credential_line: the credential of the kind whose secret is set, as it is stored.
-
-    cat says why it cannot write, where some shells' echo does not.
-    """
-    lines = []
+def _compose() -> str:
+    """Return the function compose, which sets $certificate to the credential of the kind whose secret is set, as it is stored."""
+    lines = ["compose() {\ncertificate=\n"]
     for kind in KINDS:
         line = compose({field.name: "$" + _variable(field.name) for field in fields_of(kind)}).rstrip("\n")
         secret = _variable(secret_field(kind))
-        lines.append('[ -z "$%s" ] || echo "%s"\n' % (secret, line.replace('"', '\\"')))
-    return "credential_line() {\n{\n%s} | cat\n}\n" % "".join(lines)
+        lines.append('[ -z "$%s" ] || certificate="%s"\n' % (secret, line.replace('"', '\\"')))
+    return "".join((*lines, "}\n"))
 
 
 _FIELDS = " ".join(map(_described, FIELDS))
-_CREDENTIAL_LINE = _credential_line()
+_COMPOSE = _compose()
 
 
 @cache
@@ -119,7 +116,12 @@ class Gateway:
 
     def script(self, name: str, **values: object) -> str:
         """Return the script ``name``, with further assignments."""
-        given = {"follows": "no", "verifies": "no", **values}
+        given = {
+            "follows": "no",
+            "verifies": "no",
+            **({"root_line": "", "root_path": ""} if name == "look" else {}),
+            **values,
+        }
         return PREAMBLE + self._common + assignments(given) + _text(name)
 
     def changing(self, name: str, exports: tuple[int, ...] = (), **values: object) -> str:
@@ -130,10 +132,7 @@ class Gateway:
         contents = "".join(self._export(number) for number in exports)
         numbers = " ".join(str(number) for number in exports)
         return (
-            PREAMBLE
-            + _CREDENTIAL_LINE
-            + contents
-            + self.script(name, exports_wanted=numbers, **self._attributes(), **values)
+            PREAMBLE + _COMPOSE + contents + self.script(name, exports_wanted=numbers, **self._attributes(), **values)
         )
 
     def beginning(self, exports: tuple[int, ...] | None = None, **values: object) -> str:

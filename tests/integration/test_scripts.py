@@ -377,7 +377,9 @@ def test_abandoning_nothing(box: Box) -> None:
 def test_a_lease_goes_on_in_a_later_task(box: Box) -> None:
     box.provision()
     box.begin(box.look(), intent="reset", ttl=200)
+    staged = box.new.stat()
     assert box.begin(box.look(), intent="renew", continues="yes").outcome == "begun"
+    assert box.new.stat() == staged, "what the first task has proved is not proved again"
     journal = box.look().journal
     assert journal is not None
     assert (journal.token, journal.intent, journal.ttl) == ("token1", "renew", 80)
@@ -634,6 +636,27 @@ def test_a_crash_never_forgets_an_interrupted_change(
     one.store(NEW_SECRET, "token3")
     one.settle(identity(NEW_SECRET), token="token3")
     assert (one.files(), one.path.read_text()) == (["iot", "iot/device.json"], line(NEW_SECRET))
+
+
+def test_a_rename_that_did_not_happen_is_a_failure(one: Box, tmp_path: Path) -> None:
+    """The credential was read back under its first name."""
+    one.provision()
+    one.begin(one.look())
+    (tmp_path / "tools").mkdir()
+    lying = tmp_path / "tools" / "mv"
+    lying.write_text("#!/bin/sh\nexit 0\n")
+    lying.chmod(0o755)
+    environment = {"PATH": f"{lying.parent}:{one.shell.path}"}
+    script = one.store_script(Issued(NEW_SECRET))
+    output = subprocess.run(
+        one.shell.command, input=script, capture_output=True, text=True, env=environment, check=False
+    ).stdout
+    with pytest.raises(StorageError, match="mv has not renamed"):
+        read_answer(output)
+    found = one.look()
+    assert found.journal is not None
+    assert found.staged == identity(NEW_SECRET)
+    assert one.finish(found, identity(NEW_SECRET)).outcome == "installed"
 
 
 @pytest.mark.parametrize(
@@ -1276,3 +1299,34 @@ def test_what_is_sent_is_sound(any_shell: Shell, folder: Path, name: str) -> Non
 def test_scripts_carry_no_comments(any_shell: Shell, folder: Path) -> None:
     box = Box(any_shell, folder)
     assert [text for text in box.gateway.script("look").splitlines() if text.lstrip().startswith("#")] == []
+
+
+@pytest.mark.parametrize(
+    ("bundle", "hashed", "values", "found"),
+    [
+        (["first", "the line", "last"], [], {"root_line": "the line"}, True),
+        (["first", "last"], [], {"root_line": "the line"}, False),
+        (["not the line"], ["the line"], {"root_line": "the line"}, True),
+        (None, ["the line"], {"root_line": "the line"}, True),
+        (None, ["another line"], {"root_line": "the line"}, False),
+        (None, [], {"root_line": "the line"}, False),
+        (None, None, {"root_line": "the line"}, None),
+        (["the line"], [], {"root_path": "{folder}/bundle.pem"}, True),
+        (None, [], {"root_path": "{folder}/bundle.pem"}, False),
+        (["the line"], ["the line"], {}, None),
+    ],
+)
+def test_a_root_certificate_is_looked_for_where_openssl_does(
+    box: Box, bundle: list[str] | None, hashed: list[str] | None, values: dict[str, str], found: bool | None
+) -> None:
+    """A look that is not asked says nothing of it. The hashed file is one whose name OpenSSL makes of the subject."""
+    file, folder = box.folder / "bundle.pem", box.folder / "certs"
+    if bundle is not None:
+        file.write_text("\n".join(bundle) + "\n")
+    if hashed is not None:
+        folder.mkdir()
+        if hashed:
+            (folder / "5ad8a5d6.0").write_text("\n".join(hashed) + "\n")
+    box.environment.update(SSL_CERT_FILE=str(file), SSL_CERT_DIR=str(folder))
+    given = {name: value.format(folder=box.folder) for name, value in values.items()}
+    assert read_look(box.run(box.gateway.script("look", **given))).has_root is found

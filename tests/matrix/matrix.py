@@ -3,7 +3,8 @@
 
 """Tries every ansible-core with every Python of gateways, and holds README's table to what came of it.
 
-usage: matrix.py [--write] CORE=PYTHON...   (PYTHON: that of an environment which has this ansible-core)
+usage: matrix.py [--write | --try] CORE=PYTHON...   (PYTHON: that of an environment which has this ansible-core; with --try,
+the table has no say)
 
 Each core provisions a gateway of each Python, and one without; those with Python prove their credential by a login. It runs
 again, which changes nothing. To write the table it also resets and registers all of them. What a core does not support
@@ -55,6 +56,8 @@ def main(arguments: list[str]) -> int:
     print(table)
     if any(mark == NO for row in rows.values() for mark in row.values()):
         return 1
+    if "--try" in arguments:
+        return 0
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
     if not write:
@@ -90,6 +93,8 @@ def attacked(platform: Emulator, python: str) -> list[str]:
         return [*unknown, *attack(platform, Path(folder), python)]
 
 
+# What a run is shown by, and how that begins to say what became of the gateways.
+CALLBACK, TABLE_OF_RUN = "fleetops.aliyun_iot.fleet_progress", "OUTCOME"
 # What a pass says when it cannot make a connection with this core.
 LEFT = "left to a task of its own"
 
@@ -106,6 +111,9 @@ def lived(platform: Emulator, python: str, home: Path, hosts: dict[str, str], wh
 
     def run(name: str, reason: str, changed: bool, registrations: int) -> None:
         ended = operated(name, platform, python, gateways, home)
+        if TABLE_OF_RUN not in ended.stdout:
+            wrong.update(hosts)
+            print(f"{name}: {CALLBACK} shows nothing")
         if LEFT in " ".join((ended.stdout + ended.stderr).split()):  # older cores break lines
             wrong.update(hosts)
             print(f"{name}: the pass could not do it")
@@ -153,7 +161,7 @@ def variables(python: str) -> dict[str, Any]:
 def operated(name: str, platform: Emulator, python: str, gateways: Any, home: Path) -> Run:
     said = ["--vault-password-file", str(home / "password"), "-e", f"@{home}/secret.yml"]
     said += ["-e", json.dumps({**account(platform), "gateway_serial": "100%", "gateway_report": "all"})]
-    env = {**ENV, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv/collections")}
+    env = {**ENV, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv/collections"), "ANSIBLE_STDOUT_CALLBACK": CALLBACK}
     with start_playbook(f"fleetops.aliyun_iot.{name}", gateways, home, *said, env=env, python=python) as started:
         return started.wait()
 
