@@ -64,6 +64,6 @@ else
     # Where one stands in the journal's way already, its writing proves that files can be removed here, as well as renamed.
     (set -C && : >"./$journal_file.new") 2>/dev/null
     open_journal "$intent" "$over"
-    holds "$token" || fail storage "mv did not rename $here/$journal_file.new"
+    mine || fail storage "mv did not rename $here/$journal_file.new"
 fi
 say begun
