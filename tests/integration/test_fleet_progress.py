@@ -136,9 +136,8 @@ def test_six_of_thirty_are_broken(platform: Emulator, tmp_path: Path) -> None:
     assert len(commands) == 4, run
     (tmp_path / "hosts.json").write_text(json.dumps(hosts))
     for command in commands:
-        typed = subprocess.run(
-            shlex.split(command), cwd=tmp_path, env={**environment_of(tmp_path), **ENV}, capture_output=True, text=True
-        )
+        env = {**environment_of(tmp_path), **ENV}
+        typed = subprocess.run(shlex.split(command), check=False, cwd=tmp_path, env=env, capture_output=True, text=True)
         assert typed.returncode == 0, typed.stdout + typed.stderr
     assert all(credential_file(tmp_path, host).exists() for host in names(30))
 
