@@ -54,6 +54,14 @@ def lint(session: nox.Session) -> None:
     session.run("antsibull-changelog", "lint")
     session.run("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--disallow-unknown-collection-refs", ".")
     session.run("ansible-lint")
+    session.run("zizmor", "--offline", "--quiet", "--no-progress", ".github")
+    forms = [str(path) for path in Path(".github/ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config"]
+    for schema, *paths in (
+        ("github-workflows", *map(str, Path(".github/workflows").glob("*.yml"))),
+        ("github-issue-forms", *forms),
+        ("dependabot", ".github/dependabot.yml"),
+    ):
+        session.run("check-jsonschema", "--quiet", "--builtin-schema", f"vendor.{schema}", *paths)
     importer(session)
     sanity(session)
 
@@ -179,7 +187,9 @@ def faults(session: nox.Session) -> None:
 @nox.session
 def gates(session: nox.Session) -> None:
     """The property tests of everything that a stranger says, with 20,000 inputs each."""
-    of_gateways = [f"tests/unit/plugins/test_{name}.py" for name in ("gate", "program_results", "found")]
+    of_gateways = [
+        f"tests/unit/plugins/test_{name}.py" for name in ("gate", "program_results", "found", "report_merge")
+    ]
     of_the_platform = [
         f"tests/unit/plugins/test_{name}.py" for name in ("openapi_answers", "openapi_wire", "inventory_gate")
     ]
@@ -225,6 +235,31 @@ def bench(session: nox.Session) -> None:
     system_packages(session)
     script = "scale" if os.environ.get("SCALE") else "bench"
     session.run("python", f"tests/bench/{script}.py", env={"PYTHONPATH": "tests/support:tests/fleet:tests/bench"})
+
+
+@nox.session
+def live(session: nox.Session) -> None:
+    """Ask the real platform what its documents leave open, on a throwaway product; README's table gets the answers (never in CI)."""
+    session.run("python", "tests/live/live.py", env={"PYTHONPATH": "tests/support:.venv/collections"})
+
+
+@nox.session
+def image(session: nox.Session) -> None:
+    """An execution environment with the collection as it is here, built by podman, which fetches what it is made of (opt-in)."""
+    if not shutil.which("podman"):
+        session.error("Needed: podman")
+    home = Path(session.create_tmp())
+    session.run("ansible-galaxy", "collection", "build", "--force", "--output-path", str(home))
+    [archive] = home.glob("*.tar.gz")
+    definition = yaml.safe_load(Path("docs/awx/execution-environment.yml").read_text())
+    # The sample takes the collection from its repository.
+    definition["dependencies"]["galaxy"] = {"collections": [{"name": f"/build/dist/{archive.name}", "type": "file"}]}
+    definition["additional_build_files"] = [{"src": str(archive.absolute()), "dest": "dist"}]
+    (home / "execution-environment.yml").write_text(yaml.safe_dump(definition))
+    session.run(
+        *("ansible-builder", "build", "--container-runtime", "podman", "--tag", "aliyun-iot-ee"),
+        *("--file", str(home / "execution-environment.yml"), "--context", str(home / "context")),
+    )
 
 
 @nox.session
@@ -411,5 +446,5 @@ def run_whole(session: nox.Session, *command: str, env: dict[str, str]) -> None:
 
 def system_packages(session: nox.Session) -> None:
     """The programs that stand in for a gateway's; those of the loopback fleet where it can be."""
-    loopback = ("setfacl", "ssh", "sshd", "sudo") if os.geteuid() == 0 else ()
+    loopback = ("csh", "doas", "fish", "setfacl", "ssh", "sshd", "sudo") if os.geteuid() == 0 else ()
     session.run("tests/system-packages.sh", "bash", "busybox", "chromium", "dash", *loopback)

@@ -21,15 +21,18 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import (
     LARGEST_ID,
     LARGEST_TIME,
     PATH,
-    TOOL,
     bad_answer,
     lines,
     number,
+    one_of,
     text,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import DEVICE_NAME, PRODUCT_KEY
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._tools import missing_tools
 
 _STATE = "fleetops-state"
+_FLEETING = "fleeting"
+_IN_MEMORY = ("tmpfs", "ramfs", "rootfs")
 _PERMISSIONS = re.compile(r"[-dlpscbD][r-][w-][xsS-][r-][w-][xsS-][r-][w-][xtT-][.+@]?")
 _WORD = re.compile(r"[A-Za-z0-9_.:@=/-]{1,128}")
 _INTENTS = ("register", "reset", "renew")
@@ -126,10 +129,13 @@ class Found:
     hardware_name: str = ""
     denied: tuple[str, ...] = ()
     missing_tools: tuple[str, ...] = ()
+    installer: str = ""  # what installs packages, as _tools has it; looked for only where a tool is missing
+    fleeting: str = ""  # the kind of file system in memory on which a credential would be, where there is none yet
     boot: str = "-"
     uptime: int = 0
     due: str | None = None  # the token of a run whose change has not been followed up, or "unknown"
     leftover: bool = False  # a file that was to be renamed is there, or the lock of a process that has ended
+    has_root: bool | None = None  # the root certificate that a login needs; None where nobody knows
 
 
 def read_look(answer: Answer, exports: int | None = None) -> Found:
@@ -140,14 +146,21 @@ def read_look(answer: Answer, exports: int | None = None) -> Found:
     """
     start = _position(answer)
     before = Answer(answer.outcome, answer.lines[:start])
+    after = answer.lines[start + 1 :]
+    fleeting = Answer(answer.outcome, after).all_of(_FLEETING)
     clock = _words("clock", (before.all_of("clock") or ["- 0"])[-1], 2)
-    found = read_state(Answer(answer.outcome, answer.lines[start + 1 :]), exports=exports)
+    state = tuple(line for line in after if not line.startswith(_FLEETING + " "))
+    found = read_state(Answer(answer.outcome, state), exports=exports)
+    tools, installer = missing_tools(before)
     return replace(
         found,
-        missing_tools=tuple(text("missing_tool", tool, TOOL) for tool in before.all_of("missing_tool")),
+        missing_tools=tools,
+        installer=installer,
+        fleeting=one_of(_FLEETING, fleeting[-1], _IN_MEMORY) if fleeting else "",
         boot=text("boot", clock[0], BOOT_ID),
         uptime=number("uptime", clock[1], LARGEST_TIME),
         leftover=found.leftover or bool(before.all_of("abandoned_lock")),
+        has_root=_has_root(before.all_of("root")),
     )
 
 
@@ -189,6 +202,11 @@ def read_state(answer: Answer, before: Found | None = None, exports: int | None 
     if before:
         return replace(found, missing_tools=before.missing_tools, boot=before.boot, uptime=before.uptime)
     return found
+
+
+def _has_root(found: list[str]) -> bool | None:
+    word = one_of("root", (found or ["unknown"])[-1], frozenset({"yes", "no", "unknown"}))
+    return None if word == "unknown" else word == "yes"
 
 
 def _due(found: list[str]) -> str | None:

@@ -34,10 +34,11 @@ BECOME = "Become root: add --become, or set ansible_become: true for the host"
 # Kinds of failures that a script reports, and what to do about them.
 _HINTS: dict[Kind, str] = {
     "no_service": "Correct service (gateway_service in the role), or install the service first",
-    "missing_tool": "Install it, or add it to the PATH of the remote user",
+    "missing_tool": "Set ansible_shell_executable to a shell that has it, such as dash or BusyBox's ash",
     "permission": BECOME,
     "storage": "Correct the cause and run again; the run resumes where this one stopped",
-    "unsafe_path": "Correct the owner and mode of the directory (0755 or narrower), or choose another path. Nothing was changed",
+    "unsafe_path": "Choose a directory of root's (0755 or narrower), such as /etc/aliyun-iot, and let the agent read the file by its "
+    "owner, group and mode; or correct the directory, if nothing else writes in it. Nothing was changed",
 }
 
 
@@ -103,7 +104,8 @@ def read_answer(output: str) -> Answer:
     if not ends:
         raise StorageError(
             "the gateway's shell did not finish: %s" % (message("\n".join(lines[-3:]), 300) or "no output"),
-            hint="Check that the gateway has a POSIX shell and that the connection and become work (ansible -m raw -a id)",
+            hint="Check that the gateway has a POSIX shell and that the connection and become work (ansible -m raw -a id). What becomes "
+            "root must not want a terminal, as doas with a password and sudo with requiretty do: scripts come on standard input",
         )
     answer = Answer(lines[ends[0]][len(_END) :], tuple(lines[: ends[0]]))
     if answer.outcome == "failed":
