@@ -24,6 +24,7 @@ import tempfile
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import RawIOBase
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -38,7 +39,7 @@ GATEWAYS = ["bakery", "dairy", "mill", "orchard", "winery"]
 CUT_SHORT, OPENED_UP, RESET = "dairy", "orchard", "mill"
 PRODUCT_KEY = "a1IoKDemo01"
 ACCESS_KEY_ID = "demo"
-REPORT = DEMO.parent / ".demo" / "report.html"
+REPORT = Path(os.environ.get("DEMO_REPORT") or DEMO.parent / ".demo" / "report.html")
 NOT_AUTHORIZED = 5  # of a CONNACK
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -78,7 +79,7 @@ def demonstrate(platform: Platform) -> None:
     folder = platform.folder
     write_inventory(platform)
     shutil.rmtree(REPORT.parent, ignore_errors=True)
-    REPORT.parent.mkdir(mode=0o700)
+    REPORT.parent.mkdir(mode=0o700, parents=True)
 
     say("Five gateways, and none has a credential")
     first = provision(platform)
@@ -347,21 +348,11 @@ def playbook(folder: Path, *arguments: str, quiet: bool = False, ends_with: int 
     shown = " ".join(["ansible-playbook", *arguments]).replace(f"{DEMO.parent}/", "").replace(f"{folder}/", "")
     console.print(f"[dim]$ {escape(shown)}")
     output = ""
-    with (
-        terminal(quiet) as (ours, its),
-        subprocess.Popen(
-            [sys.executable, "-m", "ansible", "playbook", *arguments],
-            cwd=folder,
-            env=environment(folder),
-            stdin=subprocess.DEVNULL,
-            stdout=its,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        ) as process,
-    ):
-        os.close(its)
+    command = [sys.executable, "-m", "ansible", "playbook", *arguments]
+    shows, end = output_of(quiet)
+    with open(shows, "rb", buffering=0) as shown_there, started(command, folder, end) as process:
         try:
-            for text in read(ours):
+            for text in read(shown_there):
                 output += text
                 if not quiet:
                     sys.stdout.write(text)
@@ -374,24 +365,36 @@ def playbook(folder: Path, *arguments: str, quiet: bool = False, ends_with: int 
     return output
 
 
-@contextmanager
-def terminal(quiet: bool) -> Iterator[tuple[int, int]]:
+def started(command: list[str], folder: Path, output: int) -> subprocess.Popen[bytes]:
+    """The command, which alone has this end of its output open then."""
+    try:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment(folder),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    finally:
+        os.close(output)
+
+
+def output_of(quiet: bool) -> tuple[int, int]:
     """Both ends of a terminal like this one, so that Ansible shows what it shows there; of a pipe, where this is none."""
     ours, its = pty.openpty() if console.is_terminal and not quiet else os.pipe()
     if os.isatty(its):
         termios.tcsetwinsize(its, (console.height, console.width))
-    try:
-        yield ours, its
-    finally:
-        os.close(ours)
+    return ours, its
 
 
-def read(descriptor: int) -> Iterator[str]:
+def read(file: RawIOBase) -> Iterator[str]:
     """What is written to the other end, as long as somebody has it open."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     while True:
         try:
-            data = os.read(descriptor, 65536)
+            data = file.read(65536)
         except OSError:  # a terminal that nobody has open any more
             return
         if not data:

@@ -70,21 +70,21 @@ def frame(title: str, progress: Progress) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    bar = Table.grid(padding=(0, 1))
-    bar.add_column(no_wrap=True)
-    bar.add_column(ratio=1, min_width=10)
+    row = Table.grid(padding=(0, 1))
+    row.add_column(no_wrap=True)
+    row.add_column(ratio=1, min_width=10)
     for _column in range(2):
-        bar.add_column(no_wrap=True)
+        row.add_column(no_wrap=True)
     left = "" if progress.left is None else "%.1f/s, about %d s left" % (progress.rate, progress.left)
     share = ProgressBar(total=max(1, progress.total), completed=progress.finished)
-    bar.add_row(progress.verb, share, "%d/%d" % (progress.finished, progress.total), left)
-    bar.expand = True
+    row.add_row(progress.verb, share, "%d/%d" % (progress.finished, progress.total), left)
+    row.expand = True
     counts = Text("  ", no_wrap=True, overflow="ellipsis")
     for word in WORDS:
         if progress.counts.get(word):
             counts.append("%d %s  " % (progress.counts[word], word), _style(word))
     counts.append("%d under way" % progress.running, "dim")
-    lines: list[RenderableType] = [Text(title, "bold", no_wrap=True, overflow="ellipsis"), bar, counts]
+    lines: list[RenderableType] = [Text(title, "bold", no_wrap=True, overflow="ellipsis"), row, counts]
     for failure in progress.failures:
         told = Text("  ", no_wrap=True, overflow="ellipsis")
         told.append(failure.host, "bold red").append(" " + failure.message)

@@ -25,10 +25,16 @@ SECONDS = 300
 ENV = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """The folder is the home, and the report beside it: it is what a demo leaves."""
+    report = folder.with_name(f"{folder.name}-report") / "report.html"
+    return {**ENV, "HOME": str(folder), "TMPDIR": str(folder), "DEMO_REPORT": str(report)}
+
+
 def started(folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, DEMO],
-        env={**ENV, "HOME": str(folder), "TMPDIR": str(folder)},
+        env=environment(folder),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
@@ -55,6 +61,7 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("DEMO_REPORT", environment(tmp_path)["DEMO_REPORT"])
     spec.loader.exec_module(module)
     handlers = {number: signal.getsignal(number) for number in module.SIGNALS}
     yield module
@@ -102,7 +109,7 @@ def test_it_shows_a_fleet_that_is_right_and_leaves_nothing(tmp_path: Path) -> No
 def test_on_a_terminal_it_shows_the_live_view(tmp_path: Path) -> None:
     """One run of it."""
     steps = "import demo\nwith demo.Platform() as platform:\n    demo.write_inventory(platform)\n    demo.provision(platform)\n"
-    env = {**ENV, "HOME": str(tmp_path), "TMPDIR": str(tmp_path), "PYTHONPATH": str(DEMO.parent)}
+    env = {**environment(tmp_path), "PYTHONPATH": str(DEMO.parent)}
     seen = run_on_terminal(
         [sys.executable, "-c", "import demo; demo.REPORT.parent.mkdir(exist_ok=True)\n" + steps], tmp_path, env
     )

@@ -86,7 +86,8 @@ def test_on_a_terminal(platform: Emulator, tmp_path: Path) -> None:
     [*_others, last] = [view for view in views if "changed" in view]
     assert re.search(r"\d+ registered .*\d+ failed +1 not answering", last), last
     assert re.search(r"gw-00\d\d \S", last), last
-    assert "    Write it in quotes and with four digits, such as '0600'" in last
+    hint = "    Write it in quotes and with four digits, such as '0600'"
+    assert [view for view in views if hint in view], "a failure is there with what to do, until later ones follow"
     assert {view.count("Compare the names of all gateways") for view in views} == {1}, "nothing of an older one"
     assert "━" not in seen.end
     assert "50 gateways: 38 registered, 1 mended, 4 up to date, 1 left to a task, 5 failed, 1 not answering" in seen.end
@@ -136,9 +137,8 @@ def test_six_of_thirty_are_broken(platform: Emulator, tmp_path: Path) -> None:
     assert len(commands) == 4, run
     (tmp_path / "hosts.json").write_text(json.dumps(hosts))
     for command in commands:
-        typed = subprocess.run(
-            shlex.split(command), cwd=tmp_path, env={**environment_of(tmp_path), **ENV}, capture_output=True, text=True
-        )
+        env = {**environment_of(tmp_path), **ENV}
+        typed = subprocess.run(shlex.split(command), check=False, cwd=tmp_path, env=env, capture_output=True, text=True)
         assert typed.returncode == 0, typed.stdout + typed.stderr
     assert all(credential_file(tmp_path, host).exists() for host in names(30))
 
