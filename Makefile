@@ -4,7 +4,7 @@
 # The front door. Everything runs in .venv, which make keeps; nox sessions do the work.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator test lint unit integration model faults gates molecule pythons matrix compare bench docs advisories clean both
+.PHONY: help demo emulator test lint unit integration model faults gates molecule pythons matrix compare bench live docs advisories clean both
 export LC_ALL := C.UTF-8
 # Four processes of pytest would each compile every test anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -61,6 +61,9 @@ matrix: .venv/test ## Every ansible-core with every Python of gateways; writes t
 
 compare: .venv/test ## What the table in README.md says, compared with what is so
 	@nox -s compare
+
+live: .venv/test ## Ask the real platform what its documents leave open, on a throwaway product (an account)
+	@nox -s live
 
 docs: .venv/test ## A site of the documentation, in docs/build
 	@nox -s docs

@@ -211,6 +211,12 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def live(session: nox.Session) -> None:
+    """Ask the real platform what its documents leave open, on a throwaway product; README's table gets the answers (never in CI)."""
+    session.run("python", "tests/live/live.py", env={"PYTHONPATH": "tests/support:.venv/collections"})
+
+
+@nox.session
 def pythons(session: nox.Session) -> None:
     """Tests of what runs on gateways, on every Python that is here."""
     for version in PYTHONS:

@@ -19,19 +19,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import common_options
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_file import checked_destination, write_report
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_files import ReportFiles
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import (
     Row,
-    as_csv,
-    as_json,
-    as_page,
     compose_report,
-    earlier_report,
     rows_of_findings,
     rows_of_pass,
 )
-
-_PAGE = ".html"
 
 
 class ActionModule(ControllerAction):
@@ -40,23 +34,12 @@ class ActionModule(ControllerAction):
     _spec = staticmethod(run_report_spec)
 
     def _perform(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        dest = options["dest"]
-        if not dest.endswith(_PAGE):
-            raise InvalidOption("dest", dest, "does not end in .html", "Name the page; JSON and CSV are beside it")
-        page = checked_destination(dest)
-        kept, table = (checked_destination(str(page.with_suffix(suffix))) for suffix in (".json", ".csv"))
-        arguments = context.CLIARGS
-        playbooks = arguments.get("args") or ("",)
-        try:
-            earlier = earlier_report(kept.read_text(encoding="utf-8"))
-        except (OSError, UnicodeError):
-            earlier = None
-        report = compose_report(self._run(playbooks[0]), self._rows(options, playbooks[0]), earlier)
+        files = ReportFiles.at(options["dest"])
+        playbooks = context.CLIARGS.get("args") or ("",)
+        report = compose_report(self._run(playbooks[0]), self._rows(options, playbooks[0]), files.earlier())
         if not self._task.check_mode:
-            write_report(table, as_csv(report))
-            write_report(page, as_page(report))
-            write_report(kept, as_json(report))
-        return {"changed": True, "path": str(page), "counts": report["counts"]}
+            files.write(report)
+        return {"changed": True, "path": str(files.page), "counts": report["counts"]}
 
     def _rows(self, options: t.Mapping[str, t.Any], playbook: str) -> list[Row]:
         if options["findings"] is not None:

@@ -14,6 +14,8 @@ description:
   - Returns the variable C(target) of a run of one of the collection's playbooks, for the keyword C(hosts) of its first play.
   - Fails before any host is touched, and so without a host that fails, if no host matches, if a variable that was given with C(-e) has a
     value that it cannot have, or if its name resembles that of a variable of the collection.
+  - Where the variable C(gateway_allow_empty) is true, a run in which no host matches does nothing and succeeds, such as a slice of an
+    inventory in which no gateway is.
   - Retry files of playbooks that are started by their names go to the working directory, if C(retry_files_save_path) names no other.
   - Fails also if tags would leave all of the playbook out, which would look like a run that found everything right. Where a playbook of
     the users' own imports it, tags are for that one.
@@ -34,7 +36,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: The pattern, or the patterns of a list.
+  description: The pattern, or the patterns of a list; a pattern that matches no host if there is none, and there may be none.
   type: list
   elements: str
 """
@@ -51,8 +53,9 @@ from ansible.inventory.manager import InventoryManager
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.vars import load_extra_vars
 
+from ansible_collections.fleetops.aliyun_iot.plugins.lookup.fleet_hosts import NO_HOST
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import check_run
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import check_run, truth
 
 _ONLY_LISTED = ("syntax", "listhosts", "listtasks", "listtags")
 
@@ -80,7 +83,7 @@ class LookupModule(LookupBase):
         pattern = variables.get("target") or next(iter(terms), None)
         _keep_retry_file_here()
         if any(context.CLIARGS.get(option) for option in _ONLY_LISTED):
-            return _listed(pattern or "all:!all")
+            return _listed(pattern or NO_HOST)
         try:
             check_run(load_extra_vars(loader))
         except FleetopsError as error:
@@ -92,9 +95,14 @@ class LookupModule(LookupBase):
             )
         if not pattern:
             raise AnsibleError("Name the gateways with -e target=..., a host or a pattern; there is no default")
-        if not self._hosts(pattern, variables["groups"]):
-            raise AnsibleError("No host matches %s; correct the inventory, --limit, or the variable target" % pattern)
-        return _listed(pattern)
+        if self._hosts(pattern, variables["groups"]):
+            return _listed(pattern)
+        if truth("gateway_allow_empty", variables.get("gateway_allow_empty") or False):
+            return _listed(NO_HOST)
+        raise AnsibleError(
+            "No host matches %s; correct the inventory, --limit, or the variable target. Where a run may have no gateway, such as a slice "
+            "of the inventory, say so with -e gateway_allow_empty=true" % pattern
+        )
 
     def _hosts(self, pattern: str, groups: t.Mapping[str, t.Sequence[str]]) -> list[t.Any]:
         """Return the hosts of the run that match; there are no C(hostvars) before the first play."""

@@ -206,6 +206,14 @@ def run_report_spec() -> Spec:
     }
 
 
+def report_merge_spec() -> Spec:
+    """The options of report_merge."""
+    return {
+        "reports": {"type": "list", "elements": "path", "required": True},
+        "dest": {"type": "path", "required": True},
+    }
+
+
 def gateway_recovery_spec() -> Spec:
     """The options of gateway_recovery."""
     return dict(

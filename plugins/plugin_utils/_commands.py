@@ -13,6 +13,7 @@ from ansible import constants as C
 from ansible import context
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import openapi_spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import DEVICE_NAME
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import OF_ACCOUNT
 
 # What is done, and the variables that are added to the command. {name} is the DeviceName.
@@ -23,6 +24,8 @@ _PLAYBOOKS = {
     "recover_force": ("recover", "gateway_recovery_force=true"),
     "recover_named": ("recover", "gateway_recovery_force=true gateway_device_name={name}"),
 }
+# The playbooks whose reports have a command for what failed: the same one again, or another.
+_OF_RUNS = ("provision", "reprovision", "recover", "decommission")
 _SWITCHES = {
     "become": "--become",
     "become_ask_pass": "--ask-become-pass",
@@ -46,14 +49,40 @@ def command(mended_by: str, hosts: t.Sequence[str], device_name: str | None) -> 
 
     :param mended_by: ``enable``, or a key of the table above
     """
-    target = shlex.quote(",".join(hosts))
+    begin, end = _ends(mended_by, shlex.quote(",".join(hosts)), device_name)
+    return " ".join([begin, *common_options(), end])
+
+
+def rebuilt(given: str, host: str | None, device_name: str | None) -> str | None:
+    """Return a command of a report anew, with the options of the command line that runs now; None for any other text.
+
+    Somebody may have changed the report, and people type what stands there: nothing of the command itself is taken over.
+
+    :param host: the gateway of the row that has the command, and the DeviceName there
+    """
+    if not host:
+        return None
+    target = shlex.quote(host)
+    for mended_by in ("enable", *_PLAYBOOKS):
+        if mended_by == "recover_named" and not DEVICE_NAME.fullmatch(device_name or ""):
+            continue
+        begin, end = _ends(mended_by, target, device_name)
+        if given.startswith(begin + " ") and given.endswith(" " + end):
+            return command(mended_by, [host], device_name)
+    for playbook in _OF_RUNS:
+        end = "fleetops.aliyun_iot.%s --limit %s" % (playbook, target)
+        if given.startswith("ansible-playbook ") and given.endswith(" " + end):
+            return " ".join(["ansible-playbook", *common_options(), end])
+    return None
+
+
+def _ends(mended_by: str, target: str, device_name: str | None) -> tuple[str, str]:
+    """Return what stands before and behind the common options."""
     if mended_by == "enable":
-        return " ".join(["ansible", target, *common_options(), "-m fleetops.aliyun_iot.fleet_devices -a state=enabled"])
+        return "ansible " + target, "-m fleetops.aliyun_iot.fleet_devices -a state=enabled"
     playbook, variables = _PLAYBOOKS[mended_by]
     more = ["-e " + shlex.quote(each.format(name=device_name)) for each in variables.split()]
-    return " ".join(
-        ["ansible-playbook fleetops.aliyun_iot." + playbook, *common_options(), "-e target=" + target, *more]
-    )
+    return "ansible-playbook fleetops.aliyun_iot." + playbook, " ".join(["-e target=" + target, *more])
 
 
 def common_options() -> list[str]:

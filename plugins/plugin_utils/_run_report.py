@@ -85,23 +85,15 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def earlier_report(text: str) -> object:
-    """Return what a file of JSON holds, for :func:`compose_report`; None for any other text."""
-    try:
-        return json.loads(text)
-    except (RecursionError, ValueError):
-        return None
-
-
-def compose_report(run: t.Mapping[str, str], rows: t.Sequence[Row], earlier: object = None) -> Report:
+def compose_report(run: t.Mapping[str, str], rows: t.Sequence[Row], earlier: Report | None = None) -> Report:
     """Return the report of a run.
 
     :param run: what ran, and when; ``id`` tells one run from another
-    :param earlier: the JSON that is there. That of the same run is gone on with, as batch follows batch; one of a run before is compared
-        with; whatever cannot be a report counts for nothing
+    :param earlier: the report that is there, as it passed its gate. That of the same run is gone on with, as batch follows batch; one of
+        a run before is compared with
     """
     before, known = _before(run, earlier)
-    rows = list({**known, **{_key(row): row for row in rows}}.values())
+    rows = list({**known, **{key_of(row): row for row in rows}}.values())
     order = {outcome: number for number, outcome in enumerate(OUTCOMES)}
     rows.sort(
         key=lambda row: (order[row["outcome"]], row["gateway"] is None, str(row["gateway"]), str(row["device_name"]))
@@ -117,27 +109,19 @@ def compose_report(run: t.Mapping[str, str], rows: t.Sequence[Row], earlier: obj
     }
 
 
-def _before(run: t.Mapping[str, str], earlier: t.Any) -> tuple[t.Any, dict[str, Row]]:
+def _before(run: t.Mapping[str, str], earlier: Report | None) -> tuple[t.Any, dict[str, Row]]:
     """Return when the run before began and its outcomes by gateway, and the rows that are known of this run."""
-    try:
-        if earlier["format"] != FORMAT:
-            return None, {}
-        rows = {_key(row): {name: _text(row[name]) for name in FIELDS} for row in earlier["gateways"]}
-        if any(row["outcome"] not in OUTCOMES for row in rows.values()):
-            return None, {}
-        if earlier["run"]["id"] == run["id"]:
-            before = earlier["before"]
-            outcomes = {str(key): str(outcome) for key, outcome in before["outcomes"].items()} if before else {}
-            return ({"begun": str(before["begun"]), "outcomes": outcomes} if before else None), rows
-        outcomes = {key: _state(row) for key, row in rows.items()}
-        return {"begun": str(earlier["run"]["begun"]), "outcomes": outcomes}, {}
-    except (AttributeError, KeyError, TypeError):
+    if earlier is None:
         return None, {}
+    rows = {key_of(row): row for row in earlier["gateways"]}
+    if earlier["run"]["id"] == run["id"]:
+        return earlier["before"], rows
+    return {"begun": earlier["run"]["begun"], "outcomes": {key: _state(row) for key, row in rows.items()}}, {}
 
 
 def _changes(rows: t.Sequence[Row], before: t.Mapping[str, str]) -> list[dict[str, str | None]]:
     """Return the gateways whose outcome is another than before; one that has been changed is right now."""
-    now = {_key(row): _state(row) for row in rows}
+    now = {key_of(row): _state(row) for row in rows}
     return [
         {"gateway": key, "before": before.get(key), "now": now.get(key)}
         for key in sorted({*before, *now})
@@ -149,7 +133,8 @@ def _state(row: t.Mapping[str, t.Any]) -> str:
     return "ok" if row["outcome"] == "changed" else str(row["outcome"])
 
 
-def _key(row: t.Mapping[str, t.Any]) -> str:
+def key_of(row: t.Mapping[str, t.Any]) -> str:
+    """Return the gateway of a row, or the device that has none."""
     return str(row["gateway"] or "%s/%s" % (row["product_key"], row["device_name"]))
 
 

@@ -111,6 +111,14 @@ def from_account(name: str, value: t.Any) -> str:
     return str(value)
 
 
+def texts(name: str, value: t.Any) -> list[str]:
+    """Return a string, or a list of them, as a list.
+
+    :raises InvalidOption: it is neither
+    """
+    return [text(name, each) for each in (value if isinstance(value, list) else [value])]
+
+
 # The account's options whose variables are not called platform_ and the option.
 ELSEWHERE = {"region": "gateway_region", "timeout": "gateway_timeout", "retry_time": "gateway_retry_time"}
 # Options, each with its variable.
@@ -143,10 +151,12 @@ OF_RUN: dict[str, Check] = {
     "audit_fail": truth,
     "audit_report": text,
     "decommission_platform": one_of("disable", "delete", "keep"),
+    "gateway_allow_empty": truth,
     "gateway_lease_time": number,
     "gateway_max_fail_percentage": percentage,
     "gateway_recovery_force": truth,
     "gateway_report": one_of("changed", "all"),
+    "gateway_report_from": texts,
     "gateway_report_to": text,
     "gateway_reset_topology": truth,
     "gateway_serial": batches,

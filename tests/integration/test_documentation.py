@@ -52,6 +52,9 @@ UNTRIED: dict[str, str] = {
     "python3 -m venv .venv": NETWORK,
     ". .venv/bin/activate": NETWORK,
     "pip install ansible-core requests alibabacloud-tea-openapi alibabacloud-credentials aiohttp amqtt cryptography PyYAML": NETWORK,
+    "ansible-builder build -f execution-environment.yml -t aliyun-iot-ee": f"needs podman, and {NETWORK.partition(';')[0]}",
+    "ansible-navigator run fleetops.aliyun_iot.provision -i inventory.yml --execution-environment-image aliyun-iot-ee "
+    "--mode stdout --ask-vault-pass": "needs podman and the image",
     "pip install molecule aiohttp amqtt cryptography PyYAML": NETWORK,
 }
 

@@ -94,3 +94,20 @@ def test_a_limit_of_failures(platform: Emulator, tmp_path: Path, most: JSON, end
     assert done == (["gw-0001", "gw-0003"] if ended else [host for host in names(6) if host != "gw-0002"])
     told = " ".join((run.stdout + run.stderr).split())
     assert ("1 of 6 gateways failed or were unreachable" in told) == ended
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_a_slice_without_gateways(platform: Emulator, tmp_path: Path, playbook: str) -> None:
+    """It is green where the run says that it may be one, and a mistake elsewhere."""
+    hosts = inventory(2, tmp_path, **role_variables(platform))
+    hosts["others"] = {"hosts": {"elsewhere": {}}}
+    for allowed, succeeds in ((True, True), ("false", False), (None, False)):
+        said = {} if allowed is None else {"gateway_allow_empty": allowed}
+        run = run_of(playbook, hosts, tmp_path, "--limit", "elsewhere", target="gateways", **said)
+        assert (run.rc == 0, run.stats, platform.admin.requests()) == (succeeds, {}, []), run
+        assert ("gateway_allow_empty=true" in run.stderr) is not succeeds, run
+    sliced = run_of(playbook, {"others": hosts["others"]}, tmp_path, target="gateways", gateway_allow_empty=True)
+    assert (sliced.rc, sliced.stats) == (0, {}), sliced
+    wrong = run_of(playbook, hosts, tmp_path, "--limit", "elsewhere", target="gateways", gateway_allow_empty="maybe")
+    assert wrong.rc != 0
+    assert "is neither true nor false" in wrong.stderr

@@ -54,7 +54,9 @@ def files() -> list[Path]:
 def test_the_control_plane_works_in_the_process_of_the_task() -> None:
     """A module would be a file with its options; gateway_recovery takes the AccessKey and builds none of its own."""
     openapi = set(load(ROOT / "meta/runtime.yml")["action_groups"]["openapi"])
-    for name in (openapi | {"device_registration", "audit_report", "run_report"}) - {"gateway_recovery"}:
+    for name in (openapi | {"device_registration", "audit_report", "report_merge", "run_report"}) - {
+        "gateway_recovery"
+    }:
         assert issubclass(plugin("action", name).ActionModule, ControllerAction), name
     for path in ROOT.glob("plugins/**/*.py"):
         assert "_execute_module" not in path.read_text(), path
@@ -84,7 +86,7 @@ def plugin(kind: str, name: str) -> Any:
 def test_the_action_group_lists_every_module() -> None:
     groups = load(ROOT / "meta/runtime.yml")["action_groups"]
     # The others take none of their options, so a default of the group would be an error.
-    others = {"audit_report", "fleet_credentials", "fleet_devices", "fleet_report", "run_report"}
+    others = {"audit_report", "fleet_credentials", "fleet_devices", "fleet_report", "report_merge", "run_report"}
     assert groups["aliyun_iot"] == sorted({path.stem for path in ROOT.glob("plugins/modules/*.py")} - others)
 
 

@@ -158,11 +158,18 @@ TABLE = (
         ),
     ),
     WayIn(
-        "report of the run before",
+        "report of the run before, reports of slices",
         "local user",
-        ("plugin_utils._report_file.checked_destination", "plugin_utils._run_report.compose_report"),
+        (
+            "plugin_utils._report_file.checked_destination",
+            "plugin_utils._report_gate.earlier_report",
+            "plugin_utils._report_gate.read_report",
+            "plugin_utils._commands.rebuilt",
+        ),
         (
             "unit/plugins/test_run_report.py::test_a_file_that_is_no_report_counts_for_nothing",
+            "unit/plugins/test_report_merge.py::test_a_changed_report_is_refused_or_has_known_fields_alone",
+            "unit/plugins/test_report_merge.py::test_a_changed_command_is_left_out",
             "unit/plugins/test_run_report.py::test_nothing_that_a_stranger_says_is_an_element",
         ),
     ),
@@ -188,7 +195,6 @@ ALLOWED = {
             "module_utils/_gate.py:document",
             "module_utils/_openapi/answer.py:parse",
             "module_utils/_device/https_registration.py:_parse",
-            "plugin_utils/_run_report.py:earlier_report",
         ),
         *("module_utils/_device/mqtt_registration.py:_parse", "module_utils/_device/certificate.py:_members"),
     },

@@ -44,7 +44,9 @@ class Limiter:
     """Lets calls begin, for one process.
 
     A call may begin when the n-th before it, n being the quota, *ended* a second ago or earlier: then the platform can't
-    have counted both within one second, however long each was on its way.
+    have counted both within one second, however long each was on its way. Of a share, n is the whole number below, so that
+    what all controllers send within one second is not more than the quota; a share of less than one call a second is one
+    call in more than a second.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class Limiter:
         while len(ended) > most:
             ended.popleft()
         if len(ended) == most:
-            wait = ended[0] + most / rate - self._clock()
+            wait = ended[0] + max(1.0, most / rate) - self._clock()
             if wait > 0:
                 self._sleep(wait)
         try:

@@ -121,7 +121,15 @@ def test_what_the_specification_refuses(options: dict[str, Any]) -> None:
     assert ArgumentSpecValidator(SPECS["gateway_credential"]).validate(options).error_messages
 
 
-WITHOUT_SECRETS = {"audit_report", "device_login", "fleet_credentials", "fleet_devices", "fleet_report", "run_report"}
+WITHOUT_SECRETS = {
+    "audit_report",
+    "device_login",
+    "fleet_credentials",
+    "fleet_devices",
+    "fleet_report",
+    "report_merge",
+    "run_report",
+}
 
 
 @pytest.mark.parametrize("name", sorted(SPECS.keys() - WITHOUT_SECRETS))  # which take none

@@ -305,7 +305,7 @@ def test_no_error_holds_a_secret(clock: Clock, trouble: JSON) -> None:
         ("BatchQueryDeviceDetail", 0, 1.0, 5, 0),
         ("BatchQueryDeviceDetail", 0, 1.0, 6, 1),
         ("BatchQueryDeviceDetail", 0, 1.0, 100, 19),
-        ("BatchQueryDeviceDetail", 0, 0.5, 10, 4 * 2 / 2.5),
+        ("BatchQueryDeviceDetail", 0, 0.5, 10, 4),
         ("BatchQueryDeviceDetail", 0, 0.1, 3, 4),
         ("QueryDevice", 99_950, 1.0, 100, 1),
         ("QueryDevice", 100_000, 1.0, 6, 2),
@@ -332,6 +332,19 @@ def test_no_second_of_the_platform_sees_more_than_the_quota(ways: list[tuple[flo
             counted.append(clock.now + length * part)
             clock.now += length
     assert all(later - earlier >= 1 - 1e-9 for earlier, later in zip(counted, counted[5:], strict=False))
+
+
+@given(st.integers(1, 5), st.lists(st.floats(0, 0.9), min_size=20, max_size=60))
+def test_no_second_of_the_platform_sees_more_than_the_quota_of_all_shares(runs: int, lengths: list[float]) -> None:
+    """Each of several runs keeps to the whole calls of its share, so that together they keep to the quota."""
+    clock, counted = Clock(), []
+    limiter = Limiter(clock, clock.sleep)
+    for length in lengths:
+        with limiter.turn("BatchQueryDeviceDetail", share=1 / runs):
+            counted.append(clock.now)
+            clock.now += length
+    most = 5 // runs
+    assert all(later - earlier >= 1 - 1e-9 for earlier, later in zip(counted, counted[most:], strict=False))
 
 
 def test_actions_have_quotas_of_their_own(clock: Clock) -> None:

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_gate import earlier_report
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import (
     as_csv,
     as_json,
     as_page,
     compose_report,
-    earlier_report,
     rows_of_findings,
     rows_of_pass,
 )
@@ -42,6 +42,13 @@ def rows(left: JSON | None = None, **results: JSON) -> JSON:
     left = left or {}
     fleet = {"gateways": results, "left": left}
     return rows_of_pass(fleet, [*results, *left], "ansible-playbook -i inventory", "fleetops.aliyun_iot.provision")
+
+
+def read(report: JSON) -> JSON:
+    """What the next run reads of it."""
+    found = earlier_report(as_json(report))
+    assert found
+    return found
 
 
 def of(report: JSON) -> dict[str, str]:
@@ -130,15 +137,15 @@ def test_what_is_worst_comes_first() -> None:
 
 
 def test_batches_of_one_run_are_one_report() -> None:
-    first = json.loads(as_json(compose_report(RUN, rows(a=RIGHT, b=failed("busy")))))
+    first = read(compose_report(RUN, rows(a=RIGHT, b=failed("busy"))))
     second = compose_report(RUN, rows(c=RIGHT, b=RIGHT), first)
     assert of(second) == {"a": "ok", "b": "ok", "c": "ok"}
     assert second["before"] is None
 
 
 def test_a_run_is_compared_with_the_one_before() -> None:
-    before = json.loads(as_json(compose_report(RUN, rows(a=RIGHT, b=failed("busy"), gone=RIGHT))))
-    report = json.loads(as_json(compose_report(NEXT, rows(a=RIGHT), before)))
+    before = read(compose_report(RUN, rows(a=RIGHT, b=failed("busy"), gone=RIGHT)))
+    report = read(compose_report(NEXT, rows(a=RIGHT), before))
     report = compose_report(NEXT, rows(b=RIGHT, new=RIGHT), report)  # in a second batch too
     assert report["before"]["begun"] == RUN["begun"]
     assert report["changes"] == [
@@ -162,7 +169,7 @@ GOOD = json.loads(as_json(compose_report(RUN, rows(a=RIGHT))))
     ids=range(14),
 )
 def test_a_file_that_is_no_report_counts_for_nothing(earlier: JSON) -> None:
-    report = compose_report(NEXT, rows(a=RIGHT), earlier)
+    report = compose_report(NEXT, rows(a=RIGHT), earlier_report(json.dumps(earlier)))
     assert (of(report), report["before"]) == ({"a": "ok"}, None)
 
 
@@ -235,7 +242,7 @@ def test_a_page_is_a_plain_table_without_scripts() -> None:
 
 
 def test_a_page_says_what_is_other_than_before() -> None:
-    before = json.loads(as_json(compose_report(RUN, rows(a=failed("tls")))))
+    before = read(compose_report(RUN, rows(a=failed("tls"))))
     text = as_page(compose_report(NEXT, rows(a=RIGHT), before))
     assert f"Changed since {RUN['begun']}" in text
     assert "<strong>a</strong>: failed → ok" in text

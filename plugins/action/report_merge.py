@@ -1,0 +1,32 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""report_merge: make one report of those of slices, on the controller, in this process. The options are documented in the module."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import report_merge_spec
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import rebuilt
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_files import ReportFiles
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_merge import merge_reports, report_names
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import as_json, compose_report
+
+
+class ActionModule(ControllerAction):
+    """Merge reports."""
+
+    _spec = staticmethod(report_merge_spec)
+
+    def _perform(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        files = ReportFiles.at(options["dest"])
+        names = report_names(options["reports"], files.kept)
+        run, rows = merge_reports(names, rebuilt)
+        earlier = files.earlier()
+        report = compose_report(run, rows, earlier)
+        changed = not all(file.exists() for file in files) or files.kept.read_text("utf-8") != as_json(report)
+        if changed and not self._task.check_mode:
+            files.write(report)
+        return {"changed": changed, "path": str(files.page), "counts": report["counts"], "slices": len(names)}

@@ -1,0 +1,93 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One report made of those of slices. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import typing as t
+from pathlib import Path
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_gate import MOST_GATEWAYS, read_report
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import Report, Row, key_of
+
+MOST_FILES = 1000
+_MOST_SHOWN = 5
+
+# Returns a command anew, from the one in a report, the gateway and its DeviceName; None where nothing is known of it.
+Rebuild = t.Callable[[str, str | None, str | None], str | None]
+
+
+def report_names(patterns: t.Sequence[str], merged: Path) -> list[str]:
+    """Return the paths of the files that paths and patterns name, without that of the merged report.
+
+    :raises InvalidOption: a pattern matches nothing, or there are too many files
+    """
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        matches = [pattern] if os.path.lexists(pattern) else sorted(glob.glob(pattern))
+        if not matches:
+            raise InvalidOption(
+                "reports", pattern, "is no file, and no file matches it", "Correct the path or the pattern"
+            )
+        found.update(dict.fromkeys(map(os.path.abspath, matches)))
+    found.pop(str(merged), None)
+    if not 0 < len(found) <= MOST_FILES:
+        raise InvalidOption(
+            "reports", None, "there are %d, not 1 to %d" % (len(found), MOST_FILES), "Narrow the pattern"
+        )
+    return list(found)
+
+
+def merge_reports(names: t.Sequence[str], rebuild: Rebuild) -> tuple[dict[str, str], list[Row]]:
+    """Return the run that the reports of slices describe together, and its rows.
+
+    Of a gateway that several reports have, the one that ended last is taken.
+
+    :raises InvalidOption: a file is no report, or they are not of one playbook and mode
+    """
+    reports: list[Report] = []
+    for name in names:
+        reports.append(read_report(name))
+        if sum(len(report["gateways"]) for report in reports) > MOST_GATEWAYS:
+            raise InvalidOption("reports", name, "makes more than %d gateways" % MOST_GATEWAYS, "Merge fewer reports")
+    for field in ("playbook", "mode"):
+        values = _values(reports, field)
+        if len(values) > 1:
+            shown = " and ".join(repr(value) for value in values[:_MOST_SHOWN])
+            raise InvalidOption(
+                "reports", None, "are of several runs (%s: %s)" % (field, shown), "Merge those of one run"
+            )
+    reports.sort(key=lambda report: (report["run"]["ended"], report["run"]["id"]))
+    rows = {key_of(row): row for report in reports for row in report["gateways"]}
+    for row in rows.values():
+        row["command"] = rebuild(row["command"], row["gateway"], row["device_name"]) if row["command"] else None
+    return _run(reports), list(rows.values())
+
+
+def _run(reports: t.Sequence[Report]) -> dict[str, str]:
+    runs = [report["run"] for report in reports]
+    # The same reports are the same run, whenever they are merged.
+    parts = sorted("%s %s %s" % (run["id"], run["controller"], run["begun"]) for run in runs)
+    return {
+        "id": hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16],
+        "playbook": runs[0]["playbook"],
+        "mode": runs[0]["mode"],
+        "begun": min(run["begun"] for run in runs),
+        "ended": max(run["ended"] for run in runs),
+        "slices": str(len(runs)),
+        **{name: _joined(_values(reports, name)) for name in ("user", "controller", "ansible_core")},
+    }
+
+
+def _values(reports: t.Sequence[Report], field: str) -> list[str]:
+    return sorted({report["run"][field] for report in reports})
+
+
+def _joined(values: t.Sequence[str]) -> str:
+    more = len(values) - _MOST_SHOWN
+    return ", ".join([*values[:_MOST_SHOWN], *(["and %d more" % more] if more > 0 else [])])

@@ -1,0 +1,265 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reports of slices: what they make together, and what somebody who has changed one cannot do."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible import context
+from ansible.module_utils.common.collections import ImmutableDict
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption, StorageError
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _report_gate
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import command, rebuilt
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_gate import parse_report, read_report
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_merge import merge_reports, report_names
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import FIELDS, as_json, compose_report
+
+JSON = Any
+
+RUN = {
+    **{"id": "41/1", "playbook": "provision", "mode": "", "begun": "2026-01-01 00:00:00 UTC"},
+    **{"ended": "2026-01-01 00:01:00 UTC", "user": "awx", "controller": "one", "ansible_core": "2.19.14"},
+}
+OTHER = {**RUN, "controller": "two", "begun": "2026-01-01 00:00:30 UTC", "ended": "2026-01-01 00:02:00 UTC"}
+
+
+def row(gateway: str | None, outcome: str = "ok", **fields: JSON) -> JSON:
+    return {**dict.fromkeys(FIELDS), "gateway": gateway, "outcome": outcome, **fields}
+
+
+def written(path: Path, run: JSON, *rows: JSON) -> str:
+    path.write_text(as_json(compose_report(run, rows)))
+    return str(path)
+
+
+def kept(text: str | None, _gateway: str | None, _name: str | None) -> str | None:
+    return text
+
+
+# Merging
+
+
+def test_slices_make_one_run(tmp_path: Path) -> None:
+    names = [
+        written(tmp_path / "a.json", RUN, row("gw-1"), row("gw-2", "failed")),
+        written(tmp_path / "b.json", OTHER, row("gw-3", "changed")),
+    ]
+    run, rows = merge_reports(names, kept)
+    assert {each["gateway"]: each["outcome"] for each in rows} == {"gw-1": "ok", "gw-2": "failed", "gw-3": "changed"}
+    assert run.pop("id")
+    assert run == {
+        **{"playbook": "provision", "mode": "", "begun": RUN["begun"], "ended": OTHER["ended"], "slices": "2"},
+        **{"user": "awx", "controller": "one, two", "ansible_core": "2.19.14"},
+    }
+
+
+def test_of_a_gateway_in_two_reports_the_later_counts(tmp_path: Path) -> None:
+    names = [
+        written(tmp_path / "a.json", OTHER, row("gw-1", "changed")),
+        written(tmp_path / "b.json", RUN, row("gw-1", "failed")),
+    ]
+    for order in (names, names[::-1]):
+        assert [each["outcome"] for each in merge_reports(order, kept)[1]] == ["changed"]
+
+
+def test_the_same_slices_are_the_same_run(tmp_path: Path) -> None:
+    a = written(tmp_path / "a.json", RUN, row("gw-1"))
+    b = written(tmp_path / "b.json", OTHER, row("gw-2"))
+    assert merge_reports([a, b], kept)[0] == merge_reports([b, a], kept)[0]
+    assert merge_reports([a, b], kept)[0]["id"] != merge_reports([a], kept)[0]["id"]
+
+
+@pytest.mark.parametrize("field", [{"playbook": "audit"}, {"mode": "check mode, nothing was changed"}])
+def test_reports_of_several_runs_are_refused(tmp_path: Path, field: JSON) -> None:
+    names = [written(tmp_path / "a.json", RUN, row("a")), written(tmp_path / "b.json", {**OTHER, **field}, row("b"))]
+    with pytest.raises(InvalidOption, match="of several runs"):
+        merge_reports(names, kept)
+
+
+def test_many_controllers_are_named_in_part(tmp_path: Path) -> None:
+    names = [written(tmp_path / f"{n}.json", {**RUN, "controller": f"c{n}"}, row(f"gw-{n}")) for n in range(7)]
+    assert merge_reports(names, kept)[0]["controller"] == "c0, c1, c2, c3, c4, and 2 more"
+
+
+# Which files
+
+
+def test_patterns_are_filled_in_once_and_without_the_merged_report(tmp_path: Path) -> None:
+    for name in ("a.json", "b.json", "fleet.json", "c.csv"):
+        (tmp_path / name).touch()
+    found = report_names([f"{tmp_path}/*.json", f"{tmp_path}/a.json"], tmp_path / "fleet.json")
+    assert found == [f"{tmp_path}/a.json", f"{tmp_path}/b.json"]
+
+
+@pytest.mark.parametrize("pattern", ["none-*.json", "none.json"])
+def test_a_pattern_that_matches_nothing_is_refused(tmp_path: Path, pattern: str) -> None:
+    with pytest.raises(InvalidOption, match=r"no file matches it"):
+        report_names([str(tmp_path / pattern)], tmp_path / "fleet.json")
+
+
+def test_more_files_or_gateways_than_the_limit_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_merge.MOST_FILES", 1)
+    monkeypatch.setattr("ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_merge.MOST_GATEWAYS", 1)
+    names = [written(tmp_path / f"{n}.json", RUN, row(f"gw-{n}")) for n in range(2)]
+    with pytest.raises(InvalidOption, match="not 1 to 1"):
+        report_names([f"{tmp_path}/*.json"], tmp_path / "fleet.json")
+    with pytest.raises(InvalidOption, match="more than 1 gateways"):
+        merge_reports(names, kept)
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    for name in ("pipe.json", "nowhere.json", "."):
+        with pytest.raises(InvalidOption):
+            read_report(str(tmp_path / name))
+
+
+def test_what_is_too_long_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = written(tmp_path / "a.json", RUN, row("gw-1"))
+    assert read_report(name)
+    monkeypatch.setattr(_report_gate, "LONGEST_FILE", 100)
+    with pytest.raises(InvalidOption, match="longer than 100"):
+        read_report(name)
+
+
+# What somebody has changed
+
+GOOD = json.loads(
+    as_json(
+        compose_report(
+            RUN,
+            [
+                row("gw-1", "failed", reason="missing", product_key="a1IoKTestP1", device_name="gw-1", error="tls"),
+                row(None, "drift", reason="no_gateway", product_key="a1IoKTestP1", device_name="gw-9", status="ONLINE"),
+            ],
+        )
+    )
+)
+PLACES = [
+    *[("run", name) for name in ("begun", "ended")],
+    *[("gateways", 0, name) for name in FIELDS if name not in ("message", "hint", "command")],
+    *[("format",), ("run",), ("gateways", 0), ("gateways", 1, "gateway")],
+]
+
+
+def changed(place: tuple[JSON, ...], value: JSON) -> str:
+    report = copy.deepcopy(GOOD)
+    part = report
+    for step in place[:-1]:
+        part = part[step]
+    part[place[-1]] = value
+    return json.dumps(report)
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(map(str, place)))
+@pytest.mark.parametrize("value", [3, True, [], {}, "x" * 5000, "a\nb", "\x1b[2J", "‮"], ids=range(8))
+def test_a_field_of_another_kind_is_refused(place: tuple[JSON, ...], value: JSON) -> None:
+    with pytest.raises(StorageError):
+        parse_report(changed(place, value))
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS) | st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from([*PLACES, ("gateways", 0, "message"), ("run", "user"), ("before",), ("more",)]), ANY_JSON)
+def test_a_changed_report_is_refused_or_has_known_fields_alone(place: tuple[JSON, ...], value: JSON) -> None:
+    try:
+        report = parse_report(changed(place, value))
+    except StorageError:
+        return
+    assert set(report) == {"format", "run", "gateways", "before"}
+    for each in report["gateways"]:
+        assert set(each) == set(FIELDS)
+        for text in filter(None, each.values()):
+            assert isinstance(text, str)
+            assert text.isprintable()
+            assert len(text) <= 4096
+    assert all(isinstance(text, str) and text.isprintable() and len(text) < 256 for text in report["run"].values())
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "null", "[]", '{"format": 1, "format": 1}', "\0"])
+def test_what_is_no_report(text: str) -> None:
+    with pytest.raises(StorageError):
+        parse_report(text)
+
+
+def test_a_message_says_which_file_and_field(tmp_path: Path) -> None:
+    file = tmp_path / "slice.json"
+    file.write_text(changed(("gateways", 0, "outcome"), "fine"))
+    with pytest.raises(InvalidOption) as caught:
+        read_report(str(file))
+    assert f"reports: '{file}' is no report of this collection: gateways[0].outcome" in str(caught.value)
+    assert "gateway's answer" not in str(caught.value)
+
+
+# Commands
+
+
+@pytest.fixture
+def command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"inventory": ("fleet.yml",), "extra_vars": ("@account.yml", "gateway_report_to=fleet.html")}
+    monkeypatch.setattr(context, "CLIARGS", ImmutableDict(given))
+
+
+OPTIONS = "-i fleet.yml -e @account.yml"
+OF_RUNS = ["provision", "reprovision", "recover", "decommission"]
+
+
+@pytest.mark.usefixtures("command_line")
+@pytest.mark.parametrize("playbook", OF_RUNS)
+def test_a_command_of_a_run_is_written_anew(playbook: str) -> None:
+    given = f"ansible-playbook -i /slices/7 -e '@/tmp/x y' fleetops.aliyun_iot.{playbook} --limit gw-1"
+    expected = f"ansible-playbook {OPTIONS} fleetops.aliyun_iot.{playbook} --limit gw-1"
+    assert rebuilt(given, "gw-1", None) == expected
+
+
+@pytest.mark.usefixtures("command_line")
+@pytest.mark.parametrize("how", ["enable", "provision", "register", "recover", "recover_force", "recover_named"])
+def test_a_command_of_an_audit_is_written_anew(how: str) -> None:
+    expected = command(how, ["gw-1"], "gw-0001")
+    assert OPTIONS in expected
+    assert rebuilt(expected.replace(OPTIONS, "-i /slices/7"), "gw-1", "gw-0001") == expected
+
+
+@pytest.mark.usefixtures("command_line")
+@pytest.mark.parametrize(
+    "given",
+    [
+        "rm -rf /",
+        "ansible-playbook /tmp/evil.yml --limit gw-1",
+        "ansible-playbook fleetops.aliyun_iot.provision --limit gw-2",
+        "ansible-playbook fleetops.aliyun_iot.provision --limit gw-1; rm -rf /",
+        "rm -rf / #ansible-playbook fleetops.aliyun_iot.provision --limit gw-1",
+        "ansible gw-1 -m command -a 'rm -rf /'",
+        "ansible-playbook fleetops.aliyun_iot.recover -e target=gw-1 -e gateway_device_name=$(id)",
+    ],
+)
+def test_a_changed_command_is_left_out(given: str) -> None:
+    assert rebuilt(given, "gw-1", "$(id)") is None
+    assert rebuilt(given, None, "gw-0001") is None
+
+
+@pytest.mark.usefixtures("command_line")
+def test_what_is_hidden_between_the_ends_of_a_command_is_not_taken_over() -> None:
+    given = "ansible-playbook -i x; rm -rf / ; fleetops.aliyun_iot.provision --limit gw-1"
+    assert rebuilt(given, "gw-1", None) == f"ansible-playbook {OPTIONS} fleetops.aliyun_iot.provision --limit gw-1"
+
+
+@pytest.mark.usefixtures("command_line")
+def test_a_host_whose_name_is_for_a_shell_stays_quoted() -> None:
+    given = "ansible-playbook fleetops.aliyun_iot.provision --limit 'gw 1;id'"
+    assert (rebuilt(given, "gw 1;id", None) or "").endswith(" --limit 'gw 1;id'")
