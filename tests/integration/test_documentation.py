@@ -54,7 +54,7 @@ UNTRIED: dict[str, str] = {
     "pip install ansible-core requests alibabacloud-tea-openapi alibabacloud-credentials aiohttp amqtt cryptography PyYAML": NETWORK,
     "ansible-builder build -f execution-environment.yml -t aliyun-iot-ee": f"needs podman, and {NETWORK.partition(';')[0]}",
     "ansible-navigator run fleetops.aliyun_iot.provision -i inventory.yml --execution-environment-image aliyun-iot-ee "
-    "--mode stdout --ask-vault-pass": "needs podman and the image",
+    "--enable-prompts --ask-vault-pass": "needs podman and the image",
     "pip install molecule aiohttp amqtt cryptography PyYAML": NETWORK,
 }
 
