@@ -4,7 +4,8 @@
 # The front door. Everything runs in .venv, which make keeps; nox sessions do the work.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator test lint unit integration model faults gates molecule pythons matrix compare bench live docs advisories clean both
+.PHONY: help demo emulator test lint unit coverage integration model faults gates molecule pythons matrix compare devel bench live docs advisories \
+	release clean both
 export LC_ALL := C.UTF-8
 # Four processes of pytest would each compile every test anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -38,6 +39,9 @@ lint: .venv/test ## Style, types, documentation, licences, sanity, what Galaxy c
 unit: .venv/test ## Tests of the parts
 	@nox -s unit
 
+coverage: .venv/test ## The same, and how much of the plugins they reach
+	@nox -s coverage
+
 integration: .venv/test ## Tests of the whole: playbooks, shells, the emulator
 	@nox -s integration
 
@@ -64,6 +68,12 @@ compare: .venv/test ## What the table in README.md says, compared with what is s
 
 live: .venv/test ## Ask the real platform what its documents leave open, on a throwaway product (an account)
 	@nox -s live
+
+devel: .venv/test ## What is to become the next ansible-core (network)
+	@nox -s devel
+
+release: .venv/test ## The artifact of the version that TAG names
+	@nox -s release
 
 docs: .venv/test ## A site of the documentation, in docs/build
 	@nox -s docs

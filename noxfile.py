@@ -18,6 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import nox
+import yaml
 
 sys.path.insert(0, "tests/support")
 sys.path.insert(0, "tests/fleet")
@@ -94,7 +95,7 @@ def sanity(session: nox.Session) -> None:
         told = re.sub(
             rf".*Skipping sanity test .* on Python {re.escape(version)} because it could not be found.*", "", told
         )
-        session.log(f"Python {version} is not here: not tried")
+        not_tried(session, version)
     refuse(session, told, "Skipping", "not found")
 
 
@@ -136,6 +137,12 @@ def docs(session: nox.Session) -> None:
 def unit(session: nox.Session) -> None:
     """Tests of the parts."""
     session.run("pytest", "--numprocesses=2", "tests/unit", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """The tests of the parts, and how much of the plugins they reach; fails below the floor that pyproject.toml sets."""
+    session.run("pytest", "--numprocesses=2", "--cov", "--cov-report=term:skip-covered", "tests/unit", *session.posargs)
 
 
 @nox.session
@@ -222,7 +229,7 @@ def pythons(session: nox.Session) -> None:
     for version in PYTHONS:
         python = interpreter(version)
         if not python:
-            session.log(f"Python {version} is not here: not tried")
+            not_tried(session, version)
             continue
         programs = environment(session, f"python-{version}", python, "tests/matrix/pythons.txt")
         gateways_code(programs)
@@ -260,6 +267,29 @@ def test(session: nox.Session) -> None:
     session.run("pytest", *TOGETHER, "tests/integration", "tests/unit", *session.posargs)
 
 
+@nox.session
+def devel(session: nox.Session) -> None:
+    """What is to become the next ansible-core, with every Python of gateways. It comes from its repository, and is not pinned."""
+    home = Path(".venv/ansible-core-devel").absolute()
+    session.run(sys.executable, "-m", "venv", "--clear", str(home))
+    archive = "https://github.com/ansible/ansible/archive/refs/heads/devel.tar.gz"
+    session.run(str(home / "bin/python"), "-m", "pip", "install", "-qq", archive, "-r", "requirements.txt")
+    support = os.pathsep.join(["tests/support", "roles/emulator/files"])
+    pair = f"devel={home / 'bin/python'}"
+    session.run("python", "tests/matrix/matrix.py", "--try", pair, env={"PYTHONPATH": support})
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """The artifact of the version that TAG names, if that is the one of galaxy.yml and the changelog has it."""
+    tag = os.environ.get("TAG", "")
+    version = yaml.safe_load(Path("galaxy.yml").read_text())["version"]
+    released = yaml.safe_load(Path("changelogs/changelog.yaml").read_text())["releases"]
+    if tag != version or version not in released:
+        session.error(f"TAG is {tag!r}, galaxy.yml has {version}, the changelog {', '.join(released) or 'nothing'}")
+    session.run("ansible-galaxy", "collection", "build", "--force", ".")
+
+
 @nox.session(venv_backend="virtualenv")
 def lock(session: nox.Session) -> None:
     """Pin what is wanted anew: for every Python that may run it."""
@@ -293,12 +323,20 @@ def cores(session: nox.Session, *arguments: str) -> None:
     for core, version in CORES.items():
         python = interpreter(version)
         if not python:
-            session.log(f"Python {version} is not here: ansible-core {core} not tried")
+            not_tried(session, version, f"ansible-core {core} ")
             continue
         programs = environment(session, f"ansible-core-{core}", python, f"tests/matrix/ansible-core-{core}.txt")
         pairs.append(f"{core}={programs / 'python'}")
     support = os.pathsep.join(["tests/support", "roles/emulator/files"])
     session.run("python", "tests/matrix/matrix.py", *arguments, *pairs, env={"PYTHONPATH": support})
+
+
+def not_tried(session: nox.Session, version: str, what: str = "") -> None:
+    """Say what is passed over without a Python; where NEEDED_PYTHONS is all, as in CI, that is a failure."""
+    told = f"Python {version} is not here: {what}not tried"
+    if os.environ.get("NEEDED_PYTHONS") == "all":
+        session.error(told)
+    session.log(told)
 
 
 def environment(session: nox.Session, name: str, python: str | Path, requirements: str) -> Path:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import socket
-from dataclasses import dataclass
+import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 
@@ -19,8 +19,7 @@ _ENDPOINT = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(t.NamedTuple):
     """An endpoint in its parts: the scheme in lower case, an IPv6 address without brackets; what is not given is empty or None."""
 
     scheme: str

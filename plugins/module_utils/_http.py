@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import dataclass, field
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BadAnswer, FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import Trouble, network_error
@@ -23,13 +22,16 @@ FORM_HEADERS = {
 }
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(t.NamedTuple):
     """A reply over HTTP; ``retry_after`` in seconds."""
 
     status: int
-    body: bytes = field(repr=False)
+    body: bytes
     retry_after: float | None = None
+
+    def __repr__(self) -> str:
+        """Return a text without the body, which may hold a secret."""
+        return "Reply(status=%d)" % self.status
 
 
 # Sends a form to a URL, or without one asks for the URL, and returns the reply; raises NetworkError or TlsError.

@@ -10,7 +10,6 @@ ProductSecret and AccessKey are in these objects alone.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, Issued, Scripts, change
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import ALREADY_ACTIVE
@@ -114,7 +113,7 @@ class GatewayIssuer(ControllerIssuer):
     def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
         todo = {
             "shell": self._remote.shell,
-            "scripts": asdict(scripts),
+            "scripts": scripts._asdict(),
             "request": to_fields(self._request(scripts, device_name)),
             "options": {name: self._options[name] for name in ("ca_path", "validate_certs", "timeout", "retry_time")},
             "lease": lease,

@@ -47,21 +47,18 @@ def _variable(name: str) -> str:
     return re.sub("([A-Z])", r"_\1", name).lower()
 
 
-def _credential_line() -> str:
-    """Return the function credential_line: the credential of the kind whose secret is set, as it is stored.
-
-    cat says why it cannot write, where some shells' echo does not.
-    """
-    lines = []
+def _compose() -> str:
+    """Return the function compose, which sets $certificate to the credential of the kind whose secret is set, as it is stored."""
+    lines = ["compose() {\ncertificate=\n"]
     for kind in KINDS:
         line = compose({field.name: "$" + _variable(field.name) for field in fields_of(kind)}).rstrip("\n")
         secret = _variable(secret_field(kind))
-        lines.append('[ -z "$%s" ] || echo "%s"\n' % (secret, line.replace('"', '\\"')))
-    return "credential_line() {\n{\n%s} | cat\n}\n" % "".join(lines)
+        lines.append('[ -z "$%s" ] || certificate="%s"\n' % (secret, line.replace('"', '\\"')))
+    return "".join((*lines, "}\n"))
 
 
 _FIELDS = " ".join(map(_described, FIELDS))
-_CREDENTIAL_LINE = _credential_line()
+_COMPOSE = _compose()
 
 
 @cache
@@ -123,10 +120,7 @@ class Gateway:
         contents = "".join(self._export(number) for number in exports)
         numbers = " ".join(str(number) for number in exports)
         return (
-            PREAMBLE
-            + _CREDENTIAL_LINE
-            + contents
-            + self.script(name, exports_wanted=numbers, **self._attributes(), **values)
+            PREAMBLE + _COMPOSE + contents + self.script(name, exports_wanted=numbers, **self._attributes(), **values)
         )
 
     def beginning(self, exports: tuple[int, ...] | None = None, **values: object) -> str:

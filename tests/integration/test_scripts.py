@@ -377,7 +377,9 @@ def test_abandoning_nothing(box: Box) -> None:
 def test_a_lease_goes_on_in_a_later_task(box: Box) -> None:
     box.provision()
     box.begin(box.look(), intent="reset", ttl=200)
+    staged = box.new.stat()
     assert box.begin(box.look(), intent="renew", continues="yes").outcome == "begun"
+    assert box.new.stat() == staged, "what the first task has proved is not proved again"
     journal = box.look().journal
     assert journal is not None
     assert (journal.token, journal.intent, journal.ttl) == ("token1", "renew", 80)
@@ -634,6 +636,27 @@ def test_a_crash_never_forgets_an_interrupted_change(
     one.store(NEW_SECRET, "token3")
     one.settle(identity(NEW_SECRET), token="token3")
     assert (one.files(), one.path.read_text()) == (["iot", "iot/device.json"], line(NEW_SECRET))
+
+
+def test_a_rename_that_did_not_happen_is_a_failure(one: Box, tmp_path: Path) -> None:
+    """The credential was read back under its first name."""
+    one.provision()
+    one.begin(one.look())
+    (tmp_path / "tools").mkdir()
+    lying = tmp_path / "tools" / "mv"
+    lying.write_text("#!/bin/sh\nexit 0\n")
+    lying.chmod(0o755)
+    environment = {"PATH": f"{lying.parent}:{one.shell.path}"}
+    script = one.store_script(Issued(NEW_SECRET))
+    output = subprocess.run(
+        one.shell.command, input=script, capture_output=True, text=True, env=environment, check=False
+    ).stdout
+    with pytest.raises(StorageError, match="mv has not renamed"):
+        read_answer(output)
+    found = one.look()
+    assert found.journal is not None
+    assert found.staged == identity(NEW_SECRET)
+    assert one.finish(found, identity(NEW_SECRET)).outcome == "installed"
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,14 @@ def test_a_convergence_can_be_tried_without_ansible(name: str) -> None:
         assert not {other for other in imports(module) if other.split(".")[0] == "ansible"}, module
 
 
+@pytest.mark.parametrize("entry", ["registration_program", "login_program"])
+def test_a_program_for_gateways_imports_nothing_that_is_slow_there(entry: str) -> None:
+    """dataclasses takes a tenth of the program's time: it reads inspect, and compiles each class."""
+    assert not {"dataclasses", "inspect"} & {
+        name for module in reached(f"{PREFIX}module_utils._device.{entry}") for name in imports(module)
+    }
+
+
 def test_nothing_leads_back_to_itself() -> None:
     """Neither by an import nor by a loader that is given the name of one of ours."""
     for module, path in SOURCES.items():

@@ -18,7 +18,6 @@ from __future__ import annotations
 import json
 import re
 import typing as t
-from dataclasses import dataclass, field
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
     CLIENT_ID,
@@ -58,12 +57,15 @@ _ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})')
 _ESCAPED = "\x7f"
 
 
-@dataclass(frozen=True)
-class Certificate:
+class Certificate(t.NamedTuple):
     """A credential: its kind, and its fields by name."""
 
     kind: str
-    values: t.Mapping[str, str] = field(repr=False)
+    values: t.Mapping[str, str]
+
+    def __repr__(self) -> str:
+        """Return a text without the secret."""
+        return "Certificate(kind=%r)" % self.kind
 
     @property
     def product_key(self) -> str:

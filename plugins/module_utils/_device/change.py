@@ -12,7 +12,6 @@ from __future__ import annotations
 import shlex
 import typing as t
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
@@ -42,8 +41,7 @@ _HINTS: dict[Kind, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(t.NamedTuple):
     """The answer of a script: its outcome (looked, begun, stale, installed, ...) and the lines before it."""
 
     outcome: str
@@ -54,8 +52,7 @@ class Answer:
         return [line[len(word) + 1 :] for line in self.lines if line == word or line.startswith(word + " ")]
 
 
-@dataclass(frozen=True)
-class Scripts:
+class Scripts(t.NamedTuple):
     """The scripts of a change, complete but for the secret.
 
     ``store`` is empty where only the possibility is to be proved. ``settles`` keeps the lease after a refusal, for a change that was
@@ -68,17 +65,20 @@ class Scripts:
     settles: bool = False
 
 
-@dataclass(frozen=True)
-class Issued:
+class Issued(t.NamedTuple):
     """A DeviceSecret, or a device token and the client id that it belongs to.
 
     ``doubt`` tells that an earlier request of the same change was lost, so that it may be processed later and replace this secret.
     """
 
-    device_secret: str = field(default="", repr=False)
-    device_token: str = field(default="", repr=False)
+    device_secret: str = ""
+    device_token: str = ""
     client_id: str = ""
     doubt: bool = False
+
+    def __repr__(self) -> str:
+        """Return a text without the secret."""
+        return "Issued(doubt=%r)" % self.doubt
 
     def assignments(self) -> str:
         """Return shell assignments of variables that are not exported, even where the environment has one of the name."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._endpoints import parse_endpoint
@@ -60,8 +59,7 @@ CODES: dict[int, tuple[str, str]] = {
 RETRIED_CODES = (429, 500)
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(t.NamedTuple):
     """One signed registration, free of secrets: who asks, where, and the form."""
 
     url: str

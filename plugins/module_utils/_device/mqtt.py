@@ -10,7 +10,6 @@ Platform. Where they leave a choice, ours is that of the vendor's SDKs.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.signing import (
     new_random,
@@ -31,13 +30,16 @@ PORT = 443
 TIMESTAMP = "2524608000000"
 
 
-@dataclass(frozen=True)
-class Connect:
+class Connect(t.NamedTuple):
     """What tells one CONNECT from another."""
 
     client_id: str
     user_name: str
-    password: str = field(repr=False)
+    password: str
+
+    def __repr__(self) -> str:
+        """Return a text without the password."""
+        return "Connect(client_id=%r)" % self.client_id
 
 
 def login(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import typing as t
-from dataclasses import dataclass, field, replace
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import WRONG_HOST
@@ -52,8 +51,7 @@ NO_PREREGISTRATION = (
 )
 
 
-@dataclass(frozen=True)
-class MqttRequest:
+class MqttRequest(t.NamedTuple):
     """One signed registration, free of secrets: who asks, where, and with which CONNECT; None only reaches for the host."""
 
     host: str
@@ -61,7 +59,7 @@ class MqttRequest:
     auth_type: str
     product_key: str
     device_name: str
-    connect: Connect | None = field(repr=False)
+    connect: Connect | None
 
 
 def signed_connect(options: t.Mapping[str, t.Any], device_name: str) -> MqttRequest:
@@ -105,7 +103,7 @@ def register(request: MqttRequest, exchange: Exchange, context: TlsContext, time
         return issued(request, what, code, payload) if request.connect else Issued()
 
     answer, doubt = retry_noting_doubt(attempt, budget)
-    return replace(answer, doubt=doubt)
+    return answer._replace(doubt=doubt)
 
 
 def issued(request: MqttRequest, what: str, code: int, payload: bytes) -> Issued:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict, replace
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import (
@@ -71,12 +70,15 @@ def signed(options: t.Mapping[str, t.Any], device_name: str) -> AnyRequest:
 
 def unsigned(request: AnyRequest) -> AnyRequest:
     """One that registers nothing and only proves that the platform can be reached."""
-    return replace(request, body="") if isinstance(request, Request) else replace(request, connect=None)
+    return request._replace(body="") if isinstance(request, Request) else request._replace(connect=None)
 
 
 def to_fields(request: AnyRequest) -> dict[str, t.Any]:
     """For JSON; :func:`from_fields` is the opposite."""
-    return asdict(request)
+    fields = request._asdict()
+    if fields.get("connect"):
+        fields["connect"] = fields["connect"]._asdict()
+    return fields
 
 
 def from_fields(fields: dict[str, t.Any]) -> AnyRequest:

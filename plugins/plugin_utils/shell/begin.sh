@@ -4,7 +4,8 @@
 
 # Begin: proves that the credential and its exports can be stored and read back, and takes the lease by opening the journal. No
 # request that changes the device is sent before that has succeeded. The lease lasts $ttl seconds of the gateway's own clock.
-# If $continues is yes, the lease that an earlier task of the same run holds, with this token, is renewed.
+# If $continues is yes, the lease that an earlier task of the same run holds, with this token, is renewed; that task has proved the rest,
+# and what it staged keeps the room.
 # If $proof is yes, it is check mode: everything is proved, and nothing is changed. If $whole is no, the change needs no room for a
 # new credential.
 
@@ -25,7 +26,11 @@ else
     [ "$proof" = no ] || remember_lock
     unchanged
 fi
-[ "$continues" = no ] || ours
+if [ "$continues" = yes ]; then
+    ours
+    open_journal "$intent" yes
+    say begun
+fi
 over=no
 [ ! -e "$journal_file" ] || over=yes
 [ "$proof" = yes ] || discard_staged
@@ -43,12 +48,11 @@ for number in $exports_proved; do
     prove_export "$number"
 done
 if [ "$whole" = yes ]; then
+    compose
     probe "$file" "$owner" "$group" "$mode" credential_line
-    identify "./$staged" "$shown_size"
-    wanted_device || {
-        rm -f "./$staged"
-        fail storage "$here/$staged does not read back as it was written"
-    }
+    half=$PWD/$staged
+    read_back
+    half=
 else
     probe "$file" "$owner" "$group" "$mode" :
 fi

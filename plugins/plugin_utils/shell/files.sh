@@ -5,14 +5,20 @@
 # Writing: every file is new, of mode 0600 and empty at first, and takes its place by a rename. All names are relative to the
 # current directory, which enter has made safe.
 
-# own FILE OWNER GROUP MODE: names or numbers; without one, the remote user or its group. The file has just been shown.
+# own FILE OWNER GROUP MODE: names or numbers; without one, the remote user or its group. The file has just been shown; sets $owned
+# to whether it is another one since.
 own() {
+    owned=no
     if [ -n "$2$3" ] || [ "$shown_owner" != "$me:$my_group" ]; then
+        owned=yes
         try chown -h "${2:-$me}:${3:-$my_group}" "./$1"
     fi
     case $4$shown_mode in
         0600-rw-------*) ;;
-        *) try chmod "$4" "./$1" ;;
+        *)
+            owned=yes
+            try chmod "$4" "./$1"
+            ;;
     esac
 }
 
@@ -25,13 +31,12 @@ drop() {
     done
 }
 
-# show FILE: sets $shown_mode, $shown_owner ("UID:GID") and $shown_size as ls has them.
+# show FILE: sets $shown_mode and $shown_owner ("UID:GID") as ls has them.
 show() {
     # shellcheck disable=SC2046 # the words of the answer are the parameters
     set -- $(ls -ldn "$1" 2>/dev/null)
     shown_mode=${1:-none}
     shown_owner=${3:-none}:${4:-none}
-    shown_size=${5:-}
 }
 
 # attributes: gives the credential that is there its owner and mode. One with an access control list, or of another user who
@@ -52,6 +57,17 @@ attributes() {
             ;;
         *) own "$file" "$owner" "$group" "$mode" ;;
     esac
+}
+
+# credential_line: prints $certificate. cat says why it cannot write, where some shells' echo does not.
+credential_line() {
+    echo "$certificate" | cat
+}
+
+# read_back: identifies the credential that has been staged, which has to be $certificate as a whole.
+read_back() {
+    identify "./$staged" "$((${#certificate} + 1))"
+    wanted_device || fail storage "$here/$staged does not read back as it was written"
 }
 
 # stage NAME OWNER GROUP MODE COMMAND...: what the command prints, in a new file beside NAME, as $staged.
@@ -89,6 +105,8 @@ promote() {
         esac
         fail storage "$message"
     }
+    # What was read back before has the new name now.
+    [ ! -e "./$1" ] && [ -f "./$2" ] || fail storage "mv has not renamed $here/$1"
     if [ -e /sys/fs/selinux/enforce ] && command -v restorecon >/dev/null; then
         restorecon "$PWD/$2"
     fi

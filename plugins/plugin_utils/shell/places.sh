@@ -118,17 +118,26 @@ enter() {
     fi
 }
 
-# home: enters the directory of the credential; sets $stored_in to it, once it exists. Whoever is in it already stays: it has been
-# looked at, and what its name leads to now does not matter.
+# home: enters the directory of the credential, as far as it exists; sets $stored_in to it, once all of it does. Whoever is in it
+# already stays: it has been looked at, and what its name leads to now does not matter.
 stored_in=
+entered=
 home() {
-    if [ -n "$stored_in" ] && [ "$PWD" = "$stored_in" ]; then
-        here=$stored_in
-        missing=
+    if [ "$PWD" = "$entered" ]; then
+        here=$home_here
+        missing=$home_missing
     else
         enter "$path"
-        [ -n "$missing" ] || stored_in=$here
+        at_home
     fi
+}
+
+# at_home: notes that the current directory is $here, where home leads to.
+at_home() {
+    entered=$PWD
+    home_here=$here
+    home_missing=$missing
+    [ -n "$missing" ] || stored_in=$here
 }
 
 # leave_for NUMBER: enters the directory of an export; sets $dest to its place without symbolic links, and $stage_owner, ...
@@ -148,8 +157,12 @@ make_directories() {
         # Only the file is the owner's: who can write the directory could swap the file while its owner is set.
         message=$(mkdir -m 0755 "./$part" 2>&1) || [ -d "./$part" ] || fail storage "$message"
         here=$here/$part
-        guard "$here" ''
+        if [ -n "$rest" ]; then
+            guard "$here" ''
+        else
+            guard "$here" yes
+        fi
     done
-    home
-    [ -z "$missing" ] || fail storage "the directory of $path was removed while it was made"
+    missing=
+    at_home
 }

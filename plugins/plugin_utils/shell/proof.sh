@@ -77,10 +77,10 @@ replaceable() {
     irreplaceable "$1"
 }
 
-# kept FILE OWNER GROUP MODE: fails if the file system has not kept what own has set. Sets $shown_size. Names of users are not compared.
+# kept FILE OWNER GROUP MODE: fails if the file system has not kept what own has set. Names of users are not compared.
 kept() {
     half=$PWD/$1
-    show "./$1"
+    [ "$owned" = no ] || show "./$1"
     letters=
     digits=${4#0}
     while [ -n "$digits" ]; do

@@ -6,23 +6,21 @@
 # is set before this script, as is $doubt. With doubt, or if $verifies is yes, the journal stays open until a login has proved the
 # credential. If $follows is yes, something follows the change.
 
+compose
 home
 [ -z "$missing" ] || say lost
 lock
-if [ ! -e "$journal_file" ] && [ -f "./$file" ] && [ "$(credential_line)" = "$(cat "./$file")" ]; then
+if [ ! -e "$journal_file" ] && [ -f "./$file" ] && [ "$certificate" = "$(cat "./$file")" ]; then
     # The connection has sent this script twice.
     state
     say installed
 fi
 ours
 stage "$file" "$owner" "$group" "$mode" credential_line
-identify "./$staged"
+read_back
 stored=$identity
-wanted_device || fail storage "$here/$staged does not read back as it was written"
 add_to_journal "stored ${stored%% *}"
 promote "$new" "$file"
-identify "./$file"
-[ "$identity" = "$stored" ] || fail storage "$here/$file does not read back as it was written"
 # shellcheck disable=SC2086 # numbers
 write_exports $exports_wanted
 case "$verifies$doubt $line " in

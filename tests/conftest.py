@@ -1,0 +1,39 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which tests may be skipped: where ALLOWED_SKIPS names a list of allowed-skips.yml, any other one fails the run."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+LISTS = Path(__file__).with_name("allowed-skips.yml")
+
+
+def unexpected(reasons: list[str], name: str) -> list[str]:
+    """Return the reasons that the list does not have, each once.
+
+    :raises pytest.UsageError: there is no such list
+    """
+    lists = yaml.safe_load(LISTS.read_text())
+    if name not in lists:
+        raise pytest.UsageError(f"ALLOWED_SKIPS is one of {', '.join(lists)}, not {name}")
+    return sorted({reason for reason in reasons if not any(re.fullmatch(each, reason) for each in lists[name])})
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that skipped what it was not to skip."""
+    name = os.environ.get("ALLOWED_SKIPS")
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not name or not terminal or hasattr(session.config, "workerinput"):
+        return
+    reasons = [report.longrepr[2].removeprefix("Skipped: ") for report in terminal.stats.get("skipped", [])]
+    if told := unexpected(reasons, name):
+        terminal.write_line(f"Skipped, and not on the list {name}: {'; '.join(told)}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
