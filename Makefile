@@ -4,7 +4,7 @@
 # The front door. Everything runs in .venv, which make keeps; nox sessions do the work.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator test lint unit coverage integration model faults gates molecule pythons matrix compare devel bench live docs advisories \
+.PHONY: help demo emulator test lint unit coverage integration model faults gates molecule pythons matrix compare devel bench live image docs advisories \
 	release clean both
 export LC_ALL := C.UTF-8
 # Four processes of pytest would each compile every test anew.
@@ -74,6 +74,9 @@ devel: .venv/test ## What is to become the next ansible-core (network)
 
 release: .venv/test ## The artifact of the version that TAG names
 	@nox -s release
+
+image: .venv/test ## An execution environment with the collection, aliyun-iot-ee (podman; network)
+	@nox -s image
 
 docs: .venv/test ## A site of the documentation, in docs/build
 	@nox -s docs

@@ -224,6 +224,25 @@ def live(session: nox.Session) -> None:
 
 
 @nox.session
+def image(session: nox.Session) -> None:
+    """An execution environment with the collection as it is here, built by podman, which fetches what it is made of (opt-in)."""
+    if not shutil.which("podman"):
+        session.error("Needed: podman")
+    home = Path(session.create_tmp())
+    session.run("ansible-galaxy", "collection", "build", "--force", "--output-path", str(home))
+    [archive] = home.glob("*.tar.gz")
+    definition = yaml.safe_load(Path("docs/awx/execution-environment.yml").read_text())
+    # The sample takes the collection from its repository.
+    definition["dependencies"]["galaxy"] = {"collections": [{"name": f"/build/dist/{archive.name}", "type": "file"}]}
+    definition["additional_build_files"] = [{"src": str(archive.absolute()), "dest": "dist"}]
+    (home / "execution-environment.yml").write_text(yaml.safe_dump(definition))
+    session.run(
+        *("ansible-builder", "build", "--container-runtime", "podman", "--tag", "aliyun-iot-ee"),
+        *("--file", str(home / "execution-environment.yml"), "--context", str(home / "context")),
+    )
+
+
+@nox.session
 def pythons(session: nox.Session) -> None:
     """Tests of what runs on gateways, on every Python that is here."""
     for version in PYTHONS:

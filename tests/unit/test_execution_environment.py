@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import yaml
@@ -56,3 +58,30 @@ def test_an_image_can_be_described(tmp_path: Path) -> None:
     [collection] = yaml.safe_load((context / "_build/requirements.yml").read_text())["collections"]
     repository = yaml.safe_load((ROOT / "galaxy.yml").read_text())["repository"]
     assert collection == {"name": f"git+{repository}", "type": "git"}
+
+
+def test_make_image_hands_podman_this_collection(tmp_path: Path) -> None:
+    """Podman fetches what an image is made of, so that here something else stands in for it."""
+    podman = tmp_path / "podman"
+    podman.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n')
+    podman.chmod(0o755)
+    told = subprocess.run(
+        [sys.executable, "-m", "nox", "--envdir", tmp_path / "nox", "-s", "image"],
+        cwd=ROOT,
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert told.returncode == 0, told
+    context = tmp_path / "nox/image/tmp/context"
+    calls = [line.split() for line in (tmp_path / "calls").read_text().splitlines()]
+    [build] = [words for words in calls if words[0] == "build"]
+    assert "aliyun-iot-ee" in build
+    assert str(context) in build
+    [archive] = (context / "_build/dist").iterdir()
+    [collection] = yaml.safe_load((context / "_build/requirements.yml").read_text())["collections"]
+    assert collection == {"name": f"/build/dist/{archive.name}", "type": "file"}
+    with tarfile.open(archive) as packed:
+        names = packed.getnames()
+    assert {"meta/execution-environment.yml", "requirements.txt", "bindep.txt"} <= set(names)

@@ -1,0 +1,73 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbook add_devices: the account's part of a provision, without any gateway."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from emulator import Emulator
+from operations import ENV, called, operate
+from playbook import PRODUCT_KEY, inventory, names, run_playbook
+
+JSON = Any
+
+pytestmark = pytest.mark.usefixtures("new_platform")
+
+
+def fleet(tmp_path: Path, hosts: JSON) -> JSON:
+    """Gateways that cannot be reached: nobody is to try."""
+    return inventory(
+        hosts,
+        tmp_path,
+        gateway_product_key=PRODUCT_KEY,
+        gateway_region="cn-shanghai",
+        ansible_connection="ssh",
+        ansible_host="nowhere.invalid",
+    )
+
+
+def on_platform(platform: Emulator) -> set[str]:
+    return {device["device_name"] for device in platform.admin.devices(PRODUCT_KEY)}
+
+
+def test_four_times(platform: Emulator, tmp_path: Path) -> None:
+    for name in names(20)[2:]:
+        platform.admin.delete_device(PRODUCT_KEY, name)
+    hosts = fleet(tmp_path, ["gw-0001", "gw-0002", "gw-0003", "gw-0004"])
+    missing = ["gw-0003", "gw-0004"]
+    for arguments, changed, added in ((["--check"], 1, []), ([], 1, missing), (["--check"], 0, []), ([], 0, [])):
+        platform.admin.clear_requests()
+        run = operate("add_devices", platform, hosts, tmp_path, *arguments)
+        assert (run.rc, run.changed) == (0, changed), run
+        assert called(platform, "RegisterDevice") == added
+    assert on_platform(platform) == {"gw-0001", "gw-0002", *missing}
+
+
+def test_a_host_whose_device_cannot_be_added_fails_and_the_others_go_on(platform: Emulator, tmp_path: Path) -> None:
+    own: JSON = {"one": {}, "two": {}, "gw-0101": {}, "gw-0102": {"gateway_device_name": "no one"}}
+    for host in ("one", "two"):
+        own[host] = {"gateway_device_name": "gw-0100"}
+    run = operate("add_devices", platform, fleet(tmp_path, own), tmp_path)
+    assert run.rc != 0
+    assert {host for host, stats in run.stats.items() if stats["failures"]} == {"one", "two", "gw-0102"}
+    assert "gw-0101" not in run.stdout, "what is right prints nothing"
+    assert "gw-0100" in run.result("two")["msg"]
+    assert {"gw-0101"} == on_platform(platform) - set(names(20))
+
+
+def test_it_needs_an_account(platform: Emulator, tmp_path: Path) -> None:
+    run = run_playbook("fleetops.aliyun_iot.add_devices", fleet(tmp_path, 1), tmp_path, env=ENV)
+    assert run.rc != 0
+    assert "platform_access_key_id" in run.result("gw-0001")["msg"]
+
+
+def test_a_share_of_the_quotas_is_for_every_call(platform: Emulator, tmp_path: Path) -> None:
+    run = operate("add_devices", platform, fleet(tmp_path, 1), tmp_path, platform_qps_share=0.5)
+    assert run.rc == 0, run
+    refused = operate("add_devices", platform, fleet(tmp_path, 1), tmp_path, platform_qps_share=2)
+    assert refused.rc != 0
+    assert "platform_qps_share: 2.0 is out of range" in refused.result("gw-0001")["msg"]
