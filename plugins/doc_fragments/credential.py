@@ -66,8 +66,8 @@ options:
     default: "0600"
   service:
     description:
-      - The service on the gateway that handlers restart when the credential has changed, as systemd, OpenRC or procd call it. Nothing is
-        registered if they say that there is none. The module itself restarts nothing.
+      - The service on the gateway that handlers restart when the credential has changed, as systemd, OpenRC or C(/etc/init.d) call it.
+        Nothing is registered if there is none; see M(fleetops.aliyun_iot.service_restart). The module itself restarts nothing.
     type: str
   follow_up:
     description:

@@ -51,6 +51,11 @@ def device_login_spec() -> Spec:
     }
 
 
+def service_restart_spec() -> Spec:
+    """The options of service_restart."""
+    return {"service": {"type": "str", "required": True}}
+
+
 def credential_spec() -> Spec:
     """Whose credential it is, and where it is on the gateway."""
     return {

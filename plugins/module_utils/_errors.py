@@ -32,6 +32,7 @@ Kind = t.Literal[
     "not_accepted",
     "not_found",
     "not_proven",
+    "not_restarted",
     "permission",
     "purge_maximum",
     "refused",

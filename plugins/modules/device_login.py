@@ -111,8 +111,8 @@ error:
   contains:
     kind:
       description:
-        - The kind of error, for conditions, one of V(bad_answer), V(ended_early), V(internal), V(invalid_option), V(missing_tool),
-          V(network), V(no_python), V(refused), V(storage), V(throttled), V(tls), V(unreadable).
+        - The kind of error, for conditions, one of V(bad_answer), V(connection), V(ended_early), V(internal), V(invalid_option),
+          V(missing_tool), V(network), V(no_python), V(refused), V(storage), V(throttled), V(tls), V(unreadable).
         - V(ended_early) is a program on the gateway that something there ended, such as a lack of memory.
         - V(internal) is a mistake in this collection; please report it.
       type: str

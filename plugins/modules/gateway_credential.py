@@ -70,8 +70,8 @@ options:
   register_from:
     description:
       - V(gateway) needs Python there, and a way from the gateway to the platform.
-      - V(controller) needs neither, only a POSIX shell with the usual tools (BusyBox suffices). DeviceSecret then passes through
-        the controller's memory, never through its files.
+      - V(controller) needs neither, only a POSIX shell with the usual tools (the BusyBox of a stock OpenWrt suffices). DeviceSecret then
+        passes through the controller's memory, never through its files.
     type: str
     choices: [gateway, controller]
     default: gateway
@@ -259,10 +259,10 @@ error:
   contains:
     kind:
       description:
-        - The kind of error, for conditions, one of V(bad_answer), V(busy), V(ended_early), V(internal), V(invalid_option),
-          V(missing_library), V(missing_tool), V(name_changed), V(network), V(no_python), V(no_service), V(not_accepted), V(not_proven),
-          V(permission), V(refused), V(registration_needed), V(storage), V(throttled), V(tls), V(unexpected_name), V(unproven_name),
-          V(unsafe_path).
+        - The kind of error, for conditions, one of V(bad_answer), V(busy), V(connection), V(ended_early), V(internal),
+          V(invalid_option), V(missing_library), V(missing_tool), V(name_changed), V(network), V(no_python), V(no_service),
+          V(not_accepted), V(not_proven), V(permission), V(refused), V(registration_needed), V(storage), V(throttled), V(tls),
+          V(unexpected_name), V(unproven_name), V(unsafe_path).
         - V(ended_early) is a program on the gateway that something there ended, such as a lack of memory.
         - V(internal) is a mistake in this collection; please report it.
       type: str

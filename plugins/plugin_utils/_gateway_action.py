@@ -160,7 +160,22 @@ class TaskRemote(Remote):
         self._variables = variables
 
     def execute(self, command: str, standard_input: str) -> Output:
-        outcome = self._action._low_level_execute_command(command, in_data=standard_input.encode("utf-8"))
+        # Without it the connection local gives a password to a terminal, which then is the standard input of what runs there.
+        with suppress(AnsibleError, KeyError):  # not every connection has the option
+            self._action._connection.set_option("pipelining", True)
+        try:
+            outcome = self._action._low_level_execute_command(command, in_data=standard_input.encode("utf-8"))
+        except AnsibleConnectionFailure:
+            raise
+        except AnsibleError as error:
+            if "pipelining" not in str(error):
+                raise
+            raise FleetopsError(
+                "the connection %s takes no standard input, on which everything reaches a gateway"
+                % self._action._connection.transport,
+                hint="Set ansible_connection: ssh",
+                kind="connection",
+            ) from None
         return str(outcome["stdout"]), int(outcome["rc"])
 
     def python(self, candidates: t.Sequence[str] = PYTHONS) -> str:

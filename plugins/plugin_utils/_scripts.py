@@ -25,7 +25,12 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import
 # What each script is made of, in this order, before its own text.
 _LOOKING = ("common", "places", "credential", "state")
 _CHANGING = (*_LOOKING, "lock", "files")
-_PARTS = {"look": _LOOKING, "login": _LOOKING[:-1], "begin": (*_CHANGING, "proof")}
+_PARTS = {
+    "look": _LOOKING,
+    "login": _LOOKING[:-1],
+    "begin": (*_CHANGING, "service", "proof"),
+    "restart": ("common", "service"),
+}
 # Octets by which an export may be longer than with the placeholder in place of the secret.
 _LONGER = 256
 
@@ -95,6 +100,7 @@ class Gateway:
             "device_name_interface": device_name_interface,
             "sysfs": "/sys",
             "proc": "/proc",
+            "init_scripts": "/etc/init.d",
             "export_count": len(exports),
             "certificate_fields": _FIELDS,
             "longest_credential": LONGEST,
@@ -166,3 +172,12 @@ def login_script(path: str, content: str, sign_method: str, mask: str) -> str:
         + function
         + Gateway(path, (), "", "inventory_hostname", None).script("login", **values)
     )
+
+
+def restart_script(service: str, proof: bool) -> str:
+    """The script restart.
+
+    :param proof: only look whether there is the service
+    """
+    values = {"service": service, "proof": "yes" if proof else "no"}
+    return Gateway("", (), "", "inventory_hostname", None).script("restart", **values)

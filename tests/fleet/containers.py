@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A fleet like fleet.py's, of containers: a gateway for each of some Debian releases, and one with BusyBox alone.
+"""A fleet like fleet.py's, of containers: a gateway for each of some Debian releases, one with BusyBox alone, and one with
+what the BusyBox of a stock OpenWrt has.
 
     python tests/fleet/containers.py up
     ansible-playbook -i .fleet/inventory.yml ...
@@ -38,6 +39,7 @@ from fleet import (
     no_namespaces,
     write_busybox,
     write_known_hosts,
+    write_openwrt,
     write_own,
 )
 from gateway import PRIVATE, SSHD
@@ -45,6 +47,8 @@ from gateway import PRIVATE, SSHD
 # Their Pythons are 3.9, 3.11 and 3.13.
 RELEASES = ("bullseye", "bookworm", "trixie")
 BUSYBOX = "busybox"
+OPENWRT = "openwrt"
+IMAGES = (*RELEASES, BUSYBOX, OPENWRT)
 IMAGE = "localhost/aliyun-iot-gateway"
 LABEL = "aliyun-iot-fleet"
 PROGRAMS = ("podman", "debootstrap", "busybox", "ssh", SSHD)
@@ -71,6 +75,7 @@ class Containers:
         for release in RELEASES:
             make_image(release, partial(bootstrap, release))
         make_image(BUSYBOX, write_busybox)
+        make_image(OPENWRT, write_openwrt)
         self.directory.mkdir(mode=0o700, parents=True)
         self._settings.write_text(CONTAINERS_CONF)
         try:
@@ -90,7 +95,7 @@ class Containers:
         return len(running)
 
     def _start(self) -> None:
-        size, port = Size(len(RELEASES) + 1, busybox=1), free_port()
+        size, port = Size(len(IMAGES), busybox=1, openwrt=1), free_port()
         gateways = [gateway(number, size, port) for number in range(1, size.gateways + 1)]
         for name in ("id", "host_key"):
             make_key(self.directory / name)
@@ -98,13 +103,13 @@ class Containers:
             write_own(self.directory, kind, BUSYBOX_USERS, BUSYBOX_GROUPS)
         write_known_hosts(self.directory, gateways)
         self.inventory.write_text(yaml.safe_dump(inventory(gateways, self.directory, become=False), sort_keys=False))
-        for each, image in zip(gateways, [*RELEASES, BUSYBOX], strict=True):
+        for each, image in zip(gateways, IMAGES, strict=True):
             container = self._podman(
                 *("create", "--network=host", f"--label={LABEL}={self.directory}", f"{IMAGE}:{image}"),
                 *(SSHD, "-D", "-e", "-o", f"ListenAddress={each.address}:{each.port}"),
             )
             # A Debian has users of its own.
-            own = "" if image == BUSYBOX else "etc/ssh/"
+            own = "etc/ssh/" if image in RELEASES else ""
             self._podman("cp", f"{self.directory / each.own}/{own}.", f"{container}:/{own}")
             self._podman("start", container)
             deadline = time.monotonic() + START_SECONDS
@@ -169,7 +174,7 @@ def main() -> None:
     containers = Containers(arguments.dir)
     if arguments.command == "up":
         containers.up()
-        print(f"{len(RELEASES) + 1} containers: {containers.inventory}")
+        print(f"{len(IMAGES)} containers: {containers.inventory}")
     else:
         print(f"{containers.down()} containers ended")
 

@@ -8,8 +8,9 @@
     python tests/fleet/fleet.py down
 
 Each gateway is an sshd on a loopback address of its own, in a root of its own: this machine's files, copied on write
-into memory, without its /dev, /home, /root, /run and /tmp; or, with --busybox, nothing but BusyBox. Nothing on the
-machine is written but the fleet's own directory. Needs root, openssh-server and sudo. Not a boundary of security.
+into memory, without its /dev, /home, /root, /run and /tmp; or, with --busybox, nothing but BusyBox; or, with --openwrt,
+nothing but what the BusyBox of a stock OpenWrt has. Nothing on the machine is written but the fleet's own directory. Needs
+root, openssh-server and sudo. Not a boundary of security.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from typing import Any, TextIO
 
 import yaml
 from gateway import SSHD, Gateway, library_closure, start
+from openwrt import ELSEWHERE, busybox, link_applets
 
 DIRECTORY = Path(".fleet")
 USER, UID = "fleet", 6400
@@ -56,14 +58,22 @@ SUDOERS = f"root ALL=(ALL:ALL) ALL\n{USER} ALL=(ALL:ALL) NOPASSWD: ALL\n"
 
 @dataclass(frozen=True)
 class Size:
-    """How many gateways, and how many of them, the last ones, have BusyBox alone."""
+    """How many gateways, and how many of them have BusyBox alone, or OpenWrt's, which are the last ones."""
 
     gateways: int
     busybox: int = 0
+    openwrt: int = 0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.gateways <= MOST or not 0 <= self.busybox <= self.gateways:
+        small = self.busybox + self.openwrt
+        if not 1 <= self.gateways <= MOST or min(self.busybox, self.openwrt) < 0 or small > self.gateways:
             raise SystemExit(f"a fleet has 1 to {MOST} gateways, and no more of them are BusyBox alone")
+
+    def kind(self, number: int) -> str:
+        """Return python, busybox or openwrt for the gateway of this number, counted from 1."""
+        if number > self.gateways - self.openwrt:
+            return "openwrt"
+        return "busybox" if number > self.gateways - self.openwrt - self.busybox else "python"
 
 
 class Fleet:
@@ -123,6 +133,8 @@ class Fleet:
         write_own(self.directory, "busybox", BUSYBOX_USERS, BUSYBOX_GROUPS)
         if size.busybox:
             write_busybox(self.directory / "busybox")
+        if size.openwrt:
+            write_openwrt(self.directory / "openwrt")
         write_known_hosts(self.directory, gateways)
         document = inventory(gateways, self.directory, become)
         self.inventory.write_text(yaml.safe_dump(document, sort_keys=False))
@@ -159,7 +171,7 @@ def unusable(size: Size) -> str | None:
     """Why no fleet can be started here, in one line."""
     if os.geteuid() != 0:
         return "the loopback fleet needs root"
-    programs = [SSHD, "ssh", "sudo", *(["busybox"] if size.busybox else [])]
+    programs = [SSHD, "ssh", "sudo", *(["busybox", ELSEWHERE] if size.busybox + size.openwrt else [])]
     lacking = [program for program in programs if not shutil.which(program)]
     if lacking:
         return f"the loopback fleet needs {', '.join(lacking)}"
@@ -188,20 +200,20 @@ def identity(process: int) -> str | None:
 
 def gateway(number: int, size: Size, port: int) -> Gateway:
     """The gateway of this number, counted from 1."""
-    small = number > size.gateways - size.busybox
+    kind = size.kind(number)
     return Gateway(
         name=f"gw-{number:04}",
         address=f"127.77.{number // 250}.{number % 250 + 1}",
         port=port,
-        lower="busybox" if small else "/",
-        own="own/busybox" if small else "own/python",
+        lower="/" if kind == "python" else kind,
+        own="own/python" if kind == "python" else "own/busybox",
         user=USER,
         uid=UID,
     )
 
 
 def inventory(gateways: list[Gateway], directory: Path, become: bool) -> dict[str, Any]:
-    """Group gateways, and in it gateways_python and gateways_busybox."""
+    """Group gateways, and in it gateways_python, gateways_busybox and gateways_openwrt."""
     options = {
         "UserKnownHostsFile": str(directory / "known_hosts"),
         "GlobalKnownHostsFile": os.devnull,
@@ -215,20 +227,16 @@ def inventory(gateways: list[Gateway], directory: Path, become: bool) -> dict[st
         "ansible_ssh_private_key_file": str(directory / "id"),
         "ansible_ssh_common_args": " ".join(f"-o {shlex.quote(f'{name}={value}')}" for name, value in options.items()),
     }
-    kinds = {
-        "gateways_python": {"ansible_python_interpreter": "/usr/bin/python3"},
-        # Only root logs in where there is no sudo.
-        "gateways_busybox": {"ansible_user": "root", "ansible_become": False, "gateway_register_from": "controller"},
-    }
-
-    def hosts(kind: str) -> dict[str, Any]:
-        return {
-            each.name: {"ansible_host": each.address}
-            for each in gateways
-            if (each.lower == "busybox") == (kind == "gateways_busybox")
+    # Only root logs in where there is no sudo.
+    small = {"ansible_user": "root", "ansible_become": False, "gateway_register_from": "controller"}
+    kinds = {"/": {"ansible_python_interpreter": "/usr/bin/python3"}, "busybox": small, "openwrt": dict(small)}
+    children = {
+        f"gateways_{'python' if lower == '/' else lower}": {
+            "hosts": {each.name: {"ansible_host": each.address} for each in gateways if each.lower == lower},
+            "vars": variables,
         }
-
-    children = {kind: {"hosts": hosts(kind), "vars": variables} for kind, variables in kinds.items()}
+        for lower, variables in kinds.items()
+    }
     return {"gateways": {"vars": common, "children": children}}
 
 
@@ -264,17 +272,29 @@ def write_own(directory: Path, kind: str, users: str, groups: str) -> None:
 
 def write_busybox(root: Path) -> None:
     """A root with BusyBox, sshd and its libraries."""
-    busybox = shutil.which("busybox") or "/bin/busybox"
+    copy_programs(root, busybox())
+    applets = subprocess.run([busybox(), "--list"], check=True, capture_output=True, text=True).stdout.split()
+    for name in applets:
+        (root / "bin" / name).unlink(missing_ok=True)
+        (root / "bin" / name).symlink_to(busybox())
+
+
+def write_openwrt(root: Path) -> None:
+    """A root with what a stock OpenWrt's BusyBox has, sshd and its libraries."""
+    programs = [busybox(), shutil.which(ELSEWHERE) or ELSEWHERE]
+    copy_programs(root, *programs)
+    link_applets(root / "bin", busybox())
+    (root / "etc/init.d").mkdir(mode=0o755, parents=True)
+
+
+def copy_programs(root: Path, *programs: str) -> None:
+    """Make a root with sshd and these programs."""
     for directory in ("bin", "proc", "sys"):
         (root / directory).mkdir(mode=0o755, parents=True)
-    for file in library_closure([SSHD, busybox, *map(str, Path("/usr/lib/openssh").glob("sshd-*"))]):
+    for file in library_closure([SSHD, *programs, *map(str, Path("/usr/lib/openssh").glob("sshd-*"))]):
         target = root / str(file).lstrip("/")
         target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         shutil.copy(file, target)
-    applets = subprocess.run([busybox, "--list"], check=True, capture_output=True, text=True).stdout.split()
-    for name in applets:
-        (root / "bin" / name).unlink(missing_ok=True)
-        (root / "bin" / name).symlink_to(busybox)
 
 
 def make_key(path: Path) -> None:
@@ -303,6 +323,7 @@ def main() -> None:
     up.add_argument(
         "--busybox", type=int, default=0, metavar="M", help="how many of them have BusyBox alone, no Python"
     )
+    up.add_argument("--openwrt", type=int, default=0, metavar="K", help="how many have what a stock OpenWrt has")
     up.add_argument("--become", action="store_true", help=f"log in as {USER}, become root by sudo")
     down = commands.add_parser("down", help="end the fleet, also after a crash")
     shown = commands.add_parser("inventory", help="print the inventory's path")
@@ -312,7 +333,7 @@ def main() -> None:
     fleet = Fleet(arguments.dir)
     if arguments.command == "up":
         began = time.monotonic()
-        fleet.up(Size(arguments.gateways, arguments.busybox), arguments.become)
+        fleet.up(Size(arguments.gateways, arguments.busybox, arguments.openwrt), arguments.become)
         seconds = time.monotonic() - began
         print(f"{arguments.gateways} gateways in {seconds:.1f} seconds: {fleet.inventory}")
     elif arguments.command == "down":

@@ -17,7 +17,7 @@ from emulator import Emulator
 from gateways import PRODUCTS
 from loopback import fleet
 from playbook import as_new
-from script_box import Box, Shell, busybox
+from script_box import Box, Shell, busybox, openwrt
 
 __all__ = ["fleet", "platform"]
 
@@ -55,17 +55,18 @@ def asked_for(request: pytest.FixtureRequest) -> Callable[[str], bool]:
     return lambda host: None in hosts or host in hosts
 
 
-@pytest.fixture(scope="session", params=["dash", "bash", "busybox"])
+@pytest.fixture(scope="session", params=["dash", "bash", "busybox", "openwrt"])
 def shell(request: pytest.FixtureRequest) -> Iterator[Shell]:
-    if not shutil.which(request.param):
-        pytest.skip(f"{request.param} is not installed")
-    if request.param != "busybox":
+    program = "busybox" if request.param == "openwrt" else request.param
+    if not shutil.which(program):
+        pytest.skip(f"{program} is not installed")
+    if program != "busybox":
         yield Shell((request.param,), os.environ["PATH"])
         return
     with tempfile.TemporaryDirectory() as applets:
         # Other users look there too, whom pytest's own folders keep out.
         Path(applets).chmod(0o755)
-        yield busybox(Path(applets))
+        yield busybox(Path(applets)) if request.param == "busybox" else openwrt(Path(applets))
 
 
 @pytest.fixture(scope="session")

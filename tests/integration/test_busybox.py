@@ -1,12 +1,11 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Gateways that have BusyBox and nothing else: no Python, no coreutils."""
+"""Gateways that have BusyBox and nothing else: no Python, no coreutils; all of its applets, or those of a stock OpenWrt."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,23 +13,16 @@ from typing import Any
 import pytest
 from emulator import Emulator
 from playbook import PRODUCT_KEY, connection, gateway_play, inventory, run_playbook
-from shells import write_shell
+from shells import busybox_shell, openwrt_shell
 
 pytestmark = pytest.mark.usefixtures("new_platform")
 
+SHELLS = {"busybox": busybox_shell, "openwrt": openwrt_shell}
 
-def busybox_shell(folder: Path, without: str = "") -> str:
-    """A shell that is BusyBox's, on whose PATH are BusyBox's applets alone.
 
-    With one of them missing it is dash: BusyBox's own needs no PATH to find an applet.
-    """
-    busybox = shutil.which("busybox")
-    assert busybox, "BusyBox is not installed"
-    applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
-    ash = write_shell(folder, {}, shell=f"exec {shutil.which('dash') if without else f'{busybox} ash'}", path="")
-    for applet in {*applets} - {without}:
-        (folder / "bin" / applet).symlink_to(busybox)
-    return str(ash)
+@pytest.fixture(params=SHELLS)
+def small_shell(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return SHELLS[request.param](tmp_path / "shell")
 
 
 def task(platform: Emulator, check: bool = False, **options: Any) -> Any:
@@ -47,7 +39,49 @@ def shell(command: str) -> Any:
     return {"ansible.builtin.raw": command, "args": {"executable": "{{ ansible_shell_executable }}"}}
 
 
-def test_a_gateway_of_nothing_but_busybox(platform: Emulator, tmp_path: Path) -> None:
+def test_a_stock_openwrt_has_these_commands_and_options_alone(tmp_path: Path) -> None:
+    """Whatever BusyBox this machine has."""
+    shell = openwrt_shell(tmp_path / "shell")
+
+    def succeeds(command: str) -> bool:
+        return subprocess.run([shell, "-c", command], check=False, capture_output=True).returncode == 0
+
+    for name in (
+        "stat",
+        "sha1sum",
+        "sha512sum",
+        "od",
+        "base64",
+        "xxd",
+        "realpath",
+        "install",
+        "timeout",
+        "setsid",
+        "python3",
+        "systemctl",
+    ):
+        assert not succeeds(f"command -v {name}"), name
+    for name in ("flock", "ls", "awk", "sha256sum", "md5sum", "find", "start-stop-daemon", "nc"):
+        assert succeeds(f"command -v {name}"), name
+    for refused in (
+        "ls --full-time /",
+        "sort -k 2 /dev/null",
+        "sort -t : /dev/null",
+        "tr '[:upper:]' '[:lower:]' </dev/null",
+    ):
+        assert not succeeds(refused), refused
+    for works in (
+        "ls -ldn /",
+        "sort -nru /dev/null",
+        "tr -d '\\000' </dev/null",
+        "sync /",
+        "date +%s",
+        "readlink -f /",
+    ):
+        assert succeeds(works), works
+
+
+def test_a_gateway_of_nothing_but_busybox(platform: Emulator, tmp_path: Path, small_shell: str) -> None:
     (tmp_path / "agent.conf.j2").write_text("[cloud]\nname={{ device_name }}\nsecret={{ device_secret }}\n")
     way = {"register_from": "controller"}
     tasks = [
@@ -59,7 +93,7 @@ def test_a_gateway_of_nothing_but_busybox(platform: Emulator, tmp_path: Path) ->
         shell("rm {{ root }}/agent.conf"),
         task(platform, **way),
     ]
-    hosts = {"gw-0001": {"ansible_shell_executable": busybox_shell(tmp_path / "shell")}}
+    hosts = {"gw-0001": {"ansible_shell_executable": small_shell}}
     play = {"hosts": "gateways", "gather_facts": False, "tasks": tasks}
     run = run_playbook(play, inventory(hosts, tmp_path), tmp_path)
     assert run.rc == 0, run
@@ -78,10 +112,11 @@ def test_a_gateway_of_nothing_but_busybox(platform: Emulator, tmp_path: Path) ->
     assert json.loads((root / "etc" / "device.json").read_text()) == names
     assert (root / "agent.conf").read_text() == f"[cloud]\nname=gw-0001\nsecret={secret}\n"
     modes = {str(path.relative_to(root)): f"{path.stat().st_mode & 0o777:o}" for path in root.rglob("*")}
+    modes.pop("etc/.device.json.lock", None)  # where there is flock, it stays
     assert modes == {"etc": "755", "etc/device.json": "600", "agent.env": "600", "agent.conf": "640"}
 
 
-def test_the_role_proves_what_it_registered_on_busybox(platform: Emulator, tmp_path: Path) -> None:
+def test_the_role_proves_what_it_registered_on_busybox(platform: Emulator, tmp_path: Path, small_shell: str) -> None:
     variables = {f"gateway_{name}": value for name, value in connection(platform).items()}
     variables.update(
         gateway_register_from="controller",
@@ -89,7 +124,7 @@ def test_the_role_proves_what_it_registered_on_busybox(platform: Emulator, tmp_p
         gateway_mqtt_endpoint="{host}:{port}".format_map(platform.endpoints["mqtts"]),
         ansible_python_interpreter="python3",
     )
-    hosts = {"gw-0001": {"ansible_shell_executable": busybox_shell(tmp_path / "shell")}}
+    hosts = {"gw-0001": {"ansible_shell_executable": small_shell}}
     role = {"ansible.builtin.import_role": {"name": "fleetops.aliyun_iot.gateway", "rolespec_validate": False}}
     play = {"hosts": "gateways", "gather_facts": False, "tasks": [shell("command -v python3"), role]}
     play["tasks"][0]["failed_when"] = False
@@ -102,10 +137,10 @@ def test_the_role_proves_what_it_registered_on_busybox(platform: Emulator, tmp_p
     assert platform.admin.device(PRODUCT_KEY, "gw-0001")["activated"] is True
 
 
-def test_state_absent_leaves_nothing_on_busybox(platform: Emulator, tmp_path: Path) -> None:
+def test_state_absent_leaves_nothing_on_busybox(platform: Emulator, tmp_path: Path, small_shell: str) -> None:
     (tmp_path / "agent.conf.j2").write_text("{{ device_secret }}")
     tasks = [task(platform, register_from="controller"), *[task(platform, state="absent")] * 2]
-    hosts = {"gw-0001": {"ansible_shell_executable": busybox_shell(tmp_path / "shell")}}
+    hosts = {"gw-0001": {"ansible_shell_executable": small_shell}}
     run = run_playbook(
         {"hosts": "gateways", "gather_facts": False, "tasks": tasks}, inventory(hosts, tmp_path), tmp_path
     )

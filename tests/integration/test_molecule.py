@@ -15,9 +15,10 @@ from fleet import Size, unusable
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = [path.parent.name for path in ROOT.glob("extensions/molecule/*/molecule.yml")]
+SIZE = Size(3, busybox=1, openwrt=1)
 
 
-@pytest.mark.skipif(bool(unusable(Size(2, busybox=1))), reason=unusable(Size(2, busybox=1)) or "")
+@pytest.mark.skipif(bool(unusable(SIZE)), reason=unusable(SIZE) or "")
 def test_the_scenarios_pass_on_loopback_gateways() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "nox", "--session", "molecule"],

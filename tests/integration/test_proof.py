@@ -194,35 +194,3 @@ def test_an_export_that_is_too_long_for_its_disk(disk: Box, tmp_path: Path, proo
             with pytest.raises(StorageError, match="No space left"):
                 disk.begin(disk.look(), proof=proof)
         assert list((tmp_path / "disk").iterdir()) == []
-
-
-SYSTEMD = 'echo "LoadState={}"'
-
-
-@pytest.mark.parametrize("proof", PROOFS)
-@pytest.mark.parametrize(
-    ("tools", "says"),
-    [
-        ({"systemctl": SYSTEMD.format("not-found")}, r"systemd cannot start the service agent \(not-found\)"),
-        ({"systemctl": SYSTEMD.format("masked")}, r"masked"),
-        ({"rc-service": "exit 1"}, "OpenRC has no service agent"),
-        ({"systemctl": "exit 1", "rc-service": "exit 1"}, "OpenRC"),
-    ],
-    ids=["not found", "masked", "openrc", "systemd that does not run"],
-)
-def test_a_service_that_does_not_exist(box: Box, tmp_path: Path, tools: dict[str, str], says: str, proof: str) -> None:
-    box.path.parent.mkdir()
-    managed = with_tools(box, tmp_path / "tools", **tools)
-    with pytest.raises(StorageError, match=says) as caught:
-        managed.begin(managed.look(), proof=proof, service="agent")
-    assert caught.value.kind == "no_service"
-    assert not box.journal.exists()
-    assert managed.begin(managed.look(), proof=proof).outcome == "begun"  # nothing has to follow
-
-
-@pytest.mark.parametrize(
-    "tools", [{"systemctl": SYSTEMD.format("loaded"), "rc-service": "exit 1"}, {"rc-service": '[ "$2" = agent ]'}, {}]
-)
-def test_a_service_that_exists_or_that_nobody_can_ask_for(box: Box, tmp_path: Path, tools: dict[str, str]) -> None:
-    managed = with_tools(box, tmp_path / "tools", **tools)
-    assert managed.begin(managed.look(), service="agent").outcome == "begun"

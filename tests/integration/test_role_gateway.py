@@ -116,14 +116,11 @@ class Services:
         self._record = folder / "services"
         tools = folder / "tools"
         tools.mkdir()
-        # Facts take longer than all else; of them only this one is asked for.
-        facts = {"changed": False, "ansible_facts": {"ansible_service_mgr": "openrc"}}
         record = f'[ "$1" = --exists ] && {{ [ "$2" != misspelt ]; exit; }}; echo "$@" >> {self._record}'
         record += f'; [ "$2" != restart ] || [ ! -e {self.broken} ]'
-        for tool, does in {"rc-service": record, "rc-update": record, "setup": f"echo '{json.dumps(facts)}'"}.items():
-            (tools / tool).write_text(f"#!/bin/sh\n{does}\n")
-            (tools / tool).chmod(0o755)
-        self.env = {"PATH": f"{tools}:{os.environ['PATH']}", "ANSIBLE_LIBRARY": str(tools)}
+        (tools / "rc-service").write_text(f"#!/bin/sh\n{record}\n")
+        (tools / "rc-service").chmod(0o755)
+        self.env = {"PATH": f"{tools}:{os.environ['PATH']}"}
 
     def restarted(self) -> list[str]:
         """The services restarted since the last time."""

@@ -39,14 +39,14 @@ def command(*arguments: str | Path) -> list[str | Path]:
 
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[Callable[..., Loopback]]:
-    """Start a fleet of so many gateways, `busybox` of them without Python; with `become`, log in as a user with sudo."""
+    """Start a fleet of so many gateways, `busybox` and `openwrt` of them without Python; with `become`, log in as a user with sudo."""
     directory = tmp_path / "fleet"
 
-    def up(gateways: int, busybox: int = 0, become: bool = False) -> Loopback:
-        if problem := unusable(Size(gateways, busybox)):
+    def up(gateways: int, busybox: int = 0, become: bool = False, openwrt: int = 0) -> Loopback:
+        if problem := unusable(Size(gateways, busybox, openwrt)):
             pytest.skip(problem)
-        login = ["--become"] if become else []
-        subprocess.run(command("up", str(gateways), "--busybox", str(busybox), *login, "--dir", directory), check=True)
+        kinds = [f"--busybox={busybox}", f"--openwrt={openwrt}", *(["--become"] if become else [])]
+        subprocess.run(command("up", str(gateways), *kinds, "--dir", directory), check=True)
         return Loopback(directory)
 
     yield up

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from openwrt import link_applets
+
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import (
     PREAMBLE,
     Answer,
@@ -86,6 +88,14 @@ def busybox(applets: Path) -> Shell:
     for name in [*TOOLS, "ash"]:
         assert name in built_in, f"BusyBox has no {name}"
         (applets / name).symlink_to(program)
+    return Shell((str(applets / "ash"),), str(applets))
+
+
+def openwrt(applets: Path) -> Shell:
+    """What a stock OpenWrt has: flock among it, but neither stat nor setsid, and a sync that takes no files."""
+    program = shutil.which("busybox")
+    assert program
+    link_applets(applets, program)
     return Shell((str(applets / "ash"),), str(applets))
 
 

@@ -11,9 +11,12 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from openwrt import busybox, link_applets
 
 # The tools that change something or read a file. No script calls two of them at the same time. What only looks (ls) is not among
 # them: whatever dies there leaves what it leaves at the next of these.
@@ -45,6 +48,26 @@ def write_script(path: Path, script: str) -> Path:
     path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     path.chmod(0o755)
     return path
+
+
+def busybox_shell(folder: Path, without: str = "") -> str:
+    """A shell that is BusyBox's, on whose PATH are BusyBox's applets alone.
+
+    With one of them missing it is dash: BusyBox's own needs no PATH to find an applet.
+    """
+    program = busybox()
+    applets = subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout.split()
+    ash = write_shell(folder, {}, shell=f"exec {shutil.which('dash') if without else f'{program} ash'}", path="")
+    for applet in {*applets} - {without}:
+        (folder / "bin" / applet).symlink_to(program)
+    return str(ash)
+
+
+def openwrt_shell(folder: Path) -> str:
+    """A shell that is BusyBox's, on whose PATH are the commands of a stock OpenWrt alone."""
+    ash = write_shell(folder, {}, shell=f"exec {busybox()} ash", path="")
+    link_applets(folder / "bin", busybox())
+    return str(ash)
 
 
 @dataclass(frozen=True)

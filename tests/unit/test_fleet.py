@@ -62,8 +62,8 @@ def test_up_takes_no_directory_that_is_there(tmp_path: Path) -> None:
     assert tmp_path.exists()
 
 
-@pytest.mark.parametrize("size", [(0, 0), (-1, 0), (MOST + 1, 0), (3, 4), (3, -1)])
-def test_sizes_that_cannot_be(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(0, 0), (-1, 0), (MOST + 1, 0), (3, 4), (3, -1), (3, 2, 2), (3, 0, -1)])
+def test_sizes_that_cannot_be(size: tuple[int, ...]) -> None:
     with pytest.raises(SystemExit, match="a fleet has"):
         Size(*size)
 
@@ -76,10 +76,11 @@ def test_every_gateway_has_a_loopback_address_of_its_own() -> None:
 
 
 def test_the_inventory_tells_kinds_apart(tmp_path: Path) -> None:
-    gateways = [gateway(number, Size(3, 1), 2222) for number in (1, 2, 3)]
+    gateways = [gateway(number, Size(4, 1, 1), 2222) for number in (1, 2, 3, 4)]
     groups = inventory(gateways, tmp_path, become=True)["gateways"]["children"]
     assert list(groups["gateways_python"]["hosts"]) == ["gw-0001", "gw-0002"]
     assert list(groups["gateways_busybox"]["hosts"]) == ["gw-0003"]
+    assert list(groups["gateways_openwrt"]["hosts"]) == ["gw-0004"]
 
 
 @pytest.mark.parametrize(("become", "user"), [(False, "root"), (True, "fleet")])

@@ -48,6 +48,10 @@ NEVER: dict[str, dict[str, str]] = {
         "registration_needed": "it never registers",
         **dict.fromkeys(("ended_early", "no_python", "unreadable"), PROOF),
     },
+    "service_restart": {
+        **dict.fromkeys(("busy", "permission", "unsafe_path"), "it touches no file"),
+        "missing_tool": "it needs no tool but what restarts services",
+    },
     "product": {"busy": NO_LEASE},
     "product_info": {"busy": NO_LEASE},
 }

@@ -103,7 +103,8 @@ def read_answer(output: str) -> Answer:
     if not ends:
         raise StorageError(
             "the gateway's shell did not finish: %s" % (message("\n".join(lines[-3:]), 300) or "no output"),
-            hint="Check that the gateway has a POSIX shell and that the connection and become work (ansible -m raw -a id)",
+            hint="Check that the gateway has a POSIX shell and that the connection and become work (ansible -m raw -a id). What becomes "
+            "root must not want a terminal, as doas with a password and sudo with requiretty do: scripts come on standard input",
         )
     answer = Answer(lines[ends[0]][len(_END) :], tuple(lines[: ends[0]]))
     if answer.outcome == "failed":

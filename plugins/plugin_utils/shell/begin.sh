@@ -34,7 +34,7 @@ fi
 over=no
 [ ! -e "$journal_file" ] || over=yes
 [ "$proof" = yes ] || discard_staged
-[ -z "$service" ] || service_exists
+[ -z "$service" ] || service_manager
 replaceable "$file" "$journal_file.new"
 # A probe that is as long as a credential can be, and no credential of any device that is wanted.
 device_token=

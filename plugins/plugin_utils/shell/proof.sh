@@ -31,24 +31,6 @@ put_back() {
     done
 }
 
-# service_exists: fails if there is no such service to restart. Other service managers than these are not asked.
-service_exists() {
-    told=
-    ! command -v systemctl >/dev/null || told=$(systemctl show --property=LoadState -- "$service" 2>/dev/null)
-    case $told in
-        *=not-found | *=masked | *=bad-setting | *=error)
-            fail no_service "systemd cannot start the service $service (${told#*=})"
-            ;;
-        '') ;;
-        *) return 0 ;;
-    esac
-    if command -v rc-service >/dev/null; then
-        rc-service --exists "$service" >/dev/null 2>&1 || fail no_service "OpenRC has no service $service"
-    elif [ -x /sbin/procd ] && [ ! -e "/etc/init.d/$service" ]; then
-        fail no_service "there is no /etc/init.d/$service"
-    fi
-}
-
 # replaceable NAME LINK: fails if a rename cannot replace the file, because it is a mount of its own, or immutable. A hard link
 # fails then, too. Where it fails for another reason, nothing is known. LINK is a name that a later run cleans up.
 replaceable() {

@@ -122,13 +122,16 @@ def test_what_the_specification_refuses(options: dict[str, Any]) -> None:
 
 
 WITHOUT_SECRETS = {
-    "audit_report",
-    "device_login",
-    "fleet_credentials",
-    "fleet_devices",
-    "fleet_report",
-    "report_merge",
-    "run_report",
+    *(
+        "audit_report",
+        "device_login",
+        "fleet_credentials",
+        "fleet_devices",
+        "fleet_report",
+        "report_merge",
+        "run_report",
+        "service_restart",
+    )
 }
 
 

@@ -1,0 +1,39 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=sh disable=SC2154,SC2034
+
+# Services: what restarts one here. A gateway of another system than systemd's or OpenRC's has scripts in /etc/init.d: procd (OpenWrt),
+# SysV and BusyBox's init, which may have a number before the name; or a command of its own, as a BSD has.
+
+# service_manager: sets $manager to systemd, openrc, init (then $init_script is the service's) or service. Fails if that knows no
+# service $service, or if there is none of them.
+service_manager() {
+    told=
+    ! command -v systemctl >/dev/null || told=$(systemctl show --property=LoadState -- "$service" 2>/dev/null)
+    case $told in
+        *=not-found | *=masked | *=bad-setting | *=error)
+            fail no_service "systemd cannot start the service $service (${told#*=})"
+            ;;
+        '') ;;
+        *)
+            manager=systemd
+            return
+            ;;
+    esac
+    if command -v rc-service >/dev/null; then
+        rc-service --exists "$service" >/dev/null 2>&1 || fail no_service "OpenRC has no service $service"
+        manager=openrc
+        return
+    fi
+    manager=init
+    set +f
+    for init_script in "$init_scripts/$service" "$init_scripts"/S[0-9][0-9]"$service"; do
+        if [ -f "$init_script" ] && [ -x "$init_script" ]; then
+            set -f
+            return
+        fi
+    done
+    set -f
+    manager=service
+    command -v service >/dev/null || fail no_service "there is neither systemd nor OpenRC, nor a script $init_scripts/$service"
+}
