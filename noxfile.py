@@ -426,5 +426,5 @@ def run_whole(session: nox.Session, *command: str, env: dict[str, str]) -> None:
 
 def system_packages(session: nox.Session) -> None:
     """The programs that stand in for a gateway's; those of the loopback fleet where it can be."""
-    loopback = ("setfacl", "ssh", "sshd", "sudo") if os.geteuid() == 0 else ()
+    loopback = ("csh", "doas", "fish", "setfacl", "ssh", "sshd", "sudo") if os.geteuid() == 0 else ()
     session.run("tests/system-packages.sh", "bash", "busybox", "dash", *loopback)

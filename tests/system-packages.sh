@@ -11,6 +11,7 @@ missing=
 for command; do
     command -v "$command" >/dev/null && continue
     case $command in
+        doas) missing="$missing opendoas" ;;
         setfacl) missing="$missing acl" ;;
         ssh) missing="$missing openssh-client" ;;
         sshd) missing="$missing openssh-server" ;;

@@ -16,7 +16,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Result
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import GatewayAction
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import log_in
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_path
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_connection, check_path
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
 
 
@@ -33,6 +33,7 @@ class ActionModule(GatewayAction):
     def _perform(self, options: dict[str, t.Any], remote: Remote) -> Result:
         self._report = {"accepted": False}
         check_options(options)
+        check_connection(options)
         check_path("path", options["path"])
         if self._task.check_mode:
             return {"changed": False, "accepted": None}

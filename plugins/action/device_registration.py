@@ -15,7 +15,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import fingerprint
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import tls_context
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._proxy import check_proxy
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import https_context
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
 
 
@@ -32,10 +33,11 @@ class ActionModule(ControllerAction):
                 "the DeviceSecret would be printed and logged",
                 "Add no_log: true to the task, or leave return_secret out",
             )
+        check_proxy(options["proxy"])
         request = signed_request(options, options["device_name"])
         secret = shown = None
         if not self._task.check_mode:
-            post = urllib_post(tls_context(options["ca_path"], options["validate_certs"]), options["timeout"])
+            post = urllib_post(https_context(options), options["timeout"])
             secret = register(request, post, options["retry_time"]).device_secret
             shown = fingerprint(request.product_key, request.device_name, secret)
         result = {"product_key": request.product_key, "device_name": request.device_name, "fingerprint": shown}

@@ -54,4 +54,11 @@ options:
     type: str
     choices: [hmacmd5, hmacsha1, hmacsha256]
     default: hmacsha256
+  proxy:
+    description:
+      - The HTTP proxy of the host that connects, C(http://HOST:PORT) or C(http://USER:PASSWORD@HOST:PORT) with special characters as
+        C(%XX). HTTPS and MQTT go through it (CONNECT).
+      - If not set, C(https_proxy) of that host's environment. C(no_proxy) there lists hosts, parent domains, addresses and networks
+        (CIDR) that are connected to directly, and holds for this option too.
+    type: str
 """

@@ -51,6 +51,12 @@ options:
   mqtt_endpoint:
     description: Where to log in instead, as C(HOST) or C(HOST:PORT).
     type: str
+  mqtt_port:
+    description: V(8883), which goes with the platform's own CA, or another port. Without it that of O(mqtt_endpoint), or else 443.
+    type: int
+  mqtt_ca_path:
+    description: The file of the authorities to trust, on the host of the agent, such as the platform's own CA for port 8883.
+    type: str
   sign_method:
     description: How the password is signed.
     type: str
@@ -78,8 +84,10 @@ EXAMPLES = r"""
 
 # A template that gateway_credential exports, for an agent that signs by itself:
 #
-#   {% set login = product_key | fleetops.aliyun_iot.mqtt_login(device_name, region='cn-shanghai') %}
+#   {% set login = product_key | fleetops.aliyun_iot.mqtt_login(
+#      device_name, region='cn-shanghai', mqtt_port=8883, mqtt_ca_path='/etc/ssl/ali_iot_ca.crt') %}
 #   url = "mqtts://{{ login.host }}:{{ login.port }}"
+#   ca_file = "{{ login.ca_path }}"
 #   client_id = "{{ login.client_id }}"
 #   user_name = "{{ login.user_name }}"
 #   device_secret = "{{ device_secret }}"
@@ -88,7 +96,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(host), C(port), C(user_name) and C(client_id); C(password) only if there is O(device_secret).
+    - C(host), C(port), C(ca_path), C(user_name) and C(client_id); C(password) only if there is O(device_secret).
+    - C(ca_path) is O(mqtt_ca_path), V(null) for the authorities of the agent's system.
     - The password is the signature of the parameters that C(client_id) names, the timestamp among them, which is a constant.
   type: dict
 """
@@ -101,6 +110,8 @@ def mqtt_login(
     region: str | None = None,
     instance_id: str | None = None,
     mqtt_endpoint: str | None = None,
+    mqtt_port: int | None = None,
+    mqtt_ca_path: str | None = None,
     sign_method: str = "hmacsha256",
 ) -> dict[str, t.Any]:
     """The parameters of a CONNECT, and where it goes."""
@@ -108,12 +119,13 @@ def mqtt_login(
         product_key, device_name = _text("product_key", product_key), _text("device_name", device_name)
         check_product_key(product_key)
         check_device_name(device_name)
-        host, port = address(product_key, region, instance_id, mqtt_endpoint)
+        host, port = address(product_key, region, instance_id, mqtt_endpoint, _port(mqtt_port))
         # Signed in any case: a sign_method that is unknown is so without a secret too.
         connect = login(product_key, device_name, str(device_secret or ""), sign_method)
     except FleetopsError as error:
         raise AnsibleFilterError("mqtt_login: %s" % error) from error
-    result = {"host": host, "port": port, "user_name": connect.user_name, "client_id": connect.client_id}
+    place = {"host": host, "port": port, "ca_path": mqtt_ca_path or None}
+    result = {**place, "user_name": connect.user_name, "client_id": connect.client_id}
     return dict(result, password=connect.password) if device_secret else result
 
 
@@ -122,6 +134,15 @@ def _text(option: str, value: object) -> str:
     if value is None or isinstance(value, (bool, list, dict)):
         raise InvalidOption(option, value, "is no text", "Give a string")
     return str(value)
+
+
+def _port(port: object) -> int | None:
+    """A port; a playbook's variable may have it as text, and an empty one counts as not set."""
+    if port is None or port == "":
+        return None
+    if isinstance(port, bool) or not str(port).isdecimal():
+        raise InvalidOption("mqtt_port", port, "is not a number", "Use 8883 or 443")
+    return int(str(port))
 
 
 class FilterModule:

@@ -24,6 +24,16 @@ def registration_spec() -> Spec:
         "timeout": {"type": "int", "default": 10},
         "retry_time": {"type": "int", "default": 30},
         "sign_method": {"type": "str", "choices": list(SIGN_METHODS), "default": "hmacsha256"},
+        "proxy": {"type": "str", "no_log": True},  # it may contain a password
+    }
+
+
+def mqtt_spec() -> Spec:
+    """The options of the connection over MQTT, beside the host."""
+    return {
+        "mqtt_endpoint": {"type": "str"},
+        "mqtt_port": {"type": "int"},
+        "mqtt_ca_path": {"type": "str"},  # a path on the host that connects, where tls_context() expands it
     }
 
 
@@ -42,11 +52,13 @@ def device_login_spec() -> Spec:
         "path": {"type": "str", "default": "/etc/aliyun-iot/device.json"},
         "region": {"type": "str"},
         "instance_id": {"type": "str"},
-        "mqtt_endpoint": {"type": "str"},
+        **mqtt_spec(),
         "ca_path": {"type": "str"},  # a path on the host that connects, where tls_context() expands it
         "validate_certs": {"type": "bool", "default": True},
         "timeout": {"type": "int", "default": 10},
         "sign_method": {"type": "str", "choices": list(SIGN_METHODS), "default": "hmacsha256"},
+        "proxy": {"type": "str", "no_log": True},  # it may contain a password
+        "wait_for_clock": {"type": "int", "default": 0},
         "login_from": {"type": "str", "choices": ["gateway", "controller"], "default": "gateway"},
     }
 
@@ -99,7 +111,8 @@ def gateway_credential_spec() -> Spec:
         transport={"type": "str", "choices": ["https", "mqtt"]},
         auth_type={"type": "str", "choices": ["register", "regnwl"], "default": "register"},
         instance_id={"type": "str"},
-        mqtt_endpoint={"type": "str"},
+        **mqtt_spec(),
+        wait_for_clock={"type": "int", "default": 0},
         **credential_spec(),
         state={
             "type": "str",
@@ -224,7 +237,7 @@ def gateway_recovery_spec() -> Spec:
     return dict(
         openapi_spec(),
         product_key=registration_spec()["product_key"],
-        mqtt_endpoint={"type": "str"},
+        **mqtt_spec(),
         **credential_spec(),
         force={"type": "bool", "default": False},
     )

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The clock of every time limit. PRIVATE to the collection."""
+"""The clock of every time limit; and the date, which may be wrong. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -25,3 +25,25 @@ _read = _choose()
 def clock() -> float:
     """Return the seconds since an arbitrary moment; setting the date does not change them, and a suspended host counts them."""
     return _read()
+
+
+# The beginning of 2026: a date before this collection was made is wrong.
+EARLIEST = 1767225600
+_PAUSE = 1.0  # seconds between two looks at the date
+
+
+def is_plausible() -> bool:
+    """Return whether the date of this host may be right. One without a battery for its clock may start in 1970."""
+    return time.time() >= EARLIEST
+
+
+def read_date() -> str:
+    """Return the date of this host, as in ``1970-01-01 00:05 UTC``."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(time.time()))
+
+
+def wait_for_date(patience: float) -> None:
+    """Wait until the date is plausible, for ``patience`` seconds at the most; what the date is needed for fails then."""
+    end = clock() + patience
+    while not is_plausible() and clock() < end:
+        time.sleep(min(_PAUSE, max(0.0, end - clock())))

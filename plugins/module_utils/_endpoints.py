@@ -44,6 +44,14 @@ def parse_endpoint(option: str, text: str, problem: str, hint: str) -> Endpoint:
     """
     if "@" in text:
         raise InvalidOption(option, None, "contains a user name or a password, which are never sent", hint)
+    found = split_endpoint(text)
+    if not found:
+        raise InvalidOption(option, text, problem, hint)
+    return found
+
+
+def split_endpoint(text: str) -> Endpoint | None:
+    """Split ``[SCHEME://]HOST[:PORT][/PATH]``; return None if it is none."""
     match = _ENDPOINT.fullmatch(text)
     port = int(match["port"]) if match and match["port"] else None
     labels = match["host"].split(".") if match else []
@@ -52,7 +60,7 @@ def parse_endpoint(option: str, text: str, problem: str, hint: str) -> Endpoint:
     if match and match["host"].startswith("[") and not _is_ipv6(match["host"][1:-1]):
         match = None
     if not match or (port is not None and not 1 <= port <= 65535):
-        raise InvalidOption(option, text, problem, hint)
+        return None
     return Endpoint((match["scheme"] or "").lower(), match["host"].strip("[]"), port, match["path"] or "")
 
 

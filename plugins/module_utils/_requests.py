@@ -24,7 +24,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TR
 
 
 def requests_post(context: TlsContext, timeout: float) -> Post:
-    """A sender for the controller, over the requests library. Proxies are taken from the environment."""
+    """A sender for the controller, over the requests library. The context knows the proxy."""
     new_session = session_maker(context)
 
     def post(url: str, body: str | None) -> Reply:
@@ -66,11 +66,6 @@ def session_maker(context: TlsContext) -> t.Callable[[], t.Any]:
             super().init_poolmanager(*args, ssl_context=context, **kwargs)
             self.poolmanager.pool_classes_by_scheme = {"https": Pool}
 
-        def proxy_manager_for(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
-            manager = super().proxy_manager_for(*args, ssl_context=context, **kwargs)
-            manager.pool_classes_by_scheme = {"https": Pool}
-            return manager
-
         def cert_verify(self, conn: t.Any, url: str, verify: t.Any, cert: t.Any) -> None:
             """Nothing to add: the context alone says what is trusted."""
 
@@ -84,7 +79,7 @@ def session_maker(context: TlsContext) -> t.Callable[[], t.Any]:
         session.mount("https://", Adapter())
         session.headers.clear()
         session.verify = context.verify_mode == ssl.CERT_REQUIRED
-        # The environment may name proxies, but neither authorities nor passwords (netrc).
+        # The environment names neither authorities nor passwords (netrc); of proxies only the context knows.
         session.trust_env = False
         return session
 
@@ -108,27 +103,20 @@ def send_request(
     :raises OSError: no answer; or EOFError, HTTPException
     :raises FleetopsError: a limit of the context
     """
-    import requests
     from requests import exceptions as of_requests
     from urllib3 import exceptions as of_urllib3
 
     context.begin(timeout, longest)
     session.cookies.clear()
-    proxies = requests.utils.get_environ_proxies(url)
     method = "GET" if body is None else "POST"
     try:
-        with session.request(
-            method, url, data=body, headers=dict(headers), timeout=timeout, stream=True, proxies=proxies
-        ) as response:
+        with session.request(method, url, data=body, headers=dict(headers), timeout=timeout, stream=True) as response:
             return read_reply(response.status_code, response.headers, response.raw.read, longest)
     except (of_requests.InvalidHeader, of_requests.InvalidURL, of_requests.MissingSchema) as error:
-        if isinstance(error, of_requests.InvalidProxyURL):
-            raise  # of the environment
         raise internal(error) from None  # all of them are OSErrors, although nothing was sent
     except (
         of_urllib3.DecodeError,
         of_urllib3.ProtocolError,
-        of_urllib3.ProxyError,
         of_urllib3.SSLError,
         of_urllib3.TimeoutError,
     ) as error:

@@ -14,7 +14,7 @@ import ssl
 import threading
 import typing as t
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock, is_plausible, read_date
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BadAnswer,
     BusyError,
@@ -23,6 +23,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     TlsError,
     internal,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._proxy import NoTunnel, open_tunnel, proxy_for
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
 
 # OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED.
@@ -70,12 +71,14 @@ class TlsSocket(ssl.SSLSocket):
 class TlsContext(ssl.SSLContext):
     """Holds the limits of one request after the other, and whether any of a request was sent.
 
-    ``not_after`` is the value of clock() from which nothing is sent any more, None for no limit.
+    ``not_after`` is the value of clock() from which nothing is sent any more, None for no limit. ``proxy`` is the address of an HTTP
+    proxy, as check_proxy() accepts it, instead of the environment's.
     """
 
     sslsocket_class = TlsSocket
     sent = False
     not_after: float | None = None
+    proxy: str | None = None
     _end = 0.0
     _bytes = 0
 
@@ -121,6 +124,26 @@ class TlsContext(ssl.SSLContext):
         self.sent = True
 
     def dial(self, host: str, port: int) -> TcpSocket:
+        """Connect to a host, through the proxy if there is one for it.
+
+        :raises OSError: that failed
+        :raises BadAnswer: the proxy's answer does not end
+        """
+        proxy = proxy_for(host, port, self.proxy)
+        if not proxy:
+            return self._dial(host, port)
+        try:
+            tcp = self._dial(proxy.host, proxy.port)
+        except OSError as error:
+            raise NoTunnel("the proxy %s:%d cannot be reached: %s" % (proxy.host, proxy.port, error)) from error
+        try:
+            open_tunnel(tcp, proxy, host, port)
+        except (OSError, FleetopsError):
+            tcp.close()
+            raise
+        return tcp
+
+    def _dial(self, host: str, port: int) -> TcpSocket:
         """Connect to the first of the host's addresses that accepts.
 
         :raises OSError: none did
@@ -148,9 +171,10 @@ class TlsContext(ssl.SSLContext):
         return t.cast(TlsSocket, super().wrap_socket(sock, *args, **kwargs))
 
 
-def tls_context(ca_path: str | None, validate_certs: bool) -> TlsContext:
+def tls_context(ca_path: str | None, validate_certs: bool, option: str = "ca_path") -> TlsContext:
     """TLS 1.2 or newer; trusts ``ca_path`` (a PEM file or a directory of hashed ones) or the system's authorities.
 
+    :param option: the option that ``ca_path`` was given by
     :raises TlsError: as :func:`trust`
     """
     context = TlsContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -159,7 +183,7 @@ def tls_context(ca_path: str | None, validate_certs: bool) -> TlsContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif ca_path:
-        trust(context, ca_path)
+        trust(context, ca_path, option)
     else:
         context.load_default_certs()
     return context
@@ -168,20 +192,40 @@ def tls_context(ca_path: str | None, validate_certs: bool) -> TlsContext:
 _of_thread = threading.local()
 
 
-def thread_context(ca_path: str | None, validate_certs: bool) -> TlsContext:
+def thread_context(
+    ca_path: str | None, validate_certs: bool, proxy: str | None = None, option: str = "ca_path"
+) -> TlsContext:
     """Return a context as :func:`tls_context` does, one for each thread: to read the system's authorities takes longer than a
     request. It holds the limits of one request at a time, and no lease.
 
+    :param option: the option that ``ca_path`` was given by
     :raises TlsError: as :func:`trust`
     """
     known: dict[tuple[str | None, bool], TlsContext] = _of_thread.__dict__.setdefault("contexts", {})
     asked = (ca_path, validate_certs)
-    context = known.get(asked) or known.setdefault(asked, tls_context(ca_path, validate_certs))
-    context.not_after = None
+    context = known.get(asked) or known.setdefault(asked, tls_context(ca_path, validate_certs, option))
+    context.not_after, context.proxy = None, proxy
     return context
 
 
-def trust(context: TlsContext, ca_path: str) -> None:
+def https_context(options: t.Mapping[str, t.Any]) -> TlsContext:
+    """Return the context of a registration over HTTPS with these options, one for each thread.
+
+    :raises TlsError: as :func:`trust`
+    """
+    return thread_context(options["ca_path"], options["validate_certs"], options.get("proxy"))
+
+
+def mqtt_context(options: t.Mapping[str, t.Any]) -> TlsContext:
+    """Return the context of a connection over MQTT: ``mqtt_ca_path`` goes before ``ca_path``.
+
+    :raises TlsError: as :func:`trust`
+    """
+    option = "mqtt_ca_path" if options.get("mqtt_ca_path") else "ca_path"
+    return thread_context(options[option], options["validate_certs"], options.get("proxy"), option)
+
+
+def trust(context: TlsContext, ca_path: str, option: str = "ca_path") -> None:
     """Trust the authorities in ``ca_path`` as well.
 
     :raises TlsError: it cannot be read or holds no certificate
@@ -197,8 +241,8 @@ def trust(context: TlsContext, ca_path: str) -> None:
     except OSError as error:
         problem = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
         raise TlsError(
-            "ca_path: %r cannot be used: %s" % (ca_path, problem),
-            hint="Name a PEM file that exists on the host that sends the registration",
+            "%s: %r cannot be used: %s" % (option, ca_path, problem),
+            hint="Name a PEM file that exists on the host that connects",
         ) from error
 
 
@@ -213,30 +257,58 @@ def network_error(what: str, error: Trouble, option: str, masked: t.Callable[[st
     for cause in causes:
         if isinstance(cause, _OUR_OWN):
             return internal(cause)
+        if isinstance(cause, NoTunnel):
+            return _proxy_error(what, cause)
     return _tls_error(what, causes, option) or NetworkError(
         "%s: no answer: %s" % (what, clean(masked(str(causes[-1])), 200)),
         hint="Check the network, the proxy and %s" % option,
     )
 
 
+def _proxy_error(what: str, problem: NoTunnel) -> FleetopsError:
+    message = "%s: %s" % (what, problem)
+    if problem.status == 407:
+        return FleetopsError(message, hint="Give the proxy's user and password in proxy or https_proxy", kind="network")
+    if 300 <= problem.status < 500:
+        hint = "Allow this connection on the proxy, or list the host in no_proxy"
+        return FleetopsError(message, hint=hint, kind="network")
+    return NetworkError(message, hint="Check the proxy, and the option proxy or https_proxy of the host that connects")
+
+
 def _tls_error(what: str, causes: list[BaseException], option: str) -> FleetopsError | None:
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            hint = "Set ca_path to the CA that signed it, or correct %s if it is for another host" % option
+            problem, hint = getattr(cause, "verify_message", "") or str(cause), _ca_hint(option)
             if getattr(cause, "verify_code", 0) in _WRONG_TIME:
-                hint = (
-                    "Set the clock of the host that connects; if it is right, the certificate's owner has to renew it"
+                problem, hint = (
+                    "%s; the clock of the host that connects reads %s" % (problem, read_date()),
+                    _clock_hint(),
                 )
-            return TlsError(
-                "%s: the certificate was not accepted: %s" % (what, getattr(cause, "verify_message", "") or cause),
-                hint=hint,
-            )
+            return TlsError("%s: the certificate was not accepted: %s" % (what, problem), hint=hint)
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
             return TlsError(
                 "%s: no TLS connection: %s" % (what, cause.reason or cause),
                 hint="Check %s: it must speak TLS 1.2 or newer" % option,
             )
     return None
+
+
+def _ca_hint(option: str) -> str:
+    if option == "mqtt_endpoint":
+        return (
+            "Set mqtt_ca_path to the CA that signed it (on mqtt_port 8883 the platform's own; see the README), or correct mqtt_port or "
+            "mqtt_endpoint if it is for another host"
+        )
+    return "Set ca_path to the CA that signed it, or correct %s if it is for another host" % option
+
+
+def _clock_hint() -> str:
+    if is_plausible():
+        return "Set the clock of the host that connects; if it is right, the certificate's owner has to renew it"
+    return (
+        "The clock of that host is wrong. Set it; if the host gets the time some moments after its start, set wait_for_clock to the "
+        "seconds for which a gateway may wait for it"
+    )
 
 
 def _causes(error: BaseException | None) -> t.Iterator[BaseException]:

@@ -28,6 +28,18 @@ options:
   mqtt_endpoint:
     description: Where to log in instead, as C(HOST) or C(HOST:PORT), such as the emulator's.
     type: str
+  mqtt_port:
+    description:
+      - The port for MQTT. The platform presents another certificate at each, so the port and the authorities that are trusted go together.
+      - V(8883) is signed by the platform's own CA, which ends on 2053-07-04 and is in no system; give it with O(mqtt_ca_path). V(443) and
+        V(1883) are signed under GlobalSign R1 by the documents, which ends on 2028-01-28.
+      - If not set, that of O(mqtt_endpoint), or else 443.
+    type: int
+  mqtt_ca_path:
+    description:
+      - The authorities to trust for MQTT, as O(ca_path), which is for both without it. The file that the vendor publishes for port 8883
+        has the MD5 C(c7a6afb466713832af778a7bcb6d1aef); see the README.
+    type: str
   ca_path:
     description: A PEM file, or a directory of hashed ones, on the host that logs in, to trust instead of its own authorities.
     type: str
@@ -44,6 +56,20 @@ options:
     type: str
     choices: [hmacmd5, hmacsha1, hmacsha256]
     default: hmacsha256
+  proxy:
+    description:
+      - The HTTP proxy of the host that connects, C(http://HOST:PORT) or C(http://USER:PASSWORD@HOST:PORT) with special characters as
+        C(%XX). HTTPS and MQTT go through it (CONNECT).
+      - If not set, C(https_proxy) of that host's environment. C(no_proxy) there lists hosts, parent domains, addresses and networks
+        (CIDR) that are connected to directly, and holds for this option too.
+    type: str
+  wait_for_clock:
+    description:
+      - For how long, in seconds (0 to 600), a gateway whose clock reads a year before 2026 waits for the right time before it connects. A
+        gateway without a battery for its clock starts in 1970, when no certificate is valid yet.
+      - It does not wait where the controller connects.
+    type: int
+    default: 0
   login_from:
     description:
       - Who logs in. V(gateway) needs nothing there but Python, and a way from the gateway to the platform.
@@ -69,7 +95,6 @@ attributes:
     version_added: 1.0.0
 notes:
   - Not verified against the live platform; see the README for what is known and what is not.
-  - No proxy is used, since none is for MQTT.
 seealso:
   - module: fleetops.aliyun_iot.gateway_credential
 author:

@@ -101,6 +101,25 @@ options:
       - Where to register over MQTT instead, as C(HOST) or C(HOST:PORT), such as the emulator's.
       - O(endpoint) is for HTTPS alone; with it, a registration over MQTT needs this too.
     type: str
+  mqtt_port:
+    description:
+      - The port for MQTT. The platform presents another certificate at each, so the port and the authorities that are trusted go together.
+      - V(8883) is signed by the platform's own CA, which ends on 2053-07-04 and is in no system; give it with O(mqtt_ca_path). V(443) and
+        V(1883) are signed under GlobalSign R1 by the documents, which ends on 2028-01-28.
+      - If not set, that of O(mqtt_endpoint), or else 443.
+    type: int
+  mqtt_ca_path:
+    description:
+      - The authorities to trust for MQTT, as O(ca_path), which is for both without it. The file that the vendor publishes for port 8883
+        has the MD5 C(c7a6afb466713832af778a7bcb6d1aef); see the README.
+    type: str
+  wait_for_clock:
+    description:
+      - For how long, in seconds (0 to 600), a gateway whose clock reads a year before 2026 waits for the right time before it connects. A
+        gateway without a battery for its clock starts in 1970, when no certificate is valid yet.
+      - It does not wait where the controller connects.
+    type: int
+    default: 0
 extends_documentation_fragment:
   - fleetops.aliyun_iot.registration
   - fleetops.aliyun_iot.credential
@@ -206,6 +225,13 @@ lease_ends:
   description: When the lease ends, in seconds of the controller's own clock; an option of M(fleetops.aliyun_iot.device_reset).
   returned: with O(state=reset_intended)
   type: float
+mqtt_root:
+  description:
+    - The root certificate that a login needs by the vendor's documents, its C(name), when it C(ends), the C(port) that is signed under it,
+      and whether it was C(found) on the gateway, among the system's authorities or at C(path). A warning names the gateways that lack it.
+    - What the platform really presents, only a handshake proves, as O(verify=login) makes one.
+  returned: in check mode, where the documents say which one, and the gateway has a place for it
+  type: dict
 fingerprint:
   description: The stored credential's fingerprint, V(null) if there is none.
   returned: when the gateway could be looked at

@@ -32,6 +32,19 @@ options:
       - Where a login proves a recovered credential that is in doubt, after an interruption, as C(HOST) or C(HOST:PORT).
       - If not set, at the host of O(region) or O(instance_id), unless there is O(openapi_endpoint).
     type: str
+  mqtt_port:
+    description:
+      - The port for MQTT. The platform presents another certificate at each, so the port and the authorities that are trusted go together.
+      - V(8883) is signed by the platform's own CA, which ends on 2053-07-04 and is in no system; give it with O(mqtt_ca_path). V(443) and
+        V(1883) are signed under GlobalSign R1 by the documents, which ends on 2028-01-28.
+      - If not set, that of O(mqtt_endpoint), or else 443.
+    type: int
+  mqtt_ca_path:
+    description:
+      - The authorities to trust for MQTT, a file on the controller, which logs in. Without it those of O(ca_path), or else the
+        controller's own. The file that the vendor publishes for port 8883 has the MD5 C(c7a6afb466713832af778a7bcb6d1aef); see the
+        README.
+    type: str
 extends_documentation_fragment:
   - fleetops.aliyun_iot.openapi
   - fleetops.aliyun_iot.credential

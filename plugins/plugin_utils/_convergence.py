@@ -123,7 +123,8 @@ class Convergence:
 
         :raises FleetopsError: it cannot be looked at, or what would have to be done is refused
         """
-        found = read_look(self.remote.answer(self._gateway.script("look"), "looked"), len(self._wanted.exports))
+        look = self._gateway.script("look", **self._task.look_values(self._check_mode))
+        found = read_look(self.remote.answer(look, "looked"), len(self._wanted.exports))
         wanted = self._named(found)
         plan = decide(found, wanted, self._task.lease)
         if self._tried and is_done(plan, found, wanted, self._tried[1], self._own):
@@ -314,10 +315,9 @@ class Convergence:
 
     def _foreseen(self) -> Result:
         """Return the result of check mode."""
-        if self._plan.step == "nothing":
-            return dict(self.report, changed=self._plan.reason != "up_to_date")
-        diff = difference(self._found, self._wanted, self._plan, None)
-        return dict(self.report, changed=self._plan.reason != "up_to_date", diff=diff)
+        foreseen = dict(self.report, changed=self._plan.reason != "up_to_date")
+        is_right = self._plan.step == "nothing"
+        return foreseen if is_right else {**foreseen, "diff": difference(self._found, self._wanted, self._plan, None)}
 
     def _withdraw(self) -> Result:
         """Give the lease of a reset back that was not sent."""

@@ -15,6 +15,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     StorageError,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Entry, Found, Identity, Journal
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._roots import Root
 
 Reason = t.Literal[
     "attributes",
@@ -63,6 +64,7 @@ class Wanted:
     device_name_from: str = "device_name"
     device_name_proven: bool = True
     follow_up: bool = False
+    root: Root | None = None  # that a login needs
 
 
 @dataclass(frozen=True)

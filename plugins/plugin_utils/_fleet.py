@@ -19,6 +19,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence i
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import copied, shared
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Display
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed, outcome_of
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._roots import lacking_roots
 
 # Seconds after which a gateway that has not answered yet gives its place to the next one.
 SLOW = 5.0
@@ -121,6 +122,8 @@ class Fleet:
         self._each("looked at", members, self._look)
         twice = shared({member.host: member.device for member in members if member.device[1]})
         for message in copied({member.host: held for member in members if (held := member.held())}):
+            self._display.warning(message)
+        for message in lacking_roots({member.host: member.result or member.known() for member in members}):
             self._display.warning(message)
         self._refuse(members, {host: FleetopsError(text, kind="shared_name") for host, text in twice.items()})
         registering = [member for member in members if member.convergence and member.convergence.will_register()]

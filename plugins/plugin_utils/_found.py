@@ -25,6 +25,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import (
     bad_answer,
     lines,
     number,
+    one_of,
     text,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import DEVICE_NAME, PRODUCT_KEY
@@ -130,6 +131,7 @@ class Found:
     uptime: int = 0
     due: str | None = None  # the token of a run whose change has not been followed up, or "unknown"
     leftover: bool = False  # a file that was to be renamed is there, or the lock of a process that has ended
+    has_root: bool | None = None  # the root certificate that a login needs; None where nobody knows
 
 
 def read_look(answer: Answer, exports: int | None = None) -> Found:
@@ -148,6 +150,7 @@ def read_look(answer: Answer, exports: int | None = None) -> Found:
         boot=text("boot", clock[0], BOOT_ID),
         uptime=number("uptime", clock[1], LARGEST_TIME),
         leftover=found.leftover or bool(before.all_of("abandoned_lock")),
+        has_root=_has_root(before.all_of("root")),
     )
 
 
@@ -189,6 +192,11 @@ def read_state(answer: Answer, before: Found | None = None, exports: int | None 
     if before:
         return replace(found, missing_tools=before.missing_tools, boot=before.boot, uptime=before.uptime)
     return found
+
+
+def _has_root(found: list[str]) -> bool | None:
+    word = one_of("root", (found or ["unknown"])[-1], frozenset({"yes", "no", "unknown"}))
+    return None if word == "unknown" else word == "yes"
 
 
 def _due(found: list[str]) -> str | None:

@@ -29,6 +29,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options impor
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import PYTHONS
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output, Remote, python_command
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._roots import lacking_roots
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import (
     check_failure,
     drop_idle_handlers,
@@ -100,6 +101,9 @@ class GatewayAction(ActionBase):
         except FleetopsError:
             self._report = convergence.report
             raise
+        finally:
+            for message in lacking_roots({self._host(): convergence.report}):
+                self._display.warning(message)
 
     def _failed(self, error: FleetopsError) -> Result:
         """Return what the result of a failed task has."""

@@ -20,6 +20,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports impor
     render_exports,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
+    check_connection,
     check_due,
     check_interface,
     check_lease,
@@ -28,6 +29,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options impor
     check_path,
     check_service,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._roots import Root, needed_root
 
 Options = t.Mapping[str, t.Any]
 
@@ -62,6 +64,7 @@ class GatewayTask:
     follow_up: bool = False
     verifies: bool = False
     due: str = ""
+    root: Root | None = None
 
     def lease_length(self) -> int:
         """Return how long a lease lasts: the requests, the one that is under way when they end, and one to spare."""
@@ -96,7 +99,13 @@ class GatewayTask:
             device_name_from=self.name_source,
             follow_up=self.follow_up,
             device_name_proven=bool(name) and _names.is_proven(self.name_source, self.expected_names),
+            root=self.root,
         )
+
+    def look_values(self, check_mode: bool) -> dict[str, str]:
+        """Return further values of the script look, which asks for a root certificate in check mode alone: it costs a read of a file."""
+        root = self.root if check_mode and self.state == "present" else None
+        return {"root_line": root.line, "root_path": root.path} if root else {}
 
     def of_a_token(self) -> GatewayTask:
         """Return the same for a gateway that holds a device token in place of a DeviceSecret."""
@@ -120,6 +129,7 @@ def credential_task(options: Options, host: str) -> GatewayTask:
         lease_time=options["lease_time"],
         verifies=options["verify"] == "login",
         due=check_due(options),
+        root=needed_root(options),
     )
 
 
@@ -142,9 +152,11 @@ def _task(
     lease_time: int = 0,
     verifies: bool = False,
     due: str = "",
+    root: Root | None = None,
 ) -> GatewayTask:
     _names.check_expected_names(options["expected_names"])
     check_times(options)
+    check_connection(options)
     name = options["device_name"]
     service, follow_up = check_service(options["service"]), options["follow_up"]
     source = "device_name" if name else options["device_name_from"]
@@ -175,6 +187,7 @@ def _task(
         follow_up=bool(service) if follow_up is None else follow_up,
         verifies=verifies,
         due=due,
+        root=root,
     )
     check_mode("mode", task.mode)
     return task

@@ -32,6 +32,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import AnyRequest
 
 Options = t.Mapping[str, t.Any]
+# Options of the one who sends a registration.
+_SENDING = ("ca_path", "mqtt_ca_path", "validate_certs", "timeout", "retry_time", "proxy", "wait_for_clock")
 # Returns the DeviceSecret of each device that the platform knows: of a ProductKey and DeviceNames.
 ReadProductSecret = t.Callable[[], str]
 # A ProductSecret that could be one, to check the other options with.
@@ -115,7 +117,7 @@ class GatewayIssuer(ControllerIssuer):
             "shell": self._remote.shell,
             "scripts": scripts._asdict(),
             "request": to_fields(self._request(scripts, device_name)),
-            "options": {name: self._options[name] for name in ("ca_path", "validate_certs", "timeout", "retry_time")},
+            "options": {name: self._options[name] for name in _SENDING},
             "lease": lease,
             "broker": login_place(self._options),
         }
@@ -181,7 +183,7 @@ def login_place(options: Options) -> tuple[str, int] | None:
     # At an endpoint of its own is no platform, whose hosts follow from the region.
     region, instance_id = (None, None) if options["endpoint"] else (options["region"], options["instance_id"])
     try:
-        return address(options["product_key"], region, instance_id, options["mqtt_endpoint"])
+        return address(options["product_key"], region, instance_id, options["mqtt_endpoint"], options["mqtt_port"])
     except InvalidOption as error:
         if options["mqtt_endpoint"] or not options["endpoint"]:
             raise

@@ -44,6 +44,7 @@ _PASSING: tuple[Kind, ...] = (
     "unreadable",
 )
 _OPTIONS = ("path", "region", "instance_id", "mqtt_endpoint", "ca_path", "timeout")
+_OPTIONAL = ("mqtt_port", "mqtt_ca_path", "proxy")
 
 # What the script login says when there is nothing to sign with.
 _PROBLEMS = {
@@ -69,6 +70,8 @@ class Login:
         )
         self._options = {
             **{name: options[name] for name in _OPTIONS},
+            **{name: options.get(name) for name in _OPTIONAL},
+            "wait_for_clock": options.get("wait_for_clock", 0),
             "validate_certs": options.get("validate_certs", True),
             "sign_method": options.get("sign_method", "hmacsha256"),
             "login_from": login_from,

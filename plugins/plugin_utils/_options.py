@@ -10,12 +10,16 @@ import typing as t
 from datetime import date
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import Spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import check_port
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import DUE
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._proxy import check_proxy
 
 _PATH = re.compile(r"(/[A-Za-z0-9._@:+=,~ -]+)+")
 _OWNER = re.compile(r"[A-Za-z0-9_.@$\\][A-Za-z0-9_.@$\\-]*")
 _SERVICE = re.compile(r"[A-Za-z0-9_.@:\\][A-Za-z0-9_.@:\\-]{0,254}")
+# Seconds; a pass over the fleet gives a gateway up after some more.
+_LONGEST_WAIT = 600
 _MODE = re.compile(r"0[0-7]{3}")
 
 
@@ -97,6 +101,18 @@ def check_service(name: t.Any) -> str | None:
             "service", name, "is not the name of a service", "Use a name such as agent, or agent.service"
         )
     return str(name)
+
+
+def check_connection(options: t.Mapping[str, t.Any]) -> None:
+    """Check how the platform is connected to, and how long the gateway's clock is waited for.
+
+    :raises InvalidOption: a proxy, a port or a time that cannot be one
+    """
+    check_proxy(options.get("proxy"))
+    check_port(options.get("mqtt_port"))
+    if not 0 <= options.get("wait_for_clock", 0) <= _LONGEST_WAIT:
+        hint = "Use 0 to %d seconds" % _LONGEST_WAIT
+        raise InvalidOption("wait_for_clock", options["wait_for_clock"], "is out of range", hint)
 
 
 def check_due(args: t.Mapping[str, t.Any]) -> str:

@@ -23,6 +23,7 @@ NEW = "(new)"
 def report(wanted: Wanted, found: Found, plan: Plan) -> dict[str, t.Any]:
     """What every result says: why, where, and what is there now."""
     entry, credential = found.entry, found.credential
+    root = {"mqtt_root": wanted.root.report(found.has_root)} if wanted.root and found.has_root is not None else {}
     identity = {name: getattr(credential, name, None) for name in ("product_key", "device_name", "kind")}
     return {
         "reason": plan.reason,
@@ -39,6 +40,7 @@ def report(wanted: Wanted, found: Found, plan: Plan) -> dict[str, t.Any]:
         "mode": "%04o" % entry.permissions if entry else None,
         "proven": False if is_unproven(found, wanted) else None,
         "due": found.due,
+        **root,
     }
 
 

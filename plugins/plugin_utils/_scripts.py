@@ -115,7 +115,12 @@ class Gateway:
 
     def script(self, name: str, **values: object) -> str:
         """Return the script ``name``, with further assignments."""
-        given = {"follows": "no", "verifies": "no", **values}
+        given = {
+            "follows": "no",
+            "verifies": "no",
+            **({"root_line": "", "root_path": ""} if name == "look" else {}),
+            **values,
+        }
         return PREAMBLE + self._common + assignments(given) + _text(name)
 
     def changing(self, name: str, exports: tuple[int, ...] = (), **values: object) -> str:

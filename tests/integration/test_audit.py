@@ -29,6 +29,7 @@ from operations import (
     valid_text,
 )
 from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, inventory, names, run_playbook
+from shells import write_script
 
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.audit_findings import audit_findings
 
@@ -247,3 +248,74 @@ def test_ten_thousand_devices(tmp_path: Path) -> None:
     }
     assert looks.keys() == set(many)
     assert Counter(each["finding"] for each in audit_findings(looks, [devices])) == {"ok": 10_000}
+
+
+def with_authorities(tmp_path: Path, host: str, *lines: str) -> JSON:
+    """The variables of a gateway whose system has these lines among its authorities."""
+    folder = tmp_path / f"{host}-system"
+    (folder / "certs").mkdir(parents=True)
+    (folder / "bundle.pem").write_text("".join(f"{line}\n" for line in lines))
+    system = f"export SSL_CERT_FILE={folder}/bundle.pem SSL_CERT_DIR={folder}/certs"
+    return {"ansible_shell_executable": str(write_script(folder / "sh", f'{system}\nexec /bin/sh "$@"'))}
+
+
+# A line of GlobalSign Root CA in PEM.
+GLOBALSIGN = "jc6j40+Kfvvxi4Mla+pIH/EqsLmVEQS98GPR4mdmzxzdzxtIK+6NiY6arymAZavp"
+
+
+def test_gateways_that_lack_the_root_of_their_login_are_named(platform: Emulator, tmp_path: Path) -> None:
+    """It is a warning and no drift: the agent may know the root by itself."""
+    own = {"gateway_mqtt_port": 8883, "gateway_mqtt_ca_path": f"{tmp_path}/own.pem"}
+    hosts = {
+        "gw-0001": with_authorities(tmp_path, "gw-0001", "another"),
+        "gw-0002": with_authorities(tmp_path, "gw-0002", "another", GLOBALSIGN),
+        "gw-0003": {**with_authorities(tmp_path, "gw-0003", "another"), **own},
+        "gw-0004": {**with_authorities(tmp_path, "gw-0004", "another"), "gateway_mqtt_endpoint": "127.0.0.1"},
+        "gw-0005": with_authorities(tmp_path, "gw-0005", "another"),
+    }
+    for host in hosts:
+        in_service(platform, tmp_path, host)
+    known = {name: value for name, value in role_variables(platform).items() if "product" in name}
+    fleet = inventory(hosts, tmp_path, **known, gateway_region="cn-shanghai")
+    audit = operate("audit", platform, fleet, tmp_path, "--limit", ",".join(hosts), audit_fail=True)
+    # Whether they are right is for the other tests to say; here are no more findings than devices without a gateway.
+    told = " ".join(audit.stderr.split())
+    assert "2 gateways may not be able to log in, because the root certificate GlobalSign Root CA is not" in told, audit
+    assert "gw-0001, gw-0005. By the vendor's documents MQTT at port 443" in told
+    assert "valid until 2028-01-28" in told
+    assert f"1 gateway cannot read {tmp_path}/own.pem" in told
+    assert "gw-0003. By" in told
+    assert "valid until 2053-07-04" in told
+    assert not [host for host in ("gw-0002", "gw-0004") if f"{host}." in told or f"{host}," in told]
+    fleet_run = next(each["result"] for each in audit.results["gw-0001"] if "gateways" in each["result"])
+    roots = {host: result.get("mqtt_root") for host, result in fleet_run["gateways"].items()}
+    globalsign = {"name": "GlobalSign Root CA", "ends": "2028-01-28", "port": 443, "path": None}
+    assert roots == {
+        "gw-0001": {**globalsign, "found": False},
+        "gw-0002": {**globalsign, "found": True},
+        "gw-0003": {
+            "name": "the platform's own CA",
+            "ends": "2053-07-04",
+            "port": 8883,
+            "path": f"{tmp_path}/own.pem",
+            "found": False,
+        },
+        "gw-0004": None,
+        "gw-0005": {**globalsign, "found": False},
+    }
+    findings = [line for line in audit.stdout.splitlines() if "gw-0001" in line and "root" in line]
+    assert findings == []
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_task_asks_for_the_root_in_check_mode_alone(platform: Emulator, tmp_path: Path, check: bool) -> None:
+    """A run over a gateway that is right costs no more than before."""
+    in_service(platform, tmp_path, "gw-0001")
+    own = with_authorities(tmp_path, "gw-0001", "another")
+    options = {"product_key": PRODUCT_KEY, "product_secret": PRODUCT_SECRET, "region": "cn-shanghai"}
+    task = {"fleetops.aliyun_iot.gateway_credential": {**options, "path": "{{ root }}/device.json"}}
+    play = {"hosts": "gateways", "gather_facts": False, "tasks": [task]}
+    run = run_playbook(play, inventory({"gw-0001": own}, tmp_path), tmp_path, check=check)
+    assert (run.rc, run.changed) == (0, 0), run
+    assert ("mqtt_root" in run.result("gw-0001")) is check
+    assert ("GlobalSign Root CA" in run.stderr) is check

@@ -14,7 +14,7 @@ from emulator import Emulator
 from gateways import credential_text, fingerprint
 from mqtt_client import Client, login, token_login
 from operations import called, credential_file, left_over, operate, role_variables
-from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, inventory, mqtt_connection, run_playbook
+from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, inventory, mqtt_connection, mqtt_endpoint, run_playbook
 
 JSON = Any
 
@@ -217,3 +217,27 @@ def test_what_goes_wrong(platform: Emulator, tmp_path: Path) -> None:
     assert left_over(tmp_path, good) == {}
     for host in good:
         assert of(mended, host)["reason"] == ("interrupted" if host in in_doubt else "missing")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_mqtt_has_authorities_of_its_own(platform: Emulator, tmp_path: Path, way: str) -> None:
+    """A registration over MQTT asks for no others."""
+    own = {"gateway_ca_path": "/missing.pem", "gateway_mqtt_ca_path": platform.endpoints["ca_file"]}
+    hosts = gateways(platform, {"gw-0001": {"gateway_register_from": way, **own}}, tmp_path)
+    assert run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path).rc == 0
+    assert called(platform, "register_mqtt") == ["gw-0001"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_the_login_will_need_is_proved_before_a_registration_over_https(
+    platform: Emulator, tmp_path: Path, way: str
+) -> None:
+    known = {**role_variables(platform), "gateway_mqtt_endpoint": mqtt_endpoint(platform), "gateway_verify": "login"}
+    own = {"gateway_register_from": way, "gateway_mqtt_ca_path": "/missing.pem"}
+    hosts = inventory({"gw-0001": own}, tmp_path, **known)
+    for check in (True, False):
+        run = run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path, check=check)
+        result = run.result("gw-0001")
+        assert result["error"]["kind"] == "tls", run
+        assert "gateway_mqtt_ca_path: '/missing.pem' cannot be used" in result["msg"]
+    assert called(platform, "register") == []

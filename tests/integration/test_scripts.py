@@ -1228,3 +1228,34 @@ def test_what_is_sent_is_sound(any_shell: Shell, folder: Path, name: str) -> Non
 def test_scripts_carry_no_comments(any_shell: Shell, folder: Path) -> None:
     box = Box(any_shell, folder)
     assert [text for text in box.gateway.script("look").splitlines() if text.lstrip().startswith("#")] == []
+
+
+@pytest.mark.parametrize(
+    ("bundle", "hashed", "values", "found"),
+    [
+        (["first", "the line", "last"], [], {"root_line": "the line"}, True),
+        (["first", "last"], [], {"root_line": "the line"}, False),
+        (["not the line"], ["the line"], {"root_line": "the line"}, True),
+        (None, ["the line"], {"root_line": "the line"}, True),
+        (None, ["another line"], {"root_line": "the line"}, False),
+        (None, [], {"root_line": "the line"}, False),
+        (None, None, {"root_line": "the line"}, None),
+        (["the line"], [], {"root_path": "{folder}/bundle.pem"}, True),
+        (None, [], {"root_path": "{folder}/bundle.pem"}, False),
+        (["the line"], ["the line"], {}, None),
+    ],
+)
+def test_a_root_certificate_is_looked_for_where_openssl_does(
+    box: Box, bundle: list[str] | None, hashed: list[str] | None, values: dict[str, str], found: bool | None
+) -> None:
+    """A look that is not asked says nothing of it. The hashed file is one whose name OpenSSL makes of the subject."""
+    file, folder = box.folder / "bundle.pem", box.folder / "certs"
+    if bundle is not None:
+        file.write_text("\n".join(bundle) + "\n")
+    if hashed is not None:
+        folder.mkdir()
+        if hashed:
+            (folder / "5ad8a5d6.0").write_text("\n".join(hashed) + "\n")
+    box.environment.update(SSL_CERT_FILE=str(file), SSL_CERT_DIR=str(folder))
+    given = {name: value.format(folder=box.folder) for name, value in values.items()}
+    assert read_look(box.run(box.gateway.script("look", **given))).has_root is found

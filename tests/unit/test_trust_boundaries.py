@@ -118,6 +118,15 @@ TABLE = (
         ),
     ),
     WayIn(
+        "answer of a proxy",
+        "platform",  # whoever stands between here and it
+        ("module_utils._proxy.open_tunnel",),
+        (
+            "unit/gateway/test_proxy.py::test_a_proxy_that_fails_is_trouble_on_the_way",
+            "unit/gateway/test_http.py::test_a_proxy_whose_answer",
+        ),
+    ),
+    WayIn(
         "answers of the OpenAPI",
         "platform",
         ("module_utils._openapi.answer.parse", "module_utils._openapi.answer.Answer"),

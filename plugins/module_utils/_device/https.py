@@ -24,7 +24,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TR
 
 
 def urllib_post(context: TlsContext, timeout: float) -> Post:
-    """A sender for gateways: the standard library alone. Proxies are taken from the environment."""
+    """A sender for gateways: the standard library alone. The context knows the proxy."""
     import urllib.error
     import urllib.request
 
@@ -37,10 +37,9 @@ def urllib_post(context: TlsContext, timeout: float) -> Post:
         def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
             return self.do_open(Connection, req, context=context)
 
-    # No handler of redirects, nor of passwords.
+    # No handler of redirects, of passwords, nor of proxies.
     opener = urllib.request.OpenerDirector()
     for handler in (
-        urllib.request.ProxyHandler(),
         Handler(),
         urllib.request.HTTPErrorProcessor(),
         urllib.request.HTTPDefaultErrorHandler(),

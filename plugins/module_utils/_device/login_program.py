@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import wait_for_date
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.certificate import LONGEST, Certificate, parse
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import (
     Connect,
@@ -21,7 +22,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt i
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import log_in
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption, StorageError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import thread_context
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import mqtt_context
 
 Options = t.Mapping[str, t.Any]
 
@@ -37,6 +38,7 @@ def perform(options: Options) -> dict[str, str]:
         connect = token_login(stored.product_key, stored.device_name, stored.values["clientId"], stored.secret)
     else:
         connect = login(stored.product_key, stored.device_name, stored.secret, options["sign_method"])
+    wait_for_date(options.get("wait_for_clock", 0))
     return prove(options, stored.product_key, stored.device_name, stored.fingerprint, connect)
 
 
@@ -52,9 +54,7 @@ def prove(
     :param shown: the credential's fingerprint
     :raises FleetopsError: it was not accepted
     """
-    place = address(product_key, options["region"], options["instance_id"], options["mqtt_endpoint"])
-    context = thread_context(options["ca_path"], options["validate_certs"])
-    log_in(place, connect, context, options["timeout"])
+    log_in(login_address(options, product_key), connect, mqtt_context(options), options["timeout"])
     return {"product_key": product_key, "device_name": device_name, "fingerprint": shown}
 
 
@@ -65,7 +65,16 @@ def check_options(options: Options) -> None:
     """
     if not 1 <= options["timeout"] <= 300:
         raise InvalidOption("timeout", options["timeout"], "is out of range", "Use 1 to 300 seconds")
-    address("", options["region"], options["instance_id"], options["mqtt_endpoint"])
+    login_address(options, "")
+
+
+def login_address(options: Options, product_key: str) -> tuple[str, int]:
+    """Return host and port of a login.
+
+    :raises InvalidOption: the options do not name them
+    """
+    place = (options["region"], options["instance_id"], options["mqtt_endpoint"], options.get("mqtt_port"))
+    return address(product_key, *place)
 
 
 def no_credential(path: str, problem: str) -> StorageError:

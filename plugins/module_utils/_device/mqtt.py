@@ -24,7 +24,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform impo
     check_region,
 )
 
-# The SDKs' port, which leaves more networks than 1883, the documents' one.
+# The SDKs' port, which leaves more networks than 1883 and 8883, the documents' ones.
 PORT = 443
 # The constant that the vendor's SDK for C signs: the platform does not compare it, so no gateway's clock matters.
 TIMESTAMP = "2524608000000"
@@ -108,20 +108,35 @@ def user_name(product_key: str, device_name: str) -> str:
     return "%s&%s" % (device_name, product_key)
 
 
-def address(product_key: str, region: str | None, instance_id: str | None, endpoint: str | None) -> tuple[str, int]:
+def address(
+    product_key: str, region: str | None, instance_id: str | None, endpoint: str | None, port: int | None = None
+) -> tuple[str, int]:
     """Host and port: of ``endpoint``, of the instance, or the public host of the product in ``region``.
 
     :param endpoint: ``host`` or ``host:port``
+    :param port: another one than the usual one; the platform presents another certificate at each
     :raises InvalidOption: none of them, or one that cannot be
     """
+    check_port(port)
     # It is in the client id too, wherever that is sent.
     host = "%s.mqtt.iothub.aliyuncs.com" % check_instance_id(instance_id) if instance_id else ""
     if endpoint:
-        return _endpoint(endpoint)
+        return _endpoint(endpoint, port)
     if host:
-        return host, PORT
+        return host, port or PORT
     region = check_region(region, HTTPS_REGIONS + MQTT_ONLY_REGIONS, "mqtt_endpoint or instance_id")
-    return "%s.iot-as-mqtt.%s.aliyuncs.com" % (product_key, region), PORT
+    return "%s.iot-as-mqtt.%s.aliyuncs.com" % (product_key, region), port or PORT
+
+
+def check_port(port: int | None) -> None:
+    """Check the option ``mqtt_port``.
+
+    :raises InvalidOption: it is no port
+    """
+    if port is not None and not 1 <= port <= 65535:
+        raise InvalidOption(
+            "mqtt_port", port, "is not a port", "Use 8883 with the platform's own CA, or 443 with the system's"
+        )
 
 
 def check_instance_id(instance_id: str) -> str:
@@ -163,9 +178,11 @@ def _client_id(core: str, extension: t.Mapping[str, str]) -> str:
     return "%s|%s|" % (core, ",".join("%s=%s" % item for item in extension.items()))
 
 
-def _endpoint(endpoint: str) -> tuple[str, int]:
+def _endpoint(endpoint: str, port: int | None) -> tuple[str, int]:
     problem, hint = "is not a host", "Give HOST or HOST:PORT, without a scheme"
     parts = parse_endpoint("mqtt_endpoint", endpoint, problem, hint)
     if parts.scheme or parts.path:
         raise InvalidOption("mqtt_endpoint", endpoint, problem, hint)
-    return parts.host, PORT if parts.port is None else parts.port
+    if port and parts.port and port != parts.port:
+        raise InvalidOption("mqtt_port", port, "is not the port of mqtt_endpoint", "Remove one of them")
+    return parts.host, parts.port or port or PORT

@@ -76,7 +76,8 @@ def signed_connect(options: t.Mapping[str, t.Any], device_name: str) -> MqttRequ
 
     product_key, product_secret = check_registration(options, device_name)
     instance_id, auth_type = options["instance_id"], options["auth_type"]
-    host, port = address(product_key, options["region"], instance_id, options["mqtt_endpoint"])
+    place = (options["region"], instance_id, options["mqtt_endpoint"], options.get("mqtt_port"))
+    host, port = address(product_key, *place)
     connect = registration(product_key, device_name, product_secret, options["sign_method"], auth_type, instance_id)
     return MqttRequest(host, port, auth_type, product_key, device_name, connect)
 

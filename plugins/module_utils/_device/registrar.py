@@ -17,7 +17,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import Post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import MQTT_ONLY_REGIONS, REGNWL_REGIONS
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, thread_context
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, https_context, mqtt_context
 
 # What moves in over MQTT is imported only where it does: a gateway that registers over HTTPS has no use for it.
 if t.TYPE_CHECKING:
@@ -102,7 +102,7 @@ def reach_broker(place: tuple[str, int], options: t.Mapping[str, t.Any], exchang
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TROUBLE
 
     host, port = str(place[0]), int(place[1])
-    context = thread_context(options["ca_path"], options["validate_certs"])
+    context = mqtt_context(options)
 
     def attempt() -> None:
         try:
@@ -130,7 +130,7 @@ def issue(
     :returns: ``doubt`` holds where an earlier try of this call may have registered as well
     :raises FleetopsError: as register() and reach() of https_registration and mqtt_registration
     """
-    context = thread_context(options["ca_path"], options["validate_certs"])
+    context = https_context(options) if isinstance(request, Request) else mqtt_context(options)
     context.not_after = not_after
     if not isinstance(request, Request):
         from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_registration import (

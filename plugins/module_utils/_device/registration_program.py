@@ -12,6 +12,7 @@ import shlex
 import subprocess
 import typing as t
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import wait_for_date
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued, Scripts, change
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https import urllib_post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import (
@@ -30,6 +31,8 @@ def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:
     :raises FleetopsError: as change()
     """
     request, options = from_fields(todo["request"]), todo["options"]
+    # Before the lease is taken, which does not last for it.
+    wait_for_date(options.get("wait_for_clock", 0))
 
     def run(script: str) -> str:
         command = shlex.split(todo["shell"])  # such as /bin/bash -l

@@ -12,6 +12,22 @@ clock
 echo "clock $boot $uptime"
 # In a subshell: the state enters the directory by itself.
 command -v flock >/dev/null || (home && abandoned && echo abandoned_lock)
+# The root certificate of a login: the line of it among the system's authorities, where OpenSSL looks for them, or a file.
+root=unknown
+if [ -n "$root_path" ]; then
+    root=no
+    [ -r "$root_path" ] && root=yes
+elif [ -n "$root_line" ]; then
+    [ -d "${SSL_CERT_DIR:-/etc/ssl/certs}" ] && root=no
+    for authorities in "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" "${SSL_CERT_DIR:-/etc/ssl/certs}/5ad8a5d6.0" \
+        "${SSL_CERT_FILE:-/etc/ssl/cert.pem}" "${SSL_CERT_FILE:-/etc/pki/tls/certs/ca-bundle.crt}" \
+        "${SSL_CERT_FILE:-/etc/ssl/ca-bundle.pem}"; do
+        [ -f "$authorities" ] && [ -r "$authorities" ] || continue
+        root=no
+        awk -v "line=$root_line" '$0 == line { found = 1; exit } END { exit !found }' "$authorities" && root=yes && break
+    done
+fi
+[ "$root" = unknown ] || echo "root $root"
 echo fleetops-state
 state
 say looked

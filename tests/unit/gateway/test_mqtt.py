@@ -119,6 +119,28 @@ def test_where_to(region: Any, instance_id: Any, endpoint: Any, expected: tuple[
     assert address(KEY, region, instance_id, endpoint) == expected
 
 
+@pytest.mark.parametrize(
+    ("place", "port", "expected"),
+    [
+        (("cn-shanghai", None, None), 8883, (f"{KEY}.iot-as-mqtt.cn-shanghai.aliyuncs.com", 8883)),
+        (("cn-shanghai", "iot-test01", None), 1883, ("iot-test01.mqtt.iothub.aliyuncs.com", 1883)),
+        ((None, None, "broker.example"), 8883, ("broker.example", 8883)),
+        ((None, None, "broker.example:8883"), 8883, ("broker.example", 8883)),
+        ((None, None, "broker.example:1883"), None, ("broker.example", 1883)),
+    ],
+)
+def test_at_which_port(place: Any, port: int | None, expected: tuple[str, int]) -> None:
+    assert address(KEY, *place, port) == expected
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "port"), [("broker.example:443", 8883), (None, 0), (None, -1), ("broker.example:443", 65536)]
+)
+def test_at_no_port(endpoint: str | None, port: int) -> None:
+    with pytest.raises(InvalidOption, match="mqtt_port"):
+        address(KEY, "cn-shanghai", None, endpoint, port)
+
+
 @pytest.mark.parametrize("host", [v["host"] for v in vectors("mqtt_dynreg") if "host" in v])
 def test_hosts_of_other_clients(host: str) -> None:
     instance_id = host.split(".")[0] if "iothub" in host else None

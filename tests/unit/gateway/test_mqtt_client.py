@@ -32,8 +32,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     BusyError,
     FleetopsError,
     NetworkError,
+    TlsError,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, tls_context
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, mqtt_context, tls_context
 
 KEY, NAME, SECRET = "a1IoKTestP1", "gw-0001", "0123456789abcdef0123456789abcdef"
 CONNECT = Connect("c|x|", f"{NAME}&{KEY}", "p")
@@ -200,3 +201,47 @@ def test_no_wrong_answer_gets_past(auth_type: str, right: Any, data: st.DataObje
 def test_what_is_no_json(payload: bytes) -> None:
     with pytest.raises(BadAnswer):
         issued(MqttRequest("localhost", 443, "register", KEY, NAME, CONNECT), "registration", 0, payload)
+
+
+# Who may answer
+
+
+def accept(connection: ssl.SSLSocket, _stop: threading.Event) -> None:
+    connection.sendall(ACCEPTED)
+
+
+@pytest.mark.parametrize(
+    ("ca_path", "mqtt_ca_path", "accepted"),
+    [
+        ("ca", None, True),
+        ("ca", "", True),
+        ("other_ca", "ca", True),
+        (None, "ca", True),
+        ("ca", "other_ca", False),
+        ("other_ca", None, False),
+        (None, None, False),
+    ],
+)
+def test_mqtt_has_authorities_of_its_own(
+    certificates: Certificates, ca_path: str | None, mqtt_ca_path: str | None, accepted: bool
+) -> None:
+    given = {"ca_path": ca_path, "mqtt_ca_path": mqtt_ca_path}
+    options = {name: getattr(certificates, value) if value else value for name, value in given.items()}
+    with broker(certificates, accept) as server:
+
+        def attempt() -> None:
+            log_in(("127.0.0.1", server.port), CONNECT, mqtt_context({**options, "validate_certs": True}), 20)
+
+        if accepted:
+            attempt()
+            return
+        with pytest.raises(TlsError) as caught:
+            attempt()
+    assert "Set mqtt_ca_path" in caught.value.hint
+    assert "mqtt_port 8883" in caught.value.hint
+
+
+def test_a_file_that_is_not_there_is_named_by_its_option() -> None:
+    for options, option in (({}, "ca_path"), ({"mqtt_ca_path": "/missing.pem"}, "mqtt_ca_path")):
+        with pytest.raises(TlsError, match=f"^{option}: '/missing.pem' cannot be used"):
+            mqtt_context({"ca_path": "/missing.pem", "validate_certs": True, **options})

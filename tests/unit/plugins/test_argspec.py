@@ -23,7 +23,8 @@ COLLECTION = "ansible_collections.fleetops.aliyun_iot.plugins"
 SPECS = {
     name.removesuffix("_spec"): spec()
     for name, spec in vars(_argspec).items()
-    if name.endswith("_spec") and name not in ("registration_spec", "credential_spec", "openapi_spec")  # parts
+    if name.endswith("_spec")
+    and name not in ("registration_spec", "credential_spec", "openapi_spec", "mqtt_spec")  # parts
 }
 SECRETS = {"product_secret", "access_key_secret", "security_token"}
 # What only the code needs to know.

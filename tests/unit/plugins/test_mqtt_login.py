@@ -43,15 +43,42 @@ def test_without_secret_there_is_no_password(secret: str | None) -> None:
     assert login == {
         "host": "localhost",
         "port": 8883,
+        "ca_path": None,
         "user_name": "gw-0001&a1IoKTestP1",
         "client_id": "a1IoKTestP1.gw-0001|securemode=2,signmethod=hmacsha256,timestamp=2524608000000|",
     }
 
 
 @pytest.mark.parametrize(
+    ("options", "port", "ca_path"),
+    [
+        ({}, 443, None),
+        ({"mqtt_port": 8883, "mqtt_ca_path": "/etc/own.pem"}, 8883, "/etc/own.pem"),
+        ({"mqtt_port": "8883", "mqtt_ca_path": ""}, 8883, None),  # as variables of a playbook have them
+        ({"mqtt_port": ""}, 443, None),
+        ({"mqtt_endpoint": "broker.example", "mqtt_port": 1883}, 1883, None),
+        ({"mqtt_endpoint": "broker.example:1884", "mqtt_port": 1884}, 1884, None),
+        ({"mqtt_endpoint": "broker.example:1884"}, 1884, None),
+    ],
+)
+def test_the_port_and_the_authorities_that_go_with_it(options: dict[str, Any], port: int, ca_path: str | None) -> None:
+    login = mqtt_login(KEY, NAME, region="cn-shanghai", **options)
+    assert (login["port"], login["ca_path"]) == (port, ca_path)
+
+
+@pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
         ((KEY, NAME), {}, "region: is missing"),
+        ((KEY, NAME), {"region": "cn-shanghai", "mqtt_port": 0}, "mqtt_port: 0 is not a port"),
+        ((KEY, NAME), {"region": "cn-shanghai", "mqtt_port": 65536}, "mqtt_port: 65536 is not a port"),
+        ((KEY, NAME), {"region": "cn-shanghai", "mqtt_port": "mqtts"}, "mqtt_port: 'mqtts' is not a number"),
+        ((KEY, NAME), {"region": "cn-shanghai", "mqtt_port": True}, "mqtt_port: True is not a number"),
+        (
+            (KEY, NAME),
+            {"mqtt_endpoint": "broker.example:443", "mqtt_port": 8883},
+            "mqtt_port: 8883 is not the port of mqtt_endpoint",
+        ),
         ((KEY, NAME), {"region": "cn-bejing"}, "Did you mean cn-beijing"),
         ((KEY, NAME), {"region": "cn-shanghai", "sign_method": "sha256"}, "sign_method: 'sha256' is unknown"),
         ((KEY, "gw"), {"region": "cn-shanghai"}, "device_name: 'gw' is not a DeviceName"),
