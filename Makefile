@@ -88,7 +88,7 @@ bench: .venv/test ## What a fleet costs, beside a ping and built-in modules; SCA
 	@nox -s bench
 
 clean: ## Remove all that make made
-	rm -rf .venv .nox .ansible .emulator .hypothesis .mypy_cache .pytest_cache .ruff_cache docs/build *.tar.gz
+	rm -rf .venv .nox .ansible .demo .emulator .hypothesis .mypy_cache .pytest_cache .ruff_cache docs/build *.tar.gz
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The environments: stamp files, so that a second make is instant. A link and a .pth file make the

@@ -134,6 +134,16 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def screenshots(session: nox.Session) -> None:
+    """Pictures of progress and of a report, of a real run, in docs/build/pictures."""
+    session.run("tests/system-packages.sh", "chromium")
+    support = os.pathsep.join(["tests/support", "roles/emulator/files"])
+    folder = "docs/build/pictures"
+    session.run("python", "docs/screenshots.py", folder, env={"PYTHONPATH": support})
+    print(f"The pictures are in {folder}")
+
+
+@nox.session
 def unit(session: nox.Session) -> None:
     """Tests of the parts."""
     session.run("pytest", "--numprocesses=2", "tests/unit", *session.posargs)
@@ -427,4 +437,4 @@ def run_whole(session: nox.Session, *command: str, env: dict[str, str]) -> None:
 def system_packages(session: nox.Session) -> None:
     """The programs that stand in for a gateway's; those of the loopback fleet where it can be."""
     loopback = ("csh", "doas", "fish", "setfacl", "ssh", "sshd", "sudo") if os.geteuid() == 0 else ()
-    session.run("tests/system-packages.sh", "bash", "busybox", "dash", *loopback)
+    session.run("tests/system-packages.sh", "bash", "busybox", "chromium", "dash", *loopback)

@@ -10,15 +10,18 @@ request log and the files. Ends with 0 if all was as it should be. Whatever happ
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import os
+import pty
 import secrets
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +38,7 @@ GATEWAYS = ["bakery", "dairy", "mill", "orchard", "winery"]
 CUT_SHORT, OPENED_UP, RESET = "dairy", "orchard", "mill"
 PRODUCT_KEY = "a1IoKDemo01"
 ACCESS_KEY_ID = "demo"
+REPORT = DEMO.parent / ".demo" / "report.html"
 NOT_AUTHORIZED = 5  # of a CONNACK
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -42,8 +46,7 @@ CONFIGURATION = f"""
 [defaults]
 callback_plugins = {CALLBACKS}
 callbacks_enabled = json_lines
-display_ok_hosts = false
-display_skipped_hosts = false
+stdout_callback = fleetops.aliyun_iot.fleet_progress
 localhost_warning = false
 
 [inventory]
@@ -74,6 +77,8 @@ def main() -> int:
 def demonstrate(platform: Platform) -> None:
     folder = platform.folder
     write_inventory(platform)
+    shutil.rmtree(REPORT.parent, ignore_errors=True)
+    REPORT.parent.mkdir(mode=0o700)
 
     say("Five gateways, and none has a credential")
     first = provision(platform)
@@ -123,6 +128,7 @@ def demonstrate(platform: Platform) -> None:
     check_logins(platform, logins, GATEWAYS)
 
     show(folder, [first, second, third, fourth], logins)
+    console.print(f"The report of the third run, to open in a browser: {REPORT}", soft_wrap=True)
 
 
 # The platform
@@ -229,7 +235,11 @@ def write_inventory(platform: Platform) -> None:
 
 
 def provision(platform: Platform) -> Results:
-    return gateway_results(run(platform, "fleetops.aliyun_iot.provision"))
+    report = f"gateway_report_to={REPORT}"
+    results = gateway_results(run(platform, "fleetops.aliyun_iot.provision", "-e", report))
+    written = "".join(path.read_text() for path in REPORT.parent.iterdir())
+    check(not any(secret in written for secret in platform.secrets()), "no secret is in the report", quiet=True)
+    return results
 
 
 def log_in(platform: Platform, *arguments: str, ends_with: int = 0) -> Results:
@@ -337,28 +347,56 @@ def playbook(folder: Path, *arguments: str, quiet: bool = False, ends_with: int 
     shown = " ".join(["ansible-playbook", *arguments]).replace(f"{DEMO.parent}/", "").replace(f"{folder}/", "")
     console.print(f"[dim]$ {escape(shown)}")
     output = ""
-    with subprocess.Popen(
-        [sys.executable, "-m", "ansible", "playbook", *arguments],
-        cwd=folder,
-        env=environment(folder),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        assert process.stdout
+    with (
+        terminal(quiet) as (ours, its),
+        subprocess.Popen(
+            [sys.executable, "-m", "ansible", "playbook", *arguments],
+            cwd=folder,
+            env=environment(folder),
+            stdin=subprocess.DEVNULL,
+            stdout=its,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as process,
+    ):
+        os.close(its)
         try:
-            for line in process.stdout:
-                output += line
-                if not quiet and line.strip():
-                    console.out(line, end="", highlight=False)
+            for text in read(ours):
+                output += text
+                if not quiet:
+                    sys.stdout.write(text)
+                    sys.stdout.flush()
         except BaseException:
             process.terminate()
             raise
     if process.returncode != ends_with:
         raise Wrong(f"{shown} ended with {process.returncode}" + (f":\n{output}" if quiet else ""))
     return output
+
+
+@contextmanager
+def terminal(quiet: bool) -> Iterator[tuple[int, int]]:
+    """Both ends of a terminal like this one, so that Ansible shows what it shows there; of a pipe, where this is none."""
+    ours, its = pty.openpty() if console.is_terminal and not quiet else os.pipe()
+    if os.isatty(its):
+        termios.tcsetwinsize(its, (console.height, console.width))
+    try:
+        yield ours, its
+    finally:
+        os.close(ours)
+
+
+def read(descriptor: int) -> Iterator[str]:
+    """What is written to the other end, as long as somebody has it open."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    while True:
+        try:
+            data = os.read(descriptor, 65536)
+        except OSError:  # a terminal that nobody has open any more
+            return
+        if not data:
+            return
+        yield decoder.decode(data)
 
 
 def environment(folder: Path) -> dict[str, str]:

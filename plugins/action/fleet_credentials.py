@@ -40,6 +40,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result 
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import renderer
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import credential_work, recovery_work
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import sender
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import is_heard
 
 
@@ -61,10 +62,11 @@ class ActionModule(ControllerAction):
         if why := too_many_failures(options, variables):
             self._display.warning(why)
             return fleet_result([], {}, [], options, self._given, ended=True)
-        known = earlier(options, batch, bool(self._task.check_mode))
+        check_mode = bool(self._task.check_mode)
+        known = earlier(options, batch, check_mode)
         if options["take_over"]:
             left = [Member(host, left="an earlier pass left it") for host in batch if host not in known]
-            return fleet_result(batch, known, left, options, self._given)
+            return fleet_result(batch, known, left, options, self._given, check_mode)
         hosts = Hosts(self, variables)
         self._hosts = hosts
         self._recovers, self._names_alone = options["recover"], options["hardware_names"]
@@ -76,6 +78,8 @@ class ActionModule(ControllerAction):
             at_most=options["connections"],
             prepare=self._add_devices if options["add_devices"] else None,
             end=end_children,
+            watch=sender(self._task._uuid),
+            check_mode=check_mode,
         )
         try:
             members = fleet.run([host for host in batch if host not in known or host in options["withdraw"]])
@@ -96,7 +100,7 @@ class ActionModule(ControllerAction):
                         kind="connection",
                     )
                 )
-        return fleet_result(batch, known, members, options, self._given)
+        return fleet_result(batch, known, members, options, self._given, check_mode)
 
     def _open(self, hosts: Hosts, host: str) -> Convergence | Result:
         """Return the convergence of a host, or its result where it is known without a look."""

@@ -17,7 +17,7 @@ from ansible.release import __version__
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import run_report_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import common_options
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import playbook_command
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_files import ReportFiles
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import (
@@ -50,8 +50,8 @@ class ActionModule(ControllerAction):
             raise InvalidOption(
                 "variable", options["variable"], "is no result of fleet_credentials", "Register it in this play"
             )
-        command = " ".join(["ansible-playbook", *common_options()])
-        rows = rows_of_pass(fleet, self._variables["ansible_play_batch"], command, shlex.quote(playbook))
+        playbook = shlex.quote(playbook)
+        rows = rows_of_pass(fleet, self._variables["ansible_play_batch"], playbook_command(), playbook)
         if options["looked_only"]:
             rows = [dict(row, outcome="left") if row["outcome"] == "changed" else row for row in rows]
         return rows

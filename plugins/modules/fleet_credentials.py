@@ -156,11 +156,20 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+check_mode:
+  description: Whether the pass only looked, so that C(changed) is what would be done.
+  returned: always
+  type: bool
 counts:
   description: How many gateways were C(ok), C(changed), C(failed), C(unreachable), and C(left) to tasks of their own.
   returned: always
   type: dict
   sample: {"ok": 9991, "changed": 5, "failed": 1, "unreachable": 3, "left": 0}
+hosts:
+  description: The hosts of the pass. One that is neither in C(gateways) nor in C(left) was right.
+  returned: always
+  type: list
+  elements: str
 gateways:
   description:
     - Results by host, with the keys of M(fleetops.aliyun_iot.gateway_credential), and C(unreachable) for a host that did not answer.

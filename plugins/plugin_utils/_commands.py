@@ -38,6 +38,7 @@ _VALUES = {
     "private_key_file": "--private-key",
     "remote_user": "--user",
 }
+_TARGET = re.compile(r"target=\S+")
 _SECRETS = {OF_ACCOUNT[name] for name, option in openapi_spec().items() if option.get("no_log")}
 _PLAIN = {*OF_ACCOUNT.values()} - _SECRETS
 
@@ -96,6 +97,27 @@ def common_options() -> list[str]:
     options += [_option("--vault-id", vault) for vault in given.get("vault_ids") or ()]
     options += [_option("--vault-password-file", file) for file in given.get("vault_password_files") or ()]
     return options + [_option(option, given[name]) for name, option in _VALUES.items() if given.get(name)]
+
+
+def playbook_command(as_now: bool = True) -> str:
+    """Return what runs a playbook over the same inventory and target, without its name.
+
+    :param as_now: whether it is in check mode if this run is
+    """
+    given = context.CLIARGS
+    options = [*common_options()]
+    options += [_option("-e", text) for text in given.get("extra_vars") or () if _TARGET.fullmatch(text)]
+    return " ".join(["ansible-playbook", *options, *(["--check"] if as_now and given.get("check") else [])])
+
+
+def limited(hosts: str, playbook: str | None = None, as_now: bool = True) -> str:
+    """Return the command that runs a playbook over some of the hosts.
+
+    :param hosts: what ``--limit`` takes
+    :param playbook: in place of the one that runs now
+    """
+    names = [playbook] if playbook else [shlex.quote(name) for name in context.CLIARGS.get("args") or ()]
+    return " ".join([playbook_command(as_now), *names, _option("--limit", hosts)])
 
 
 def _option(name: str, value: t.Any) -> str:

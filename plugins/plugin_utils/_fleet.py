@@ -17,14 +17,22 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import copied, shared
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import (
+    BROKEN,
+    FAILURES,
+    Progress,
+    failure_of,
+    word_of,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Display
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed, outcome_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._roots import lacking_roots
 
 # Seconds after which a gateway that has not answered yet gives its place to the next one.
 SLOW = 5.0
-# Seconds between two lines of progress.
+# Seconds between two lines of progress, and between two snapshots for whoever watches the pass.
 INTERVAL = 5.0
+WATCHED = 0.3
 # Seconds for which the work on one gateway is waited for: longer than for the lease of another run.
 LONGEST = 900.0
 # Seconds after which the places are counted again.
@@ -95,6 +103,8 @@ class Fleet:
         end: t.Callable[[], None] = lambda: None,
         longest: float = LONGEST,
         interval: float = INTERVAL,
+        watch: t.Callable[[Progress], None] | None = None,
+        check_mode: bool = False,
     ) -> None:
         """Take what makes the convergence of a host, or knows its result without a look.
 
@@ -106,6 +116,8 @@ class Fleet:
         :param end: ends the connections of gateways that hang, or of all when the pass itself is ended
         :param longest: seconds for which the work on one gateway is waited for, when all others are done
         :param interval: seconds between two lines of progress
+        :param watch: gets snapshots of the progress, in place of the lines
+        :param check_mode: whether the results say what would be done
         """
         self._open = open_gateway
         self._display = display
@@ -114,11 +126,14 @@ class Fleet:
         self._prepare = prepare
         self._end = end
         self._longest = longest
-        self._interval = interval
+        self._interval = WATCHED if watch else interval
+        self._watch = watch
+        self._check_mode = check_mode
+        self._members: t.Sequence[Member] = ()
 
     def run(self, hosts: t.Sequence[str]) -> list[Member]:
         """Look at every host, refuse the names that several have, and change what needs it."""
-        members = [Member(host) for host in hosts]
+        members = self._members = [Member(host) for host in hosts]
         self._each("looked at", members, self._look)
         twice = shared({member.host: member.device for member in members if member.device[1]})
         for message in copied({member.host: held for member in members if (held := member.held())}):
@@ -206,8 +221,9 @@ class Fleet:
                 self._end()
             if clock() - shown >= self._interval:
                 shown = clock()
-                finished = len(members) - len(left) - len(running)
-                self._display.display(_progress(verb, members, finished, len(running), shown - started))
+                self._show(verb, members, len(left), len(running), shown - started)
+        if self._watch:
+            self._show(verb, members, 0, 0, clock() - started)
         for member in hanging:
             member.fail(
                 FleetopsError(
@@ -217,14 +233,15 @@ class Fleet:
                 )
             )
 
-
-def _progress(verb: str, members: t.Sequence[Member], finished: int, running: int, seconds: float) -> str:
-    """Return a line on how far the work is."""
-    outcomes = Counter(member.outcome() for member in members if member.result is not None)
-    rate = finished / seconds
-    counts = ["%d of %d gateways %s" % (finished, len(members), verb), "%d under way" % running]
-    counts += ["%d %s" % (outcomes[word], word) for word in ("changed", "failed", "unreachable") if outcomes[word]]
-    counts.append("%.1f a second" % rate)
-    if rate:
-        counts.append("about %d s left" % round((len(members) - finished) / rate))
-    return ", ".join(counts)
+    def _show(self, verb: str, members: t.Sequence[Member], left: int, running: int, seconds: float) -> None:
+        """Show how far the work is, to whoever watches or as a line."""
+        results = [(member.host, member.result) for member in self._members if member.result is not None]
+        words = [word_of(result, self._check_mode) for _host, result in results]
+        broken = [told for told, word in zip(results, words, strict=True) if word in BROKEN]
+        failures = tuple(failure_of(host, result) for host, result in broken[-FAILURES:])
+        finished = len(members) - left - running
+        progress = Progress(verb, len(members), finished, running, seconds, dict(Counter(words)), failures)
+        if self._watch:
+            self._watch(progress)
+        else:
+            self._display.display(progress.line())

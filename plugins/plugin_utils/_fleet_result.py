@@ -134,12 +134,14 @@ def fleet_result(
     members: t.Sequence[Member],
     options: Options,
     given: t.Mapping[str, t.Any],
+    check_mode: bool = False,
     ended: bool = False,
 ) -> Result:
     """Return the result of a pass.
 
     :param known: of hosts that were not touched, as from :func:`earlier`
     :param given: options that went before the variables, for the tasks of the hosts that are left
+    :param check_mode: whether the pass only looked
     """
     by_host = {member.host: member for member in members}
     counts: Counter[str] = Counter()
@@ -162,7 +164,9 @@ def fleet_result(
             right[host] = member.result
     return {
         "changed": bool(counts["changed"]),
+        "check_mode": check_mode,
         "counts": {word: counts[word] for word in OUTCOMES},
+        "hosts": list(batch),
         "gateways": gateways,
         "right": right,
         "left": left,

@@ -50,7 +50,11 @@ def rows_of_pass(fleet: t.Mapping[str, t.Any], batch: t.Iterable[str], command: 
         if host in left:
             row["message"] = _text(left[host])
         if row["outcome"] in ("failed", "unreachable"):
-            row["command"] = "%s %s --limit %s" % (command, _repair(row) or playbook, shlex.quote(host))
+            row["command"] = "%s %s --limit %s" % (
+                command,
+                repair_of(row["error"], row["code"]) or playbook,
+                shlex.quote(host),
+            )
         rows.append(row)
     return rows
 
@@ -66,10 +70,10 @@ def rows_of_findings(findings: t.Iterable[t.Mapping[str, t.Any]]) -> list[Row]:
     return rows
 
 
-def _repair(row: Row) -> str | None:
-    """Return the playbook that helps where the same one again does not."""
+def repair_of(kind: str | None, code: str | None) -> str | None:
+    """Return the playbook that helps after an error where the same one again does not."""
     # A device in use is given its credential back: that resets nothing.
-    name = "recover" if row["code"] == _ALREADY_ACTIVE else _REPAIRS.get(str(row["error"]))
+    name = "recover" if code == _ALREADY_ACTIVE else _REPAIRS.get(str(kind))
     return name and "fleetops.aliyun_iot." + name
 
 
@@ -165,7 +169,9 @@ def as_page(report: Report) -> str:
         share = 100 * report["counts"][outcome] / (total or 1)
         bars.append({"outcome": outcome, "begin": round(begin, 3), "share": round(share, 3)})
         begin += share
-    parts = {"style": _part("page.css"), "script": _part("page.js")}
+    paths = Counter(row["path"] for row in report["gateways"] if row["path"])
+    usual_path = next((path for path, number in paths.items() if 2 * number > paths.total()), None)
+    parts = {"style": _part("page.css"), "script": _part("page.js"), "usual_path": usual_path}
     return template.render(report=report, outcomes=OUTCOMES, bars=bars, total=total, **parts)
 
 

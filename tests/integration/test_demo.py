@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import signal
@@ -17,15 +18,17 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from terminal import run_on_terminal
 
 DEMO = Path(__file__).parents[2] / "demo" / "demo.py"
 SECONDS = 300
+ENV = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
 
 
 def started(folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, DEMO],
-        env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(folder), "TMPDIR": str(folder)},
+        env={**ENV, "HOME": str(folder), "TMPDIR": str(folder)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
@@ -89,6 +92,26 @@ def test_it_shows_a_fleet_that_is_right_and_leaves_nothing(tmp_path: Path) -> No
     [below] = [after for line, after in pairwise(shown.splitlines()) if "mill/device.json" in line and "│" in line]
     assert [cell.strip() for cell in below.split("│")[-3:-1]] == ["registered", "reset"]
     assert left_in(tmp_path) == []
+    [report] = [
+        line.rpartition(": ")[2] for line in shown.splitlines() if line.startswith("The report of the third run")
+    ]
+    assert json.loads(Path(report).with_suffix(".json").read_text())["counts"]["changed"] == 2
+    assert "Provision of 5 gateways" in Path(report).read_text()
+
+
+def test_on_a_terminal_it_shows_the_live_view(tmp_path: Path) -> None:
+    """One run of it."""
+    steps = "import demo\nwith demo.Platform() as platform:\n    demo.write_inventory(platform)\n    demo.provision(platform)\n"
+    env = {**ENV, "HOME": str(tmp_path), "TMPDIR": str(tmp_path), "PYTHONPATH": str(DEMO.parent)}
+    seen = run_on_terminal(
+        [sys.executable, "-c", "import demo; demo.REPORT.parent.mkdir(exist_ok=True)\n" + steps], tmp_path, env
+    )
+    assert seen.rc == 0, seen.end
+    views = [screen for screen in seen.screens if "━" in screen]
+    assert [view for view in views if "of all gateways" in view and "/5" in view], seen.end
+    assert "━" not in seen.end
+    assert "5 gateways: 5 registered" in seen.end
+    assert "✓ no secret was shown" in seen.end
 
 
 def test_it_fails_when_a_second_run_changes_something(
@@ -108,7 +131,7 @@ def test_it_fails_when_a_second_run_changes_something(
     assert left_in(tmp_path) == []
 
 
-@pytest.mark.parametrize("moment", ["A platform", "TASK"])
+@pytest.mark.parametrize("moment", ["A platform", "5 gateways: "])
 def test_interrupted_it_leaves_nothing(tmp_path: Path, moment: str) -> None:
     with started(tmp_path) as process:
         assert process.stdout

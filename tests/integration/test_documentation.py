@@ -45,7 +45,7 @@ OTHER_VARIABLES = {"hardware_names_guide": {"gateway_device_name_from": "invento
 NETWORK = "needs the network; the environment that make keeps has what it installs"
 # Commands that are not run, and why. Their syntax is checked, and names of packages are compared with the repository's.
 UNTRIED: dict[str, str] = {
-    "pip install requests alibabacloud-tea-openapi alibabacloud-credentials": NETWORK,
+    "pip install requests alibabacloud-tea-openapi alibabacloud-credentials rich": NETWORK,
     "ansible-galaxy collection install git+https://github.com/fleetops/aliyun_iot": NETWORK,
     "make demo": "test_demo.py tries it",
     "make test": "it runs this test",

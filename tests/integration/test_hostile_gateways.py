@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from emulator import Emulator
 from hostile import attack
 
 
-def test_no_answer_of_a_gateway_becomes_authority(platform: Emulator, tmp_path: Path) -> None:
-    assert attack(platform, tmp_path) == []
+@pytest.mark.parametrize("callback", ["default", "fleetops.aliyun_iot.fleet_progress"])
+def test_no_answer_of_a_gateway_becomes_authority(platform: Emulator, tmp_path: Path, callback: str) -> None:
+    assert attack(platform, tmp_path, callback=callback) == []

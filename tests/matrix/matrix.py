@@ -93,6 +93,8 @@ def attacked(platform: Emulator, python: str) -> list[str]:
         return [*unknown, *attack(platform, Path(folder), python)]
 
 
+# What a run is shown by, and how that begins to say what became of the gateways.
+CALLBACK, TABLE_OF_RUN = "fleetops.aliyun_iot.fleet_progress", "OUTCOME"
 # What a pass says when it cannot make a connection with this core.
 LEFT = "left to a task of its own"
 
@@ -109,6 +111,9 @@ def lived(platform: Emulator, python: str, home: Path, hosts: dict[str, str], wh
 
     def run(name: str, reason: str, changed: bool, registrations: int) -> None:
         ended = operated(name, platform, python, gateways, home)
+        if TABLE_OF_RUN not in ended.stdout:
+            wrong.update(hosts)
+            print(f"{name}: {CALLBACK} shows nothing")
         if LEFT in " ".join((ended.stdout + ended.stderr).split()):  # older cores break lines
             wrong.update(hosts)
             print(f"{name}: the pass could not do it")
@@ -156,7 +161,7 @@ def variables(python: str) -> dict[str, Any]:
 def operated(name: str, platform: Emulator, python: str, gateways: Any, home: Path) -> Run:
     said = ["--vault-password-file", str(home / "password"), "-e", f"@{home}/secret.yml"]
     said += ["-e", json.dumps({**account(platform), "gateway_serial": "100%", "gateway_report": "all"})]
-    env = {**ENV, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv/collections")}
+    env = {**ENV, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv/collections"), "ANSIBLE_STDOUT_CALLBACK": CALLBACK}
     with start_playbook(f"fleetops.aliyun_iot.{name}", gateways, home, *said, env=env, python=python) as started:
         return started.wait()
 

@@ -61,8 +61,8 @@ class Case:
     check: bool = False
 
 
-def attack(platform: Emulator, home: Path, python: str = sys.executable) -> list[str]:
-    """Meet all gateways in one run; return what went wrong, a line each."""
+def attack(platform: Emulator, home: Path, python: str = sys.executable, callback: str = "default") -> list[str]:
+    """Meet all gateways in one run, shown by a callback; return what went wrong, a line each."""
     everyone = list(cases(platform, home))
     assert len({case.host for case in everyone}) == len(everyone)
     hosts = {case.host: _host(platform, home, case) for case in everyone}
@@ -74,6 +74,7 @@ def attack(platform: Emulator, home: Path, python: str = sys.executable) -> list
     plays.append({"hosts": "witness", "gather_facts": False, "tasks": [told]})
     gateways = inventory({**hosts, "witness": {}}, home)
     env = {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv/collections"), "ANSIBLE_SHOW_CUSTOM_STATS": "1"}
+    env["ANSIBLE_STDOUT_CALLBACK"] = callback
     with start_playbook(plays, gateways, home, env=env, python=python) as started:
         run = started.wait()
     return [

@@ -155,25 +155,14 @@ def start_playbook(
     python: str = sys.executable,
 ) -> Started:
     """As `run_playbook`, without waiting, with the ansible-core of this Python. Two runs at once need a home each."""
-    if not isinstance(playbook, str):
-        plays = playbook if isinstance(playbook, list) else [playbook]
-        playbook = str(_written(tmp_path / "playbook.json", plays))
     results_file = tmp_path / "results.jsonl"
     results_file.unlink(missing_ok=True)
-    command = [
-        python,
-        "-m",
-        "ansible",
-        "playbook",
-        "--inventory",
-        str(_written(tmp_path / "hosts.json", inventory)),
-    ]
-    command += ["--check"] * check + [*arguments, playbook]
+    command = command_of(playbook, inventory, tmp_path, *["--check"] * check, *arguments, python=python)
     with (tmp_path / "stdout.txt").open("wb") as stdout, (tmp_path / "stderr.txt").open("wb") as stderr:
         process = subprocess.Popen(
             command,
             cwd=tmp_path,
-            env={**_environment(tmp_path, results_file), **(env or {})},
+            env={**environment_of(tmp_path), **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
@@ -215,7 +204,19 @@ class Started:
         self.process.wait()
 
 
-def _environment(tmp_path: Path, results_file: Path) -> dict[str, str]:
+def command_of(
+    playbook: JSON, inventory: JSON, tmp_path: Path, *arguments: str, python: str = sys.executable
+) -> list[str]:
+    """The command that runs a playbook, whose files are written to `tmp_path`."""
+    if not isinstance(playbook, str):
+        plays = playbook if isinstance(playbook, list) else [playbook]
+        playbook = str(_written(tmp_path / "playbook.json", plays))
+    hosts = _written(tmp_path / "hosts.json", inventory)
+    return [python, "-m", "ansible", "playbook", "--inventory", str(hosts), *arguments, playbook]
+
+
+def environment_of(tmp_path: Path) -> dict[str, str]:
+    """What a run has in its environment, with `tmp_path` as its home."""
     return {
         "PATH": os.environ["PATH"],
         "LC_ALL": "C.UTF-8",
@@ -226,7 +227,7 @@ def _environment(tmp_path: Path, results_file: Path) -> dict[str, str]:
         "ANSIBLE_SSH_ARGS": "-C -o ControlMaster=no",
         "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
         "ANSIBLE_CALLBACKS_ENABLED": "json_lines",
-        "RESULTS_FILE": str(results_file),
+        "RESULTS_FILE": str(tmp_path / "results.jsonl"),
     }
 
 

@@ -4,22 +4,27 @@
 (() => {
   const body = document.querySelector("#rows tbody");
   const rows = [...body.rows];
-  const texts = rows.map((row) => row.textContent.toLowerCase());
+  const texts = new Map(); // of rows, as far as they were searched
   const filters = document.getElementById("filters");
   const search = document.getElementById("search");
   const shown = document.getElementById("shown");
 
   function filter() {
-    const boxes = [...filters.elements.outcome ? filters.querySelectorAll("[name=outcome]:checked") : []];
+    const boxes = [...filters.querySelectorAll("[name=outcome]:checked")];
     const outcomes = new Set(boxes.map((box) => box.value));
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     let count = 0;
-    rows.forEach((row, number) => {
-      const wanted = outcomes.has(row.dataset.outcome) && words.every((word) => texts[number].includes(word));
+    rows.forEach((row) => {
+      const wanted = outcomes.has(row.dataset.outcome) && (!words.length || matches(row, words));
       row.hidden = !wanted;
       count += wanted;
     });
     shown.textContent = `${count} of ${rows.length} shown`;
+  }
+
+  function matches(row, words) {
+    if (!texts.has(row)) texts.set(row, row.textContent.toLowerCase());
+    return words.every((word) => texts.get(row).includes(word));
   }
 
   function sort(header, column) {
@@ -27,7 +32,10 @@
     header.parentNode.querySelectorAll("[aria-sort]").forEach((other) => other.removeAttribute("aria-sort"));
     header.setAttribute("aria-sort", descending ? "descending" : "ascending");
     const compare = new Intl.Collator("en", { numeric: true }).compare;
-    const keyed = rows.map((row) => [row.cells[column].textContent.trim(), row]);
+    // Outcomes from the worst on; in the order of the boxes.
+    const ranks = [...filters.querySelectorAll("[name=outcome]")].map((box) => box.value);
+    const key = (cell) => cell.matches(".outcome") ? String(ranks.indexOf(cell.parentNode.dataset.outcome)) : cell.textContent.trim();
+    const keyed = rows.map((row) => [key(row.cells[column]), row]);
     keyed.sort((one, other) => (descending ? compare(other[0], one[0]) : compare(one[0], other[0])));
     body.append(...keyed.map(([, row]) => row));
   }
@@ -42,4 +50,12 @@
   filters.addEventListener("input", filter);
   filters.addEventListener("submit", (event) => event.preventDefault());
   filters.hidden = false;
+
+  // On paper nothing can be opened.
+  let opened = [];
+  window.addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("details:not([open])")];
+    opened.forEach((details) => { details.open = true; });
+  });
+  window.addEventListener("afterprint", () => opened.forEach((details) => { details.open = false; }));
 })();

@@ -23,6 +23,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result 
     fleet_result,
     too_many_failures,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import Progress
 
 JSON = Any
 OPTIONS: JSON = {
@@ -259,8 +260,21 @@ def test_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "\n".join(site.screen.lines)
     assert "of 8 gateways looked at" in text
     assert "of 7 gateways changed" in text
-    assert "1 unreachable" in text
+    assert "1 not answering" in text
     assert "a second" in text
+
+
+def test_whoever_watches_gets_snapshots_in_place_of_lines(tmp_path: Path) -> None:
+    site = Site(tmp_path, HOSTS)
+    site.troubles = {"gw-0001": raising(Unreachable("no route\x1b[2J"))}
+    seen: list[Progress] = []
+    site.run(watch=seen.append)
+    looked, changed = [[each for each in seen if each.verb == verb][-1] for verb in ("looked at", "changed")]
+    assert (looked.total, looked.finished, looked.counts) == (8, 8, {"not answering": 1})
+    assert (changed.total, changed.finished, changed.running) == (7, 7, 0)
+    assert changed.counts == {"registered": 7, "not answering": 1}
+    assert [(failure.host, failure.message) for failure in changed.failures] == [("gw-0001", "no route[2J")]
+    assert site.screen.lines == []
 
 
 def test_what_is_taken_over_from_an_earlier_pass() -> None:

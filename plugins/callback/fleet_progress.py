@@ -1,0 +1,298 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The output of a run over a fleet: how far it is, what failed, and at the end what became of the gateways."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: fleet_progress
+type: stdout
+short_description: Shows how far a run over a fleet is, what failed, and what to do next
+version_added: 1.0.0
+description:
+  - On a terminal, a pass over the fleet is one live view with a bar, the number of gateways by outcome, the rate, the time that is left,
+    and the last failures. Elsewhere, and for other tasks that take long, it is a line every few seconds.
+  - A failure of a gateway is one block of lines. What went well prints nothing, unless Ansible runs with C(-v), or the task is one that
+    prints always, such as M(ansible.builtin.debug). Warnings, differences, and failures of any other task are shown as usual.
+  - The run ends with a table of the hosts by outcome and cause, with the next command to type for each of them.
+  - It works for any playbook.
+requirements:
+  - set as stdout in the configuration (C(ANSIBLE_STDOUT_CALLBACK=fleetops.aliyun_iot.fleet_progress))
+  - the Python package rich, on the controller, for the live view
+extends_documentation_fragment:
+  - default_callback
+  - result_format_callback
+options:
+  interval:
+    description: Seconds between two lines of progress.
+    type: float
+    default: 5
+    env:
+      - name: FLEET_PROGRESS_INTERVAL
+    ini:
+      - section: callback_fleet_progress
+        key: interval
+  limit_path:
+    description:
+      - A directory for the files that the commands at the end give to C(--limit) where a group has more than five hosts. It is created if
+        it does not exist. The newest 20 files are kept.
+    type: path
+    default: ~/.ansible/fleet_progress
+    env:
+      - name: FLEET_PROGRESS_LIMIT_PATH
+    ini:
+      - section: callback_fleet_progress
+        key: limit_path
+author:
+  - fleetops contributors (@fleetops)
+"""
+
+import atexit
+import os
+import sys
+import time
+import typing as t
+
+from ansible import constants, context
+from ansible.plugins.callback.default import CallbackModule as DefaultCallback
+
+from ansible_collections.fleetops.aliyun_iot.plugins.lookup.fleet_hosts import NO_HOST
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _live
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import limited
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._limit_file import limit_of
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._outcomes import (
+    Group,
+    Outcome,
+    Outcomes,
+    failed_outcome,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import (
+    BROKEN,
+    UNFINISHED,
+    Failure,
+    failure_of,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._summary import block, counted, table
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._watcher import Watcher
+
+C: t.Any = constants
+_OURS = "fleetops.aliyun_iot."
+# Actions whose result says what became of the gateway's credential.
+_OF_ONE_GATEWAY = ("fleet_report", "gateway_credential", "gateway_recovery")
+# The playbook that shows what it finds, and the commands for it, itself.
+AUDIT = "audit"
+# Characters of a message or a hint in a block.
+_LENGTH = 2000
+_TITLE = 100
+
+Result = t.Any  # ansible-core's class, which is another one from 2.19 on
+
+
+class CallbackModule(DefaultCallback):
+    """As the default callback, where there is something to say."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "fleetops.aliyun_iot.fleet_progress"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._outcomes = Outcomes()
+        self._failures: dict[str, Failure] = {}
+        self._watcher: Watcher | None = None
+        self._began = time.monotonic()
+        self._reports: list[str] = []
+
+    # Begin
+
+    def v2_playbook_on_start(self, playbook: t.Any) -> None:
+        super().v2_playbook_on_start(playbook)
+        view = None
+        if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+            if _live.is_available():
+                view = _live.LiveView
+            else:
+                self._say(
+                    "The live view needs the Python package rich, which is not installed: progress is lines.",
+                    C.COLOR_WARN,
+                )
+        self._watcher = Watcher(self._say, self.get_option("interval"), view)
+        # An interrupted run ends without statistics.
+        atexit.register(self._watcher.close)
+
+    def v2_playbook_on_play_start(self, play: t.Any) -> None:
+        self._end_task()
+        if self._display.verbosity:
+            super().v2_playbook_on_play_start(play)
+        self._play = play
+
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        if self._play is None or self._play.hosts != [NO_HOST]:
+            super().v2_playbook_on_no_hosts_matched()
+
+    def v2_playbook_on_include(self, included_file: t.Any) -> None:
+        if self._display.verbosity:
+            super().v2_playbook_on_include(included_file)
+
+    def _task_start(self, task: t.Any, prefix: str | None = None) -> None:
+        """Begin a task without its banner, which is printed before what the task has to say."""
+        self._task_type_cache[task._uuid] = prefix or "TASK"
+        self._last_task_name = task.get_name().strip()
+        if self._watcher:
+            self._watcher.begin(task._uuid, clean(self._last_task_name, _TITLE))
+
+    # Results
+
+    def v2_runner_on_ok(self, result: Result) -> None:
+        told, action = result._result, self._ended_on_a_host(result)
+        if action == "fleet_credentials" and "hosts" in told:
+            self._end_pass(told)
+        elif action in _OF_ONE_GATEWAY:
+            self._outcomes.note_done(_host(result), told, result._task.check_mode is True)
+        elif action == "run_report" and told.get("path"):
+            self._reports = [*(path for path in self._reports if path != told["path"]), told["path"]]
+        if self._is_quiet(result):
+            self._show_warnings(result)
+        else:
+            super().v2_runner_on_ok(result)
+
+    def v2_runner_on_failed(self, result: Result, ignore_errors: bool = False) -> None:
+        action, host = self._ended_on_a_host(result), _host(result)
+        outcome = failed_outcome(result._result, result._task.get_name())
+        if not ignore_errors:
+            self._outcomes.note_broken(host, outcome)
+        if not action or self._display.verbosity or "results" in result._result:
+            super().v2_runner_on_failed(result, ignore_errors)
+        else:
+            self._show_block("failed", result, ignore_errors)
+
+    def v2_runner_on_unreachable(self, result: Result) -> None:
+        self._ended_on_a_host(result)
+        ignored = bool(result._task.ignore_unreachable)
+        if not ignored:
+            self._outcomes.note_broken(_host(result), Outcome("not answering"))
+        if self._display.verbosity:
+            super().v2_runner_on_unreachable(result)
+        else:
+            self._show_block("not answering", result, ignored)
+
+    def v2_runner_on_skipped(self, result: Result) -> None:
+        self._ended_on_a_host(result)
+        self._show_unless_quiet(result, super().v2_runner_on_skipped)
+
+    def v2_runner_item_on_ok(self, result: Result) -> None:
+        self._show_unless_quiet(result, super().v2_runner_item_on_ok)
+
+    def v2_runner_item_on_skipped(self, result: Result) -> None:
+        self._show_unless_quiet(result, super().v2_runner_item_on_skipped)
+
+    def _ended_on_a_host(self, result: Result) -> str:
+        """Count the host; return the name of the action if it is one of the collection's."""
+        if self._watcher:
+            self._watcher.count()
+        task = result._task
+        action = str(task.resolved_action or task.action)
+        if action == _OURS + "fleet_credentials":
+            self._end_task()
+        return action[len(_OURS) :] if action.startswith(_OURS) else ""
+
+    def _end_task(self) -> None:
+        if self._watcher:
+            self._watcher.finish()
+
+    def _end_pass(self, told: dict[str, t.Any]) -> None:
+        counts = self._outcomes.note_pass(told)
+        for host, result in told["gateways"].items():
+            if result.get("failed") or result.get("unreachable"):
+                self._failures[host] = failure_of(host, result, _LENGTH)
+        if counts:
+            self._say(counted(counts))
+
+    def _is_quiet(self, result: Result) -> bool:
+        """Return whether a result that is no failure has nothing to say."""
+        if self._display.verbosity or self._run_is_verbose(result):
+            return False
+        told = result._result
+        return not (context.CLIARGS.get("diff") and told.get("changed") and told.get("diff"))
+
+    def _show_unless_quiet(self, result: Result, show: t.Callable[[Result], None]) -> None:
+        if self._is_quiet(result):
+            self._show_warnings(result)
+        else:
+            show(result)
+
+    def _show_warnings(self, result: Result) -> None:
+        """Show the warnings of a result that is not shown itself; since ansible-core 2.19 they are no part of it."""
+        if handle := getattr(self, "_handle_warnings_and_exception", None):
+            handle(result)
+        else:
+            self._handle_warnings(result._result)
+
+    def _show_block(self, word: str, result: Result, ignored: bool) -> None:
+        self._show_warnings(result)
+        host = _host(result)
+        failure = self._failures.pop(host, None) or failure_of(host, result._result, _LENGTH)
+        self._show_failure(word, failure, ignored)
+
+    def _show_failure(self, word: str, failure: Failure, ignored: bool = False) -> None:
+        for line in block(word, failure, ignored):
+            self._display.display(line, color=C.COLOR_ERROR, stderr=self.get_option("display_failed_stderr"))
+
+    # End
+
+    def v2_playbook_on_stats(self, stats: t.Any) -> None:
+        if self._watcher:
+            self._watcher.close()
+        if self._display.verbosity or (stats.custom and self.get_option("show_custom_stats")):
+            super().v2_playbook_on_stats(stats)
+        counted_tasks = {host: stats.summarize(host) for host in sorted(stats.processed)}
+        groups = self._outcomes.groups(counted_tasks)
+        if _playbook() != AUDIT:
+            self._show_unreported(groups)
+        if groups:
+            self._say("")
+            for line, about in table(groups, self._next_command):
+                self._say(line, _color(about) if about else None)
+        for path in self._reports:
+            self._say("The report is in %s" % path)
+        hosts = sum(len(group.hosts) for group in groups)
+        mode = ", in check mode: nothing was changed" if context.CLIARGS.get("check") else ""
+        self._say("%d hosts in %d s%s" % (hosts, round(time.monotonic() - self._began), mode))
+
+    def _show_unreported(self, groups: t.Sequence[Group]) -> None:
+        """Show the failures of a pass that no task of their hosts has reported, since the run ended before."""
+        for group in groups:
+            for host in group.hosts:
+                if group.outcome.word in BROKEN and host in self._failures:
+                    self._show_failure(group.outcome.word, self._failures[host])
+
+    def _next_command(self, group: Group) -> str:
+        """Return the command for a group that is not as it should be."""
+        word = group.outcome.word
+        playbook = _playbook()
+        if word not in (*BROKEN, *UNFINISHED) or (word not in BROKEN and playbook == AUDIT):
+            return ""
+        hosts = limit_of(group.hosts, str(self.get_option("limit_path")), playbook)
+        return limited(hosts, group.outcome.repair, as_now=word in BROKEN)
+
+    def _say(self, text: str, color: str | None = None) -> None:
+        self._display.display(text, color=color)
+
+
+def _playbook() -> str:
+    """Return the name of the playbook that runs, of several the last one's, without its directory or collection."""
+    arguments: tuple[str, ...] = context.CLIARGS.get("args") or ("",)
+    return os.path.basename(arguments[-1]).removesuffix(".yml").rpartition(".")[2]
+
+
+def _host(result: Result) -> str:
+    return str(result._host.get_name())
+
+
+def _color(outcome: Outcome) -> str:
+    if outcome.word in BROKEN:
+        return str(C.COLOR_ERROR)
+    return str(C.COLOR_WARN if outcome.word in UNFINISHED else C.COLOR_OK)

@@ -1,0 +1,98 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The live view of a pass, on a terminal, with the package rich. PRIVATE to the collection.
+
+Whatever is written to the terminal meanwhile stays above the view. rich interprets no text here: a name or message is put into the view
+as it is, without markup, and was made fit for a terminal before.
+"""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import BROKEN, UNFINISHED, WORDS, Progress
+
+if t.TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def is_available() -> bool:
+    """Return whether rich can be imported."""
+    try:
+        import rich.live
+        import rich.progress_bar  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+class LiveView:
+    """The view, from when it is made until it is stopped. One thread at a time may use it."""
+
+    def __init__(self, title: str) -> None:
+        """Take the terminal.
+
+        :param title: what the pass does, on one line
+        """
+        from rich.console import Console
+        from rich.live import Live
+
+        class OpenConsole(Console):
+            """Leaves the cursor as it is: a run that is killed could not bring it back."""
+
+            def show_cursor(self, show: bool = True) -> bool:
+                return False
+
+        self._title = title
+        self._live = Live(
+            console=OpenConsole(highlight=False, markup=False, emoji=False),
+            auto_refresh=False,
+            transient=True,
+            redirect_stderr=sys.stderr.isatty(),
+        )
+        self._live.start()
+
+    def show(self, progress: Progress) -> None:
+        """Draw the view anew."""
+        self._live.update(frame(self._title, progress), refresh=True)
+
+    def stop(self) -> None:
+        """Give the terminal back; nothing of the view is left on it."""
+        self._live.stop()
+
+
+def frame(title: str, progress: Progress) -> RenderableType:
+    """Return the view: title, a bar with rate and time left, how many gateways have which word, the last failures."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    bar = Table.grid(padding=(0, 1))
+    bar.add_column(no_wrap=True)
+    bar.add_column(ratio=1, min_width=10)
+    for _column in range(2):
+        bar.add_column(no_wrap=True)
+    left = "" if progress.left is None else "%.1f/s, about %d s left" % (progress.rate, progress.left)
+    share = ProgressBar(total=max(1, progress.total), completed=progress.finished)
+    bar.add_row(progress.verb, share, "%d/%d" % (progress.finished, progress.total), left)
+    bar.expand = True
+    counts = Text("  ", no_wrap=True, overflow="ellipsis")
+    for word in WORDS:
+        if progress.counts.get(word):
+            counts.append("%d %s  " % (progress.counts[word], word), _style(word))
+    counts.append("%d under way" % progress.running, "dim")
+    lines: list[RenderableType] = [Text(title, "bold", no_wrap=True, overflow="ellipsis"), bar, counts]
+    for failure in progress.failures:
+        told = Text("  ", no_wrap=True, overflow="ellipsis")
+        told.append(failure.host, "bold red").append(" " + failure.message)
+        lines.append(told)
+        if failure.hint:
+            lines.append(Text("    " + failure.hint, "dim", no_wrap=True, overflow="ellipsis"))
+    return Group(*lines)
+
+
+def _style(word: str) -> str:
+    return "red" if word in BROKEN else "yellow" if word in UNFINISHED else "green"

@@ -1,0 +1,118 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What became of every host of a run, from the results of passes and of tasks. PRIVATE to the collection.
+
+Knows no Ansible: results are dictionaries, and the statistics of the run are numbers by host.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import (
+    BROKEN,
+    FINE,
+    LENGTH,
+    UNFINISHED,
+    word_of,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import repair_of
+
+# For hosts of which no result of ours says more.
+PLAIN = ("changed", "ok")
+ORDER = (*FINE, *PLAIN, *UNFINISHED, *BROKEN)
+
+Result = t.Mapping[str, t.Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a host: a word, its cause in a few words, and the playbook that helps where the same one again does not."""
+
+    word: str
+    cause: str = ""
+    repair: str | None = None
+
+
+@dataclass
+class Group:
+    """Hosts with the same outcome, in the order in which the run reported them."""
+
+    outcome: Outcome
+    hosts: list[str] = field(default_factory=list)
+
+
+def outcome_of_result(result: Result, check_mode: bool) -> Outcome:
+    """Return the outcome of a result of gateway_credential, as it is or as a pass has it."""
+    word = word_of(result, check_mode)
+    if word == "needs a change":
+        return Outcome(word, clean(str(result.get("reason") or ""), LENGTH))
+    return failed_outcome(result) if word == "failed" else Outcome(word)
+
+
+def failed_outcome(result: Result, task: str = "") -> Outcome:
+    """Return the outcome of a failed result: its cause is the kind of the error and the platform's code.
+
+    :param task: the name of the task, the cause of a result that has no error of ours
+    """
+    error = result.get("error")
+    if not isinstance(error, dict) or not error.get("kind"):
+        return Outcome("failed", clean(task, LENGTH))
+    kind, code = str(error["kind"]), error.get("code")
+    cause = kind if code is None else "%s, code %s" % (kind, code)
+    return Outcome("failed", clean(cause, LENGTH), repair_of(kind, None if code is None else str(code)))
+
+
+class Outcomes:
+    """The outcomes of a run so far, the last one of each host."""
+
+    def __init__(self) -> None:
+        self._settled: dict[str, Outcome] = {}
+        self._broken: dict[str, Outcome] = {}
+
+    def note_pass(self, result: Result) -> dict[str, int]:
+        """Take over the result of fleet_credentials; return how many of its hosts have which word, nothing if that was known."""
+        counts: dict[str, int] = {}
+        before = dict(self._settled)
+        gateways = {**result.get("right", {}), **result["gateways"]}
+        for host in result["hosts"]:
+            if host in result["left"]:
+                outcome = Outcome("left to a task")
+            elif host in gateways:
+                outcome = outcome_of_result(gateways[host], bool(result["check_mode"]))
+            else:
+                outcome = Outcome("up to date")
+            self._settled[host] = outcome
+            counts[outcome.word] = counts.get(outcome.word, 0) + 1
+        return {} if self._settled == before else counts
+
+    def note_done(self, host: str, result: Result, check_mode: bool) -> None:
+        """Take over the result of a task of ours that ended well, unless a pass has said it before."""
+        if self._settled.get(host, Outcome("left to a task")).word == "left to a task":
+            self._settled[host] = outcome_of_result(result, check_mode)
+
+    def note_broken(self, host: str, outcome: Outcome) -> None:
+        """Take over that a task failed or its host did not answer; the statistics tell whether that lasted."""
+        self._broken[host] = outcome
+
+    def groups(self, stats: t.Mapping[str, t.Mapping[str, int]]) -> list[Group]:
+        """Return the hosts by outcome, the worst last.
+
+        :param stats: how many tasks of each host were ``failures``, ``unreachable`` and ``changed``; a failure that was rescued is none
+        """
+        groups: dict[Outcome, Group] = {}
+        for host in {**self._settled, **stats}:
+            outcome = self._final(host, stats.get(host, {}))
+            groups.setdefault(outcome, Group(outcome)).hosts.append(host)
+        return sorted(groups.values(), key=lambda group: (ORDER.index(group.outcome.word), group.outcome.cause))
+
+    def _final(self, host: str, counted: t.Mapping[str, int]) -> Outcome:
+        settled = self._settled.get(host)
+        if settled and settled.word in BROKEN:
+            return settled
+        if counted.get("failures") or counted.get("unreachable"):
+            return self._broken.get(host, Outcome("failed" if counted.get("failures") else "not answering"))
+        return settled or Outcome("changed" if counted.get("changed") else "ok")

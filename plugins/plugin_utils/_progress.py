@@ -1,0 +1,152 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How far a pass is, and the channel by which the callback fleet_progress of the same run receives it. PRIVATE to the collection.
+
+The callback opens the channel before Ansible forks, so that the process of a pass has the other end. A snapshot is one datagram and
+complete in itself: one that finds the channel full is dropped, and the next one makes up for it. What counts is the result of the pass.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import typing as t
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
+
+# What became of a gateway, in the order in which it is shown; the last ones are the worst.
+FINE = ("registered", "mended", "removed", "prepared", "up to date")
+UNFINISHED = ("needs a change", "left to a task", "not reached")
+BROKEN = ("failed", "not answering")
+WORDS = (*FINE, *UNFINISHED, *BROKEN)
+# Of a failure, as far as it is shown while the pass goes on.
+FAILURES = 4
+LENGTH = 300
+# Bytes of a datagram, at the most.
+_LARGEST = 65536
+_OF_REASONS = {"exists": "removed", "reset_intended": "prepared"}
+
+
+def word_of(result: t.Mapping[str, t.Any], check_mode: bool = False) -> str:
+    """Return one of the words above for a result of gateway_credential, as it is or as a pass has it.
+
+    :param check_mode: whether the result says what would be done
+    """
+    if result.get("unreachable"):
+        return "not answering"
+    if result.get("failed"):
+        return "failed"
+    if not result.get("changed"):
+        return "up to date" if result.get("reason") else "not reached"  # only its name was looked at
+    if check_mode:
+        return "needs a change"
+    return "registered" if result.get("registered") else _OF_REASONS.get(str(result.get("reason")), "mended")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A gateway that failed or did not answer, on one line each."""
+
+    host: str
+    message: str
+    hint: str = ""
+
+
+def failure_of(host: str, result: t.Mapping[str, t.Any], length: int = LENGTH) -> Failure:
+    """Return what a failed or unreachable result says, fit for a terminal."""
+    error = result.get("error")
+    told: t.Mapping[str, t.Any] = error if isinstance(error, dict) else {}
+    message = told.get("message") or result.get("msg") or ""
+    return Failure(clean(host, length), clean(str(message), length), clean(str(told.get("hint") or ""), length))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a pass is: ``total`` gateways are to be worked on, ``finished`` are done, ``running`` under way.
+
+    ``counts`` are of all gateways of the pass, by word; ``seconds`` since this part of it began.
+    """
+
+    verb: str
+    total: int
+    finished: int
+    running: int
+    seconds: float
+    counts: dict[str, int] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def rate(self) -> float:
+        """Return the gateways a second."""
+        return self.finished / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def left(self) -> int | None:
+        """Return the seconds that are left at this rate, None where nothing tells or nothing is left."""
+        left = self.total - self.finished
+        return round(left / self.rate) if left and self.rate else None
+
+    def line(self) -> str:
+        """Return it on one line."""
+        told = ["%d of %d gateways %s" % (self.finished, self.total, self.verb), "%d under way" % self.running]
+        told += ["%d %s" % (self.counts[word], word) for word in WORDS if self.counts.get(word)]
+        told.append("%.1f a second" % self.rate)
+        return ", ".join(told + ([] if self.left is None else ["about %d s left" % self.left]))
+
+
+_ENDS: list[socket.socket] = []
+
+
+def open_channel() -> socket.socket:
+    """Open the channel of this process and of those that it forks; return the end that receives."""
+    close_channel()
+    _ENDS.extend(socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM))
+    return _ENDS[0]
+
+
+def close_channel() -> None:
+    """Close the channel, if there is one."""
+    while _ENDS:
+        _ENDS.pop().close()
+
+
+def sender(task: str) -> t.Callable[[Progress], None] | None:
+    """Return what sends snapshots of a task, None if nobody receives them.
+
+    :param task: what tells the task from others of the run
+    """
+    if not _ENDS:
+        return None
+    end = _ENDS[1]
+
+    def send(progress: Progress) -> None:
+        with suppress(OSError):
+            end.send(json.dumps({"task": task, **asdict(progress)}).encode(), socket.MSG_DONTWAIT)
+
+    return send
+
+
+def wake() -> None:
+    """Let whoever receives look up, without a snapshot."""
+    if _ENDS:
+        with suppress(OSError):
+            _ENDS[1].send(b"null", socket.MSG_DONTWAIT)
+
+
+def received(end: socket.socket) -> tuple[str, Progress] | None:
+    """Return the next snapshot and its task, None if there is none within the time-out of the socket.
+
+    :raises OSError: the channel is closed
+    """
+    try:
+        told = json.loads(end.recv(_LARGEST))
+    except TimeoutError:
+        return None
+    if not told:
+        return None
+    task = told.pop("task")
+    failures = tuple(Failure(**failure) for failure in told.pop("failures"))
+    return task, Progress(**told, failures=failures)

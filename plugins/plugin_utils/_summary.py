@@ -1,0 +1,56 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The end of a run on a terminal or in a log: a table by outcome and cause, with the next command. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._outcomes import Group, Outcome
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import BROKEN, WORDS, Failure
+
+# Names that a line of the table, or the option --limit of a command, has at the most.
+NAMES = 5
+# Characters of a name.
+_NAME = 60
+
+# Returns the next command for a group; empty, if there is none.
+NextCommand = t.Callable[[Group], str]
+
+
+def counted(counts: t.Mapping[str, int]) -> str:
+    """Return how many gateways have which word, on one line."""
+    number = sum(counts.values())
+    told = ", ".join("%d %s" % (counts[word], word) for word in WORDS if counts.get(word))
+    return "%d gateway%s: %s" % (number, "" if number == 1 else "s", told)
+
+
+def block(word: str, failure: Failure, ignored: bool = False) -> list[str]:
+    """Return a gateway's failure in lines: which gateway, what happened, what to do."""
+    first = "%s: [%s]%s %s" % (word, failure.host, " (ignored)" if ignored else "", failure.message)
+    return [first.rstrip(), *(["    " + failure.hint] if failure.hint else [])]
+
+
+def table(groups: t.Sequence[Group], next_command: NextCommand) -> list[tuple[str, Outcome | None]]:
+    """Return the lines of the table, each with the outcome that it is about."""
+    width = max([len(group.outcome.word) for group in groups] + [7])
+    lines: list[tuple[str, Outcome | None]] = [("%-*s %7s  %s" % (width, "OUTCOME", "HOSTS", "CAUSE"), None)]
+    for group in groups:
+        about = group.outcome
+        cause = ": ".join(filter(None, [about.cause, names(group.hosts) if _is_named(about) else ""]))
+        lines.append((("%-*s %7d  %s" % (width, about.word, len(group.hosts), cause)).rstrip(), about))
+        if command := next_command(group):
+            lines.append(("    " + command, None))
+    return lines
+
+
+def _is_named(outcome: Outcome) -> bool:
+    return outcome.word in (*BROKEN, "needs a change", "not reached")
+
+
+def names(hosts: t.Sequence[str]) -> str:
+    """Return the names of hosts, of many the first ones."""
+    told = ", ".join(clean(host, _NAME) for host in hosts[:NAMES])
+    return told if len(hosts) <= NAMES else "%s and %d more" % (told, len(hosts) - NAMES)

@@ -1,0 +1,312 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The callback fleet_progress, as an operator sees it: on a terminal, and in a log."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pyte
+import pytest
+from emulator import Emulator
+from operations import credential_file, in_service, role_variables
+from playbook import PRODUCT_KEY, Run, command_of, environment_of, inventory, names, run_playbook
+from terminal import Seen, run_on_terminal, text_of
+
+JSON = Any
+
+pytestmark = pytest.mark.usefixtures("new_platform")
+
+NEVER = "1000000"  # seconds
+ENV = {
+    "ANSIBLE_STDOUT_CALLBACK": "fleetops.aliyun_iot.fleet_progress",
+    "ANSIBLE_FORKS": "20",
+    "ANSIBLE_SSH_RETRIES": "0",
+    # However slow the machine is, the number of lines is the same.
+    "FLEET_PROGRESS_INTERVAL": NEVER,
+}
+SILENT: JSON = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}
+BROKEN: dict[str, JSON] = {
+    "gw-0003": SILENT,
+    "gw-0007": {"gateway_path": "/proc/nowhere/device.json"},
+    "gw-0011": {"gateway_mode": "rw"},
+    "gw-0015": {"gateway_product_key": "a1IoKTestXX"},
+    "gw-0019": {"gateway_exports": [{"dest": "/nowhere/at/all.env", "format": "env"}]},
+    "gw-0023": {"gateway_timeout": "ten"},
+}
+PROVISION = "fleetops.aliyun_iot.provision"
+
+
+def fleet(platform: Emulator, tmp_path: Path, number: int, **more: JSON) -> JSON:
+    for name in names(number):
+        platform.admin.put_device(PRODUCT_KEY, name)
+    own = {host: BROKEN.get(host, more.get(host, {})) for host in names(number)}
+    return inventory(own, tmp_path, **role_variables(platform))
+
+
+def logged(playbook: JSON, hosts: JSON, tmp_path: Path, *arguments: str, **env: str) -> Run:
+    """Run it without a terminal."""
+    return run_playbook(playbook, hosts, tmp_path, *arguments, env={**ENV, **env})
+
+
+def on_terminal(playbook: JSON, hosts: JSON, tmp_path: Path, **keywords: JSON) -> Seen:
+    env = {**environment_of(tmp_path), **ENV, **keywords.pop("env", {})}
+    return run_on_terminal(command_of(playbook, hosts, tmp_path), tmp_path, env, **keywords)
+
+
+def table(text: str) -> dict[str, tuple[int, str]]:
+    """The rows at the end: by outcome and cause, how many hosts and the command."""
+    lines = text.partition("OUTCOME")[2].splitlines()[1:]
+    rows = {}
+    for line, below in zip(lines, [*lines[1:], ""], strict=True):
+        if found := re.fullmatch(r"(\w[\w ]*?) +(\d+)(?:  (.*))?", line):
+            word, number, cause = found.groups()
+            rows[": ".join(filter(None, [word, cause]))] = (int(number), below.strip() if below.startswith(" ") else "")
+    return rows
+
+
+def test_on_a_terminal(platform: Emulator, tmp_path: Path) -> None:
+    """Fifty gateways, of which some have a right credential, some a wrong mode, and some are broken."""
+    left = {"gw-0042": {"ansible_connection": "nowhere.at.all"}}
+    hosts = fleet(platform, tmp_path, 50, **left)
+    for name in names(50)[45:]:
+        in_service(platform, tmp_path, name)
+    credential_file(tmp_path, "gw-0050").chmod(0o644)
+    seen = on_terminal(PROVISION, hosts, tmp_path)
+    assert seen.rc != 0, seen.end
+    views = [screen for screen in seen.screens if "━" in screen]
+    assert [view for view in views if "looked at" in view and "/50" in view and "/s" in view], seen.end
+    [*_others, last] = [view for view in views if "changed" in view]
+    assert re.search(r"38 registered +1 mended +4 up to date", last), last
+    assert "5 failed  1 not answering" in last
+    assert "gw-0019 cannot write /nowhere/at/all.env: its directory does not exist" in last
+    assert "    Correct the cause and run again" in last
+    assert {view.count("Compare the names of all gateways") for view in views} == {1}, "nothing of an older one"
+    assert "━" not in seen.end
+    assert seen.end.count("left to a task of its own") == 1, "the warning of the pass is neither lost nor overwritten"
+    assert b"\x1b[?25l" not in seen.bytes, "a run that is killed leaves a terminal with its cursor"
+    rows = table(seen.end)
+    assert {row: number for row, (number, _command) in rows.items()} == {
+        **{"registered": 38, "mended": 1, "up to date": 4, "failed: invalid_option: gw-0011, gw-0023": 2},
+        **{"failed: storage: gw-0007, gw-0019": 2, "failed: refused, code 6250: gw-0015": 1},
+        **{
+            "not answering: gw-0003": 1,
+            "failed: fleetops.aliyun_iot.gateway : Report what was done to the gateway: gw-0042": 1,
+        },
+    }, seen.end
+
+
+def test_without_a_terminal(platform: Emulator, tmp_path: Path) -> None:
+    hosts = fleet(platform, tmp_path, 8)
+    run = logged(PROVISION, hosts, tmp_path, FLEET_PROGRESS_INTERVAL="0.01")
+    lines = run.stdout.splitlines()
+    assert [line for line in lines if re.match(r"\d+ of 8 gateways looked at, ", line)], run
+    assert "8 gateways: 6 registered, 1 failed, 1 not answering" in lines, run
+    assert "\x1b" not in run.stdout + run.stderr
+    assert not [character for character in run.stdout if not (character.isprintable() or character == "\n")]
+
+
+def test_six_of_thirty_are_broken(platform: Emulator, tmp_path: Path) -> None:
+    """At the first run, which changes the other gateways, and at the second, which does not."""
+    hosts = fleet(platform, tmp_path, 30)
+    for word in ("registered", "up to date"):
+        run = logged(PROVISION, hosts, tmp_path)
+        assert len((run.stdout + run.stderr).splitlines()) <= 40, run
+        assert table(run.stdout)[word] == (24, ""), run
+        for host in BROKEN:
+            blocks = [
+                line for line in run.stdout.splitlines() if re.match(rf"(failed|not answering): \[{host}\] .", line)
+            ]
+            assert len(blocks) == 1, run
+        assert "gw-0001" not in run.stdout, "what went well prints nothing"
+    assert "Write it in quotes and with four digits, such as '0600'" in run.stdout
+    for host in BROKEN:
+        own = hosts["gateways"]["hosts"][host]
+        for name in BROKEN[host]:
+            del own[name]
+        own["gateway_path"] = str(credential_file(tmp_path, host))
+    commands = [command for _number, command in table(run.stdout).values() if command]
+    assert len(commands) == 4, run
+    (tmp_path / "hosts.json").write_text(json.dumps(hosts))
+    for command in commands:
+        typed = subprocess.run(
+            shlex.split(command), cwd=tmp_path, env={**environment_of(tmp_path), **ENV}, capture_output=True, text=True
+        )
+        assert typed.returncode == 0, typed.stdout + typed.stderr
+    assert all(credential_file(tmp_path, host).exists() for host in names(30))
+
+
+def test_the_next_command_of_many_gateways(platform: Emulator, tmp_path: Path) -> None:
+    """It names a file; in check mode it says so, but for what the check has found to do."""
+    wrong = {host: {"gateway_mode": "rw"} for host in names(7)}
+    hosts = inventory({**wrong, "gw-0008": {}}, tmp_path, **role_variables(platform))
+    run = logged(PROVISION, hosts, tmp_path, "--check", "-e", "target=gateways", FLEET_PROGRESS_LIMIT_PATH="limits")
+    rows = table(run.stdout)
+    [(number, command)] = [row for name, row in rows.items() if name.startswith("failed")]
+    [limit] = re.findall(r"--limit @(\S+)$", command)
+    assert (number, (tmp_path / limit).read_text().split()) == (7, names(7)), run
+    assert "-e target=gateways --check" in command
+    number, command = rows["needs a change: missing: gw-0008"]
+    assert number == 1
+    assert "--check" not in command
+    assert "nothing was changed" in run.stdout
+
+
+def test_a_device_in_use_is_recovered(platform: Emulator, tmp_path: Path) -> None:
+    hosts = fleet(platform, tmp_path, 2)
+    in_service(platform, tmp_path, "gw-0002")
+    credential_file(tmp_path, "gw-0002").unlink()
+    run = logged(PROVISION, hosts, tmp_path)
+    [command] = [command for _number, command in table(run.stdout).values() if command]
+    assert command.endswith(" fleetops.aliyun_iot.recover --limit gw-0002"), run
+
+
+def test_the_role_says_what_it_did(platform: Emulator, tmp_path: Path) -> None:
+    role = {"name": "fleetops.aliyun_iot.gateway", "rolespec_validate": False}
+    play = {"hosts": "gateways", "gather_facts": False, "tasks": [{"ansible.builtin.import_role": role}]}
+    hosts = inventory({"gw-0001": {}, "gw-0002": {"gateway_mode": "rw"}}, tmp_path, **role_variables(platform))
+    run = logged(play, hosts, tmp_path)
+    assert {row: number for row, (number, _command) in table(run.stdout).items()} == {
+        "registered": 1,
+        "failed: invalid_option: gw-0002": 1,
+    }, run
+
+
+def test_a_report_is_named_at_the_end(platform: Emulator, tmp_path: Path) -> None:
+    hosts = fleet(platform, tmp_path, 2)
+    run = logged(PROVISION, hosts, tmp_path, "-e", "gateway_report_to=report.html")
+    assert f"The report is in {tmp_path}/report.html" in run.stdout.splitlines(), run
+
+
+def test_failures_of_a_run_that_ended_before_they_were_reported(platform: Emulator, tmp_path: Path) -> None:
+    """The first batch is lost, so that Ansible ends the run; two gateways had failed before, at the look."""
+    own = {"gw-0001": {"gateway_product_key": "a1IoKTestXX"}, "gw-0002": {}, "gw-0003": {"gateway_mode": "rw"}}
+    hosts = inventory(own, tmp_path, **role_variables(platform))
+    run = logged(PROVISION, hosts, tmp_path, "-e", "gateway_serial=1")
+    for host in ("gw-0001", "gw-0003"):
+        assert run.stdout.count(f"failed: [{host}] ") == 1, run
+    assert "needs a change: missing: gw-0002" in table(run.stdout), run
+
+
+ANY_PLAYBOOK: JSON = [
+    {"name": "Warn, and say something", "ansible.builtin.debug": {"msg": "it is said"}},
+    {"name": "Go well", "ansible.builtin.set_fact": {"here": "{{ inventory_hostname }}"}},
+    {"name": "Skip", "ansible.builtin.debug": {"msg": "nobody sees it"}, "when": "false"},
+    {"name": "Fail and be ignored", "ansible.builtin.fail": {"msg": "no matter"}, "ignore_errors": True},
+    {
+        "block": [{"name": "Fail and be rescued", "ansible.builtin.fail": {"msg": "for a moment"}}],
+        "rescue": [{"name": "Rescue", "ansible.builtin.set_fact": {"rescued": True}}],
+    },
+    {
+        "name": "Fail on one",
+        "ansible.builtin.fail": {"msg": "something is wrong here"},
+        "when": "inventory_hostname == 'gw-0002'",
+    },
+    {
+        "name": "Fail in a loop",
+        "ansible.builtin.assert": {"that": "item != 3", "fail_msg": "item {{ item }} is wrong"},
+        "loop": [1, 2, 3],
+        "when": "inventory_hostname == 'gw-0003'",
+    },
+    {"name": "Warn", "ansible.builtin.group_by": {"key": "in-valid"}, "changed_when": True},
+]
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_any_playbook(tmp_path: Path, terminal: bool) -> None:
+    """What other tasks have to say is shown, whatever it is; what went well is not."""
+    hosts = inventory(4, tmp_path)
+    hosts["gateways"]["hosts"]["gw-0004"] = SILENT
+    unreachable = {"name": "Reach it", "ansible.builtin.raw": "true"}
+    play = {"name": "A play", "hosts": "gateways", "gather_facts": False, "tasks": [unreachable, *ANY_PLAYBOOK]}
+    nobody = {"name": "Nobody", "hosts": "all:!all", "tasks": []}
+    if terminal:
+        text = on_terminal([play, nobody], hosts, tmp_path).end
+    else:
+        run = logged([play, nobody], hosts, tmp_path)
+        text = run.stdout + run.stderr
+    shown = " ".join(text.split())
+    for words in (
+        *("it is said", "no matter", "...ignoring", "for a moment", "something is wrong here", "item 3 is wrong"),
+        *("not answering: [gw-0004]", "TASK [Fail on one]", "WARNING"),
+    ):
+        assert words in shown, text
+    for words in ("Go well", "nobody sees it", "TASK [Skip]", "PLAY", "changed: ["):
+        assert words not in shown, text
+    assert {row: number for row, (number, _command) in table(text).items()} == {
+        **{"changed": 1, "failed: Fail on one: gw-0002": 1, "failed: Fail in a loop: gw-0003": 1},
+        "not answering: gw-0004": 1,
+    }, text
+
+
+def test_with_verbosity_it_is_the_default_and_the_table(tmp_path: Path) -> None:
+    play = {"name": "A play", "hosts": "gateways", "gather_facts": False, "tasks": ANY_PLAYBOOK[:2]}
+    run = logged(play, inventory(1, tmp_path), tmp_path, "-v")
+    for words in ("PLAY [A play]", "TASK [Go well]", "PLAY RECAP", "OUTCOME"):
+        assert words in run.stdout, run
+
+
+def test_differences_are_shown_with_their_host(platform: Emulator, tmp_path: Path) -> None:
+    run = logged(PROVISION, fleet(platform, tmp_path, 2), tmp_path, "--check", "--diff")
+    assert run.stdout.count('+    "state": "present"') == 2, run
+    assert run.stdout.count("changed: [gw-000") == 2, run
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_without_rich(platform: Emulator, tmp_path: Path, terminal: bool) -> None:
+    """One line says so where there would have been a view, and progress is lines."""
+    packages = tmp_path / "packages" / "rich"
+    packages.mkdir(parents=True)
+    (packages / "__init__.py").write_text("raise ImportError('not installed')\n")
+    env = {"PYTHONPATH": str(packages.parent), "FLEET_PROGRESS_INTERVAL": "0.01"}
+    hosts = fleet(platform, tmp_path, 2)
+    text = (
+        on_terminal(PROVISION, hosts, tmp_path, env=env).end
+        if terminal
+        else logged(PROVISION, hosts, tmp_path, **env).stdout
+    )
+    told = [line for line in text.splitlines() if "rich" in line]
+    assert len(told) == int(terminal), text
+    assert all("needs the Python package rich, which is not installed" in line for line in told)
+    assert re.search(r"^\d of 2 gateways looked at, ", text, re.MULTILINE), text
+    assert table(text) == {"registered": (2, "")}
+
+
+def test_an_interrupted_run_gives_the_terminal_back(platform: Emulator, tmp_path: Path) -> None:
+    hosts = fleet(platform, tmp_path, 10)
+    # Something that takes its time, so that the run is interrupted while the view is there.
+    slow = {"ansible_ssh_executable": str(tmp_path / "ssh"), "ansible_connection": "ssh", "ansible_host": "127.0.0.1"}
+    (tmp_path / "ssh").write_text("#!/bin/sh\nexec sleep 1000\n")
+    (tmp_path / "ssh").chmod(0o755)
+    hosts["gateways"]["hosts"]["gw-0009"].update(slow)
+    interrupted: list[str] = []
+
+    def interrupt(screen: pyte.Screen, process: subprocess.Popen[bytes]) -> None:
+        if "━" in text_of(screen) and not interrupted:
+            interrupted.append(text_of(screen))
+            process.send_signal(signal.SIGINT)
+
+    seen = on_terminal(PROVISION, hosts, tmp_path, then=interrupt)
+    assert interrupted
+    assert seen.rc not in (0, None), seen.end
+    assert "━" not in seen.end
+    assert "nterrupted" in seen.end
+
+
+def test_a_secret_is_not_shown(platform: Emulator, tmp_path: Path) -> None:
+    hosts = fleet(platform, tmp_path, 3)
+    seen = on_terminal(PROVISION, hosts, tmp_path)
+    secrets = [platform.admin.device(PRODUCT_KEY, name)["device_secret"] for name in names(2)]
+    assert all(secrets)
+    assert [
+        secret
+        for secret in (*secrets, role_variables(platform)["gateway_product_secret"])
+        if secret.encode() in seen.bytes
+    ] == []

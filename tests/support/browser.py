@@ -1,0 +1,71 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A page as a reader sees it: the system's Chromium, without a network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium")
+SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start the browser, for as long as the context lasts."""
+    with sync_playwright() as driver:
+        # As root it does not run with the sandbox of its own.
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@dataclass
+class Opened:
+    """A page, what its console has said, and what it has asked for beside itself."""
+
+    page: Page
+    console: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def violations(self) -> list[str]:
+        """Return what axe-core finds, a line each."""
+        found: Any = Axe().run(self.page).response["violations"]
+        return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
+
+
+@contextmanager
+def opened(
+    browser: Browser, file: Path, size: str = "desktop", scheme: str = "light", scripts: bool = True
+) -> Iterator[Opened]:
+    """Open a file in a window of its own."""
+    width, height = SIZES[size]
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if scheme == "dark" else "light",
+        java_script_enabled=scripts,
+    )
+    try:
+        page = context.new_page()
+        window = Opened(page)
+        page.on("console", lambda message: window.console.append(message.text))
+        page.on("pageerror", lambda error: window.console.append(str(error)))
+        page.on("request", lambda request: window.requests.append(request.url))
+        page.goto(file.as_uri())
+        window.requests.remove(file.as_uri())
+        yield window
+    finally:
+        context.close()

@@ -1,0 +1,113 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A program on a terminal, as somebody in front of it sees it."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import pyte
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+COLUMNS, LINES = 160, 300
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How a program ended, and what its terminal showed: every screen that was another than the one before, and all bytes."""
+
+    rc: int
+    screens: list[str]
+    bytes: bytes
+
+    @property
+    def end(self) -> str:
+        """The last screen."""
+        return self.screens[-1]
+
+
+def run_on_terminal(
+    command: Sequence[str],
+    home: Path,
+    env: Mapping[str, str],
+    then: Callable[[pyte.Screen, subprocess.Popen[bytes]], None] = lambda screen, process: None,
+) -> Seen:
+    """Run a program on a terminal of its own, so high that nothing leaves it.
+
+    :param then: called with every new screen
+    """
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+    screen = pyte.Screen(COLUMNS, LINES)
+    stream = pyte.ByteStream(screen)
+    screens, told = [""], b""
+    process = subprocess.Popen(
+        command,
+        cwd=home,
+        env={**env, "TERM": "xterm-256color"},
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        start_new_session=True,
+    )
+    os.close(its)
+    try:
+        while data := _read(ours):
+            told += data
+            stream.feed(data)
+            shown = text_of(screen)
+            if shown != screens[-1]:
+                screens.append(shown)
+                then(screen, process)
+        return Seen(process.wait(), screens, told)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+def text_of(screen: pyte.Screen) -> str:
+    """What stands on it."""
+    return "\n".join(line.rstrip() for line in screen.display).rstrip()
+
+
+def picture(screen: pyte.Screen, title: str) -> str:
+    """What stands on it, as an SVG with its colors."""
+    lines = text_of(screen).count("\n") + 1
+    width = max(map(len, text_of(screen).splitlines()))
+    console = Console(record=True, file=io.StringIO(), width=width, force_terminal=True, legacy_windows=False)
+    for row in range(lines):
+        line = Text()
+        cells = [screen.buffer[row][column] for column in range(width)]
+        for (color, bold), alike in groupby(cells, key=lambda cell: (cell.fg, cell.bold)):
+            line.append("".join(cell.data for cell in alike), Style(color=_color(color), bold=bold))
+        console.print(line, soft_wrap=True)
+    return console.export_svg(title=title)
+
+
+def _color(name: str) -> str | None:
+    """A color's name, which rich has others for."""
+    if re.fullmatch("[0-9a-f]{6}", name):
+        return f"#{name}"
+    return None if name == "default" else name.replace("brown", "yellow").replace("bright", "bright_")
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:  # nobody has the other end any more
+        return b""

@@ -1,0 +1,326 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How far a pass is, from the pass to the screen, and what became of the hosts of a run."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _progress
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._limit_file import limit_of
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._live import frame
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._outcomes import (
+    Group,
+    Outcome,
+    Outcomes,
+    failed_outcome,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import (
+    Failure,
+    Progress,
+    failure_of,
+    received,
+    sender,
+    word_of,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._summary import block, counted, table
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._watcher import Watcher
+
+JSON = Any
+
+HOSTILE = "no\x1b[2Jway\x9b31m\r\n\u202eout\x07"
+RIGHT = {"changed": False, "reason": "up_to_date"}
+REGISTERED = {"changed": True, "registered": True, "reason": "missing"}
+SILENT = {"unreachable": True, "changed": False, "msg": "no route"}
+HALF = Progress("changed", 10, 5, 2, 10.0, {"registered": 4, "failed": 1}, (Failure("gw-1", "no room", "Make room"),))
+
+
+def failed(kind: str, code: object = None) -> JSON:
+    error = {"kind": kind, "code": code, "message": f"{kind} happened", "hint": "Mend it"}
+    return {"failed": True, "changed": False, "msg": f"{kind} happened. Mend it", "error": error}
+
+
+# One gateway
+
+
+@pytest.mark.parametrize(
+    ("result", "check_mode", "word"),
+    [
+        (RIGHT, False, "up to date"),
+        (RIGHT, True, "up to date"),
+        (REGISTERED, False, "registered"),
+        ({"changed": True, "registered": False, "reason": "attributes"}, False, "mended"),
+        ({"changed": True, "registered": False, "reason": "missing"}, True, "needs a change"),
+        ({"changed": True, "registered": False, "reason": "exists"}, False, "removed"),
+        ({"changed": True, "registered": False, "reason": "reset_intended"}, False, "prepared"),
+        ({"changed": False, "device_name": "gw-1"}, True, "not reached"),
+        (failed("tls"), False, "failed"),
+        ({**failed("tls"), "changed": True, "registered": True}, False, "failed"),
+        (SILENT, True, "not answering"),
+    ],
+)
+def test_the_word_for_a_result(result: JSON, check_mode: bool, word: str) -> None:
+    assert word_of(result, check_mode) == word
+
+
+def test_what_a_gateway_says_is_fit_for_a_terminal() -> None:
+    told = {**SILENT, "msg": HOSTILE}
+    error = {"error": {"kind": HOSTILE, "code": HOSTILE, "message": HOSTILE, "hint": HOSTILE}, "failed": True}
+    lines = [*block("failed", failure_of(HOSTILE, told)), *block("failed", failure_of("gw", error))]
+    groups = [Group(failed_outcome(error), [HOSTILE]), Group(failed_outcome(told, task=HOSTILE), ["gw"])]
+    lines += [line for line, _about in table(groups, lambda group: "")]
+    drawn = io.StringIO()
+    progress = Progress("changed", 2, 1, 1, 1.0, {}, (failure_of(HOSTILE, told), failure_of("gw", error)))
+    Console(file=drawn, width=80, markup=False).print(frame("title", progress))
+    lines += drawn.getvalue().splitlines()
+    assert len([line for line in lines if "no[2Jway31m" in line]) >= 6
+    assert [line for line in lines if not line.isprintable()] == []
+
+
+def test_a_long_message_is_cut() -> None:
+    assert len(failure_of("gw", {"msg": "x" * 10_000}).message) < 500
+
+
+# On the way
+
+
+@pytest.fixture
+def end() -> Iterator[socket.socket]:
+    opened = _progress.open_channel()
+    opened.settimeout(60)
+    yield opened
+    _progress.close_channel()
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_snapshot_comes_from_a_process_that_was_forked(end: socket.socket) -> None:
+    def work() -> None:
+        send = sender("task-1")
+        assert send
+        send(HALF)
+
+    worker = multiprocessing.get_context("fork").Process(target=work)
+    worker.start()
+    try:
+        assert received(end) == ("task-1", HALF)
+    finally:
+        worker.join()
+    assert worker.exitcode == 0
+
+
+def test_nobody_has_to_watch() -> None:
+    assert sender("task-1") is None
+
+
+def test_a_pass_never_waits_for_who_watches(end: socket.socket) -> None:
+    send = sender("task-1")
+    assert send
+    for _number in range(10_000):
+        send(HALF)
+    assert received(end) == ("task-1", HALF)
+
+
+def test_a_line_of_progress() -> None:
+    assert HALF.line() == (
+        "5 of 10 gateways changed, 2 under way, 4 registered, 1 failed, 0.5 a second, about 10 s left"
+    )
+    assert "left" not in Progress("changed", 10, 10, 0, 10.0).line()
+    assert Progress("looked at", 10, 0, 3, 0.0).line() == "0 of 10 gateways looked at, 3 under way, 0.0 a second"
+
+
+class View:
+    """A view that remembers."""
+
+    def __init__(self, title: str) -> None:
+        self.title, self.shown, self.stopped = title, [], 0
+        self.drawn = threading.Event()
+        VIEWS.append(self)
+
+    def show(self, progress: Progress) -> None:
+        self.shown.append(progress)
+        self.drawn.set()
+
+    def stop(self) -> None:
+        self.stopped += 1
+
+
+VIEWS: list[View] = []
+
+
+def made_view() -> View:
+    for _turn in range(600):
+        if VIEWS:
+            return VIEWS[0]
+        threading.Event().wait(0.1)
+    raise AssertionError("no view was made")
+
+
+def test_a_view_lives_as_long_as_its_pass() -> None:
+    VIEWS.clear()
+    lines: list[str] = []
+    watcher = Watcher(lines.append, 1e6, View)
+    try:
+        watcher.begin("task-1", "The pass")
+        late, other = sender("task-1"), sender("task-2")
+        assert late
+        assert other
+        other(HALF)
+        late(HALF)
+        view = made_view()
+        assert view.drawn.wait(60)
+        assert (view.title, view.shown[0], view.stopped) == ("The pass", HALF, 0)
+        watcher.finish()
+        assert view.stopped == 1
+        late(HALF)  # came after the result of the pass
+    finally:
+        watcher.close()
+    watcher.close()
+    assert (len(VIEWS), len(view.shown), lines) == (1, 1, [])
+    assert sender("task-1") is None
+
+
+def test_without_a_view_there_are_lines() -> None:
+    told = threading.Event()
+    lines: list[str] = []
+
+    def say(line: str) -> None:
+        lines.append(line)
+        told.set()
+
+    watcher = Watcher(say, 0.01, None)
+    try:
+        watcher.begin("task-1", "The pass")
+        send = sender("task-1")
+        assert send
+        send(HALF)
+        assert told.wait(60)
+        told.clear()
+        watcher.begin("task-2", "Another task")
+        watcher.count()
+        assert told.wait(60)
+    finally:
+        watcher.close()
+    assert HALF.line() in lines
+    assert "Another task: 1 hosts done" in lines
+
+
+# The end
+
+
+def fleet(**results: JSON) -> JSON:
+    right = [host for host, result in results.items() if result == RIGHT]
+    gateways = {host: result for host, result in results.items() if host not in right}
+    return {"hosts": [*results], "gateways": gateways, "left": {}, "check_mode": False}
+
+
+def stats(**hosts: str) -> JSON:
+    return {
+        host: {word: int(word == what) for word in ("failures", "unreachable", "changed")}
+        for host, what in hosts.items()
+    }
+
+
+def of(outcomes: Outcomes, **hosts: str) -> dict[str, str]:
+    return {host: group.outcome.word for group in outcomes.groups(stats(**hosts)) for host in group.hosts}
+
+
+def test_outcomes_of_a_pass() -> None:
+    outcomes = Outcomes()
+    told = fleet(a=RIGHT, b=REGISTERED, c=failed("refused", 6288), d=SILENT)
+    assert outcomes.note_pass(told) == {"up to date": 1, "registered": 1, "failed": 1, "not answering": 1}
+    assert outcomes.note_pass(told) == {}, "a pass that takes over says nothing new"
+    groups = outcomes.groups(stats(a="", b="changed", c="failures", d="unreachable"))
+    assert [(group.outcome.word, group.outcome.cause, group.hosts) for group in groups] == [
+        ("registered", "", ["b"]),
+        ("up to date", "", ["a"]),
+        ("failed", "refused, code 6288", ["c"]),
+        ("not answering", "", ["d"]),
+    ]
+
+
+def test_the_last_word_on_a_host() -> None:
+    outcomes = Outcomes()
+    outcomes.note_pass(
+        {**fleet(a=REGISTERED, b=REGISTERED, c=RIGHT), "left": {"d": "no plugin"}, "hosts": list("abcd")}
+    )
+    outcomes.note_done("d", REGISTERED, False)
+    outcomes.note_done("c", REGISTERED, False)  # a pass has said it
+    for host in "ab":
+        outcomes.note_broken(host, Outcome("failed", "Restart the service"))
+    found = of(outcomes, a="failures", b="changed", c="", d="changed", e="failures", f="changed", g="")
+    assert found == {
+        **{"a": "failed", "b": "registered", "c": "up to date", "d": "registered"},
+        **{"e": "failed", "f": "changed", "g": "ok"},
+    }, "b was rescued"
+
+
+def test_what_only_a_look_has_said_is_not_done() -> None:
+    outcomes = Outcomes()
+    looked = {**fleet(a=REGISTERED, b=RIGHT), "check_mode": True}
+    assert outcomes.note_pass(looked) == {"needs a change": 1, "up to date": 1}
+    assert of(outcomes) == {"a": "needs a change", "b": "up to date"}
+    outcomes.note_pass(fleet(a=REGISTERED))
+    assert of(outcomes) == {"a": "registered", "b": "up to date"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "playbook"),
+    [
+        ("refused", 6289, "fleetops.aliyun_iot.recover"),
+        ("not_accepted", None, "fleetops.aliyun_iot.recover"),
+        ("registration_needed", None, "fleetops.aliyun_iot.provision"),
+        ("storage", None, None),
+    ],
+)
+def test_the_playbook_that_helps(kind: str, code: object, playbook: str | None) -> None:
+    assert failed_outcome(failed(kind, code)).repair == playbook
+
+
+def test_a_table_names_a_few_hosts_and_the_next_command() -> None:
+    hosts = [f"gw-{number}" for number in range(8)]
+    groups = [Group(Outcome("registered"), ["ok-1"]), Group(Outcome("failed", "tls"), hosts)]
+    lines = [line for line, _about in table(groups, lambda group: "mend it" if group.outcome.cause else "")]
+    assert lines == [
+        "OUTCOME      HOSTS  CAUSE",
+        "registered       1",
+        "failed           8  tls: gw-0, gw-1, gw-2, gw-3, gw-4 and 3 more",
+        "    mend it",
+    ]
+
+
+def test_counts_on_one_line() -> None:
+    assert counted({"failed": 1}) == "1 gateway: 1 failed"
+    assert counted({"failed": 1, "registered": 3}) == "4 gateways: 3 registered, 1 failed"
+
+
+def test_few_hosts_are_named_and_many_are_in_a_file(tmp_path: Path) -> None:
+    folder, hosts = tmp_path / "new" / "limits", [f"gw-{number}" for number in range(30)]
+    assert limit_of(hosts[:5], str(folder), "provision") == "gw-0,gw-1,gw-2,gw-3,gw-4"
+    assert not folder.exists()
+    named = limit_of(hosts[:6], str(folder), "provision")
+    assert named.startswith(f"@{folder}/provision-")
+    assert Path(named[1:]).read_text().split() == hosts[:6]
+    assert limit_of(hosts[1:7], str(folder), "provision") != named, "an older command keeps its hosts"
+    assert [path.stat().st_mode & 0o777 for path in (folder, Path(named[1:]))] == [0o700, 0o600]
+    for number in range(6, 31):
+        newest = limit_of(hosts[:number], str(folder), "provision")
+        os.utime(newest[1:], (number, number))
+    assert len(list(folder.iterdir())) == 20
+    assert Path(newest[1:]).exists()
+
+
+def test_without_a_place_for_the_file_all_hosts_are_named(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    hosts = [f"gw-{number}" for number in range(9)]
+    assert limit_of(hosts, str(tmp_path / "taken"), "provision") == ",".join(hosts)
