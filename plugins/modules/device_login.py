@@ -74,7 +74,7 @@ options:
     description:
       - Who logs in. V(gateway) needs nothing there but Python, and a way from the gateway to the platform.
       - V(controller) is for gateways without Python or without a way out. The gateway signs, and needs a POSIX shell, awk and the
-        digest's own tool, such as sha256sum; BusyBox suffices. The signed password is good for
+        digest's own tool, such as sha256sum. A stock OpenWrt has those of V(hmacsha256) and V(hmacmd5). The signed password is good for
         logging in as this device; it stays in the controller's memory.
       - A device token, which a registration without pre-registration stores, is a password itself and logs in from the gateway only.
     type: str

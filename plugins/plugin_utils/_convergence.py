@@ -27,6 +27,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import
     UNFINISHED,
     Plan,
     Wanted,
+    check_allowed,
     decide,
     is_done,
     is_interrupted,
@@ -52,6 +53,7 @@ Result = dict[str, t.Any]
 PATIENCE = 300
 # How often a gateway may change between a look and what follows it; another run does so a few times.
 STALE = 20
+IN_MEMORY = "%s: %s is in memory (%s) and gone after a restart, when the gateway needs a new credential. Choose a path that lasts"
 
 
 class Convergence:
@@ -130,12 +132,9 @@ class Convergence:
         if self._tried and is_done(plan, found, wanted, self._tried[1], self._own):
             plan = replace(plan, step="nothing")
         self.report = report(wanted, found, plan)
-        if plan.step == "refuse":
-            raise FleetopsError(
-                "a registration is needed (%s), and register is never" % plan.reason,
-                hint="Allow it with register: if_needed",
-                kind="registration_needed",
-            )
+        check_allowed(plan)
+        if plan.step == "store" and found.fleeting:
+            self._display.warning(IN_MEMORY % (self._task.host, found.path, found.fleeting))
         if plan.step == "store" and not self._issuer.registers and not wanted.device_name_proven:
             raise _names.unproven_name("recover", wanted.device_name)
         if plan.step in ("store", "prepare_reset"):

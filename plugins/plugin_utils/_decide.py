@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import BECOME
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    FleetopsError,
     InvalidOption,
     StorageError,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Entry, Found, Identity, Journal
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._roots import Root
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._tools import lacks
 
 Reason = t.Literal[
     "attributes",
@@ -146,6 +148,19 @@ def is_unproven(found: Found, wanted: Wanted) -> bool:
     )
 
 
+def check_allowed(plan: Plan) -> None:
+    """Check that what has to be done is not refused by the task.
+
+    :raises FleetopsError: a registration is needed, and C(register=never)
+    """
+    if plan.step == "refuse":
+        raise FleetopsError(
+            "a registration is needed (%s), and register is never" % plan.reason,
+            hint="Allow it with register: if_needed",
+            kind="registration_needed",
+        )
+
+
 def is_done(plan: Plan, found: Found, wanted: Wanted, before: Identity | None, own: t.Container[str | None]) -> bool:
     """Return whether this run has done since an earlier look what is asked for whatever a look says.
 
@@ -248,11 +263,7 @@ def _drifted_exports(found: Found, wanted: Wanted) -> tuple[int, ...]:
 
 def _check_places(found: Found, wanted: Wanted) -> None:
     if found.missing_tools:
-        raise StorageError(
-            "the gateway lacks %s" % ", ".join(found.missing_tools),
-            hint="Install them (coreutils and awk, or BusyBox with these applets), or add them to its PATH",
-            kind="missing_tool",
-        )
+        raise lacks(found.missing_tools, found.installer)
     if found.denied:
         raise StorageError(
             "the remote user may not read the credential at %s" % found.path,

@@ -21,7 +21,6 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import (
     LARGEST_ID,
     LARGEST_TIME,
     PATH,
-    TOOL,
     bad_answer,
     lines,
     number,
@@ -29,8 +28,11 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import (
     text,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import DEVICE_NAME, PRODUCT_KEY
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._tools import missing_tools
 
 _STATE = "fleetops-state"
+_FLEETING = "fleeting"
+_IN_MEMORY = ("tmpfs", "ramfs", "rootfs")
 _PERMISSIONS = re.compile(r"[-dlpscbD][r-][w-][xsS-][r-][w-][xsS-][r-][w-][xtT-][.+@]?")
 _WORD = re.compile(r"[A-Za-z0-9_.:@=/-]{1,128}")
 _INTENTS = ("register", "reset", "renew")
@@ -127,6 +129,8 @@ class Found:
     hardware_name: str = ""
     denied: tuple[str, ...] = ()
     missing_tools: tuple[str, ...] = ()
+    installer: str = ""  # what installs packages, as _tools has it; looked for only where a tool is missing
+    fleeting: str = ""  # the kind of file system in memory on which a credential would be, where there is none yet
     boot: str = "-"
     uptime: int = 0
     due: str | None = None  # the token of a run whose change has not been followed up, or "unknown"
@@ -142,11 +146,17 @@ def read_look(answer: Answer, exports: int | None = None) -> Found:
     """
     start = _position(answer)
     before = Answer(answer.outcome, answer.lines[:start])
+    after = answer.lines[start + 1 :]
+    fleeting = Answer(answer.outcome, after).all_of(_FLEETING)
     clock = _words("clock", (before.all_of("clock") or ["- 0"])[-1], 2)
-    found = read_state(Answer(answer.outcome, answer.lines[start + 1 :]), exports=exports)
+    state = tuple(line for line in after if not line.startswith(_FLEETING + " "))
+    found = read_state(Answer(answer.outcome, state), exports=exports)
+    tools, installer = missing_tools(before)
     return replace(
         found,
-        missing_tools=tuple(text("missing_tool", tool, TOOL) for tool in before.all_of("missing_tool")),
+        missing_tools=tools,
+        installer=installer,
+        fleeting=one_of(_FLEETING, fleeting[-1], _IN_MEMORY) if fleeting else "",
         boot=text("boot", clock[0], BOOT_ID),
         uptime=number("uptime", clock[1], LARGEST_TIME),
         leftover=found.leftover or bool(before.all_of("abandoned_lock")),

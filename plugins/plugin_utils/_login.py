@@ -24,6 +24,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import F
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import DEVICE_NAME, PRODUCT_KEY
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import login_script
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._tools import lacks, missing_tools
 
 Options = t.Mapping[str, t.Any]
 Outcome = t.Literal["accepted", "refused", "failed", "impossible"]
@@ -73,7 +74,8 @@ class Login:
             **{name: options.get(name) for name in _OPTIONAL},
             "wait_for_clock": options.get("wait_for_clock", 0),
             "validate_certs": options.get("validate_certs", True),
-            "sign_method": options.get("sign_method", "hmacsha256"),
+            # The gateway's shell has sha256sum in any case.
+            "sign_method": "hmacsha256" if login_from == "controller" else options.get("sign_method", "hmacsha256"),
             "login_from": login_from,
         }
         self._remote = remote
@@ -103,7 +105,9 @@ def log_in(options: Options, remote: Remote) -> dict[str, str]:
     mask = secrets.token_hex(32)
     content = login_content("${product_key}", "${device_name}")
     script = login_script(options["path"], content, options["sign_method"], mask)
-    answer = remote.answer(script, "signed", "token", *_PROBLEMS)
+    answer = remote.answer(script, "signed", "token", "lacking", *_PROBLEMS)
+    if answer.outcome == "lacking":
+        raise lacks(*missing_tools(answer))
     if answer.outcome == "token":
         raise InvalidOption(
             "login_from",

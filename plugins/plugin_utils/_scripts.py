@@ -26,8 +26,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import
 _LOOKING = ("common", "places", "credential", "state")
 _CHANGING = (*_LOOKING, "lock", "files")
 _PARTS = {
-    "look": _LOOKING,
-    "login": _LOOKING[:-1],
+    "look": (*_LOOKING, "tools"),
+    "login": (*_LOOKING[:-1], "tools"),
     "begin": (*_CHANGING, "service", "proof"),
     "restart": ("common", "service"),
 }
@@ -101,6 +101,7 @@ class Gateway:
             "sysfs": "/sys",
             "proc": "/proc",
             "init_scripts": "/etc/init.d",
+            "release": "/etc/openwrt_release",
             "export_count": len(exports),
             "certificate_fields": _FIELDS,
             "longest_credential": LONGEST,

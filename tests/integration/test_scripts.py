@@ -1196,6 +1196,77 @@ def test_missing_tools_are_named(any_shell: Shell, folder: Path, tmp_path: Path)
     assert answer.all_of("missing_tool") == ["readlink", "sync"]
 
 
+@pytest.mark.parametrize(
+    ("there", "openwrt", "told"),
+    [
+        ((), True, []),
+        (("opkg",), True, ["openwrt-opkg"]),
+        (("apk",), True, ["openwrt-apk"]),
+        (("apk",), False, ["apk"]),
+        (("opkg",), False, []),  # of another system, whose packages have other names
+        (("opkg", "apt-get"), False, ["apt-get"]),
+    ],
+)
+def test_what_installs_the_tools_is_named_where_one_is_missing(
+    box: Box, tmp_path: Path, there: tuple[str, ...], openwrt: bool, told: list[str]
+) -> None:
+    tools, release = tmp_path / "tools", tmp_path / "release"
+    tools.mkdir()
+    for name in there:
+        write_script(tools / name, "exit 1")
+    if openwrt:
+        release.touch()
+    small = Box(Shell((box.shell.tool(box.shell.command[0]), *box.shell.command[1:]), str(tools)), box.folder)
+    for name in TOOLS:
+        (tools / name).symlink_to(box.shell.tool(name))
+    assert small.run(small.gateway.script("look", release=release)).all_of("packages") == []
+    (tools / "chown").unlink()
+    answer = small.run(small.gateway.script("look", release=release))
+    assert (answer.all_of("missing_tool"), answer.all_of("packages")) == (["chown"], told)
+
+
+# Places in memory
+
+MOUNTS = {
+    "a disk": ("/dev/sda1 / ext4 rw 0 0", ""),
+    "a place below one in memory": ("tmpfs / tmpfs rw 0 0\n/dev/sda1 {folder} ext4 rw 0 0", ""),
+    "a place in memory": ("/dev/sda1 / ext4 rw 0 0\ntmpfs {folder} tmpfs rw 0 0", "tmpfs"),
+    "another place in memory": ("/dev/sda1 / ext4 rw 0 0\ntmpfs {folder}x tmpfs rw 0 0", ""),
+    "a root in memory": ("rootfs / rootfs rw 0 0", "rootfs"),
+    "a root over one in memory": ("rootfs / rootfs rw 0 0\n/dev/sda1 / ext4 rw 0 0", ""),
+    "an overlay in memory": (
+        "/dev/sda1 /ro ext4 ro 0 0\ntmpfs /rw tmpfs rw 0 0\noverlay / overlay rw,lowerdir=/ro,upperdir=/rw/up,workdir=/rw/w 0 0",
+        "tmpfs",
+    ),
+    "OpenWrt": (
+        "/dev/root /rom squashfs ro 0 0\n/dev/mtdblock6 /overlay jffs2 rw 0 0\n"
+        "overlayfs:/overlay / overlay rw,lowerdir=/,upperdir=/overlay/upper,workdir=/overlay/work 0 0\ntmpfs /tmp tmpfs rw 0 0",
+        "",
+    ),
+    "OpenWrt before its flash is ready": (
+        "/dev/root /rom squashfs ro 0 0\ntmpfs /tmp tmpfs rw 0 0\n"
+        "overlayfs:/tmp/root / overlay rw,lowerdir=/,upperdir=/tmp/root/upper,workdir=/tmp/root/work 0 0",
+        "tmpfs",
+    ),
+    "a container": ("overlay / overlay rw,lowerdir=/l/A,upperdir=/var/lib/docker/overlay2/d/diff,workdir=/w 0 0", ""),
+    "an overlay of nobody knows what": ("overlay / overlay rw,lowerdir=/,upperdir=up,workdir=work 0 0", ""),
+    "no list": (None, ""),
+}
+
+
+@pytest.mark.parametrize("mounts", MOUNTS)
+def test_a_place_that_does_not_last(box: Box, tmp_path: Path, mounts: str) -> None:
+    """It is told where there is no credential yet, and is no part of the state that a change compares."""
+    listed, kind = MOUNTS[mounts]
+    if listed is not None:
+        (tmp_path / "mounts").write_text(listed.replace("{folder}", str(box.folder)) + "\n")
+    first = box.gateway.script("look", proc=tmp_path)
+    found = read_look(box.run(first))
+    assert (found.fleeting, "fleeting" in found.expected) == (kind, False)
+    box.provision()
+    assert read_look(box.run(first)).fleeting == ""
+
+
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
 @pytest.mark.parametrize(
     "name", ["look", "begin", "store", "finish", "mend", "settle", "abandon", "remove", "followed"]

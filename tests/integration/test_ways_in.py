@@ -1,7 +1,9 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How scripts get to a gateway: through a become that asks for a password, and a shell that prints something before all else."""
+"""How scripts get to a gateway: through a become that asks for a password, and a shell that prints something before all else; and
+what a run warns of where they cannot do all that one would expect.
+"""
 
 from __future__ import annotations
 
@@ -125,3 +127,21 @@ def test_a_connection_that_takes_no_standard_input(platform: Emulator, tmp_path:
     assert "no_input takes no standard input" in result["msg"]
     assert "ansible_connection: ssh" in result["msg"]
     assert platform.admin.requests() == []
+
+
+@pytest.mark.parametrize("playbook", [False, True], ids=["task", "pass"])
+def test_a_credential_that_a_restart_would_take_away(
+    platform: Emulator, tmp_path: Path, folder: Path, playbook: bool
+) -> None:
+    """A run that registers, and its check, warn; one over a credential that is there does not."""
+    if folder == tmp_path:
+        pytest.skip("nothing here is in memory")
+    path = f"{folder}/device.json"
+    hosts = inventory(1, tmp_path, **role_variables(platform))
+    hosts["gateways"]["hosts"]["gw-0001"]["gateway_path"] = path
+    play = "fleetops.aliyun_iot.provision" if playbook else gateway_play(platform, path=path)
+    for check, warned in ((True, True), (False, True), (False, False)):
+        run = run_playbook(play, hosts, tmp_path, check=check)
+        assert run.rc == 0, run
+        words = f"gw-0001: {path} is in memory (tmpfs)"
+        assert (words in " ".join((run.stdout + run.stderr).split())) == warned, run

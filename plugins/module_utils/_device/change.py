@@ -34,10 +34,11 @@ BECOME = "Become root: add --become, or set ansible_become: true for the host"
 # Kinds of failures that a script reports, and what to do about them.
 _HINTS: dict[Kind, str] = {
     "no_service": "Correct service (gateway_service in the role), or install the service first",
-    "missing_tool": "Install it, or add it to the PATH of the remote user",
+    "missing_tool": "Set ansible_shell_executable to a shell that has it, such as dash or BusyBox's ash",
     "permission": BECOME,
     "storage": "Correct the cause and run again; the run resumes where this one stopped",
-    "unsafe_path": "Correct the owner and mode of the directory (0755 or narrower), or choose another path. Nothing was changed",
+    "unsafe_path": "Choose a directory of root's (0755 or narrower), such as /etc/aliyun-iot, and let the agent read the file by its "
+    "owner, group and mode; or correct the directory, if nothing else writes in it. Nothing was changed",
 }
 
 

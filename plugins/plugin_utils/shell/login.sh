@@ -51,9 +51,7 @@ masked() {
         }'
 }
 
-for tool in awk "$digest" sha256sum; do
-    command -v "$tool" >/dev/null || fail missing_tool "the gateway lacks $tool"
-done
+tools awk "$digest" sha256sum || say lacking
 # One that is a program would have the secret on its command line.
 [ "$(command -v printf)" = printf ] || fail missing_tool "the gateway's shell has no printf of its own"
 home

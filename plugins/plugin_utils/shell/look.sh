@@ -3,11 +3,43 @@
 # shellcheck shell=sh disable=SC2154
 
 # Look: prints what there is, changes nothing. First what changes by itself (the clock, which tools are missing, a lock whose
-# process has ended), then the state.
+# process has ended), then the state, then where a new credential would not last.
 
-for tool in awk cat chmod chown id ln ls mkdir mv readlink rm sha256sum sleep sync tr; do
-    command -v "$tool" >/dev/null || echo "missing_tool $tool"
-done
+# mounted PATH: sets $kind and $options of the file system that the path is on, as the last line about its mount point has them.
+mounted() {
+    kind=
+    options=
+    nearest=
+    while read -r _ point type flags _; do
+        above=${point%/} # bash takes it for nothing where it stands in the pattern
+        case $1/ in
+            "$above"/*)
+                if [ "${#point}" -ge "${#nearest}" ]; then
+                    nearest=$point
+                    kind=$type
+                    options=$flags
+                fi
+                ;;
+        esac
+    done <"$proc/mounts"
+}
+
+# lasting: names the file system of the place if it is in memory, as that of an overlay whose changes are.
+lasting() {
+    [ -r "$proc/mounts" ] || return 0
+    mounted "$here"
+    case $kind,$options, in
+        overlay,*,upperdir=/*)
+            upper=${options#*upperdir=}
+            mounted "${upper%%,*}"
+            ;;
+    esac
+    case $kind in
+        tmpfs | ramfs | rootfs) echo "fleeting $kind" ;;
+    esac
+}
+
+tools awk cat chmod chown id ln ls mkdir mv readlink rm sha256sum sleep sync tr
 clock
 echo "clock $boot $uptime"
 # In a subshell: the state enters the directory by itself.
@@ -30,4 +62,5 @@ fi
 [ "$root" = unknown ] || echo "root $root"
 echo fleetops-state
 state
+[ "$credential" != - ] || lasting
 say looked

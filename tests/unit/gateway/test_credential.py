@@ -271,10 +271,12 @@ def test_an_unfinished_answer_shows_its_last_lines() -> None:
 @pytest.mark.parametrize(
     ("kind", "told", "hint"),
     [
-        ("missing_tool", "missing_tool", "PATH"),
+        ("missing_tool", "missing_tool", "ansible_shell_executable"),
         ("permission", "permission", "become"),
         ("storage", "storage", "run again"),
         ("unsafe_path", "unsafe_path", "Nothing was changed"),
+        # The agent's own directory is the agent's: whoever takes it away breaks the agent.
+        ("unsafe_path", "unsafe_path", "Choose a directory of root's"),
         # No gateway invents a kind.
         ("refused", "storage", "run again"),
         ("add_host", "storage", "run again"),

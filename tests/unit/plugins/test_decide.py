@@ -354,3 +354,18 @@ def test_tools_that_are_missing(state: str) -> None:
         decide(provisioned(missing_tools=("flock", "sync")), wanted(state=state))
     assert caught.value.kind == "missing_tool"
     assert "BusyBox" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("installer", "command"),
+    [
+        ("openwrt-opkg", "opkg update && opkg install coreutils-sha1sum coreutils-ls gawk"),
+        ("openwrt-apk", "apk add coreutils-sha1sum coreutils-ls gawk"),
+        ("apk", "apk add coreutils gawk"),
+        ("apt-get", "apt-get install coreutils gawk"),
+    ],
+)
+def test_missing_tools_are_named_as_the_systems_packages_call_them(installer: str, command: str) -> None:
+    with pytest.raises(StorageError, match="lacks sha1sum, ls, awk") as caught:
+        decide(provisioned(missing_tools=("sha1sum", "ls", "awk"), installer=installer), wanted())
+    assert f"({command})" in caught.value.hint

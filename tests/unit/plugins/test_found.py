@@ -46,6 +46,7 @@ hardware_name 02:00:00:00:00:01"""
 LOOK = f"""\
 missing_tool flock
 missing_tool sync
+packages openwrt-opkg
 clock b-1 1234
 fleetops-state
 {STATE}
@@ -73,6 +74,7 @@ def test_a_look() -> None:
         hardware_name="02:00:00:00:00:01",
         denied=(),
         missing_tools=("flock", "sync"),
+        installer="openwrt-opkg",
         boot="b-1",
         uptime=1234,
         leftover=True,
@@ -263,7 +265,15 @@ def test_what_every_look_has_only_once(line: str) -> None:
     "line",
     [
         *("uid root", "uid -1", "uid 4294967296", "uid", "gid root", "gid", "clock b-1", "clock b-1 x", "clock b-1 -5"),
-        *("clock b-1 9007199254740993", "clock ../x 5", "clock \u00e4 5", "missing_tool $(id)", "missing_tool"),
+        *(
+            "clock b-1 9007199254740993",
+            "clock ../x 5",
+            "clock \u00e4 5",
+            "missing_tool $(id)",
+            "missing_tool",
+            "packages",
+            "packages pip",
+        ),
         *("entry 0 -rw------- 0 0 5 root", "entry 0 -rw------- 0 0 5 root root x", "entry 0 rw 0 0 5 root root"),
         *("entry 0 frw------- 0 0 5 root root", "entry 0 -rw------- a 0 5 root root", "entry 0 -rw------- 0 a 5 r r"),
         *("entry 0 -rw------- 0 0 5 a;b root", "entry 0 -rw------- 0 0 5 root \x1b[2J", "entry x -rw------- 0 0 5 r r"),
@@ -306,6 +316,14 @@ def test_a_look_that_makes_no_sense(line: str) -> None:
         look("\n".join(lines))
     assert caught.value.kind == "bad_answer"
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("kind", ["ext4", "", "tmpfs x"])
+def test_a_place_in_memory_that_is_none(kind: str) -> None:
+    assert minimal("fleeting tmpfs").fleeting == "tmpfs"
+    with pytest.raises(StorageError) as caught:
+        minimal(f"fleeting {kind}")
+    assert caught.value.kind == "bad_answer"
 
 
 def test_an_export_of_which_nobody_says_where_it_is() -> None:

@@ -65,3 +65,15 @@ def test_what_stays_as_it_is_ends_it(monkeypatch: pytest.MonkeyPatch, kind: Any)
 )
 def test_where_the_address_is_known(monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], possible: bool) -> None:
     assert outcome(monkeypatch, None, **options)[0] == ("accepted" if possible else "impossible")
+
+
+@pytest.mark.parametrize(("login_from", "method"), [("gateway", "hmacsha1"), ("controller", "hmacsha256")])
+def test_a_gateway_needs_no_other_digest_than_the_one_that_it_has(
+    monkeypatch: pytest.MonkeyPatch, login_from: str, method: str
+) -> None:
+    """A stock OpenWrt has no sha1sum, which nobody would know before the registration."""
+    signed = []
+    monkeypatch.setattr(_login, "log_in", lambda options, _remote: signed.append(options["sign_method"]))
+    remote: Any = None
+    assert Login({**OPTIONS, "sign_method": "hmacsha1"}, remote, login_from).attempt() == ("accepted", "")
+    assert signed == [method]
