@@ -32,7 +32,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._roots import 
 SLOW = 5.0
 # Seconds between two lines of progress, and between two snapshots for whoever watches the pass.
 INTERVAL = 5.0
-WATCHED = 0.3
+WATCHED = 0.5
 # Seconds for which the work on one gateway is waited for: longer than for the lease of another run.
 LONGEST = 900.0
 # Seconds after which the places are counted again.

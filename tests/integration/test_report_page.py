@@ -157,7 +157,7 @@ def test_the_report_of_an_audit(browser: Browser, audit: Path, tmp_path: Path) -
         assert "ansible-playbook fleetops.aliyun_iot.recover" in row.inner_text()
         assert (window.console, window.requests) == ([], [])
     folder = Path(os.environ.get("REPORT_SCREENSHOTS") or tmp_path)
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for size in SIZES:
         with opened(browser, audit, size) as window:
             file = folder / f"report-{size}.png"

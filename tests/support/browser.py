@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,9 +23,7 @@ SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 def chromium() -> Iterator[Browser]:
     """Start the browser, for as long as the context lasts."""
     with sync_playwright() as driver:
-        # As root it does not run with the sandbox of its own.
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        browser = driver.chromium.launch(executable_path=CHROMIUM)
         try:
             yield browser
         finally:
