@@ -16,7 +16,6 @@ import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _gate as gate
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption, Kind, StorageError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import PRODUCT_KEY
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import (
     FIELDS,
     FORMAT,
@@ -32,16 +31,13 @@ TEXT = 2000
 NAME = 255
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
-_ALPHABETS = {
-    "reason": re.compile(r"[a-z_]{1,64}"),
-    "product_key": PRODUCT_KEY,
-    "device_name": gate.HARDWARE_NAME,  # which may be none that the platform takes
-    "path": gate.PATH,
-    "fingerprint": gate.FINGERPRINT,
-    "status": re.compile(r"[A-Z_]{1,32}"),
-    "code": re.compile(r"[A-Za-z0-9_.-]{1,128}"),
+# What the collection itself writes there.
+_ALPHABETS = {"reason": re.compile(r"[a-z_]{1,64}"), "fingerprint": gate.FINGERPRINT}
+# What others have written, as it was: a name that is wrong is what a report may be about. One printable line of at most so many.
+_TEXTS = {
+    **{"product_key": NAME, "device_name": NAME, "path": gate.LINE, "status": NAME, "code": NAME},
+    **{"message": TEXT, "hint": TEXT, "command": gate.LINE},
 }
-_TEXTS = ("message", "hint", "command")
 _RUN = ("id", "playbook", "mode", "user", "controller", "ansible_core")
 
 
@@ -101,9 +97,9 @@ def _run(fields: t.Mapping[str, object]) -> dict[str, str]:
 def _row(where: str, value: object) -> Row:
     fields = _object(where, value)
     row: Row = {name: _optional(fields, name, where, pattern) for name, pattern in _ALPHABETS.items()}
-    for name in _TEXTS:
+    for name, longest in _TEXTS.items():
         given = fields.get(name)
-        row[name] = None if given is None else gate.message(given, TEXT, "%s.%s" % (where, name))
+        row[name] = None if given is None else gate.message(given, longest, "%s.%s" % (where, name))
     error = fields.get("error")
     row["error"] = None if error is None else gate.one_of(where + ".error", error, t.get_args(Kind))
     row["outcome"] = gate.one_of(where + ".outcome", fields.get("outcome"), OUTCOMES)

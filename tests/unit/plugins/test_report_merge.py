@@ -22,7 +22,12 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _report
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import command, rebuilt
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_gate import parse_report, read_report
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_merge import merge_reports, report_names
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import FIELDS, as_json, compose_report
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import (
+    FIELDS,
+    as_json,
+    compose_report,
+    rows_of_pass,
+)
 
 JSON = Any
 
@@ -145,9 +150,10 @@ GOOD = json.loads(
         )
     )
 )
+TEXTS = ("product_key", "device_name", "path", "status", "code", "message", "hint", "command")
 PLACES = [
     *[("run", name) for name in ("begun", "ended")],
-    *[("gateways", 0, name) for name in FIELDS if name not in ("message", "hint", "command")],
+    *[("gateways", 0, name) for name in FIELDS if name not in TEXTS],
     *[("format",), ("run",), ("gateways", 0), ("gateways", 1, "gateway")],
 ]
 
@@ -168,6 +174,26 @@ def test_a_field_of_another_kind_is_refused(place: tuple[JSON, ...], value: JSON
         parse_report(changed(place, value))
 
 
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_text_is_a_printable_line(name: str) -> None:
+    for value in (3, True, [], {}):
+        with pytest.raises(StorageError):
+            parse_report(changed(("gateways", 0, name), value))
+    texts = [
+        parse_report(changed(("gateways", 0, name), value))["gateways"][0][name] for value in ("a\nb", "\x1b[2J", "‮x")
+    ]
+    assert texts == ["a / b", "?[2J", "?x"]
+    [longest] = {len(parse_report(changed(("gateways", 0, name), "x" * 99_999))["gateways"][0][name])}
+    assert longest in (255, 2000, 8192)
+
+
+@given(st.dictionaries(st.sampled_from(["msg", "product_key", "device_name", "path", "status"]), st.text(max_size=300)))
+def test_what_a_run_writes_is_what_the_next_batch_reads(result: dict[str, str]) -> None:
+    fleet = {"gateways": {"gw-1": {**result, "failed": True}}, "left": {"gw-2": "its connection is not known"}}
+    report = compose_report(RUN, rows_of_pass(fleet, ["gw-1", "gw-2"], "ansible-playbook -i x", "provision"))
+    assert [row["gateway"] for row in parse_report(as_json(report))["gateways"]] == ["gw-1", "gw-2"]
+
+
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS) | st.text(), inner, max_size=3),
@@ -175,7 +201,10 @@ ANY_JSON = st.recursive(
 )
 
 
-@given(st.sampled_from([*PLACES, ("gateways", 0, "message"), ("run", "user"), ("before",), ("more",)]), ANY_JSON)
+@given(
+    st.sampled_from([*PLACES, *(("gateways", 0, name) for name in TEXTS), ("run", "user"), ("before",), ("more",)]),
+    ANY_JSON,
+)
 def test_a_changed_report_is_refused_or_has_known_fields_alone(place: tuple[JSON, ...], value: JSON) -> None:
     try:
         report = parse_report(changed(place, value))
@@ -187,7 +216,7 @@ def test_a_changed_report_is_refused_or_has_known_fields_alone(place: tuple[JSON
         for text in filter(None, each.values()):
             assert isinstance(text, str)
             assert text.isprintable()
-            assert len(text) <= 4096
+            assert len(text) <= 8192
     assert all(isinstance(text, str) and text.isprintable() and len(text) < 256 for text in report["run"].values())
 
 
