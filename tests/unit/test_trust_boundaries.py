@@ -204,7 +204,6 @@ ALLOWED = {
             "module_utils/_gate.py:document",
             "module_utils/_openapi/answer.py:parse",
             "module_utils/_device/https_registration.py:_parse",
-            "plugin_utils/_run_report.py:earlier_report",
             "plugin_utils/_progress.py:received",  # of a process that this one has forked
         ),
         *("module_utils/_device/mqtt_registration.py:_parse", "module_utils/_device/certificate.py:_members"),
