@@ -18,8 +18,8 @@ from emulator import Emulator
 from fleet import USER, Size, unusable
 from gateways import credential_text
 from loopback import Loopback, command
-from operations import provision, role_variables
-from playbook import PRODUCT_KEY, Run, connection, inventory, run_playbook
+from operations import role_variables
+from playbook import PRODUCT_KEY, Run, connection, gateway_play, inventory, run_playbook
 from shells import write_script
 from ways import NO_BECOME, WAYS, Way
 
@@ -144,6 +144,7 @@ def test_a_gateway_that_is_the_controller(platform: Emulator, folder: Path, new_
     folder.chmod(0o711)
     variables = {**role_variables(platform), "gateway_path": f"{gateway}/device.json", **become}
     hosts = inventory({"gw-0001": variables}, folder, gateway_register_from="controller")
-    first, again = (provision(platform, hosts, folder) for _again in range(2))
+    play = gateway_play(platform, register_from="controller", path="{{ gateway_path }}")
+    first, again = (run_playbook(each, hosts, folder) for each in ("fleetops.aliyun_iot.provision", play))
     assert (first.rc, first.changed, again.rc, again.changed) == (0, 1, 0, 0), (first, again)
     assert (gateway / "device.json").stat().st_uid == user
