@@ -267,7 +267,7 @@ class CallbackModule(DefaultCallback):
         for group in groups:
             for host in group.hosts:
                 if group.outcome.word in BROKEN and host in self._failures:
-                    self._show_failure(group.outcome.word, self._failures[host])
+                    self._show_failure(group.outcome.word, self._failures.pop(host))
 
     def _next_command(self, group: Group) -> str:
         """Return the command for a group that is not as it should be."""

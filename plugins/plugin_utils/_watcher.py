@@ -21,8 +21,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress impo
     wake,
 )
 
-# Seconds, at the most, between two looks at the time.
-_TICK = 1.0
+# Seconds, at the least and at the most, between two looks at the time.
+_TICKS = (0.01, 1.0)
 
 
 class View(t.Protocol):
@@ -55,7 +55,7 @@ class Watcher:
         self._shown = time.monotonic()
         self._closed = False
         end = open_channel()
-        end.settimeout(min(_TICK, interval))
+        end.settimeout(min(max(_TICKS[0], interval), _TICKS[1]))
         self._thread = threading.Thread(target=self._watch, args=(end,), name="fleet_progress", daemon=True)
         self._thread.start()
 

@@ -61,13 +61,16 @@ class Case:
     playbook: str
     finds: str = ""
     variables: dict[str, str] = field(default_factory=dict)
+    callback: str = "default"
 
 
 ACCOUNT = {"audit_fail": "true"}
+PROGRESS = "fleetops.aliyun_iot.fleet_progress"
 FROM_CONTROLLER = {"gateway_register_from": "controller"}
 CASES = (
     Case("ping", "ansible.builtin.ping", str(HERE / "ping.yml")),
     Case("provision", "provision, first run", PROVISION, "new"),
+    Case("provision_progress", "the same, with fleet_progress", PROVISION, "new", callback=PROGRESS),
     Case("rerun", "provision, again", PROVISION),
     Case("provision_controller", "provision from the controller, first run", PROVISION, "new", FROM_CONTROLLER),
     Case(
@@ -94,6 +97,7 @@ RATIOS = {
 CONTROLLER_RATIOS = {
     "rerun_vs_ping_controller_cpu": ("rerun", "ping", "at most", 0.4),
     "provision_vs_ping_controller_cpu": ("provision", "ping", "at most", 1.0),
+    "progress_vs_default_controller_cpu": ("provision_progress", "provision", "at most", 1.05),
 }
 # A gateway's part of an everyday run over four times as many, against its part of a ping.
 SCALING = f"rerun_of_{SIZES[2]}_vs_ping_of_{GATEWAYS}"
@@ -135,7 +139,7 @@ class Bench:
             for name in self._first(gateways):
                 self._platform.admin.activate(PRODUCT_KEY, name)
         before = self._registrations()
-        cost = self._run(case.playbook, gateways, case.variables)
+        cost = self._run(case.playbook, gateways, case.variables, case.callback)
         registered = self._registrations() - before
         if registered != (gateways if case.finds else 0):
             raise SystemExit(f"{case.title}: {registered} registrations over {gateways} gateways")
@@ -183,9 +187,9 @@ class Bench:
             time.sleep(interval)
         return peak / 1024
 
-    def _run(self, playbook: str, gateways: int, variables: dict[str, str]) -> Cost:
+    def _run(self, playbook: str, gateways: int, variables: dict[str, str], callback: str = "default") -> Cost:
         before = self._clocks()
-        if self._start(playbook, gateways, variables).wait():
+        if self._start(playbook, gateways, variables, callback).wait():
             raise SystemExit(f"{playbook} failed:\n{(self._home / 'log').read_text()[-3000:]}")
         return self._since(before)
 
@@ -199,7 +203,9 @@ class Bench:
         now = self._clocks()
         return Cost(wall, now.controller - before.controller, now.gateways - before.gateways)
 
-    def _start(self, playbook: str, gateways: int, variables: dict[str, str]) -> subprocess.Popen[bytes]:
+    def _start(
+        self, playbook: str, gateways: int, variables: dict[str, str], callback: str = "default"
+    ) -> subprocess.Popen[bytes]:
         ca_file = self._platform.endpoints["ca_file"] if variables == FROM_CONTROLLER else CA_ON_GATEWAYS
         extra = {
             "gateway_product_key": PRODUCT_KEY,
@@ -221,7 +227,7 @@ class Bench:
             return subprocess.Popen(
                 [sys.executable, "-m", "ansible", "playbook", *arguments, playbook],
                 cwd=self._home,
-                env=self._environment(),
+                env={**self._environment(), "ANSIBLE_STDOUT_CALLBACK": callback},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -190,7 +190,8 @@ def test_a_view_lives_as_long_as_its_pass() -> None:
     assert sender("task-1") is None
 
 
-def test_without_a_view_there_are_lines() -> None:
+@pytest.mark.parametrize("interval", [0.01, 0.0, -1.0])
+def test_without_a_view_there_are_lines(interval: float) -> None:
     told = threading.Event()
     lines: list[str] = []
 
@@ -198,7 +199,7 @@ def test_without_a_view_there_are_lines() -> None:
         lines.append(line)
         told.set()
 
-    watcher = Watcher(say, 0.01, None)
+    watcher = Watcher(say, interval, None)
     try:
         watcher.begin("task-1", "The pass")
         send = sender("task-1")
