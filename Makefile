@@ -66,14 +66,14 @@ matrix: .venv/test ## Every ansible-core with every Python of gateways; writes t
 compare: .venv/test ## What the table in README.md says, compared with what is so
 	@nox -s compare
 
-live: .venv/test ## Ask the real platform what its documents leave open, on a throwaway product (an account)
-	@nox -s live
-
 devel: .venv/test ## What is to become the next ansible-core (network)
 	@nox -s devel
 
 release: .venv/test ## The artifact of the version that TAG names
 	@nox -s release
+
+live: .venv/test ## Ask the real platform what its documents leave open, on a throwaway product (an account)
+	@nox -s live
 
 image: .venv/test ## An execution environment with the collection, aliyun-iot-ee (podman; network)
 	@nox -s image

@@ -54,6 +54,14 @@ def lint(session: nox.Session) -> None:
     session.run("antsibull-changelog", "lint")
     session.run("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--disallow-unknown-collection-refs", ".")
     session.run("ansible-lint")
+    session.run("zizmor", "--offline", "--quiet", "--no-progress", ".github")
+    forms = [str(path) for path in Path(".github/ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config"]
+    for schema, *paths in (
+        ("github-workflows", *map(str, Path(".github/workflows").glob("*.yml"))),
+        ("github-issue-forms", *forms),
+        ("dependabot", ".github/dependabot.yml"),
+    ):
+        session.run("check-jsonschema", "--quiet", "--builtin-schema", f"vendor.{schema}", *paths)
     importer(session)
     sanity(session)
 

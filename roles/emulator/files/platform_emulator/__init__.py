@@ -2,3 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """An emulator of Alibaba Cloud IoT Platform for trials and tests: never a place for real secrets."""
+
+from __future__ import annotations
+
+__version__ = "1.0.0"

@@ -15,7 +15,7 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from platform_emulator import process
+from platform_emulator import __version__, process
 from platform_emulator.fields import Invalid
 from platform_emulator.options import Options
 
@@ -56,6 +56,7 @@ COMMANDS = {"serve": _serve, "start": _start, "stop": _stop}
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="platform_emulator", description="A local Alibaba Cloud IoT Platform.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="serve until SIGTERM")
     start = commands.add_parser("start", help="serve in the background, with these options, unless it does already")

@@ -1,0 +1,59 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The emulator as a package of its own, for people who test other clients of the platform."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+FILES = Path(__file__).parents[3] / "roles/emulator/files"
+PROJECT = tomllib.loads((FILES / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the package without the network; a build leaves files beside what it builds."""
+    home = tmp_path_factory.mktemp("package")
+    shutil.copytree(FILES, home / "source", ignore=shutil.ignore_patterns("__pycache__"))
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-index"]
+    subprocess.run([*pip, "--no-deps", "--no-build-isolation", "--wheel-dir", home, home / "source"], check=True)
+    [built] = home.glob("*.whl")
+    return built
+
+
+def test_the_package_has_every_file_of_the_emulator(wheel: Path) -> None:
+    own = {str(path.relative_to(FILES)) for path in FILES.glob("platform_emulator/**/*.py")}
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("platform_emulator/")}
+    assert packed == own
+    assert len(own) > 20
+
+
+def test_its_command_runs(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    [entry_points] = tmp_path.glob("*.dist-info/entry_points.txt")
+    assert "aliyun-iot-platform-emulator = platform_emulator.__main__:main" in entry_points.read_text()
+    command = "import sys; from platform_emulator.__main__ import main; sys.exit(main())"
+    ended = subprocess.run(
+        [sys.executable, "-c", command, "--version"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    [metadata] = tmp_path.glob("*.dist-info/METADATA")
+    version = ended.stdout.split()[1]
+    assert f"\nVersion: {version}\n" in metadata.read_text()
+
+
+def test_it_asks_for_what_the_role_names() -> None:
+    """The role's documentation names the packages to people who use the emulator without this one."""
+    told = (FILES.parent / "README.md").read_text(encoding="utf-8").replace("\n", " ")
+    for requirement in PROJECT["dependencies"]:
+        name = requirement.split(">=")[0]
+        assert name in told
+    assert PROJECT["requires-python"] == ">=3.11"
+    assert "Python 3.11 or newer" in told
