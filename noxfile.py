@@ -187,7 +187,9 @@ def faults(session: nox.Session) -> None:
 @nox.session
 def gates(session: nox.Session) -> None:
     """The property tests of everything that a stranger says, with 20,000 inputs each."""
-    of_gateways = [f"tests/unit/plugins/test_{name}.py" for name in ("gate", "program_results", "found")]
+    of_gateways = [
+        f"tests/unit/plugins/test_{name}.py" for name in ("gate", "program_results", "found", "report_merge")
+    ]
     of_the_platform = [
         f"tests/unit/plugins/test_{name}.py" for name in ("openapi_answers", "openapi_wire", "inventory_gate")
     ]

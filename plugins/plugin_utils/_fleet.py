@@ -130,6 +130,7 @@ class Fleet:
         self._watch = watch
         self._check_mode = check_mode
         self._members: t.Sequence[Member] = ()
+        self._broken: list[Member] = []
 
     def run(self, hosts: t.Sequence[str]) -> list[Member]:
         """Look at every host, refuse the names that several have, and change what needs it."""
@@ -183,6 +184,7 @@ class Fleet:
         for member in members:
             if member.host in errors and member.outcome() != "unreachable":
                 member.fail(errors[member.host])
+                self._note(member)
 
     def _each(self, verb: str, members: t.Sequence[Member], work: t.Callable[[Member], None]) -> None:
         """Do the work for every member, several at once, and say from time to time how far it is."""
@@ -210,8 +212,9 @@ class Fleet:
                 running[pool.submit(self._guarded, work, member)] = (member, now)
                 places -= 1
             for future in wait(running, timeout=_TICK, return_when=FIRST_COMPLETED).done:
-                del running[future]
+                member, _since = running.pop(future)
                 future.result()
+                self._note(member)
             if (
                 not (left or hanging)
                 and running
@@ -233,14 +236,18 @@ class Fleet:
                 )
             )
 
+    def _note(self, member: Member) -> None:
+        """Keep the order in which gateways fail."""
+        if member.result is not None and word_of(member.result) in BROKEN:
+            self._broken.append(member)
+
     def _show(self, verb: str, members: t.Sequence[Member], left: int, running: int, seconds: float) -> None:
         """Show how far the work is, to whoever watches or as a line."""
-        results = [(member.host, member.result) for member in self._members if member.result is not None]
-        words = [word_of(result, self._check_mode) for _host, result in results]
-        broken = [told for told, word in zip(results, words, strict=True) if word in BROKEN]
-        failures = tuple(failure_of(host, result) for host, result in broken[-FAILURES:])
+        words = (word_of(member.result, self._check_mode) for member in self._members if member.result is not None)
+        counts = dict(Counter(words))
+        failures = tuple(failure_of(member.host, member.result or {}) for member in self._broken[-FAILURES:])
         finished = len(members) - left - running
-        progress = Progress(verb, len(members), finished, running, seconds, dict(Counter(words)), failures)
+        progress = Progress(verb, len(members), finished, running, seconds, counts, failures)
         if self._watch:
             self._watch(progress)
         else:

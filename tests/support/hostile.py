@@ -84,7 +84,8 @@ def attack(platform: Emulator, home: Path, python: str = sys.executable, callbac
 
 
 def _play(module: str, everyone: list[Case]) -> JSON:
-    names = sorted({name for case in everyone for name in ("path", *case.options)})
+    place = () if module == "service_restart" else ("path",)
+    names = sorted({name for case in everyone for name in (*place, *case.options)})
     options = {name: f"{{{{ wanted.{name} | default(omit) }}}}" for name in names}
     task = {f"fleetops.aliyun_iot.{module}": options, "register": "told", "ignore_errors": True}
     task["check_mode"] = "{{ wanted_check }}"
@@ -231,6 +232,10 @@ def cases(platform: Emulator, home: Path) -> Iterator[Case]:
                 connection(platform) | {"register_from": "controller"},
                 later(word, shells[name]),
             )
+    for name in OF_ANY:
+        yield Case(
+            _device(platform, f"restart-{name}"), "service_restart", {"service": "agent"}, shells[name], check=True
+        )
     # There is something to finish first, again and again.
     again = {**connection(platform), "register_from": "controller", "register": "always"}
     yield Case(_device(platform, "look-again"), "gateway_credential", again, unfinished(f"{PRODUCT_KEY} look-again"))
@@ -329,7 +334,7 @@ def _device(platform: Emulator, name: str) -> str:
 
 # What came of it
 
-MODULES = ("device_login", "gateway_credential", "gateway_recovery")
+MODULES = ("device_login", "gateway_credential", "gateway_recovery", "service_restart")
 
 
 def documented(module: str) -> set[str]:

@@ -36,7 +36,7 @@ def test_the_requirements_of_the_collection_are_found(tmp_path: Path) -> None:
     found = yaml.safe_load(builder("introspect", tmp_path))
     wanted = {kind: {line.partition("  #")[0] for line in lines} for kind, lines in found.items()}
     assert wanted == {"python": required("requirements.txt"), "system": required("bindep.txt")}
-    assert len(wanted["python"]) == 4
+    assert any(line.startswith("alibabacloud-tea-openapi") for line in wanted["python"])
 
 
 def test_the_system_packages_are_in_the_language_of_bindep() -> None:

@@ -61,6 +61,9 @@ product_key=$wanted_key
 if [ "$proof" = yes ]; then
     try rm -f "./$staged"
 else
+    # Where one stands in the journal's way already, its writing proves that files can be removed here, as well as renamed.
+    (set -C && : >"./$journal_file.new") 2>/dev/null
     open_journal "$intent" "$over"
+    holds "$token" || fail storage "mv did not rename $here/$journal_file.new"
 fi
 say begun

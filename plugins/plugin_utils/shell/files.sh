@@ -146,16 +146,21 @@ discard_staged() {
     drop "$new"
 }
 
-# ours: ends with the outcome lost, unless the journal is this run's. Sets $line to its first line.
-ours() {
+# holds TOKEN: whether the journal is that run's. Sets $line to its first line.
+holds() {
     line=
     if [ -f "$journal_file" ] && [ ! -L "$journal_file" ]; then
         read -r line <"$journal_file"
     fi
     case "$line " in
-        *" token=$token "*) ;;
-        *) say lost ;;
+        *" token=$1 "*) return 0 ;;
     esac
+    return 1
+}
+
+# ours: ends with the outcome lost, unless the journal is this run's. Sets $line to its first line.
+ours() {
+    holds "$token" || say lost
 }
 
 # write_lines FILE LINE...: in place of the one that is there, which stays until the new one is complete.

@@ -132,7 +132,7 @@ def test_a_proxy_that_refuses_is_asked_once(
         with pytest.raises(FleetopsError) as caught:
             WAYS[way][0](context_of(way, certificates.ca, address), "platform.example", 443)
     error = caught.value
-    assert type(error) is FleetopsError, "it is not tried again"
+    assert error.__class__ is FleetopsError, "it is not tried again"
     assert (error.kind, error.may_have_registered) == ("network", False)
     assert words in error.msg
     assert "platform.example:443" in error.msg

@@ -264,6 +264,19 @@ def test_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "a second" in text
 
 
+def test_whoever_watches_sees_the_last_failures(tmp_path: Path) -> None:
+    """In the order in which they came, not in that of the hosts; one that is refused after the look is the last."""
+    site = Site(tmp_path, HOSTS)
+    site.troubles = {host: raising(Unreachable("no route")) for host in HOSTS[3:]}
+    site.names["gw-0001"] = "gw-0002"
+    seen: list[Progress] = []
+    site.run(watch=seen.append, at_once=1)
+    [*_others, looked] = [each for each in seen if each.verb == "looked at"]
+    assert [failure.host for failure in looked.failures] == HOSTS[4:]
+    assert [failure.host for failure in seen[-1].failures] == ["gw-0007", "gw-0008", "gw-0001", "gw-0002"]
+    assert seen[-1].counts == {"registered": 1, "not answering": 5, "failed": 2}
+
+
 def test_whoever_watches_gets_snapshots_in_place_of_lines(tmp_path: Path) -> None:
     site = Site(tmp_path, HOSTS)
     site.troubles = {"gw-0001": raising(Unreachable("no route\x1b[2J"))}
