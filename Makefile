@@ -26,8 +26,8 @@ emulator: .venv/demo ## Serve a local IoT Platform until Ctrl-C (state in .emula
 		--state-dir .emulator --ready-file .emulator/endpoints.json $(if $(SEED),--seed $(SEED))
 
 # All at once, since each waits a good deal: the tests show how far they are, the others what they said when they have ended.
-test: .venv/test ## All that CI runs: lint, the Pythons, the matrix, unit, integration
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target both lint pythons compare
+test: .venv/test ## All that CI runs: lint, the documentation, the Pythons, the matrix, unit, integration
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target both lint pythons compare docs
 
 # The plus shows at once what it prints, and would run it with make -n too.
 both: .venv/test

@@ -35,7 +35,7 @@ CORES = {"2.17": "3.11", "2.18": "3.11", "2.19": "3.11", "2.20": "3.12", "2.21":
 TOGETHER = ("--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder")
 
 nox.options.default_venv_backend = "none"
-nox.options.sessions = ["lint", "pythons", "compare", "test"]
+nox.options.sessions = ["lint", "docs", "pythons", "compare", "test"]
 
 # Quiet, so that pytest's closing line stays the last one.
 logging.getLogger("nox").addFilter(lambda record: record.levelname != "SUCCESS" and "uv binary" not in record.msg)

@@ -44,7 +44,7 @@ class ActionModule(ControllerAction):
             try:
                 device = self._device(hosts, host, known.get(host, {}), options)
             except FleetopsError as error:
-                refused[host] = str(error)
+                refused[host] = error.quoted
             else:
                 if device:
                     devices.append(device)
@@ -53,7 +53,7 @@ class ActionModule(ControllerAction):
             refused.update(twice)
             devices = [device for device in devices if device.host not in twice]
         done = bring_all(devices, Accounts(), options, bool(self._task.check_mode))
-        refused.update((host, str(error)) for host, error in done.refused.items())
+        refused.update((host, error.quoted) for host, error in done.refused.items())
         if options["state"] == "reset" and self._task.check_mode:
             for product in dict.fromkeys(device.product_key for device in devices if device.host not in refused):
                 self._display.warning(_unproven(product, product not in done.unproven))

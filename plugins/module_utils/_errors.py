@@ -48,6 +48,9 @@ Kind = t.Literal[
     "unsafe_path",
 ]
 
+# What every hint ends with, before the heading of that page (docs/docsite/rst/troubleshooting_guide.rst).
+GUIDE = "See the troubleshooting guide: "
+
 
 class FleetopsError(Exception):
     """Something that an operator has to know: what was attempted, what came back, what to do next.
@@ -69,11 +72,23 @@ class FleetopsError(Exception):
         self.kind = kind or self.kind
 
     def __str__(self) -> str:
+        return self.msg + ". " + self.advice
+
+    @property
+    def quoted(self) -> str:
+        """Return the message and the hint for the message of another error, which adds a reference of its own."""
         return self.msg + (". " + self.hint if self.hint else "")
 
+    @property
+    def advice(self) -> str:
+        """Return the hint as users see it: it ends with a reference to the page that explains every kind and code."""
+        heading = self.kind if self.code is None else "%s %s" % (self.kind, self.code)
+        end = "" if not self.hint else " " if self.hint.endswith((".", "?", "!")) else ". "
+        return self.hint + end + GUIDE + heading
+
     def as_result(self) -> dict[str, t.Any]:
-        """The C(error) of a result: ``kind``, ``code``, ``message``, ``hint``."""
-        return {"kind": self.kind, "code": self.code, "message": self.msg, "hint": self.hint}
+        """Return the C(error) of a result: ``kind``, ``code``, ``message``, ``hint``."""
+        return {"kind": self.kind, "code": self.code, "message": self.msg, "hint": self.advice}
 
 
 class InvalidOption(FleetopsError):

@@ -43,7 +43,7 @@ def from_inventory(host: str, variables: Variables) -> InventoryName:
         if named.device_name:
             check_device_name(named.device_name)
     except (FleetopsError, AnsibleError, TemplateError) as error:
-        return InventoryName("", None, problem=str(error))
+        return InventoryName("", None, problem=error.quoted if isinstance(error, FleetopsError) else str(error))
     return named
 
 

@@ -89,7 +89,7 @@ try:
 except Exception as error:
     if hasattr(error, "as_result"):
         doubt = {name: getattr(error, name) for name in ("may_have_registered", "registered")}
-        result = dict(doubt, error=error.as_result())
+        result = dict(doubt, error=dict(error.as_result(), hint=error.hint))
     elif isinstance(error, ImportError) and not str(error.name).startswith("%(collection)s"):
         result = {"lacks": str(error.name)}
     else:

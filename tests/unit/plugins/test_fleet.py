@@ -307,7 +307,7 @@ def test_what_is_taken_over_from_an_earlier_pass() -> None:
     assert each["d"] == {"reported_name": "gw-0004"}
     known = earlier(options, list("abcdef"), False)
     assert known.keys() == {"b", "c", "e", "f"}
-    assert known["b"]["msg"] == "it was not reset"
+    assert known["b"]["error"]["message"] == "it was not reset"
     assert "lease" not in known["b"]
     assert earlier(options, ["a"], True) == {"a": lease}
     told = fleet_result(

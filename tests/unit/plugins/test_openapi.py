@@ -210,7 +210,8 @@ def test_a_refusal_says_what_to_quote_and_what_to_do(clock: Clock) -> None:
         api(Platform(refused("iot.common.RamActionPermissionDeny")), clock).call("ResetThing", {})
     assert str(caught.value) == (
         "ResetThing: refused with iot.common.RamActionPermissionDeny (words of the platform), RequestId R1. "
-        "Allow the RAM user this action (iot:ResetThing) in a policy"
+        "Allow the RAM user this action (iot:ResetThing) in a policy. "
+        "See the troubleshooting guide: refused iot.common.RamActionPermissionDeny"
     )
 
 

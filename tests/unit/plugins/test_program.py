@@ -247,7 +247,7 @@ def test_what_login_shells_say_is_passed_over() -> None:
 
 def test_a_refusal_stays_one() -> None:
     told = {
-        "error": Refused("no", hint="Do this", code=6600).as_result(),
+        "error": {"kind": "refused", "code": 6600, "message": "no", "hint": "Do this"},
         "may_have_registered": True,
         "registered": False,
     }

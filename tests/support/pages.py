@@ -1,0 +1,107 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The pages that users read, and their blocks of code: commands to type, and files to write.
+
+A block of ``shell`` contains commands that succeed. A block of ``console`` contains commands behind ``$ ``, and below each the lines
+that its output has among others, in this order; ``...`` in a line is any text. A command of it that fails is followed by
+``$ echo $?``. A block whose first line is ``# NAME.EXTENSION`` is a file.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# The README first: it is the page that is read most.
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/docsite/rst/*.rst"))]
+COMMANDS = ("console", "shell")
+
+_MARKDOWN = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_RST = re.compile(
+    r"^(?P<indent> *)\.\. code-block:: (?P<language>\S+)\n\n(?P<text>(?:(?P=indent)   .*\n|\n)+)", re.MULTILINE
+)
+_FILE = re.compile(r"# (\S+[.]\w+)\n")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command, and the lines that its output must have."""
+
+    command: str
+    output: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of code of a page."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+    @property
+    def file(self) -> str | None:
+        """The name of the file that the block is, if it is one."""
+        found = None if self.language in COMMANDS else _FILE.match(self.text)
+        return found[1] if found else None
+
+    @property
+    def steps(self) -> list[Step]:
+        """The commands of a block of commands."""
+        lines = self.text.replace("\\\n", "").splitlines()
+        if self.language == "shell":
+            return [Step(line.strip()) for line in lines if line and not line.startswith("#")]
+        steps: list[Step] = []
+        for line in filter(None, lines):
+            if line.startswith("$ "):
+                steps.append(Step(line[2:]))
+            else:
+                steps[-1] = Step(steps[-1].command, (*steps[-1].output, line))
+        return steps
+
+
+def blocks(page: Path) -> list[Block]:
+    """Return the blocks of code of a page, in order."""
+    return list(_blocks(page))
+
+
+def commands() -> set[str]:
+    """Return every command of every page."""
+    return {
+        step.command for page in PAGES for block in blocks(page) if block.language in COMMANDS for step in block.steps
+    }
+
+
+def prose(page: Path) -> str:
+    """Return what a page has outside of its blocks of code."""
+    return _pattern(page).sub("", page.read_text(encoding="utf-8"))
+
+
+def missing(output: str, expected: tuple[str, ...]) -> str | None:
+    """Return the first expected line that ``output`` lacks, or None; blanks count as one."""
+    lines = iter(" ".join(line.split()) for line in output.splitlines())
+    for wanted in expected:
+        pattern = re.escape(" ".join(wanted.split())).replace(re.escape("..."), ".*")
+        if not any(re.fullmatch(pattern, line) for line in lines):
+            return wanted
+    return None
+
+
+def _blocks(page: Path) -> Iterator[Block]:
+    text = page.read_text(encoding="utf-8")
+    for found in _pattern(page).finditer(text):
+        content = textwrap.dedent(found["text"]).strip("\n") + "\n"
+        yield Block(page, text.count("\n", 0, found.start()) + 1, found["language"], content)
+
+
+def _pattern(page: Path) -> re.Pattern[str]:
+    return _MARKDOWN if page.suffix == ".md" else _RST

@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The links between pages: those within the site, which Sphinx is told not to check, and those of Markdown."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pages
+import pytest
+
+OURS = "ansible_collections.fleetops.aliyun_iot.docsite."
+GUIDES = [page for page in pages.PAGES if page.suffix == ".rst"]
+MARKDOWN = subprocess.run(
+    ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+    cwd=pages.ROOT,
+    check=True,
+    capture_output=True,
+    text=True,
+).stdout.split()
+
+
+def test_a_reference_within_the_site_leads_to_a_label() -> None:
+    text = "\n".join(page.read_text(encoding="utf-8") for page in GUIDES)
+    labels = re.findall(rf"^\.\. _{re.escape(OURS)}(\S+):$", text, re.MULTILINE)
+    assert len(labels) == len(set(labels))
+    assert {page.stem for page in GUIDES} <= set(labels)
+    references = set(re.findall(rf"<{re.escape(OURS)}([\w.]+)>`", text))
+    assert references
+    assert references <= set(labels)
+
+
+def anchors(path: Path) -> set[str]:
+    """Return the anchors that GitHub makes of the headings of a Markdown file."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", [name for name in MARKDOWN if (pages.ROOT / name).exists()])
+def test_a_relative_link_leads_to_a_file_and_a_heading(name: str) -> None:
+    path = pages.ROOT / name
+    for link in re.findall(r"\]\((?!https?:)([^)]+)\)", path.read_text(encoding="utf-8")):
+        file, _, anchor = link.partition("#")
+        target = path.parent / file if file else path
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_the_readme_leads_to_every_guide() -> None:
+    text = (pages.ROOT / "README.md").read_text(encoding="utf-8")
+    assert [page.name for page in GUIDES if f"docs/docsite/rst/{page.name})" not in text] == []
+
+
+@pytest.mark.parametrize("playbook", sorted(pages.ROOT.glob("playbooks/*.yml")), ids=lambda path: path.stem)
+def test_the_guide_has_every_playbook_and_the_variables_that_its_head_lists(playbook: Path) -> None:
+    guide = (pages.ROOT / "docs/docsite/rst/playbooks_guide.rst").read_text(encoding="utf-8")
+    text = playbook.read_text(encoding="utf-8")
+    head = text[: text.index("\n\n-")]
+    variables = set(re.findall(r"\b(?:(?:gateway|platform|audit|decommission)_[a-z_]+|target)\b(?![.*])", head))
+    assert f"fleetops.aliyun_iot.{playbook.stem}" in guide
+    assert {name for name in variables if not re.search(rf"``{name}\b", guide)} - {"platform_"} == set()
+    assert f"fleetops.aliyun_iot.{playbook.stem}`" in (pages.ROOT / "playbooks/README.md").read_text(encoding="utf-8")
