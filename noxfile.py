@@ -68,7 +68,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def importer(session: nox.Session) -> None:
-    """What Galaxy does to a collection that it is given."""
+    """Do what Galaxy does to a collection that it is given."""
     programs = environment(session, "importer", sys.executable, "requirements-importer.txt")
     collection = copy(session, programs.parent)
     with tempfile.TemporaryDirectory() as artifact, session.chdir(programs.parent):
@@ -83,7 +83,7 @@ def importer(session: nox.Session) -> None:
 
 @nox.session
 def sanity(session: nox.Session) -> None:
-    """The tests that come with ansible-core, on every Python that is here. They are to find nothing and to skip nothing else."""
+    """Run the tests that come with ansible-core, on every Python that is here. They are to find nothing and to skip nothing else."""
     home = Path(".venv/sanity").absolute()
     collection = copy(session, home)
     source = files("ansible_test") / "_internal/python_requirements.py"
@@ -117,7 +117,7 @@ def advisories(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """A site of the documentation of plugins, roles and guides, in docs/build."""
+    """Make a site of the documentation of plugins, roles and guides, in docs/build."""
     programs = environment(session, "docs", sys.executable, "requirements-docs.txt")
     home = programs.parent
     rst, env = (
@@ -153,19 +153,19 @@ def screenshots(session: nox.Session) -> None:
 
 @nox.session
 def unit(session: nox.Session) -> None:
-    """Tests of the parts."""
+    """Run the tests of the parts."""
     session.run("pytest", "--numprocesses=2", "tests/unit", *session.posargs)
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """The tests of the parts, and how much of the plugins they reach; fails below the floor that pyproject.toml sets."""
+    """Run the tests of the parts, and measure how much of the plugins they reach; fail below the floor that pyproject.toml sets."""
     session.run("pytest", "--numprocesses=2", "--cov", "--cov-report=term:skip-covered", "tests/unit", *session.posargs)
 
 
 @nox.session
 def integration(session: nox.Session) -> None:
-    """Tests of the whole."""
+    """Run the tests of the whole."""
     system_packages(session)
     session.run("pytest", *TOGETHER, "tests/integration", *session.posargs)
 
@@ -186,7 +186,7 @@ def faults(session: nox.Session) -> None:
 
 @nox.session
 def gates(session: nox.Session) -> None:
-    """The property tests of everything that a stranger says, with 20,000 inputs each."""
+    """Run the property tests of everything that a stranger says, with 20,000 inputs each."""
     of_gateways = [
         f"tests/unit/plugins/test_{name}.py" for name in ("gate", "program_results", "found", "report_merge")
     ]
@@ -202,7 +202,7 @@ def gates(session: nox.Session) -> None:
 
 @nox.session
 def molecule(session: nox.Session) -> None:
-    """The scenarios of extensions/molecule: on containers, then on loopback gateways, or on what HOSTS names."""
+    """Run the scenarios of extensions/molecule: on containers, then on loopback gateways, or on what HOSTS names."""
     kinds = [kind for kind in ("containers", "loopback") if os.environ.get("HOSTS") in (None, "", kind)]
     if not kinds:
         session.error(f"HOSTS is containers or loopback, not {os.environ['HOSTS']}")
@@ -231,7 +231,7 @@ def molecule(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """What a fleet costs: a hundred gateways over SSH, beside a ping and built-in modules; or SCALE gateways, in one inventory."""
+    """Measure what a fleet costs: a hundred gateways over SSH, beside a ping and built-in modules; or SCALE gateways, in one inventory."""
     system_packages(session)
     script = "scale" if os.environ.get("SCALE") else "bench"
     session.run("python", f"tests/bench/{script}.py", env={"PYTHONPATH": "tests/support:tests/fleet:tests/bench"})
@@ -245,7 +245,7 @@ def live(session: nox.Session) -> None:
 
 @nox.session
 def image(session: nox.Session) -> None:
-    """An execution environment with the collection as it is here, built by podman, which fetches what it is made of (opt-in)."""
+    """Build an execution environment with the collection as it is here, with podman, which fetches what it is made of (opt-in)."""
     if not shutil.which("podman"):
         session.error("Needed: podman")
     home = Path(session.create_tmp())
@@ -264,7 +264,7 @@ def image(session: nox.Session) -> None:
 
 @nox.session
 def pythons(session: nox.Session) -> None:
-    """Tests of what runs on gateways, on every Python that is here."""
+    """Run the tests of what runs on gateways, on every Python that is here."""
     for version in PYTHONS:
         python = interpreter(version)
         if not python:
@@ -308,7 +308,7 @@ def test(session: nox.Session) -> None:
 
 @nox.session
 def devel(session: nox.Session) -> None:
-    """What is to become the next ansible-core, with every Python of gateways. It comes from its repository, and is not pinned."""
+    """Try what is to become the next ansible-core, with every Python of gateways. It comes from its repository, and is not pinned."""
     home = Path(".venv/ansible-core-devel").absolute()
     session.run(sys.executable, "-m", "venv", "--clear", str(home))
     archive = "https://github.com/ansible/ansible/archive/refs/heads/devel.tar.gz"
@@ -320,7 +320,7 @@ def devel(session: nox.Session) -> None:
 
 @nox.session
 def release(session: nox.Session) -> None:
-    """The artifact of the version that TAG names, if that is the one of galaxy.yml and the changelog has it."""
+    """Build the artifact of the version that TAG names, if that is the one of galaxy.yml and the changelog has it."""
     tag = os.environ.get("TAG", "")
     version = yaml.safe_load(Path("galaxy.yml").read_text())["version"]
     released = yaml.safe_load(Path("changelogs/changelog.yaml").read_text())["releases"]
@@ -379,7 +379,7 @@ def not_tried(session: nox.Session, version: str, what: str = "") -> None:
 
 
 def environment(session: nox.Session, name: str, python: str | Path, requirements: str) -> Path:
-    """The programs of .venv/NAME, which has what the requirements pin, made anew whenever they change."""
+    """Return the programs of .venv/NAME, which has what the requirements pin, made anew whenever they change."""
     home, wanted = Path(".venv", name).absolute(), Path(requirements)
     stamp = home / wanted.name
     if not stamp.exists() or stamp.read_text() != wanted.read_text():
@@ -403,7 +403,7 @@ def gateways_code(programs: Path) -> None:
 
 
 def copy(session: nox.Session, home: Path) -> Path:
-    """The collection, as it would be committed, in a place where Ansible's tools look for collections."""
+    """Return the collection, as it would be committed, in a place where Ansible's tools look for collections."""
     collection = home / "ansible_collections/fleetops/aliyun_iot"
     shutil.rmtree(collection, ignore_errors=True)
     listed = session.run("git", "ls-files", "--cached", "--others", "--exclude-standard", silent=True, log=False)
@@ -445,6 +445,6 @@ def run_whole(session: nox.Session, *command: str, env: dict[str, str]) -> None:
 
 
 def system_packages(session: nox.Session) -> None:
-    """The programs that stand in for a gateway's; those of the loopback fleet where it can be."""
+    """Install the programs that stand in for a gateway's; those of the loopback fleet where it can be."""
     loopback = ("csh", "doas", "fish", "setfacl", "ssh", "sshd", "sudo") if os.geteuid() == 0 else ()
     session.run("tests/system-packages.sh", "bash", "busybox", "chromium", "dash", *loopback)

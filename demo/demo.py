@@ -168,7 +168,7 @@ class Platform:
         self.endpoints = json.loads((self._state_dir / "endpoints.json").read_text())
 
     def registered(self) -> list[str]:
-        """The devices of the registrations since the last time."""
+        """Return the devices of the registrations since the last time."""
         return [name for name, _code in self.saw("register")]
 
     def saw(self, action: str) -> list[tuple[str, int | None]]:
@@ -178,7 +178,7 @@ class Platform:
         return sorted((entry["device_name"], entry["code"]) for entry in log)
 
     def secret(self, name: str) -> str:
-        """The DeviceSecret that is valid now."""
+        """Return the DeviceSecret that is valid now."""
         return str(self._ask(f"/products/{PRODUCT_KEY}/devices/{name}")["device_secret"])
 
     def secrets(self) -> list[str]:
@@ -263,19 +263,19 @@ def gateway_results(lines: list[dict[str, Any]]) -> Results:
 
 
 def results_of(action: str, lines: list[dict[str, Any]]) -> Results:
-    """What the action returned for each gateway, the last time."""
+    """Return what the action returned for each gateway, the last time."""
     return {line["host"]: line["result"] for line in lines if line.get("action") == f"fleetops.aliyun_iot.{action}"}
 
 
 def keep(path: Path) -> Path:
-    """A copy beside the credential, for its owner alone too."""
+    """Return a copy beside the credential, for its owner alone too."""
     copy = path.with_name("old.json")
     shutil.copy2(path, copy)
     return copy
 
 
 def of(results: Results, key: str) -> dict[str, Any]:
-    """What each gateway's result says under this key, in the order of the gateways."""
+    """Return what each gateway's result says under this key, in the order of the gateways."""
     return {name: results[name][key] for name in GATEWAYS}
 
 
@@ -366,7 +366,7 @@ def playbook(folder: Path, *arguments: str, quiet: bool = False, ends_with: int 
 
 
 def started(command: list[str], folder: Path, output: int) -> subprocess.Popen[bytes]:
-    """The command, which alone has this end of its output open then."""
+    """Yield the command, which alone has this end of its output open then."""
     try:
         return subprocess.Popen(
             command,
@@ -390,7 +390,7 @@ def output_of(quiet: bool) -> tuple[int, int]:
 
 
 def read(file: RawIOBase) -> Iterator[str]:
-    """What is written to the other end, as long as somebody has it open."""
+    """Yield what is written to the other end, as long as somebody has it open."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     while True:
         try:
@@ -403,7 +403,7 @@ def read(file: RawIOBase) -> Iterator[str]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """This one, without the user's settings for Ansible; the folder is the home, so that nothing is left elsewhere."""
+    """Return this environment without the user's settings for Ansible; the folder is the home, so that nothing is left elsewhere."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     return {
         **inherited,

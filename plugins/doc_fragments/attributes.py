@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What the attributes mean; each module says how far it supports them."""
+    """The meaning of the attributes; each module says how far it supports them."""
 
     DOCUMENTATION = r"""
 options: {}

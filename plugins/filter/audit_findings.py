@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an audit finds when it compares looks at gateways with the platform's list of devices."""
+"""The findings of an audit, which compares looks at gateways with the platform's list of devices."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an MQTT client needs to log in, for the configuration of a user's agent."""
+"""The values with which an MQTT client logs in, for the configuration of a user's agent."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def mqtt_login(
     mqtt_ca_path: str | None = None,
     sign_method: str = "hmacsha256",
 ) -> dict[str, t.Any]:
-    """The parameters of a CONNECT, and where it goes."""
+    """Return the parameters of a CONNECT, and where it goes."""
     try:
         product_key, device_name = _text("product_key", product_key), _text("device_name", device_name)
         check_product_key(product_key)
@@ -130,14 +130,14 @@ def mqtt_login(
 
 
 def _text(option: str, value: object) -> str:
-    """A name as it is in a client id: one of digits alone may be a number in a playbook, but nothing is no name."""
+    """Return a name as it is in a client id: one of digits alone may be a number in a playbook, but nothing is no name."""
     if value is None or isinstance(value, (bool, list, dict)):
         raise InvalidOption(option, value, "is no text", "Give a string")
     return str(value)
 
 
 def _port(port: object) -> int | None:
-    """A port; a playbook's variable may have it as text, and an empty one counts as not set."""
+    """Return a port; a playbook's variable may have it as text, and an empty one counts as not set."""
     if port is None or port == "":
         return None
     if isinstance(port, bool) or not str(port).isdecimal():

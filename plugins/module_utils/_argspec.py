@@ -13,7 +13,7 @@ Spec = t.Dict[str, t.Dict[str, t.Any]]
 
 
 def registration_spec() -> Spec:
-    """The product, and how to reach the platform's registration."""
+    """Return the product, and how to reach the platform's registration."""
     return {
         "product_key": {"type": "str", "required": True, "no_log": False},
         "product_secret": {"type": "str", "no_log": True},
@@ -29,7 +29,7 @@ def registration_spec() -> Spec:
 
 
 def mqtt_spec() -> Spec:
-    """The options of the connection over MQTT, beside the host."""
+    """Return the options of the connection over MQTT, beside the host."""
     return {
         "mqtt_endpoint": {"type": "str"},
         "mqtt_port": {"type": "int"},
@@ -38,7 +38,7 @@ def mqtt_spec() -> Spec:
 
 
 def device_registration_spec() -> Spec:
-    """The options of device_registration."""
+    """Return the options of device_registration."""
     return dict(
         registration_spec(),
         device_name={"type": "str", "required": True},
@@ -47,7 +47,7 @@ def device_registration_spec() -> Spec:
 
 
 def device_login_spec() -> Spec:
-    """The options of device_login."""
+    """Return the options of device_login."""
     return {
         "path": {"type": "str", "default": "/etc/aliyun-iot/device.json"},
         "region": {"type": "str"},
@@ -64,12 +64,12 @@ def device_login_spec() -> Spec:
 
 
 def service_restart_spec() -> Spec:
-    """The options of service_restart."""
+    """Return the options of service_restart."""
     return {"service": {"type": "str", "required": True}}
 
 
 def credential_spec() -> Spec:
-    """Whose credential it is, and where it is on the gateway."""
+    """Return the options of a credential: whose it is, and where it is on the gateway."""
     return {
         "device_name": {"type": "str"},
         "device_name_from": {
@@ -105,7 +105,7 @@ def credential_spec() -> Spec:
 
 
 def gateway_credential_spec() -> Spec:
-    """The options of gateway_credential."""
+    """Return the options of gateway_credential."""
     return dict(
         registration_spec(),
         transport={"type": "str", "choices": ["https", "mqtt"]},
@@ -129,7 +129,7 @@ def gateway_credential_spec() -> Spec:
 
 
 def openapi_spec() -> Spec:
-    """Whose account it is, and how to reach the platform's OpenAPI."""
+    """Return the options of an account, and of the platform's OpenAPI."""
     return {
         "access_key_id": {"type": "str", "no_log": False},
         "access_key_secret": {"type": "str", "no_log": True},
@@ -147,7 +147,7 @@ def openapi_spec() -> Spec:
 
 
 def product_spec() -> Spec:
-    """The options of product."""
+    """Return the options of product."""
     return dict(
         openapi_spec(),
         product_key={"type": "str", "no_log": False},
@@ -162,7 +162,7 @@ def product_spec() -> Spec:
 
 
 def product_info_spec() -> Spec:
-    """The options of product_info."""
+    """Return the options of product_info."""
     return dict(
         openapi_spec(),
         product_key={"type": "str", "no_log": False},
@@ -171,7 +171,7 @@ def product_info_spec() -> Spec:
 
 
 def devices_spec() -> Spec:
-    """The options of devices."""
+    """Return the options of devices."""
     return dict(
         openapi_spec(),
         product_key={"type": "str", "required": True, "no_log": False},
@@ -185,7 +185,7 @@ def devices_spec() -> Spec:
 
 
 def devices_info_spec() -> Spec:
-    """The options of devices_info."""
+    """Return the options of devices_info."""
     return dict(
         openapi_spec(),
         product_key={"type": "str", "required": True, "no_log": False},
@@ -194,7 +194,7 @@ def devices_info_spec() -> Spec:
 
 
 def device_reset_spec() -> Spec:
-    """The options of device_reset."""
+    """Return the options of device_reset."""
     return dict(
         openapi_spec(),
         product_key={"type": "str", "required": True, "no_log": False},
@@ -207,7 +207,7 @@ def device_reset_spec() -> Spec:
 
 
 def audit_report_spec() -> Spec:
-    """The options of audit_report."""
+    """Return the options of audit_report."""
     return {
         "findings": {"type": "list", "elements": "dict", "required": True},
         "dest": {"type": "path", "required": True},
@@ -215,7 +215,7 @@ def audit_report_spec() -> Spec:
 
 
 def run_report_spec() -> Spec:
-    """The options of run_report."""
+    """Return the options of run_report."""
     return {
         "dest": {"type": "path", "required": True},
         "variable": {"type": "str", "default": "gateway_fleet"},
@@ -225,7 +225,7 @@ def run_report_spec() -> Spec:
 
 
 def report_merge_spec() -> Spec:
-    """The options of report_merge."""
+    """Return the options of report_merge."""
     return {
         "reports": {"type": "list", "elements": "path", "required": True},
         "dest": {"type": "path", "required": True},
@@ -233,7 +233,7 @@ def report_merge_spec() -> Spec:
 
 
 def gateway_recovery_spec() -> Spec:
-    """The options of gateway_recovery."""
+    """Return the options of gateway_recovery."""
     return dict(
         openapi_spec(),
         product_key=registration_spec()["product_key"],
@@ -244,7 +244,7 @@ def gateway_recovery_spec() -> Spec:
 
 
 def fleet_credentials_spec() -> Spec:
-    """The options of fleet_credentials."""
+    """Return the options of fleet_credentials."""
     return {
         "state": {"type": "str", "choices": ["present", "absent", "reset_intended"]},
         "register": {"type": "str", "choices": ["if_needed", "always", "never"]},
@@ -269,7 +269,7 @@ def fleet_credentials_spec() -> Spec:
 
 
 def fleet_devices_spec() -> Spec:
-    """The options of fleet_devices."""
+    """Return the options of fleet_devices."""
     return {
         "state": {
             "type": "str",
@@ -284,5 +284,5 @@ def fleet_devices_spec() -> Spec:
 
 
 def fleet_report_spec() -> Spec:
-    """The options of fleet_report."""
+    """Return the options of fleet_report."""
     return {"variable": {"type": "str", "default": "gateway_fleet"}}

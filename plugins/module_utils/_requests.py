@@ -24,7 +24,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TR
 
 
 def requests_post(context: TlsContext, timeout: float) -> Post:
-    """A sender for the controller, over the requests library. The context knows the proxy."""
+    """Return a sender for the controller, over the requests library. The context knows the proxy."""
     new_session = session_maker(context)
 
     def post(url: str, body: str | None) -> Reply:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What to do about what was found: pure functions. PRIVATE to the collection."""
+"""Decisions about what was found: pure functions. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Export:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the task asks for."""
+    """The wanted state of one gateway, as the task asks for it."""
 
     product_key: str
     device_name: str

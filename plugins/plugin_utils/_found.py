@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a look at a gateway found. PRIVATE to the collection."""
+"""The state of a gateway as a look has found it. PRIVATE to the collection."""
 
 from __future__ import annotations
 

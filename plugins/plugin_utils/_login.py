@@ -147,5 +147,5 @@ def _last(answer: Answer, word: str) -> str:
 
 
 def _unmasked(masked: str, mask: str) -> str:
-    """The upper-case hexadecimal digits that have ``mask`` over them."""
+    """Return the upper-case hexadecimal digits that have ``mask`` over them."""
     return "".join("%X" % (int(one, 16) ^ int(other, 16)) for one, other in zip(masked, mask, strict=False))

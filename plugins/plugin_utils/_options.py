@@ -46,7 +46,7 @@ def check_texts(names: t.Iterable[str], values: t.Mapping[str, t.Any]) -> None:
 
 
 def check_path(option: str, path: str) -> str:
-    """An absolute path of plain characters that names a file.
+    """Return an absolute path of plain characters that names a file.
 
     :raises InvalidOption: it is not
     """
@@ -61,7 +61,7 @@ def check_path(option: str, path: str) -> str:
 
 
 def check_owner(option: str, name: str | None) -> str | None:
-    """A user's or group's name or number; empty is none.
+    """Return a user's or group's name or number; empty is none.
 
     :raises InvalidOption: it cannot be one
     """
@@ -127,7 +127,7 @@ def check_due(args: t.Mapping[str, t.Any]) -> str:
 
 
 def check_interface(name: t.Any) -> str | None:
-    """A network interface's name.
+    """Return a network interface's name.
 
     :raises InvalidOption: it cannot be one
     """

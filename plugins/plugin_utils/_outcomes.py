@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What became of every host of a run, from the results of passes and of tasks. PRIVATE to the collection.
+"""The outcome of every host of a run, from the results of passes and of tasks. PRIVATE to the collection.
 
 Knows no Ansible: results are dictionaries, and the statistics of the run are numbers by host.
 """
@@ -30,7 +30,7 @@ Result = t.Mapping[str, t.Any]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a host: a word, its cause in a few words, and the playbook that helps where the same one again does not."""
+    """The outcome of a host: a word, its cause in a few words, and the playbook that helps where the same one again does not."""
 
     word: str
     cause: str = ""

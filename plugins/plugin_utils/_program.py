@@ -147,7 +147,7 @@ REPORTS: dict[str, tuple[Kind, ...]] = {
 
 
 def _read_sources(entry: str) -> dict[str, str]:
-    """The entry and all that it imports, now or later, by name."""
+    """Return the entry and all that it imports, now or later, by name."""
     folder = Path(__file__).parent.parent / "module_utils"
     sources: dict[str, str] = {}
     wanted = [entry]
@@ -178,7 +178,7 @@ def command(named: str | None, environment: str, candidates: t.Sequence[str] = P
 
 
 def program(entry: str, todo: t.Mapping[str, t.Any]) -> str:
-    """The text of a program that calls perform() of one of ENTRIES with ``todo``, and prints what it returns or raises."""
+    """Return the text of a program that calls perform() of one of ENTRIES with ``todo``, and prints what it returns or raises."""
     data = json.dumps([_SOURCES[entry], todo])
     return _TEXT % {"word": _RESULT, "oldest": OLDEST, "data": data, "collection": COLLECTION, "entry": entry}
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How far a pass is, and the channel by which the callback fleet_progress of the same run receives it. PRIVATE to the collection.
+"""The progress of a pass, and the channel by which the callback fleet_progress of the same run receives it. PRIVATE to the collection.
 
 The callback opens the channel before Ansible forks, so that the process of a pass has the other end. A snapshot is one datagram and
 complete in itself: one that finds the channel full is dropped, and the next one makes up for it. What counts is the result of the pass.
@@ -65,7 +65,7 @@ def failure_of(host: str, result: t.Mapping[str, t.Any], length: int = LENGTH) -
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a pass is: ``total`` gateways are to be worked on, ``finished`` are done, ``running`` under way.
+    """The progress of a pass: ``total`` gateways are to be worked on, ``finished`` are done, ``running`` under way.
 
     ``counts`` are of all gateways of the pass, by word; ``seconds`` since this part of it began.
     """

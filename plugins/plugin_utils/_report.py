@@ -21,7 +21,7 @@ NEW = "(new)"
 
 
 def report(wanted: Wanted, found: Found, plan: Plan) -> dict[str, t.Any]:
-    """What every result says: why, where, and what is there now."""
+    """Return what every result says: why, where, and what is there now."""
     entry, credential = found.entry, found.credential
     root = {"mqtt_root": wanted.root.report(found.has_root)} if wanted.root and found.has_root is not None else {}
     identity = {name: getattr(credential, name, None) for name in ("product_key", "device_name", "kind")}
@@ -61,7 +61,7 @@ def failed(known: t.Mapping[str, t.Any], error: FleetopsError) -> dict[str, t.An
 
 
 def difference(found: Found, wanted: Wanted, plan: Plan, after: Found | None) -> dict[str, t.Any]:
-    """A diff of the credential and its exports; without ``after``, what a run would leave."""
+    """Return a diff of the credential and its exports; without ``after``, what a run would leave."""
     return {
         "before_header": found.path,
         "after_header": found.path,

@@ -111,7 +111,7 @@ class Gateway:
         self._common = assignments(values)
 
     def set_exports(self, exports: tuple[Export, ...]) -> None:
-        """The same exports with other content, once the gateway has said its name."""
+        """Set the same exports with other content, once the gateway has said its name."""
         self._exports = exports
 
     def script(self, name: str, **values: object) -> str:
@@ -155,7 +155,7 @@ class Gateway:
         return values
 
     def _export(self, number: int) -> str:
-        """A function that prints an export; the gateway puts the secret in the placeholder's place."""
+        """Return a function that prints an export; the gateway puts the secret in the placeholder's place."""
         content = self._exports[number - 1].content
         end = "END"
         while end in content:
@@ -164,7 +164,7 @@ class Gateway:
 
 
 def login_script(path: str, content: str, sign_method: str, mask: str) -> str:
-    """The script login.
+    """Return the script login.
 
     :param content: what is signed, where ``$product_key`` and ``$device_name`` stand for what the gateway finds
     :param mask: as many random hexadecimal digits as the signature has, or more; used once
@@ -181,7 +181,7 @@ def login_script(path: str, content: str, sign_method: str, mask: str) -> str:
 
 
 def restart_script(service: str, proof: bool) -> str:
-    """The script restart.
+    """Return the script restart.
 
     :param proof: only look whether there is the service
     """

@@ -268,7 +268,7 @@ class Bench:
 
 
 def tree(process: int) -> Iterator[int]:
-    """The process and all that descend from it."""
+    """Yield the process and all that descend from it."""
     yield process
     with contextlib.suppress(OSError):
         for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
@@ -276,7 +276,7 @@ def tree(process: int) -> Iterator[int]:
 
 
 def cpu_ticks(process: int) -> int:
-    """What the process and those that it has waited for have used, in the kernel's ticks."""
+    """Return what the process and those that it has waited for have used, in the kernel's ticks."""
     with contextlib.suppress(OSError):
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
         return sum(map(int, fields[11:15]))
@@ -317,7 +317,7 @@ def measure(bench: Bench, say: Console) -> dict[str, Any]:
 
 
 def report(costs: dict[str, list[Cost]], scaling: dict[int, list[float]], memory: dict[str, float]) -> dict[str, Any]:
-    """What was measured, in medians."""
+    """Return what was measured, in medians."""
     seconds = {name: statistics.median(cost.wall for cost in runs) for name, runs in costs.items()}
     cpu = {
         side: {

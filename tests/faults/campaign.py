@@ -241,7 +241,7 @@ def _end(runs: list[Started], begun: float, kills: tuple[float | None, ...]) -> 
 
 
 def _mending(decommissioned: bool) -> tuple[str, ...]:
-    """The runs that an operator starts when all is over, the last two of them plain ones."""
+    """Return the runs that an operator starts when all is over, the last two of them plain ones."""
     return ("decommission",) if decommissioned else ("plain", "plain", "recover", "plain", "plain")
 
 

@@ -123,7 +123,7 @@ class Containers:
 
 
 def unusable() -> str | None:
-    """Why there can be no containers here, in one line."""
+    """Return why there can be no containers here, in one line."""
     if os.geteuid() != 0:
         return "a fleet of containers needs root"
     if lacking := [program for program in PROGRAMS if not shutil.which(program)]:
@@ -150,7 +150,7 @@ def make_image(tag: str, write: Callable[[Path], None]) -> None:
 
 
 def bootstrap(release: str, root: Path) -> None:
-    """A Debian of its packages for SSH and Python, and no more than these need."""
+    """Make a Debian of its packages for SSH and Python, and no more than these need."""
     packages = "--include=openssh-server,python3"
     subprocess.run(["debootstrap", "--variant=minbase", packages, release, root], check=True, stdout=subprocess.DEVNULL)
     for name in UNUSED:
@@ -158,7 +158,7 @@ def bootstrap(release: str, root: Path) -> None:
 
 
 def podman(*arguments: str, env: dict[str, str] | None = None) -> str:
-    """What podman says; by runc where it is, as crun fails on machines with mixed cgroups."""
+    """Return what podman says; by runc where it is, as crun fails on machines with mixed cgroups."""
     runtime = ["--runtime=runc"] if shutil.which("runc") else []
     done = subprocess.run(["podman", *runtime, *arguments], check=False, capture_output=True, text=True, env=env)
     if done.returncode:

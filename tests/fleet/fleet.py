@@ -58,7 +58,7 @@ SUDOERS = f"root ALL=(ALL:ALL) ALL\n{USER} ALL=(ALL:ALL) NOPASSWD: ALL\n"
 
 @dataclass(frozen=True)
 class Size:
-    """How many gateways, and how many of them have BusyBox alone, or OpenWrt's, which are the last ones."""
+    """The number of gateways, and of those that have BusyBox alone, or OpenWrt's, which are the last ones."""
 
     gateways: int
     busybox: int = 0
@@ -112,12 +112,12 @@ class Fleet:
         return len(running)
 
     def process(self, name: str) -> int:
-        """The id of a gateway's first process."""
+        """Return the id of a gateway's first process."""
         [number] = [line.split()[1] for line in self._recorded() if line.startswith(f"{name} ")]
         return int(number)
 
     def root(self, name: str) -> Path:
-        """The files of a gateway, to look at and to change from outside."""
+        """Return the files of a gateway, to look at and to change from outside."""
         return Path(f"/proc/{self.process(name)}/root")
 
     def _start(self, size: Size, become: bool) -> None:
@@ -168,7 +168,7 @@ class Fleet:
 
 
 def unusable(size: Size) -> str | None:
-    """Why no fleet can be started here, in one line."""
+    """Return why no fleet can be started here, in one line."""
     if os.geteuid() != 0:
         return "the loopback fleet needs root"
     programs = [SSHD, "ssh", "sudo", *(["busybox", ELSEWHERE] if size.busybox + size.openwrt else [])]
@@ -179,7 +179,7 @@ def unusable(size: Size) -> str | None:
 
 
 def no_namespaces(what: str) -> str | None:
-    """Why this machine gives none, as inside of most containers."""
+    """Return why this machine gives no namespaces, as inside of most containers."""
     unshare = ["unshare", "--mount", "--pid", "--fork", "true"]
     denied = subprocess.run(unshare, check=False, capture_output=True, text=True)
     return f"{what} needs new namespaces: {denied.stderr.strip()}" if denied.returncode else None
@@ -190,7 +190,7 @@ def record(processes: TextIO, name: str, process: int) -> None:
 
 
 def identity(process: int) -> str | None:
-    """A process as no other ever is: its number, its start in the kernel's ticks, and the boot; None if there is none."""
+    """Return what tells a process from every other: its number, its start in the kernel's ticks, and the boot; None if there is none."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -199,7 +199,7 @@ def identity(process: int) -> str | None:
 
 
 def gateway(number: int, size: Size, port: int) -> Gateway:
-    """The gateway of this number, counted from 1."""
+    """Return the gateway of this number, counted from 1."""
     kind = size.kind(number)
     return Gateway(
         name=f"gw-{number:04}",
@@ -248,7 +248,7 @@ def write_known_hosts(directory: Path, gateways: list[Gateway]) -> None:
 
 
 def write_own(directory: Path, kind: str, users: str, groups: str) -> None:
-    """What a gateway has over its lower root: keys, the users there and one more, and who may use sudo."""
+    """Write what a gateway has over its lower root: keys, the users there and one more, and who may use sudo."""
     users += f"{USER}:x:{UID}:{UID}::/home/{USER}:/bin/sh\n"
     names = [line.split(":")[0] for line in users.splitlines()]
     files = {
@@ -271,7 +271,7 @@ def write_own(directory: Path, kind: str, users: str, groups: str) -> None:
 
 
 def write_busybox(root: Path) -> None:
-    """A root with BusyBox, sshd and its libraries."""
+    """Write a root with BusyBox, sshd and its libraries."""
     copy_programs(root, busybox())
     applets = subprocess.run([busybox(), "--list"], check=True, capture_output=True, text=True).stdout.split()
     for name in applets:
@@ -280,7 +280,7 @@ def write_busybox(root: Path) -> None:
 
 
 def write_openwrt(root: Path) -> None:
-    """A root with what a stock OpenWrt's BusyBox has, sshd and its libraries."""
+    """Write a root with what a stock OpenWrt's BusyBox has, sshd and its libraries."""
     programs = [busybox(), shutil.which(ELSEWHERE) or ELSEWHERE]
     copy_programs(root, *programs)
     link_applets(root / "bin", busybox())
@@ -302,7 +302,7 @@ def make_key(path: Path) -> None:
 
 
 def free_port() -> int:
-    """A port that is free on every address."""
+    """Return a port that is free on every address."""
     with socket.create_server(("", 0)) as server:
         return int(server.getsockname()[1])
 

@@ -42,7 +42,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True)
 class Gateway:
-    """What a gateway needs to be told: its root is ``lower`` with the files of ``own`` over it, and a home for ``user``."""
+    """The description of a gateway: its root is ``lower`` with the files of ``own`` over it, and a home for ``user``."""
 
     name: str
     address: str
@@ -78,7 +78,7 @@ def start(gateway: Gateway, directory: Path, record: Callable[[int], None]) -> i
 
 
 def library_closure(programs: list[str]) -> set[Path]:
-    """The programs and the shared libraries that they load."""
+    """Return the programs and the shared libraries that they load."""
     files = {Path(program) for program in programs}
     for program in programs:
         # ldd fails for a static program, which needs nothing.

@@ -33,7 +33,7 @@ ELSEWHERE = "flock"
 
 
 def busybox() -> str:
-    """The BusyBox of this machine."""
+    """Return the BusyBox of this machine."""
     return shutil.which("busybox") or "/bin/busybox"
 
 

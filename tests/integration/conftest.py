@@ -95,5 +95,5 @@ def box(shell: Shell, folder: Path) -> Box:
 
 @pytest.fixture
 def one(any_shell: Shell, folder: Path) -> Box:
-    """A box for what one shell proves for all."""
+    """Return a box for what one shell proves for all."""
     return Box(any_shell, folder)

@@ -52,7 +52,7 @@ def asked(platform: Emulator) -> list[str]:
 
 
 def traces(secret: str, tmp_path: Path, *runs: Run) -> list[str]:
-    """Where the secret stands: in what was shown and returned, and in files, those of gateways among them."""
+    """Return where the secret stands: in what was shown and returned, and in files, those of gateways among them."""
     canaries = Canaries({"ProductSecret": secret})
     shown = [canaries.in_text(f"{run.stdout}\n{run.stderr}\n{json.dumps(run.results)}") for run in runs]
     return [trace for found in shown for trace in found] + canaries.in_files(tmp_path)
@@ -84,7 +84,7 @@ def test_it_is_read_when_a_gateway_registers_and_shown_to_nobody(
 
 
 def test_a_task_of_the_host_reads_it_too(platform: Emulator, tmp_path: Path, secret: str) -> None:
-    """Where a pass cannot work on the host."""
+    """A pass cannot work on the host here."""
     broken = tmp_path / "site"
     broken.mkdir()
     (broken / "sitecustomize.py").write_text(
@@ -131,7 +131,7 @@ def test_who_gets_no_product_secret_registers_nothing(platform: Emulator, tmp_pa
 
 @pytest.mark.parametrize("answer", [None, "", "two words", "x" * 65])
 def test_an_answer_without_a_usable_product_secret(answer: str | None) -> None:
-    """What is no ProductSecret signs nothing, and no message repeats it."""
+    """A value that is no ProductSecret signs nothing, and no message repeats it."""
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BadAnswer
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import Answer
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import product_secret

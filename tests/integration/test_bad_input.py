@@ -86,7 +86,7 @@ class Bad:
 
     @property
     def is_foreseen(self) -> bool:
-        """Whether check mode fails with the error of the run."""
+        """Return whether check mode fails with the error of the run."""
         return self.kind not in OF_AN_ANSWER and self.fault is None
 
     @property
@@ -609,7 +609,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def missing(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What these tests need and this machine refuses, each with the line that says so."""
+    """Return what these tests need and this machine refuses, each with the line that says so."""
     lacking = {} if IS_ROOT else {"root": "only root can give files away", "mount": "only root can mount"}
     if IS_ROOT:
         place = tmp_path_factory.mktemp("mount")
@@ -707,7 +707,7 @@ every_case = pytest.mark.parametrize("story", HOSTS, indirect=True)
 
 @every_case
 def test_check_mode_sends_and_changes_nothing_and_fails_as_the_run_does(story: Story) -> None:
-    """What can be known without a registration is told by check mode too."""
+    """Check mode tells, too, all that can be known without a registration."""
     check = story.results[0]
     assert story.calls[0] == 0
     assert story.contents[1] == story.contents[0]
@@ -730,7 +730,7 @@ def test_the_error_says_what_is_wrong_and_what_to_do(story: Story) -> None:
 
 @every_case
 def test_nothing_is_lost_and_nothing_half_written(story: Story) -> None:
-    """Where the platform may have issued a secret that nobody holds, the journal and the room for the secret stay."""
+    """The journal and the room for the secret stay if the platform may have issued a secret that nobody holds."""
     before, after = story.contents[0], dict(story.contents[2])
     left = {name: after.pop(name)[-1] for name in after.keys() - before.keys()}
     assert after == before
@@ -770,7 +770,7 @@ def test_no_run_shows_a_secret(stories: dict[str, Story], runs: list[Run]) -> No
 
 @dataclass(frozen=True)
 class Trouble:
-    """What goes wrong for a while, and how many requests it takes."""
+    """A trouble that lasts a while, and how many requests it takes."""
 
     name: str
     fault: dict[str, JSON]

@@ -95,14 +95,14 @@ def run(playbook: JSON, tmp_path: Path, *arguments: str) -> Run:
 
 
 def results(ended: Run) -> dict[str, JSON]:
-    """What each task returned, by its name, with whether it failed."""
+    """Return what each task returned, by its name, with whether it failed."""
     return {
         told["task"]: {**told["result"], "failed": told["status"] == "failed"} for told in ended.results["localhost"]
     }
 
 
 def four_passes(platform: Emulator, tasks: list[JSON], tmp_path: Path) -> dict[str, dict[str, JSON]]:
-    """What each task returned in each pass."""
+    """Return what each task returned in each pass."""
     plays = [
         play(platform, [{**item, "name": f"{number}: {item['name']}"} for item in tasks], check_mode=number % 2 == 0)
         for number in range(4)

@@ -115,14 +115,14 @@ def processed(platform: Emulator) -> list[Any]:
 
 
 def proven(platform: Emulator, ended: Run, hosts: Iterable[str]) -> bool:
-    """Whether a login has proved each credential, so that no late request counts any more."""
+    """Return whether a login has proved each credential, so that no late request counts any more."""
     return all(
         ended.result(host)["proven"] is True and platform.admin.device(PRODUCT_KEY, host)["activated"] for host in hosts
     )
 
 
 def fault(platform: Emulator, hosts: Hosts, **effect: Any) -> None:
-    """What happens to the next registration of each of them."""
+    """Set what happens to the next registration of each of them."""
     for host, variables in hosts.items():
         action = "register_mqtt" if variables.get("transport") == "mqtt" else "register"
         platform.admin.fault(action, device_name=host, **effect)

@@ -247,7 +247,7 @@ def test_what_a_pass_cannot_do_a_task_of_the_host_does(platform: Emulator, tmp_p
 
 
 def test_two_accounts_two_products_two_endpoints(platform: Emulator, tmp_path: Path) -> None:
-    """What the first host says is not what the others mean."""
+    """The variables of the first host do not hold for the others."""
     other_product = "a1IoKTestP9"
     platform.admin.put_product(other_product, product_secret="otherSecret01")
     here = account(platform)

@@ -221,7 +221,7 @@ ANY_PLAYBOOK: JSON = [
 
 @pytest.mark.parametrize("terminal", [False, True])
 def test_any_playbook(tmp_path: Path, terminal: bool) -> None:
-    """What other tasks have to say is shown, whatever it is; what went well is not."""
+    """The view shows whatever other tasks have to say; of what went well it shows nothing."""
     hosts = inventory(4, tmp_path)
     hosts["gateways"]["hosts"]["gw-0004"] = SILENT
     unreachable = {"name": "Reach it", "ansible.builtin.raw": "true"}

@@ -74,7 +74,7 @@ def interfaces() -> list[str]:
 
 @dataclass(frozen=True)
 class Case:
-    """What a gateway is like when the task finds it, what the task says, and what it may ask of the platform."""
+    """A gateway as the task finds it, the options of the task, and the calls that it may make."""
 
     name: str
     reason: str
@@ -111,7 +111,7 @@ def loose(gateway: Gateway) -> None:
 
 
 def pretty(gateway: Gateway, mode: int = 0o600) -> None:
-    """What an editor or another tool has made of it."""
+    """Store it as an editor or another tool would."""
     gateway.store(json.dumps({"note": "edited", **json.loads(gateway.valid_text)}, indent=2), mode)
 
 

@@ -52,7 +52,7 @@ def source(platform: Emulator, **options: JSON) -> JSON:
 
 
 def listed(home: Path, *sources: JSON) -> tuple[JSON, str]:
-    """What ansible-inventory lists of OTHERS and then these sources, without its marks of text, and what it says, in one line."""
+    """Return what ansible-inventory lists of OTHERS and then these sources, without its marks of text, and what it says, in one line."""
     files = {"hosts.json": OTHERS, **{f"{number}-devices.yml": options for number, options in enumerate(sources)}}
     for name, content in files.items():
         (home / name).write_text(json.dumps(content))
@@ -158,7 +158,7 @@ FORGED = ({"ansible_connection": "local"}, {"iot_status": "x"}, {"iot_device_nam
 
 
 def test_a_cache_is_a_stranger_too(platform: Emulator, tmp_path: Path) -> None:
-    """What somebody has written into a cache file passes the gate of a fresh answer."""
+    """An entry that somebody has written into a cache file passes the gate of a fresh answer."""
     folders = [tmp_path / f"cache-{number}" for number in range(len(FORGED))]
     cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile"}
     sources = [

@@ -79,7 +79,7 @@ def live(platform: Emulator, home: Path, **given: str) -> tuple[int, str]:
 
 
 def table(home: Path) -> dict[str, str]:
-    """What README says in the end."""
+    """Return what README says in the end."""
     [text] = re.findall(r"<!-- live -->\n(.*?)<!-- end of live -->", (home / "README.md").read_text(), re.DOTALL)
     return {row[0]: row[1] for row in re.findall(r"^\| (.+?) \| (.+) \|$", text, re.MULTILINE)}
 

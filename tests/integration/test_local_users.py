@@ -276,7 +276,7 @@ def test_nobody_else_can_hold_the_lock(open_box: Deep) -> None:
 
 
 def test_a_script_that_was_killed_leaves_no_lock(one: Box, tmp_path: Path) -> None:
-    """Where there is no flock: the next script that changes something removes what is left of it."""
+    """Without flock, the next script that changes something removes what is left of the lock."""
     for name in ("awk", "cat", "chmod", "chown", "id", "ln", "ls", "mkdir", "mv", "readlink", "rm", "sha256sum"):
         (tmp_path / name).symlink_to(one.shell.tool(name))
     for name in ("sleep", "sync", "tr"):
@@ -503,7 +503,7 @@ def test_a_directory_that_is_swapped_all_the_time(open_box: Deep) -> None:
 
 
 def test_a_planted_link_gets_no_directory_of_roots(open_box: Deep, tmp_path: Path) -> None:
-    """Where the path is missing below a sticky directory, another user puts a link there just before it is made."""
+    """Another user puts a link in place of a directory that is missing below a sticky one, just before it is made."""
     open_box.below = "tmp/a/iot"
     tmp, victim = open_box.folder / "tmp", open_box.folder / "victim"
     victim.mkdir()

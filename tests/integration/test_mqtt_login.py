@@ -57,7 +57,7 @@ def test_what_the_template_says_is_accepted(platform: Emulator, tmp_path: Path) 
 
 
 def test_a_template_that_signs_is_refused(platform: Emulator, tmp_path: Path) -> None:
-    """What it would sign with is a placeholder: the platform would never accept the password."""
+    """It would sign with a placeholder: the platform would never accept the password."""
     signing = (
         "{{ (product_key | fleetops.aliyun_iot.mqtt_login(device_name, device_secret, 'cn-shanghai')).password }}\n"
     )

@@ -57,7 +57,7 @@ def variables(platform: Emulator, **more: JSON) -> JSON:
 
 
 def shows_the_password(run: Run, tmp_path: Path) -> list[str]:
-    """Where it stands: in the output of Ansible at its most talkative (command lines among it), its log, or results."""
+    """Return where it stands: in the output of Ansible at its most talkative (command lines among it), its log, or results."""
     log = tmp_path / "ansible.log"
     told = {"output": run.stdout + run.stderr, "log": log.read_text() if log.exists() else "", "results": run.results}
     forms = (PASSWORD, "hidden-p", "%2Fs%25word")

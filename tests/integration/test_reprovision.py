@@ -146,7 +146,7 @@ def test_a_batch_in_which_nobody_answers_says_why_the_run_ends(platform: Emulato
 
 
 def test_a_provision_that_ends_with_a_batch_names_what_it_does_not_report(platform: Emulator, tmp_path: Path) -> None:
-    """What could not be looked at comes last, in a play that Ansible does not come to."""
+    """Gateways that could not be looked at come last, in a play that Ansible does not come to."""
     own: dict[str, JSON] = {host: {} for host in names(4)}
     own["gw-0001"] = {"gateway_product_secret": "NotTheSecret0001"}
     own["gw-0004"] = GONE

@@ -47,7 +47,7 @@ def play(**keywords: JSON) -> JSON:
 
 
 def result(run: Run, host: str) -> JSON:
-    """What the role's task returned, whatever the handlers did after it."""
+    """Return what the role's task returned, whatever the handlers did after it."""
     actions = [f"fleetops.aliyun_iot.{name}" for name in ("gateway_credential", "fleet_report")]
     [task] = [each for each in run.results[host] if each["action"] in actions and not each["handler"]]
     return task["result"]

@@ -465,7 +465,7 @@ def test_the_lock_is_a_file_that_nobody_else_can_open(box: Box) -> None:
 
 
 def test_a_lock_that_was_removed_meanwhile_is_none(one: Box, tmp_path: Path) -> None:
-    """Who waited for the lock of a credential that is removed would hold one that nobody else sees."""
+    """A script that has waited for the lock of a credential that is removed would hold one that nobody else sees."""
     one.provision()
     found = one.look()
     one.lock.write_text("")

@@ -87,7 +87,7 @@ class Stage:
         return run
 
     def traces(self, run: Run) -> dict[str, list[str]]:
-        """Where the secrets stand: on the controller, on the platform, in processes, and in what goes back and forth."""
+        """Return where the secrets stand: on the controller, on the platform, in processes, and in what goes back and forth."""
         exports = ("etc/device.json", "etc/.device.json.new", "agent.env", "agent.conf")
         kept = [self.gateways / host / name for host in self.hosts for name in exports]
         found = {
@@ -107,13 +107,13 @@ class Stage:
 
 
 def temporary() -> list[Path]:
-    """What lies in the folders that are everybody's; tests have theirs in one that is there already."""
+    """Return what lies in the folders that are everybody's; tests have theirs in one that is there already."""
     folders = (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))
     return [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
 
 
 def recording_shell(folder: Path, remote: Path) -> Path:
-    """What a connection runs, it runs with -c: its commands, its standard input, the modules it has copied before.
+    """Return what a connection runs with -c: its commands, its standard input, the modules it has copied before.
 
     A shell without -c is the gateway's own business: there the secret goes into the credential. But what its tools
     show of themselves is everybody's.
@@ -284,7 +284,7 @@ def test_device_registration_hands_out_what_nobody_prints(platform: Emulator, tm
 
 
 def test_the_search_finds_what_there_is(platform: Emulator, tmp_path: Path) -> None:
-    """What people do all the same: a secret on a command line, in a variable, in a message, in a file."""
+    """People put secrets on a command line, in a variable, in a message, in a file all the same."""
     stage = Stage(platform, tmp_path)
     stage.add("gw-0001")
     shown = "{{ vault_product_secret | b64encode }}"

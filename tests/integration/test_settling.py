@@ -150,7 +150,7 @@ def test_the_advice_after_a_refusal(refusals: dict[str, Story]) -> None:
 def test_a_forced_registration_first_puts_in_its_place_what_is_staged(
     platform: Emulator, tmp_path: Path, activated: bool
 ) -> None:
-    """Where the platform refuses to register, that is the valid credential."""
+    """That is the valid credential where the platform refuses to register."""
     host = "active" if activated else "forced"
     gateways = [new(platform, tmp_path, f"{host}.{way}", way, mqtt_endpoint=None, register="always") for way in WAYS]
     for gateway in gateways:

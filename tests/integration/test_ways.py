@@ -130,7 +130,7 @@ def test_a_gateway_over_ssh(gateways: Loopback, runs: list[Run], platform: Emula
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way.connection == "local"], ids=str)
 def test_a_gateway_that_is_the_controller(platform: Emulator, folder: Path, new_platform: None, way: Way) -> None:
-    """Where Ansible runs as root already, it becomes somebody else, whose folder it is."""
+    """Ansible that runs as root already becomes somebody else here, whose folder it is."""
     user = os.geteuid()
     become: JSON = {}
     if way.become == "sudo":

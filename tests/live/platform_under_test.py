@@ -36,7 +36,7 @@ LONGEST_MESSAGE = 60
 
 @dataclass(frozen=True)
 class Places:
-    """Where the platform is: the URL to register at, the MQTT host and port, and authorities to trust beside the system's."""
+    """The places of the platform: the URL to register at, the MQTT host and port, and authorities to trust beside the system's."""
 
     register_url: str
     mqtt: tuple[str, int]

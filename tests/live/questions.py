@@ -24,7 +24,7 @@ class SwitchedOff(Exception):
 
 
 def rotation(live: Live) -> Iterator[Row]:
-    """What becomes of the DeviceSecret of a device that registers again, and of a request that was signed long ago."""
+    """Yield what becomes of the DeviceSecret of a device that registers again, and of a request that was signed long ago."""
     device = live.add("rotation")
     first_request = live.body(device)
     first = live.register(first_request)
@@ -49,7 +49,7 @@ def rotation(live: Live) -> Iterator[Row]:
 
 
 def reset(live: Live) -> Iterator[Row]:
-    """What ResetThing does to the DeviceSecret that is in use."""
+    """Yield what ResetThing does to the DeviceSecret that is in use."""
     device = live.add("reset")
     old = live.register(live.body(device)).secret
     if not old:
@@ -64,7 +64,7 @@ def reset(live: Live) -> Iterator[Row]:
 
 
 def session(live: Live) -> Iterator[Row]:
-    """What ResetThing does to a session."""
+    """Yield what ResetThing does to a session."""
     device = live.add("session")
     secret = live.register(live.body(device)).secret
     if not secret:
@@ -79,7 +79,7 @@ def session(live: Live) -> Iterator[Row]:
 
 
 def refusals(live: Live) -> Iterator[Row]:
-    """Which HTTP status and code a registration is refused with."""
+    """Yield which HTTP status and code a registration is refused with."""
     disabled = live.add("disabled")
     live.disable(disabled)
     missing = live.name("missing")
@@ -98,7 +98,7 @@ def over_mqtt(live: Live, device: str, product_secret: str) -> str:
 
 
 def registration_over_mqtt(live: Live) -> Iterator[Row]:
-    """Where the answer to a registration over MQTT comes, and what a device token is like."""
+    """Yield where the answer to a registration over MQTT comes, and what a device token is like."""
     device = live.add("mqtt")
     yield (
         "registration over MQTT, authType register",
@@ -123,7 +123,7 @@ def answered(live: Live, credentials: tuple[str, str, str]) -> str:
 
 
 def without_timestamp(live: Live) -> Iterator[Row]:
-    """Whether a login needs a timestamp."""
+    """Yield whether a login needs a timestamp."""
     device = live.add("login")
     secret = live.register(live.body(device)).secret
     if secret:
@@ -132,7 +132,7 @@ def without_timestamp(live: Live) -> Iterator[Row]:
 
 
 def certificates(places: list[tuple[str, int]]) -> Iterator[Row]:
-    """Which authorities the hosts' certificates lead to."""
+    """Yield which authorities the hosts' certificates lead to."""
     for host, port in places:
         yield f"certificates of {host}:{port}", described(host, port)
 

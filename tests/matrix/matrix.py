@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> int:
 
 
 def tried(platform: Emulator, core: str, python: str, whole: bool) -> Row:
-    """What came of each gateway, by its Python."""
+    """Return what came of each gateway, by its Python."""
     says = subprocess.run([python, "-c", SUPPORTED], check=True, capture_output=True, text=True)
     supported = says.stdout.split()
     row = {name: YES if name == NONE or name in supported else NOT_SUPPORTED for name in GATEWAYS}
@@ -86,7 +86,7 @@ def tried(platform: Emulator, core: str, python: str, whole: bool) -> Row:
 
 
 def attacked(platform: Emulator, python: str) -> list[str]:
-    """What gateways that have been taken over achieve, with what is not known of the keys that this core acts on."""
+    """Return what gateways that have been taken over achieve, with what is not known of the keys that this core acts on."""
     keys = subprocess.run([python, core_keys.__file__], check=False, capture_output=True, text=True)
     unknown = [f"keys that are not known: {keys.stdout}{keys.stderr}"] if keys.returncode else []
     with tempfile.TemporaryDirectory() as folder:
@@ -152,7 +152,7 @@ def encrypt(secret: str, python: str, home: Path) -> None:
 
 
 def variables(python: str) -> dict[str, Any]:
-    """A gateway's variables; what has no Python is registered from the controller, and cannot log in."""
+    """Return a gateway's variables; what has no Python is registered from the controller, and cannot log in."""
     if python == NONE:
         return {"ansible_python_interpreter": "/nonexistent/python", "gateway_register_from": "controller"}
     return {"ansible_python_interpreter": str(interpreter(python)), "gateway_verify": "login"}
@@ -173,14 +173,14 @@ def laid_out(rows: dict[str, Row]) -> str:
 
 
 def read(text: str) -> dict[str, Row]:
-    """The rows of README's table."""
+    """Return the rows of README's table."""
     found = TABLE.search(text)
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in (found[0] if found else "").splitlines()]
     return {line[0]: dict(zip(lines[0][1:], line[1:], strict=True)) for line in lines[2:]}
 
 
 def said_otherwise(said: dict[str, Row], rows: dict[str, Row]) -> int:
-    """Whether the table says something else of what was tried here."""
+    """Return whether the table says something else of what was tried here."""
     differs = [
         f"ansible-core {core} with Python {name}: README says {said.get(core, {}).get(name)}, this run {mark}"
         for core, row in rows.items()

@@ -127,7 +127,7 @@ def _journal(journal: Journal | None) -> FoundJournal | None:
 
 
 def in_doubt(over: bool, lost: bool) -> bool:
-    """Whether an earlier request may still replace the secret that was just issued (the script store)."""
+    """Return whether an earlier request may still replace the secret that was just issued (the script store)."""
     return over or lost
 
 

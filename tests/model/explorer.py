@@ -29,7 +29,7 @@ BEGINNINGS = {
 
 @dataclass(frozen=True)
 class Faults:
-    """How many may happen in one history."""
+    """The number of faults that may happen in one history."""
 
     crashes: int = 1
     losses: int = 1
@@ -139,13 +139,13 @@ def _run_steps(state: State, number: int, platform: Platform, rules: Rules) -> t
 
 
 def _is_quiet(state: State, rules: Rules) -> bool:
-    """Whether the next command may begin: it would wait for a lease anyway."""
+    """Return whether the next command may begin: it would wait for a lease anyway."""
     leased = state.first.lease or state.second.lease
     return not leased and all(request.kind in rules.late for request in state.world.flight)
 
 
 def _recovery(state: State) -> t.Iterator[tuple[str, State]]:
-    """The next command of the documented recovery; none after the one that has succeeded.
+    """Yield the next command of the documented recovery; none after the one that has succeeded.
 
     Requests that are still in flight then, if any can be, are processed first; what they have changed is looked at anew.
     """
@@ -181,7 +181,7 @@ def _judged(state: State, platform: Platform) -> str:
 
 
 def _drops_the_only_secret(before: State, after: State) -> bool:
-    """Whether the step removed the valid secret from the gateway: nobody but decommission may."""
+    """Return whether the step removed the valid secret from the gateway: nobody but decommission may."""
     old, new = before.world, after.world
     if (old.credential == new.credential and old.staged == new.staged) or old.device.disabled:
         return False

@@ -31,7 +31,7 @@ def events(state: State, platform: Platform, rules: Rules) -> t.Iterator[Event]:
 
 
 def _garblings(state: State, rules: Rules) -> t.Iterator[Event]:
-    """The whole journal cannot be read any more, or its first line."""
+    """Yield the whole journal cannot be read any more, or its first line."""
     journal = state.world.journal
     if state.garblings and journal and not journal.garbled and (rules.garbles_a_lease or not journal.leased):
         whole = Journal(NOBODY, "renew", True, False, garbled=True)
@@ -93,7 +93,7 @@ def _answered(run: Run, answer: str, secret: int) -> Run:
 
 
 def _limits_a_request(state: State, number: int, rules: Rules) -> bool:
-    """Whether a request has still to be processed before this lease ends."""
+    """Return whether a request has still to be processed before this lease ends."""
     return any(r.owner == number and (r.awaited or r.kind not in rules.late) for r in state.world.flight)
 
 
@@ -106,7 +106,7 @@ def _lease_over(state: State, number: int, run: Run) -> State:
 
 
 def _crashes(state: State, number: int, run: Run) -> t.Iterator[Event]:
-    """The run dies: its request may go on, and install may have had some of its effects."""
+    """Yield the run dies: its request may go on, and install may have had some of its effects."""
     dead = Run(run.kind, "dead", lease=run.lease)
     for label, world in _cuts(state, number, run):
         flight = tuple(sorted(r._replace(awaited=False) if r.owner == number else r for r in world.flight))

@@ -99,7 +99,7 @@ def _send(request: str, waiting: str, needs_lease: bool = True) -> t.Callable[..
 
 
 def _given_up(run: Run, world: World, context: Context) -> Outcome:
-    """The lease is over, or nothing answers on the way to the platform."""
+    """Return the lease is over, or nothing answers on the way to the platform."""
     if world.journal and _is_mine(world, context):
         return _given_back(run, world, world.journal)
     return "fails", run._replace(at="failed"), world
@@ -152,7 +152,7 @@ def _store(run: Run, world: World, context: Context) -> t.Iterator[Outcome]:
 
 
 def store_effects(run: Run, world: World) -> list[World]:
-    """The world after each durable effect of install, but for the last, the removal of the journal."""
+    """Return the world after each durable effect of install, but for the last, the removal of the journal."""
     journal = t.cast(Journal, world.journal)
     staged = world._replace(staged=run.secret)
     marked = staged._replace(journal=journal._replace(mark="stored", marked=run.secret))
@@ -254,12 +254,12 @@ def _given_back(run: Run, world: World, journal: Journal) -> Outcome:
 
 
 def _next(run: Run) -> Run:
-    """A reset that is intended comes after what was interrupted: look again."""
+    """Return a reset that is intended comes after what was interrupted: look again."""
     return Run(run.kind) if run.kind == "reprovision" and not run.sent else run._replace(at="ok")
 
 
 def _refused(run: Run, world: World, context: Context) -> t.Iterator[Outcome]:
-    """The platform refused for another reason than an activated device."""
+    """Yield the platform refused for another reason than an activated device."""
     return _settle(run._replace(verdict="error"), world, context)
 
 

@@ -35,13 +35,13 @@ TYPES = {kind["name"]: kind for kind in CONFIGURATION["controller_credential_typ
 
 
 def types_of(template: JSON) -> list[JSON]:
-    """The credential types of ours that a job template has a credential of."""
+    """Return the credential types of ours that a job template has a credential of."""
     kinds = [CREDENTIALS[name]["credential_type"] for name in template["credentials"]]
     return [TYPES[kind] for kind in kinds if kind in TYPES]
 
 
 def order(nodes: list[JSON]) -> list[str]:
-    """The job templates of a workflow without branches, as they follow each other."""
+    """Return the job templates of a workflow without branches, as they follow each other."""
     following = {
         node["identifier"]: [name for when in WHEN for name in node.get(f"{when}_nodes", [])] for node in nodes
     }

@@ -34,12 +34,12 @@ class Canaries:
         }
 
     def in_text(self, text: bytes | str) -> list[str]:
-        """Which secrets stand there, and how."""
+        """Return which secrets stand there, and how."""
         content = text.encode() if isinstance(text, str) else text
         return [name for name, form in self._forms.items() if form in content]
 
     def in_files(self, *places: Path, apart: Iterable[Path] = ()) -> list[str]:
-        """Which files under these places hold one, in their content or their name; all but those that lie `apart`."""
+        """Return which files under these places hold one, in their content or their name; all but those that lie `apart`."""
         paths = [path for place in places for path in _files(place, set(apart))]
         return [f"{path}: {trace}" for path in paths for trace in self.in_text(os.fsencode(path) + _content(path))]
 

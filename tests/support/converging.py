@@ -181,7 +181,7 @@ class Login:
 
 
 class Screen:
-    """Where an operator would read."""
+    """The screen that an operator would read."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -212,7 +212,7 @@ class Bench:
         check_mode: bool = False,
         **options: JSON,
     ) -> Convergence:
-        """A run with these options, which ends where a connection breaks."""
+        """Return a run with these options, which ends where a connection breaks."""
         self.shell = Shell(breaks)
         task = credential_task(validated(path=str(self.path), **options), "gw-0001")
         issues = issuer(self.device, self.shell, loses)
@@ -231,7 +231,7 @@ class Bench:
         return self.path.parent / ".device.json.due"
 
     def is_right(self) -> bool:
-        """Whether the gateway holds the secret that is valid, and nothing is left over."""
+        """Return whether the gateway holds the secret that is valid, and nothing is left over."""
         names = {path.name for path in self.path.parent.iterdir()} - {".device.json.lock"}
         return names == {"device.json"} and stored(self.path)["deviceSecret"] == self.device.secret != ""
 

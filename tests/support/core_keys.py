@@ -64,7 +64,7 @@ _OTHERS = {"start_connection"}
 
 
 def derived() -> set[str]:
-    """The keys that the installed ansible-core has in its source."""
+    """Return the keys that the installed ansible-core has in its source."""
     found: set[str] = set()
     for name in ("INTERNAL_RESULT_KEYS", "RESTRICTED_RESULT_KEYS"):
         found.update(getattr(constants, name, ()))

@@ -21,20 +21,20 @@ WORDS = "the new credential is stored, but no login has proved it"
 def new(
     platform: Emulator, directory: Path, host: str, way: str, name: str | None = None, /, **options: JSON
 ) -> Gateway:
-    """A gateway that knows the broker's address, unless `options` say otherwise."""
+    """Return a gateway that knows the broker's address, unless `options` say otherwise."""
     options = {"mqtt_endpoint": mqtt_endpoint(platform), "timeout": 10, "retry_time": 10, **options}
     return new_gateway(platform, directory, host, way, name, **options)
 
 
 def lose_an_answer(gateway: Gateway, action: str = "", **effect: JSON) -> None:
-    """The next registration is processed, and its answer lost."""
+    """Have the next registration processed, and its answer lost."""
     action = action or ("register_mqtt" if gateway.options.get("region") else "register")
     names = {"product_key": gateway.product_key, "device_name": gateway.device_name}
     gateway.platform.admin.fault(action, **names, **(effect or {"drop_after": True}))
 
 
 def cut_logins_off(gateway: Gateway) -> None:
-    """The broker answers no login of the device, though it answers registrations."""
+    """Have the broker answer no login of the device, though it answers registrations."""
     names = {"product_key": gateway.product_key, "device_name": gateway.device_name}
     gateway.platform.admin.fault("connect", drop_before=True, times="forever", **names)
 
@@ -49,7 +49,7 @@ def journal(gateway: Gateway) -> list[str]:
 
 
 def told(run: Run, gateway: Gateway, *names: str) -> list[JSON]:
-    """These of the host's result; of the task that failed, the error's kind in their place."""
+    """Return these of the host's result; of the task that failed, the error's kind in their place."""
     result = run.result(gateway.host)
     return [result["error"]["kind"]] if "error" in result else [result[name] for name in names]
 
@@ -59,5 +59,5 @@ def valid(gateway: Gateway) -> bool:
 
 
 def said(run: Run, gateway: Gateway) -> bool:
-    """Whether the run warned that the credential is unproven."""
+    """Return whether the run warned that the credential is unproven."""
     return f"{gateway.host}: {WORDS}" in " ".join(run.stderr.split())

@@ -52,7 +52,7 @@ class Admin:
         return self._call("GET", f"{_path(product_key)}/devices")
 
     def device(self, product_key: str, device_name: str) -> JSON:
-        """A device with its device_secret, status, activated, registration and registrations (a count)."""
+        """Return a device with its device_secret, status, activated, registration and registrations (a count)."""
         return self._call("GET", _path(product_key, device_name))
 
     def put_device(self, product_key: str, device_name: str, **attributes: Any) -> JSON:
@@ -73,7 +73,7 @@ class Admin:
         return self._call("POST", f"{_path(product_key, device_name)}/reset")
 
     def requests(self, since: int = 0, **equal: str) -> JSON:
-        """The request log, oldest first: requests(action="register", device_name="gw-0001")."""
+        """Return the request log, oldest first: requests(action="register", device_name="gw-0001")."""
         query = "&".join(f"{key}={quote(str(value), safe='')}" for key, value in {"since": since, **equal}.items())
         return self._call("GET", f"/requests?{query}")
 
@@ -81,7 +81,7 @@ class Admin:
         self._call("DELETE", "/requests")
 
     def settings(self, **changes: Any) -> JSON:
-        """The settings, after changing those named."""
+        """Return the settings, after changing those named."""
         return self._call("PATCH", "/settings", changes)
 
     def faults(self) -> JSON:
@@ -139,7 +139,7 @@ class Emulator:
 
     @property
     def log(self) -> str:
-        """What the process has said so far, over all its starts."""
+        """Return what the process has said so far, over all its starts."""
         return self.log_file.read_text(encoding="utf-8")
 
     def seed(self, seed: JSON) -> None:

@@ -46,7 +46,7 @@ def end_lease(journal: Path) -> None:
 
 
 def credential_text(product_key: str, device_name: str, device_secret: str) -> str:
-    """A credential as it is stored, byte by byte."""
+    """Return a credential as it is stored, byte by byte."""
     return f'{{"deviceName":"{device_name}","deviceSecret":"{device_secret}","productKey":"{product_key}"}}\n'
 
 
@@ -89,7 +89,7 @@ class Gateway:
 
     @property
     def beside(self) -> set[str]:
-        """What else lies in the credential's folder, but for the lock: where there is flock, it stays."""
+        """Return what else lies in the credential's folder, but for the lock: where there is flock, it stays."""
         return {entry.name for entry in self.path.parent.iterdir()} - {self.path.name, self.lock_path.name}
 
     @property
@@ -151,7 +151,7 @@ class Gateway:
 def new_gateway(
     platform: Emulator, directory: Path, host: str, way: str, device_name: str | None = None, /, **options: JSON
 ) -> Gateway:
-    """A gateway, its folder, and its device on the platform.
+    """Return a gateway, its folder, and its device on the platform.
 
     In what `options` say beyond the connection's, {root} stands for the folder and None for an option left out.
     """
@@ -170,7 +170,7 @@ def new_gateway(
 
 
 def changed(options: dict[str, JSON], changes: dict[str, JSON], **names: object) -> dict[str, JSON]:
-    """The options with some of them changed, names in braces filled in, and those that are None left out."""
+    """Return the options with some of them changed, names in braces filled in, and those that are None left out."""
     together = {**options, **filled(changes, names)}
     return {name: value for name, value in together.items() if value is not None}
 

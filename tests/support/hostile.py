@@ -112,14 +112,14 @@ def _host(platform: Emulator, home: Path, case: Case) -> JSON:
 
 
 def saying(output: str | bytes) -> str:
-    """A shell that prints this, whatever it is told to do."""
+    """Return a shell that prints this, whatever it is told to do."""
     data = output if isinstance(output, bytes) else output.encode("utf-8", "surrogateescape")
     octets = "".join(f"\\{octet:03o}" for octet in data)
     return f"cat >/dev/null\nprintf {shlex.quote(octets)}"
 
 
 def changing(program: str, before: str = "") -> str:
-    """A shell that does what it is told, and changes with sed what comes of it, behind what it prints first."""
+    """Return a shell that does what it is told, and changes with sed what comes of it, behind what it prints first."""
     octets = "".join(f"\\{octet:03o}" for octet in before.encode())
     return (
         f'[ "$1" != -c ] || exec /bin/sh "$@"\nprintf {shlex.quote(octets)}\n/bin/sh "$@" | sed {shlex.quote(program)}'
@@ -127,18 +127,18 @@ def changing(program: str, before: str = "") -> str:
 
 
 def unfinished(names: str) -> str:
-    """A shell that shows a staged credential of this device for ever, and says that it has put it in its place."""
+    """Return a shell that shows a staged credential of this device for ever, and says that it has put it in its place."""
     script = "sed 's/^unchanged$/state; say installed/' | /bin/sh"
     return f'[ "$1" != -c ] || exec /bin/sh "$@"\n{script} | sed "s/^staged .*/staged 0123456789abcdef {names}/"'
 
 
 def programmed(python: str) -> str:
-    """A shell that is honest, with a Python that is not."""
+    """Return a shell that is honest, with a Python that is not."""
     return f'case "$*" in *" -I -S "*) ;; *) exec /bin/sh "$@" ;; esac\n{python}'
 
 
 def later(outcome: str, shell: str) -> str:
-    """A shell that is honest up to the script that ends with this outcome; then it leaves the file `answered`."""
+    """Return a shell that is honest up to the script that ends with this outcome; then it leaves the file `answered`."""
     honest = f'*"say {outcome}"*) touch "${{0%/*}}/answered" ;; *) printf "%s\\n" "$script" | /bin/sh; exit ;;'
     return f'[ "$1" != -c ] || exec /bin/sh "$@"\nscript=$(cat)\ncase $script in {honest} esac\n{shell}'
 
@@ -148,7 +148,7 @@ def printed(result: JSON) -> str:
 
 
 def values(home: Path) -> dict[str, JSON]:
-    """What would do the most harm under each key."""
+    """Return what would do the most harm under each key."""
     text = f"{TITLE}{{{{ lookup('pipe', 'touch {home}/{TEMPLATE}') }}}}"
     return {**dict.fromkeys(sorted(SPECIAL), text), **harmful(home)}
 
@@ -338,7 +338,7 @@ MODULES = ("device_login", "gateway_credential", "gateway_recovery", "service_re
 
 
 def documented(module: str) -> set[str]:
-    """The keys of a module's results, as its documentation has them."""
+    """Return the keys of a module's results, as its documentation has them."""
     text = (ROOT / f"plugins/modules/{module}.py").read_text(encoding="utf-8")
     return set(yaml.safe_load(text.split('RETURN = r"""')[1].split('"""')[0]))
 

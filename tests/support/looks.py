@@ -27,7 +27,7 @@ def file(
 
 
 def found(entry: Entry | None = None, **changes: Any) -> Found:
-    """A gateway with nothing on it, on which root looks, and what differs from that; `entry` is the file in the credential's place."""
+    """Return a look of root's at a gateway with nothing on it, and with these changes; `entry` is the file in the credential's place."""
     values: dict[str, Any] = {
         "expected": "",
         "uid": 0,
@@ -44,18 +44,18 @@ def found(entry: Entry | None = None, **changes: Any) -> Found:
 
 
 def provisioned(entry: Entry | None = None, **changes: Any) -> Found:
-    """A gateway with the wanted credential in its place."""
+    """Return a gateway with the wanted credential in its place."""
     return found(entry or file(), **{"credential": OURS, **changes})
 
 
 def journal(mark: str | None = None, fingerprint: str | None = None, **fields: Any) -> Journal:
-    """A journal to register, whose lease was taken 10 seconds before the look and lasts 80."""
+    """Return a journal to register, whose lease was taken 10 seconds before the look and lasts 80."""
     values = {"token": "there", "intent": "register", "boot": "boot-1", "taken": 990, "ttl": 80, **fields}
     return Journal(**values, mark=mark, fingerprint=fingerprint)
 
 
 def marked(mark: str, identity: Identity, **fields: Any) -> Journal:
-    """A journal whose last line has this mark of a new credential."""
+    """Return a journal whose last line has this mark of a new credential."""
     return journal(mark, identity.fingerprint, **fields)
 
 

@@ -29,7 +29,7 @@ class Loopback(Fleet):
 
     @property
     def hosts(self) -> Any:
-        """What the inventory says."""
+        """Return what the inventory says."""
         return yaml.safe_load(self.inventory.read_text())
 
 

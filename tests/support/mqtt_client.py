@@ -50,7 +50,7 @@ def login(
 def registration(
     product_key: str, device_name: str, product_secret: str, auth_type: str = "register", **extension: str
 ) -> Credentials:
-    """The same of a dynamic registration, with `authType` register or regnwl."""
+    """Return the same of a dynamic registration, with `authType` register or regnwl."""
     fields = {"securemode": "2", "authType": auth_type, "random": "567345", "signmethod": "hmacsha256", **extension}
     content = f"deviceName{device_name}productKey{product_key}random{fields['random']}"
     password = sign(content, product_secret, "hmacsha256")
@@ -58,7 +58,7 @@ def registration(
 
 
 def token_login(issued: dict[str, str]) -> Credentials:
-    """The same of a login with what /ext/regnwl brought."""
+    """Return the same of a login with what /ext/regnwl brought."""
     user_name = f"{issued['deviceName']}&{issued['productKey']}"
     return f"{issued['clientId']}|securemode=-2,authType=connwl|", user_name, issued["deviceToken"]
 
@@ -124,35 +124,35 @@ class Client:
         self._thread.join()
 
     def message(self, seconds: float = SECONDS) -> tuple[str, bytes] | None:
-        """The next message, as topic and payload; None when there is none in time."""
+        """Return the next message, as topic and payload; None when there is none in time."""
         try:
             return self._messages.get(timeout=seconds)
         except queue.Empty:
             return None
 
     def content(self) -> Any:
-        """The JSON in the next message."""
+        """Return the JSON in the next message."""
         message = self.message()
         assert message, "no message came"
         return json.loads(message[1])
 
     def subscribe(self, topic_filter: str, qos: int = 0) -> int:
-        """The code in the SUBACK."""
+        """Return the code in the SUBACK."""
         self._in_loop(lambda: self._paho.subscribe(topic_filter, qos))
         (code,) = self._acknowledged.get(timeout=SECONDS)
         return code
 
     def unsubscribe(self, topic_filter: str) -> None:
-        """Returns when it is acknowledged."""
+        """Return when it is acknowledged."""
         self._in_loop(lambda: self._paho.unsubscribe(topic_filter))
         self._acknowledged.get(timeout=SECONDS)
 
     def publish(self, topic: str, payload: bytes | str, qos: int = 0, seconds: float = SECONDS) -> None:
-        """Returns when the message is sent, with QoS 1 when it is acknowledged, or when the time is over."""
+        """Return when the message is sent, with QoS 1 when it is acknowledged, or when the time is over."""
         self._in_loop(lambda: self._paho.publish(topic, payload, qos)).wait_for_publish(seconds)
 
     def gone(self, seconds: float = SECONDS) -> bool:
-        """Whether the server has ended the connection, at the latest then."""
+        """Return whether the server has ended the connection, at the latest then."""
         return self._gone.wait(seconds)
 
     def _loop(self) -> None:

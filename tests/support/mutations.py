@@ -42,7 +42,7 @@ def mutated(draw: Any, right: Any) -> Any:
 
 
 def outcome(call: Callable[[], Any]) -> Any:
-    """What is returned, or the FleetopsError that is raised; any other exception ends the test."""
+    """Return what the call returns, or the FleetopsError that it raises; any other exception ends the test."""
     try:
         return call()
     except FleetopsError as error:
@@ -50,7 +50,7 @@ def outcome(call: Callable[[], Any]) -> Any:
 
 
 def body_of(answer: Any) -> bytes:
-    """An answer as it is sent; infinity and the like too, as Python writes them."""
+    """Return an answer as it is sent; infinity and the like too, as Python writes them."""
     return json.dumps(answer).encode("ascii")
 
 

@@ -92,18 +92,18 @@ def stored_fingerprint(tmp_path: Path, host: str) -> str:
 
 
 def called(platform: Emulator, action: str, processed: bool = False) -> list[str]:
-    """The devices of the calls of an action, in their order; `processed`: of those that the platform has done with."""
+    """Return the devices of the calls of an action, in their order; `processed`: of those that the platform has done with."""
     entries = platform.admin.requests(action=action)
     return [entry["device_name"] for entry in entries if entry["code"] or not processed]
 
 
 def results(run: Run, host: str, action: str = "fleet_report") -> list[JSON]:
-    """What the host's tasks of this action returned, in their order; by default, what a playbook made of the host."""
+    """Return what the host's tasks of this action returned, in their order; by default, what a playbook made of the host."""
     return [each["result"] for each in run.results[host] if each["action"] == f"fleetops.aliyun_iot.{action}"]
 
 
 def left_over(tmp_path: Path, hosts: Iterable[str]) -> dict[str, list[str]]:
-    """What lies in the gateways' folders beside their credentials and the lock, which stays."""
+    """Return what lies in the gateways' folders beside their credentials and the lock, which stays."""
     known = {"device.json", ".device.json.lock"}
     folders = {host: {path.name for path in (tmp_path / host).iterdir()} - known for host in hosts}
     return {host: sorted(names) for host, names in folders.items() if names}

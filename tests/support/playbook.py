@@ -46,7 +46,7 @@ class Run:
     stats: dict[str, dict[str, int]]
 
     def result(self, host: str) -> JSON:
-        """What the host's last task returned."""
+        """Return what the host's last task returned."""
         return self.results[host][-1]["result"]
 
     @property
@@ -58,13 +58,13 @@ class Run:
 
 
 def seed(devices: int = 20) -> JSON:
-    """A platform's seed: one product with the devices gw-0001, gw-0002 and so on."""
+    """Return a platform's seed: one product with the devices gw-0001, gw-0002 and so on."""
     product = {"product_key": PRODUCT_KEY, "product_secret": PRODUCT_SECRET, "devices": names(devices)}
     return {"products": [product]}
 
 
 def as_new(platform: Emulator) -> Emulator:
-    """The platform with what `seed` says, each device unactivated, and nothing of the test before."""
+    """Return the platform with what `seed` says, each device unactivated, and nothing of the test before."""
     admin = platform.admin
     for product in admin.products():
         admin.delete_product(product["product_key"])
@@ -82,7 +82,7 @@ def names(count: int) -> list[str]:
 
 
 def inventory(hosts: int | Iterable[str] | Mapping[str, JSON], tmp_path: Path, **variables: JSON) -> JSON:
-    """A group `gateways` on the local connection: so many, these names, or these with variables of their own.
+    """Return a group `gateways` on the local connection: so many, these names, or these with variables of their own.
 
     Each has a folder, its variable `root`; the role and the playbooks find their `gateway_path` in it.
     """
@@ -99,7 +99,7 @@ def inventory(hosts: int | Iterable[str] | Mapping[str, JSON], tmp_path: Path, *
 
 
 def connection(platform: Emulator) -> dict[str, JSON]:
-    """The options that lead to the platform."""
+    """Return the options that lead to the platform."""
     return {
         "product_key": PRODUCT_KEY,
         "product_secret": PRODUCT_SECRET,
@@ -109,7 +109,7 @@ def connection(platform: Emulator) -> dict[str, JSON]:
 
 
 def mqtt_connection(platform: Emulator) -> dict[str, JSON]:
-    """The same of a region that registers over MQTT alone."""
+    """Return the same of a region that registers over MQTT alone."""
     options = {name: value for name, value in connection(platform).items() if name != "endpoint"}
     return {**options, "region": "cn-beijing", "mqtt_endpoint": mqtt_endpoint(platform)}
 
@@ -119,7 +119,7 @@ def mqtt_endpoint(platform: Emulator) -> str:
 
 
 def gateway_play(platform: Emulator | None = None, /, **options: JSON) -> JSON:
-    """A play of one task: gateway_credential on the group, on `{{ root }}/device.json` unless `path` says otherwise."""
+    """Return a play of one task: gateway_credential on the group, on `{{ root }}/device.json` unless `path` says otherwise."""
     known = connection(platform) if platform else {"product_key": PRODUCT_KEY}
     task = {"fleetops.aliyun_iot.gateway_credential": {**known, "path": "{{ root }}/device.json", **options}}
     return {"hosts": "gateways", "gather_facts": False, "tasks": [task]}
@@ -207,7 +207,7 @@ class Started:
 def command_of(
     playbook: JSON, inventory: JSON, tmp_path: Path, *arguments: str, python: str = sys.executable
 ) -> list[str]:
-    """The command that runs a playbook, whose files are written to `tmp_path`."""
+    """Return the command that runs a playbook, whose files are written to `tmp_path`."""
     if not isinstance(playbook, str):
         plays = playbook if isinstance(playbook, list) else [playbook]
         playbook = str(_written(tmp_path / "playbook.json", plays))
@@ -216,7 +216,7 @@ def command_of(
 
 
 def environment_of(tmp_path: Path) -> dict[str, str]:
-    """What a run has in its environment, with `tmp_path` as its home."""
+    """Return what a run has in its environment, with `tmp_path` as its home."""
     return {
         "PATH": os.environ["PATH"],
         "LC_ALL": "C.UTF-8",

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def wait_for(condition: Callable[[], T], what: str) -> T:
-    """The condition's first true value; a test that waits a minute has failed."""
+    """Return the condition's first true value; a test that waits a minute has failed."""
     deadline = time.monotonic() + SECONDS
     while not (value := condition()):
         assert time.monotonic() < deadline, f"waited {SECONDS} seconds in vain for {what}"
@@ -28,7 +28,7 @@ def wait_for(condition: Callable[[], T], what: str) -> T:
 
 
 def at_home(home: Path) -> list[int]:
-    """The processes that were started with this HOME. It goes from parent to child, whatever session they are in."""
+    """Return the processes that were started with this HOME. It goes from parent to child, whatever session they are in."""
     entry = b"HOME=" + os.fsencode(home)
     return [pid for pid in everyone() if entry in read(pid, "environ").split(b"\0")]
 
@@ -50,7 +50,7 @@ def everyone() -> list[int]:
 
 
 def read(pid: int, name: str) -> bytes:
-    """A file of /proc/PID; empty when the process is gone, or is nobody's business."""
+    """Return a file of /proc/PID; empty when the process is gone, or is nobody's business."""
     try:
         return Path(f"/proc/{pid}/{name}").read_bytes()
     except OSError:

@@ -111,7 +111,7 @@ ERROR_CLASSES = {
 
 @dataclass
 class Sites:
-    """What is found in code: kinds, functions in which a kind is computed, constants of functions, and places without a kind."""
+    """The findings in code: kinds, functions in which a kind is computed, constants of functions, and places without a kind."""
 
     kinds: set[str] = field(default_factory=set)
     computed: set[Node] = field(default_factory=set)

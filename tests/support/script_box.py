@@ -68,13 +68,13 @@ def identity(secret: str = SECRET) -> Identity:
 
 @dataclass(frozen=True)
 class Shell:
-    """How a script is run, and where its commands are."""
+    """The command that runs a script, and the PATH of its tools."""
 
     command: tuple[str, ...]
     path: str
 
     def tool(self, name: str) -> str:
-        """The command that a tool is."""
+        """Return the command that a tool is."""
         real = shutil.which(name, path=self.path)
         assert real, f"no {name} in {self.path}"
         return real
@@ -92,7 +92,7 @@ def busybox(applets: Path) -> Shell:
 
 
 def openwrt(applets: Path) -> Shell:
-    """What a stock OpenWrt has: flock among it, but neither stat nor setsid, and a sync that takes no files."""
+    """Return what a stock OpenWrt has: flock among it, but neither stat nor setsid, and a sync that takes no files."""
     program = shutil.which("busybox")
     assert program
     link_applets(applets, program)
@@ -209,7 +209,7 @@ def mode(path: Path) -> int:
 
 
 def as_nobody(shell: Shell) -> Shell:
-    """The same shell of another user, as root can make it."""
+    """Return the same shell of another user, as root can make it."""
     return Shell(
         (shutil.which("setpriv") or "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *shell.command),
         shell.path,

@@ -34,7 +34,7 @@ Sdk = Callable[..., dict[str, Any]]
 
 
 class Denied(Exception):
-    """What stands in front of the API refused: HTTP status, code, message."""
+    """The refusal of what is in front of the API: HTTP status, code, message."""
 
     def __init__(self, http_status: int, code: str, message: str) -> None:
         super().__init__(f"{http_status} {code}: {message}")

@@ -28,12 +28,12 @@ AWKS = ("mawk", "gawk", "original-awk", "busybox awk")
 
 
 def installed(commands: Iterable[str]) -> list[str]:
-    """The commands of these that this machine has."""
+    """Return the commands of these that this machine has."""
     return [command for command in commands if shutil.which(command.split()[0])]
 
 
 def write_shell(folder: Path, tools: Mapping[str, str], shell: str = "exec /bin/sh", path: str = ":$PATH") -> Path:
-    """A shell with these tools (name: script) before the others.
+    """Return a shell with these tools (name: script) before the others.
 
     :param shell: the command that becomes the shell
     :param path: what stands in PATH behind them
@@ -51,7 +51,7 @@ def write_script(path: Path, script: str) -> Path:
 
 
 def busybox_shell(folder: Path, without: str = "") -> str:
-    """A shell that is BusyBox's, on whose PATH are BusyBox's applets alone.
+    """Return a shell that is BusyBox's, on whose PATH are BusyBox's applets alone.
 
     With one of them missing it is dash: BusyBox's own needs no PATH to find an applet.
     """
@@ -64,7 +64,7 @@ def busybox_shell(folder: Path, without: str = "") -> str:
 
 
 def openwrt_shell(folder: Path) -> str:
-    """A shell that is BusyBox's, on whose PATH are the commands of a stock OpenWrt alone."""
+    """Return a shell that is BusyBox's, on whose PATH are the commands of a stock OpenWrt alone."""
     ash = write_shell(folder, {}, shell=f"exec {busybox()} ash", path="")
     link_applets(folder / "bin", busybox())
     return str(ash)
@@ -96,7 +96,7 @@ class Stopping:
 
 
 def stopping_shell(folder: Path, at: int, tools: Iterable[str] = COUNTED, arguments: str = "*") -> Stopping:
-    """Writes the shell, in which calls of these tools count, if their arguments match a pattern of the shell's."""
+    """Write the shell, in which calls of these tools count, if their arguments match a pattern of the shell's."""
     script = """\
 folder={folder}
 case "$*" in {arguments}) ;; *) exec {tool} "$@" ;; esac

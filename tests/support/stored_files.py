@@ -178,7 +178,7 @@ _pieces = st.sampled_from(
 
 @st.composite
 def files(draw: st.DrawFn) -> bytes:
-    """A file that is a credential, or nearly."""
+    """Return a file that is a credential, or nearly."""
     known = json.loads(draw(st.sampled_from([LINE, LINE, LINE, TOKEN_LINE])))
     members = [(name, json.dumps(value)) for name, value in known.items()]
     members += draw(st.lists(st.tuples(_names, _values), max_size=2))

@@ -26,7 +26,7 @@ documents: st.SearchStrategy[Any] = st.recursive(
 
 
 def altered(value: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """An object with some of its members left out, replaced, or added to, objects in it altered the same way."""
+    """Return an object with some of its members left out, replaced, or added to, objects in it altered the same way."""
 
     def member(name: str, right: Any) -> st.SearchStrategy[dict[str, Any]]:
         options = [

@@ -28,7 +28,7 @@ COLUMNS, LINES = 160, 300
 
 @dataclass(frozen=True)
 class Seen:
-    """How a program ended, and what its terminal showed: every screen that was another than the one before, and all bytes."""
+    """The end of a program, and what its terminal showed: every screen that was another than the one before, and all bytes."""
 
     rc: int
     screens: list[str]
@@ -81,12 +81,12 @@ def run_on_terminal(
 
 
 def text_of(screen: pyte.Screen) -> str:
-    """What stands on it."""
+    """Return the text of a screen."""
     return "\n".join(line.rstrip() for line in screen.display).rstrip()
 
 
 def picture(screen: pyte.Screen, title: str) -> str:
-    """What stands on it, as an SVG with its colors."""
+    """Return a screen as an SVG with its colors."""
     lines = text_of(screen).count("\n") + 1
     width = max(map(len, text_of(screen).splitlines()))
     console = Console(record=True, file=io.StringIO(), width=width, force_terminal=True, legacy_windows=False)
@@ -100,7 +100,7 @@ def picture(screen: pyte.Screen, title: str) -> str:
 
 
 def _color(name: str) -> str | None:
-    """A color's name, which rich has others for."""
+    """Return a color's name, which rich has others for."""
     if re.fullmatch("[0-9a-f]{6}", name):
         return f"#{name}"
     return None if name == "default" else name.replace("brown", "yellow").replace("bright", "bright_")

@@ -44,7 +44,7 @@ class Authority:
         self.file.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
 
     def server(self, name: str, *hosts: str, days: int = 1) -> Path:
-        """A certificate and its key, for hosts; expired with negative days."""
+        """Return a certificate and its key, for hosts; expired with negative days."""
         key = ec.generate_private_key(ec.SECP256R1())
         builder = self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key, days)
         names = [x509.DNSName(h) if h[0].isalpha() else x509.IPAddress(ipaddress.ip_address(h)) for h in hosts]
@@ -184,7 +184,7 @@ def _received(connection: socket.socket) -> bytes:
 
 
 def answers(body: bytes, status: str = "200 OK", length: int | None = -1, **headers: str) -> Behaviour:
-    """Sends an answer at once; length None sends none."""
+    """Send an answer at once; length None sends none."""
     lines = [f"HTTP/1.1 {status}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
     if length is not None:
         lines.append(f"Content-Length: {len(body) if length < 0 else length}")
@@ -193,7 +193,7 @@ def answers(body: bytes, status: str = "200 OK", length: int | None = -1, **head
 
 
 def trickles(text: bytes, at_once: int) -> Behaviour:
-    """Sends some bytes at once, and the others one by one."""
+    """Send some bytes at once, and the others one by one."""
 
     def behave(connection: ssl.SSLSocket, stop: threading.Event) -> None:
         connection.sendall(text[:at_once])
@@ -215,7 +215,7 @@ def hangs_up(connection: ssl.SSLSocket, stop: threading.Event) -> None:
 
 
 def repeats(text: bytes, first: bytes = b"", pause: float = 0.0) -> Behaviour:
-    """Sends ``first``, then ``text`` for ever, with a pause or as fast as it is read."""
+    """Send ``first``, then ``text`` for ever, with a pause or as fast as it is read."""
 
     def behave(connection: ssl.SSLSocket, stop: threading.Event) -> None:
         connection.sendall(first)

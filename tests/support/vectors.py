@@ -13,12 +13,12 @@ _FILE = Path(__file__).parents[1] / "vectors.json"
 
 
 def vectors(section: str) -> list[dict[str, Any]]:
-    """The vectors of one kind: dynreg_https, mqtt_connect, mqtt_dynreg or openapi."""
+    """Return the vectors of one kind: dynreg_https, mqtt_connect, mqtt_dynreg or openapi."""
     entries: list[dict[str, Any]] = json.loads(_FILE.read_text(encoding="utf-8"))[section]
     return entries
 
 
 def openapi_key() -> tuple[str, str]:
-    """The access key that signed the vectors of the OpenAPI: its ID and its secret."""
+    """Return the access key that signed the vectors of the OpenAPI: its ID and its secret."""
     inputs = json.loads(_FILE.read_text(encoding="utf-8"))["openapi_inputs"]
     return inputs["accessKeyId"], inputs["accessKeySecret"]

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import typing as t
+from pathlib import Path
 
 import pytest
 import yaml
@@ -18,6 +20,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Reason
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import REPORTS
 
+ROOT = Path(__file__).parents[2]
 # Functions that compute a kind, which is one of a table: read_answer() those that scripts fail with, _error() those of a program.
 READ_ANSWER: Node = ("module_utils._device.change", "read_answer")
 ERROR: Node = ("plugin_utils._program", "_error")
@@ -135,3 +138,19 @@ def test_playbooks_and_the_role_know_no_other_reason() -> None:
     ]
     used = {word for line in lines for word in re.findall(r"'(\w+)'", line)}
     assert {"attributes", "exists"} <= used <= known
+
+
+NOUN_CLAUSE = re.compile(r"\s*(What|Who|Whose|Where|How|Whether|Which)\b")
+
+
+def test_no_docstring_begins_with_a_clause() -> None:
+    """A reader has to read on to learn what such a sentence is about; ruff checks for the imperative."""
+    listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    begun = [
+        f"{name}:{node.body[0].lineno}"
+        for name in listed.split()
+        for node in ast.walk(ast.parse((ROOT / name).read_text(encoding="utf-8")))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        and NOUN_CLAUSE.match(ast.get_docstring(node) or "")
+    ]
+    assert begun == []

@@ -25,7 +25,7 @@ PLUGINS = "ansible_collections.fleetops.aliyun_iot.plugins"
 
 
 class WayIn(NamedTuple):
-    """Where words come in, whose they are, the functions that check them, and the tests of those."""
+    """A way in for words: whose they are, the functions that check them, and the tests of those."""
 
     words: str
     stranger: str

@@ -29,7 +29,7 @@ def test_each_way_is_a_case_of_a_test() -> None:
 
 
 def test_what_the_ways_need_is_installed_for_them() -> None:
-    """Where the fleet can be, so that a way is left out only where it cannot be had."""
+    """The fleet can be here, so a way is left out only where it cannot be had."""
     session = (ROOT / "noxfile.py").read_text(encoding="utf-8")
     [loopback] = re.findall(r"loopback = \((.*?)\)", session)
     assert {"csh", "doas", "fish", "sudo"} <= set(re.findall(r'"(\w+)"', loopback))

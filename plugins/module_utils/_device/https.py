@@ -24,7 +24,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TR
 
 
 def urllib_post(context: TlsContext, timeout: float) -> Post:
-    """A sender for gateways: the standard library alone. The context knows the proxy."""
+    """Return a sender for gateways: the standard library alone. The context knows the proxy."""
     import urllib.error
     import urllib.request
 

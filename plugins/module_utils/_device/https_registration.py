@@ -112,7 +112,7 @@ def check_times(options: t.Mapping[str, t.Any]) -> None:
 
 
 def register_url(region: str | None, endpoint: str | None) -> str:
-    """The URL to register at: ``endpoint`` if there is one, else the platform's host in ``region``.
+    """Return the URL to register at: ``endpoint`` if there is one, else the platform's host in ``region``.
 
     :param endpoint: ``host``, ``host:port`` or an ``https`` URL, with or without the path
     :raises InvalidOption: an unknown region, one that registers by MQTT alone, or an endpoint that is no HTTPS URL
@@ -178,7 +178,7 @@ def reach(request: Request, post: Post, budget: float) -> None:
 
 
 def device_secret(request: Request, reply: Reply) -> str:
-    """The DeviceSecret in ``reply``, which must be the answer to ``request``.
+    """Return the DeviceSecret in ``reply``, which must be the answer to ``request``.
 
     :raises FleetopsError: Refused or Throttled by the platform's code, BadAnswer for anything else
     """

@@ -59,7 +59,7 @@ def prove(
 
 
 def check_options(options: Options) -> None:
-    """What can be said before the credential is read.
+    """Check the options, before the credential is read.
 
     :raises InvalidOption: no login can be made of them
     """

@@ -31,7 +31,7 @@ TIMESTAMP = "2524608000000"
 
 
 class Connect(t.NamedTuple):
-    """What tells one CONNECT from another."""
+    """The fields in which one CONNECT differs from another."""
 
     client_id: str
     user_name: str
@@ -50,7 +50,7 @@ def login(
     client_id: str | None = None,
     timestamp: str | None = TIMESTAMP,
 ) -> Connect:
-    """A login over TLS with DeviceSecret.
+    """Return a login over TLS with DeviceSecret.
 
     :param client_id: up to 64 characters; ``{ProductKey}.{DeviceName}`` if not given
     :param timestamp: signed as it is; None leaves it out
@@ -61,17 +61,17 @@ def login(
 
 
 def login_content(product_key: str, device_name: str) -> str:
-    """What such a password is the signature of, for who signs elsewhere."""
+    """Return what such a password is the signature of, for who signs elsewhere."""
     return signed_content(_login_parameters(product_key, device_name))
 
 
 def signed_login(product_key: str, device_name: str, password: str, sign_method: str = "hmacsha256") -> Connect:
-    """The same login with a password that was signed elsewhere."""
+    """Return the same login with a password that was signed elsewhere."""
     return _login(_login_parameters(product_key, device_name), password, sign_method)
 
 
 def token_login(product_key: str, device_name: str, client_id: str, device_token: str) -> Connect:
-    """A login with what a registration without pre-registration (regnwl) issued."""
+    """Return a login with what a registration without pre-registration (regnwl) issued."""
     extension = {"securemode": "-2", "authType": "connwl"}
     return Connect(_client_id(client_id, extension), user_name(product_key, device_name), device_token)
 
@@ -85,7 +85,7 @@ def registration(
     instance_id: str | None = None,
     random: str | None = None,
 ) -> Connect:
-    """A dynamic registration, signed as one over HTTPS is.
+    """Return a dynamic registration, signed as one over HTTPS is.
 
     :param auth_type: ``register`` for a device that was added by name, ``regnwl`` for one that need not have been
     :param random: letters and digits; from the system's source of randomness if not given
@@ -104,7 +104,7 @@ def registration(
 
 
 def user_name(product_key: str, device_name: str) -> str:
-    """The user name of every CONNECT."""
+    """Return the user name of every CONNECT."""
     return "%s&%s" % (device_name, product_key)
 
 

@@ -101,7 +101,7 @@ def log_in(address: tuple[str, int], connect: Connect, context: TlsContext, time
 
 
 def mqtt_error(what: str, error: Trouble | FleetopsError) -> FleetopsError:
-    """What an exception on the way means; ``what`` was attempted."""
+    """Return what an exception on the way means; ``what`` was attempted."""
     if isinstance(error, BadAnswer):
         return BadAnswer("%s: %s" % (what, error.msg), hint=error.hint)
     if isinstance(error, FleetopsError):
@@ -119,7 +119,7 @@ def _connack(answers: t.BinaryIO) -> int:
 
 
 def _message(answers: t.BinaryIO, topics: t.Sequence[str]) -> bytes:
-    """The payload of the first PUBLISH on one of the topics; what else comes is passed over."""
+    """Return the payload of the first PUBLISH on one of the topics; what else comes is passed over."""
     while True:
         head = answers.read(1)
         content = _exactly(answers, _read_length(answers)) if head else b""
@@ -141,7 +141,7 @@ def _exactly(answers: t.BinaryIO, length: int) -> bytes:
 
 
 def _read_length(answers: t.BinaryIO) -> int:
-    """The opposite of :func:`_length`, limited in size."""
+    """Return the opposite of :func:`_length`, limited in size."""
     length = 0
     for position in range(4):
         octet = _exactly(answers, 1)[0]
@@ -154,7 +154,7 @@ def _read_length(answers: t.BinaryIO) -> int:
 
 
 def _packet(connect: Connect) -> bytes:
-    """A CONNECT: clean session, user name and password, no will."""
+    """Return a CONNECT: clean session, user name and password, no will."""
     head = struct.pack("!H4sBBH", 4, b"MQTT", 4, _CLEAN_SESSION_WITH_PASSWORD, KEEP_ALIVE)
     content = head + b"".join(map(_string, (connect.client_id, connect.user_name, connect.password)))
     return b"\x10" + _length(len(content)) + content

@@ -108,7 +108,7 @@ def register(request: MqttRequest, exchange: Exchange, context: TlsContext, time
 
 
 def issued(request: MqttRequest, what: str, code: int, payload: bytes) -> Issued:
-    """What the answer to ``request`` brought; ``what`` was attempted.
+    """Return what the answer to ``request`` brought; ``what`` was attempted.
 
     :raises FleetopsError: Refused or Throttled by the CONNACK's code, BadAnswer for a message that is not the answer
     """

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which way a registration goes, over HTTPS or over MQTT. PRIVATE to the collection."""
+"""The choice between a registration over HTTPS and one over MQTT. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def to_fields(request: AnyRequest) -> dict[str, t.Any]:
 
 
 def from_fields(fields: dict[str, t.Any]) -> AnyRequest:
-    """The request again, on the gateway."""
+    """Return the request again, on the gateway."""
     if "url" in fields:
         return Request(**fields)
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import Connect

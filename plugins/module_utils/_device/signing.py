@@ -40,7 +40,7 @@ def sign(parameters: t.Mapping[str, str], secret: str, sign_method: str) -> str:
 
 
 def signed_content(parameters: t.Mapping[str, str]) -> str:
-    """What is signed: each name followed by its value, in alphabetical order, without ``sign`` and ``signMethod``, raw (not
+    """Return what is signed: each name followed by its value, in alphabetical order, without ``sign`` and ``signMethod``, raw (not
     percent-encoded) UTF-8.
     """
     return "".join(name + parameters[name] for name in sorted(parameters) if name not in ("sign", "signMethod"))
@@ -49,7 +49,7 @@ def signed_content(parameters: t.Mapping[str, str]) -> str:
 def registration_body(
     product_key: str, product_secret: str, device_name: str, sign_method: str, random: str | None = None
 ) -> str:
-    """The form that asks for a DeviceSecret: percent-encoded, signed over the raw values.
+    """Return the form that asks for a DeviceSecret: percent-encoded, signed over the raw values.
 
     :param random: 16 letters and digits from the system's source of randomness if not given
     """
@@ -64,5 +64,5 @@ def registration_body(
 
 
 def new_random() -> str:
-    """What makes each registration another: 16 letters and digits from the system's source of randomness."""
+    """Return 16 letters and digits from the system's source of randomness, which make each registration another."""
     return "".join(secrets.choice(_RANDOM) for _i in range(16))

@@ -48,40 +48,40 @@ class Answer:
         return name in self._content
 
     def wrong(self, name: str, problem: str = "is not of its type") -> BadAnswer:
-        """The error to raise for a field."""
+        """Return the error to raise for a field."""
         return BadAnswer("%s: the answer's %s %s" % (self._about, name, problem), hint=HINT)
 
     def inner(self, name: str) -> Answer:
-        """An object within."""
+        """Return an object within."""
         return self._within(name, self._content.get(name, {}))
 
     def objects(self, name: str, most: int) -> list[Answer]:
-        """A list of objects, ``most`` at the most."""
+        """Return a list of objects, ``most`` at the most."""
         return [self._within(name, item) for item in self._list(name, most)]
 
     def texts(self, name: str, most: int) -> list[str]:
-        """A list of texts, ``most`` at the most."""
+        """Return a list of texts, ``most`` at the most."""
         values = self._list(name, most)
         if not all(isinstance(value, str) for value in values):
             raise self.wrong(name)
         return values
 
     def number(self, name: str) -> int:
-        """A number from 0 on; 0 if it is missing."""
+        """Return a number from 0 on; 0 if it is missing."""
         value = self._content.get(name, 0)
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < LARGEST_NUMBER:
             raise self.wrong(name)
         return value
 
     def text(self, name: str, masked: t.Callable[[str], str] = str) -> str:
-        """A text that somebody wrote, for somebody to read: on one line and cut to LONGEST_TEXT; empty if it is null.
+        """Return a text that somebody wrote, for somebody to read: on one line and cut to LONGEST_TEXT; empty if it is null.
 
         :param masked: removes secrets, before a cut could leave a part of one
         """
         return clean(masked(self._text(name)), LONGEST_TEXT)
 
     def matching(self, name: str, pattern: str) -> str:
-        """A text, or the digits of a number, that matches ``pattern`` as a whole; empty if it is null."""
+        """Return a text, or the digits of a number, that matches ``pattern`` as a whole; empty if it is null."""
         text = self._text(name)
         if not re.fullmatch(pattern, text, re.ASCII):
             raise self.wrong(name, "is not what the platform writes there")

@@ -30,7 +30,7 @@ RUNNING = "iot.device.CreateDeviceTaskIsRunning"
 
 @dataclass
 class Added:
-    """What came of a list of names: those in neither field were added."""
+    """The outcome for a list of names: those in neither field were added."""
 
     existed: set[str] = field(default_factory=set)
     failed: dict[str, FleetopsError] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class _Bulk:
             raise BadAnswer("BatchCheckDeviceNames: refused %d times, each time for other names" % MOST_CHECKS)
 
     def _check(self, names: t.Sequence[str]) -> tuple[str, dict[str, str]]:
-        """The application's ID if every name can be added, or the names that can't be, with the platform's words."""
+        """Return the application's ID if every name can be added, or the names that can't be, with the platform's words."""
         try:
             answer = self._api.call(
                 "BatchCheckDeviceNames", {"ProductKey": self._product_key}, form=numbered("DeviceName", names)
@@ -101,7 +101,7 @@ class _Bulk:
         return (apply_id, {}) if passed else ("", _rejected(status, names))
 
     def _create(self, apply_id: str, names: t.Sequence[str]) -> dict[str, str]:
-        """The names that could not be added after all, with the platform's words."""
+        """Return the names that could not be added after all, with the platform's words."""
         try:
             self._api.call("BatchRegisterDeviceWithApplyId", {"ProductKey": self._product_key, "ApplyId": apply_id})
         except OpenApiRefused as refusal:

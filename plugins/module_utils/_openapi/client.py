@@ -150,7 +150,7 @@ class OpenApi:
         return retry(attempt, self._retry_time)
 
     def _answer(self, action: str, query: Parameters, reply: Reply) -> Answer:
-        """The platform's yes; all else is an error."""
+        """Return the platform's yes; all else is an error."""
         about = _about(action, query)
         if len(reply.body) > LONGEST_ANSWER:
             raise BadAnswer("%s: the answer is longer than %d bytes" % (about, LONGEST_ANSWER), hint=HINT)
@@ -169,7 +169,7 @@ class OpenApi:
         raise self._refusal(action, query, content, reply)
 
     def _refusal(self, action: str, query: Parameters, content: dict[str, t.Any], reply: Reply) -> FleetopsError:
-        """The platform's no, from the API itself or (with an HTTP status) from what is in front of it."""
+        """Return the platform's no, from the API itself or (with an HTTP status) from what is in front of it."""
         answer, masked = Answer(_about(action, query), content), self._masked()
         told = str(reply.status) if reply.status >= 400 else "no code"
         code = clean(masked(answer.matching("Code", r"[!-~]*")), LONGEST_CODE) or told
@@ -206,7 +206,7 @@ def _throttled(words: str, code: str, hint: str, reply: Reply) -> Throttled:
 
 
 def connect(options: t.Mapping[str, t.Any]) -> OpenApi:
-    """The OpenAPI with an AccessKey.
+    """Return the OpenAPI with an AccessKey.
 
     :param options: as in ``openapi_spec()``
     :raises FleetopsError: InvalidOption; of kind missing_library, or credential where there is no AccessKey
@@ -249,7 +249,7 @@ def connect(options: t.Mapping[str, t.Any]) -> OpenApi:
 
 
 def _usable_key(credential: t.Any) -> AccessKey:
-    """The AccessKey to sign with.
+    """Return the AccessKey to sign with.
 
     :raises FleetopsError: of kind credential: it could not be renewed, or cannot be sent
     """
@@ -347,12 +347,12 @@ def openapi_host(region: str | None, endpoint: str | None) -> str:
 
 
 def numbered(name: str, values: t.Iterable[str]) -> dict[str, str]:
-    """A list as the OpenAPI takes it: ``Name.1``, ``Name.2`` and so on."""
+    """Return a list as the OpenAPI takes it: ``Name.1``, ``Name.2`` and so on."""
     return {"%s.%d" % (name, number): value for number, value in enumerate(values, 1)}
 
 
 def _about(action: str, query: Parameters) -> str:
-    """What was attempted, on what."""
+    """Return what was attempted, on what."""
     names = ("DeviceName", "ProductName", "ProductKey", "ApplyId", "JobId")
     return " ".join([action, *("%s=%s" % (name, query[name]) for name in names if name in query)])
 

@@ -57,7 +57,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a list; ``before`` and ``after`` hold the devices that change, for the diff."""
+    """The outcome for a list; ``before`` and ``after`` hold the devices that change, for the diff."""
 
     items: t.Sequence[Item]
     before: dict[str, str] = field(default_factory=dict)
@@ -95,7 +95,7 @@ def failure(items: t.Iterable[Item]) -> FleetopsError | None:
 
 
 def decide(names: t.Iterable[str], found: t.Mapping[str, str], state: str) -> list[Item]:
-    """What to do about each name: ``changed`` says that there is something to do.
+    """Return what to do about each name: ``changed`` says that there is something to do.
 
     :param found: the status of each device that exists
     """
@@ -154,7 +154,7 @@ def bring(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Out
 
 
 def purge_plan(listed: t.Container[str], found: t.Iterable[str], refused: t.Sequence[Item], maximum: int) -> list[Item]:
-    """The devices to remove since no name of the list is theirs.
+    """Return the devices to remove since no name of the list is theirs.
 
     :raises FleetopsError: more than ``maximum``, or names in the list that may be meant for one of them
     """

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the platform knows of a product's devices. For the controller. PRIVATE to the collection.
+"""Questions to the platform about a product's devices. For the controller. PRIVATE to the collection.
 
 Its answers hold every DeviceSecret in clear. None gets past this file, but through :func:`device_secrets`.
 """
@@ -98,7 +98,7 @@ def all_devices(api: OpenApi, product_key: str) -> dict[str, Device]:
 
 
 def device_secrets(api: OpenApi, product_key: str, names: t.Sequence[str]) -> dict[str, str]:
-    """The DeviceSecrets that are valid now, by DeviceName; those that do not exist are left out. Keep them out of results.
+    """Return the DeviceSecrets that are valid now, by DeviceName; those that do not exist are left out. Keep them out of results.
 
     :raises BadAnswer: one that cannot be stored
     """
@@ -112,7 +112,7 @@ def device_secrets(api: OpenApi, product_key: str, names: t.Sequence[str]) -> di
 
 
 def sub_devices(api: OpenApi, product_key: str, device_name: str) -> int:
-    """How many sub-devices there are in a gateway's topology."""
+    """Return how many sub-devices there are in a gateway's topology."""
     asked: dict[str, str | int] = {"ProductKey": product_key, "DeviceName": device_name, "PageNo": 1, "PageSize": 1}
     return api.call("GetThingTopo", asked).inner("Data").number("Total")
 
@@ -133,7 +133,7 @@ def _details(api: OpenApi, product_key: str, names: t.Sequence[str]) -> t.Iterat
 
 
 def _pages(api: OpenApi, product_key: str) -> t.Iterator[tuple[dict[str, Answer], int]]:
-    """A product's devices, page by page and by name, each page with the number of all. Beyond 10,000 only the token leads on.
+    """Yield a product's devices, page by page and by name, each page with the number of all. Beyond 10,000 only the token leads on.
 
     What was on an earlier page is left out: devices move on when others are added. A page without anything new is the last one.
     """
@@ -163,7 +163,7 @@ def _with_details(api: OpenApi, product_key: str, items: t.Iterable[tuple[str, A
 
 
 def _name(product_key: str, item: Answer) -> str:
-    """The name of a device, which is one of the product's."""
+    """Return the name of a device, which is one of the product's."""
     if item.text("ProductKey") not in ("", product_key):
         raise item.wrong("ProductKey", "is another product's")
     name = item.matching("DeviceName", TOKEN)

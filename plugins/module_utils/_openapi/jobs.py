@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the platform does on its own time: waiting for it. For the controller. PRIVATE to the collection."""
+"""Jobs that the platform does on its own time: waiting for them. For the controller. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -67,7 +67,10 @@ def finish_job(api: OpenApi, job_id: str, longest: float) -> None:
 
 
 def check_job_timeout(options: t.Mapping[str, t.Any]) -> float:
-    """:raises InvalidOption: out of range"""
+    """Return the seconds for which a job is waited for.
+
+    :raises InvalidOption: out of range
+    """
     if not 1 <= options["job_timeout"] <= 86400:
         raise InvalidOption("job_timeout", options["job_timeout"], "is out of range", "Use 1 to 86400 seconds")
     return float(options["job_timeout"])

@@ -57,7 +57,7 @@ class Product:
 
 @dataclass(frozen=True)
 class ProductOutcome:
-    """What came of a product: why something was done, and what it was and is, None for one that does not exist."""
+    """The outcome for a product: why something was done, and what it was and is, None for one that does not exist."""
 
     reason: str
     before: Product | None
@@ -79,7 +79,10 @@ class ProductOutcome:
 
 
 def product_of_key(api: OpenApi, product_key: str) -> Product:
-    """:raises NotFound: there is none"""
+    """Return the product with this key.
+
+    :raises NotFound: there is none
+    """
     return _product(_query(api, product_key))
 
 
@@ -120,7 +123,7 @@ def products(api: OpenApi) -> t.Iterator[Product]:
 
 
 def find_products(api: OpenApi, product_key: str | None, product_name: str | None) -> list[Product]:
-    """The product of that key, or of that name, or all; an empty list where there is none."""
+    """Return the product of that key, or of that name, or all; an empty list where there is none."""
     if product_key:
         try:
             return [product_of_key(api, product_key)]
@@ -150,7 +153,7 @@ def bring(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Pro
 
 
 def decide(found: Product, options: t.Mapping[str, t.Any]) -> Product:
-    """The product as ``options`` want it; what they leave out stays.
+    """Return the product as ``options`` want it; what they leave out stays.
 
     :raises FleetopsError: of kind immutable: it can't become that
     """

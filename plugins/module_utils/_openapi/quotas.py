@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How often an account may call each action of the OpenAPI, and a limiter that keeps to it. PRIVATE to the collection."""
+"""The quotas of each action of the OpenAPI, and a limiter that keeps to them. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DEEP_PAGING_QPS = 2
 
 
 def qps(action: str, depth: int = 0) -> int:
-    """Calls a second; ``depth`` is the number of the page times its size, 0 for what does not page."""
+    """Return calls a second; ``depth`` is the number of the page times its size, 0 for what does not page."""
     return DEEP_PAGING_QPS if depth >= DEEP_PAGING_FROM else QPS[action]
 
 

@@ -48,7 +48,7 @@ class NoAccessKey(Exception):
 
 
 def access_key(credential: t.Any) -> AccessKey:
-    """The AccessKey that the vendor's credentials client has at hand, renewed if it has to be.
+    """Return the AccessKey that the vendor's credentials client has at hand, renewed if it has to be.
 
     :raises NoAccessKey: there is none, or a part of it cannot be sent
     """

@@ -22,7 +22,7 @@ Register = Callable[..., dict[str, Any]]
 
 @pytest.fixture(scope="session")
 def seed() -> dict[str, Any]:
-    """The product and the devices that the vectors speak of."""
+    """Return the product and the devices that the vectors speak of."""
     product = {"product_key": PRODUCT_KEY, "product_secret": PRODUCT_SECRET, "devices": DEVICE_NAMES}
     return {"products": [product]}
 
@@ -35,7 +35,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory, seed: dict[str, Any]) -> 
 
 @pytest.fixture
 def platform(emulator: Emulator) -> Emulator:
-    """The emulator with the seed's product and devices as new, and nothing else."""
+    """Return the emulator with the seed's product and devices as new, and nothing else."""
     for product in emulator.admin.products():
         emulator.admin.delete_product(product["product_key"])
     emulator.admin.put_product(PRODUCT_KEY, product_secret=PRODUCT_SECRET)
@@ -51,7 +51,7 @@ def platform(emulator: Emulator) -> Emulator:
 
 @pytest.fixture
 def device(platform: Emulator) -> tuple[str, str]:
-    """The product key and the name of the device that `register` asks for."""
+    """Return the product key and the name of the device that `register` asks for."""
     return VECTORS[0]["productKey"], VECTORS[0]["deviceName"]
 
 

@@ -76,7 +76,7 @@ def expect(what: str) -> Any:
 
 
 def lead_here(host: str, port: int | None) -> None:
-    """Connections to the cloud's name end at this machine, and verify that name."""
+    """Let connections to the cloud's name end at this machine, and verify that name."""
     really = socket.create_connection
 
     def create_connection(address: tuple[str, int], *arguments: Any, **options: Any) -> socket.socket:

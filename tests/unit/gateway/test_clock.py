@@ -91,7 +91,7 @@ def test_what_a_date_may_be(monkeypatch: pytest.MonkeyPatch, date: float, plausi
 def test_a_certificate_of_another_time_shows_the_date(
     monkeypatch: pytest.MonkeyPatch, code: int, date: float, hint: str
 ) -> None:
-    """What to do is never to leave out the verification."""
+    """Nobody is told to leave the verification out."""
     monkeypatch.setattr(time, "time", lambda: date)
     problem = ssl.SSLCertVerificationError(1, "x")
     problem.verify_code, problem.verify_message = code, "certificate is not of this time"

@@ -70,7 +70,7 @@ def failure(error: FleetopsError, may_have_registered: bool = False) -> Callable
 
 
 def assigned(gateway: Gateway) -> dict[str, str]:
-    """What the script store finds assigned before it."""
+    """Return what the script store finds assigned before it."""
     lines = gateway.events[-1].splitlines()
     return dict(word.split("=", 1) for line in lines if "=" in line for word in shlex.split(line))
 

@@ -268,7 +268,7 @@ def test_gateway_files_that_keep_changing(bench: Bench, monkeypatch: pytest.Monk
 
 
 def test_a_hardware_name_that_changes_between_two_looks(bench: Bench, tmp_path: Path) -> None:
-    """What was compared with the names of other hosts is the first one."""
+    """The name that was compared with those of other hosts is the first one."""
     sysfs = tmp_path / "sys/class/net/eth0"
     (sysfs / "device").mkdir(parents=True)
     address = sysfs / "address"

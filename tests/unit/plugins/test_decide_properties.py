@@ -81,7 +81,7 @@ def of_the_device(identity: Identity | None, task: Wanted) -> bool:
 
 
 def safe(gateway: Found, task: Wanted) -> bool:
-    """Whether a new credential of the device is on the gateway, of which only the place or a proof is missing."""
+    """Return whether a new credential of the device is on the gateway, of which only the place or a proof is missing."""
     mark, fingerprint = (gateway.journal.mark, gateway.journal.fingerprint) if gateway.journal else (None, None)
     staged, credential = gateway.staged, gateway.credential
     if staged and of_the_device(staged, task) and (mark, fingerprint) != ("dead", staged.fingerprint):
@@ -94,7 +94,7 @@ def safe(gateway: Found, task: Wanted) -> bool:
 
 
 def over(gateway: Found, task: Wanted) -> bool:
-    """Whether no change is open, or one that only a login has still to prove."""
+    """Return whether no change is open, or one that only a login has still to prove."""
     held, credential = gateway.journal, gateway.credential
     if not held:
         return True
@@ -109,7 +109,7 @@ def right(entry: Entry | None, gateway: Found, owner: str | None, group: str | N
 
 
 def is_wanted(gateway: Found, task: Wanted) -> bool:
-    """Whether nothing is left to do, said in other words than decide's."""
+    """Return whether nothing is left to do, said in other words than decide's."""
     if gateway.leftover:
         return False
     if task.state == "absent":

@@ -177,7 +177,7 @@ def test_owner_and_mode_alone_are_followed_by_nothing(bench: Bench) -> None:
 
 
 def test_what_is_left_to_do_outweighs_a_mode(bench: Bench) -> None:
-    """Who mends the mode alone would restart nothing, and forget the rest."""
+    """A run that mends the mode alone would restart nothing, and forget the rest."""
     play = Play(bench)
     with pytest.raises(Broken):
         play.run(handlers="restart")
@@ -339,7 +339,7 @@ def test_a_program_that_is_sent_twice(
 
 
 def test_a_program_that_still_runs_when_it_is_sent_again(bench: Bench) -> None:
-    """What comes late under the token of before is not stored."""
+    """A program that comes late, under the token of before, stores nothing."""
     bench.run()
     late: list[JSON] = []
 

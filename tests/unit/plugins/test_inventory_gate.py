@@ -54,7 +54,7 @@ JSON = st.recursive(
 
 
 def outcome(check: Callable[..., Any], *arguments: Any) -> Any:
-    """What the check returns, or the error that it raises."""
+    """Return what the check returns, or the error that it raises."""
     try:
         return check(*arguments)
     except FleetopsError as error:

@@ -160,7 +160,7 @@ class Undefined(dict[str, JSON]):
 
 
 def looks(hostvars: JSON) -> JSON:
-    """What was found on the hosts."""
+    """Return what was found on the hosts."""
     return {name: variables["gateway_result"] for name, variables in hostvars.items() if "gateway_result" in variables}
 
 

@@ -109,7 +109,7 @@ def api(platform: Platform, clock: Clock, **options: JSON) -> OpenApi:
 
 
 def denied(status: int, code: str, message: str = "no") -> Reply:
-    """What stands in front of the API says no."""
+    """Return the refusal of what is in front of the API."""
     return reply({"Code": code, "Message": message, "RequestId": "R1", "HostId": "iot.example"}, status)
 
 

@@ -86,7 +86,7 @@ def call(certificates: Certificates) -> Call:
 
 
 def refused(ended: Answer | FleetopsError, kind: str) -> str:
-    """What the error says, which is of this kind."""
+    """Return what the error says, which is of this kind."""
     assert isinstance(ended, FleetopsError)
     assert ended.kind == kind
     assert ended.hint or kind == "refused"

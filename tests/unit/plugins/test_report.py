@@ -111,7 +111,7 @@ def test_a_right_export() -> None:
 
 
 def test_an_interrupted_change() -> None:
-    """What is staged is going to be there; if nothing is, only a run can tell the secret."""
+    """The staged credential is going to be there; if nothing is staged, only a run can tell the secret."""
     for held in (marked("stored", NEW), journal(), None):
         shown = foreseen(provisioned(journal=held, staged=NEW, leftover=True))
         assert shown["before"]["interrupted"] is True

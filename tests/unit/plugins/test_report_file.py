@@ -100,7 +100,7 @@ def test_a_file_that_somebody_made_beforehand(everybodys: Path) -> None:
 @needs_root
 @pytest.mark.parametrize("trick", ["touch {path}", "ln -s {folder}/theirs {path}", "mkfifo {path}"])
 def test_whoever_is_faster_gets_nothing(everybodys: Path, trick: str) -> None:
-    """What appears after the check is replaced, not written to."""
+    """A file that appears after the check is replaced, not written to."""
     path = checked_destination(str(everybodys / "audit.json"))
     assert as_somebody("touch", str(everybodys / "theirs")) == 0
     assert as_somebody("sh", "-c", trick.format(path=path, folder=everybodys)) == 0

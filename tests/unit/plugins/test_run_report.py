@@ -45,7 +45,7 @@ def rows(left: JSON | None = None, **results: JSON) -> JSON:
 
 
 def read(report: JSON) -> JSON:
-    """What the next run reads of it."""
+    """Return what the next run reads of it."""
     found = earlier_report(as_json(report))
     assert found
     return found

@@ -21,7 +21,7 @@ from platform_emulator.options import Options
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Returns the exit code: 0 after a clean end, 2 for a bad seed or state, 1 for what else cannot be done."""
+    """Return the exit code: 0 after a clean end, 2 for a bad seed or state, 1 for what else cannot be done."""
     parsed = parse(arguments)
     try:
         COMMANDS[parsed.command](parsed)

@@ -30,7 +30,7 @@ class AccessKey:
 
 
 def read(value: object, where: str) -> AccessKey:
-    """A key from outside; raises Invalid."""
+    """Return a key from outside; raises Invalid."""
     fields = Fields(value, where)
     key = AccessKey(
         fields.need("id", _id),

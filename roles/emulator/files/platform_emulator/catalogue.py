@@ -18,7 +18,7 @@ _words = text(r"[^\x00-\x1f]{0,64}", "up to 64 printable characters")
 
 
 def _sub_device(value: object, where: str) -> tuple[str | None, str]:
-    """A device's product key, None for its gateway's product, and its name."""
+    """Return a device's product key, None for its gateway's product, and its name."""
     if not isinstance(value, Mapping):
         return None, device_name(value, where)
     fields = Fields(value, where)

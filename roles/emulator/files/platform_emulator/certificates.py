@@ -45,7 +45,7 @@ RENEW_BEFORE = timedelta(days=30)
 
 
 def server_context(state_dir: Path, listen: str) -> ssl.SSLContext:
-    """A context with a valid certificate; what is missing or outdated is made. Raises Invalid for a broken CA."""
+    """Return a context with a valid certificate; what is missing or outdated is made. Raises Invalid for a broken CA."""
     authority, authority_key = _authority(state_dir)
     key_file, certificate_file = state_dir / "server.key", state_dir / "server.pem"
     if not (key_file.exists() and _serves(certificate_file, authority, _names(listen))):
@@ -64,7 +64,7 @@ def authority_file(state_dir: Path) -> Path:
 
 
 def _authority(state_dir: Path) -> tuple[x509.Certificate, rsa.RSAPrivateKey]:
-    """The CA of the state directory: made once, never overwritten."""
+    """Return the CA of the state directory: made once, never overwritten."""
     key_file, certificate_file = state_dir / "ca.key", authority_file(state_dir)
     if certificate_file.exists() and not key_file.exists():
         raise Invalid(f"{key_file}: is missing, so {certificate_file} cannot sign; restore it or remove both")
@@ -103,7 +103,7 @@ def _names(listen: str) -> list[x509.GeneralName]:
 
 
 def _serves(file: Path, authority: x509.Certificate, names: list[x509.GeneralName]) -> bool:
-    """Whether the certificate is of this CA, for these names, and good for a while."""
+    """Return whether the certificate is of this CA, for these names, and good for a while."""
     try:
         certificate = x509.load_pem_x509_certificate(file.read_bytes())
         certificate.verify_directly_issued_by(authority)

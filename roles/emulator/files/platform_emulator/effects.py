@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a fault does to one request: effects that every protocol knows, and those of an answer over HTTP.
+"""The effects of a fault on one request: those that every protocol knows, and those of an answer over HTTP.
 
 An effect strikes before the request is processed, or after its result was committed. `A` is the protocol's answer.
 """
@@ -29,11 +29,11 @@ class Effect(Generic[A]):
     """One effect; this one is none."""
 
     async def before(self) -> A | None:
-        """Returns an answer to give instead of processing; may raise Refusal or Drop."""
+        """Return an answer to give instead of processing; may raise Refusal or Drop."""
         return None
 
     async def after(self, answer: A) -> A:
-        """Returns the answer to send; may raise Drop."""
+        """Return the answer to send; may raise Drop."""
         return answer
 
 
@@ -117,7 +117,7 @@ COMMON: Effects[Any] = {
 
 @dataclass(frozen=True)
 class HttpStatus(Effect[Answer]):
-    """What a gateway in front of the platform answers."""
+    """The answer of a gateway in front of the platform."""
 
     http_status: int
     retry_after: int | None

@@ -19,7 +19,7 @@ from platform_emulator.store import Store
 
 @dataclass(frozen=True)
 class Action:
-    """What a request asks for, on which device as far as it says so.
+    """The action that a request asks for, on which device as far as it says so.
 
     `process` runs inside the transaction that also logs its answer, and is told the effect of a fault, if there is one.
     `refuse` words a refusal for this kind of client. `names` is how many devices a request for many of them names.

@@ -41,7 +41,7 @@ class Fault:
 
 
 def read(value: object, where: str) -> Fault:
-    """A fault from outside; raises Invalid."""
+    """Return a fault from outside; raises Invalid."""
     fields = Fields(value, where)
     action = fields.need("action", choice(*ACTIONS))
     effects = ACTIONS[action]
@@ -77,7 +77,7 @@ def add(store: Store, value: object, where: str) -> int:
 
 
 def everything(store: Store) -> list[dict[str, object]]:
-    """The faults still to come, each with its `id` and `remaining` (a number or `forever`)."""
+    """Return the faults still to come, each with its `id` and `remaining` (a number or `forever`)."""
     return [
         {
             "id": row["id"],
@@ -93,7 +93,7 @@ def clear(store: Store) -> None:
 
 
 def take(store: Store, action: str, product: str | None, device: str | None) -> Fault | None:
-    """The oldest fault that matches, used up by one."""
+    """Return the oldest fault that matches, used up by one."""
     for row in store.rows("SELECT id, spec, remaining FROM fault ORDER BY id"):
         fault = read(json.loads(row["spec"]), "")
         if fault.matches(action, product, device):

@@ -35,23 +35,23 @@ class Fields:
         return key in self._values
 
     def get(self, key: str, reader: Reader[T]) -> T | None:
-        """The value of a key, or None where the key is absent."""
+        """Return the value of a key, or None where the key is absent."""
         self._known.append(key)
         return reader(self._values[key], self.place(key)) if key in self._values else None
 
     def need(self, key: str, reader: Reader[T]) -> T:
-        """The value of a key that must be there."""
+        """Return the value of a key that must be there."""
         value = self.get(key, reader)
         if value is None:
             raise Invalid(f"{self.place(key)}: is missing; add it")
         return value
 
     def asked(self, key: str) -> bool:
-        """Whether somebody has asked for this key."""
+        """Return whether somebody has asked for this key."""
         return key in self._known
 
     def named(self, readers: Mapping[str, Reader[object]]) -> dict[str, object]:
-        """The values of those of the keys that are there."""
+        """Return the values of those of the keys that are there."""
         values = {key: self.get(key, reader) for key, reader in readers.items()}
         return {key: value for key, value in values.items() if key in self}
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What stands in a form or a query string."""
+"""The fields of a form or a query string."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 
 
 def form_pairs(text: bytes) -> list[tuple[str, str]]:
-    """The parameters in their order; none when the text is not UTF-8."""
+    """Return the parameters in their order; none when the text is not UTF-8."""
     try:
         pairs = [part.partition("=") for part in text.decode().split("&")]
         return [

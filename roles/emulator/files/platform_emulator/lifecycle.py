@@ -14,7 +14,7 @@ from platform_emulator.settings import Settings
 
 
 def register(device: Device, settings: Settings) -> Device:
-    """The device hands itself a secret by dynamic registration; raises Refusal 6204 or 6289."""
+    """Return the device hands itself a secret by dynamic registration; raises Refusal 6204 or 6289."""
     if device.disabled:
         raise Refusal(refusals.DEVICE_DISABLED)
     closed = ("activated", "registered") if settings.reregistration == "refuse" else ("activated",)
@@ -26,7 +26,7 @@ def register(device: Device, settings: Settings) -> Device:
 
 
 def log_in(device: Device) -> Device:
-    """The device connects with its secret, which activates it.
+    """Return the device connects with its secret, which activates it.
 
     A login with a secret that a reset has doomed leaves the registration open: the reset asked for another one.
     """
@@ -64,7 +64,7 @@ def deactivate(device: Device) -> Device:
 
 
 def with_status(device: Device, status: str) -> Device:
-    """The device brought to a status the way it would get there."""
+    """Return the device brought to a status the way it would get there."""
     if status == "DISABLE":
         return disable(device)
     device = enable(device)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How the emulator was asked to run."""
+"""The options of the emulator."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Options:
     ready_file: Path | None
 
     def arguments(self) -> list[str]:
-        """The command line that says the same."""
+        """Return the command line that says the same."""
         return [f"--{name.replace('_', '-')}={value}" for name, value in vars(self).items() if value is not None]
 
     def fingerprint(self) -> str:

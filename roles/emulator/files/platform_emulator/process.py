@@ -39,7 +39,7 @@ class NotStarted(Exception):
 
 @dataclass(frozen=True)
 class Running:
-    """Who serves a state directory, and how it was asked to."""
+    """The process that serves a state directory, and its options."""
 
     pid: int
     fingerprint: str
@@ -60,7 +60,7 @@ def sole_owner(options: Options) -> Iterator[None]:
 
 
 def running(state_dir: Path) -> Running | None:
-    """The process that serves the directory, if any; raises Invalid where others could have written its number."""
+    """Return the process that serves the directory, if any; raises Invalid where others could have written its number."""
     try:
         check_directory(state_dir)
         descriptor = open_own(_lock_file(state_dir), os.O_RDONLY)
@@ -126,7 +126,7 @@ def _lock_file(state_dir: Path) -> Path:
 
 
 def _ready(ready_file: Path, pid: int) -> bool:
-    """Whether the process has written its ready file and answers. A file that another user made is not its own yet."""
+    """Return whether the process has written its ready file and answers. A file that another user made is not its own yet."""
     try:
         endpoints = json.loads(read_own(ready_file))
         if endpoints["pid"] != pid:
@@ -138,7 +138,7 @@ def _ready(ready_file: Path, pid: int) -> bool:
 
 
 def _soon(look: Callable[[], T], seconds: float) -> T:
-    """What `look` returns, as soon as it is true or when the time is over."""
+    """Return what `look` returns, as soon as it is true or when the time is over."""
     deadline = time.monotonic() + seconds
     while not (found := look()) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -24,7 +24,7 @@ secret = text(r"[A-Za-z0-9]{1,64}", "1 to 64 letters and digits")
 
 
 def utc_now() -> str:
-    """The time as the platform writes it in its Utc… fields: 2026-01-02T03:04:05.678Z."""
+    """Return the time as the platform writes it in its Utc… fields: 2026-01-02T03:04:05.678Z."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

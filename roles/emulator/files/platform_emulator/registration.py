@@ -45,12 +45,12 @@ class SignedRequest:
 
     @property
     def content(self) -> str:
-        """What the client signed: the raw values, whether or not it percent-encoded them in the body."""
+        """Return what the client signed: the raw values, whether or not it percent-encoded them in the body."""
         return f"deviceName{self.device_name}productKey{self.product_key}random{self.random}"
 
 
 def signed_request(pairs: list[tuple[str, str]]) -> SignedRequest:
-    """The request in a form; raises Refusal 460 unless each parameter is there once, filled, and no other."""
+    """Return the request in a form; raises Refusal 460 unless each parameter is there once, filled, and no other."""
     form = dict(pairs)
     if len(form) != len(pairs) or form.keys() != PARAMETERS.keys():
         raise Refusal(refusals.PARAMETER_ERROR)
@@ -60,7 +60,7 @@ def signed_request(pairs: list[tuple[str, str]]) -> SignedRequest:
 
 
 def register(store: Store, request: SignedRequest) -> Device:
-    """The device with the secret it gets, stored; raises Refusal."""
+    """Return the device with the secret it gets, stored; raises Refusal."""
     product = authorizing_product(store, request)
     current = settings.load(store)
     device = store.device(product.product_key, request.device_name)
@@ -72,7 +72,7 @@ def register(store: Store, request: SignedRequest) -> Device:
 
 
 def authorizing_product(store: Store, request: SignedRequest) -> Product:
-    """The product whose secret signed the request, and which lets its devices register; raises Refusal.
+    """Return the product whose secret signed the request, and which lets its devices register; raises Refusal.
 
     The signature comes before anything else: who does not know ProductSecret learns nothing of the product's devices.
     """
@@ -126,6 +126,6 @@ def _issued(device: Device) -> Answer:
 
 
 def _refused(refusal: Refusal, style: str) -> Answer:
-    """A refusal has no data, and is HTTP 200: at 400 and above several clients die without a word."""
+    """Return a refusal has no data, and is HTTP 200: at 400 and above several clients die without a word."""
     body = compact_json({"code": refusal.code, "message": refusal.message})
     return Answer(200 if style == "http_200" else 400, body, refusal.code)

@@ -38,7 +38,7 @@ def answered(store: Store, entry: int, http_status: int | None, code: int | str 
 
 
 def entries(store: Store, since: int, **equal: str) -> list[dict[str, object]]:
-    """The entries after number `since`, oldest first, whose columns have the given values."""
+    """Return the entries after number `since`, oldest first, whose columns have the given values."""
     where = "".join(f" AND {column} = ?" for column in equal)
     statement = f"SELECT * FROM request WHERE id > ?{where} ORDER BY id"
     return [dict(row) for row in store.rows(statement, (since, *equal.values()))]

@@ -72,7 +72,7 @@ def load(path: Path) -> Seed:
 
 
 def read(content: object) -> Seed:
-    """A seed from the mapping in its file; raises Invalid."""
+    """Return a seed from the mapping in its file; raises Invalid."""
     fields = Fields({} if content is None else content, "")
     seed = Seed(
         access_keys=fields.get("access_keys", _access_keys) or [],
@@ -107,7 +107,7 @@ def apply(store: Store, seed: Seed) -> None:
 
 
 def _news(store: Store, entry: str, content: object) -> bool:
-    """Whether the entry is new or other than last time; then it is remembered, without its secrets."""
+    """Return whether the entry is new or other than last time; then it is remembered, without its secrets."""
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     row = store.row("SELECT digest FROM seeded WHERE entry = ?", (entry,))
     store.rows("INSERT OR REPLACE INTO seeded (entry, digest) VALUES (?, ?)", (entry, digest))
@@ -144,7 +144,7 @@ def _product(value: object, where: str) -> SeedProduct:
 
 
 def _node_type(value: object, where: str) -> object:
-    """The platform's numbers do as well as the names."""
+    """Return the platform's numbers do as well as the names."""
     number = value if isinstance(value, int) and not isinstance(value, bool) else -1
     return PRODUCT_ATTRIBUTES["node_type"](_node_types.get(number, value), where)
 

@@ -112,7 +112,7 @@ async def _listening(
 
 
 def _reachable(listen: str) -> str:
-    """The address to reach a listener at from this machine."""
+    """Return the address to reach a listener at from this machine."""
     address = ipaddress.ip_address(listen)
     return "127.0.0.1" if address.is_unspecified else str(address)
 

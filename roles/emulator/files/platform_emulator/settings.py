@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the platform's documents leave open or contradict, as settings that can be changed at run time."""
+"""The points that the platform's documents leave open or contradict, as settings that can be changed at run time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from platform_emulator.store import Store
 
 @dataclass(frozen=True)
 class Settings:
-    """How this platform behaves where its documents disagree.
+    """The behaviour of this platform where its documents disagree.
 
     * reregistration: a device that is not activated registers. `rotate`: every call issues a new secret, the last one
       is valid (https://www.alibabacloud.com/help/doc-detail/148667.htm). `same`: every call returns the secret that was
@@ -73,7 +73,7 @@ READERS: Mapping[str, Reader[object]] = {
 
 
 def changed(settings: Settings, changes: object, where: str) -> Settings:
-    """The settings with some of them changed; raises Invalid."""
+    """Return the settings with some of them changed; raises Invalid."""
     fields = Fields(changes, where)
     values: dict[str, Any] = fields.named(READERS)
     fields.close()

@@ -18,11 +18,11 @@ def digest_name(sign_method: str) -> str | None:
 
 
 def is_hex_digest(sign: str, digest: str) -> bool:
-    """Whether this could be a signature at all."""
+    """Return whether this could be a signature at all."""
     return len(sign) == 2 * hashlib.new(digest).digest_size and re.fullmatch("[0-9A-Fa-f]*", sign) is not None
 
 
 def signs(sign: str, content: str, secret: str, digest: str) -> bool:
-    """Whether `sign` is the HMAC of the content, in upper or lower case hex; takes the same time either way."""
+    """Return whether `sign` is the HMAC of the content, in upper or lower case hex; takes the same time either way."""
     expected = hmac.new(secret.encode(), content.encode(), digest).hexdigest()
     return hmac.compare_digest(expected.encode(), sign.lower().encode())

@@ -148,11 +148,11 @@ class Store:
         return self.select_devices("WHERE product_key = ? ORDER BY rowid", (product_key,))
 
     def select_devices(self, clauses: str, values: Sequence[object]) -> list[Device]:
-        """The devices that the clauses after FROM select."""
+        """Return the devices that the clauses after FROM select."""
         return [_device(row) for row in self.rows(f"SELECT * FROM device {clauses}", values)]
 
     def sub_devices(self, gateway: Device) -> list[Device]:
-        """The devices in a gateway's topology."""
+        """Return the devices in a gateway's topology."""
         return self.select_devices("WHERE gateway = ? ORDER BY rowid", (gateway.iot_id,))
 
     def device(self, product_key: str, device_name: str) -> Device | None:

@@ -23,7 +23,7 @@ Connect = Callable[..., Client]
 
 @pytest.fixture
 def broker(platform: Emulator) -> Emulator:
-    """The platform as it is from the start, with one more device, whose secret is known."""
+    """Return the platform as it is from the start, with one more device, whose secret is known."""
     platform.admin.settings(**asdict(Settings()))
     platform.admin.put_device(PRODUCT_KEY, DEVICE_NAME, device_secret=DEVICE_SECRET)
     return platform

@@ -34,7 +34,7 @@ PUBLISHED = (
 
 
 def soon(look: Callable[[], Any], wanted: Any) -> None:
-    """What the platform comes to know a moment after the client."""
+    """Wait for what the platform comes to know a moment after the client."""
     wait_for(lambda: look() == wanted, repr(wanted))
 
 

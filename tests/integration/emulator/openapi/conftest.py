@@ -24,7 +24,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture
 def platform(cloud: Emulator) -> Emulator:
-    """The emulator with one gateway product and one gateway, as new."""
+    """Return the emulator with one gateway product and one gateway, as new."""
     for product in cloud.admin.products():
         cloud.admin.delete_product(product["product_key"])
     cloud.admin.put_product(PRODUCT_KEY, node_type="gateway", product_name="Ovens")

@@ -74,7 +74,7 @@ def test_every_sdk_is_answered_in_fields_that_it_knows(
 
 
 def _prepared(platform: Emulator, call: Sdk, action: str) -> dict[str, object]:
-    """What only another call can tell: the number of an application, or of a job."""
+    """Return what only another call can tell: the number of an application, or of a job."""
     if action in ("BatchRegisterDeviceWithApplyId", "QueryBatchRegisterDeviceStatus", "QueryPageByApplyId"):
         names = {"ProductKey": PRODUCT_KEY, "DeviceName": ["OvenDevice02", "OvenDevice03"]}
         return {"ApplyId": call("BatchCheckDeviceNames", **names)["Data"]["ApplyId"]}

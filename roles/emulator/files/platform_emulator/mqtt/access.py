@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who may come in: logins with a secret or a token, and dynamic registration with and without pre-registration.
+"""The checks of a CONNECT: logins with a secret or a token, and dynamic registration with and without pre-registration.
 
 Login: https://alibabacloud.com/help/en/iot/user-guide/ipv6-based-mqtt-connections. Dynamic registration:
 https://www.alibabacloud.com/help/doc-detail/132111.htm. Clients send times in seconds, in milliseconds, or a constant:
@@ -47,7 +47,7 @@ class Access:
         self._recent: dict[tuple[str, str], deque[float]] = defaultdict(deque)
 
     def reply(self, asked: Connect) -> Reply:
-        """What a CONNECT leads to, stored; raises Refused."""
+        """Return what a CONNECT leads to, stored; raises Refused."""
         if not asked.known_protocol:
             raise Refused(UNACCEPTABLE_PROTOCOL, "the protocol is not MQTT 3.1 or 3.1.1")
         if not asked.core:
@@ -106,7 +106,7 @@ class Access:
         return device
 
     def _too_often(self, device: Device, limit: int) -> bool:
-        """Whether the device has had its connections of this minute; else this one counts."""
+        """Return whether the device has had its connections of this minute; else this one counts."""
         recent, now = self._recent[device.product_key, device.device_name], time.monotonic()
         while recent and recent[0] <= now - 60:
             recent.popleft()
@@ -145,13 +145,16 @@ class Access:
 
 
 def _check_instance(asked: Connect, current: Settings) -> None:
-    """An instance that has an ID is reached by it alone; raises Refused."""
+    """Check that an instance that has an ID is reached by it alone.
+
+    :raises Refused: it is not
+    """
     if current.instance_id:
         asked.value("instanceId", among=(current.instance_id,))
 
 
 def _signed_request(asked: Connect, secure_modes: tuple[str, ...]) -> SignedRequest:
-    """What registration over HTTPS sends as a form, from the CONNECT; raises Refused."""
+    """Return what registration over HTTPS sends as a form, from the CONNECT; raises Refused."""
     if not asked.over_tls:
         raise Refused(IDENTIFIER_REJECTED, "dynamic registration needs TLS")
     asked.value("securemode", among=secure_modes)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a CONNECT says, before anybody has verified it.
+"""The fields of a CONNECT, before anybody has verified it.
 
 The client id is a core of any form and an extension of fields: `core|key=value,key=value|`; the user name is
 `deviceName&productKey` (https://alibabacloud.com/help/en/iot/user-guide/ipv6-based-mqtt-connections). One SDK
@@ -53,7 +53,7 @@ class Connect:
         return self.product_key, self.device_name
 
     def value(self, key: str, *, among: tuple[str, ...] = (), pattern: str = ".*") -> str:
-        """A field of the extension that must be there and have one of these values, or this form; raises Refused."""
+        """Return a field of the extension that must be there and have one of these values, or this form; raises Refused."""
         value = self.fields.get(key)
         if value is None or (among and value not in among) or not re.fullmatch(pattern, value):
             raise Refused(IDENTIFIER_REJECTED, f"{key} in the client id is {'missing' if value is None else 'wrong'}")
@@ -76,7 +76,7 @@ def read(packet: ConnectPacket, over_tls: bool) -> Connect:
 
 
 def _fields(extension: str) -> dict[str, str]:
-    """The fields by their keys; none at all when one of them is not `key=value` or stands there twice."""
+    """Return the fields by their keys; none at all when one of them is not `key=value` or stands there twice."""
     pairs = [part.strip().partition("=") for part in extension.split(",")]
     fields = {key: value for key, _equals, value in pairs}
     return fields if len(fields) == len(pairs) and all(key and equals for key, equals, _value in pairs) else {}

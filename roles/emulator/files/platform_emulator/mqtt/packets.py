@@ -40,7 +40,7 @@ class Stream:
         return f"{name[0]}:{name[1]}" if name else "gone"
 
     async def receive(self, seconds: float) -> Packet:
-        """The next packet, if it comes whole within that time; raises Ended."""
+        """Return the next packet, if it comes whole within that time; raises Ended."""
         try:
             async with asyncio.timeout(seconds):
                 header = await MQTTFixedHeader.from_stream(StreamReaderAdapter(self._reader))
@@ -54,7 +54,7 @@ class Stream:
             raise Ended from None
 
     async def send(self, packet: Packet) -> None:
-        """Raises Ended when the client is gone."""
+        """Raise Ended when the client is gone."""
         try:
             self._writer.write(packet.to_bytes())
             await self._writer.drain()

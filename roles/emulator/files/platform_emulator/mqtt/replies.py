@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a CONNECT is answered with: a CONNACK, and for a dynamic registration a message right after it.
+"""The answers to a CONNECT: a CONNACK, and for a dynamic registration a message right after it.
 
 The codes are those of MQTT 3.1.1 as the platform uses them (https://help.aliyun.com/document_detail/148610.htm). For
 dynamic registration the platform's own list differs: 2 for a parameter that is missing or bad and for a connection

@@ -142,7 +142,7 @@ async def _send(stream: Stream, reply: Reply) -> None:
 
 
 async def _wait_for_the_end(stream: Stream, seconds: float) -> None:
-    """A device that has registered leaves by itself, or is thrown out; meanwhile it may ping."""
+    """Wait until a device that has registered leaves by itself, or throw it out; meanwhile it may ping."""
     async with asyncio.timeout(seconds):
         while not isinstance(packet := await stream.receive(seconds), DisconnectPacket):
             if isinstance(packet, PingReqPacket):

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What happens between a device's login and its leaving: its packets, its place among the open sessions."""
+"""The session between a device's login and its leaving: its packets, its place among the open sessions."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Session:
         self._stream.abort()
 
     def _subscribe(self, topic_filter: str, qos: int) -> int:
-        """The code for the SUBACK."""
+        """Return the code for the SUBACK."""
         if not topics.may_subscribe(topic_filter, *self.device):
             return REFUSED_FILTER
         self._filters[topic_filter] = min(qos, HIGHEST_QOS)
@@ -99,7 +99,7 @@ class Session:
 
 
 def _property_reply(post: bytes) -> bytes:
-    """The answer to a property post, with its id as it came, as the Alink protocol words it."""
+    """Return the answer to a property post, with its id as it came, as the Alink protocol words it."""
     try:
         content = json.loads(post)
     except ValueError:
@@ -130,7 +130,7 @@ class Sessions:
 
     @contextmanager
     def entered(self, session: Session) -> Iterator[None]:
-        """The session is open; one of the same client ends. The device is offline when its last session is over."""
+        """Yield the session is open; one of the same client ends. The device is offline when its last session is over."""
         clients = self._open.setdefault(session.device, {})
         former, clients[session.client] = clients.get(session.client), session
         if former:

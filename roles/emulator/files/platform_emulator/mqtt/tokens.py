@@ -33,7 +33,7 @@ def issue(store: Store, device: Device) -> Token:
 
 
 def count(store: Store, device: Device) -> int:
-    """How many physical devices have a token for this name."""
+    """Return how many physical devices have a token for this name."""
     row = store.row(
         "SELECT count(*) FROM device_token WHERE product_key = ? AND device_name = ?",
         (device.product_key, device.device_name),

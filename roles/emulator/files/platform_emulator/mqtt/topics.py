@@ -32,17 +32,17 @@ PROPERTY_POST = "/sys/{}/{}/thing/event/property/post"
 
 
 def is_own(topic: str, product_key: str, device_name: str) -> bool:
-    """Whether the device may publish to the topic."""
+    """Return whether the device may publish to the topic."""
     return _begins(topic, OWN, product_key, device_name)
 
 
 def may_subscribe(topic_filter: str, product_key: str, device_name: str) -> bool:
-    """Whether the filter means nothing but topics that the device may hear."""
+    """Return whether the filter means nothing but topics that the device may hear."""
     return _is_filter(topic_filter) and _begins(topic_filter, (*OWN, *SHARED), product_key, device_name)
 
 
 def matches(topic: str, topic_filter: str) -> bool:
-    """Whether the filter, with + for one level and # for the rest, means the topic."""
+    """Return whether the filter, with + for one level and # for the rest, means the topic."""
     levels, wanted = topic.split("/"), topic_filter.split("/")
     if wanted[-1] == "#":
         wanted.pop()
@@ -51,7 +51,7 @@ def matches(topic: str, topic_filter: str) -> bool:
 
 
 def _begins(topic: str, prefixes: Iterable[str], product_key: str, device_name: str) -> bool:
-    """A prefix that ends with a slash has more to come; the others may also stand alone."""
+    """Return a prefix that ends with a slash has more to come; the others may also stand alone."""
     for prefix in prefixes:
         own = prefix.format(product_key, device_name)
         if topic.startswith(own if own.endswith("/") else f"{own}/") or topic == own:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who may call: the access key, its token, the time, the signature and the nonce of a request."""
+"""The checks of a call: the access key, its token, the time, the signature and the nonce of a request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NONCE_LIFE = timedelta(minutes=15)
 
 
 def check(store: Store, signed: Signed, settings: Settings) -> None:
-    """Raises Refused; remembers the nonce of a request that is in order."""
+    """Raise Refused; remembers the nonce of a request that is in order."""
     now = datetime.now(UTC)
     _check_time(signed.timestamp, now, timedelta(seconds=settings.timestamp_tolerance))
     secret = _secret(store, signed, now)
@@ -30,7 +30,7 @@ def check(store: Store, signed: Signed, settings: Settings) -> None:
 
 
 def _check_time(timestamp: str, now: datetime, tolerance: timedelta) -> None:
-    """A tolerance of zero accepts any time."""
+    """Check the time of a request; a tolerance of zero accepts any."""
     try:
         sent = datetime.strptime(timestamp, TIMESTAMP).replace(tzinfo=UTC)
     except ValueError:
@@ -40,7 +40,7 @@ def _check_time(timestamp: str, now: datetime, tolerance: timedelta) -> None:
 
 
 def _secret(store: Store, signed: Signed, now: datetime) -> str:
-    """The secret of an access key; a temporary one is worth nothing without its token."""
+    """Return the secret of an access key; a temporary one is worth nothing without its token."""
     key = access_keys.load(store, signed.access_key_id)
     if key is None:
         raise Refused("InvalidAccessKeyId.NotFound")

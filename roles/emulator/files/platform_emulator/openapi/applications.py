@@ -76,7 +76,7 @@ def batch_register_device(call: Call) -> Mapping[str, object]:
 
 
 def query_batch_register_device_status(call: Call) -> Mapping[str, object]:
-    """Lists of names come with a failure only: when all went well they are empty."""
+    """Return the state of an application; lists of names come with a failure only: when all went well they are empty."""
     product = call.product()
     application = _asked(call)
     if application.product_key != product.product_key:
@@ -96,7 +96,7 @@ def query_batch_register_device_status(call: Call) -> Mapping[str, object]:
 
 
 def query_page_by_apply_id(call: Call) -> Mapping[str, object]:
-    """The devices that were created, in the order of their names in the application."""
+    """Return the devices that were created, in the order of their names in the application."""
     page = pages.asked(call, 50, defaults=(1, 10))
     application = _asked(call)
     created = application.names if application.status.startswith("CREATE_") else []
@@ -112,7 +112,7 @@ def query_page_by_apply_id(call: Call) -> Mapping[str, object]:
 
 
 def _wanted(call: Call) -> tuple[list[str], dict[str, str]]:
-    """The names of a call and their nicknames; DeviceNameList takes precedence over DeviceName."""
+    """Return the names of a call and their nicknames; DeviceNameList takes precedence over DeviceName."""
     listed = {
         key: value
         for key, value in call.parameters.items()
@@ -162,7 +162,7 @@ def _started(call: Call, application: Application) -> Mapping[str, object]:
 
 
 def _asked(call: Call) -> Application:
-    """The application that a call names, its work advanced by one query; raises Refused."""
+    """Return the application that a call names, its work advanced by one query; raises Refused."""
     number = call.number("ApplyId")
     row = call.store.row("SELECT spec FROM application WHERE id = ?", (number,))
     if row is None:
@@ -177,7 +177,7 @@ def _asked(call: Call) -> Application:
 
 
 def _done(call: Call, application: Application) -> Application:
-    """The work at its end: names that are taken fail, and those that a fault lets fail."""
+    """Return the work at its end: names that are taken fail, and those that a fault lets fail."""
     rows = call.store.rows("SELECT device_name FROM device WHERE product_key = ?", (application.product_key,))
     taken = {row["device_name"] for row in rows}.intersection(application.names)
     creating = application.status == "CREATE"

@@ -27,7 +27,7 @@ class Call:
     effect: Effect[Answer]
 
     def text(self, name: str) -> str:
-        """A parameter, empty if it is missing."""
+        """Return a parameter, empty if it is missing."""
         return self.parameters.get(name, "")
 
     def need(self, name: str) -> str:
@@ -36,14 +36,14 @@ class Call:
         return self.text(name)
 
     def number(self, name: str, default: int | None = None) -> int:
-        """A whole number; without a default the parameter must be there."""
+        """Return a whole number; without a default the parameter must be there."""
         value = self.need(name) if default is None else self.text(name) or str(default)
         if not re.fullmatch(r"-?[0-9]{1,18}", value):
             raise invalid(name)
         return int(value)
 
     def names(self, name: str) -> list[str]:
-        """A list, which comes as Name.1, Name.2 and so on, in the order of its numbers."""
+        """Return a list, which comes as Name.1, Name.2 and so on, in the order of its numbers."""
         numbered = re.compile(rf"{re.escape(name)}\.([0-9]{{1,9}})")
         found = [(match[1], value) for key, value in self.parameters.items() if (match := numbered.fullmatch(key))]
         return [value for _number, value in sorted(found, key=lambda item: int(item[0]))]
@@ -55,7 +55,7 @@ class Call:
         return product
 
     def device(self) -> Device:
-        """The device that IotId names, or else ProductKey and DeviceName."""
+        """Return the device that IotId names, or else ProductKey and DeviceName."""
         if iot_id := self.text("IotId"):
             device = self.store.device_by_iot_id(iot_id)
         else:

@@ -57,13 +57,13 @@ def enable_thing(call: Call) -> Mapping[str, object]:
 
 
 def reset_thing(call: Call) -> Mapping[str, object]:
-    """The device may register again; a gateway loses its topology as well."""
+    """Return the device may register again; a gateway loses its topology as well."""
     _change(call, lifecycle.reset)
     return _empty_topology(call, call.device())
 
 
 def delete_device(call: Call) -> Mapping[str, object]:
-    """A gateway's sub-devices stay, without it."""
+    """Return a gateway's sub-devices stay, without it."""
     device = call.device()
     result = _empty_topology(call, device)
     call.store.delete_device(device.product_key, device.device_name)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a fault does to a call of the OpenAPI."""
+"""The effects of a fault on a call of the OpenAPI."""
 
 from __future__ import annotations
 

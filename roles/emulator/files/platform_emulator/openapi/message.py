@@ -57,7 +57,7 @@ class Message:
 
 
 async def read(request: web.Request) -> Message:
-    """Raises HTTPRequestEntityTooLarge."""
+    """Raise HTTPRequestEntityTooLarge."""
     query = request.raw_path.partition("?")[2]
     body = await request.clone(client_max_size=BODY_LIMIT).read()
     return Message(request.method, _parameters(query.encode()), CIMultiDict(request.headers), body)

@@ -32,7 +32,7 @@ class Page:
 
 
 def asked(call: Call, largest: int, number: str = "CurrentPage", defaults: tuple[int, int] | None = None) -> Page:
-    """The page that a call asks for; raises Refused. Without defaults both parameters must be there."""
+    """Return the page that a call asks for; raises Refused. Without defaults both parameters must be there."""
     first, ten = defaults or (None, None)
     page = Page(call.number(number, first), call.number("PageSize", ten))
     if page.number < 1 or not 1 <= page.size <= largest:
@@ -41,7 +41,7 @@ def asked(call: Call, largest: int, number: str = "CurrentPage", defaults: tuple
 
 
 def depth(parameters: Mapping[str, str]) -> int:
-    """How deep a call pages, for its quota: page number times page size, as far as these are numbers."""
+    """Return how deep a call pages, for its quota: page number times page size, as far as these are numbers."""
     numbers = [parameters.get(name, "") for name in ("CurrentPage", "PageSize")]
     if not all(number.isdecimal() for number in numbers):
         return 0

@@ -42,7 +42,7 @@ def update_product(call: Call) -> Mapping[str, object]:
 
 
 def query_product(call: Call) -> Mapping[str, object]:
-    """Whether dynamic registration is on, the answer does not say."""
+    """Return whether dynamic registration is on, the answer does not say."""
     product = call.product()
     details = {
         "DeviceCount": _device_count(call, product),
@@ -56,7 +56,7 @@ def query_product(call: Call) -> Mapping[str, object]:
 
 
 def query_product_list(call: Call) -> Mapping[str, object]:
-    """The newest product first."""
+    """Return the newest product first."""
     page = pages.asked(call, 200)
     kind = call.text("AliyunCommodityCode")
     products = [product for product in reversed(call.store.products()) if kind in ("", _commodity_code(product))]
@@ -72,7 +72,7 @@ def query_product_list(call: Call) -> Mapping[str, object]:
 
 
 def delete_product(call: Call) -> Mapping[str, object]:
-    """ "The related information about the product is also deleted": its devices, too."""
+    """Delete a product, and its devices too ("the related information about the product is also deleted")."""
     call.store.delete_product(call.product().product_key)
     return {}
 
@@ -150,7 +150,7 @@ def _net_type(call: Call) -> str:
 
 
 def _data_format(call: Call) -> int | None:
-    """A product with a TSL model must say its data format; only devices' secrets can be had here."""
+    """Return a product with a TSL model must say its data format; only devices' secrets can be had here."""
     if call.text("AuthType") not in ("", "secret"):
         raise invalid("AuthType")
     match call.text("AliyunCommodityCode"):

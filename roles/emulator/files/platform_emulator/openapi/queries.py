@@ -26,7 +26,7 @@ STATUS_CLAUSES = {
 
 
 def query_device(call: Call) -> Mapping[str, object]:
-    """A product's devices, the newest first; beyond the ten thousandth only a token leads on."""
+    """Return a product's devices, the newest first; beyond the ten thousandth only a token leads on."""
     product = call.product()
     page = pages.asked(call, 50, defaults=(1, 10))
     token = call.text("NextToken")
@@ -88,7 +88,7 @@ def batch_get_device_state(call: Call) -> Mapping[str, object]:
 
 
 def get_thing_topo(call: Call) -> Mapping[str, object]:
-    """The sub-devices of a gateway."""
+    """Return the sub-devices of a gateway."""
     gateway = call.device()
     page = pages.asked(call, 50, "PageNo")
     sub_devices = call.store.sub_devices(gateway)
@@ -134,7 +134,7 @@ def _product(call: Call, device: Device) -> Product:
 
 
 def _next_token(call: Call, devices: list[Device]) -> Mapping[str, object]:
-    """A token that leads on from the last of these devices, unless it is the product's oldest."""
+    """Return a token that leads on from the last of these devices, unless it is the product's oldest."""
     if not devices:
         return {}
     key, name = devices[-1].product_key, devices[-1].device_name
@@ -178,7 +178,7 @@ def _summary(device: Device) -> dict[str, object]:
 
 
 def _detail(device: Device, product: Product) -> dict[str, object]:
-    """What has not happened yet is empty."""
+    """Return the details of a device; the time of what has not happened yet is empty."""
     return {
         **_identity(device),
         "ProductName": product.product_name,

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How often an account may call each action in a second: its queries per second (QPS), as its page documents."""
+"""The quotas of each action in a second: its queries per second (QPS), as its page documents."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ DEEP_PAGING_QPS = 2
 
 
 def limit(action: str, depth: int) -> int:
-    """The QPS of an action that asks for a page at this depth (page number times page size)."""
+    """Return the QPS of an action that asks for a page at this depth (page number times page size)."""
     return DEEP_PAGING_QPS if action in DEEP_PAGING and depth >= DEEP_PAGING_FROM else QPS[action]
 
 

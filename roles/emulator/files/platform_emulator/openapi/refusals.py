@@ -80,13 +80,13 @@ class Refused(Refusal):
 
 
 def not_supplied(parameter: str) -> Refused:
-    """A parameter common to all actions is missing."""
+    """Return a parameter common to all actions is missing."""
     text = f'The input parameter "{parameter}" that is mandatory for processing this request is not supplied.'
     return Refused("MissingParameter", text, 400)
 
 
 def missing(parameter: str) -> Refused:
-    """A parameter of this action is missing."""
+    """Return a parameter of this action is missing."""
     return Refused(f"Missing{parameter}", f"{parameter} is mandatory for this action.", 400)
 
 

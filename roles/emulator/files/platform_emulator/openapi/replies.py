@@ -51,7 +51,7 @@ def _xml(name: str, content: Mapping[str, object]) -> bytes:
 
 
 def _fill(element: ElementTree.Element, value: object) -> None:
-    """A mapping becomes elements, a list in it one element per entry, and all else text."""
+    """Fill an element: a mapping becomes elements, a list in it one element per entry, and all else text."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
             for entry in inner if isinstance(inner, list) else [inner]:

@@ -49,7 +49,7 @@ def routes(store: Store) -> list[web.RouteDef]:
 
 
 def admitted(store: Store, throttle: Throttle, asked: Message, effect: Effect[Answer]) -> Call:
-    """The call in a request, once it has passed all that stands in front of the API; raises Refused."""
+    """Return the call in a request, once it has passed all that stands in front of the API; raises Refused."""
     current = settings.load(store)
     if not asked.action:
         raise not_supplied("Action")
@@ -68,7 +68,7 @@ def admitted(store: Store, throttle: Throttle, asked: Message, effect: Effect[An
 
 
 def about(store: Store, asked: Message) -> tuple[str | None, str | None]:
-    """The product and the device that a request names, for the log and for faults: only what has a name's form."""
+    """Return the product and the device that a request names, for the log and for faults: only what has a name's form."""
     device = store.device_by_iot_id(asked.parameters.get("IotId", ""))
     if device is not None:
         return device.product_key, device.device_name
@@ -80,5 +80,5 @@ def about(store: Store, asked: Message) -> tuple[str | None, str | None]:
 
 
 def names(asked: Message) -> int | None:
-    """How many devices a request lists; None if it lists none."""
+    """Return how many devices a request lists; None if it lists none."""
     return sum(1 for name in asked.parameters if NAME_PARAMETERS.fullmatch(name)) or None

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a request's signature covers, rebuilt from the request.
+"""The content that a request's signature covers, rebuilt from the request.
 
 V1, HMAC-SHA1: https://www.alibabacloud.com/help/doc-detail/30563.htm
 V3, ACS3-HMAC-SHA256: https://help.aliyun.com/document_detail/2593177.html
@@ -27,7 +27,7 @@ AUTHORIZATION = re.compile(rf"{V3} Credential=([^,]+), ?SignedHeaders=([^,]+), ?
 
 @dataclass(frozen=True)
 class Signed:
-    """Who claims to have sent a request, when, and what proves it."""
+    """The sender that a request claims, its time, and the proof."""
 
     access_key_id: str
     security_token: str = field(repr=False)
@@ -40,7 +40,7 @@ class Signed:
         raise NotImplementedError
 
     def mismatch(self) -> Refused:
-        """The refusal shows what the server calculated from, so that a client can compare."""
+        """Return the refusal shows what the server calculated from, so that a client can compare."""
         raise NotImplementedError
 
 
@@ -72,7 +72,7 @@ class SignedV3(Signed):
 
 
 def signed(message: Message) -> Signed:
-    """Raises Refused when the request lacks what a signature needs."""
+    """Raise Refused when the request lacks what a signature needs."""
     return _signed_v3(message) if message.is_v3 else _signed_v1(message)
 
 
@@ -130,7 +130,7 @@ def _signed_v3(message: Message) -> SignedV3:
 
 
 def covered_enough(covered: list[str], headers: Mapping[str, str]) -> bool:
-    """The host and every x-acs- header must be signed; what else is, the client decides."""
+    """Return the host and every x-acs- header must be signed; what else is, the client decides."""
     return {"host", *(name.lower() for name in headers if name.lower().startswith("x-acs-"))} <= set(covered)
 
 
