@@ -75,7 +75,7 @@ def frame(title: str, progress: Progress) -> RenderableType:
     row.add_column(ratio=1, min_width=10)
     for _column in range(2):
         row.add_column(no_wrap=True)
-    left = "" if progress.left is None else "%.1f/s, about %d s left" % (progress.rate, progress.left)
+    left = "%.1f/s" % progress.rate + ("" if progress.left is None else ", about %d s left" % progress.left)
     share = ProgressBar(total=max(1, progress.total), completed=progress.finished)
     row.add_row(progress.verb, share, "%d/%d" % (progress.finished, progress.total), left)
     row.expand = True
