@@ -940,6 +940,29 @@ def test_an_owner_that_does_not_exist(box: Box, attribute: str) -> None:
     assert snapshot(box) == before, "nothing was begun, so nothing is registered"
 
 
+# As ls shows a group of a directory service, which has a blank in its name.
+DOMAIN_USERS = """\
+case $1 in
+    -ldn) exec {tool} "$@" ;;
+esac
+{tool} "$@" | sed 's/ 54321 / domain users /'"""
+
+
+@pytest.mark.skipif(not ROOT, reason="only root gives files away")
+def test_a_group_with_a_blank_in_its_name(box: Box, tmp_path: Path) -> None:
+    box.provision()
+    os.chown(box.path, -1, 54321)
+    os.chown(box.path.parent, -1, 54321)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    write_script(tools / "ls", DOMAIN_USERS.format(tool=box.shell.tool("ls")))
+    box.environment = {"PATH": f"{tools}:{box.shell.path}:/usr/bin:/bin"}
+    found = box.look()
+    assert found.credential == identity()
+    assert found.entry is not None
+    assert (found.entry.gid, found.entry.group) == (54321, "54321")
+
+
 def test_an_export_whose_directory_does_not_exist(box: Box) -> None:
     box.provision()
     before = snapshot(box)
