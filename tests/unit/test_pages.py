@@ -43,7 +43,7 @@ def anchors(path: Path) -> set[str]:
 def test_a_relative_link_leads_to_a_file_and_a_heading(name: str) -> None:
     path = pages.ROOT / name
     for link in re.findall(r"\]\((?!https?:)([^)]+)\)", path.read_text(encoding="utf-8")):
-        file, _, anchor = link.partition("#")
+        file, _mark, anchor = link.partition("#")
         target = path.parent / file if file else path
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
