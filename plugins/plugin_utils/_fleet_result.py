@@ -90,7 +90,9 @@ def end_of_run(fleet: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -
     gateways, counts = fleet["gateways"], fleet["counts"]
     later = later_hosts(gateways, variables)
     looks = (variables.get("gateway_looks") or {}).get("gateways", {})
-    unreported = [host for host, look in looks.items() if look.get("failed") or look.get("unreachable")]
+    unreported = [
+        host for host, look in looks.items() if host not in gateways and (look.get("failed") or look.get("unreachable"))
+    ]
     if not (later or unreported) or counts["failed"] + counts["unreachable"] < sum(counts.values()):
         return ""
     silent = [host for host, result in gateways.items() if result.get("unreachable")]

@@ -44,7 +44,7 @@ def test_what_the_template_says_is_accepted(platform: Emulator, tmp_path: Path) 
     run = run_playbook(play, inventory(1, tmp_path), tmp_path)
     assert run.rc == 0, run
     said = dict(re.findall(r'^(\w+) = "(.*)"$', (tmp_path / HOST / "agent.toml").read_text(), re.MULTILINE))
-    assert said["url"] == f"mqtts://{PRODUCT_KEY}.iot-as-mqtt.cn-shanghai.aliyuncs.com:443"
+    assert said["url"] == f"mqtts://{PRODUCT_KEY}.iot-as-mqtt.cn-shanghai.aliyuncs.com:8883"
     secret = platform.admin.device(PRODUCT_KEY, HOST)["device_secret"]
     assert said["device_secret"] == secret
     password = sign(

@@ -88,3 +88,10 @@ def test_what_an_earlier_look_has_found_is_not_forgotten() -> None:
     assert "2 had failed before or not answered, and will not be reported: gw-8, gw-9" in end_of_run(
         fleet(gw_5="failed"), variables
     )
+
+
+def test_what_is_just_being_reported_is_not_called_unreported() -> None:
+    """A look at the whole fleet is a batch, too, of which every gateway may have failed."""
+    result = fleet(gw_1="failed", gw_2="unreachable")
+    variables = play(every=("gw-1", "gw-2"), batch=("gw-1", "gw-2"))
+    assert end_of_run(result, {**variables, "gateway_looks": result}) == ""
