@@ -17,14 +17,15 @@ ANOTHER_PLACE = "Choose another file, or remove this one"
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def checked_destination(dest: str) -> Path:
+def checked_destination(dest: str, option: str = "dest") -> Path:
     """Return the absolute path to write to; a relative one starts where ``ansible-playbook`` was started.
 
+    :param option: the option or variable that names it
     :raises InvalidOption: the directory does not exist, or something else than a file of this user is in the way
     """
     path = Path(os.path.abspath(dest))
     if not path.parent.is_dir():
-        raise InvalidOption("dest", dest, "is in a directory that does not exist", "Create %s" % path.parent)
+        raise InvalidOption(option, dest, "is in a directory that does not exist", "Create %s" % path.parent)
     try:
         found = path.lstat()
     except FileNotFoundError:
@@ -32,17 +33,29 @@ def checked_destination(dest: str) -> Path:
     except OSError as error:
         raise _cannot_write(path, error) from None
     if stat.S_ISLNK(found.st_mode):
-        raise InvalidOption("dest", dest, "is a symbolic link, and none is followed", ANOTHER_PLACE)
+        raise InvalidOption(option, dest, "is a symbolic link, and none is followed", ANOTHER_PLACE)
     if not stat.S_ISREG(found.st_mode):
-        raise InvalidOption("dest", dest, "is not a regular file", "Name a file")
+        raise InvalidOption(option, dest, "is not a regular file", "Name a file")
     if found.st_uid != os.geteuid():
         raise InvalidOption(
-            "dest",
+            option,
             dest,
             "belongs to another user (uid %d), who could read and change the report" % found.st_uid,
             ANOTHER_PLACE,
         )
     return path
+
+
+def checked_page(dest: str, option: str = "dest") -> tuple[Path, Path, Path]:
+    """Return the paths of a page, and of the JSON and CSV beside it, each checked by :func:`checked_destination`.
+
+    :raises InvalidOption: ``dest`` does not end in .html, or something is in the way
+    """
+    if not dest.endswith(".html"):
+        raise InvalidOption(option, dest, "does not end in .html", "Name the page; JSON and CSV are beside it")
+    page = checked_destination(dest, option)
+    kept, table = (checked_destination(str(page.with_suffix(suffix)), option) for suffix in (".json", ".csv"))
+    return page, kept, table
 
 
 def write_report(path: Path, text: str) -> None:

@@ -8,14 +8,13 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_file import checked_destination, write_report
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_file import checked_page, write_report
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_gate import earlier_report
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import Report, as_csv, as_json, as_page
 
 
 class ReportFiles(t.NamedTuple):
-    """The three files, each checked by :func:`checked_destination`."""
+    """The three files, each checked by :func:`checked_page`."""
 
     page: Path
     kept: Path
@@ -27,11 +26,7 @@ class ReportFiles(t.NamedTuple):
 
         :raises InvalidOption: ``dest`` does not end in .html, or something is in the way
         """
-        if not dest.endswith(".html"):
-            raise InvalidOption("dest", dest, "does not end in .html", "Name the page; JSON and CSV are beside it")
-        page = checked_destination(dest)
-        kept, table = (checked_destination(str(page.with_suffix(suffix))) for suffix in (".json", ".csv"))
-        return cls(page, kept, table)
+        return cls(*checked_page(dest))
 
     def earlier(self) -> Report | None:
         """Return the report that is there, None where there is none."""

@@ -20,6 +20,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts, is_text
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_file import checked_page
 
 Check = t.Callable[[str, t.Any], t.Any]
 
@@ -99,6 +100,15 @@ def text(name: str, value: t.Any) -> str:
     return value
 
 
+def page(name: str, value: t.Any) -> str:
+    """Return the path of a report's page, if it can be written, with the files beside it.
+
+    :raises InvalidOption: it can't, which would show after the work otherwise
+    """
+    checked_page(text(name, value), name)
+    return str(value)
+
+
 def from_account(name: str, value: t.Any) -> str:
     """Return the one value of a variable that some put ProductSecret into, which no message may show.
 
@@ -157,7 +167,7 @@ OF_RUN: dict[str, Check] = {
     "gateway_recovery_force": truth,
     "gateway_report": one_of("changed", "all"),
     "gateway_report_from": texts,
-    "gateway_report_to": text,
+    "gateway_report_to": page,
     "gateway_reset_topology": truth,
     "gateway_serial": batches,
     "gateway_throttle": number,

@@ -44,6 +44,8 @@ def test_a_misspelt_variable_of_a_run(platform: Emulator, tmp_path: Path, playbo
         ({"gateway_throttle": "many"}, "gateway_throttle: 'many'"),
         ({"gateway_report": "al"}, "changed or all"),
         ({"gateway_verify": "logn"}, "none or login"),
+        ({"gateway_report_to": "report"}, "gateway_report_to: 'report' does not end in .html"),
+        ({"gateway_report_to": "nowhere/report.html"}, "in a directory that does not exist"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
