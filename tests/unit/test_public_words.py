@@ -42,7 +42,10 @@ NEVER: dict[str, dict[str, str]] = {
         "purge_maximum": NO_PURGE,
         "unreadable": PROOF,
     },
-    "fleet_devices": {"purge_maximum": NO_PURGE},
+    "fleet_devices": {
+        "storage": "the page of a report is a variable of a run, not of its hosts",
+        "purge_maximum": NO_PURGE,
+    },
     "fleet_report": {"unreadable": PROOF},
     "devices_info": {"busy": NO_LEASE},
     "gateway_credential": {"unreadable": PROOF},
