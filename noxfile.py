@@ -28,6 +28,7 @@ from interpreters import PYTHONS, interpreter
 
 # Every ansible-core that is supported, and the Python that it is tried on: the oldest that it and the controller's code run on.
 CORES = {"2.17": "3.11", "2.18": "3.11", "2.19": "3.11", "2.20": "3.12", "2.21": "3.12"}
+MATRIX = {"PYTHONPATH": os.pathsep.join(["tests/support", "tests/fleet", "roles/emulator/files"])}
 
 # More processes than cores, as tests wait for what they started. The tests of a file stay together: what a file needs is often
 # made once, and its tests may follow each other. The files start as they were collected: by default xdist
@@ -314,9 +315,8 @@ def devel(session: nox.Session) -> None:
     session.run(sys.executable, "-m", "venv", "--clear", str(home))
     archive = "https://github.com/ansible/ansible/archive/refs/heads/devel.tar.gz"
     session.run(str(home / "bin/python"), "-m", "pip", "install", "-qq", archive, "-r", "requirements.txt")
-    support = os.pathsep.join(["tests/support", "roles/emulator/files"])
     pair = f"devel={home / 'bin/python'}"
-    session.run("python", "tests/matrix/matrix.py", "--try", pair, env={"PYTHONPATH": support})
+    session.run("python", "tests/matrix/matrix.py", "--try", pair, env=MATRIX)
 
 
 @nox.session
@@ -367,8 +367,7 @@ def cores(session: nox.Session, *arguments: str) -> None:
             continue
         programs = environment(session, f"ansible-core-{core}", python, f"tests/matrix/ansible-core-{core}.txt")
         pairs.append(f"{core}={programs / 'python'}")
-    support = os.pathsep.join(["tests/support", "roles/emulator/files"])
-    session.run("python", "tests/matrix/matrix.py", *arguments, *pairs, env={"PYTHONPATH": support})
+    session.run("python", "tests/matrix/matrix.py", *arguments, *pairs, env=MATRIX)
 
 
 def not_tried(session: nox.Session, version: str, what: str = "") -> None:
