@@ -16,8 +16,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import no_credential
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
-    OF_ACCOUNT,
     NAMES,
+    OF_ACCOUNT,
     OF_CREDENTIAL,
     OF_RECOVERY,
     REGISTERED,
