@@ -44,8 +44,7 @@ def secret(number: int) -> str:
 
 
 def product_key(number: int) -> str:
-    """Return the product of a gateway: those of the small inventory have one of their own, or an audit of them would find the others'
-    devices without gateways."""
+    """Return the product of a gateway. Those of the small inventory have one of their own: its other devices would have no gateway."""
     return PRODUCT_KEY if number < SIZES[0] else OTHER_KEY
 
 
