@@ -54,7 +54,7 @@ import typing as t
 
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import outcome_of
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import outcome_of
 
 NO_HOST = "all:!all"  # an empty list of patterns means all hosts
 

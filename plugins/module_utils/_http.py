@@ -22,7 +22,7 @@ FORM_HEADERS = {
 }
 
 
-class Reply(t.NamedTuple):
+class HttpReply(t.NamedTuple):
     """A reply over HTTP; ``retry_after`` in seconds."""
 
     status: int
@@ -31,19 +31,19 @@ class Reply(t.NamedTuple):
 
     def __repr__(self) -> str:
         """Return a text without the body, which may hold a secret."""
-        return "Reply(status=%d)" % self.status
+        return "HttpReply(status=%d)" % self.status
 
 
 # Sends a form to a URL, or without one asks for the URL, and returns the reply; raises NetworkError or TlsError.
-Post = t.Callable[[str, t.Optional[str]], Reply]
+Post = t.Callable[[str, t.Optional[str]], HttpReply]
 
 
-def read_reply(status: int, headers: t.Mapping[str, str], read: t.Callable[[int], bytes], longest: int) -> Reply:
+def read_reply(status: int, headers: t.Mapping[str, str], read: t.Callable[[int], bytes], longest: int) -> HttpReply:
     content = read(longest + 1)
     length = headers.get("Content-Length", "")
     if length.isdecimal() and len(length) < 20 and len(content) < min(int(length), longest):
         raise EOFError("the answer ended early")
-    return Reply(status, content, _retry_after(headers.get("Retry-After")))
+    return HttpReply(status, content, _retry_after(headers.get("Retry-After")))
 
 
 def _retry_after(value: str | None) -> float | None:

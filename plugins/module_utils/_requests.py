@@ -15,8 +15,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import (
     FORM_HEADERS,
     LONGEST_ANSWER,
+    HttpReply,
     Post,
-    Reply,
     failed_post,
     read_reply,
 )
@@ -27,7 +27,7 @@ def requests_post(context: TlsContext, timeout: float) -> Post:
     """Return a sender for the controller, over the requests library. The context knows the proxy."""
     new_session = session_maker(context)
 
-    def post(url: str, body: str | None) -> Reply:
+    def post(url: str, body: str | None) -> HttpReply:
         try:
             with new_session() as session:
                 return send_request(session, context, url, body, FORM_HEADERS, timeout, LONGEST_ANSWER)
@@ -94,7 +94,7 @@ def send_request(
     headers: t.Mapping[str, str],
     timeout: float,
     longest: int,
-) -> Reply:
+) -> HttpReply:
     """POST ``body``, or without one GET, and return the reply.
 
     :param session: of :func:`session_maker`, with the same context

@@ -15,7 +15,7 @@ from dataclasses import replace
 from time import sleep
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, lost
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import ScriptAnswer, lost
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BusyError,
     FleetopsError,
@@ -38,13 +38,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._ending import Ending
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import Render
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found, Identity, read_look, read_state
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task import GatewayTask
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._issuers import Issuer
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import Login
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Identity, Look, read_look, read_state
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Display, Remote
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import difference, report
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import Gateway
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import diff, result
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import ScriptBuilder
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._steps import Steps
 
 Result = dict[str, t.Any]
@@ -57,7 +57,7 @@ IN_MEMORY = "%s: %s is in memory (%s) and gone after a restart, when the gateway
 
 
 class Convergence:
-    """The work of one task on one gateway, over ``remote``. ``report`` is what is known so far, for the result of a failure.
+    """The work of one task on one gateway, over ``remote``. ``known`` is what is known so far, for the result of a failure.
 
     In check mode, it proves what a change would prove before it begins, if it ``proves``.
     """
@@ -73,7 +73,7 @@ class Convergence:
         check_mode: bool = False,
         proves: bool = True,
     ) -> None:
-        self.report: Result = {}
+        self.known: Result = {}
         self._task = task
         self.remote = remote
         self._issuer = issuer
@@ -96,8 +96,9 @@ class Convergence:
             # What cannot be signed fails before the gateway is looked at, and in check mode too.
             issuer.check(task.device_name)
         self._asked = self._wanted = task.wanted(self._placeholder, render)
-        self._gateway = Gateway(task.path, self._asked.exports, self._placeholder, task.name_source, task.interface)
-        self._found: Found
+        name_from = task.name_source, task.interface
+        self._builder = ScriptBuilder(task.path, self._asked.exports, self._placeholder, *name_from)
+        self._found: Look
         self._plan: Plan
 
     def run(self) -> Result:
@@ -125,13 +126,13 @@ class Convergence:
 
         :raises FleetopsError: it cannot be looked at, or what would have to be done is refused
         """
-        look = self._gateway.script("look", **self._task.look_values(self._check_mode))
+        look = self._builder.script("look", **self._task.look_values(self._check_mode))
         found = read_look(self.remote.answer(look, "looked"), len(self._wanted.exports))
-        wanted = self._named(found)
+        wanted = self._with_hardware_name(found)
         plan = decide(found, wanted, self._task.lease)
         if self._tried and is_done(plan, found, wanted, self._tried[1], self._own):
             plan = replace(plan, step="nothing")
-        self.report = report(wanted, found, plan)
+        self.known = result(wanted, found, plan)
         check_allowed(plan)
         if plan.step == "store" and found.fleeting:
             self._display.warning(IN_MEMORY % (self._task.host, found.path, found.fleeting))
@@ -196,10 +197,10 @@ class Convergence:
                 self._look_once_more()
                 continue
             if plan.step == "prepare_reset":
-                return dict(self._changed(found), lease=self._token, lease_ends=self._lease_ends)
-            result = self._completed(read_state(answer, found, len(wanted.exports)))
+                return dict(self._finished_result(found), lease=self._token, lease_ends=self._lease_ends)
+            completed = self._completed(read_state(answer, found, len(wanted.exports)))
             if not (plan.step == "finish" and self._goes_on()):
-                return result
+                return completed
             # What was staged is safe now, and what was asked for comes after it.
             self._new_token()
             self._look_once_more()
@@ -242,7 +243,7 @@ class Convergence:
 
     # the name
 
-    def _named(self, found: Found) -> Wanted:
+    def _with_hardware_name(self, found: Look) -> Wanted:
         """Return the wanted state with the DeviceName read from the hardware, if nothing speaks against it."""
         task = self._task
         named = self._asked
@@ -262,10 +263,10 @@ class Convergence:
             and (held.product_key, held.device_name) == (named.product_key, named.device_name)
         ):
             named = task.of_a_token().wanted(self._placeholder, self._render, named.device_name)
-        self._gateway.set_exports(named.exports)
+        self._builder.set_exports(named.exports)
         return named
 
-    def _check_reported(self, found: Found, named: Wanted) -> None:
+    def _check_reported(self, found: Look, named: Wanted) -> None:
         """Check a name that only the gateway gives."""
         if not self._task.expected_names:
             # Without the host's name, so that it is shown once in a run.
@@ -273,7 +274,7 @@ class Convergence:
         try:
             _names.check_unchanged(named.product_key, named.device_name, (found.credential, found.staged))
         except FleetopsError:
-            self.report = report(named, found, Plan("identity_changed", "refuse"))
+            self.known = result(named, found, Plan("identity_changed", "refuse"))
             raise
         if named.state == "reset_intended":
             _names.check_holder(named.product_key, named.device_name, found.credential)
@@ -281,9 +282,9 @@ class Convergence:
     # the change
 
     def _steps(self) -> Steps:
-        return Steps(self._gateway, self._task, self._wanted, self._token)
+        return Steps(self._builder, self._task, self._wanted, self._token)
 
-    def _change(self) -> Answer:
+    def _change(self) -> ScriptAnswer:
         plan, found, steps = self._plan, self._found, self._steps()
         if plan.step == "remove":
             return self.remote.answer(steps.remove(found), "removed", "stale")
@@ -299,7 +300,7 @@ class Convergence:
         scripts = steps.change(found, plan, intent, self._settles())
         return self._issuer.change(scripts, self._wanted.device_name, lease)
 
-    def _prove_change(self) -> Answer:
+    def _prove_change(self) -> ScriptAnswer:
         """Prove what the change would prove before it begins."""
         scripts = self._steps().proof(self._found, self._plan)
         if self._plan.step in ("store", "prepare_reset"):
@@ -314,9 +315,9 @@ class Convergence:
 
     def _foreseen(self) -> Result:
         """Return the result of check mode."""
-        foreseen = dict(self.report, changed=self._plan.reason != "up_to_date")
+        foreseen = dict(self.known, changed=self._plan.reason != "up_to_date")
         is_right = self._plan.step == "nothing"
-        return foreseen if is_right else {**foreseen, "diff": difference(self._found, self._wanted, self._plan, None)}
+        return foreseen if is_right else {**foreseen, "diff": diff(self._found, self._wanted, self._plan, None)}
 
     def _withdraw(self) -> Result:
         """Give the lease of a reset back that was not sent."""
@@ -335,15 +336,15 @@ class Convergence:
             self._token = self._found.journal.token
             # Another run that settles it first has said what there is to say.
             with suppress(BusyError):
-                self.report["proven"], _after = self._ending.prove(self._steps(), self._found, follows=False)
+                self.known["proven"], _after = self._ending.prove(self._steps(), self._found, follows=False)
         if self._tried and not self._waiting:
             # It has been done since the first look: by this run, whose script was sent twice, or by one that was quicker.
             tried = self._tried[0]
             registered = self._issuer.registers and tried.step == "store" and self._found.due in self._own
-            return dict(self.report, reason=tried.reason, registered=registered, changed=True)
-        return dict(self.report, changed=self._plan.reason != "up_to_date")
+            return dict(self.known, reason=tried.reason, registered=registered, changed=True)
+        return dict(self.known, changed=self._plan.reason != "up_to_date")
 
-    def _completed(self, after: Found) -> Result:
+    def _completed(self, after: Look) -> Result:
         """Prove a credential that is in doubt, and return the result."""
         if self._plan.step == "remove" and (after.entry or after.staged or after.journal or after.entries):
             raise StorageError(
@@ -360,7 +361,7 @@ class Convergence:
             except FleetopsError as error:
                 error.registered = registered
                 raise
-        return self._changed(after, registered, proven)
+        return self._finished_result(after, registered, proven)
 
     def _settle_refusal(self, error: Refused) -> Result:
         """End an interrupted change of a device that is active: if the stored credential is valid, nothing had been changed.
@@ -379,13 +380,13 @@ class Convergence:
                     "%s: an interrupted registration was settled: the device is activated, so the platform had refused that "
                     "one too; the stored credential was kept" % self._task.host
                 )
-                return self._changed(after, registered=False, proven=login == "accepted")
+                return self._finished_result(after, registered=False, proven=login == "accepted")
         if self._settles() and not error.may_have_registered:
             with suppress(FleetopsError):
                 self.remote.answer(self._steps().abandon(), "abandoned", "lost")
         raise error
 
-    def _changed(self, after: Found, registered: bool = False, proven: bool | None = None) -> Result:
+    def _finished_result(self, after: Look, registered: bool = False, proven: bool | None = None) -> Result:
         before, wanted, plan = self._found, self._wanted, self._plan
         changed = plan.reason != "up_to_date"
         if plan.reason == "forced" and not self._issuer.registers:
@@ -394,6 +395,6 @@ class Convergence:
                 self.remote.answer(self._steps().followed(after.due), "followed")
                 after = replace(after, due=None)
         reset = plan.step == "prepare_reset"
-        diff = difference(before, wanted, plan, None if reset else after)
-        done = dict(self.report) if reset else dict(report(wanted, after, plan), proven=proven)
-        return dict(done, changed=changed, registered=registered, diff=diff)
+        changes = diff(before, wanted, plan, None if reset else after)
+        done = dict(self.known) if reset else dict(result(wanted, after, plan), proven=proven)
+        return dict(done, changed=changed, registered=registered, diff=changes)

@@ -15,7 +15,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     InvalidOption,
     StorageError,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Entry, Found, Identity, Journal
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Entry, Identity, Journal, Look
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._roots import Root
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._tools import lacks
 
@@ -78,7 +78,7 @@ class Plan:
     exports: tuple[int, ...] = ()
 
 
-def decide(found: Found, wanted: Wanted, token: str = "") -> Plan:
+def decide(found: Look, wanted: Wanted, token: str = "") -> Plan:
     """Return what has to be done and why.
 
     Reasons: up_to_date, missing, unreadable, identity_changed, interrupted, reset, forced, attributes, export, unfinished (what has
@@ -111,7 +111,7 @@ def decide(found: Found, wanted: Wanted, token: str = "") -> Plan:
     return plan
 
 
-def _mending(found: Found, wanted: Wanted) -> Plan:
+def _mending(found: Look, wanted: Wanted) -> Plan:
     """Return what is to be done with the right credential in its place."""
     every = tuple(range(1, len(wanted.exports) + 1))
     exports = _drifted_exports(found, wanted)
@@ -125,7 +125,7 @@ def _mending(found: Found, wanted: Wanted) -> Plan:
     return Plan("export", "mend", exports) if exports else Plan("up_to_date", "nothing")
 
 
-def stored_identity(found: Found, wanted: Wanted) -> Identity | None:
+def stored_identity(found: Look, wanted: Wanted) -> Identity | None:
     """Return the new credential that an interrupted run had safe on the gateway, staged or already in its place."""
     journal = found.journal
     if _is_wanted(found.staged, wanted) and not (journal and _is_dead(journal, found.staged)):
@@ -136,7 +136,7 @@ def stored_identity(found: Found, wanted: Wanted) -> Identity | None:
     return None
 
 
-def is_unproven(found: Found, wanted: Wanted) -> bool:
+def is_unproven(found: Look, wanted: Wanted) -> bool:
     """Return whether the change is over but for the login that has still to prove the credential."""
     journal = found.journal
     return bool(
@@ -161,7 +161,7 @@ def check_allowed(plan: Plan) -> None:
         )
 
 
-def is_done(plan: Plan, found: Found, wanted: Wanted, before: Identity | None, own: t.Container[str | None]) -> bool:
+def is_done(plan: Plan, found: Look, wanted: Wanted, before: Identity | None, own: t.Container[str | None]) -> bool:
     """Return whether this run has done since an earlier look what is asked for whatever a look says.
 
     After a reset nobody else can have changed the credential, for this run holds the lease.
@@ -174,7 +174,7 @@ def is_done(plan: Plan, found: Found, wanted: Wanted, before: Identity | None, o
     return found.due in own or (plan.reason == "reset" and found.credential != before)
 
 
-def lease_left(found: Found, own: t.Container[str] = ()) -> int:
+def lease_left(found: Look, own: t.Container[str] = ()) -> int:
     """Return the seconds for which another run may still change this gateway's device.
 
     Whether that run still lives does not matter: a request of a dead one may be on its way.
@@ -190,7 +190,7 @@ def lease_left(found: Found, own: t.Container[str] = ()) -> int:
     return max(0, (journal.taken if same_time else 0) + journal.ttl - found.uptime)
 
 
-def next_intent(found: Found, plan: Plan) -> str:
+def next_intent(found: Look, plan: Plan) -> str:
     """Return what a journal is opened for: register, reset, or renew, which is to register after a reset may have happened.
 
     It stays at renew when another reset is prepared, which may never come: the secret may have been replaced already.
@@ -201,7 +201,7 @@ def next_intent(found: Found, plan: Plan) -> str:
     return "renew" if intent in ("reset", "renew") else "register"
 
 
-def was_refused_before(found: Found, answer_lost: bool) -> bool:
+def was_refused_before(found: Look, answer_lost: bool) -> bool:
     """Return whether a refusal now (6289) means that the interrupted change had changed nothing either, so the credential is valid.
 
     Had an interrupted registration reached the platform, the secret that is stored here would be invalid, and nobody could have
@@ -212,17 +212,17 @@ def was_refused_before(found: Found, answer_lost: bool) -> bool:
     return intent == "register" or (intent == "reset" and not answer_lost)
 
 
-def is_interrupted(found: Found, wanted: Wanted) -> bool:
+def is_interrupted(found: Look, wanted: Wanted) -> bool:
     """Return whether a change of this device was interrupted, with a credential of the device in its place."""
     return bool(found.journal) and _is_wanted(found.credential, wanted)
 
 
-def _intent(found: Found) -> str | None:
+def _intent(found: Look) -> str | None:
     # What is only unproven is over.
     return found.journal.intent if found.journal and found.journal.mark != "unproven" else None
 
 
-def _registration_reason(found: Found, wanted: Wanted) -> Reason | None:
+def _registration_reason(found: Look, wanted: Wanted) -> Reason | None:
     if wanted.register == "always":
         return "forced"
     if found.journal and not is_unproven(found, wanted):
@@ -249,11 +249,11 @@ def _is_dead(journal: Journal, identity: Identity | None) -> bool:
     return journal.mark == "dead" and _has_mark(journal, identity)
 
 
-def _has(entry: Entry, found: Found, wanted: Wanted | Export) -> bool:
+def _has(entry: Entry, found: Look, wanted: Wanted | Export) -> bool:
     return entry.has(wanted.owner, wanted.group, wanted.mode, found.uid, found.gid)
 
 
-def _drifted_exports(found: Found, wanted: Wanted) -> tuple[int, ...]:
+def _drifted_exports(found: Look, wanted: Wanted) -> tuple[int, ...]:
     def right(number: int, export: Export) -> bool:
         entry = found.entries.get(number)
         return bool(entry and found.exports.get(number) == export.digest and _has(entry, found, export))
@@ -261,7 +261,7 @@ def _drifted_exports(found: Found, wanted: Wanted) -> tuple[int, ...]:
     return tuple(n for n, export in enumerate(wanted.exports, 1) if not right(n, export))
 
 
-def _check_places(found: Found, wanted: Wanted) -> None:
+def _check_places(found: Look, wanted: Wanted) -> None:
     if found.missing_tools:
         raise lacks(found.missing_tools, found.installer)
     if found.denied:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import lost
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found, read_state
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task import GatewayTask
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import Login
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Look, read_state
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Display, Remote
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._steps import Steps
 
@@ -25,7 +25,7 @@ class Ending:
     login: Login
     display: Display
 
-    def prove(self, steps: Steps, found: Found, follows: bool) -> tuple[bool, Found]:
+    def prove(self, steps: Steps, found: Look, follows: bool) -> tuple[bool, Look]:
         """Log in with the credential that is there, and settle the change by what comes of it.
 
         :param follows: whether something may follow the change, as far as the task says so
@@ -56,9 +56,7 @@ class Ending:
             )
         return login == "accepted", after
 
-    def settle(
-        self, steps: Steps, end: str, found: Found, exports: tuple[int, ...] = (), follows: bool = True
-    ) -> Found:
+    def settle(self, steps: Steps, end: str, found: Look, exports: tuple[int, ...] = (), follows: bool = True) -> Look:
         """Settle the change, and return what is there afterwards.
 
         :param exports: numbers of those that are written, counted from 1

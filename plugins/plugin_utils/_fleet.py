@@ -25,7 +25,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress impo
     word_of,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Display
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed, outcome_of
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import failed, outcome_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._roots import lacking_roots
 
 # Seconds after which a gateway that has not answered yet gives its place to the next one.
@@ -64,7 +64,7 @@ class Member:
     def known(self) -> Result:
         """Return what is known of the gateway, for the result of a failure."""
         device = {"product_key": self.device[0], "device_name": self.device[1] or None} if self.device[0] else {}
-        return {**device, **(self.convergence.report if self.convergence else {})}
+        return {**device, **(self.convergence.known if self.convergence else {})}
 
     def held(self) -> tuple[str, str, str] | None:
         """Return ProductKey, DeviceName and fingerprint of the credential that the look found, if it found one."""

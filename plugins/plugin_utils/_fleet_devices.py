@@ -14,7 +14,11 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     InvalidOption,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_list import Item, Outcome, bring
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_states import (
+    DeviceOutcome,
+    Outcome,
+    ensure_states,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import devices_as_asked
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.reset import reset
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts, account_key
@@ -65,7 +69,7 @@ def bring_all(devices: t.Iterable[HostDevice], accounts: Accounts, options: Opti
         groups.setdefault((account_key(device.account), device.product_key), []).append(device)
     done = Done()
     for group in groups.values():
-        wrong: dict[str, Item] = {}
+        wrong: dict[str, DeviceOutcome] = {}
         try:
             api = accounts.client(group[0].account)
             if options["state"] == "reset":
@@ -94,7 +98,7 @@ def bring_all(devices: t.Iterable[HostDevice], accounts: Accounts, options: Opti
 
 def _bring(
     api: OpenApi, group: t.Sequence[HostDevice], product_key: str, options: Options, check_mode: bool
-) -> tuple[Result, dict[str, Item]]:
+) -> tuple[Result, dict[str, DeviceOutcome]]:
     """Do the work for one product of one account; return its result, and what came of each device."""
     names = [device.device_name for device in group if device.device_name]
     state = options["state"]
@@ -115,14 +119,14 @@ def _bring(
         outcome: Outcome = reset(api, asked, check_mode)
     else:
         asked.update(state=state, purge=False, purge_maximum=0, batch_threshold=100)
-        outcome = bring(api, asked, check_mode)
+        outcome = ensure_states(api, asked, check_mode)
     items = {item.device_name: item for item in outcome.items}
     if state in ("absent", "disabled") and not check_mode:
         items.update(_still_in_service(api, product_key, items.values(), state))
     return outcome.as_result(product_key), items
 
 
-def _wrong_secrets(group: t.Sequence[HostDevice], accounts: Accounts, done: Done) -> dict[str, Item]:
+def _wrong_secrets(group: t.Sequence[HostDevice], accounts: Accounts, done: Done) -> dict[str, DeviceOutcome]:
     """Return the devices whose hosts sign with another ProductSecret than the platform's."""
     product_key, signing = group[0].product_key, [device for device in group if device.signs_with]
     if not signing:
@@ -140,10 +144,12 @@ def _wrong_secrets(group: t.Sequence[HostDevice], accounts: Accounts, done: Done
         "in the console into the vault, or use platform_product_secret: from_account",
     )
     wrong = [device for device in signing if device.signs_with and not device.signs_with(secret)]
-    return {device.device_name: Item(device.device_name, "wrong_secret", error=error) for device in wrong}
+    return {device.device_name: DeviceOutcome(device.device_name, "wrong_secret", error=error) for device in wrong}
 
 
-def _still_in_service(api: OpenApi, product_key: str, items: t.Iterable[Item], state: str) -> dict[str, Item]:
+def _still_in_service(
+    api: OpenApi, product_key: str, items: t.Iterable[DeviceOutcome], state: str
+) -> dict[str, DeviceOutcome]:
     """Ask once more; return the devices that are in service although they were to be removed or disabled."""
     done = {item.device_name: item for item in items if not item.error}
     return {

@@ -26,9 +26,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports impor
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import GatewayWork
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts, is_text
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import PYTHONS
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output, Remote, python_command
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import PYTHONS
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import failed
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._roots import lacking_roots
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import (
     check_failure,
@@ -70,7 +70,7 @@ class GatewayAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result: Result = super().run(tmp, task_vars)
         self._vars = task_vars or {}
-        self._report: Result = {}
+        self._known: Result = {}
         try:
             check_facts(self._vars)
             self._check_variables()
@@ -99,15 +99,15 @@ class GatewayAction(ActionBase):
         try:
             return convergence.run()
         except FleetopsError:
-            self._report = convergence.report
+            self._known = convergence.known
             raise
         finally:
-            for message in lacking_roots({self._host(): convergence.report}):
+            for message in lacking_roots({self._host(): convergence.known}):
                 self._display.warning(message)
 
     def _failed(self, error: FleetopsError) -> Result:
         """Return what the result of a failed task has."""
-        return failed(self._report, error)
+        return failed(self._known, error)
 
     def _check_variables(self) -> None:
         if self._of_role():

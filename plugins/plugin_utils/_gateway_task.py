@@ -84,7 +84,7 @@ class GatewayTask:
             placeholder,
             (self.owner, self.group, self.mode),
             # Nothing is written, so that nothing about a template may hinder a removal.
-            render if self.state != "absent" else _nothing,
+            render if self.state != "absent" else _render_nothing,
         )
         return Wanted(
             product_key=self.product_key,
@@ -193,6 +193,6 @@ def _task(
     return task
 
 
-def _nothing(_template: str, _variables: dict[str, str]) -> str:
+def _render_nothing(_template: str, _variables: dict[str, str]) -> str:
     """Return no content, for an export that is only to be removed."""
     return ""

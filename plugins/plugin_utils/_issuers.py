@@ -11,16 +11,21 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, Issued, Scripts, change
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import (
+    Issued,
+    ScriptAnswer,
+    Scripts,
+    change,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import ALREADY_ACTIVE
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import address
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import exchange
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import (
-    issue,
+    choose,
+    prepare,
     reach_broker,
-    signed,
+    send,
     to_fields,
-    transport,
     unsigned,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption, Refused
@@ -53,7 +58,7 @@ class Issuer(t.Protocol):
         :raises FleetopsError: InvalidOption, of kind missing_library, or what an account has refused
         """
 
-    def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
+    def change(self, scripts: Scripts, device_name: str, lease: int) -> ScriptAnswer:
         """Run the scripts of a change, with the secret; without a script that stores, only prove that it could be had.
 
         :param lease: seconds
@@ -78,7 +83,7 @@ class ControllerIssuer:
         self._read_product_secret = read_product_secret
 
     def check(self, device_name: str | None, needed: bool = False) -> None:
-        signed(self._signing(needed), device_name or "name")
+        prepare(self._signing(needed), device_name or "name")
         login_place(self._options)
 
     def _signing(self, needed: bool) -> Options:
@@ -87,32 +92,32 @@ class ControllerIssuer:
             return self._options
         return {**self._options, "product_secret": self._read_product_secret() if needed else _ANY_SECRET}
 
-    def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
+    def change(self, scripts: Scripts, device_name: str, lease: int) -> ScriptAnswer:
         options, request = self._options, self._request(scripts, device_name)
 
-        def issued(not_after: float) -> Issued | None:
+        def request_secret(not_after: float) -> Issued | None:
             if broker := login_place(options):
                 reach_broker(broker, options, exchange)
-            secret = issue(request, options, options["retry_time"], requests_post, exchange, not_after)
+            secret = send(request, options, options["retry_time"], requests_post, exchange, not_after)
             return secret if scripts.store else None
 
-        return change(self._remote.run, scripts, issued, lease, options["timeout"])
+        return change(self._remote.run, scripts, request_secret, lease, options["timeout"])
 
     def says_activated(self, error: Refused) -> bool:
         return error.code == ALREADY_ACTIVE if self.says_why() else error.code in NOT_ACCEPTED
 
     def says_why(self) -> bool:
-        return transport(self._options) == "https"
+        return choose(self._options) == "https"
 
     def _request(self, scripts: Scripts, device_name: str) -> AnyRequest:
-        request = signed(self._signing(True), device_name)
+        request = prepare(self._signing(True), device_name)
         return request if scripts.store else unsigned(request)
 
 
 class GatewayIssuer(ControllerIssuer):
     """Signs here, and has the gateway register itself, so that DeviceSecret never leaves it."""
 
-    def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
+    def change(self, scripts: Scripts, device_name: str, lease: int) -> ScriptAnswer:
         todo = {
             "shell": self._remote.shell,
             "scripts": scripts._asdict(),
@@ -123,7 +128,7 @@ class GatewayIssuer(ControllerIssuer):
         }
         alternative = "register_from: controller (gateway_register_from in the role)"
         result = self._remote.run_python("_device.registration_program", todo, alternative)
-        return Answer(result["outcome"], tuple(result["lines"]))
+        return ScriptAnswer(result["outcome"], tuple(result["lines"]))
 
 
 class PlatformIssuer:
@@ -139,7 +144,7 @@ class PlatformIssuer:
     def check(self, device_name: str | None, needed: bool = False) -> None:
         """Nothing can be said beforehand that asking does not say."""
 
-    def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
+    def change(self, scripts: Scripts, device_name: str, lease: int) -> ScriptAnswer:
         def read(_not_after: float) -> Issued:
             try:
                 found = self._read_secrets(self._options["product_key"], [device_name])

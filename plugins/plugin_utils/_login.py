@@ -12,7 +12,7 @@ import re
 import secrets
 import typing as t
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import ScriptAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.login_program import no_credential, prove
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import login_content, signed_login
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
@@ -122,7 +122,7 @@ def log_in(options: Options, remote: Remote) -> dict[str, str]:
     return prove(options, product_key, device_name, fingerprint, connect)
 
 
-def _signed(answer: Answer) -> tuple[str, str, str, str]:
+def _signed(answer: ScriptAnswer) -> tuple[str, str, str, str]:
     """Return fingerprint, ProductKey, DeviceName and masked password from the answer of the script login.
 
     :raises StorageError: one of them is missing or cannot be one
@@ -139,7 +139,7 @@ def _signed(answer: Answer) -> tuple[str, str, str, str]:
     )
 
 
-def _last(answer: Answer, word: str) -> str:
+def _last(answer: ScriptAnswer, word: str) -> str:
     found = answer.all_of(word)
     if not found:
         raise bad_answer(word, "it is missing")

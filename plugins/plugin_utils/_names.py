@@ -20,7 +20,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
     check_device_name,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Identity
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Identity
 
 HARDWARE = ("mac", "serial")
 UNLIMITED = (

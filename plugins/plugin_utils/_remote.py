@@ -8,10 +8,10 @@ from __future__ import annotations
 import typing as t
 from abc import ABC, abstractmethod
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, read_answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import ScriptAnswer, read_answer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import one_of
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import (
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import (
     NEWER_PYTHONS,
     PYTHONS,
     command,
@@ -61,7 +61,7 @@ class Remote(ABC):
         """Run a script in the gateway's shell; return what it printed."""
         return self.execute(self.shell, script)[0]
 
-    def answer(self, script: str, *outcomes: str) -> Answer:
+    def answer(self, script: str, *outcomes: str) -> ScriptAnswer:
         """Run a script; return its answer, which has one of ``outcomes``.
 
         :raises FleetopsError: StorageError or BusyError, as read_answer()
@@ -75,7 +75,7 @@ class Remote(ABC):
 
         :param todo: its parameter, for JSON
         :param alternative: the option that does without Python there
-        :raises FleetopsError: as result_of() of _program
+        :raises FleetopsError: as result_of() of _remote_python
         """
         text = program(entry, todo)
         output, code = self.execute(self.python(), text)

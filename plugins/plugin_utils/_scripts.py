@@ -81,7 +81,7 @@ def assignments(values: dict[str, object]) -> str:
     )
 
 
-class Gateway:
+class ScriptBuilder:
     """Makes the scripts for one gateway; what they all need is given once."""
 
     def __init__(
@@ -176,7 +176,7 @@ def login_script(path: str, content: str, sign_method: str, mask: str) -> str:
         PREAMBLE
         + "unset mask signature\n"
         + function
-        + Gateway(path, (), "", "inventory_hostname", None).script("login", **values)
+        + ScriptBuilder(path, (), "", "inventory_hostname", None).script("login", **values)
     )
 
 
@@ -186,4 +186,4 @@ def restart_script(service: str, proof: bool) -> str:
     :param proof: only look whether there is the service
     """
     values = {"service": service, "proof": "yes" if proof else "no"}
-    return Gateway("", (), "", "inventory_hostname", None).script("restart", **values)
+    return ScriptBuilder("", (), "", "inventory_hostname", None).script("restart", **values)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import ScriptAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import TOOL, one_of, text
 
@@ -24,7 +24,7 @@ INSTALLERS = {
 _OTHER = {"awk": "gawk"}
 
 
-def missing_tools(answer: Answer) -> tuple[tuple[str, ...], str]:
+def missing_tools(answer: ScriptAnswer) -> tuple[tuple[str, ...], str]:
     """Return the tools that a gateway lacks, as its answer names them, and what installs packages there, empty if that is not known.
 
     :raises StorageError: the answer cannot be one

@@ -18,12 +18,12 @@ from raised import PLUGINS, Node, Sites, everywhere, of_action, reached
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device import change
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import Kind
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Reason
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import REPORTS
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import REPORTS
 
 ROOT = Path(__file__).parents[2]
 # Functions that compute a kind, which is one of a table: read_answer() those that scripts fail with, _error() those of a program.
 READ_ANSWER: Node = ("module_utils._device.change", "read_answer")
-ERROR: Node = ("plugin_utils._program", "_error")
+ERROR: Node = ("plugin_utils._remote_python", "_error")
 ACTIONS = sorted(path.stem for path in (PLUGINS / "action").glob("*.py"))
 PROOF = "the login that proves a credential ends with an outcome, not with an error"
 NO_PURGE = "it purges nothing"

@@ -42,7 +42,7 @@ _HINTS: dict[Kind, str] = {
 }
 
 
-class Answer(t.NamedTuple):
+class ScriptAnswer(t.NamedTuple):
     """The answer of a script: its outcome (looked, begun, stale, installed, ...) and the lines before it."""
 
     outcome: str
@@ -92,7 +92,7 @@ class Issued(t.NamedTuple):
         return "".join("unset %s\n%s=%s\n" % (name, name, shlex.quote(value)) for name, value in values)
 
 
-def read_answer(output: str) -> Answer:
+def read_answer(output: str) -> ScriptAnswer:
     """Read what a script printed.
 
     :raises StorageError: the script reported a failure, or its answer has no end
@@ -107,7 +107,7 @@ def read_answer(output: str) -> Answer:
             hint="Check that the gateway has a POSIX shell and that the connection and become work (ansible -m raw -a id). What becomes "
             "root must not want a terminal, as doas with a password and sudo with requiretty do: scripts come on standard input",
         )
-    answer = Answer(lines[ends[0]][len(_END) :], tuple(lines[: ends[0]]))
+    answer = ScriptAnswer(lines[ends[0]][len(_END) :], tuple(lines[: ends[0]]))
     if answer.outcome == "failed":
         told, _blank, text = (answer.all_of("error") or ["storage unknown"])[-1].partition(" ")
         if told == "busy":
@@ -118,12 +118,12 @@ def read_answer(output: str) -> Answer:
 
 
 def change(
-    run: RunScript, scripts: Scripts, issue: t.Callable[[float], Issued | None], lease: float, timeout: float
-) -> Answer:
+    run: RunScript, scripts: Scripts, request_secret: t.Callable[[float], Issued | None], lease: float, timeout: float
+) -> ScriptAnswer:
     """Take the lease, register, store.
 
     :param run: runs a script on the gateway and returns what it printed
-    :param issue: has the platform issue a new secret, or proves that it could, and returns None; takes the moment, of the clock of
+    :param request_secret: has the platform issue a new secret, or proves that it could, and returns None; takes the moment, of the clock of
         _clock, after which no request may be sent
     :param lease: how long the lease lasts, in seconds
     :param timeout: how long one request may take, in seconds; the last one is sent so early that it has ended with the lease
@@ -139,7 +139,7 @@ def change(
     if outcome == "stale":
         return answer
     try:
-        issued = issue(not_after)
+        issued = request_secret(not_after)
     except FleetopsError as error:
         if scripts.abandon and not error.may_have_registered and not (scripts.settles and isinstance(error, Refused)):
             # Where that fails the lease runs out by itself; what the platform answered is what has to be reported.

@@ -15,8 +15,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import (
     FORM_HEADERS,
     LONGEST_ANSWER,
+    HttpReply,
     Post,
-    Reply,
     failed_post,
     read_reply,
 )
@@ -46,7 +46,7 @@ def urllib_post(context: TlsContext, timeout: float) -> Post:
     ):
         opener.add_handler(handler)
 
-    def post(url: str, body: str | None) -> Reply:
+    def post(url: str, body: str | None) -> HttpReply:
         request = urllib.request.Request(url, data=body.encode("ascii") if body else None, headers=FORM_HEADERS)
         context.begin(timeout, LONGEST_ANSWER)
         try:

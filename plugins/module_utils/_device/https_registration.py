@@ -17,7 +17,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     Refused,
     Throttled,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import LONGEST_ANSWER, Post, Reply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import LONGEST_ANSWER, HttpReply, Post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
     HTTPS_REGIONS,
     MQTT_ONLY_REGIONS,
@@ -177,7 +177,7 @@ def reach(request: Request, post: Post, budget: float) -> None:
     retry(attempt, budget)
 
 
-def device_secret(request: Request, reply: Reply) -> str:
+def device_secret(request: Request, reply: HttpReply) -> str:
     """Return the DeviceSecret in ``reply``, which must be the answer to ``request``.
 
     :raises FleetopsError: Refused or Throttled by the platform's code, BadAnswer for anything else
@@ -204,7 +204,7 @@ WRONG_HOST = "Check endpoint, and what stands between here and the platform; the
 _LARGEST_CODE = 2**31
 
 
-def _parse(what: str, reply: Reply) -> dict[str, t.Any]:
+def _parse(what: str, reply: HttpReply) -> dict[str, t.Any]:
     if len(reply.body) > LONGEST_ANSWER:
         raise BadAnswer("%s: the answer is longer than %d bytes" % (what, LONGEST_ANSWER), hint=WRONG_HOST)
     try:
@@ -221,7 +221,7 @@ def _parse(what: str, reply: Reply) -> dict[str, t.Any]:
     raise BadAnswer("%s: the answer is not the JSON that the platform sends" % what, hint=WRONG_HOST)
 
 
-def _refusal(what: str, code: int, message: object, reply: Reply) -> FleetopsError:
+def _refusal(what: str, code: int, message: object, reply: HttpReply) -> FleetopsError:
     meaning, hint = CODES.get(
         code, ("the platform refused", "Look the code up in the platform's error codes for devices")
     )
@@ -231,7 +231,7 @@ def _refusal(what: str, code: int, message: object, reply: Reply) -> FleetopsErr
     return Refused(text, code=code, hint=hint)
 
 
-def _throttled(text: str, code: int | None, reply: Reply) -> Throttled:
+def _throttled(text: str, code: int | None, reply: HttpReply) -> Throttled:
     error = Throttled(text, code=code or reply.status, hint="Run again later; lower forks or throttle if it comes back")
     error.retry_after = reply.retry_after
     error.may_have_registered = reply.status != 429 and code != 429

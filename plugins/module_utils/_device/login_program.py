@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import wait_for_date
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.certificate import LONGEST, Certificate, parse
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import (
-    Connect,
+    ConnectFields,
     address,
     login,
     token_login,
@@ -47,7 +47,7 @@ def prove(
     product_key: str,
     device_name: str,
     shown: str,
-    connect: Connect,
+    connect: ConnectFields,
 ) -> dict[str, str]:
     """Log in; return whose credential was accepted.
 

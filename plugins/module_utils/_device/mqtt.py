@@ -30,7 +30,7 @@ PORT = 443
 TIMESTAMP = "2524608000000"
 
 
-class Connect(t.NamedTuple):
+class ConnectFields(t.NamedTuple):
     """The fields in which one CONNECT differs from another."""
 
     client_id: str
@@ -49,7 +49,7 @@ def login(
     sign_method: str = "hmacsha256",
     client_id: str | None = None,
     timestamp: str | None = TIMESTAMP,
-) -> Connect:
+) -> ConnectFields:
     """Return a login over TLS with DeviceSecret.
 
     :param client_id: up to 64 characters; ``{ProductKey}.{DeviceName}`` if not given
@@ -65,15 +65,15 @@ def login_content(product_key: str, device_name: str) -> str:
     return signed_content(_login_parameters(product_key, device_name))
 
 
-def signed_login(product_key: str, device_name: str, password: str, sign_method: str = "hmacsha256") -> Connect:
+def signed_login(product_key: str, device_name: str, password: str, sign_method: str = "hmacsha256") -> ConnectFields:
     """Return the same login with a password that was signed elsewhere."""
     return _login(_login_parameters(product_key, device_name), password, sign_method)
 
 
-def token_login(product_key: str, device_name: str, client_id: str, device_token: str) -> Connect:
+def token_login(product_key: str, device_name: str, client_id: str, device_token: str) -> ConnectFields:
     """Return a login with what a registration without pre-registration (regnwl) issued."""
     extension = {"securemode": "-2", "authType": "connwl"}
-    return Connect(_client_id(client_id, extension), user_name(product_key, device_name), device_token)
+    return ConnectFields(_client_id(client_id, extension), user_name(product_key, device_name), device_token)
 
 
 def registration(
@@ -84,7 +84,7 @@ def registration(
     auth_type: str = "register",
     instance_id: str | None = None,
     random: str | None = None,
-) -> Connect:
+) -> ConnectFields:
     """Return a dynamic registration, signed as one over HTTPS is.
 
     :param auth_type: ``register`` for a device that was added by name, ``regnwl`` for one that need not have been
@@ -96,7 +96,7 @@ def registration(
     extension = {"random": random, "authType": auth_type, "securemode": "2", "signmethod": sign_method}
     if instance_id:
         extension["instanceId"] = instance_id
-    return Connect(
+    return ConnectFields(
         _client_id("%s.%s" % (device_name, product_key), extension),
         user_name(product_key, device_name),
         sign(parameters, product_secret, sign_method),
@@ -166,12 +166,12 @@ def _login_parameters(
     return parameters if timestamp is None else dict(parameters, timestamp=timestamp)
 
 
-def _login(parameters: t.Mapping[str, str], password: str, sign_method: str) -> Connect:
+def _login(parameters: t.Mapping[str, str], password: str, sign_method: str) -> ConnectFields:
     extension = {"securemode": "2", "signmethod": sign_method}
     if "timestamp" in parameters:
         extension["timestamp"] = parameters["timestamp"]
     name = user_name(parameters["productKey"], parameters["deviceName"])
-    return Connect(_client_id(parameters["clientId"], extension), name, password)
+    return ConnectFields(_client_id(parameters["clientId"], extension), name, password)
 
 
 def _client_id(core: str, extension: t.Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ import struct
 import typing as t
 from contextlib import suppress
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import Connect
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import ConnectFields
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BadAnswer,
     BusyError,
@@ -35,7 +35,7 @@ _DISCONNECT = b"\xe0\x00"
 
 # exchange(), or a stand-in.
 Exchange = t.Callable[
-    ["tuple[str, int]", t.Optional[Connect], TlsContext, float, t.Sequence[str]],
+    ["tuple[str, int]", t.Optional[ConnectFields], TlsContext, float, t.Sequence[str]],
     "tuple[int, bytes]",
 ]
 
@@ -57,7 +57,7 @@ CODES: dict[int, tuple[str, str]] = {
 
 def exchange(
     address: tuple[str, int],
-    connect: Connect | None,
+    connect: ConnectFields | None,
     context: TlsContext,
     timeout: float,
     topics: t.Sequence[str] = (),
@@ -85,7 +85,7 @@ def exchange(
         return code, payload
 
 
-def log_in(address: tuple[str, int], connect: Connect, context: TlsContext, timeout: float) -> None:
+def log_in(address: tuple[str, int], connect: ConnectFields, context: TlsContext, timeout: float) -> None:
     """Log in and leave again.
 
     :param timeout: seconds for all of it
@@ -153,7 +153,7 @@ def _read_length(answers: t.BinaryIO) -> int:
     return length
 
 
-def _packet(connect: Connect) -> bytes:
+def _packet(connect: ConnectFields) -> bytes:
     """Return a CONNECT: clean session, user name and password, no will."""
     head = struct.pack("!H4sBBH", 4, b"MQTT", 4, _CLEAN_SESSION_WITH_PASSWORD, KEEP_ALIVE)
     content = head + b"".join(map(_string, (connect.client_id, connect.user_name, connect.password)))

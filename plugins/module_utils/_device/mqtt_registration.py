@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import WRONG_HOST
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import Connect
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import ConnectFields
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import CODES as LOGIN_CODES
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import Exchange, mqtt_error
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
@@ -59,7 +59,7 @@ class MqttRequest(t.NamedTuple):
     auth_type: str
     product_key: str
     device_name: str
-    connect: Connect | None
+    connect: ConnectFields | None
 
 
 def signed_connect(options: t.Mapping[str, t.Any], device_name: str) -> MqttRequest:
@@ -101,13 +101,13 @@ def register(request: MqttRequest, exchange: Exchange, context: TlsContext, time
             told = mqtt_error(what, error)
             told.may_have_registered = context.sent
             raise told from None
-        return issued(request, what, code, payload) if request.connect else Issued()
+        return parse_answer(request, what, code, payload) if request.connect else Issued()
 
     answer, doubt = retry_noting_doubt(attempt, budget)
     return answer._replace(doubt=doubt)
 
 
-def issued(request: MqttRequest, what: str, code: int, payload: bytes) -> Issued:
+def parse_answer(request: MqttRequest, what: str, code: int, payload: bytes) -> Issued:
     """Return what the answer to ``request`` brought; ``what`` was attempted.
 
     :raises FleetopsError: Refused or Throttled by the CONNACK's code, BadAnswer for a message that is not the answer

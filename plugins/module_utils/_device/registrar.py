@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
     AnyRequest = t.Union[Request, MqttRequest]
 
 
-def transport(options: t.Mapping[str, t.Any]) -> str:
+def choose(options: t.Mapping[str, t.Any]) -> str:
     """``https`` or ``mqtt``: what is asked for, or else what the region offers.
 
     :raises InvalidOption: regnwl over HTTPS, which no region offers, or in a region that does not offer it
@@ -48,13 +48,13 @@ def transport(options: t.Mapping[str, t.Any]) -> str:
     return str(options["transport"] or by_default)
 
 
-def signed(options: t.Mapping[str, t.Any], device_name: str) -> AnyRequest:
+def prepare(options: t.Mapping[str, t.Any], device_name: str) -> AnyRequest:
     """Check the options of a registration and sign it.
 
     :param options: as in ``gateway_credential_spec()``
     :raises InvalidOption: one that no request can be made of
     """
-    if transport(options) == "https":
+    if choose(options) == "https":
         return signed_request(options, device_name)
     if options["endpoint"] and not options["mqtt_endpoint"]:
         raise InvalidOption(
@@ -85,10 +85,10 @@ def from_fields(fields: dict[str, t.Any]) -> AnyRequest:
     """Return the request again, on the gateway."""
     if "url" in fields:
         return Request(**fields)
-    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import Connect
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import ConnectFields
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_registration import MqttRequest
 
-    connect = Connect(**fields["connect"]) if fields["connect"] else None
+    connect = ConnectFields(**fields["connect"]) if fields["connect"] else None
     return MqttRequest(**dict(fields, connect=connect))
 
 
@@ -113,7 +113,7 @@ def reach_broker(place: tuple[str, int], options: t.Mapping[str, t.Any], exchang
     retry(attempt, options["retry_time"])
 
 
-def issue(
+def send(
     request: AnyRequest,
     options: t.Mapping[str, t.Any],
     budget: float,

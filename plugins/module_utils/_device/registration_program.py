@@ -17,8 +17,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https import urllib_post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import (
     from_fields,
-    issue,
     reach_broker,
+    send,
 )
 
 
@@ -27,7 +27,7 @@ def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:
 
     :param todo: what to do, of JSON: ``shell`` and its ``scripts`` (those of Scripts), the signed ``request``, the ``options`` that
         say how to send it, how long the ``lease`` lasts, in seconds, and the ``broker``, host and port, if a login has to be possible
-    :returns: ``outcome`` and ``lines`` as in Answer
+    :returns: ``outcome`` and ``lines`` as in ScriptAnswer
     :raises FleetopsError: as change()
     """
     request, options = from_fields(todo["request"]), todo["options"]
@@ -43,13 +43,13 @@ def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:
 
     scripts = Scripts(**todo["scripts"])
 
-    def issued(not_after: float) -> Issued | None:
+    def request_secret(not_after: float) -> Issued | None:
         if todo["broker"]:
             reach_broker(todo["broker"], options, _exchange)
-        secret = issue(request, options, options["retry_time"], urllib_post, _exchange, not_after)
+        secret = send(request, options, options["retry_time"], urllib_post, _exchange, not_after)
         return secret if scripts.store else None
 
-    answer = change(run, scripts, issued, todo["lease"], options["timeout"])
+    answer = change(run, scripts, request_secret, todo["lease"], options["timeout"])
     return {"outcome": answer.outcome, "lines": list(answer.lines)}
 
 

@@ -30,7 +30,7 @@ def parse(content: bytes) -> dict[str, t.Any] | None:
     return answer if isinstance(answer, dict) else None
 
 
-class Answer:
+class OpenApiAnswer:
     """A JSON object in an answer. Every method reads one field, and raises BadAnswer where the field is not what it must be.
 
     A field may be missing, for the platform leaves out what is empty; then it reads as empty.
@@ -51,11 +51,11 @@ class Answer:
         """Return the error to raise for a field."""
         return BadAnswer("%s: the answer's %s %s" % (self._about, name, problem), hint=HINT)
 
-    def inner(self, name: str) -> Answer:
+    def inner(self, name: str) -> OpenApiAnswer:
         """Return an object within."""
         return self._within(name, self._content.get(name, {}))
 
-    def objects(self, name: str, most: int) -> list[Answer]:
+    def objects(self, name: str, most: int) -> list[OpenApiAnswer]:
         """Return a list of objects, ``most`` at the most."""
         return [self._within(name, item) for item in self._list(name, most)]
 
@@ -105,7 +105,7 @@ class Answer:
             raise self.wrong(name, "is longer than what was asked for")
         return values
 
-    def _within(self, name: str, value: object) -> Answer:
+    def _within(self, name: str, value: object) -> OpenApiAnswer:
         if not isinstance(value, dict):
             raise self.wrong(name)
-        return Answer(self._about, value)
+        return OpenApiAnswer(self._about, value)

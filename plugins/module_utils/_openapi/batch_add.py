@@ -17,7 +17,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     FleetopsError,
     OpenApiRefused,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import OpenApiAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi, numbered
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import chunks, named_devices
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.jobs import STATUS, wait_for
@@ -46,11 +46,11 @@ def add_many(api: OpenApi, product_key: str, names: t.Sequence[str], longest: fl
     added = Added()
     pieces = chunks(names, NAMES_PER_CHECK)
     for number, some in enumerate(pieces):
-        bulk = _Bulk(api, product_key, longest)
+        addition = _BatchAddition(api, product_key, longest)
         try:
-            bulk.add(list(some), added)
+            addition.add(list(some), added)
         except FleetopsError as error:
-            if number == 0 and not bulk.creating:
+            if number == 0 and not addition.creating:
                 raise
             known = added.existed.union(added.failed)
             unknown = [name for piece in pieces[number:] for name in piece if name not in known]
@@ -59,7 +59,7 @@ def add_many(api: OpenApi, product_key: str, names: t.Sequence[str], longest: fl
     return added
 
 
-class _Bulk:
+class _BatchAddition:
     """One list of names on its way."""
 
     def __init__(self, api: OpenApi, product_key: str, longest: float) -> None:
@@ -91,7 +91,7 @@ class _Bulk:
                 "BatchCheckDeviceNames", {"ProductKey": self._product_key}, form=numbered("DeviceName", names)
             )
         except OpenApiRefused as refusal:
-            rejected = _rejected(Answer("BatchCheckDeviceNames", dict(refusal.data)), names)
+            rejected = _rejected(OpenApiAnswer("BatchCheckDeviceNames", dict(refusal.data)), names)
             if not rejected:
                 raise
             return "", rejected
@@ -115,10 +115,10 @@ class _Bulk:
             raise status.wrong("InvalidList", "names none of the devices, and the status is not CREATE_SUCCESS")
         return rejected
 
-    def _wait(self, apply_id: str, under_way: t.Container[str]) -> Answer:
+    def _wait(self, apply_id: str, under_way: t.Container[str]) -> OpenApiAnswer:
         asked = {"ProductKey": self._product_key, "ApplyId": apply_id}
 
-        def look() -> Answer:
+        def look() -> OpenApiAnswer:
             return self._api.call("QueryBatchRegisterDeviceStatus", asked).inner("Data")
 
         return wait_for("application %s for devices" % apply_id, look, under_way, self._longest)
@@ -135,7 +135,7 @@ class _Bulk:
                 )
 
 
-def _rejected(data: Answer, asked: t.Iterable[str]) -> dict[str, str]:
+def _rejected(data: OpenApiAnswer, asked: t.Iterable[str]) -> dict[str, str]:
     """Those of the names that were rejected, with the platform's words: of either action's answer, whose fields are spelt differently."""
     rejected: dict[str, str] = {}
     for outer, spelling in (

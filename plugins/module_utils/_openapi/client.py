@@ -22,8 +22,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     OpenApiRefused,
     Throttled,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import Reply
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import HINT, Answer, parse
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import HttpReply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import HINT, OpenApiAnswer, parse
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.quotas import LIMITER, Limiter
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.wire import (
     LONGEST_ANSWER,
@@ -115,7 +115,7 @@ class OpenApi:
         depth: int = 0,
         not_after: float | None = None,
         once: bool = False,
-    ) -> Answer:
+    ) -> OpenApiAnswer:
         """Return the platform's answer to ``action``. Throttling and lost answers are tried again.
 
         :param parameters: those of the query; IotInstanceId is added
@@ -131,7 +131,7 @@ class OpenApi:
         if self._instance_id:
             query["IotInstanceId"] = self._instance_id
 
-        def attempt() -> Answer:
+        def attempt() -> OpenApiAnswer:
             try:
                 with self._limiter.turn(action, depth, self._qps_share):
                     if not_after is not None and clock() >= not_after:
@@ -149,7 +149,7 @@ class OpenApi:
 
         return retry(attempt, self._retry_time)
 
-    def _answer(self, action: str, query: Parameters, reply: Reply) -> Answer:
+    def _answer(self, action: str, query: Parameters, reply: HttpReply) -> OpenApiAnswer:
         """Return the platform's yes; all else is an error."""
         about = _about(action, query)
         if len(reply.body) > LONGEST_ANSWER:
@@ -165,12 +165,12 @@ class OpenApi:
             problem = "%s: the answer is not the JSON that the platform sends (HTTP status %d)" % (about, reply.status)
             raise BadAnswer(problem, hint=HINT)
         if content.get("Success") is True and reply.status < 400:
-            return Answer(about, content)
+            return OpenApiAnswer(about, content)
         raise self._refusal(action, query, content, reply)
 
-    def _refusal(self, action: str, query: Parameters, content: dict[str, t.Any], reply: Reply) -> FleetopsError:
+    def _refusal(self, action: str, query: Parameters, content: dict[str, t.Any], reply: HttpReply) -> FleetopsError:
         """Return the platform's no, from the API itself or (with an HTTP status) from what is in front of it."""
-        answer, masked = Answer(_about(action, query), content), self._masked()
+        answer, masked = OpenApiAnswer(_about(action, query), content), self._masked()
         told = str(reply.status) if reply.status >= 400 else "no code"
         code = clean(masked(answer.matching("Code", r"[!-~]*")), LONGEST_CODE) or told
         words = "%s: refused with %s" % (_about(action, query), code)
@@ -199,7 +199,7 @@ class OpenApi:
         return Masked(self._secrets())
 
 
-def _throttled(words: str, code: str, hint: str, reply: Reply) -> Throttled:
+def _throttled(words: str, code: str, hint: str, reply: HttpReply) -> Throttled:
     error = Throttled(words, hint=hint or "Try again later", code=code)
     error.retry_after = reply.retry_after
     return error

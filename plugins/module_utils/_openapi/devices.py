@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import asdict, dataclass
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import OpenApiAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi, numbered
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.quotas import qps
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
@@ -121,7 +121,7 @@ def chunks(names: t.Sequence[str], size: int) -> list[t.Sequence[str]]:
     return [names[start : start + size] for start in range(0, len(names), size)]
 
 
-def _details(api: OpenApi, product_key: str, names: t.Sequence[str]) -> t.Iterator[tuple[str, Answer]]:
+def _details(api: OpenApi, product_key: str, names: t.Sequence[str]) -> t.Iterator[tuple[str, OpenApiAnswer]]:
     """Those of the devices that exist, each with its name."""
     for some in chunks(names, NAMES_PER_QUERY):
         answer = api.call("BatchQueryDeviceDetail", {"ProductKey": product_key, **numbered("DeviceName", some)})
@@ -132,7 +132,7 @@ def _details(api: OpenApi, product_key: str, names: t.Sequence[str]) -> t.Iterat
         yield from named
 
 
-def _pages(api: OpenApi, product_key: str) -> t.Iterator[tuple[dict[str, Answer], int]]:
+def _pages(api: OpenApi, product_key: str) -> t.Iterator[tuple[dict[str, OpenApiAnswer], int]]:
     """Yield a product's devices, page by page and by name, each page with the number of all. Beyond 10,000 only the token leads on.
 
     What was on an earlier page is left out: devices move on when others are added. A page without anything new is the last one.
@@ -154,7 +154,7 @@ def _pages(api: OpenApi, product_key: str) -> t.Iterator[tuple[dict[str, Answer]
         page += 1
 
 
-def _with_details(api: OpenApi, product_key: str, items: t.Iterable[tuple[str, Answer]]) -> dict[str, Device]:
+def _with_details(api: OpenApi, product_key: str, items: t.Iterable[tuple[str, OpenApiAnswer]]) -> dict[str, Device]:
     """Devices of a list. It does not tell of a disabled one whether it has ever connected; its details do."""
     devices = {name: _device(product_key, name, item) for name, item in items}
     unclear = [name for name, device in devices.items() if device.activated is None]
@@ -162,7 +162,7 @@ def _with_details(api: OpenApi, product_key: str, items: t.Iterable[tuple[str, A
     return devices
 
 
-def _name(product_key: str, item: Answer) -> str:
+def _name(product_key: str, item: OpenApiAnswer) -> str:
     """Return the name of a device, which is one of the product's."""
     if item.text("ProductKey") not in ("", product_key):
         raise item.wrong("ProductKey", "is another product's")
@@ -173,7 +173,7 @@ def _name(product_key: str, item: Answer) -> str:
         raise item.wrong("DeviceName", "is not a DeviceName") from None
 
 
-def _device(product_key: str, device_name: str, item: Answer) -> Device:
+def _device(product_key: str, device_name: str, item: OpenApiAnswer) -> Device:
     status = item.matching("DeviceStatus", STATUS) or item.matching("Status", STATUS)
     activated = {"UNACTIVE": False, "ONLINE": True, "OFFLINE": True}.get(status)
     if activated is None and "UtcActive" in item:

@@ -9,7 +9,7 @@ import time
 import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import OpenApiAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
 
 FIRST_PAUSE = 0.5
@@ -20,12 +20,12 @@ UNDER_WAY = ("SCHEDULED", "QUEUED", "WAITING", "IN_PROGRESS")
 
 def wait_for(
     what: str,
-    look: t.Callable[[], Answer],
+    look: t.Callable[[], OpenApiAnswer],
     under_way: t.Container[str],
     longest: float,
     sleep: t.Callable[[float], None] = time.sleep,
     clock: t.Callable[[], float] = time.monotonic,
-) -> Answer:
+) -> OpenApiAnswer:
     """Look until the C(Status) of what is found is none of ``under_way``, with pauses that double.
 
     :param longest: seconds
@@ -54,7 +54,7 @@ def finish_job(api: OpenApi, job_id: str, longest: float) -> None:
     :raises FleetopsError: of kind timeout; of kind job if it ended in another way than COMPLETED
     """
 
-    def look() -> Answer:
+    def look() -> OpenApiAnswer:
         return api.call("QueryJob", {"JobId": job_id}).inner("Data")
 
     status = wait_for("job %s" % job_id, look, UNDER_WAY, longest).matching("Status", STATUS)

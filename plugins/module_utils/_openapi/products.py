@@ -18,7 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     NotFound,
     OpenApiRefused,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import OpenApiAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_product_key
 
@@ -99,7 +99,7 @@ def product_secret(api: OpenApi, product_key: str) -> str:
     return secret
 
 
-def _query(api: OpenApi, product_key: str) -> Answer:
+def _query(api: OpenApi, product_key: str) -> OpenApiAnswer:
     data = api.call("QueryProduct", {"ProductKey": check_product_key(product_key)}).inner("Data")
     if data.matching("ProductKey", PRODUCT_KEY) != product_key:
         raise data.wrong("ProductKey", "is another product's")
@@ -132,7 +132,7 @@ def find_products(api: OpenApi, product_key: str | None, product_name: str | Non
     return [product for product in products(api) if product_name in (None, product.product_name)]
 
 
-def bring(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> ProductOutcome:
+def ensure_product(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> ProductOutcome:
     """Bring one product to the state that ``options`` name.
 
     :param options: as in ``product_spec()``
@@ -215,7 +215,7 @@ def _create(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> P
     return ProductOutcome("missing", None, product_of_key(api, _key_of(answer)))
 
 
-def _key_of(answer: Answer) -> str:
+def _key_of(answer: OpenApiAnswer) -> str:
     holder = answer if "ProductKey" in answer else answer.inner("Data")
     return holder.matching("ProductKey", PRODUCT_KEY)
 
@@ -236,7 +236,7 @@ def _remove(api: OpenApi, found: Product | None, check_mode: bool) -> ProductOut
     return ProductOutcome("exists", found, None)
 
 
-def _product(item: Answer) -> Product:
+def _product(item: OpenApiAnswer) -> Product:
     node_type = item.matching("NodeType", "[01]?")
     created = item.matching("GmtCreate", TIME)
     return Product(

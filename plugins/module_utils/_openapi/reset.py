@@ -10,7 +10,11 @@ from dataclasses import replace
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_list import Item, Outcome, one_by_one
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_states import (
+    DeviceOutcome,
+    Outcome,
+    one_by_one,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import (
     checked_names,
     named_devices,
@@ -38,22 +42,22 @@ def reset(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Out
     for name in names:
         if name not in found:
             error = FleetopsError("the device does not exist", hint="Check the DeviceName", kind="not_found")
-            items.append(Item(name, "missing", error=error))
+            items.append(DeviceOutcome(name, "missing", error=error))
         elif found[name].status == "DISABLE":
-            items.append(Item(name, "disabled", error=_disabled()))
+            items.append(DeviceOutcome(name, "disabled", error=_disabled()))
         elif name in proofs and (not proofs[name] or proofs[name] != found[name].fingerprint):
-            items.append(Item(name, "not_proven", error=_unproven(bool(proofs[name]))))
+            items.append(DeviceOutcome(name, "not_proven", error=_unproven(bool(proofs[name]))))
         elif gateways and not options["reset_topology"] and (count := sub_devices(api, product_key, name)):
-            items.append(Item(name, "has_sub_devices", error=_refusal(count)))
+            items.append(DeviceOutcome(name, "has_sub_devices", error=_refusal(count)))
         else:
-            items.append(Item(name, "requested", changed=True))
+            items.append(DeviceOutcome(name, "requested", changed=True))
     if not check_mode:
         # The request has to be processed before the lease ends, and its connection may take as long as its answer.
         last = {name: end - 2 * options["timeout"] for name, end in leases.items()}
         items = _reset(api, product_key, items, longest, last)
     changed = [item.device_name for item in items if item.changed]
     return Outcome(
-        [*items, *(Item(name, "invalid", error=error) for name, error in wrong)],
+        [*items, *(DeviceOutcome(name, "invalid", error=error) for name, error in wrong)],
         before={name: "%s, may be registered" % found[name].status for name in changed},
         after={name: "%s, unregistered" % found[name].status for name in changed},
     )
@@ -114,8 +118,8 @@ def _checked_leases(leases: t.Mapping[str, t.Any]) -> dict[str, float]:
 
 
 def _reset(
-    api: OpenApi, product_key: str, items: t.Iterable[Item], longest: float, last: t.Mapping[str, float]
-) -> list[Item]:
+    api: OpenApi, product_key: str, items: t.Iterable[DeviceOutcome], longest: float, last: t.Mapping[str, float]
+) -> list[DeviceOutcome]:
     """Start every reset first, then wait for the jobs that some have become.
 
     :param last: the value of clock() from which a device may not be reset any more

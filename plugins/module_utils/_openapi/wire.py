@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import Reply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import HttpReply
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._requests import (
     send_request,
     session_maker,
@@ -31,7 +31,7 @@ _ALGORITHM = "ACS3-HMAC-SHA256"
 _USABLE = re.compile(r"[!-~]{1,8192}")
 
 # Sends (action, query, form) and returns the reply; raises OSError, EOFError or HTTPException for trouble on the way.
-CallApi = t.Callable[[str, t.Dict[str, str], t.Dict[str, str]], Reply]
+CallApi = t.Callable[[str, t.Dict[str, str], t.Dict[str, str]], HttpReply]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def caller(host: str, key: t.Callable[[], AccessKey], context: TlsContext, timeo
 
     session = session_maker(context)()
 
-    def call_api(action: str, query: dict[str, str], form: dict[str, str]) -> Reply:
+    def call_api(action: str, query: dict[str, str], form: dict[str, str]) -> HttpReply:
         url, body, headers = signed(Utils, DaraRequest(), host, action, query, form, key())
         return send_request(session, context, url, body, headers, timeout, LONGEST_ANSWER)
 

@@ -13,8 +13,8 @@ import pytest
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device import change as _credential
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import (
     PREAMBLE,
-    Answer,
     Issued,
+    ScriptAnswer,
     Scripts,
     change,
     read_answer,
@@ -56,7 +56,7 @@ class Gateway:
 
     def change(
         self, issue: Callable[[float], Issued | None] | None = None, lease: float = 80, timeout: float = 10
-    ) -> Answer:
+    ) -> ScriptAnswer:
         return change(self.run, self.scripts, issue or self.issue, lease, timeout)
 
 

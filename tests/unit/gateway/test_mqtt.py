@@ -11,7 +11,7 @@ import pytest
 from vectors import vectors
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import (
-    Connect,
+    ConnectFields,
     address,
     login,
     registration,
@@ -97,7 +97,7 @@ def test_every_registration_has_another_random() -> None:
 
 def test_a_login_with_a_token() -> None:
     connect = token_login(KEY, NAME, "c1", "token")
-    assert connect == Connect("c1|securemode=-2,authType=connwl|", f"{NAME}&{KEY}", "token")
+    assert connect == ConnectFields("c1|securemode=-2,authType=connwl|", f"{NAME}&{KEY}", "token")
 
 
 def test_nobody_prints_a_password() -> None:

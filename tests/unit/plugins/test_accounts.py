@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BadAnswer, FleetopsError, NetworkError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_list import Item, Outcome
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_states import DeviceOutcome, Outcome
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _accounts, _fleet_devices
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts, SecretReader
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, bring_all
@@ -126,7 +126,7 @@ def reset_of(monkeypatch: pytest.MonkeyPatch, secret: str | None, hosts: list[Ho
 
     def reset(_api: JSON, options: JSON, _check_mode: bool) -> Outcome:
         sent.extend(options["names"])
-        return Outcome([Item(name, "requested", changed=True) for name in options["names"]])
+        return Outcome([DeviceOutcome(name, "requested", changed=True) for name in options["names"]])
 
     monkeypatch.setattr(_accounts, "connect", lambda options: options)
     monkeypatch.setattr(_accounts, "product_secret", product_secret)

@@ -90,7 +90,7 @@ def test_never(bench: Bench) -> None:
     with pytest.raises(FleetopsError) as caught:
         convergence.run()
     assert caught.value.kind == "registration_needed"
-    assert convergence.report["reason"] == "missing"
+    assert convergence.known["reason"] == "missing"
     assert bench.device.issued == 0
 
 

@@ -26,7 +26,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     OpenApiRefused,
     Throttled,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import Reply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import HttpReply
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import client as _openapi
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import quotas as _quotas
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import wire as _wire
@@ -96,11 +96,11 @@ class Platform:
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return answer if isinstance(answer, Reply) else reply(answer)
+        return answer if isinstance(answer, HttpReply) else reply(answer)
 
 
-def reply(answer: JSON, status: int = 200) -> Reply:
-    return Reply(status, json.dumps(answer).encode())
+def reply(answer: JSON, status: int = 200) -> HttpReply:
+    return HttpReply(status, json.dumps(answer).encode())
 
 
 def api(platform: Platform, clock: Clock, **options: JSON) -> OpenApi:
@@ -108,7 +108,7 @@ def api(platform: Platform, clock: Clock, **options: JSON) -> OpenApi:
     return OpenApi(platform, endpoint="iot.example", secrets=lambda: (SECRET, TOKEN), limiter=limiter, **options)
 
 
-def denied(status: int, code: str, message: str = "no") -> Reply:
+def denied(status: int, code: str, message: str = "no") -> HttpReply:
     """Return the refusal of what is in front of the API."""
     return reply({"Code": code, "Message": message, "RequestId": "R1", "HostId": "iot.example"}, status)
 
@@ -233,8 +233,8 @@ def test_a_refusal_keeps_what_came_with_it(clock: Clock) -> None:
         ConnectionResetError("reset"),
         TimeoutError("slow"),
         EOFError("cut short"),
-        Reply(502, b"<html>bad gateway</html>"),
-        Reply(429, b""),
+        HttpReply(502, b"<html>bad gateway</html>"),
+        HttpReply(429, b""),
     ],
     ids=repr,
 )

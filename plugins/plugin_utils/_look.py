@@ -10,7 +10,7 @@ import re
 import stat
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import ScriptAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import (
     ACCOUNT,
     BOOT_ID,
@@ -112,7 +112,7 @@ class Journal:
 
 
 @dataclass(frozen=True)
-class Found:
+class Look:
     """One look. ``expected`` is its text, which the gateway compares before it changes anything."""
 
     expected: str
@@ -138,19 +138,19 @@ class Found:
     has_root: bool | None = None  # the root certificate that a login needs; None where nobody knows
 
 
-def read_look(answer: Answer, exports: int | None = None) -> Found:
+def read_look(answer: ScriptAnswer, exports: int | None = None) -> Look:
     """Read the answer of a look.
 
     :param exports: how many exports it describes
     :raises StorageError: it is not one
     """
     start = _position(answer)
-    before = Answer(answer.outcome, answer.lines[:start])
+    before = ScriptAnswer(answer.outcome, answer.lines[:start])
     after = answer.lines[start + 1 :]
-    fleeting = Answer(answer.outcome, after).all_of(_FLEETING)
+    fleeting = ScriptAnswer(answer.outcome, after).all_of(_FLEETING)
     clock = _words("clock", (before.all_of("clock") or ["- 0"])[-1], 2)
     state = tuple(line for line in after if not line.startswith(_FLEETING + " "))
-    found = read_state(Answer(answer.outcome, state), exports=exports)
+    found = read_state(ScriptAnswer(answer.outcome, state), exports=exports)
     tools, installer = missing_tools(before)
     return replace(
         found,
@@ -164,16 +164,16 @@ def read_look(answer: Answer, exports: int | None = None) -> Found:
     )
 
 
-def read_state(answer: Answer, before: Found | None = None, exports: int | None = None) -> Found:
+def read_state(answer: ScriptAnswer, before: Look | None = None, exports: int | None = None) -> Look:
     """Read the state that a script printed; clock and tools are those of the look ``before``.
 
     :param exports: how many exports it describes
     :raises StorageError: it is not one
     """
-    state = Answer(answer.outcome, lines("state", answer.lines))
+    state = ScriptAnswer(answer.outcome, lines("state", answer.lines))
     # A start-up file of the shell may have printed something before the answer.
     begin = max((at for at, line in enumerate(state.lines) if line.startswith("uid ")), default=0)
-    state = Answer(state.outcome, state.lines[begin:])
+    state = ScriptAnswer(state.outcome, state.lines[begin:])
     denied = tuple(name for name in ("credential", "staged") if _one(state, name) == "denied")
     entries = dict(_entry(line) for line in state.all_of("entry"))
     places = dict(_place(line) for line in state.all_of("place"))
@@ -182,7 +182,7 @@ def read_state(answer: Answer, before: Found | None = None, exports: int | None 
         raise bad_answer("state", "it describes an export and does not say where it is")
     if exports is not None and places.keys() != set(range(1, exports + 1)):
         raise bad_answer("state", "it describes other exports than the task's")
-    found = Found(
+    found = Look(
         expected="\n".join(state.lines),
         uid=number("uid", _one(state, "uid"), LARGEST_ID),
         gid=number("gid", _one(state, "gid"), LARGEST_ID),
@@ -213,13 +213,13 @@ def _due(found: list[str]) -> str | None:
     return text("due", found[-1], DUE) if found else None
 
 
-def _position(answer: Answer) -> int:
+def _position(answer: ScriptAnswer) -> int:
     if _STATE not in answer.lines:
         raise bad_answer("state", "it is missing")
     return len(answer.lines) - 1 - answer.lines[::-1].index(_STATE)
 
 
-def _one(state: Answer, word: str) -> str:
+def _one(state: ScriptAnswer, word: str) -> str:
     found = state.all_of(word)
     if len(found) != 1:
         raise bad_answer(word, "it is there %d times, not once" % len(found))

@@ -40,7 +40,7 @@ AFTER = {"present": "UNACTIVE", "absent": "absent", "enabled": "enabled", "disab
 
 
 @dataclass(frozen=True)
-class Item:
+class DeviceOutcome:
     """One device of the list: why something is done about it, whether it was, and what went wrong."""
 
     device_name: str
@@ -59,7 +59,7 @@ class Item:
 class Outcome:
     """The outcome for a list; ``before`` and ``after`` hold the devices that change, for the diff."""
 
-    items: t.Sequence[Item]
+    items: t.Sequence[DeviceOutcome]
     before: dict[str, str] = field(default_factory=dict)
     after: dict[str, str] = field(default_factory=dict)
 
@@ -76,7 +76,7 @@ class Outcome:
         }
 
 
-def failure(items: t.Iterable[Item]) -> FleetopsError | None:
+def failure(items: t.Iterable[DeviceOutcome]) -> FleetopsError | None:
     """One error for all that went wrong in a list, or none; its kind and its code are the first one's."""
     items = list(items)
     failed = [(item.device_name, item.error) for item in items if item.error]
@@ -94,7 +94,7 @@ def failure(items: t.Iterable[Item]) -> FleetopsError | None:
     )
 
 
-def decide(names: t.Iterable[str], found: t.Mapping[str, str], state: str) -> list[Item]:
+def decide(names: t.Iterable[str], found: t.Mapping[str, str], state: str) -> list[DeviceOutcome]:
     """Return what to do about each name: ``changed`` says that there is something to do.
 
     :param found: the status of each device that exists
@@ -104,7 +104,7 @@ def decide(names: t.Iterable[str], found: t.Mapping[str, str], state: str) -> li
         status = found.get(name)
         if status is None and state in ("enabled", "disabled"):
             error = FleetopsError("the device does not exist", hint="Add it with state=present", kind="not_found")
-            items.append(Item(name, "missing", error=error))
+            items.append(DeviceOutcome(name, "missing", error=error))
             continue
         to_do = {
             "present": status is None,
@@ -112,11 +112,11 @@ def decide(names: t.Iterable[str], found: t.Mapping[str, str], state: str) -> li
             "enabled": status == "DISABLE",
             "disabled": status != "DISABLE",
         }[state]
-        items.append(Item(name, REASONS[state] if to_do else "up_to_date", changed=to_do))
+        items.append(DeviceOutcome(name, REASONS[state] if to_do else "up_to_date", changed=to_do))
     return items
 
 
-def bring(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Outcome:
+def ensure_states(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Outcome:
     """Bring the devices that ``options`` name to the state that they name.
 
     :param options: as in ``devices_spec()``
@@ -127,9 +127,9 @@ def bring(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Out
     if options["purge"] and state != "present":
         raise InvalidOption("purge", True, "goes with state=present only", "Leave purge out")
     names, wrong = checked_names(options["names"])
-    refused = [Item(name, "invalid", error=error) for name, error in wrong]
+    refused = [DeviceOutcome(name, "invalid", error=error) for name, error in wrong]
     many = state == "present" and len(names) >= options["batch_threshold"]
-    purged: list[Item] = []
+    purged: list[DeviceOutcome] = []
     if options["purge"]:
         found = {name: device.status for name, device in all_devices(api, product_key).items()}
         purged = purge_plan(set(names), found, refused, options["purge_maximum"])
@@ -153,7 +153,9 @@ def bring(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Out
     )
 
 
-def purge_plan(listed: t.Container[str], found: t.Iterable[str], refused: t.Sequence[Item], maximum: int) -> list[Item]:
+def purge_plan(
+    listed: t.Container[str], found: t.Iterable[str], refused: t.Sequence[DeviceOutcome], maximum: int
+) -> list[DeviceOutcome]:
     """Return the devices to remove since no name of the list is theirs.
 
     :raises FleetopsError: more than ``maximum``, or names in the list that may be meant for one of them
@@ -168,10 +170,12 @@ def purge_plan(listed: t.Container[str], found: t.Iterable[str], refused: t.Sequ
             hint="Nothing was changed. Complete the list, or raise purge_maximum if they are to be removed",
             kind="purge_maximum",
         )
-    return [Item(name, "not_listed", changed=True) for name in surplus]
+    return [DeviceOutcome(name, "not_listed", changed=True) for name in surplus]
 
 
-def one_by_one(items: t.Iterable[Item], act: t.Callable[[str], t.Any], done_already: str = "") -> list[Item]:
+def one_by_one(
+    items: t.Iterable[DeviceOutcome], act: t.Callable[[str], t.Any], done_already: str = ""
+) -> list[DeviceOutcome]:
     """``act`` on each device that is to change. What is wrong with one device does not stop the others; all else does.
 
     :param done_already: the code that says that there is nothing left to do
@@ -194,7 +198,7 @@ def one_by_one(items: t.Iterable[Item], act: t.Callable[[str], t.Any], done_alre
     return results
 
 
-def _change(api: OpenApi, product_key: str, items: t.Iterable[Item], state: str) -> list[Item]:
+def _change(api: OpenApi, product_key: str, items: t.Iterable[DeviceOutcome], state: str) -> list[DeviceOutcome]:
     action, done_already = ACTIONS[state]
 
     def act(name: str) -> None:
@@ -203,13 +207,13 @@ def _change(api: OpenApi, product_key: str, items: t.Iterable[Item], state: str)
     return one_by_one(items, act, done_already)
 
 
-def _add_many(api: OpenApi, product_key: str, items: t.Sequence[Item], longest: float) -> list[Item]:
+def _add_many(api: OpenApi, product_key: str, items: t.Sequence[DeviceOutcome], longest: float) -> list[DeviceOutcome]:
     """Add the devices that are to change, as a whole; the platform may know some of them already."""
     added = add_many(api, product_key, [item.device_name for item in items if item.changed], longest)
     results = []
     for item in items:
         if item.device_name in added.existed:
-            results.append(Item(item.device_name, "up_to_date"))
+            results.append(DeviceOutcome(item.device_name, "up_to_date"))
         elif item.device_name in added.failed:
             results.append(replace(item, changed=False, error=added.failed[item.device_name]))
         else:
