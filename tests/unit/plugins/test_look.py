@@ -166,7 +166,7 @@ def test_journals(lines: list[str], journal: Journal) -> None:
     "line",
     [
         *("", "garbled", "2", "1", FIRST[:-3], FIRST[:30], FIRST.replace(" ", "  x"), FIRST.replace("token=ab ", "")),
-        *(FIRST.replace("=register", f"={intent}") for intent in ("", "announce", "Renew", "store")),
+        *(FIRST.replace("=register", f"={intent}") for intent in ("", "prepare", "Renew", "store")),
         *(
             FIRST.replace("taken=5", f"taken={taken}")
             for taken in ("", "x", "-5", "1.5", "\u00b2", "1e3", "9" * 16, "9" * 5000)
