@@ -23,7 +23,7 @@ NEEDED = {"kind": "registration_needed", "message": "a registration is needed", 
 
 
 NO_GATEWAY = (
-    "no gateway of the inventory stands for this device; add one, or remove it with fleetops.aliyun_iot.devices"
+    "no gateway of the inventory has this device; add the gateway, or remove the device with fleetops.aliyun_iot.devices"
 )
 
 
