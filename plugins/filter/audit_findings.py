@@ -73,7 +73,7 @@ NEEDED = {
 
 
 class Finding(t.NamedTuple):
-    """A difference between a gateway and what it should be; ``mended_by`` is a word for the command that repairs it, empty if somebody has to decide."""
+    """A finding about a gateway; ``mended_by`` is a word for the command that repairs it, empty if somebody has to decide."""
 
     finding: str
     detail: str

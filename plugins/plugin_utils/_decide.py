@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Decisions about what was found: pure functions. PRIVATE to the collection."""
+"""Decide what to do about the state of a gateway: pure functions. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Reason = t.Literal[
     "unreadable",
     "up_to_date",
 ]
-# Reasons to finish what a lease was taken for, after which a refusal may mean that the stored credential is valid.
+# Reasons of a registration that continues an interrupted one; a refusal may then mean that the stored credential is valid.
 UNFINISHED: tuple[Reason, ...] = ("interrupted", "reset")
 Step = t.Literal["nothing", "store", "finish", "mend", "remove", "prepare_reset", "refuse"]
 
@@ -79,17 +79,17 @@ class Plan:
 
 
 def decide(found: Look, wanted: Wanted, token: str = "") -> Plan:
-    """Return what has to be done and why.
+    """Return the plan: what has to be done, and why.
 
-    Reasons: up_to_date, missing, unreadable, identity_changed, interrupted, reset, forced, attributes, export, unfinished (what has
-    to follow an earlier change was not done), and for C(state=absent) exists (there is something to remove) or up_to_date.
-    C(state=reset_intended) is proved in every run, since what the gateway has proved once may not hold any more; reason up_to_date
-    says that it had been before. A new credential that an interrupted run left is put in its place first (step finish), whatever is
-    to follow.
+    Reasons: up_to_date, missing, unreadable, identity_changed, interrupted, reset, forced, attributes, export, unfinished (the handlers
+    of an earlier change have not run), and for C(state=absent) exists (there is something to remove) or up_to_date. With
+    C(state=reset_intended) the checks are made in every run, since their result may change; the reason is up_to_date if the gateway
+    has recorded the intent before. If an interrupted run has left a new credential, it is installed first (step finish), whatever the
+    task asks for.
 
-    :param token: of the lease that an earlier task of this run holds. The reset that it was taken for has been done, so the device is
-        registered whatever the look says
-    :raises FleetopsError: a place cannot be read, or holds something that is no file
+    :param token: of the lease that an earlier task of this run holds. The device has been reset under it, so it is registered whatever
+        the look found
+    :raises FleetopsError: a path cannot be read, or is not a regular file
     """
     _check_places(found, wanted)
     if wanted.state == "absent":
@@ -112,21 +112,21 @@ def decide(found: Look, wanted: Wanted, token: str = "") -> Plan:
 
 
 def _mending(found: Look, wanted: Wanted) -> Plan:
-    """Return what is to be done with the right credential in its place."""
+    """Return the plan for a gateway that has the right credential."""
     every = tuple(range(1, len(wanted.exports) + 1))
     exports = _drifted_exports(found, wanted)
     if found.leftover:
         return Plan("interrupted", "mend", every)
     entry = found.entry
     if entry and not _has(entry, found, wanted):
-        # Whoever reads an export has to hear of its new content, whatever else was mended.
+        # The reason export notifies handlers, which attributes does not: new content of an export takes precedence.
         content = any(found.exports.get(number) != wanted.exports[number - 1].digest for number in exports)
         return Plan("export" if content else "attributes", "mend", exports)
     return Plan("export", "mend", exports) if exports else Plan("up_to_date", "nothing")
 
 
 def stored_identity(found: Look, wanted: Wanted) -> Identity | None:
-    """Return the new credential that an interrupted run had safe on the gateway, staged or already in its place."""
+    """Return the new credential that an interrupted run has stored, staged or already installed; None if there is none."""
     journal = found.journal
     if _is_wanted(found.staged, wanted) and not (journal and _is_dead(journal, found.staged)):
         return found.staged
@@ -137,11 +137,11 @@ def stored_identity(found: Look, wanted: Wanted) -> Identity | None:
 
 
 def is_unproven(found: Look, wanted: Wanted) -> bool:
-    """Return whether the change is over but for the login that has still to prove the credential."""
+    """Return whether the change is complete except for the login that verifies the credential."""
     journal = found.journal
     return bool(
         journal
-        and journal.token  # or nobody could settle it
+        and journal.token  # without one no run could settle it
         and journal.mark == "unproven"
         and _is_wanted(found.credential, wanted)
         and _has_mark(journal, found.credential)
@@ -149,7 +149,7 @@ def is_unproven(found: Look, wanted: Wanted) -> bool:
 
 
 def check_allowed(plan: Plan) -> None:
-    """Check that what has to be done is not refused by the task.
+    """Check that the task allows the plan.
 
     :raises FleetopsError: a registration is needed, and C(register=never)
     """
@@ -162,11 +162,11 @@ def check_allowed(plan: Plan) -> None:
 
 
 def is_done(plan: Plan, found: Look, wanted: Wanted, before: Identity | None, own: t.Container[str | None]) -> bool:
-    """Return whether this run has done since an earlier look what is asked for whatever a look says.
+    """Return whether this run has made, since an earlier look, a change that the plan asks for in every look (forced, reset).
 
-    After a reset nobody else can have changed the credential, for this run holds the lease.
+    After a reset no other run can have changed the credential, because this run holds the lease.
 
-    :param before: the credential that the earlier look found
+    :param before: the credential of the earlier look
     :param own: tokens of this run
     """
     if found.journal or not _is_wanted(found.credential, wanted) or plan.reason not in ("forced", "reset"):
@@ -175,25 +175,24 @@ def is_done(plan: Plan, found: Look, wanted: Wanted, before: Identity | None, ow
 
 
 def lease_left(found: Look, own: t.Container[str] = ()) -> int:
-    """Return the seconds for which another run may still change this gateway's device.
+    """Return the seconds until the lease of another run ends; 0 if there is none.
 
-    Whether that run still lives does not matter: a request of a dead one may be on its way.
+    It does not matter whether that run is still alive: the platform may still process its request.
 
     :param own: tokens of this run
     """
     journal = found.journal
     if not journal or not journal.ttl or journal.token in own:
         return 0
-    # After a restart of the gateway, or where its uptime went back, nobody knows how old the lease is: it ends when all of it has
-    # passed since the start.
+    # After a restart of the gateway, or if its uptime went back, the age of the lease is unknown: count its whole length from the start.
     same_time = journal.boot == found.boot and journal.taken <= found.uptime
     return max(0, (journal.taken if same_time else 0) + journal.ttl - found.uptime)
 
 
 def next_intent(found: Look, plan: Plan) -> str:
-    """Return what a journal is opened for: register, reset, or renew, which is to register after a reset may have happened.
+    """Return the intent of a new journal: register, reset, or renew, which is a registration after a reset that may have happened.
 
-    It stays at renew when another reset is prepared, which may never come: the secret may have been replaced already.
+    It stays at renew if another reset is prepared, which may never be sent: the secret may have been replaced already.
     """
     intent = _intent(found)
     if plan.step == "prepare_reset":
@@ -202,23 +201,23 @@ def next_intent(found: Look, plan: Plan) -> str:
 
 
 def was_refused_before(found: Look, answer_lost: bool) -> bool:
-    """Return whether a refusal now (6289) means that the interrupted change had changed nothing either, so the credential is valid.
+    """Return whether a refusal (6289) means that the interrupted registration had not reached the platform, so the credential is valid.
 
-    Had an interrupted registration reached the platform, the secret that is stored here would be invalid, and nobody could have
-    activated the device with it. That holds unless a reset came before: a platform that issues a secret only once refuses the
-    second registration of a device that is not activated. Only a login knows better.
+    If it had reached the platform, the stored secret would be invalid, and nobody could have activated the device with it. This does
+    not hold after a reset: a platform that issues a secret only once also refuses the second registration of a device that is not
+    activated. Then only a login can decide.
     """
     intent = _intent(found)
     return intent == "register" or (intent == "reset" and not answer_lost)
 
 
 def is_interrupted(found: Look, wanted: Wanted) -> bool:
-    """Return whether a change of this device was interrupted, with a credential of the device in its place."""
+    """Return whether a change of this device was interrupted, and a credential of the device is stored."""
     return bool(found.journal) and _is_wanted(found.credential, wanted)
 
 
 def _intent(found: Look) -> str | None:
-    # What is only unproven is over.
+    # A change that is only unproven is complete.
     return found.journal.intent if found.journal and found.journal.mark != "unproven" else None
 
 

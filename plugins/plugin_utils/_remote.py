@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Running scripts and programs on a gateway, over whatever connection. PRIVATE to the collection."""
+"""Run scripts and programs on a gateway, over any connection. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python
     result_of,
 )
 
-# What a command printed on standard output, and its exit code. Its standard error is discarded: what a shell says of a line that failed
-# may hold the line.
+# What a command printed on standard output, and its exit code. Its standard error is discarded: a shell's
+# message about a failed line may quote the line, and a secret with it.
 Output = tuple[str, int]
 
 
@@ -55,7 +55,7 @@ class Remote(ABC):
         """
 
     def close(self) -> None:  # noqa: B027 # not every remote has something to close
-        """Close the connection, where that is not somebody else's to do."""
+        """Close the connection, if this object owns it."""
 
     def run(self, script: str) -> str:
         """Run a script in the gateway's shell; return what it printed."""
@@ -74,7 +74,7 @@ class Remote(ABC):
         """Run perform() of a module of module_utils on the gateway.
 
         :param todo: its parameter, for JSON
-        :param alternative: the option that does without Python there
+        :param alternative: the option to set for gateways without Python
         :raises FleetopsError: as result_of() of _remote_python
         """
         text = program(entry, todo)
@@ -82,7 +82,7 @@ class Remote(ABC):
         try:
             return result_of(entry, output, code, alternative)
         except StorageError as error:
-            # One that is too old has done nothing but say so.
+            # A Python that is too old has only reported its version, so try a newer one.
             usual, newer = self.python(), self.python(NEWER_PYTHONS)
             if str(error.kind) != "no_python" or usual == newer:
                 raise

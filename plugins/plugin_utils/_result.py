@@ -16,12 +16,12 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Look
 
-# What a diff shows in place of what only a run can tell.
+# Placeholder in a diff for values that are only known after the run.
 NEW = "(new)"
 
 
 def result(wanted: Wanted, found: Look, plan: Plan) -> dict[str, t.Any]:
-    """Return what every result says: why, where, and what is there now."""
+    """Return the fields of every result: the reason, the path, and the stored credential."""
     entry, credential = found.entry, found.credential
     root = {"mqtt_root": wanted.root.report(found.has_root)} if wanted.root and found.has_root is not None else {}
     identity = {name: getattr(credential, name, None) for name in ("product_key", "device_name", "kind")}
@@ -45,7 +45,7 @@ def result(wanted: Wanted, found: Look, plan: Plan) -> dict[str, t.Any]:
 
 
 def outcome_of(result: t.Mapping[str, t.Any]) -> str:
-    """Return one word for what a result says: ok, changed, failed or unreachable."""
+    """Return the outcome of a result: ok, changed, failed or unreachable."""
     if result.get("unreachable"):
         return "unreachable"
     return "failed" if result.get("failed") else "changed" if result.get("changed") else "ok"
@@ -61,7 +61,7 @@ def failed(known: t.Mapping[str, t.Any], error: FleetopsError) -> dict[str, t.An
 
 
 def diff(found: Look, wanted: Wanted, plan: Plan, after: Look | None) -> dict[str, t.Any]:
-    """Return a diff of the credential and its exports; without ``after``, what a run would leave."""
+    """Return a diff of the credential and its exports; without ``after``, with the state that a run would leave."""
     return {
         "before_header": found.path,
         "after_header": found.path,
@@ -105,7 +105,7 @@ def _foreseen(found: Look, wanted: Wanted, plan: Plan) -> dict[str, t.Any]:
     entry = found.entry
     shown: dict[str, t.Any] = {
         "state": "present",
-        # It is going to be the remote user's, whose names only a run can tell.
+        # By default they are the remote user's, whose names are only known after the run.
         "owner": wanted.owner or (entry.user if entry and entry.uid == found.uid else NEW),
         "group": wanted.group or (entry.group if entry and entry.gid == found.gid else NEW),
         "mode": "%04o" % wanted.mode,

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The scripts of what a plan asks for, with the values that they take. PRIVATE to the collection."""
+"""Build the scripts of a plan, with their values. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Steps:
         return self.builder.script("remove", **self._values(found))
 
     def mend(self, found: Look, plan: Plan) -> str:
-        """Return the script mend. Nothing follows a change of owner or mode alone, which no reader of the files notices."""
+        """Return the script mend. Handlers need not run after a change of owner or mode alone."""
         follows = self._follows() if plan.reason != "attributes" else "no"
         return self.builder.changing("mend", plan.exports, follows=follows, **self._values(found))
 
@@ -40,7 +40,7 @@ class Steps:
         return self.builder.changing("finish", plan.exports, stored=stored, **lease, **self._values(found))
 
     def change(self, found: Look, plan: Plan, intent: str, settles: bool) -> Scripts:
-        """Return the scripts of a registration, or of the proof that it will be possible after a reset."""
+        """Return the scripts of a registration, or of the check that one will be possible after a reset."""
         resets = plan.step == "prepare_reset"
         ttl = self.task.lease_length() + (self.task.lease_time if resets else 0)
         values = dict(self._values(found), intent=intent, ttl=ttl, service=self.task.service)
@@ -52,7 +52,7 @@ class Steps:
         return Scripts(begin, "" if resets else store, self.abandon(), settles)
 
     def proof(self, found: Look, plan: Plan) -> Scripts:
-        """Return the scripts that prove in check mode what the change proves before it begins, and leave nothing behind."""
+        """Return the scripts that make, in check mode, the checks of a change, and leave nothing behind."""
         whole = plan.step in ("store", "prepare_reset")
         values = dict(self._values(found), proof="yes", intent="", ttl=0, whole="yes" if whole else "no")
         service = self.task.service if whole else None
@@ -62,8 +62,8 @@ class Steps:
     def settle(self, end: str, stored: Identity | None, exports: tuple[int, ...] = (), follows: bool = True) -> str:
         """Return the script settle.
 
-        :param stored: the credential that is in its place
-        :param follows: whether the change is the one of this run, so that something may follow it
+        :param stored: the installed credential
+        :param follows: whether the change is this run's, so that handlers may have to run
         """
         values = {"end": end, "stored": stored, "follows": self._follows() if follows else "no"}
         return self.builder.changing("settle", exports, **values, **self._values())

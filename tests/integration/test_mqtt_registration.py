@@ -141,7 +141,7 @@ def test_where_to(changes: dict[str, Any], host: str, port: int) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"region": None}, "region: is missing, and there is no mqtt_endpoint or instance_id"),
+        ({"region": None}, "region: is missing, and mqtt_endpoint or instance_id is not set"),
         ({"region": "cn-bejing"}, "Did you mean cn-beijing"),
         ({"mqtt_endpoint": "mqtts://broker"}, "mqtt_endpoint"),
         ({"instance_id": "a b"}, "instance_id"),

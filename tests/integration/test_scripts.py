@@ -925,7 +925,7 @@ def test_a_missing_directory_is_made_for_everyone_to_read_and_nobody_to_write(bo
 
 def test_a_directory_that_cannot_be_made(box: Box) -> None:
     (box.folder / "iot").write_text("a file\n")
-    with pytest.raises(StorageError, match="is no directory") as caught:
+    with pytest.raises(StorageError, match="is not a directory") as caught:
         box.look()
     assert caught.value.kind == "unsafe_path"
     assert box.files() == ["iot"]

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sending a form over HTTPS from a gateway: the standard library alone. PRIVATE to the collection.
+"""Send a form over HTTPS from a gateway, with the standard library alone. PRIVATE to the collection.
 
 TLS 1.2 and newer, verified, no redirects, an answer limited in size and in time.
 """

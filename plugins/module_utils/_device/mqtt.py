@@ -4,7 +4,7 @@
 """Client id, user name and password of a CONNECT, and the host it goes to: pure functions. PRIVATE to the collection.
 
 Sources: "Establish MQTT connections over TCP" and "MQTT-based dynamic registration" in the documentation of Alibaba Cloud IoT
-Platform. Where they leave a choice, ours is that of the vendor's SDKs.
+Platform. Where the documents allow several forms, this follows the vendor's SDKs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform impo
     check_region,
 )
 
-# The SDKs' port, which leaves more networks than 1883 and 8883, the documents' ones.
+# The SDKs' port, which more firewalls allow than the documents' ports 1883 and 8883.
 PORT = 443
 # The constant that the vendor's SDK for C signs: the platform does not compare it, so no gateway's clock matters.
 TIMESTAMP = "2524608000000"
@@ -61,7 +61,7 @@ def login(
 
 
 def login_content(product_key: str, device_name: str) -> str:
-    """Return what such a password is the signature of, for who signs elsewhere."""
+    """Return the string to sign for such a login, for callers that sign in the gateway's shell."""
     return signed_content(_login_parameters(product_key, device_name))
 
 
@@ -111,14 +111,14 @@ def user_name(product_key: str, device_name: str) -> str:
 def address(
     product_key: str, region: str | None, instance_id: str | None, endpoint: str | None, port: int | None = None
 ) -> tuple[str, int]:
-    """Host and port: of ``endpoint``, of the instance, or the public host of the product in ``region``.
+    """Return host and port: of ``endpoint``, of the instance, or the public host of the product in ``region``.
 
     :param endpoint: ``host`` or ``host:port``
-    :param port: another one than the usual one; the platform presents another certificate at each
-    :raises InvalidOption: none of them, or one that cannot be
+    :param port: in place of 443; the platform presents another certificate at each port
+    :raises InvalidOption: none of them is given, or one is invalid
     """
     check_port(port)
-    # It is in the client id too, wherever that is sent.
+    # Check it first: a registration sends it in the client id, whatever the host is.
     host = "%s.mqtt.iothub.aliyuncs.com" % check_instance_id(instance_id) if instance_id else ""
     if endpoint:
         return _endpoint(endpoint, port)

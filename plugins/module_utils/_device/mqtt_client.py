@@ -39,12 +39,12 @@ Exchange = t.Callable[
     "tuple[int, bytes]",
 ]
 
-# What a login is refused with: what it means and what to do next.
+# CONNACK codes of a refused login: what each means, and what to do next.
 CODES: dict[int, tuple[str, str]] = {
     1: ("the protocol version was refused", "Check mqtt_endpoint: it must be the platform's MQTT host"),
     2: ("the client id was refused", "Check sign_method and instance_id, and that the host is the product's"),
     4: (
-        "user name or password are malformed",
+        "the user name or the password is malformed",
         "Check sign_method; where the file was edited by hand, remove it and provision the gateway again",
     ),
     5: (
@@ -64,10 +64,10 @@ def exchange(
 ) -> tuple[int, bytes]:
     """Send a CONNECT; return the CONNACK's code and, if it is 0, the payload of the first message on one of the topics.
 
-    :param connect: without it, only the verified connection is proved
+    :param connect: None only makes the verified connection
     :param timeout: seconds for all of it
     :raises FleetopsError: BadAnswer, or a limit of the context
-    :raises OSError: trouble on the way; or EOFError. ``context.sent`` tells whether the CONNECT may have been read
+    :raises OSError: a transport error; or EOFError. ``context.sent`` is true if the CONNECT may have been received
     """
     context.begin(timeout, LONGEST_ANSWER)
     with context.dial(*address) as tcp, context.wrap_socket(tcp, server_hostname=address[0]) as tls, tls.makefile(
@@ -79,14 +79,14 @@ def exchange(
         code = _connack(answers)
         payload = _message(answers, topics) if topics and not code else b""
         if not code:
-            # Who has said all may be gone already, or the lease may be over, and what it said counts.
+            # The answer is complete: neither a closed connection nor the end of the lease matters any more.
             with suppress(OSError, BusyError):
                 tls.sendall(_DISCONNECT)
         return code, payload
 
 
 def log_in(address: tuple[str, int], connect: ConnectFields, context: TlsContext, timeout: float) -> None:
-    """Log in and leave again.
+    """Log in and disconnect.
 
     :param timeout: seconds for all of it
     :raises FleetopsError: Refused with the CONNACK's code, Throttled for code 3, BadAnswer, NetworkError, TlsError
@@ -101,7 +101,7 @@ def log_in(address: tuple[str, int], connect: ConnectFields, context: TlsContext
 
 
 def mqtt_error(what: str, error: Trouble | FleetopsError) -> FleetopsError:
-    """Return what an exception on the way means; ``what`` was attempted."""
+    """Return the error that an exception of an exchange means; ``what`` was attempted."""
     if isinstance(error, BadAnswer):
         return BadAnswer("%s: %s" % (what, error.msg), hint=error.hint)
     if isinstance(error, FleetopsError):
@@ -114,12 +114,12 @@ def _connack(answers: t.BinaryIO) -> int:
     if not answer:
         raise EOFError("the connection ended without an answer to CONNECT")
     if len(answer) < 4 or answer[:2] != b"\x20\x02":
-        raise BadAnswer("what answers does not speak MQTT 3.1.1", hint="Check mqtt_endpoint")
+        raise BadAnswer("the host does not speak MQTT 3.1.1", hint="Check mqtt_endpoint")
     return answer[3]
 
 
 def _message(answers: t.BinaryIO, topics: t.Sequence[str]) -> bytes:
-    """Return the payload of the first PUBLISH on one of the topics; what else comes is passed over."""
+    """Return the payload of the first PUBLISH on one of the topics; other packets are ignored."""
     while True:
         head = answers.read(1)
         content = _exactly(answers, _read_length(answers)) if head else b""
@@ -166,7 +166,7 @@ def _string(text: str) -> bytes:
 
 
 def _length(number: int) -> bytes:
-    """Seven bits a byte, the lowest first; the highest bit says that more follow."""
+    """Return the encoded length: seven bits a byte, the lowest first; the highest bit is set if more follow."""
     octets: list[int] = []
     while True:
         number, low = divmod(number, 128)
@@ -180,7 +180,7 @@ def _refusal(what: str, code: int) -> FleetopsError:
         return Throttled(
             "%s: the platform is not available to this device now (CONNACK 3)" % what,
             code=code,
-            hint="Wait a minute, for a device may connect five times a minute only; then run again",
+            hint="Wait a minute, since a device may connect only five times a minute, then run again",
         )
     meaning, hint = CODES.get(code, ("the platform refused", "Look the code up in the MQTT 3.1.1 specification"))
     return Refused("%s: %s (CONNACK %d)" % (what, meaning, code), code=code, hint=hint)

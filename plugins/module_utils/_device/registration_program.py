@@ -23,15 +23,15 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.regist
 
 
 def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Take the lease, register, store; before a reset, prove that all of it could be done.
+    """Take the lease, register, store; before a reset, check that all of it is possible.
 
-    :param todo: what to do, of JSON: ``shell`` and its ``scripts`` (those of Scripts), the signed ``request``, the ``options`` that
-        say how to send it, how long the ``lease`` lasts, in seconds, and the ``broker``, host and port, if a login has to be possible
+    :param todo: the work, from JSON: ``shell`` and its ``scripts`` (those of Scripts), the signed ``request``, the ``options``
+        for sending it, how long the ``lease`` lasts, in seconds, and the ``broker``, host and port, if a login has to be possible
     :returns: ``outcome`` and ``lines`` as in ScriptAnswer
     :raises FleetopsError: as change()
     """
     request, options = from_fields(todo["request"]), todo["options"]
-    # Before the lease is taken, which does not last for it.
+    # Before the lease is taken, which is too short for it.
     wait_for_date(options.get("wait_for_clock", 0))
 
     def run(script: str) -> str:
@@ -54,7 +54,7 @@ def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _exchange(*arguments: t.Any) -> tuple[int, bytes]:
-    """Speaks MQTT, where it is spoken."""
+    """Call exchange() of mqtt_client, which only registrations over MQTT and logins load."""
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import exchange
 
     return exchange(*arguments)

@@ -165,7 +165,7 @@ def test_the_last_request_ends_with_the_lease(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_lease_that_was_lost() -> None:
-    with pytest.raises(BusyError, match="lease ran out") as caught:
+    with pytest.raises(BusyError, match="lease ended") as caught:
         Gateway(store="lost").change()
     assert caught.value.registered, "the platform has issued a secret"
     assert "Run again" in caught.value.hint

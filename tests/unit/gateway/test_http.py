@@ -555,7 +555,7 @@ def test_nothing_is_sent_when_the_lease_has_run_out(
     server = serve(answers(b"x"))
     context = tls_context(certificates.ca, True)
     context.not_after = clock()
-    with pytest.raises(BusyError, match="lease ran out before the request was sent") as caught:
+    with pytest.raises(BusyError, match="lease ended before the request was sent") as caught:
         sender(context, PATIENCE)(server.url, BODY)
     assert caught.value.may_have_registered is False
     assert (server.connections, server.requests) == (1, [])

@@ -150,7 +150,7 @@ def test_hosts_of_other_clients(host: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((None, None, None), "region: is missing, and there is no mqtt_endpoint or instance_id"),
+        ((None, None, None), "region: is missing, and mqtt_endpoint or instance_id is not set"),
         (("cn-bejing", None, None), "Did you mean cn-beijing"),
         (("cn-shanghai", "iot test", None), "instance_id: 'iot test' is not the ID of an instance"),
         (("cn-shanghai", "a.b/c", None), "instance_id"),

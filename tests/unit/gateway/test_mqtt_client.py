@@ -146,7 +146,7 @@ def test_nothing_is_sent_when_the_lease_has_run_out(certificates: Certificates, 
     with Server(receive, certificates.server).without_http() as server:
         error = outcome(lambda: register(request_to(server), exchange, context, 5, 30))
     assert isinstance(error, BusyError)
-    assert (error.msg, error.may_have_registered) == ("the lease ran out before the request was sent", False)
+    assert (error.msg, error.may_have_registered) == ("the lease ended before the request was sent", False)
     assert b"".join(received) == b""
 
 

@@ -45,7 +45,7 @@ class Platform:
         answer = self.answers.pop(0)
         context.sent = answer != "late"
         if answer == "late":
-            raise BusyError("the lease ran out before the request was sent")
+            raise BusyError("the lease ended before the request was sent")
         if answer in ("lost", "busy"):
             error = Throttled(answer)
             error.may_have_registered = context.sent = answer == "lost"

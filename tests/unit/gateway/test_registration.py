@@ -130,7 +130,7 @@ def test_endpoints(endpoint: str, url: str) -> None:
 
 @pytest.mark.parametrize("endpoint", ["http://gw.example", "http://127.0.0.1/auth/register/device", "ftp://gw.example"])
 def test_a_secret_travels_over_https_only(endpoint: str) -> None:
-    with pytest.raises(InvalidOption, match="is not HTTPS"):
+    with pytest.raises(InvalidOption, match="is not an HTTPS URL"):
         register_url("cn-shanghai", endpoint)
 
 

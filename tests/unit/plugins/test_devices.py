@@ -509,7 +509,7 @@ def test_a_product_as_it_is_wanted(options: JSON, wanted: Product) -> None:
 
 def test_what_a_product_is_for_stays() -> None:
     empty: JSON = dict.fromkeys(("product_name", "description", "node_type", "authentication"))
-    with pytest.raises(FleetopsError, match="can't become device"):
+    with pytest.raises(FleetopsError, match="cannot be changed to device"):
         decide_product(PRODUCT, {**empty, "node_type": "device"})
     unknown = replace(PRODUCT, node_type="")
     assert decide_product(unknown, {**empty, "node_type": "device"}) == unknown
