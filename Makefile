@@ -97,7 +97,7 @@ clean: ## Remove all that make made
 	@test -n '$(PYTHON)' || { echo 'Needed: Python 3.11 or newer with venv (or say make PYTHON=...)' >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 
-.venv/demo .venv/test: .venv/%: requirements-%.txt | .venv/bin/python
+.venv/demo .venv/test: .venv/%: requirements/%.txt | .venv/bin/python
 	@echo 'Installing $< into .venv'
 	@pip install -qq --disable-pip-version-check --require-hashes --requirement $<
 	@mkdir -p .venv/collections/ansible_collections/fleetops
