@@ -61,7 +61,7 @@ from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible_collections.fleetops.aliyun_iot.plugins.lookup.fleet_hosts import NO_HOST
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _live
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import limited
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import left_out, limited
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._limit_file import limit_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._outcomes import (
     Group,
@@ -256,6 +256,7 @@ class CallbackModule(DefaultCallback):
             self._say("")
             for line, about in table(groups, self._next_command):
                 self._say(line, _color(about) if about else None)
+            self._show_left_out(groups)
         for path in self._reports:
             self._say("The report is in %s" % path)
         hosts = sum(len(group.hosts) for group in groups)
@@ -269,17 +270,31 @@ class CallbackModule(DefaultCallback):
                 if group.outcome.word in BROKEN and host in self._failures:
                     self._show_failure(group.outcome.word, self._failures.pop(host))
 
+    def _show_left_out(self, groups: t.Sequence[Group]) -> None:
+        """Name the options that the commands of the table need from whoever types them."""
+        names = left_out()
+        if names and any(map(_has_command, groups)):
+            self._say(
+                "These commands do not have all variables of this run; add with -e what is needed of: "
+                + ", ".join(names)
+            )
+
     def _next_command(self, group: Group) -> str:
         """Return the command for a group that is not as it should be."""
-        word = group.outcome.word
-        playbook = _playbook()
-        if word not in (*BROKEN, *UNFINISHED) or (word not in BROKEN and playbook == AUDIT):
+        if not _has_command(group):
             return ""
+        playbook = _playbook()
         hosts = limit_of(group.hosts, str(self.get_option("limit_path")), playbook)
-        return limited(hosts, group.outcome.repair, as_now=word in BROKEN)
+        # An audit changes nothing, and prints itself what repairs its findings.
+        repair = None if playbook == AUDIT else group.outcome.repair
+        return limited(hosts, repair, as_now=group.outcome.word in BROKEN)
 
     def _say(self, text: str, color: str | None = None) -> None:
         self._display.display(text, color=color)
+
+
+def _has_command(group: Group) -> bool:
+    return group.outcome.word in (BROKEN if _playbook() == AUDIT else (*BROKEN, *UNFINISHED))
 
 
 def _playbook() -> str:

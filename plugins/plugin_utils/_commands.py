@@ -5,16 +5,29 @@
 
 from __future__ import annotations
 
-import re
+import json
 import shlex
 import typing as t
+from functools import cache
 
 from ansible import constants as C
 from ansible import context
+from ansible.parsing.splitter import parse_kv
+from ansible.parsing.utils.yaml import from_yaml
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import openapi_spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import (
+    gateway_credential_spec,
+    gateway_recovery_spec,
+    openapi_spec,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import DEVICE_NAME
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import OF_ACCOUNT
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
+    NAMES,
+    OF_ACCOUNT,
+    OF_CREDENTIAL,
+    OF_RECOVERY,
+)
 
 # What is done, and the variables that are added to the command. {name} is the DeviceName.
 _PLAYBOOKS = {
@@ -27,6 +40,7 @@ _PLAYBOOKS = {
 # The playbooks whose reports have a command for what failed: the same one again, or another.
 _OF_RUNS = ("provision", "reprovision", "recover", "decommission")
 _SWITCHES = {
+    "diff": "--diff",
     "become": "--become",
     "become_ask_pass": "--ask-become-pass",
     "ask_pass": "--ask-pass",
@@ -34,13 +48,36 @@ _SWITCHES = {
 }
 _VALUES = {
     "become_password_file": "--become-password-file",
+    "become_user": "--become-user",
     "connection_password_file": "--connection-password-file",
     "private_key_file": "--private-key",
     "remote_user": "--user",
+    "ssh_common_args": "--ssh-common-args",
+    "ssh_extra_args": "--ssh-extra-args",
 }
-_TARGET = re.compile(r"target=\S+")
-_SECRETS = {OF_ACCOUNT[name] for name, option in openapi_spec().items() if option.get("no_log")}
-_PLAIN = {*OF_ACCOUNT.values()} - _SECRETS
+# Values that Ansible fills in where the command line has none, each with the setting that it takes.
+_FILLED_IN = {
+    "become_method": ("--become-method", "DEFAULT_BECOME_METHOD"),
+    "connection": ("--connection", "DEFAULT_TRANSPORT"),
+    "forks": ("--forks", "DEFAULT_FORKS"),
+    "task_timeout": ("--task-timeout", "TASK_TIMEOUT"),
+    "timeout": ("--timeout", "DEFAULT_TIMEOUT"),
+}
+_SECRETS = {
+    names[option]
+    for spec, names in (
+        (openapi_spec(), OF_ACCOUNT),
+        (gateway_credential_spec(), OF_CREDENTIAL),
+        (gateway_recovery_spec(), OF_RECOVERY),
+    )
+    for option, about in spec.items()
+    if about.get("no_log")
+}
+# Of the run alone, not of its gateways: a command for some of them must not write over the report of all.
+_OF_THIS_RUN = {"audit_fail", "audit_report", "gateway_report_from", "gateway_report_to"}
+# Characters of a name.
+_NAME = 60
+_KEPT = NAMES - _SECRETS - _OF_THIS_RUN
 
 
 def command(mended_by: str, hosts: t.Sequence[str], device_name: str | None) -> str:
@@ -86,17 +123,31 @@ def _ends(mended_by: str, target: str, device_name: str | None) -> tuple[str, st
     return "ansible-playbook fleetops.aliyun_iot." + playbook, " ".join(["-e target=" + target, *more])
 
 
-def common_options() -> list[str]:
-    """Return the options of the command line that another command needs too, quoted."""
+def common_options(more: t.Container[str] = ()) -> list[str]:
+    """Return the options of the command line that another command needs too, quoted.
+
+    :param more: variables that it needs beside those that all need
+    """
     given = context.CLIARGS
     config: t.Any = C
     default = config.DEFAULT_HOST_LIST
     options = [_option("-i", source) for source in given.get("inventory") or () if source not in default]
-    options += [_option("-e", text) for text in given.get("extra_vars") or () if _is_needed(text)]
+    kept = (_kept(text, more) for text in _extra_variables())
+    options += [_option("-e", text) for text in kept if text]
     options += [switch for name, switch in _SWITCHES.items() if given.get(name)]
     options += [_option("--vault-id", vault) for vault in given.get("vault_ids") or ()]
     options += [_option("--vault-password-file", file) for file in given.get("vault_password_files") or ()]
-    return options + [_option(option, given[name]) for name, option in _VALUES.items() if given.get(name)]
+    options += [_option(option, given[name]) for name, option in _VALUES.items() if given.get(name)]
+    filled_in = [(option, given.get(name), getattr(config, setting)) for name, (option, setting) in _FILLED_IN.items()]
+    return options + [_option(option, value) for option, value, default in filled_in if value not in (None, default)]
+
+
+def left_out() -> list[str]:
+    """Return the names of the variables of the command line that no command here has: they may be secrets, or are of this run alone."""
+    names = (
+        name for text in _extra_variables() for name, value in _variables_in(text).items() if not _is_kept(name, value)
+    )
+    return sorted({clean(name, _NAME) for name in names if name not in ("target", "_raw_params")})
 
 
 def playbook_command(as_now: bool = True) -> str:
@@ -105,8 +156,7 @@ def playbook_command(as_now: bool = True) -> str:
     :param as_now: whether it is in check mode if this run is
     """
     given = context.CLIARGS
-    options = [*common_options()]
-    options += [_option("-e", text) for text in given.get("extra_vars") or () if _TARGET.fullmatch(text)]
+    options = common_options(("target",))
     return " ".join(["ansible-playbook", *options, *(["--check"] if as_now and given.get("check") else [])])
 
 
@@ -117,14 +167,40 @@ def limited(hosts: str, playbook: str | None = None, as_now: bool = True) -> str
     :param playbook: in place of the one that runs now
     """
     names = [playbook] if playbook else [shlex.quote(name) for name in context.CLIARGS.get("args") or ()]
-    return " ".join([playbook_command(as_now), *names, _option("--limit", hosts)])
+    limit = [_option("--limit", hosts)] if hosts != "localhost" else []
+    return " ".join([playbook_command(as_now), *names, *limit])
 
 
 def _option(name: str, value: t.Any) -> str:
     return "%s %s" % (name, shlex.quote(str(value)))
 
 
-def _is_needed(text: str) -> bool:
-    """Return whether variables of the command line are a file of them, or one of the account that is no secret."""
-    single = re.fullmatch(r"(\w+)=\S*", text)
-    return text.startswith("@") or bool(single and single[1] in _PLAIN)
+def _extra_variables() -> tuple[str, ...]:
+    return tuple(context.CLIARGS.get("extra_vars") or ())
+
+
+def _kept(text: str, more: t.Container[str]) -> str:
+    """Return the part of an option ``-e`` that a command may have: a file, or variables of the collection that are no secret."""
+    if text.startswith("@"):
+        return text
+    variables = _variables_in(text)
+    kept = {name: value for name, value in variables.items() if name in more or _is_kept(name, value)}
+    return text if kept == variables else json.dumps(kept) if kept else ""
+
+
+def _is_kept(name: str, value: t.Any) -> bool:
+    try:
+        json.dumps(value)  # which an encrypted text is not fit for
+    except TypeError:
+        return False
+    return name in _KEPT
+
+
+@cache
+def _variables_in(text: str) -> dict[str, t.Any]:
+    """Return the variables of an option ``-e``, as Ansible reads them; nothing of a file, which is named and not read."""
+    if text.startswith("@"):
+        return {}
+    read: t.Any = from_yaml if text.startswith(("{", "[")) else parse_kv
+    found = read(text)
+    return dict(found) if isinstance(found, dict) else {}

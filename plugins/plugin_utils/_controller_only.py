@@ -18,7 +18,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import Spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts, is_text
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts, text_options
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import check_failure
 
 Result = dict[str, t.Any]
@@ -65,7 +65,7 @@ class ControllerAction(ActionBase):
 
     def _options(self) -> dict[str, t.Any]:
         spec = self._spec()
-        check_texts((option for option in spec if is_text(option, spec)), self._task.args)
+        check_texts(text_options(spec), self._task.args)
         try:
             _result, options = self.validate_argument_spec(argument_spec=spec, **self._constraints)
         except AnsibleError as error:

@@ -110,7 +110,7 @@ def _options(
     if result.error_messages:
         raise FleetopsError(
             "; ".join(result.error_messages),
-            hint="The option is the variable of the host with gateway_ or platform_ before it",
+            hint="Correct the variables of this host",
             kind="invalid_option",
         )
     return dict(result.validated_parameters)

@@ -21,28 +21,40 @@ _SERVICE = re.compile(r"[A-Za-z0-9_.@:\\][A-Za-z0-9_.@:\\-]{0,254}")
 # Seconds; a pass over the fleet gives a gateway up after some more.
 _LONGEST_WAIT = 600
 _MODE = re.compile(r"0[0-7]{3}")
+# What YAML may have read in place of text; a boolean is a number too, and comes first.
+_NESTED = ("a list", "a dictionary")
+_NO_TEXT: tuple[tuple[t.Any, str], ...] = (
+    (bool, "yes or no"),
+    (date, "a date"),
+    ((int, float), "a number"),
+    (list, _NESTED[0]),
+    (dict, _NESTED[1]),
+)
 
 
-def is_text(option: str, spec: Spec) -> bool:
-    """Return whether an option, or each of its elements, is text; a mode has a message of its own."""
-    kind = spec[option].get("type", "str")
-    return option != "mode" and (kind == "str" or (kind == "list" and spec[option].get("elements") == "str"))
+def text_options(spec: Spec) -> dict[str, bool]:
+    """Return the options that are text, each with whether it is a list of it; a mode has a message of its own."""
+    kinds = {option: (about.get("type", "str"), about.get("elements")) for option, about in spec.items()}
+    return {
+        option: kind == "list"
+        for option, (kind, elements) in kinds.items()
+        if option != "mode" and (kind == "str" or (kind == "list" and elements == "str"))
+    }
 
 
-def check_texts(names: t.Iterable[str], values: t.Mapping[str, t.Any]) -> None:
+def check_texts(texts: t.Mapping[str, bool], values: t.Mapping[str, t.Any]) -> None:
     """Check that YAML did not read a name, a key or a secret as something else, such as 0012345 as 5349.
 
-    :param names: those of ``values`` that are text, or lists of it
-    :raises InvalidOption: one is a number, a date or a boolean; it is not shown, for it may be a secret
+    :param texts: those of ``values`` that are text, each with whether it may be a list of it
+    :raises InvalidOption: one is of another type; it is not shown, for it may be a secret
     """
-    for name in names:
+    for name, is_list in texts.items():
         value = values.get(name)
-        for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, (bool, int, float, date)):
-                kind = "yes or no" if isinstance(each, bool) else "a date" if isinstance(each, date) else "a number"
-                raise InvalidOption(
-                    name, None, "is %s, as YAML reads it, and not text" % kind, "Put it into quotes, as it is written"
-                )
+        for each in value if is_list and isinstance(value, list) else [value]:
+            kind = next((kind for types, kind in _NO_TEXT if isinstance(each, types)), None)
+            if kind:
+                hint = "Use one text" if kind in _NESTED else "Put it into quotes, as it is written"
+                raise InvalidOption(name, None, "is %s, as YAML reads it, and not text" % kind, hint)
 
 
 def check_path(option: str, path: str) -> str:

@@ -38,7 +38,9 @@ def word_of(result: t.Mapping[str, t.Any], check_mode: bool = False) -> str:
     if result.get("unreachable"):
         return "not answering"
     if result.get("failed"):
-        return "failed"
+        # A look that may not register says so by an error.
+        kind = (result.get("error") or {}).get("kind")
+        return "needs a change" if check_mode and kind == "registration_needed" else "failed"
     if not result.get("changed"):
         return "up to date" if result.get("reason") else "not reached"  # only its name was looked at
     if check_mode:

@@ -19,7 +19,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
     openapi_spec,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts, is_text
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts, text_options
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_file import checked_page
 
 Check = t.Callable[[str, t.Any], t.Any]
@@ -139,17 +139,16 @@ OF_RECOVERY = {
     **OF_ACCOUNT,
     "force": "gateway_recovery_force",
 }
-# Variables whose options are text.
-TEXTS = frozenset(
-    names[option]
+# Variables whose options are text, each with whether it may be a list of it.
+TEXTS = {
+    names[option]: is_list
     for spec, names in (
         (openapi_spec(), OF_ACCOUNT),
         (gateway_credential_spec(), OF_CREDENTIAL),
         (gateway_recovery_spec(), OF_RECOVERY),
     )
-    for option in spec
-    if is_text(option, spec)
-)
+    for option, is_list in text_options(spec).items()
+}
 # Variables that are no option of a module for one gateway.
 OF_HOST: dict[str, Check] = {
     "gateway_service": text,

@@ -16,8 +16,8 @@ from typing import Any
 import pyte
 import pytest
 from emulator import Emulator
-from operations import credential_file, in_service, role_variables
-from playbook import PRODUCT_KEY, Run, command_of, environment_of, inventory, names, run_playbook
+from operations import account, credential_file, in_service, role_variables
+from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, command_of, environment_of, inventory, names, run_playbook
 from terminal import Seen, run_on_terminal, text_of
 
 JSON = Any
@@ -166,6 +166,30 @@ def test_a_device_in_use_is_recovered(platform: Emulator, tmp_path: Path) -> Non
     run = logged(PROVISION, hosts, tmp_path)
     [command] = [command for _number, command in table(run.stdout).values() if command]
     assert command.endswith(" fleetops.aliyun_iot.recover --limit gw-0002"), run
+
+
+def test_an_audit_says_what_it_found_and_no_more(platform: Emulator, tmp_path: Path) -> None:
+    """Its findings have their commands; what a look may not do is no failure."""
+    hosts = fleet(platform, tmp_path, 2)
+    in_service(platform, tmp_path, "gw-0002")
+    credential_file(tmp_path, "gw-0002").unlink()
+    hosts["gateways"]["vars"].update(account(platform))
+    run = logged("fleetops.aliyun_iot.audit", hosts, tmp_path)
+    assert run.rc == 0, run
+    assert table(run.stdout) == {"needs a change: missing: gw-0001, gw-0002": (2, "")}, run
+    [command] = re.findall(r"ansible-playbook .*gw-0002.*", run.stdout)
+    assert command.startswith("ansible-playbook fleetops.aliyun_iot.recover "), run
+
+
+def test_a_command_names_what_it_lacks(platform: Emulator, tmp_path: Path) -> None:
+    hosts = fleet(platform, tmp_path, 7)
+    hosts["gateways"]["vars"].pop("gateway_product_secret")
+    extra = {"gateway_product_secret": PRODUCT_SECRET, "site": "b", "gateway_mode": "0640"}
+    run = logged(PROVISION, hosts, tmp_path, "-e", json.dumps(extra))
+    command = next(command for _number, command in table(run.stdout).values() if command)
+    assert """-e '{"gateway_mode": "0640"}'""" in command, run
+    assert PRODUCT_SECRET not in run.stdout + run.stderr
+    assert "add with -e what is needed of: gateway_product_secret, site" in run.stdout, run
 
 
 def test_the_role_says_what_it_did(platform: Emulator, tmp_path: Path) -> None:

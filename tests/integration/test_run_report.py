@@ -97,6 +97,21 @@ def test_gateways_that_were_right_are_in_the_report_and_not_in_the_output(platfo
     }
 
 
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ({"gateway_report_form": "x.json", "gateway_report_to": "all.html"}, "Did you mean gateway_report_from?"),
+        ({"gateway_report_from": "x.json", "gateway_report_to": "nowhere/all.html"}, "Create"),
+    ],
+    ids=["misspelt", "place"],
+)
+def test_a_merge_that_cannot_be_right_ends_with_what_to_do(tmp_path: Path, extra: JSON, expected: str) -> None:
+    hosts: JSON = {"all": {"hosts": {}}}
+    run = run_playbook("fleetops.aliyun_iot.report_merge", hosts, tmp_path, "-e", json.dumps(extra), env=ENV)
+    assert (run.rc != 0, run.stats) == (True, {}), run
+    assert expected in run.stderr, run
+
+
 def test_a_place_that_cannot_be_written_ends_the_run_with_what_to_do(platform: Emulator, tmp_path: Path) -> None:
     hosts = inventory(1, tmp_path, **role_variables(platform))
     run = run_playbook(

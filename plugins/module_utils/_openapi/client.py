@@ -315,10 +315,8 @@ def no_credential(problem: str) -> FleetopsError:
     """Return the error of a call that nobody can sign."""
     return FleetopsError(
         "OpenAPI: " + problem,
-        hint="Give access_key_id and access_key_secret, or profile; with a playbook, platform_access_key_id and "
-        "platform_access_key_secret (-e @account.yml), or platform_profile. To use ALIBABA_CLOUD_ACCESS_KEY_ID and "
-        "ALIBABA_CLOUD_ACCESS_KEY_SECRET of the environment, or the host's RAM role, set credentials: default_chain "
-        "(platform_credentials)",
+        hint="Set access_key_id and access_key_secret, or profile: NAME. To use ALIBABA_CLOUD_ACCESS_KEY_ID and "
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET of the environment, or the RAM role of this host, set credentials: default_chain",
         kind="credential",
     )
 

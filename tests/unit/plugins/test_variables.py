@@ -14,8 +14,10 @@ import yaml
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import CODES
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import no_credential
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
     NAMES,
+    OF_ACCOUNT,
     OF_CREDENTIAL,
     OF_RECOVERY,
     REGISTERED,
@@ -204,6 +206,17 @@ def test_the_advice_of_the_platforms_codes_names_variables(code: int) -> None:
     assert not re.findall(r"(?<![\w.])(?:product_key|product_secret|device_name|sign_method|region|endpoint)\b", advice)
 
 
+def test_the_advice_without_an_account_names_variables() -> None:
+    advice = naming_variables(no_credential("no account was given").quoted, OF_ACCOUNT)
+    words = (
+        "platform_access_key_id",
+        "platform_access_key_secret",
+        "platform_profile: ",
+        "platform_credentials: default_chain",
+    )
+    assert [advice.count(word) for word in words] == [1, 1, 1, 1], advice
+
+
 # Text that YAML reads as something else
 
 
@@ -223,6 +236,27 @@ gateway_expected_names: [[gw-0001, 0012345]]
 )
 def test_what_yaml_read_as_something_else(name: str, value: JSON) -> None:
     with pytest.raises(InvalidOption, match=f"^{name}: is .* as YAML reads it.* quotes") as refused:
+        check_host({name: value}, lambda _name: value)
+    assert str(value) not in refused.value.msg, "it may be a secret"
+
+
+NESTED = """
+gateway_device_name: [[gw-0001], {name: gw-0001}]
+gateway_product_secret: [[IKhJ3sDeLT9tVgqN], {secret: IKhJ3sDeLT9tVgqN}]
+platform_access_key_secret: [[IKhJ3sDeLT9tVgqN]]
+gateway_expected_names: [[[gw-0001]], {name: gw-0001}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name, values in yaml.safe_load(NESTED).items() for value in values],
+    ids=repr,
+)
+def test_lists_and_dictionaries_are_no_text(name: str, value: JSON) -> None:
+    with pytest.raises(
+        InvalidOption, match=f"^{name}: is a (list|dictionary), as YAML reads it.* Use one text"
+    ) as refused:
         check_host({name: value}, lambda _name: value)
     assert str(value) not in refused.value.msg, "it may be a secret"
 

@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Commands to type next: they have what the run had, but no secret, and name what they leave out."""
+
+from __future__ import annotations
+
+import shlex
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from ansible import constants as C
+from ansible import context
+from ansible.module_utils.common.collections import ImmutableDict
+
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import command, left_out, limited
+
+SECRET = "IKhJ3sDeLT9tVgqN"
+
+
+def given(monkeypatch: pytest.MonkeyPatch, *extra_vars: str, **options: Any) -> None:
+    """Set the command line of this run."""
+    options = {
+        "inventory": ("fleet.yml",),
+        "args": ("fleetops.aliyun_iot.provision",),
+        "extra_vars": extra_vars,
+        **options,
+    }
+    monkeypatch.setattr(context, "CLIARGS", ImmutableDict(options))
+
+
+def typed(text: str) -> list[str]:
+    """Return the values of -e of a command, as a shell reads them."""
+    words = shlex.split(text)
+    return [value for option, value in pairwise(words) if option == "-e"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("@fleet vars.yml", ["@fleet vars.yml"]),
+        ("gateway_path=/etc/iot/device.json", ["gateway_path=/etc/iot/device.json"]),
+        ("gateway_service='my agent' gateway_mode=0640", ["gateway_service='my agent' gateway_mode=0640"]),
+        ('{"gateway_recovery_force": true}', ['{"gateway_recovery_force": true}']),
+        (
+            '{"gateway_exports": [{"dest": "/a", "format": "env"}]}',
+            ['{"gateway_exports": [{"dest": "/a", "format": "env"}]}'],
+        ),
+        ("decommission_platform=delete", ["decommission_platform=delete"]),
+        ("target=gw-0001:&site_a", ["target=gw-0001:&site_a"]),
+        ("{gateway_serial: [1, 10%]}", ["{gateway_serial: [1, 10%]}"]),
+    ],
+)
+def test_variables_of_the_collection_are_kept(monkeypatch: pytest.MonkeyPatch, text: str, kept: list[str]) -> None:
+    given(monkeypatch, text)
+    assert typed(limited("gw-1", None)) == kept
+    assert left_out() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "names"),
+    [
+        (f"gateway_product_secret={SECRET}", [], ["gateway_product_secret"]),
+        (
+            f"gateway_path=/a platform_access_key_secret={SECRET}",
+            ['{"gateway_path": "/a"}'],
+            ["platform_access_key_secret"],
+        ),
+        (
+            f'{{"ansible_password": "{SECRET}", "gateway_service": "agent"}}',
+            ['{"gateway_service": "agent"}'],
+            ["ansible_password"],
+        ),
+        (f"gateway_proxy=http://me:{SECRET}@proxy:3128", [], ["gateway_proxy"]),
+        ("site=berlin", [], ["site"]),
+        ("gateway_report_to=fleet.html", [], ["gateway_report_to"]),
+    ],
+)
+def test_what_may_be_a_secret_is_named_and_left_out(
+    monkeypatch: pytest.MonkeyPatch, text: str, kept: list[str], names: list[str]
+) -> None:
+    given(monkeypatch, text)
+    for each in (
+        limited("gw-1", None),
+        limited("gw-1", "fleetops.aliyun_iot.recover"),
+        command("recover", ["gw-1"], None),
+    ):
+        assert SECRET not in each
+        assert [value for value in typed(each) if not value.startswith("target=")] == kept
+    assert left_out() == names
+
+
+def test_the_name_of_a_variable_is_fit_for_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, '{"a\\u001b[2Jb": 1}')
+    [name] = left_out()
+    assert name.isprintable()
+
+
+def test_switches_and_values_of_the_run_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(
+        monkeypatch,
+        diff=True,
+        check=True,
+        become=True,
+        become_user="iot",
+        forks=50,
+        connection="ssh",
+        timeout=C.DEFAULT_TIMEOUT,
+    )
+    words = shlex.split(limited("gw-1", None))
+    assert {"--diff", "--check", "--become"} <= set(words)
+    assert words[words.index("--forks") + 1] == "50"
+    assert words[words.index("--become-user") + 1] == "iot"
+    assert not {"--connection", "--timeout"} & set(words), "what is so anyway"
+
+
+def test_a_run_without_an_inventory_has_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, args=("fleetops.aliyun_iot.report_merge",), inventory=())
+    assert limited("localhost", None) == "ansible-playbook fleetops.aliyun_iot.report_merge"
