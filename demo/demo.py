@@ -154,14 +154,17 @@ class Platform:
         return self
 
     def __exit__(self, *_: object) -> None:
+        say("The end")
         with to_the_end():
             try:
                 self._bring_to("stopped")
             finally:
                 shutil.rmtree(self.folder)
+        check(not self.folder.exists(), "the platform is stopped, and its folder and those of the gateways are removed")
 
     def _start(self) -> None:
         say("A platform")
+        console.print(f"Its folder, and those of the gateways, are in {self.folder}", soft_wrap=True)
         (self.folder / "ansible.cfg").write_text(CONFIGURATION)
         with to_the_end():
             self._bring_to("started")

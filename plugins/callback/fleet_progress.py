@@ -261,7 +261,8 @@ class CallbackModule(DefaultCallback):
             self._say("The report is in %s" % path)
         hosts = sum(len(group.hosts) for group in groups)
         mode = ", in check mode: nothing was changed" if context.CLIARGS.get("check") else ""
-        self._say("%d hosts in %d s%s" % (hosts, round(time.monotonic() - self._began), mode))
+        noun = "host" if hosts == 1 else "hosts"
+        self._say("%d %s in %d s%s" % (hosts, noun, round(time.monotonic() - self._began), mode))
 
     def _show_unreported(self, groups: t.Sequence[Group]) -> None:
         """Show the failures of a pass that no task of their hosts has reported, since the run ended before."""

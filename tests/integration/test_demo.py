@@ -85,6 +85,8 @@ def test_it_shows_a_fleet_that_is_right_and_leaves_nothing(tmp_path: Path) -> No
         "$ ansible-playbook demo/login.yml -i inventory.json",
         "every credential is accepted",
         "The fleet",
+        "The end",
+        "the platform is stopped, and its folder and those of the gateways are removed",
     ]
     lines = iter(shown.splitlines())
     assert [step for step in steps if not any(step in line for line in lines)] == [], shown
