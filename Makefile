@@ -97,7 +97,7 @@ clean: ## Remove everything that make has created
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer with venv was not found. Install it, or set PYTHON: make PYTHON=...' >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 
-.venv/demo .venv/test: .venv/%: requirements-%.txt | .venv/bin/python
+.venv/demo .venv/test: .venv/%: requirements/%.txt | .venv/bin/python
 	@echo 'Installing $< into .venv'
 	@pip install -qq --disable-pip-version-check --require-hashes --requirement $<
 	@mkdir -p .venv/collections/ansible_collections/fleetops

@@ -84,7 +84,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def importer(session: nox.Session) -> None:
     """Import the collection as Galaxy does, and fail on its warnings."""
-    programs = environment(session, "importer", sys.executable, "requirements-importer.txt")
+    programs = environment(session, "importer", sys.executable, "requirements/importer.txt")
     collection = copy(session, programs.parent)
     with tempfile.TemporaryDirectory() as artifact, session.chdir(programs.parent):
         told = session.run(
@@ -125,15 +125,15 @@ def sanity(session: nox.Session) -> None:
 @nox.session
 def advisories(session: nox.Session) -> None:
     """Compare every pinned package with the published vulnerabilities; fail if no vulnerability service answers."""
-    programs = environment(session, "advisories", sys.executable, "requirements-advisories.txt")
-    pinned = session.run("git", "ls-files", "requirements-*.txt", "tests/*.txt", silent=True, log=False).split()
+    programs = environment(session, "advisories", sys.executable, "requirements/advisories.txt")
+    pinned = session.run("git", "ls-files", "requirements/*.txt", "tests/*.txt", silent=True, log=False).split()
     session.run(str(programs / "python"), "tests/support/advisories.py", *pinned)
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the website of plugins, roles and guides, in docs/build."""
-    programs = environment(session, "docs", sys.executable, "requirements-docs.txt")
+    programs = environment(session, "docs", sys.executable, "requirements/docs.txt")
     home = programs.parent
     rst, env = (
         home / "rst",
@@ -345,7 +345,7 @@ def lock(session: nox.Session) -> None:
         "--no-emit-index-url",
         "--custom-compile-command=nox -s lock",
     )
-    names = [f"requirements-{name}" for name in ("demo", "test", "importer", "docs", "advisories")]
+    names = [f"requirements/{name}" for name in ("demo", "test", "importer", "docs", "advisories")]
     for name in (*names, "tests/support/linkkit/requirements"):
         session.run(*pin, "--universal", "--python-version=3.11", f"{name}.in", f"--output-file={name}.txt")
     session.run(

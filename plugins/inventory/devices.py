@@ -51,6 +51,7 @@ author:
 EXAMPLES = r"""
 plugin: fleetops.aliyun_iot.devices
 region: cn-shanghai
+credentials: default_chain # the AccessKey of the environment, or of the host's RAM role
 products: [a1IoKTestP1]
 strict: true
 compose:

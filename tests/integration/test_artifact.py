@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from emulator import Emulator
+from operations import account, results, role_variables
 from playbook import PRODUCT_KEY, PRODUCT_SECRET, as_new, connection, inventory, run_playbook
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +61,45 @@ def test_a_playbook_runs_by_its_name_from_a_folder_of_the_user(
         assert PRODUCT_SECRET not in run.stdout + run.stderr
     secret = platform.admin.device(PRODUCT_KEY, "gw-0001")["device_secret"]
     assert (tmp_path / "gw-0001/agent.conf").read_text() == f"key={secret}\n"
+
+
+# In the order of a gateway's life; the one that is not here needs what they leave.
+LIFE = ("add_devices", "provision", "audit", "reprovision", "recover", "decommission")
+
+
+def test_every_playbook_is_found_by_its_name(installed: dict[str, str], tmp_path: Path) -> None:
+    """With all that it imports: tasks, roles, lookups."""
+    collection = Path(installed["ANSIBLE_COLLECTIONS_PATH"], "ansible_collections", *NAME.split("."))
+    there = sorted((collection / "playbooks").glob("*.yml"))
+    assert {path.stem for path in there} == {*LIFE, "report_merge"}
+    called = [f"{NAME}.{path.stem}" for path in there]
+    listed = ansible("playbook", "--list-tasks", "--inventory", "gw-0001,", *called, cwd=tmp_path, **installed)
+    found = {text.partition("\n")[0]: text for text in re.split("^playbook: ", listed, flags=re.MULTILINE)[1:]}
+    assert list(found) == list(map(str, there))
+    assert [name for name, text in found.items() if "TAGS: []" not in text.partition("tasks:")[2]] == []
+
+
+def test_every_playbook_runs_from_a_folder_of_the_user(
+    installed: dict[str, str], platform: Emulator, tmp_path: Path
+) -> None:
+    """One after the other, over gateways that are in service when they are reprovisioned, and forgotten in the end."""
+    as_new(platform)
+    platform.admin.delete_device(PRODUCT_KEY, "gw-0002")
+    fleet = inventory(2, tmp_path, **role_variables(platform), **account(platform), gateway_verify="none")
+    said = ["-e", "target=gateways", "-e", "gateway_report_to=run.html", "-e", "decommission_platform=delete"]
+    lives = [f"{NAME}.{name}" for name in LIFE]
+    run = run_playbook(lives[-1], fleet, tmp_path, *said, *lives[:-1], env=installed)
+    assert run.rc == 0, run
+    for host in ("gw-0001", "gw-0002"):
+        outcomes = [result["reason"] for result in results(run, host)]
+        assert outcomes == ["missing", "reset", "exists"], run
+        assert not (tmp_path / host / "device.json").exists()
+    left = {device["device_name"] for device in platform.admin.devices(PRODUCT_KEY)}
+    assert not left & {"gw-0001", "gw-0002"}
+    said = ["-e", "gateway_report_from=run.json", "-e", "gateway_report_to=fleet.html"]
+    merged = run_playbook(f"{NAME}.report_merge", fleet, tmp_path, *said, env=installed)
+    assert merged.rc == 0, merged
+    assert "gw-0002" in (tmp_path / "fleet.html").read_text()
 
 
 @pytest.mark.parametrize(("kind", "folder"), [("module", "plugins/modules"), ("role", "roles")])

@@ -219,7 +219,7 @@ def test_a_command_that_is_not_tried_is_on_a_page_and_can_be_parsed() -> None:
 
 
 def test_the_packages_of_the_pages_are_those_of_the_repository() -> None:
-    wanted = "\n".join(path.read_text() for path in pages.ROOT.glob("requirements*.in"))
+    wanted = "\n".join(path.read_text() for path in pages.ROOT.glob("requirements/*.in"))
     wanted += (pages.ROOT / "requirements.txt").read_text()
     known = set(re.findall(r"^([A-Za-z][\w.-]*)", wanted, re.MULTILINE))
     named = {word for command in pages.commands() if command.startswith("pip install ") for word in command.split()[2:]}

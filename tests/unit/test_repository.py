@@ -162,8 +162,8 @@ def test_the_artifact_holds_what_users_need_and_no_more(tmp_path: Path) -> None:
         built = {member.name for member in artifact if not member.isdir()}
     repository = {str(path.relative_to(ROOT)) for path in files()}
     assert built - repository == {"FILES.json", "MANIFEST.json"}
-    assert {"README.md", "LICENSE", "meta/runtime.yml"} <= built
-    assert not [name for name in built if name.startswith(("tests/", "."))]
+    assert {"README.md", "LICENSE", "meta/runtime.yml", "requirements.txt"} <= built
+    assert not [name for name in built if name.startswith(("tests/", "requirements/", "."))]
 
 
 def test_programs_of_the_tests_find_what_tests_share() -> None:

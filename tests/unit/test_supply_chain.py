@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LISTED = subprocess.run(
-    ["git", "ls-files", "requirements-*.txt", "tests/*.txt"], cwd=ROOT, check=True, capture_output=True, text=True
+    ["git", "ls-files", "requirements/*.txt", "tests/*.txt"], cwd=ROOT, check=True, capture_output=True, text=True
 )
 LOCKED = LISTED.stdout.split()
 
@@ -33,8 +33,14 @@ def test_every_pin_has_the_hashes_of_its_files(name: str) -> None:
 
 
 def test_every_locked_file_is_known() -> None:
-    assert {"requirements-demo.txt", "requirements-test.txt", "tests/support/linkkit/requirements.txt"} <= set(LOCKED)
+    assert {"requirements/demo.txt", "requirements/test.txt", "tests/support/linkkit/requirements.txt"} <= set(LOCKED)
     assert sum(name.startswith("tests/matrix/") for name in LOCKED) == 6
+    wanted = {path.with_suffix(".txt").relative_to(ROOT).as_posix() for path in (ROOT / "requirements").glob("*.in")}
+    assert wanted == {name for name in LOCKED if name.startswith("requirements/")}
+
+
+def test_what_users_install_is_apart_from_what_make_installs() -> None:
+    assert {path.name for path in ROOT.glob("requirements*")} == {"requirements", "requirements.txt"}
 
 
 def test_pip_installs_nothing_without_a_hash() -> None:
