@@ -19,7 +19,7 @@ from typing import Any
 
 _END_OF_LIFE = "no fix within ansible-core 2.17; nothing here calls ansible-galaxy role install"
 _OLD_PYTHON = "no fixed release for Python 3.8 and 3.9, for which tests of what gateways run need it"
-# Vulnerabilities that stay for now, each with the reason. Found by comparing the pins with a copy of the PyPA's database, of September 2026.
+# Vulnerabilities that stay for now, each with the reason: from a comparison with the database of the PyPA, as of September 2026.
 ACCEPTED: Mapping[str, str] = {
     "CVE-2026-11332": _END_OF_LIFE,
     # cryptography
