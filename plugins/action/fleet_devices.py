@@ -66,6 +66,8 @@ class ActionModule(ControllerAction):
 
     def _device(
         self, hosts: Hosts, host: str, known: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]
+            "check_mode": bool(self._task.check_mode),
+            "device_changes": done.changes,
     ) -> HostDevice | None:
         """Return the device of a host; None where there is nothing to ask for."""
         if options["state"] != "listed" and (known.get("unreachable") or known.get("failed")):

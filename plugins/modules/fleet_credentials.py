@@ -79,6 +79,12 @@ options:
     type: list
     elements: str
     default: []
+  device_changes:
+    description:
+      - C(device_changes) of M(fleetops.aliyun_iot.fleet_devices) for the same hosts. Their results have it as C(device_change), and have
+        changed if it has.
+    type: dict
+    default: {}
   most_failed:
     description:
       - How many of all hosts of the play, in percent, may have failed or not answered in the batches before, as a number with or without a
@@ -173,6 +179,8 @@ hosts:
 gateways:
   description:
     - Results by host, with the keys of M(fleetops.aliyun_iot.gateway_credential), and C(unreachable) for a host that did not answer.
+    - C(device_change) is what the run did to the device on the platform, or in check mode would do, be the host right, failed or
+      unreachable. One of V(added), V(enabled), V(disabled), V(deleted) and V(reset); missing if that is nothing.
   returned: always
   type: dict
 right:

@@ -87,6 +87,17 @@ products:
   type: list
   elements: dict
 refused:
+check_mode:
+  description: Whether nothing was changed, so that C(device_changes) is what would be done.
+  returned: success
+  type: bool
+device_changes:
+  description:
+    - Hosts whose devices were changed, each with one of V(added), V(enabled), V(disabled), V(deleted) and V(reset). For
+      O(fleetops.aliyun_iot.fleet_credentials#module:device_changes).
+  returned: success
+  type: dict
+  sample: {"gw-0001": "disabled"}
   description: Hosts whose devices are not as they should be, each with a message.
   returned: success
   type: dict

@@ -12,8 +12,9 @@ version_added: 1.0.0
 description:
   - Writes one HTML file that needs no network, and beside it the same as JSON and CSV, into files that only the user who runs Ansible
     can read. The playbooks of this collection do it with C(gateway_report_to).
-  - The page counts outcomes, says what is other than in the report before, and lists every gateway with its device, the fingerprint of
-    its credential, what went wrong, and the command to type next. It holds no secret.
+  - The page counts outcomes, says what is other than in the report before, and lists every gateway with its device, what was done to the
+    device on the platform (C(device_change), such as V(disabled), or in check mode V(would be disabled)), the fingerprint of its
+    credential, what went wrong, and the command to type next. It holds no secret.
   - Batches of one run go into one report. The report of an earlier run is compared with and replaced.
 options:
   dest:

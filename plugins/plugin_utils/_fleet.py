@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import with_change
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import copied, shared
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import (
     BROKEN,
@@ -107,6 +108,7 @@ class Fleet:
         check_mode: bool = False,
     ) -> None:
         """Take what makes the convergence of a host, or knows its result without a look.
+        device_changes: t.Mapping[str, str] | None = None,
 
         :param open_gateway: raises FleetopsError for a host that fails, LeftToTask for one that a task has to do
         :param at_once: how many gateways are worked on at the same moment
@@ -120,6 +122,7 @@ class Fleet:
         :param check_mode: whether the results say what would be done
         """
         self._open = open_gateway
+        :param device_changes: by host, as fleet_devices returns them; ``prepare`` may add some
         self._display = display
         self._at_once = at_once
         self._at_most = max(at_once, at_most)
@@ -131,6 +134,7 @@ class Fleet:
         self._check_mode = check_mode
         self._members: t.Sequence[Member] = ()
         self._broken: list[Member] = []
+        self._device_changes = {} if device_changes is None else device_changes  # which is filled later
 
     def run(self, hosts: t.Sequence[str]) -> list[Member]:
         """Look at every host, refuse the names that several have, and change what needs it."""
@@ -243,11 +247,14 @@ class Fleet:
 
     def _show(self, verb: str, members: t.Sequence[Member], left: int, running: int, seconds: float) -> None:
         """Show how far the work is, to whoever watches or as a line."""
-        words = (word_of(member.result, self._check_mode) for member in self._members if member.result is not None)
-        counts = dict(Counter(words))
+        counts: Counter[str] = Counter()
+        for member in self._members:
+            if member.result is not None:
+                result = with_change(member.result, self._device_changes.get(member.host))
+                counts[word_of(result, self._check_mode)] += 1
         failures = tuple(failure_of(member.host, member.result or {}) for member in self._broken[-FAILURES:])
         finished = len(members) - left - running
-        progress = Progress(verb, len(members), finished, running, seconds, counts, failures)
+        progress = Progress(verb, len(members), finished, running, seconds, dict(counts), failures)
         if self._watch:
             self._watch(progress)
         else:

@@ -213,6 +213,42 @@ def test_what_hangs_for_good_is_ended_when_all_others_are_done(tmp_path: Path, m
 
 def test_a_pass_that_is_ended_ends_its_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And waits for none of them, though they hang."""
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_what_is_done_to_devices_is_in_the_results(tmp_path: Path, check_mode: bool) -> None:
+    """Of gateways that were right, failed or did not answer too, and in the counts while the pass goes on."""
+    site = Site(tmp_path, HOSTS[:4])
+    site.options["state"] = "absent"
+    site.troubles = {
+        "gw-0002": raising(Unreachable("no route")),
+        "gw-0003": raising(FleetopsError("no key", kind="invalid_option")),
+    }
+    changes = dict.fromkeys(HOSTS[:3], "disabled")
+    shown: list[Progress] = []
+    members = site.run(watch=shown.append, check_mode=check_mode, device_changes=changes)
+    result = fleet_result(HOSTS[:4], {}, [*members.values()], OPTIONS, {}, check_mode, device_changes=changes)
+    assert {word: number for word, number in result["counts"].items() if number} == {
+        **{"ok": 1, "changed": 1, "failed": 1, "unreachable": 1}
+    }
+    assert {host: each["device_change"] for host, each in result["gateways"].items()} == changes
+    word = "needs a change" if check_mode else "device disabled"
+    assert shown[-1].counts == {word: 1, "up to date": 1, "failed": 1, "not answering": 1}
+
+
+def test_a_device_that_was_added_before_its_gateway_failed(tmp_path: Path) -> None:
+    site = Site(tmp_path, HOSTS[:2])
+    changes: dict[str, str] = {}
+
+    def prepare(members: Any) -> dict[str, FleetopsError]:
+        changes.update(dict.fromkeys((member.host for member in members), "added"))
+        return {"gw-0001": FleetopsError("the platform hands it to nobody", kind="refused")}
+
+    members = [*site.run(prepare=prepare, device_changes=changes).values()]
+    result = fleet_result(HOSTS[:2], {}, members, OPTIONS, {}, device_changes=changes)
+    assert [(each.get("failed"), each["device_change"]) for each in result["gateways"].values()] == [
+        *((True, "added"), (None, "added"))
+    ]
+
+
     site = Site(tmp_path, HOSTS[:4])
     ended = threading.Event()
 
