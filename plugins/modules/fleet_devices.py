@@ -13,7 +13,8 @@ description:
   - Does what M(fleetops.aliyun_iot.devices), M(fleetops.aliyun_iot.device_reset) and M(fleetops.aliyun_iot.devices_info) do, for the
     devices of all hosts of the play's batch. Each host's variables name its account (C(platform_...)), region, instance and product; what
     belongs together is asked for together.
-  - One account's failure is that of its own hosts alone, and does not make this task fail; but an incomplete list does.
+  - One account's failure is that of its own hosts alone, and does not make a task of a playbook fail; but an incomplete list does.
+    With the command C(ansible), where no other task reports the refused hosts, it fails if it refused any.
   - A device that two hosts have is refused for both.
   - Before O(state=reset), the ProductSecret that a host's variables have (C(gateway_product_secret)) is compared with the platform's,
     where the platform shows it. Where they differ, the device is not reset, for it could not register afterwards. In check mode a
@@ -86,7 +87,6 @@ products:
   returned: success
   type: list
   elements: dict
-refused:
 check_mode:
   description: Whether nothing was changed, so that C(device_changes) is what would be done.
   returned: success
@@ -98,8 +98,9 @@ device_changes:
   returned: success
   type: dict
   sample: {"gw-0001": "disabled"}
+refused:
   description: Hosts whose devices are not as they should be, each with a message.
-  returned: success
+  returned: success, and where the command C(ansible) refused hosts
   type: dict
 unsent:
   description: Those of C(refused) for whose devices no request was sent.
@@ -114,8 +115,8 @@ error:
     kind:
       description:
         - One of V(bad_answer), V(busy), V(credential), V(disabled), V(has_sub_devices), V(in_service), V(internal),
-          V(invalid_option), V(job), V(missing_library), V(network), V(not_found), V(not_proven), V(refused), V(throttled),
-          V(timeout) or V(tls).
+          V(invalid_option), V(job), V(missing_library), V(network), V(not_found), V(not_proven), V(refused),
+          V(shared_name), V(throttled), V(timeout) or V(tls).
       type: str
     code:
       description: The platform's code, if it gave one.
