@@ -14,8 +14,9 @@ description:
   - Returns the variable C(target) of a run of one of the collection's playbooks, for the keyword C(hosts) of its first play.
   - Fails before any host is touched, and so without a host that fails, if no host matches, if a variable that was given with C(-e) has a
     value that it cannot have, or if its name resembles that of a variable of the collection.
-  - Where the variable C(gateway_allow_empty) is true, a run in which no host matches does nothing and succeeds, such as a slice of an
-    inventory in which no gateway is.
+  - Where the variable C(gateway_allow_empty) is true, a run in which no host matches does nothing and succeeds, such as one over a slice
+    of an inventory whose group of gateways is empty. C(ansible-playbook) itself refuses a C(--limit) that matches no host at all,
+    whatever the variable says.
   - Retry files of playbooks that are started by their names go to the working directory, if C(retry_files_save_path) names no other.
   - Fails also if tags would leave all of the playbook out, which would look like a run that found everything right. Where a playbook of
     the users' own imports it, tags are for that one.
@@ -100,8 +101,8 @@ class LookupModule(LookupBase):
         if truth("gateway_allow_empty", variables.get("gateway_allow_empty") or False):
             return _listed(NO_HOST)
         raise AnsibleError(
-            "No host matches %s; correct the inventory, --limit, or the variable target. Where a run may have no gateway, such as a slice "
-            "of the inventory, say so with -e gateway_allow_empty=true" % pattern
+            "No host matches %s; correct the inventory, --limit, or the variable target. Where a run may have no gateway, such as one over "
+            "a slice of the inventory whose group is empty, say so with -e gateway_allow_empty=true" % pattern
         )
 
     def _hosts(self, pattern: str, groups: t.Mapping[str, t.Sequence[str]]) -> list[t.Any]:
