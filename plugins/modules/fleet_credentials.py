@@ -14,8 +14,8 @@ description:
     credentials are right it costs a fraction of what a task on each of them costs.
   - The options of each gateway are the variables of its host, those of the role P(fleetops.aliyun_iot.gateway#role), with the role's
     defaults. Connection and privilege escalation are what they would be for a task on the host.
-  - First all gateways are looked at. A device that two of them claim to be is refused for both, before anything is sent. Then those that
-    need it are changed.
+  - First all gateways are looked at. A device that two of them claim to be is refused for both, before anything is sent, and so is a file
+    that two of them have on one machine, as C(gateway_path) or in C(gateway_exports). Then those that need it are changed.
   - One gateway's failure is no other gateway's, and does not make this task fail. What came of each is in C(gateways); the role's
     C(tasks_from=report), or M(fleetops.aliyun_iot.fleet_report), makes it the result of a task of the host, so that its handlers run.
   - A pass that takes longer than a few seconds shows how far it is, whichever callback prints the output.
@@ -208,8 +208,8 @@ error:
       description:
         - One of V(bad_answer), V(busy), V(connection), V(credential), V(ended_early), V(internal), V(invalid_option), V(job),
           V(left_out), V(missing_library), V(missing_tool), V(name_changed), V(network), V(no_python), V(no_service), V(not_accepted),
-          V(not_found), V(not_proven), V(permission), V(refused), V(registration_needed), V(shared_name), V(storage), V(throttled),
-          V(timeout), V(tls), V(unexpected_name), V(unproven_name) or V(unsafe_path).
+          V(not_found), V(not_proven), V(permission), V(refused), V(registration_needed), V(shared_name), V(shared_place), V(storage),
+          V(throttled), V(timeout), V(tls), V(unexpected_name), V(unproven_name) or V(unsafe_path).
       type: str
     code:
       description: The platform's code, if it gave one.

@@ -120,8 +120,8 @@ class Convergence:
         """Return whether the task begins with a look."""
         return self._task.state not in ("reset_withdrawn", "followed_up")
 
-    def look(self) -> None:
-        """Look at the gateway and decide what is to be done.
+    def look(self) -> Found:
+        """Look at the gateway and decide what is to be done; return what was found.
 
         :raises FleetopsError: it cannot be looked at, or what would have to be done is refused
         """
@@ -140,6 +140,7 @@ class Convergence:
         if plan.step in ("store", "prepare_reset"):
             self._issuer.check(wanted.device_name, needed=True)
         self._found, self._wanted, self._plan, self._looked = found, wanted, plan, True
+        return found
 
     def device(self) -> tuple[str, str]:
         """Return ProductKey and DeviceName; the name is empty where nobody gives one, or the hardware and it was not read yet."""

@@ -18,6 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import with_change
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import copied, shared
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import Places, places_of, shared_places
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import (
     BROKEN,
     FAILURES,
@@ -55,6 +56,7 @@ class Member:
     host: str
     convergence: Convergence | None = None
     device: tuple[str, str] = ("", "")  # ProductKey and DeviceName, empty as long as nobody gives it
+    places: Places | None = None  # None as long as nobody has looked
     result: Result | None = None
     left: str = ""
 
@@ -106,9 +108,9 @@ class Fleet:
         interval: float = INTERVAL,
         watch: t.Callable[[Progress], None] | None = None,
         check_mode: bool = False,
+        device_changes: t.Mapping[str, str] | None = None,
     ) -> None:
         """Take what makes the convergence of a host, or knows its result without a look.
-        device_changes: t.Mapping[str, str] | None = None,
 
         :param open_gateway: raises FleetopsError for a host that fails, LeftToTask for one that a task has to do
         :param at_once: how many gateways are worked on at the same moment
@@ -120,9 +122,9 @@ class Fleet:
         :param interval: seconds between two lines of progress
         :param watch: gets snapshots of the progress, in place of the lines
         :param check_mode: whether the results say what would be done
+        :param device_changes: by host, as fleet_devices returns them; ``prepare`` may add some
         """
         self._open = open_gateway
-        :param device_changes: by host, as fleet_devices returns them; ``prepare`` may add some
         self._display = display
         self._at_once = at_once
         self._at_most = max(at_once, at_most)
@@ -132,20 +134,29 @@ class Fleet:
         self._interval = WATCHED if watch else interval
         self._watch = watch
         self._check_mode = check_mode
+        self._device_changes = {} if device_changes is None else device_changes  # which is filled later
         self._members: t.Sequence[Member] = ()
         self._broken: list[Member] = []
-        self._device_changes = {} if device_changes is None else device_changes  # which is filled later
 
     def run(self, hosts: t.Sequence[str]) -> list[Member]:
-        """Look at every host, refuse the names that several have, and change what needs it."""
+        """Look at every host, refuse the names and the files that several have, and change what needs it."""
         members = self._members = [Member(host) for host in hosts]
         self._each("looked at", members, self._look)
         twice = shared({member.host: member.device for member in members if member.device[1]})
-        for message in copied({member.host: held for member in members if (held := member.held())}):
+        together = shared_places({member.host: member.places for member in members if member.places})
+        for message in copied(
+            {member.host: held for member in members if member.host not in together and (held := member.held())}
+        ):
             self._display.warning(message)
         for message in lacking_roots({member.host: member.result or member.known() for member in members}):
             self._display.warning(message)
-        self._refuse(members, {host: FleetopsError(text, kind="shared_name") for host, text in twice.items()})
+        self._refuse(
+            members,
+            {
+                **{host: FleetopsError(text, kind="shared_place") for host, text in together.items()},
+                **{host: FleetopsError(text, kind="shared_name") for host, text in twice.items()},
+            },
+        )
         registering = [member for member in members if member.convergence and member.convergence.will_register()]
         if self._prepare and registering:
             self._refuse(members, self._prepare(registering))
@@ -160,7 +171,7 @@ class Fleet:
         convergence = member.convergence = opened
         member.device = convergence.device()
         if convergence.is_looking():
-            convergence.look()
+            member.places = places_of(convergence.look(), convergence.remote.target())
             member.device = convergence.device()
             if not convergence.has_to_act():
                 member.result = convergence.finish()
