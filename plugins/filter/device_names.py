@@ -18,7 +18,7 @@ version_added: 1.0.0
 description:
   - Reads the variables of the role P(fleetops.aliyun_iot.gateway#role) for the ProductKey and the DeviceName of each host, and O(looks)
     for the names that the hardware reported.
-  - Compares all hosts, so that no device gets two gateways, and no file two credentials.
+  - Compares all hosts, so that no two gateways get the same device, and no two credentials the same file.
 positional: hostvars, looks
 options:
   _input:
@@ -48,9 +48,9 @@ RETURN = r"""
 _value:
   description:
     - A dictionary of host to C(product_key), C(device_name) and C(error) (V(null), or a message that names all hosts of the same device).
-      C(device_name) is V(null) if the hardware gives it and was not read yet, or the host's variables are wrong.
-    - C(place_in_doubt) tells whether C(gateway_path) or C(gateway_exports) may name a file of another host on the same machine, which
-      M(fleetops.aliyun_iot.fleet_credentials) refuses when it has looked at both.
+      C(device_name) is V(null) if the hardware reports it and was not read yet, or if the host's variables are wrong.
+    - C(place_in_doubt) is V(true) if C(gateway_path) or C(gateway_exports) may name a file of another host on the same machine.
+      M(fleetops.aliyun_iot.fleet_credentials) refuses both hosts if its looks confirm that.
   type: dict
 """
 

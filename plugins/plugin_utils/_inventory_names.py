@@ -28,7 +28,7 @@ _PATH = gateway_credential_spec()["path"]["default"]
 class InventoryName:
     """The device that the inventory names for a host.
 
-    ``device_name`` is None where only the hardware gives it, or where ``problem`` says why the variables name no device.
+    ``device_name`` is None if only the hardware reports it, or if the variables are invalid, for which ``problem`` is the reason.
     """
 
     product_key: str
@@ -38,7 +38,7 @@ class InventoryName:
 
 
 def from_inventory(host: str, variables: Variables) -> InventoryName:
-    """Return the device that a host's variables (those of the role) name. One host's mistake is no other host's failure."""
+    """Return the device that the variables of a host name. An error in them is returned, so that it affects only this host."""
     try:
         check_facts(variables)
         named = _read(host, variables)
@@ -72,9 +72,9 @@ def named_places(host: str, variables: Variables) -> list[tuple[str, ...]]:
     """
     try:
         connection = str(variables.get("ansible_connection") or context.CLIARGS.get("connection") or "")
-        machine = (connection.rpartition(".")[2],)
-        if machine != ("local",):
-            machine = (*machine, str(variables.get("ansible_host") or host), str(variables.get("ansible_port") or ""))
+        machine = [connection.rpartition(".")[2]]
+        if machine != ["local"]:
+            machine += [str(variables.get("ansible_host") or host), str(variables.get("ansible_port") or "")]
         exports = variables.get("gateway_exports") or ()
         paths = {str(variables.get("gateway_path") or _PATH), *(str(export["dest"]) for export in exports)}
     except (AnsibleError, TemplateError, KeyError, TypeError):  # the pass says what is wrong with them

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Look
 
 LOCAL = "local"
 HOSTS_SHOWN = 5
@@ -42,7 +42,7 @@ class Places:
     options: tuple[tuple[str, str], ...]
 
 
-def places_of(found: Found, target: Target | None) -> Places | None:
+def places_of(found: Look, target: Target | None) -> Places | None:
     """Return the files that a look has found, None where nobody knows which machine they are on."""
     if not target:
         return None

@@ -64,7 +64,8 @@ class Case:
     callback: str = "default"
 
 
-ACCOUNT = {"audit_fail": "true"}
+# For scale.py, whose inventory says which product each gateway is of.
+ACCOUNT = {"audit_fail": "true", "gateway_product_key": "{{ product_key }}"}
 PROGRESS = "fleetops.aliyun_iot.fleet_progress"
 FROM_CONTROLLER = {"gateway_register_from": "controller"}
 CASES = (

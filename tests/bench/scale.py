@@ -35,11 +35,17 @@ SSH_HOSTS = min(100, SCALE)
 REPETITIONS = int(os.environ.get("BENCH_REPETITIONS", "1"))
 SIZES = (SCALE // 10, SCALE)
 PLAYBOOKS = {"everyday run": "fleetops.aliyun_iot.provision", "audit": "fleetops.aliyun_iot.audit"}
+OTHER_KEY = "a1IoKTestP2"
 BOUND, PEAK_MB = 1.1, 1024
 
 
 def secret(number: int) -> str:
     return f"{number:032x}"
+
+
+def product_key(number: int) -> str:
+    """Return the product of a gateway. Those of the small inventory have one of their own: its other devices would have no gateway."""
+    return PRODUCT_KEY if number < SIZES[0] else OTHER_KEY
 
 
 def name(number: int) -> str:
@@ -51,7 +57,7 @@ def write_credentials(fleet: Fleet, hosts: list[str]) -> None:
     for number in range(SCALE):
         folder = fleet.root(hosts[number % SSH_HOSTS]) / "etc/aliyun-iot" / name(number)
         folder.mkdir(parents=True, mode=0o755)
-        fields = {"deviceName": name(number), "deviceSecret": secret(number), "productKey": PRODUCT_KEY}
+        fields = {"deviceName": name(number), "deviceSecret": secret(number), "productKey": product_key(number)}
         file = folder / "device.json"
         file.touch(0o600)
         file.write_text(json.dumps(fields, separators=(",", ":")) + "\n")
@@ -65,6 +71,7 @@ def write_inventory(home: Path, fleet: Fleet, hosts: list[str], size: int) -> No
         name(number): {
             **addresses[number % SSH_HOSTS],
             "gateway_path": f"/etc/aliyun-iot/{name(number)}/device.json",
+            "product_key": product_key(number),
         }
         for number in range(size)
     }
@@ -77,10 +84,16 @@ def main() -> None:
         home = Path(directory)
         fleet = Fleet(home / "fleet")
         fleet.up(Size(SSH_HOSTS))
-        devices = [{"name": name(number), "secret": secret(number), "status": "OFFLINE"} for number in range(SIZES[1])]
-        product = {"product_key": PRODUCT_KEY, "product_secret": PRODUCT_SECRET, "devices": devices}
+        devices: dict[str, list[dict[str, str]]] = {PRODUCT_KEY: [], OTHER_KEY: []}
+        for number in range(SCALE):
+            device = {"name": name(number), "secret": secret(number), "status": "OFFLINE"}
+            devices[product_key(number)].append(device)
+        products = [
+            {"product_key": key, "product_secret": PRODUCT_SECRET, "devices": of_product}
+            for key, of_product in devices.items()
+        ]
         try:
-            with Emulator(home / "platform", {"access_keys": [ACCESS_KEY], "products": [product]}) as platform:
+            with Emulator(home / "platform", {"access_keys": [ACCESS_KEY], "products": products}) as platform:
                 result = measure(home, fleet, platform, say)
         finally:
             fleet.down()
