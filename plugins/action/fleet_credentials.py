@@ -17,6 +17,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import check_changes
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import Fleet, Member
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, ensure_all
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options import (
@@ -58,6 +59,8 @@ class ActionModule(ControllerAction):
 
     def _pass(self, options: t.Mapping[str, t.Any], variables: dict[str, t.Any]) -> Result:
         batch = [str(host) for host in variables["ansible_play_batch"]]
+        check_changes(options["device_changes"])
+        self._changes: dict[str, str] = dict(options["device_changes"])
         self._given, self._leases = asked_for(options)
         if why := too_many_failures(options, variables):
             self._display.warning(why)
@@ -66,7 +69,7 @@ class ActionModule(ControllerAction):
         known = earlier(options, batch, check_mode)
         if options["take_over"]:
             left = [Member(host, left="an earlier pass left it") for host in batch if host not in known]
-            return fleet_result(batch, known, left, options, self._given, check_mode)
+            return fleet_result(batch, known, left, options, self._given, check_mode, device_changes=self._changes)
         hosts = Hosts(self, variables)
         self._hosts = hosts
         self._recovers, self._names_alone = options["recover"], options["hardware_names"]
@@ -80,6 +83,7 @@ class ActionModule(ControllerAction):
             end=end_children,
             watch=sender(self._task._uuid),
             check_mode=check_mode,
+            device_changes=self._changes,
         )
         try:
             members = fleet.run([host for host in batch if host not in known or host in options["withdraw"]])
@@ -100,7 +104,7 @@ class ActionModule(ControllerAction):
                         kind="connection",
                     )
                 )
-        return fleet_result(batch, known, members, options, self._given, check_mode)
+        return fleet_result(batch, known, members, options, self._given, check_mode, device_changes=self._changes)
 
     def _open(self, hosts: Hosts, host: str) -> Convergence | Result:
         """Return the convergence of a host, or its result if that is known without a look."""
@@ -139,6 +143,7 @@ class ActionModule(ControllerAction):
                 else:
                     devices.append(HostDevice(member.host, account, *member.device))
         done = ensure_all(devices, self._accounts, {"state": "present"}, bool(self._task.check_mode))
+        self._changes.update(done.changes)
         return {**refused, **done.refused}
 
 

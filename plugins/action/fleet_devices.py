@@ -11,8 +11,12 @@ from ansible import context
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import fleet_devices_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_states import DeviceOutcome
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_states import (
+    failure as failure_of_list,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction, failure
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, ensure_all
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options import (
     account_options,
@@ -21,7 +25,11 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote import Hosts, check_run_once
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import from_inventory
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import shared
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import OF_ACCOUNT, naming_variables
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
+    OF_ACCOUNT,
+    failure_with_variables,
+    naming_variables,
+)
 
 Known = t.Mapping[str, t.Mapping[str, t.Any]]
 
@@ -33,35 +41,41 @@ class ActionModule(ControllerAction):
     _spec = staticmethod(fleet_devices_spec)
 
     def _perform(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        if not context.CLIARGS.get("module_name"):  # the command ansible has no keywords, and registers no variable
+        ad_hoc = bool(
+            context.CLIARGS.get("module_name")
+        )  # the command ansible has no keywords, and registers no variable
+        if not ad_hoc:
             check_run_once(self._task)
         hosts = Hosts(self, self._variables)
         known: Known = options["gateways"]
         batch = known if options["known_alone"] else self._variables["ansible_play_batch"]
         devices: list[HostDevice] = []
-        refused: dict[str, str] = {}
+        refused: dict[str, FleetopsError] = {}
         for host in map(str, batch):
             try:
                 device = self._device(hosts, host, known.get(host, {}), options)
             except FleetopsError as error:
-                refused[host] = error.quoted
+                refused[host] = error
             else:
                 if device:
                     devices.append(device)
         if options["state"] != "listed":
             twice = shared({device.host: (device.product_key, device.device_name) for device in devices})
-            refused.update(twice)
+            refused.update((host, FleetopsError(text, kind="shared_name")) for host, text in twice.items())
             devices = [device for device in devices if device.host not in twice]
         done = ensure_all(devices, Accounts(), options, bool(self._task.check_mode))
-        refused.update((host, error.quoted) for host, error in done.refused.items())
+        refused.update(done.refused)
         if options["state"] == "reset" and self._task.check_mode:
             for product in dict.fromkeys(device.product_key for device in devices if device.host not in refused):
                 self._display.warning(_unproven(product, product not in done.unproven))
         return {
             "changed": any(product["changed"] for product in done.products),
+            "check_mode": bool(self._task.check_mode),
+            "device_changes": done.changes,
             "products": done.products,
-            "refused": {host: naming_variables(text, OF_ACCOUNT) for host, text in refused.items()},
+            "refused": {host: naming_variables(error.quoted, OF_ACCOUNT) for host, error in refused.items()},
             "unsent": [*(host for host in refused if host not in done.refused), *done.unsent],
+            **(_failure(list(map(str, batch)), refused) if ad_hoc and refused else {}),
         }
 
     def _device(
@@ -82,6 +96,12 @@ class ActionModule(ControllerAction):
         account = account_options(variables.raw, variables.template)
         signs = product_secret_check(variables.raw, variables.template) if options["state"] == "reset" else None
         return HostDevice(host, account, str(key), str(name or ""), known, signs)
+
+
+def _failure(batch: t.Sequence[str], refused: t.Mapping[str, FleetopsError]) -> dict[str, t.Any]:
+    """Return what makes a task fail in which hosts were refused, where nothing comes after it that would report them."""
+    error = failure_of_list(DeviceOutcome(host, "refused", error=refused.get(host)) for host in batch)
+    return failure_with_variables(failure(error), OF_ACCOUNT) if error else {}
 
 
 def _unproven(product_key: str, signature: bool) -> str:

@@ -25,7 +25,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
 
 # The fields of a short failure; the result of the pass has all fields.
-_SHOWN = ("changed", "failed", "registered", "reason", "product_key", "device_name", "path", "msg")
+_SHOWN = ("changed", "failed", "registered", "reason", "product_key", "device_name", "device_change", "path", "msg")
 
 
 class ActionModule(GatewayAction):

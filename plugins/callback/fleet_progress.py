@@ -150,6 +150,9 @@ class CallbackModule(DefaultCallback):
         told, action = result._result, self._ended_on_a_host(result)
         if action == "fleet_credentials" and "hosts" in told:
             self._end_pass(told)
+        elif action == "fleet_devices" and "products" in told:
+            if not told["check_mode"] or context.CLIARGS.get("check"):  # a look before the change is no outcome
+                self._show_counts(self._outcomes.note_devices(told))
         elif action in _OF_ONE_GATEWAY:
             self._outcomes.note_done(_host(result), told, result._task.check_mode is True)
         elif action == "run_report" and told.get("path"):
@@ -204,10 +207,12 @@ class CallbackModule(DefaultCallback):
             self._watcher.finish()
 
     def _end_pass(self, told: dict[str, t.Any]) -> None:
-        counts = self._outcomes.note_pass(told)
+        self._show_counts(self._outcomes.note_pass(told))
         for host, result in told["gateways"].items():
             if result.get("failed") or result.get("unreachable"):
                 self._failures[host] = failure_of(host, result, _LENGTH)
+
+    def _show_counts(self, counts: dict[str, int]) -> None:
         if counts:
             self._say(counted(counts))
 

@@ -6,18 +6,19 @@
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import from_inventory
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import from_inventory, named_places
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import Variables, shared
 
 DOCUMENTATION = r"""
 name: device_names
-short_description: Lists the devices of hosts and refuses those that two hosts have
+short_description: Lists the devices of hosts, and the hosts that share one
 version_added: 1.0.0
 description:
   - Reads the variables of the role P(fleetops.aliyun_iot.gateway#role) for the ProductKey and the DeviceName of each host, and O(looks)
     for the names that the hardware reported.
-  - Compares all hosts, so that no two gateways get the same device.
+  - Compares all hosts, so that no two gateways get the same device, and no two credentials the same file.
 positional: hostvars, looks
 options:
   _input:
@@ -48,6 +49,8 @@ _value:
   description:
     - A dictionary of host to C(product_key), C(device_name) and C(error) (V(null), or a message that names all hosts of the same device).
       C(device_name) is V(null) if the hardware reports it and was not read yet, or if the host's variables are wrong.
+    - C(place_in_doubt) is V(true) if C(gateway_path) or C(gateway_exports) may name a file of another host on the same machine.
+      M(fleetops.aliyun_iot.fleet_credentials) refuses both hosts if its looks confirm that.
   type: dict
 """
 
@@ -57,8 +60,10 @@ def device_names(
     hostvars: t.Mapping[str, Variables],
     looks: t.Mapping[str, t.Mapping[str, t.Any]] | None = None,
 ) -> dict[str, dict[str, t.Any]]:
-    """Return ProductKey, DeviceName and what is wrong with it, by host."""
+    """Return ProductKey, DeviceName, what is wrong with it, and whether its files may be another host's, by host."""
     devices: dict[str, tuple[str, str | None]] = {}
+    places: dict[str, list[tuple[str, ...]]] = {}
+    holders: Counter[tuple[str, ...]] = Counter()
     for host in hosts:
         variables = hostvars[host]
         named = from_inventory(host, variables)
@@ -66,9 +71,16 @@ def device_names(
         if not name and not named.problem:
             name = (looks or {}).get(host, {}).get("device_name") or None
         devices[host] = (named.product_key, name)
+        places[host] = named_places(host, variables)
+        holders.update(places[host])
     errors = shared({host: (key, name) for host, (key, name) in devices.items() if name})
     return {
-        host: {"product_key": key, "device_name": name, "error": errors.get(host)}
+        host: {
+            "product_key": key,
+            "device_name": name,
+            "error": errors.get(host),
+            "place_in_doubt": any(holders[place] > 1 for place in places[host]),
+        }
         for host, (key, name) in devices.items()
     }
 

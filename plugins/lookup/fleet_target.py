@@ -15,7 +15,7 @@ description:
   - Fails before the first task if no host matches, if a variable that was set with C(-e) has an invalid value, or if its name looks like a
     misspelt variable of the collection.
   - If the variable C(gateway_allow_empty) is true, a run in which no host matches does nothing and succeeds. This is for slices of an
-    inventory that may contain no gateway.
+    inventory whose group of gateways may be empty. C(ansible-playbook) itself still refuses a C(--limit) that matches no host.
   - Writes the retry files of playbooks that are started by name to the working directory, unless C(retry_files_save_path) is set.
   - Also fails if tags would skip the whole playbook, because such a run would look as if everything were up to date. If a playbook of your
     own imports it, tags are allowed.

@@ -258,6 +258,7 @@ def fleet_credentials_spec() -> Spec:
         "continues": {"type": "dict", "default": {}},
         "refused": {"type": "dict", "default": {}},
         "withdraw": {"type": "list", "elements": "str", "default": []},
+        "device_changes": {"type": "dict", "default": {}},
         "most_failed": {"type": "raw", "default": 100},
         "fleet_size": {"type": "int", "default": 0},
         "at_once": {"type": "int", "default": 0},

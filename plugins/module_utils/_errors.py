@@ -38,6 +38,7 @@ Kind = t.Literal[
     "refused",
     "registration_needed",
     "shared_name",
+    "shared_place",
     "storage",
     "throttled",
     "timeout",

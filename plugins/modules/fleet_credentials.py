@@ -14,7 +14,8 @@ description:
     credentials are up to date, this takes a fraction of the time of a task for each host.
   - The options of each gateway come from the variables of its host, those of the role P(fleetops.aliyun_iot.gateway#role), with the role's
     defaults. Connection and privilege escalation are those of a task on the host.
-  - The pass first inspects all gateways, and refuses a device that two of them have, for both. Then it changes the gateways that need it.
+  - The pass first inspects all gateways, and refuses a device that two of them have, for both. It also refuses both if they have
+    the same file on one machine, as C(gateway_path) or in C(gateway_exports). Then it changes the gateways that need it.
   - A failure of one gateway affects no other gateway and does not fail the task. The result of each is in C(gateways). The role's
     C(tasks_from=report), or M(fleetops.aliyun_iot.fleet_report), returns it as the result of a task of the host, so that its handlers run.
   - A pass that takes longer than a few seconds shows its progress, with any callback.
@@ -78,6 +79,12 @@ options:
     type: list
     elements: str
     default: []
+  device_changes:
+    description:
+      - C(device_changes) of M(fleetops.aliyun_iot.fleet_devices) for the same hosts. Their results have it as C(device_change), and have
+        changed if it has.
+    type: dict
+    default: {}
   most_failed:
     description:
       - The largest share of the play's hosts that may have failed or not answered in earlier batches, in percent, as a number with or
@@ -173,6 +180,8 @@ hosts:
 gateways:
   description:
     - Results by host, with the keys of M(fleetops.aliyun_iot.gateway_credential), and C(unreachable) for a host that did not answer.
+    - C(device_change) is what the run did to the device on the platform, or in check mode would do, be the host right, failed or
+      unreachable. One of V(added), V(enabled), V(disabled), V(deleted) and V(reset); missing if that is nothing.
   returned: always
   type: dict
 right:
@@ -200,8 +209,8 @@ error:
       description:
         - One of V(bad_answer), V(busy), V(connection), V(credential), V(ended_early), V(internal), V(invalid_option), V(job),
           V(left_out), V(missing_library), V(missing_tool), V(name_changed), V(network), V(no_python), V(no_service), V(not_accepted),
-          V(not_found), V(not_proven), V(permission), V(refused), V(registration_needed), V(shared_name), V(storage), V(throttled),
-          V(timeout), V(tls), V(unexpected_name), V(unproven_name) or V(unsafe_path).
+          V(not_found), V(not_proven), V(permission), V(refused), V(registration_needed), V(shared_name), V(shared_place), V(storage),
+          V(throttled), V(timeout), V(tls), V(unexpected_name), V(unproven_name) or V(unsafe_path).
       type: str
     code:
       description: The platform's code, if it gave one.

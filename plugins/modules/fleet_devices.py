@@ -14,7 +14,7 @@ description:
     devices of all hosts of the play's batch. Each host's variables name its account (C(platform_...)), region, instance and product; the
     devices of one account and product are requested together.
   - A failure of one account affects only its own hosts and does not fail the task, except for O(state=listed), since an incomplete list
-    would be misleading.
+    would be misleading. With the command C(ansible) the task fails if any host was refused, since no other task reports that.
   - A device that two hosts have is refused for both.
   - Before O(state=reset), the ProductSecret in a host's variables (C(gateway_product_secret)) is compared with the platform's, if the
     platform returns it. If they differ, the device is not reset, since it could not register afterwards. In check mode a warning lists
@@ -87,9 +87,20 @@ products:
   returned: success
   type: list
   elements: dict
+check_mode:
+  description: Whether nothing was changed, so that C(device_changes) is what would be done.
+  returned: success
+  type: bool
+device_changes:
+  description:
+    - Hosts whose devices were changed, each with one of V(added), V(enabled), V(disabled), V(deleted) and V(reset). For
+      O(fleetops.aliyun_iot.fleet_credentials#module:device_changes).
+  returned: success
+  type: dict
+  sample: {"gw-0001": "disabled"}
 refused:
   description: Hosts whose devices are not in the requested state, each with a message.
-  returned: success
+  returned: success, and if the command C(ansible) refused hosts
   type: dict
 unsent:
   description: The hosts in C(refused) for whose devices no request was sent.
@@ -104,8 +115,8 @@ error:
     kind:
       description:
         - One of V(bad_answer), V(busy), V(credential), V(disabled), V(has_sub_devices), V(in_service), V(internal),
-          V(invalid_option), V(job), V(missing_library), V(network), V(not_found), V(not_proven), V(refused), V(throttled),
-          V(timeout) or V(tls).
+          V(invalid_option), V(job), V(missing_library), V(network), V(not_found), V(not_proven), V(refused),
+          V(shared_name), V(throttled), V(timeout) or V(tls).
       type: str
     code:
       description: The platform's code, if it gave one.

@@ -51,6 +51,13 @@ reason:
   returned: when the gateway was inspected
   type: str
   sample: missing
+device_change:
+  description:
+    - What the run did to the device on the platform, as M(fleetops.aliyun_iot.fleet_credentials) returns it. A host of which nothing else
+      was changed has the reason V(up_to_date), and notifies no handler of the role P(fleetops.aliyun_iot.gateway#role).
+  returned: when the device was changed, or would be
+  type: str
+  sample: disabled
 msg:
   description: What was attempted, what failed and what to do next. C(error) does not repeat it.
   returned: on failure

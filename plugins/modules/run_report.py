@@ -12,8 +12,9 @@ version_added: 1.0.0
 description:
   - Writes an HTML page that needs no network, and the same report as JSON and CSV beside it. Only the user who runs Ansible can read the
     files. The playbooks of this collection write a report if C(gateway_report_to) is set.
-  - The page counts the outcomes, lists the changes since the previous report, and shows every gateway with its device, the fingerprint of
-    its credential, its error, and the next command to type. It contains no secret.
+  - The page counts the outcomes, lists the changes since the previous report, and shows every gateway with its device, what was done to the
+    device on the platform (C(device_change), such as V(disabled), or V(would be disabled) in check mode), the fingerprint of its
+    credential, its error, and the next command to type. It contains no secret.
   - All batches of a run are in one report. It is compared with the report of the previous run, which it replaces.
 options:
   dest:

@@ -121,8 +121,8 @@ class Convergence:
         """Return whether the task begins with a look."""
         return self._task.state not in ("reset_withdrawn", "followed_up")
 
-    def look(self) -> None:
-        """Look at the gateway and decide on a plan.
+    def look(self) -> Look:
+        """Look at the gateway and decide on a plan; return what was found.
 
         :raises FleetopsError: the look failed, or the plan is not allowed
         """
@@ -141,6 +141,7 @@ class Convergence:
         if plan.step in ("store", "prepare_reset"):
             self._issuer.check(wanted.device_name, needed=True)
         self._found, self._wanted, self._plan, self._looked = found, wanted, plan, True
+        return found
 
     def device(self) -> tuple[str, str]:
         """Return ProductKey and DeviceName; the name is empty if only the hardware reports it, and it was not read yet."""
@@ -159,9 +160,8 @@ class Convergence:
 
     def will_register(self) -> bool:
         """Return whether the run is going to register a device that must have been added to the product."""
-        return (
-            self.has_to_act() and self._plan.step == "store" and self._issuer.registers and self._task.kind == "secret"
-        )
+        registers = self._issuer.registers and self._task.kind == "secret"
+        return self.has_to_act() and self._plan.step == "store" and registers
 
     def finish(self) -> Result:
         """Carry out the plan, and look again as long as the gateway is found changed.

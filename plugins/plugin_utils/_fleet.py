@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import with_change
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import copied, shared
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import Places, places_of, shared_places
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import (
     BROKEN,
     FAILURES,
@@ -54,6 +56,7 @@ class Member:
     host: str
     convergence: Convergence | None = None
     device: tuple[str, str] = ("", "")  # ProductKey and DeviceName, empty until they are known
+    places: Places | None = None  # None before the look
     result: Result | None = None
     left: str = ""
 
@@ -105,6 +108,7 @@ class Fleet:
         interval: float = INTERVAL,
         watch: t.Callable[[Progress], None] | None = None,
         check_mode: bool = False,
+        device_changes: t.Mapping[str, str] | None = None,
     ) -> None:
         """Take the parameters of a pass.
 
@@ -119,6 +123,7 @@ class Fleet:
         :param interval: seconds between two lines of progress
         :param watch: takes snapshots of the progress, in place of the lines
         :param check_mode: whether the results are of check mode
+        :param device_changes: by host, as fleet_devices returns them; ``prepare`` may add some
         """
         self._open = open_gateway
         self._display = display
@@ -130,19 +135,29 @@ class Fleet:
         self._interval = WATCHED if watch else interval
         self._watch = watch
         self._check_mode = check_mode
+        self._device_changes = {} if device_changes is None else device_changes  # which is filled later
         self._members: t.Sequence[Member] = ()
         self._broken: list[Member] = []
 
     def run(self, hosts: t.Sequence[str]) -> list[Member]:
-        """Look at every host, refuse the names that several have, and change what needs it."""
+        """Look at every host, refuse the names and the files that several have, and change what needs it."""
         members = self._members = [Member(host) for host in hosts]
         self._each("looked at", members, self._look)
         twice = shared({member.host: member.device for member in members if member.device[1]})
-        for message in copied({member.host: held for member in members if (held := member.held())}):
+        together = shared_places({member.host: member.places for member in members if member.places})
+        for message in copied(
+            {member.host: held for member in members if member.host not in together and (held := member.held())}
+        ):
             self._display.warning(message)
         for message in lacking_roots({member.host: member.result or member.known() for member in members}):
             self._display.warning(message)
-        self._refuse(members, {host: FleetopsError(text, kind="shared_name") for host, text in twice.items()})
+        self._refuse(
+            members,
+            {
+                **{host: FleetopsError(text, kind="shared_place") for host, text in together.items()},
+                **{host: FleetopsError(text, kind="shared_name") for host, text in twice.items()},
+            },
+        )
         registering = [member for member in members if member.convergence and member.convergence.will_register()]
         if self._prepare and registering:
             self._refuse(members, self._prepare(registering))
@@ -157,7 +172,7 @@ class Fleet:
         convergence = member.convergence = opened
         member.device = convergence.device()
         if convergence.is_looking():
-            convergence.look()
+            member.places = places_of(convergence.look(), convergence.remote.target())
             member.device = convergence.device()
             if not convergence.has_to_act():
                 member.result = convergence.finish()
@@ -244,11 +259,14 @@ class Fleet:
 
     def _show(self, verb: str, members: t.Sequence[Member], left: int, running: int, seconds: float) -> None:
         """Show the progress, as a snapshot or as a line."""
-        words = (word_of(member.result, self._check_mode) for member in self._members if member.result is not None)
-        counts = dict(Counter(words))
+        counts: Counter[str] = Counter()
+        for member in self._members:
+            if member.result is not None:
+                result = with_change(member.result, self._device_changes.get(member.host))
+                counts[word_of(result, self._check_mode)] += 1
         failures = tuple(failure_of(member.host, member.result or {}) for member in self._broken[-FAILURES:])
         finished = len(members) - left - running
-        progress = Progress(verb, len(members), finished, running, seconds, counts, failures)
+        progress = Progress(verb, len(members), finished, running, seconds, dict(counts), failures)
         if self._watch:
             self._watch(progress)
         else:

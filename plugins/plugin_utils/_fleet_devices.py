@@ -22,6 +22,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devic
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import devices_as_asked
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.reset import reset
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts, account_key
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import OF_STATES
 
 Result = dict[str, t.Any]
 Options = t.Mapping[str, t.Any]
@@ -48,13 +49,14 @@ class HostDevice:
 @dataclass
 class Done:
     """The outcome for all hosts; ``unsent`` are the refused hosts for whose devices no request was sent, ``unproven`` the products
-    whose ProductSecret could not be compared.
+    whose ProductSecret could not be compared, ``changes`` the words for what was done to devices, or would be.
     """
 
     products: list[Result] = field(default_factory=list)
     refused: dict[str, FleetopsError] = field(default_factory=dict)
     unsent: list[str] = field(default_factory=list)
     unproven: list[str] = field(default_factory=list)
+    changes: dict[str, str] = field(default_factory=dict)
 
 
 def ensure_all(devices: t.Iterable[HostDevice], accounts: Accounts, options: Options, check_mode: bool) -> Done:
@@ -88,6 +90,8 @@ def ensure_all(devices: t.Iterable[HostDevice], accounts: Accounts, options: Opt
             done.unsent += [device.host for device in group]
         for device in group:
             item = items.get(device.device_name)
+            if item and item.changed and not (item.error and item.error.kind == "in_service"):
+                done.changes[device.host] = OF_STATES[options["state"]]
             if item and item.error:
                 done.refused[device.host] = item.error
                 if item.reason in _NOT_SENT:

@@ -24,6 +24,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import Render
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import LeftToTask, Unreachable
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import TaskRemote
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import LOCAL, Target
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output
 
 # Keywords for the connection or the user. A template in one of them would be evaluated for the first host only.
@@ -62,10 +63,27 @@ class FleetRemote(TaskRemote):
                 str(error), hint="Check the connection and become (ansible -m raw -a id)", kind="connection"
             ) from None
 
+    def target(self) -> Target:
+        connection, play_context = self._action._connection, self._action._play_context
+        if connection.transport == LOCAL:
+            return Target(LOCAL)
+        found = {name: _option(connection, name) for name in ("host", "remote_addr", "port")}
+        address = found["host"] or found["remote_addr"] or play_context.remote_addr
+        port = found["port"] or play_context.port or (22 if connection.transport == "ssh" else "")
+        return Target(connection.transport, str(address), str(port))
+
     def close(self) -> None:
         """Close the connection."""
         with contextlib.suppress(AnsibleError):
             self._action._connection.close()
+
+
+def _option(connection: t.Any, name: str) -> t.Any:
+    """Return the value of an option that not every connection has."""
+    try:
+        return connection.get_option(name)
+    except (KeyError, AnsibleError):
+        return None
 
 
 class HostVariables:

@@ -9,6 +9,7 @@ import typing as t
 from collections import Counter
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import with_change
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import Member
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import failed
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
@@ -138,12 +139,14 @@ def fleet_result(
     given: t.Mapping[str, t.Any],
     check_mode: bool = False,
     ended: bool = False,
+    device_changes: t.Mapping[str, str] | None = None,
 ) -> Result:
     """Return the result of a pass.
 
     :param known: of hosts that were not touched, as from :func:`earlier`
     :param given: options that went before the variables, for the tasks of the hosts that are left
     :param check_mode: whether the pass only looked
+    :param device_changes: by host, as fleet_devices returns them
     """
     by_host = {member.host: member for member in members}
     counts: Counter[str] = Counter()
@@ -152,6 +155,8 @@ def fleet_result(
     left: dict[str, str] = {}
     for host in batch:
         member = by_host.get(host) or Member(host, result=known[host])
+        if member.result:
+            member.result = with_change(member.result, (device_changes or {}).get(host))
         outcome = member.outcome()
         counts[outcome] += 1
         if outcome == "left":

@@ -1,15 +1,17 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read which device the inventory names for each of many hosts. PRIVATE to the collection."""
+"""Read which device the inventory names for each of many hosts, and where its files are. PRIVATE to the collection."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ansible import context
 from ansible.errors import AnsibleError
 from jinja2 import TemplateError
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_credential_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_device_name, check_product_key
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import (
@@ -18,6 +20,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import 
     check_facts,
     is_proven,
 )
+
+_PATH = gateway_credential_spec()["path"]["default"]
 
 
 @dataclass(frozen=True)
@@ -59,3 +63,20 @@ def _read(host: str, variables: Variables) -> InventoryName:
     elif is_proven(source, expected):
         name = expected[0]
     return InventoryName(str(variables.get("gateway_product_key") or ""), name or None, expected)
+
+
+def named_places(host: str, variables: Variables) -> list[tuple[str, ...]]:
+    """Return the files of a host as far as the inventory names machine and path, to see whether a look at it is worth while.
+
+    Two hosts with an equal one may have one file; that two have none in common proves nothing, for paths may have symbolic links.
+    """
+    try:
+        connection = str(variables.get("ansible_connection") or context.CLIARGS.get("connection") or "")
+        machine = [connection.rpartition(".")[2]]
+        if machine != ["local"]:
+            machine += [str(variables.get("ansible_host") or host), str(variables.get("ansible_port") or "")]
+        exports = variables.get("gateway_exports") or ()
+        paths = {str(variables.get("gateway_path") or _PATH), *(str(export["dest"]) for export in exports)}
+    except (AnsibleError, TemplateError, KeyError, TypeError):  # the pass says what is wrong with them
+        return []
+    return [(*machine, path) for path in paths]

@@ -9,9 +9,14 @@ Knows no Ansible: results are dictionaries, and the statistics of the run are nu
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import (
+    is_of_device_alone,
+    shown,
+    with_change,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import (
     BROKEN,
     FINE,
@@ -47,10 +52,18 @@ class Group:
 
 def outcome_of_result(result: Result, check_mode: bool) -> Outcome:
     """Return the outcome of a result of gateway_credential, as it is or as a pass has it."""
-    word = word_of(result, check_mode)
-    if word == "needs a change":
-        return Outcome(word, clean(str(result.get("reason") or ""), LENGTH))
-    return failed_outcome(result) if word == "failed" else Outcome(word)
+    word, alone = word_of(result, check_mode), is_of_device_alone(result)
+    outcome = failed_outcome(result) if word == "failed" else Outcome(word)
+    if word == "needs a change" and not alone:
+        outcome = Outcome(word, clean(str(result.get("reason") or ""), LENGTH))
+    device = shown(result.get("device_change"), check_mode)
+    if not device or (alone and word not in ("needs a change", *BROKEN)):
+        return outcome
+    return _with_device(outcome, device)
+
+
+def _with_device(outcome: Outcome, change: str | None) -> Outcome:
+    return replace(outcome, cause=", ".join(filter(None, [outcome.cause, "device %s" % change])))
 
 
 def failed_outcome(result: Result, task: str = "") -> Outcome:
@@ -88,6 +101,22 @@ class Outcomes:
             self._settled[host] = outcome
             counts[outcome.word] = counts.get(outcome.word, 0) + 1
         return {} if self._settled == before else counts
+
+    def note_devices(self, result: Result) -> dict[str, int]:
+        """Take over the result of fleet_devices; return how many of its hosts have which word, nothing if no device was changed."""
+        counts: dict[str, int] = {}
+        for product in result["products"]:
+            for host in product["hosts"] if "diff" in product else ():  # a list is about nothing that is done
+                change = result["device_changes"].get(host)
+                if host in result["refused"] or (not change and host in self._settled):
+                    continue
+                reported = with_change({"changed": False, "reason": "up_to_date"}, change)
+                outcome, before = outcome_of_result(reported, bool(result["check_mode"])), self._settled.get(host)
+                if before and before.word in BROKEN:
+                    outcome = _with_device(before, shown(change, bool(result["check_mode"])))
+                self._settled[host] = outcome
+                counts[outcome.word] = counts.get(outcome.word, 0) + 1
+        return counts if result["device_changes"] else {}
 
     def note_done(self, host: str, result: Result, check_mode: bool) -> None:
         """Record the result of a successful task of this collection, unless a pass has reported it before."""

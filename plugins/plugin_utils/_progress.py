@@ -16,9 +16,12 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import CHANGES, is_of_device_alone
 
+# Outcomes if only the device was changed on the platform.
+_OF_DEVICES = {change: "device " + change for change in CHANGES}
 # Outcomes of a gateway, in the order in which they are shown; the last ones are the worst.
-FINE = ("registered", "mended", "removed", "prepared", "up to date")
+FINE = ("registered", "mended", "handlers run", "removed", "prepared", *_OF_DEVICES.values(), "up to date")
 UNFINISHED = ("needs a change", "left to a task", "not reached")
 BROKEN = ("failed", "not answering")
 WORDS = (*FINE, *UNFINISHED, *BROKEN)
@@ -45,6 +48,10 @@ def word_of(result: t.Mapping[str, t.Any], check_mode: bool = False) -> str:
         return "up to date" if result.get("reason") else "not reached"  # only its name was read
     if check_mode:
         return "needs a change"
+    if is_of_device_alone(result):
+        return _OF_DEVICES[result["device_change"]]
+    if result.get("reason") == "unfinished":  # what follows an earlier change; with a diff, files were put right too
+        return "mended" if result.get("diff") else "handlers run"
     return "registered" if result.get("registered") else _OF_REASONS.get(str(result.get("reason")), "mended")
 
 

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import ScriptAnswer, read_answer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import one_of
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import Target
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import (
     NEWER_PYTHONS,
     PYTHONS,
@@ -39,6 +40,10 @@ class Remote(ABC):
 
     def __init__(self, shell: str) -> None:
         self.shell = shell
+
+    def target(self) -> Target | None:
+        """Return the machine that the connection leads to, None where nobody knows."""
+        return None
 
     @abstractmethod
     def execute(self, command: str, standard_input: str) -> Output:

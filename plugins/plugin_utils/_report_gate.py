@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _gate as gate
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption, Kind, StorageError
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import SHOWN
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import (
     FIELDS,
     FORMAT,
@@ -101,6 +102,8 @@ def _row(where: str, value: object) -> Row:
         given = fields.get(name)
         row[name] = None if given is None else gate.message(given, longest, "%s.%s" % (where, name))
     error = fields.get("error")
+    change = fields.get("device_change")
+    row["device_change"] = None if change is None else gate.one_of(where + ".device_change", change, SHOWN)
     row["error"] = None if error is None else gate.one_of(where + ".error", error, t.get_args(Kind))
     row["outcome"] = gate.one_of(where + ".outcome", fields.get("outcome"), OUTCOMES)
     row["gateway"] = None if fields.get("gateway") is None else _host(where + ".gateway", fields["gateway"])

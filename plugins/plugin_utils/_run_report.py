@@ -18,13 +18,14 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import shown
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import outcome_of
 
 FORMAT = 1
 # What became of a gateway, the worst first; the page shows them in this order.
 OUTCOMES = ("failed", "unreachable", "drift", "left", "changed", "ok")
 FIELDS = (
-    *("gateway", "outcome", "reason", "product_key", "device_name", "path", "fingerprint", "status"),
+    *("gateway", "outcome", "reason", "product_key", "device_name", "path", "fingerprint", "status", "device_change"),
     *("error", "code", "message", "hint", "command"),
 )
 # The playbook that helps where the same one again does not, by the kind of an error.
@@ -49,6 +50,7 @@ def rows_of_pass(fleet: t.Mapping[str, t.Any], batch: t.Iterable[str], command: 
         row = _row(host, "left" if host in left else outcome_of(result), result)
         if host in left:
             row["message"] = _text(left[host])
+        row["device_change"] = shown(result.get("device_change"), bool(fleet.get("check_mode")))
         if row["outcome"] in ("failed", "unreachable"):
             row["command"] = "%s %s --limit %s" % (
                 command,

@@ -9,6 +9,8 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import is_of_device_alone
+
 # The topic of the role for handlers of the users' own.
 TOPIC = "Gateway credential changed"
 RESTART = "Restart the service that uses the credential"
@@ -59,7 +61,8 @@ def drop_idle_handlers(task: t.Any, result: t.Mapping[str, t.Any], service: t.Ca
     """
     busy = {TOPIC: lambda: is_heard(task), RESTART: lambda: bool(service()), NOTE: lambda: bool(result.get("due"))}
     if result.get("changed") and task.notify:
-        task.notify = [name for name in task.notify if name not in busy or busy[name]()]
+        idle = is_of_device_alone(result)  # the credential is as it was
+        task.notify = [name for name in task.notify if name not in busy or (not idle and busy[name]())]
 
 
 def is_heard(task: t.Any) -> bool:

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from emulator import Emulator
-from operations import ENV, called, operate
-from playbook import PRODUCT_KEY, inventory, names, run_playbook
+from operations import ENV, account, called, operate
+from playbook import PRODUCT_KEY, environment_of, inventory, names, run_playbook
 
 JSON = Any
 
@@ -71,3 +74,26 @@ def test_a_share_of_the_quotas_is_for_every_call(platform: Emulator, tmp_path: P
     refused = operate("add_devices", platform, fleet(tmp_path, 1), tmp_path, platform_qps_share=2)
     assert refused.rc != 0
     assert "platform_qps_share: 2.0 is out of range" in refused.result("gw-0001")["msg"]
+
+
+def test_a_command_that_refuses_a_host_fails(platform: Emulator, tmp_path: Path) -> None:
+    """No other task would report it; what is right is done all the same."""
+    hosts = fleet(tmp_path, {"gw-0101": {}, "gw-0102": {"gateway_device_name": "no one"}})
+    (tmp_path / "hosts.json").write_text(json.dumps(hosts))
+    (tmp_path / "account.json").write_text(json.dumps(account(platform)))
+    command = [str(Path(sys.executable).with_name("ansible")), "-i", "hosts.json", "-e", "@account.json"]
+    command += ["-m", "fleetops.aliyun_iot.fleet_devices", "-a", "state=present"]
+    for pattern, succeeds in (("gw-0102", False), ("gateways", False), ("gw-0101", True)):
+        ended = subprocess.run(
+            [*command, pattern],
+            check=False,
+            cwd=tmp_path,
+            env={**environment_of(tmp_path), **ENV},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        told = ended.stdout + ended.stderr
+        assert (ended.returncode == 0) is succeeds, told
+        assert ("gw-0102: " in told) is not succeeds, told
+    assert on_platform(platform) - set(names(20)) == {"gw-0101"}

@@ -159,6 +159,110 @@ def test_the_next_command_of_many_gateways(platform: Emulator, tmp_path: Path) -
     assert "nothing was changed" in run.stdout
 
 
+ACCOUNT_FILE = "account.json"
+
+
+def decommissioned(platform: Emulator, hosts: JSON, tmp_path: Path, *arguments: str) -> tuple[Run, dict[str, JSON]]:
+    """Return the run, and what its report says of outcome, reason and device of each gateway."""
+    (tmp_path / ACCOUNT_FILE).write_text(json.dumps({**account(platform), "gateway_report_to": "report.html"}))
+    extra = ("-e", f"@{ACCOUNT_FILE}", "-e", "target=gateways", *arguments)
+    run = logged("fleetops.aliyun_iot.decommission", hosts, tmp_path, *extra)
+    rows = json.loads((tmp_path / "report.json").read_text())["gateways"]
+    return run, {row["gateway"]: (row["outcome"], row["reason"], row["device_change"]) for row in rows}
+
+
+@pytest.mark.parametrize(("fate", "word"), [("disable", "disabled"), ("delete", "deleted")])
+def test_a_device_that_is_taken_out_of_service_is_a_change_of_its_gateway(
+    platform: Emulator, tmp_path: Path, fate: str, word: str
+) -> None:
+    """It has no credential, has one, does not answer, or is refused: in check mode, for real, and again."""
+    own: JSON = {"gw-0001": {}, "gw-0002": {}, "gw-0003": SILENT, "gw-0004": {}}
+    # No credential changes on the first, so that no handler looks for the service.
+    variables = {**role_variables(platform), "gateway_service": "no-such-service"}
+    hosts = inventory(own, tmp_path, **variables)
+    in_service(platform, tmp_path, "gw-0002")
+    in_service(platform, tmp_path, "gw-0004")
+    (tmp_path / "gw-0004").chmod(0o777)
+    fated = ("-e", f"decommission_platform={fate}")
+
+    check, rows = decommissioned(platform, hosts, tmp_path, "--check", *fated)
+    future = f"would be {word}"
+    assert rows == {
+        "gw-0001": ("changed", "up_to_date", future),
+        "gw-0002": ("changed", "exists", future),
+        "gw-0003": ("unreachable", None, future),
+        "gw-0004": ("failed", None, future),
+    }, check
+    assert {row: number for row, (number, _command) in table(check.stdout).items()} == {
+        f"needs a change: device {future}: gw-0001": 1,
+        f"needs a change: exists, device {future}: gw-0002": 1,
+        f"failed: unsafe_path, device {future}: gw-0004": 1,
+        f"not answering: device {future}: gw-0003": 1,
+    }, check
+
+    first = inventory({"gw-0001": {}}, tmp_path, **variables)
+    run, rows = decommissioned(platform, first, tmp_path, *fated)
+    assert (run.rc, rows) == (0, {"gw-0001": ("changed", "up_to_date", word)}), run
+    assert table(run.stdout) == {f"device {word}": (1, "")}, run
+    assert f"1 gateway: 1 device {word}" in run.stdout.splitlines(), run
+    again, rows = decommissioned(platform, first, tmp_path, *fated)
+    assert (again.rc, rows) == (0, {"gw-0001": ("ok", "up_to_date", None)}), again
+    assert table(again.stdout) == {"up to date": (1, "")}, again
+
+    second = inventory({"gw-0002": {}}, tmp_path, **role_variables(platform))
+    run, rows = decommissioned(platform, second, tmp_path, *fated)
+    assert (run.rc, rows) == (0, {"gw-0002": ("changed", "exists", word)}), run
+    assert table(run.stdout) == {f"removed: device {word}": (1, "")}, run
+
+    others = inventory({"gw-0003": SILENT, "gw-0004": {}}, tmp_path, **variables)
+    run, rows = decommissioned(platform, others, tmp_path, *fated)
+    assert rows == {"gw-0003": ("unreachable", None, word), "gw-0004": ("failed", None, word)}, run
+    assert {row: number for row, (number, _command) in table(run.stdout).items()} == {
+        f"failed: unsafe_path, device {word}: gw-0004": 1,
+        f"not answering: device {word}: gw-0003": 1,
+    }, run
+
+
+def test_devices_that_are_added_and_reset_are_told(platform: Emulator, tmp_path: Path) -> None:
+    """By the playbook that adds them alone, by a provision, and by a reprovision."""
+    for host in names(2):
+        platform.admin.delete_device(PRODUCT_KEY, host)
+    hosts = inventory(2, tmp_path, **role_variables(platform))
+    (tmp_path / ACCOUNT_FILE).write_text(json.dumps({**account(platform), "gateway_verify": "none"}))
+
+    def told(playbook: str, *arguments: str) -> JSON:
+        name = f"fleetops.aliyun_iot.{playbook}"
+        run = logged(name, hosts, tmp_path, "-e", f"@{ACCOUNT_FILE}", *arguments)
+        assert run.rc == 0, run
+        return {row: number for row, (number, _command) in table(run.stdout).items()}
+
+    alone = ("--limit", "gw-0001")
+    assert told("add_devices", "--check", *alone) == {"needs a change: device would be added: gw-0001": 1}
+    assert told("add_devices", *alone) == {"device added": 1}
+    assert told("add_devices", "--check", *alone) == told("add_devices", *alone) == {"up to date": 1}
+    assert told("provision", "--check") == {
+        "needs a change: missing: gw-0001": 1,
+        "needs a change: missing, device would be added: gw-0002": 1,
+    }
+    assert told("provision") == {"registered": 1, "registered: device added": 1}
+    to_reset = "needs a change: reset_intended, device would be reset: gw-0001, gw-0002"
+    assert told("reprovision", "--check") == {to_reset: 2}
+    assert told("reprovision") == {"registered: device reset": 2}
+
+
+def test_a_run_that_only_runs_handlers_says_so(platform: Emulator, tmp_path: Path) -> None:
+    """A change whose handlers did not run, since the first of them failed, is followed up by the next run."""
+    hosts = inventory(1, tmp_path, **role_variables(platform))
+    role = {"name": "fleetops.aliyun_iot.gateway", "rolespec_validate": False}
+    topic = "Gateway credential changed"
+    heard = {"name": "Hear of it", "ansible.builtin.assert": {"that": "not fails"}, "listen": topic}
+    play = {"hosts": "gateways", "gather_facts": False, "handlers": [heard]}
+    play["tasks"] = [{"ansible.builtin.import_role": role}]
+    assert logged(play, hosts, tmp_path, "-e", '{"fails": true}').rc == 2
+    run = logged(play, hosts, tmp_path, "-e", '{"fails": false}')
+    assert (run.rc, table(run.stdout)) == (0, {"handlers run": (1, "")}), run
+
+
 def test_a_device_in_use_is_recovered(platform: Emulator, tmp_path: Path) -> None:
     hosts = fleet(platform, tmp_path, 2)
     in_service(platform, tmp_path, "gw-0002")

@@ -219,6 +219,42 @@ def test_two_hosts_of_one_device_get_nothing(platform: Emulator, tmp_path: Path,
     assert playbook == "recover" or "clone-a, clone-b" in told
 
 
+@pytest.mark.parametrize(
+    ("playbook", "serial"),
+    [("provision", "100%"), ("provision", [1, "100%"]), ("reprovision", [1, 1, "100%"]), ("recover", [1, "100%"])],
+)
+def test_two_hosts_of_one_file_lose_no_credential(
+    platform: Emulator, tmp_path: Path, playbook: str, serial: JSON
+) -> None:
+    """The path of one is that of another, or an export's; whichever batches they are in, before anything is sent."""
+    stored = {host: in_service(platform, tmp_path, host) for host in ("gw-0001", "gw-0002")}
+    activated(platform, "gw-0003", "gw-0004")
+    hosts = fleet(
+        platform,
+        tmp_path,
+        gw_0001={},
+        gw_0002={},
+        gw_0003={"gateway_path": str(credential_file(tmp_path, "gw-0001"))},
+        gw_0004={"gateway_exports": [{"dest": str(credential_file(tmp_path, "gw-0002")), "format": "env"}]},
+    )
+    for arguments in (["--check"], []):
+        run = operate(
+            playbook, platform, hosts, tmp_path, *arguments, gateway_serial=serial, gateway_max_fail_percentage=100
+        )
+        assert run.rc == 2, run
+        assert called(platform, "register") == called(platform, "ResetThing") == []
+        assert {host: credential_file(tmp_path, host).read_text() for host in stored} == stored
+        found = kinds(run)
+        assert set(found.values()) == {"shared_place"}, run
+        told = " ".join((run.stdout + run.stderr).split())
+        assert "gw-0001 (gateway_path), gw-0003 (gateway_path)" in told
+        # Ansible ends a run with the first batch of which no host is left.
+        everyone = {"gw-0001", "gw-0002", "gw-0003", "gw-0004"}
+        if serial == "100%" or playbook != "reprovision":
+            assert set(found) == everyone
+            assert "gw-0002 (gateway_path), gw-0004 (gateway_exports[0].dest)" in told
+
+
 @pytest.mark.parametrize("auth_type", ["register", "regnwl"])
 def test_a_name_that_changed_is_a_finding(platform: Emulator, tmp_path: Path, auth_type: str) -> None:
     """Of an audit, which compares whom nobody reaches with no device that is only named like the host."""

@@ -110,6 +110,9 @@ def test_a_slice_without_gateways(platform: Emulator, tmp_path: Path, playbook: 
         assert ("gateway_allow_empty=true" in run.stderr) is not succeeds, run
     sliced = run_of(playbook, {"others": hosts["others"]}, tmp_path, target="gateways", gateway_allow_empty=True)
     assert (sliced.rc, sliced.stats) == (0, {}), sliced
+    nobody = run_of(playbook, hosts, tmp_path, "--limit", "nobody", target="gateways", gateway_allow_empty=True)
+    assert nobody.rc != 0, "ansible-core refuses it itself, as the documentation says"
+    assert "leaves us with no hosts to target" in nobody.stderr
     wrong = run_of(playbook, hosts, tmp_path, "--limit", "elsewhere", target="gateways", gateway_allow_empty="maybe")
     assert wrong.rc != 0
     assert "is neither true nor false" in wrong.stderr

@@ -30,6 +30,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import NetworkError, Refused
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task import credential_task
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import Target
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output, Remote
 
 JSON = Any
@@ -54,6 +55,10 @@ class Shell(Remote):
         self.runs = 0
         self.closed = False
         self.path = os.environ["PATH"]
+        self.machine: Target | None = None
+
+    def target(self) -> Target | None:
+        return self.machine
 
     def close(self) -> None:
         self.closed = True
@@ -207,6 +212,7 @@ class Bench:
         self.device = Device()
         self.screen = Screen()
         self.shell = Shell()
+        self.machine: Target | None = None  # that the inventory leads to
         self.login = Login(self.device, self.path)
 
     def convergence(
@@ -219,6 +225,7 @@ class Bench:
     ) -> Convergence:
         """Return a run with these options, which ends where a connection breaks."""
         self.shell = Shell(breaks)
+        self.shell.machine = self.machine
         task = credential_task(validated(path=str(self.path), **options), "gw-0001")
         issues = issuer(self.device, self.shell, loses)
         login: JSON = self.login

@@ -112,6 +112,31 @@ def test_one_accounts_failure_is_that_of_its_own_hosts(monkeypatch: pytest.Monke
     assert "access_key_id" not in repr(hosts)
 
 
+@pytest.mark.parametrize(
+    ("state", "word"),
+    [
+        *(("present", "added"), ("enabled", "enabled"), ("disabled", "disabled"), ("absent", "deleted")),
+        ("reset", "reset"),
+    ],
+)
+def test_what_was_done_to_devices(monkeypatch: pytest.MonkeyPatch, state: str, word: str) -> None:
+    """By host; a change that did not last is none, and a reset whose job has failed is one."""
+    items = [
+        DeviceOutcome("changed", "x", changed=True),
+        DeviceOutcome("right", "up_to_date"),
+        DeviceOutcome("refused", "x", error=FleetopsError("no", kind="refused")),
+        DeviceOutcome("again", "x", changed=True, error=FleetopsError("it is back", kind="in_service")),
+        DeviceOutcome("late", "x", changed=True, error=FleetopsError("its job takes long", kind="job")),
+    ]
+    by_name = {item.device_name: item for item in items}
+    monkeypatch.setattr(_accounts, "connect", lambda options: options)
+    monkeypatch.setattr(_fleet_devices, "_ensure", lambda *_arguments: ({"changed": True}, dict(by_name)))
+    hosts = [HostDevice("host of " + name, account("right"), KEY, name) for name in by_name]
+    done = ensure_all(hosts, Accounts(), {"state": state}, False)
+    assert done.changes == {"host of changed": word, "host of late": word}
+    assert set(done.refused) == {"host of refused", "host of again", "host of late"}
+
+
 # What is proved before a reset
 
 

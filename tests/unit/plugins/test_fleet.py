@@ -23,6 +23,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result 
     fleet_result,
     too_many_failures,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import Target
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import Progress
 
 JSON = Any
@@ -43,6 +44,7 @@ class Site:
             folder.mkdir(mode=0o700)
             self.benches[host] = Bench(folder)
         self.options = options
+        self.own: dict[str, JSON] = {}
         self.names = {host: host for host in hosts}
         self.troubles: dict[str, Callable[[], JSON]] = {}
         self.screen = Screen()
@@ -50,7 +52,8 @@ class Site:
     def open(self, host: str) -> JSON:
         if host in self.troubles:
             return self.troubles[host]()
-        return self.benches[host].convergence(device_name=self.names[host], **self.options)
+        options = {**self.options, **self.own.get(host, {})}
+        return self.benches[host].convergence(device_name=self.names[host], **options)
 
     def run(self, **keywords: JSON) -> dict[str, Member]:
         keywords = {"interval": NEVER, **keywords}
@@ -123,6 +126,50 @@ def test_one_device_on_two_gateways_is_refused_for_both(tmp_path: Path) -> None:
     assert site.issued() == {"gw-0001": 0, "gw-0002": 0, "gw-0003": 1, "gw-0004": 1}
 
 
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize("how", ["path", "link", "export", "exports"])
+def test_one_file_of_two_gateways_is_refused_for_both(tmp_path: Path, how: str, check_mode: bool) -> None:
+    """Each would replace the other's credential, or what the other's agent reads."""
+    site = Site(tmp_path, HOSTS[:4])
+    first, second = (site.benches[host] for host in HOSTS[:2])
+    for bench in site.benches.values():
+        bench.machine = Target("local")
+    assert first.run(device_name="gw-0001")["changed"]
+    text = first.path.read_text()
+    options = ("gateway_path", "gateway_path")
+    if how == "path":
+        second.path = first.path
+    elif how == "link":
+        (tmp_path / "link").symlink_to(first.path.parent)
+        second.path = tmp_path / "link" / first.path.name
+    else:
+        common = first.path if how == "export" else tmp_path / "gw-0001" / "agent.env"
+        site.own["gw-0002"] = {"exports": [{"dest": str(common), "format": "env"}]}
+        options = ("gateway_path", "gateway_exports[0].dest")
+        if how == "exports":
+            site.own["gw-0001"] = {"exports": [{"dest": str(common), "format": "json"}]}
+            options = ("gateway_exports[0].dest", "gateway_exports[0].dest")
+    for bench in site.benches.values():
+        bench.device.issued = 0
+    members = site.run(check_mode=check_mode)
+    assert [member.outcome() for member in members.values()] == ["failed", "failed", "changed", "changed"]
+    for host in HOSTS[:2]:
+        error = (members[host].result or {})["error"]
+        assert error["kind"] == "shared_place"
+        assert f"gw-0001 ({options[0]}), gw-0002 ({options[1]})" in error["message"]
+    assert site.issued() == {"gw-0001": 0, "gw-0002": 0, "gw-0003": 1, "gw-0004": 1}
+    assert first.path.read_text() == text
+    assert site.screen.warnings == [], "it was not copied"
+
+
+def test_one_device_in_one_file_is_one_gateway_twice(tmp_path: Path) -> None:
+    site = Site(tmp_path, HOSTS[:2])
+    for bench in site.benches.values():
+        bench.machine, bench.path = Target("local"), tmp_path / "gw-0001" / "device.json"
+    site.names["gw-0002"] = "gw-0001"
+    assert [(member.result or {})["error"]["kind"] for member in site.run().values()] == ["shared_name"] * 2
+
+
 def test_a_copied_credential_is_named(tmp_path: Path) -> None:
     """Of clones of one image, each gateway gets its own, and the operator learns which ones were copies."""
     site = Site(tmp_path, HOSTS[:4])
@@ -164,6 +211,42 @@ def test_devices_are_prepared_before_they_are_registered(tmp_path: Path) -> None
     assert asked == [["gw-0002", "gw-0003"]]
     assert [member.outcome() for member in members.values()] == ["ok", "changed", "failed"]
     assert site.issued() == {"gw-0001": 1, "gw-0002": 1, "gw-0003": 0}
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_what_is_done_to_devices_is_in_the_results(tmp_path: Path, check_mode: bool) -> None:
+    """Of gateways that were right, failed or did not answer too, and in the counts while the pass goes on."""
+    site = Site(tmp_path, HOSTS[:4])
+    site.options["state"] = "absent"
+    site.troubles = {
+        "gw-0002": raising(Unreachable("no route")),
+        "gw-0003": raising(FleetopsError("no key", kind="invalid_option")),
+    }
+    changes = dict.fromkeys(HOSTS[:3], "disabled")
+    shown: list[Progress] = []
+    members = site.run(watch=shown.append, check_mode=check_mode, device_changes=changes)
+    result = fleet_result(HOSTS[:4], {}, [*members.values()], OPTIONS, {}, check_mode, device_changes=changes)
+    assert {word: number for word, number in result["counts"].items() if number} == {
+        **{"ok": 1, "changed": 1, "failed": 1, "unreachable": 1}
+    }
+    assert {host: each["device_change"] for host, each in result["gateways"].items()} == changes
+    word = "needs a change" if check_mode else "device disabled"
+    assert shown[-1].counts == {word: 1, "up to date": 1, "failed": 1, "not answering": 1}
+
+
+def test_a_device_that_was_added_before_its_gateway_failed(tmp_path: Path) -> None:
+    site = Site(tmp_path, HOSTS[:2])
+    changes: dict[str, str] = {}
+
+    def prepare(members: Any) -> dict[str, FleetopsError]:
+        changes.update(dict.fromkeys((member.host for member in members), "added"))
+        return {"gw-0001": FleetopsError("the platform hands it to nobody", kind="refused")}
+
+    members = [*site.run(prepare=prepare, device_changes=changes).values()]
+    result = fleet_result(HOSTS[:2], {}, members, OPTIONS, {}, device_changes=changes)
+    assert [(each.get("failed"), each["device_change"]) for each in result["gateways"].values()] == [
+        *((True, "added"), (None, "added"))
+    ]
 
 
 def test_what_hangs_gives_its_place_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

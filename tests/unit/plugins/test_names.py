@@ -214,6 +214,30 @@ def test_hosts_that_share_a_device() -> None:
     assert len(refused["many-17"]) < 400
 
 
+def test_hosts_whose_files_may_be_one() -> None:
+    """They are worth a look, which finds out."""
+    remote: JSON = {"ansible_host": "192.0.2.1"}
+    dest = "/etc/agent.env"
+    hostvars = {
+        "local-a": {**host(), "ansible_connection": "local"},
+        "local-b": {**host(), "ansible_connection": "ansible.builtin.local", "ansible_host": "b"},
+        "local-c": {**host(), "ansible_connection": "local", "gateway_path": "/etc/c.json"},
+        "ssh-a": {**host(), **remote, "gateway_path": "/etc/a.json"},
+        "ssh-b": {**host(), **remote, "gateway_path": "/etc/b.json", "gateway_exports": [{"dest": "/etc/a.json"}]},
+        "ssh-c": {**host(), **remote, "gateway_path": "/etc/c.json", "gateway_exports": [{"dest": dest}]},
+        "ssh-d": {**host(), **remote, "gateway_path": "/etc/d.json", "gateway_exports": [{"dest": dest}]},
+        "port": {**host(), **remote, "ansible_port": 2222, "gateway_path": "/etc/a.json"},
+        "wrong": {**host(), **remote, "gateway_path": "/etc/a.json", "gateway_exports": [{}]},
+        "raises": {**host(), **remote, "gateway_path": "/etc/a.json", "gateway_exports": 3},
+        "gw-0001": host(),
+        "gw-0002": host(),
+    }
+    found = device_names(hostvars, hostvars)
+    assert [name for name, each in found.items() if each["place_in_doubt"]] == [
+        *("local-a", "local-b", "ssh-a", "ssh-b", "ssh-c", "ssh-d")
+    ]
+
+
 # Decommission
 
 NAMED = {

@@ -64,6 +64,13 @@ def failed(kind: str, code: object = None) -> JSON:
         ({"changed": True, "registered": False, "reason": "missing"}, True, "needs a change"),
         ({"changed": True, "registered": False, "reason": "exists"}, False, "removed"),
         ({"changed": True, "registered": False, "reason": "reset_intended"}, False, "prepared"),
+        ({"changed": True, "registered": False, "reason": "unfinished"}, False, "handlers run"),
+        ({"changed": True, "registered": False, "reason": "unfinished", "diff": {"before": {}}}, False, "mended"),
+        ({**RIGHT, "changed": True, "device_change": "disabled"}, False, "device disabled"),
+        ({**RIGHT, "changed": True, "device_change": "deleted"}, True, "needs a change"),
+        ({"changed": True, "reason": "exists", "device_change": "disabled"}, False, "removed"),
+        ({**REGISTERED, "device_change": "added"}, False, "registered"),
+        ({**SILENT, "changed": True, "device_change": "disabled"}, False, "not answering"),
         ({"changed": False, "device_name": "gw-1"}, True, "not reached"),
         (failed("tls"), False, "failed"),
         ({**failed("tls"), "changed": True, "registered": True}, False, "failed"),
@@ -273,6 +280,71 @@ def test_what_only_a_look_has_said_is_not_done() -> None:
     assert of(outcomes) == {"a": "needs a change", "b": "up to date"}
     outcomes.note_pass(fleet(a=REGISTERED))
     assert of(outcomes) == {"a": "registered", "b": "up to date"}
+
+
+@pytest.mark.parametrize(
+    ("result", "check_mode", "outcome"),
+    [
+        ({**RIGHT, "changed": True, "device_change": "disabled"}, False, ("device disabled", "")),
+        ({**RIGHT, "changed": True, "device_change": "disabled"}, True, ("needs a change", "device would be disabled")),
+        ({"changed": True, "reason": "exists", "device_change": "deleted"}, False, ("removed", "device deleted")),
+        (
+            {"changed": True, "reason": "exists", "device_change": "deleted"},
+            True,
+            ("needs a change", "exists, device would be deleted"),
+        ),
+        ({**REGISTERED, "device_change": "reset"}, False, ("registered", "device reset")),
+        ({**failed("tls"), "device_change": "reset"}, False, ("failed", "tls, device reset")),
+        ({**SILENT, "device_change": "disabled"}, False, ("not answering", "device disabled")),
+        ({**SILENT, "device_change": "disabled"}, True, ("not answering", "device would be disabled")),
+    ],
+)
+def test_what_became_of_the_device_is_told_with_the_gateway(
+    result: JSON, check_mode: bool, outcome: tuple[str, str]
+) -> None:
+    outcomes = Outcomes()
+    outcomes.note_pass({**fleet(a=result), "check_mode": check_mode})
+    [group] = outcomes.groups({})
+    assert (group.outcome.word, group.outcome.cause) == outcome
+
+
+def devices(check_mode: bool = False, refused: JSON = None, **changes: JSON) -> JSON:
+    """The result of fleet_devices over hosts, each with what was done to its device, if anything."""
+    done = {host: change for host, change in changes.items() if change}
+    product = {"product_key": "a1", "hosts": [*changes], "changed": bool(done), "devices": [], "diff": {}}
+    return {"products": [product], "device_changes": done, "check_mode": check_mode, "refused": refused or {}}
+
+
+def test_outcomes_of_devices_alone() -> None:
+    outcomes = Outcomes()
+    counts = outcomes.note_devices(devices(a="added", b=None, c=None, refused={"c": "the product is full"}))
+    assert counts == {"device added": 1, "up to date": 1}
+    assert of(outcomes, c="failures") == {"a": "device added", "b": "up to date", "c": "failed"}
+    check = Outcomes()
+    check.note_devices(devices(check_mode=True, a="added"))
+    assert [(each.outcome.word, each.outcome.cause) for each in check.groups({})] == [
+        ("needs a change", "device would be added")
+    ]
+
+
+def test_a_list_of_devices_is_no_outcome() -> None:
+    listed = devices(a=None)
+    del listed["products"][0]["diff"]
+    outcomes = Outcomes()
+    assert outcomes.note_devices(listed) == {}
+    assert outcomes.groups({}) == []
+
+
+def test_devices_that_were_changed_before_a_run_was_cut_off() -> None:
+    """The pass over their gateways, which would have said so, has not run."""
+    outcomes = Outcomes()
+    outcomes.note_pass({**fleet(a=RIGHT, b=SILENT, c=RIGHT), "check_mode": True})
+    outcomes.note_devices(devices(a="disabled", b="disabled", c=None))
+    assert {host: (each.outcome.word, each.outcome.cause) for each in outcomes.groups({}) for host in each.hosts} == {
+        "a": ("device disabled", ""),
+        "b": ("not answering", "device disabled"),
+        "c": ("up to date", ""),
+    }
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,30 @@ def test_an_outcome_and_the_command_to_type_next(result: JSON, outcome: str, com
     assert (row["outcome"], row["command"]) == (outcome, command)
 
 
+@pytest.mark.parametrize(
+    ("check_mode", "change", "told"),
+    [(False, "disabled", "disabled"), (True, "disabled", "would be disabled"), (True, None, None)],
+)
+@pytest.mark.parametrize(
+    ("result", "outcome"),
+    [(RIGHT, "changed"), (failed("network"), "failed"), ({"unreachable": True, "msg": "no route"}, "unreachable")],
+)
+def test_what_became_of_the_device(
+    result: JSON, outcome: str, check_mode: bool, change: str | None, told: str | None
+) -> None:
+    """Whatever became of its gateway; the next run reads it, and the page shows it."""
+    changed = {**result, "changed": True, "device_change": change} if change else result
+    fleet = {"gateways": {"one": changed}, "left": {}, "check_mode": check_mode}
+    report = compose_report(RUN, rows_of_pass(fleet, ["one"], "ansible-playbook", "decommission"))
+    [row] = report["gateways"]
+    if not change and outcome == "changed":
+        outcome = "ok"
+    assert (row["outcome"], row["device_change"]) == (outcome, told)
+    assert read(report)["gateways"] == [row]
+    assert ("device would be disabled" in as_page(report)) == (told == "would be disabled")
+    assert ("device disabled" in as_page(report)) == (told == "disabled")
+
+
 def test_an_error_is_told_in_parts() -> None:
     [row] = rows(one=failed("refused", 6600))
     assert [row[name] for name in ("error", "code", "message", "hint")] == [

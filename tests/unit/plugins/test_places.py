@@ -1,0 +1,98 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which hosts of an inventory are one machine, and which of their files are one."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleError
+
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote import FleetRemote
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import Places, Target, shared_places
+
+JSON = Any
+BOOT, OTHER_BOOT = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+PATH = "/etc/aliyun-iot/device.json"
+
+
+def target(transport: str, address: str = "gw-0001", **options: JSON) -> Target:
+    """The target of a connection that has these options and no others."""
+
+    def get_option(name: str) -> JSON:
+        if name not in options:
+            raise KeyError(name) if transport == "ssh" else AnsibleError(name)
+        return options[name]
+
+    action: JSON = SimpleNamespace(
+        _connection=SimpleNamespace(transport=transport, get_option=get_option),
+        _play_context=SimpleNamespace(executable=None, remote_addr=address, port=options.pop("keyword_port", None)),
+    )
+    return FleetRemote(action, {}).target()
+
+
+def test_targets_that_are_one_machine() -> None:
+    """Whatever user logs in, and whether the port is named or the usual one."""
+    usual = target("ssh", host="192.0.2.1", port=None)
+    assert usual == target("ssh", host="192.0.2.1", port=22)
+    assert usual == target("ssh", host="192.0.2.1", port="22", remote_user="agent")
+    assert usual == target("ssh", "192.0.2.1", keyword_port=22)
+    assert target("local", "gw-0001") == target("local", "gw-0002", remote_addr="gw-0002")
+    assert target("podman", remote_addr="gw-1") == target("podman", remote_addr="gw-1")
+
+
+def test_targets_that_are_several_machines() -> None:
+    targets = [
+        target("ssh", host="192.0.2.1"),
+        target("ssh", host="192.0.2.2"),
+        target("ssh", host="192.0.2.1", port=2222),
+        target("local"),
+        target("podman", remote_addr="gw-1"),
+        target("podman", remote_addr="gw-2"),
+        target("docker", remote_addr="gw-1"),
+        target("kubectl", "gw-1"),
+        target("kubectl", "gw-2"),
+    ]
+    assert len(set(targets)) == len(targets)
+    places = {str(number): Places(each, BOOT, (("path", PATH),)) for number, each in enumerate(targets)}
+    assert shared_places(places) == {}
+
+
+def ssh(address: str = "192.0.2.1", boot: str = BOOT, **options: str) -> Places:
+    return Places(Target("ssh", address, "22"), boot, tuple((option, path) for option, path in options.items()))
+
+
+def test_one_machine_with_a_file_for_each_host() -> None:
+    assert shared_places({f"gw-{number}": ssh(path=f"{PATH}.{number}") for number in range(100)}) == {}
+
+
+def test_one_address_in_two_networks() -> None:
+    """Behind jump hosts of their own; machines that were not started together are not one."""
+    assert shared_places({"a": ssh(path=PATH), "b": ssh(boot=OTHER_BOOT, path=PATH)}) == {}
+
+
+def test_a_file_that_hosts_share() -> None:
+    found = shared_places(
+        {"a": ssh(path=PATH), "b": ssh(path="/b", export=PATH), "c": ssh(path="/c", export="/b"), "d": ssh(path="/d")}
+    )
+    assert set(found) == {"a", "b", "c"}
+    assert found["a"] == found["b"]
+    assert (
+        f"2 hosts have the file {PATH} on one machine, 192.0.2.1:22 (ssh): a (gateway_path), b (gateway_export)."
+        in found["a"]
+    )
+    assert "b (gateway_path), c (gateway_export)" in found["c"]
+    local = Places(Target("local"), BOOT, (("path", PATH),))
+    assert "on one machine, the controller: " in shared_places({"a": local, "b": local})["a"]
+
+
+@pytest.mark.parametrize("number", [6, 10_000])
+def test_many_hosts_share_a_file_and_few_are_named(number: int) -> None:
+    found = shared_places({f"gw-{each}": ssh(path=PATH) for each in range(number)})
+    assert len(found) == number
+    [message] = set(found.values())
+    assert message.startswith(f"{number} hosts ")
+    assert len(message) < 500
