@@ -143,7 +143,10 @@ def test_a_list_of_lines() -> None:
 
 def test_exact_keys() -> None:
     assert gate.only("result", {"a": 1, "b": 2}, ("a",), ("b", "c")) == {"a": 1, "b": 2}
-    assert '"add_host" is not an expected key' in refused(lambda: gate.only("result", {"a": 1, "add_host": {}}, ("a",))).msg
+    assert (
+        '"add_host" is not an expected key'
+        in refused(lambda: gate.only("result", {"a": 1, "add_host": {}}, ("a",))).msg
+    )
     assert "a is missing" in refused(lambda: gate.only("result", {}, ("a",))).msg
     for value in (None, [], "a", 1, [["a", 1]]):
         refused(lambda value=value: gate.only("result", value, ("a",)))

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""seed.yml: what stands on the platform from the start.
+"""seed.yml: the initial content of the platform.
 
-Each entry is applied when it is new or has changed since it was last applied, and is otherwise left alone: a restart
-with the same seed changes nothing, whatever has become of a device meanwhile.
+An entry is applied if it is new or has changed since it was applied. So a restart with the same seed changes nothing,
+even if devices have changed meanwhile.
 """
 
 from __future__ import annotations
