@@ -82,15 +82,15 @@ class TlsContext(ssl.SSLContext):
     _end = 0.0
     _bytes = 0
 
-    def begin(self, timeout: float, longest: int) -> None:
+    def begin(self, timeout: float, limit: int) -> None:
         """Begin a request.
 
         :param timeout: seconds for connection, handshake, request and answer together
-        :param longest: bytes of the answer
+        :param limit: bytes of the answer
         """
         self.sent = False
         self._end = clock() + timeout
-        self._bytes = _FRAMING * longest
+        self._bytes = _FRAMING * limit
 
     def left(self) -> float:
         """Return the seconds until the request's end.

@@ -11,7 +11,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import c
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._outcomes import Group, Outcome
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import BROKEN, WORDS, Failure
 
-# Names that a line of the table, or the option --limit of a command, has at the most.
+# The most names in a line of the table, or in the option --limit of a command.
 NAMES = 5
 # Characters of a name.
 _NAME = 60
@@ -23,8 +23,8 @@ NextCommand = t.Callable[[Group], str]
 def counted(counts: t.Mapping[str, int]) -> str:
     """Return how many gateways have which word, on one line."""
     number = sum(counts.values())
-    told = ", ".join("%d %s" % (counts[word], word) for word in WORDS if counts.get(word))
-    return "%d gateway%s: %s" % (number, "" if number == 1 else "s", told)
+    parts = ", ".join("%d %s" % (counts[word], word) for word in WORDS if counts.get(word))
+    return "%d gateway%s: %s" % (number, "" if number == 1 else "s", parts)
 
 
 def block(word: str, failure: Failure, ignored: bool = False) -> list[str]:
@@ -52,5 +52,5 @@ def _is_named(outcome: Outcome) -> bool:
 
 def names(hosts: t.Sequence[str]) -> str:
     """Return the names of hosts, of many the first ones."""
-    told = ", ".join(clean(host, _NAME) for host in hosts[:NAMES])
-    return told if len(hosts) <= NAMES else "%s and %d more" % (told, len(hosts) - NAMES)
+    shown = ", ".join(clean(host, _NAME) for host in hosts[:NAMES])
+    return shown if len(hosts) <= NAMES else "%s and %d more" % (shown, len(hosts) - NAMES)

@@ -169,8 +169,8 @@ class OpenApi:
     def _refusal(self, action: str, query: Parameters, content: dict[str, t.Any], reply: HttpReply) -> FleetopsError:
         """Return the error for a refusal, by the API itself or (with an HTTP status) by the gateway in front of it."""
         answer, masked = OpenApiAnswer(_about(action, query), content), self._masked()
-        told = str(reply.status) if reply.status >= 400 else "no code"
-        code = clean(masked(answer.matching("Code", r"[!-~]*")), LONGEST_CODE) or told
+        no_code = str(reply.status) if reply.status >= 400 else "no code"
+        code = clean(masked(answer.matching("Code", r"[!-~]*")), LONGEST_CODE) or no_code
         words = "%s: refused with %s" % (_about(action, query), code)
         message = answer.text("ErrorMessage", masked) or answer.text("Message", masked)
         if message and not code.startswith("Signature"):  # its message repeats the whole request

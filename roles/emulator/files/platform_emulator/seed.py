@@ -107,7 +107,7 @@ def apply(store: Store, seed: Seed) -> None:
 
 
 def _news(store: Store, entry: str, content: object) -> bool:
-    """Return whether the entry is new or other than last time; then it is remembered, without its secrets."""
+    """Return whether the entry is new or has changed, and store a digest of it."""
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     row = store.row("SELECT digest FROM seeded WHERE entry = ?", (entry,))
     store.rows("INSERT OR REPLACE INTO seeded (entry, digest) VALUES (?, ?)", (entry, digest))
@@ -117,7 +117,7 @@ def _news(store: Store, entry: str, content: object) -> bool:
 def _distinct(names: list[str], where: str, key: str) -> None:
     for index, name in enumerate(names):
         if name in names[:index]:
-            raise Invalid(f"{where}[{index}].{key}: {name} stands there twice; remove one")
+            raise Invalid(f"{where}[{index}].{key}: {name} is listed twice; remove one")
 
 
 def _access_keys(value: object, where: str) -> list[AccessKey]:
