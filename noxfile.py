@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What `make` runs, in the environment that make keeps (activate it to call nox by hand)."""
+"""The sessions that `make` runs, in the environment that make creates. Activate it to call nox yourself."""
 
 from __future__ import annotations
 
@@ -26,31 +26,44 @@ sys.path.insert(0, "tests/fleet")
 import containers
 from interpreters import PYTHONS, interpreter
 
-# Every ansible-core that is supported, and the Python that it is tried on: the oldest that it and the controller's code run on.
+# Every supported ansible-core, and the Python to test it with: the oldest that ansible-core and the code of the controller support.
 CORES = {"2.17": "3.11", "2.18": "3.11", "2.19": "3.11", "2.20": "3.12", "2.21": "3.12"}
-MATRIX = {"PYTHONPATH": os.pathsep.join(["tests/support", "tests/fleet", "roles/emulator/files"])}
+# For programs that import what tests share, as pytest does: pyproject.toml has the same.
+SUPPORT = {"PYTHONPATH": "tests:tests/support:tests/fleet:roles/emulator/files:.venv/collections"}
 
-# More processes than cores, as tests wait for what they started. The tests of a file stay together: what a file needs is often
-# made once, and its tests may follow each other. The files start as they were collected: by default xdist
-# starts those with few tests last, but here few tests are whole scenarios, and the longest would run alone at the end.
+# More processes than cores, because tests wait for the programs that they start. The tests of a file stay in one process, because they
+# share fixtures and may depend on their order. The files start in the order of collection. By default, xdist starts files with few tests
+# last, but here these are long scenarios, and the longest would run alone at the end.
 TOGETHER = ("--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder")
+# The property tests of what gateways, the platform and the answers of a registration may contain.
+GATES = (
+    "tests/unit/plugins/test_gate.py",
+    "tests/unit/plugins/test_remote_python_results.py",
+    "tests/unit/plugins/test_look.py",
+    "tests/unit/plugins/test_report_merge.py",
+    "tests/unit/plugins/test_openapi_answers.py",
+    "tests/unit/plugins/test_openapi_wire.py",
+    "tests/unit/plugins/test_inventory_gate.py",
+    "tests/unit/gateway/test_registration.py",
+    "tests/unit/gateway/test_mqtt_client.py",
+)
 
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "docs", "pythons", "compare", "test"]
 
-# Quiet, so that pytest's closing line stays the last one.
+# Suppress nox's own messages, so that pytest's summary is the last line.
 logging.getLogger("nox").addFilter(lambda record: record.levelname != "SUCCESS" and "uv binary" not in record.msg)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, types, documentation, licences: the quickest checks first."""
+    """Check style, types, documentation and licences, the quickest checks first."""
     scripts = session.run("git", "ls-files", "*.sh", ".ci/run", silent=True, log=False).split()
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("yamllint", ".")
     session.run("shellcheck", *scripts)
-    # Of a copy: beside the tests, folders that git ignores appear while it looks.
+    # Check a copy, because tests that run at the same time create folders that git ignores.
     session.run("reuse", "--root", str(copy(session, Path(".venv/reuse").absolute())), "lint", "--quiet")
     session.run("mypy")
     session.run("antsibull-changelog", "lint")
@@ -70,7 +83,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def importer(session: nox.Session) -> None:
-    """Do what Galaxy does to a collection that it is given."""
+    """Import the collection as Galaxy does, and fail on its warnings."""
     programs = environment(session, "importer", sys.executable, "requirements-importer.txt")
     collection = copy(session, programs.parent)
     with tempfile.TemporaryDirectory() as artifact, session.chdir(programs.parent):
@@ -85,7 +98,7 @@ def importer(session: nox.Session) -> None:
 
 @nox.session
 def sanity(session: nox.Session) -> None:
-    """Run the tests that come with ansible-core, on every Python that is here. They are to find nothing and to skip nothing else."""
+    """Run ansible-test sanity on every installed Python. Fail on findings, and on a skip for another reason than a missing Python."""
     home = Path(".venv/sanity").absolute()
     collection = copy(session, home)
     source = files("ansible_test") / "_internal/python_requirements.py"
@@ -111,7 +124,7 @@ def sanity(session: nox.Session) -> None:
 
 @nox.session
 def advisories(session: nox.Session) -> None:
-    """Compare every pinned package with the published vulnerabilities; fails when no vulnerability service answers."""
+    """Compare every pinned package with the published vulnerabilities; fail if no vulnerability service answers."""
     programs = environment(session, "advisories", sys.executable, "requirements-advisories.txt")
     pinned = session.run("git", "ls-files", "requirements-*.txt", "tests/*.txt", silent=True, log=False).split()
     session.run(str(programs / "python"), "tests/support/advisories.py", *pinned)
@@ -119,7 +132,7 @@ def advisories(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Make a site of the documentation of plugins, roles and guides, in docs/build."""
+    """Build the website of plugins, roles and guides, in docs/build."""
     programs = environment(session, "docs", sys.executable, "requirements-docs.txt")
     home = programs.parent
     rst, env = (
@@ -145,66 +158,54 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def screenshots(session: nox.Session) -> None:
-    """Pictures of progress and of a report, of a real run, in docs/build/pictures."""
+    """Create pictures of the progress and the report of a run, in docs/build/pictures."""
     session.run("tests/system-packages.sh", "chromium")
-    support = os.pathsep.join(["tests/support", "roles/emulator/files"])
     folder = "docs/build/pictures"
-    session.run("python", "docs/screenshots.py", folder, env={"PYTHONPATH": support})
+    session.run("python", "docs/screenshots.py", folder, env=SUPPORT)
     print(f"The pictures are in {folder}")
 
 
 @nox.session
 def unit(session: nox.Session) -> None:
-    """Run the tests of the parts."""
+    """Run the unit tests."""
     session.run("pytest", "--numprocesses=2", "tests/unit", *session.posargs)
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Run the tests of the parts, and measure how much of the plugins they reach; fail below the floor that pyproject.toml sets."""
+    """Run the unit tests and measure the coverage of the plugins; fail below the minimum in pyproject.toml."""
     session.run("pytest", "--numprocesses=2", "--cov", "--cov-report=term:skip-covered", "tests/unit", *session.posargs)
 
 
 @nox.session
 def integration(session: nox.Session) -> None:
-    """Run the tests of the whole."""
+    """Run the integration tests."""
     system_packages(session)
     session.run("pytest", *TOGETHER, "tests/integration", *session.posargs)
 
 
 @nox.session
 def model(session: nox.Session) -> None:
-    """Every interleaving of two runs and their faults, on every platform that the documents allow."""
-    session.run("python", "-m", "model", *session.posargs, env={"PYTHONPATH": "tests:.venv/collections"})
+    """Explore every interleaving of two runs and their faults, on every platform that the documents allow."""
+    session.run("python", "-m", "model", *session.posargs, env=SUPPORT)
 
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """Random runs at once over the same gateways, with kills, tools that fail and late requests (-- --trials 300 --seed 1)."""
+    """Run random concurrent runs over the same gateways, with kills, failing tools and late requests (-- --trials 300 --seed 1)."""
     system_packages(session)
-    support = os.pathsep.join(["tests/support", "roles/emulator/files"])
-    session.run("python", "tests/faults/campaign.py", *session.posargs, env={"PYTHONPATH": support})
+    session.run("python", "tests/faults/campaign.py", *session.posargs, env=SUPPORT)
 
 
 @nox.session
 def gates(session: nox.Session) -> None:
-    """Run the property tests of everything that a stranger says, with 20,000 inputs each."""
-    of_gateways = [
-        f"tests/unit/plugins/test_{name}.py" for name in ("gate", "program_results", "found", "report_merge")
-    ]
-    of_the_platform = [
-        f"tests/unit/plugins/test_{name}.py" for name in ("openapi_answers", "openapi_wire", "inventory_gate")
-    ]
-    of_a_registration = [f"tests/unit/gateway/test_{name}.py" for name in ("registration", "mqtt_client")]
-    session.run(
-        *("pytest", "--numprocesses=2", "--hypothesis-profile=long"),
-        *(*of_gateways, *of_the_platform, *of_a_registration, *session.posargs),
-    )
+    """Run the property tests of all untrusted input, with 20,000 examples each."""
+    session.run("pytest", "--numprocesses=2", "--hypothesis-profile=long", *GATES, *session.posargs)
 
 
 @nox.session
 def molecule(session: nox.Session) -> None:
-    """Run the scenarios of extensions/molecule: on containers, then on loopback gateways, or on what HOSTS names."""
+    """Run the Molecule scenarios on containers, then on loopback gateways; HOSTS selects one of these."""
     kinds = [kind for kind in ("containers", "loopback") if os.environ.get("HOSTS") in (None, "", kind)]
     if not kinds:
         session.error(f"HOSTS is containers or loopback, not {os.environ['HOSTS']}")
@@ -212,7 +213,7 @@ def molecule(session: nox.Session) -> None:
     if "containers" in kinds and os.geteuid() == 0:
         session.run("tests/system-packages.sh", "debootstrap", "podman", "runc")
     if len(kinds) > 1 and (problem := containers.unusable()):
-        session.log(f"On loopback gateways alone: {problem}")
+        session.log(f"Using loopback gateways only: {problem}")
         kinds.remove("containers")
     scenarios = sorted(path.parent.name for path in Path("extensions/molecule").glob("*/molecule.yml"))
     named = [word for name in scenarios for word in ("--scenario-name", name)]
@@ -233,28 +234,28 @@ def molecule(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure what a fleet costs: a hundred gateways over SSH, beside a ping and built-in modules; or SCALE gateways, in one inventory."""
+    """Measure runs over 100 gateways behind SSH, a ping and built-in modules; with SCALE, runs over so many gateways of one inventory."""
     system_packages(session)
     script = "scale" if os.environ.get("SCALE") else "bench"
-    session.run("python", f"tests/bench/{script}.py", env={"PYTHONPATH": "tests/support:tests/fleet:tests/bench"})
+    session.run("python", f"tests/bench/{script}.py", env=SUPPORT)
 
 
 @nox.session
 def live(session: nox.Session) -> None:
-    """Ask the real platform what its documents leave open, on a throwaway product; README's table gets the answers (never in CI)."""
-    session.run("python", "tests/live/live.py", env={"PYTHONPATH": "tests/support:.venv/collections"})
+    """Test the unconfirmed points on the real platform, and write the results into README.md; refuses to run in CI."""
+    session.run("python", "tests/live/live.py", env=SUPPORT)
 
 
 @nox.session
 def image(session: nox.Session) -> None:
-    """Build an execution environment with the collection as it is here, with podman, which fetches what it is made of (opt-in)."""
+    """Build an execution environment with this state of the collection; podman downloads the base image."""
     if not shutil.which("podman"):
         session.error("Needed: podman")
     home = Path(session.create_tmp())
     session.run("ansible-galaxy", "collection", "build", "--force", "--output-path", str(home))
     [archive] = home.glob("*.tar.gz")
     definition = yaml.safe_load(Path("docs/awx/execution-environment.yml").read_text())
-    # The sample takes the collection from its repository.
+    # The sample installs the collection from its repository; install the archive instead.
     definition["dependencies"]["galaxy"] = {"collections": [{"name": f"/build/dist/{archive.name}", "type": "file"}]}
     definition["additional_build_files"] = [{"src": str(archive.absolute()), "dest": "dist"}]
     (home / "execution-environment.yml").write_text(yaml.safe_dump(definition))
@@ -266,7 +267,7 @@ def image(session: nox.Session) -> None:
 
 @nox.session
 def pythons(session: nox.Session) -> None:
-    """Run the tests of what runs on gateways, on every Python that is here."""
+    """Run the tests of the gateways' code on every installed Python."""
     for version in PYTHONS:
         python = interpreter(version)
         if not python:
@@ -284,44 +285,44 @@ def pythons(session: nox.Session) -> None:
                 "-p",
                 "no:cacheprovider",
             ),
-            # What packages say of their own Python's age, and sockets that old ones leave to the garbage collector.
+            # Ignore warnings about the age of this Python, and sockets that old Pythons leave to the garbage collector.
             *("-W", "ignore:Python 3", "-W", "ignore::pytest.PytestUnraisableExceptionWarning", "tests/unit/gateway"),
         )
 
 
 @nox.session
 def matrix(session: nox.Session) -> None:
-    """Every ansible-core with every Python of gateways: writes README's table."""
+    """Try every ansible-core with every Python of gateways, and write the table in README.md."""
     cores(session, "--write")
 
 
 @nox.session
 def compare(session: nox.Session) -> None:
-    """Every ansible-core with every Python of gateways: is README's table right?"""
+    """Try every ansible-core with every Python of gateways, and compare the result with the table in README.md."""
     cores(session)
 
 
 @nox.session
 def test(session: nox.Session) -> None:
-    """Both tiers in one pytest."""
+    """Run the integration and unit tests in one pytest."""
     system_packages(session)
     session.run("pytest", *TOGETHER, "tests/integration", "tests/unit", *session.posargs)
 
 
 @nox.session
 def devel(session: nox.Session) -> None:
-    """Try what is to become the next ansible-core, with every Python of gateways. It comes from its repository, and is not pinned."""
+    """Try the development version of ansible-core, which is not pinned, with every Python of gateways."""
     home = Path(".venv/ansible-core-devel").absolute()
     session.run(sys.executable, "-m", "venv", "--clear", str(home))
     archive = "https://github.com/ansible/ansible/archive/refs/heads/devel.tar.gz"
     session.run(str(home / "bin/python"), "-m", "pip", "install", "-qq", archive, "-r", "requirements.txt")
     pair = f"devel={home / 'bin/python'}"
-    session.run("python", "tests/matrix/matrix.py", "--try", pair, env=MATRIX)
+    session.run("python", "tests/matrix/matrix.py", "--try", pair, env=SUPPORT)
 
 
 @nox.session
 def release(session: nox.Session) -> None:
-    """Build the artifact of the version that TAG names, if that is the one of galaxy.yml and the changelog has it."""
+    """Build the artifact of the version in TAG; fail if galaxy.yml or the changelog has another version."""
     tag = os.environ.get("TAG", "")
     version = yaml.safe_load(Path("galaxy.yml").read_text())["version"]
     released = yaml.safe_load(Path("changelogs/changelog.yaml").read_text())["releases"]
@@ -332,7 +333,7 @@ def release(session: nox.Session) -> None:
 
 @nox.session(venv_backend="virtualenv")
 def lock(session: nox.Session) -> None:
-    """Pin what is wanted anew: for every Python that may run it."""
+    """Update the pins of all packages, for every supported Python."""
     session.install("uv")
     pin = (
         "uv",
@@ -358,7 +359,7 @@ def lock(session: nox.Session) -> None:
 
 
 def cores(session: nox.Session, *arguments: str) -> None:
-    """Try every ansible-core whose Python is here."""
+    """Try every ansible-core whose Python is installed."""
     pairs = []
     for core, version in CORES.items():
         python = interpreter(version)
@@ -367,19 +368,19 @@ def cores(session: nox.Session, *arguments: str) -> None:
             continue
         programs = environment(session, f"ansible-core-{core}", python, f"tests/matrix/ansible-core-{core}.txt")
         pairs.append(f"{core}={programs / 'python'}")
-    session.run("python", "tests/matrix/matrix.py", *arguments, *pairs, env=MATRIX)
+    session.run("python", "tests/matrix/matrix.py", *arguments, *pairs, env=SUPPORT)
 
 
 def not_tried(session: nox.Session, version: str, what: str = "") -> None:
-    """Say what is passed over without a Python; where NEEDED_PYTHONS is all, as in CI, that is a failure."""
-    told = f"Python {version} is not here: {what}not tried"
+    """Log what is skipped because a Python is missing; fail if NEEDED_PYTHONS is all, as in CI."""
+    told = f"Python {version} is not installed: {what}not tried"
     if os.environ.get("NEEDED_PYTHONS") == "all":
         session.error(told)
     session.log(told)
 
 
 def environment(session: nox.Session, name: str, python: str | Path, requirements: str) -> Path:
-    """Return the programs of .venv/NAME, which has what the requirements pin, made anew whenever they change."""
+    """Return the folder of programs of .venv/NAME, which has the pinned packages; install it again when the pins have changed."""
     home, wanted = Path(".venv", name).absolute(), Path(requirements)
     stamp = home / wanted.name
     if not stamp.exists() or stamp.read_text() != wanted.read_text():
@@ -394,7 +395,7 @@ def environment(session: nox.Session, name: str, python: str | Path, requirement
 
 
 def gateways_code(programs: Path) -> None:
-    """Let an old Python import what Ansible brings to it: the collection, and ansible.module_utils of .venv's ansible-core."""
+    """Let an old Python import the collection and ansible.module_utils, as on a gateway."""
     [packages] = programs.parent.glob("lib/python3*/site-packages")
     ansible = packages / "ansible"
     if not ansible.exists():
@@ -403,14 +404,14 @@ def gateways_code(programs: Path) -> None:
 
 
 def copy(session: nox.Session, home: Path) -> Path:
-    """Return the collection, as it would be committed, in a place where Ansible's tools look for collections."""
+    """Copy the files that git would commit to the path where Ansible's tools look for the collection; return that path."""
     collection = home / "ansible_collections/fleetops/aliyun_iot"
     shutil.rmtree(collection, ignore_errors=True)
     listed = session.run("git", "ls-files", "--cached", "--others", "--exclude-standard", silent=True, log=False)
     for name in filter(os.path.isfile, listed.splitlines()):
         (collection / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(name, collection / name)
-    # Or the tools would take it for a part of this repository, and an ignored one.
+    # Without a repository of its own, the copy would be an ignored folder of this repository.
     session.run("git", "init", "--quiet", str(collection), log=False)
     return collection
 
@@ -420,14 +421,14 @@ def path(*folders: Path) -> str:
 
 
 def refuse(session: nox.Session, told: str, *words: str) -> None:
-    """Fail when a tool that ended well has told of something."""
+    """Fail if the output contains one of these words although the exit code is 0."""
     lines = [line for line in told.splitlines() if any(word in line for word in words)]
     if lines:
         session.error("\n".join(lines))
 
 
 def run_whole(session: nox.Session, *command: str, env: dict[str, str]) -> None:
-    """Run a program whose workers would outlive it when it is interrupted: all of them end with it."""
+    """Run a program in its own process group, and kill the whole group at its end, because its workers could survive an interrupt."""
     session.log(" ".join(command))
     with subprocess.Popen(command, env={**os.environ, **env}, start_new_session=True) as process:
         try:
@@ -445,6 +446,6 @@ def run_whole(session: nox.Session, *command: str, env: dict[str, str]) -> None:
 
 
 def system_packages(session: nox.Session) -> None:
-    """Install the programs that stand in for a gateway's; those of the loopback fleet where it can be."""
+    """Install the programs that tests use as a gateway's; as root, also those of the loopback fleet."""
     loopback = ("csh", "doas", "fish", "setfacl", "ssh", "sshd", "sudo") if os.geteuid() == 0 else ()
     session.run("tests/system-packages.sh", "bash", "busybox", "chromium", "dash", *loopback)

@@ -60,7 +60,7 @@ Results = dict[str, dict[str, Any]]
 
 
 class Wrong(Exception):
-    """Something was not as it should be."""
+    """A check of the demo failed."""
 
 
 def main() -> int:
@@ -81,50 +81,52 @@ def demonstrate(platform: Platform) -> None:
     shutil.rmtree(REPORT.parent, ignore_errors=True)
     REPORT.parent.mkdir(mode=0o700, parents=True)
 
-    say("Five gateways, and none has a credential")
+    say("Provision five gateways that have no credential")
     first = provision(platform)
     check(all(of(first, "registered").values()), "every gateway was registered")
-    check(platform.registered() == sorted(map(device, GATEWAYS)), "the platform saw one registration of each")
+    check(platform.registered() == sorted(map(device, GATEWAYS)), "the platform received one registration of each")
     check_files(platform, first)
 
-    say("Once more")
+    say("Run the playbook again")
     second = provision(platform)
     check(not any(of(second, "changed").values()), "nothing was changed")
-    check(platform.registered() == [], "the platform saw no registration")
+    check(platform.registered() == [], "the platform received no registration")
     check_files(platform, second)
 
-    say(f"Damage: {CUT_SHORT}'s credential is cut short, {OPENED_UP}'s is opened to everyone")
+    say(f"Damage two credentials: {CUT_SHORT}'s is truncated, {OPENED_UP}'s becomes readable for everyone")
     os.truncate(credential(folder, CUT_SHORT), 20)
     credential(folder, OPENED_UP).chmod(0o644)
     third = provision(platform)
     damage = {CUT_SHORT: "unreadable", OPENED_UP: "attributes"}
-    check(of(third, "reason") == {name: damage.get(name, "up_to_date") for name in GATEWAYS}, "both were mended")
-    check(platform.registered() == [device(CUT_SHORT)], f"the platform saw one registration, of {device(CUT_SHORT)}")
+    check(of(third, "reason") == {name: damage.get(name, "up_to_date") for name in GATEWAYS}, "both were repaired")
+    check(
+        platform.registered() == [device(CUT_SHORT)], f"the platform received one registration, of {device(CUT_SHORT)}"
+    )
     check_files(platform, third)
 
-    say("The gateways log in")
+    say("Log in with every credential")
     check_logins(platform, log_in(platform), GATEWAYS)
 
-    say(f"A new secret for {RESET}, whose device is activated now")
+    say(f"Issue a new secret for {RESET}, whose device is now activated")
     old = keep(credential(folder, RESET))
     fourth = gateway_results(
         run(platform, "fleetops.aliyun_iot.reprovision", "-e", "@account.json", "-e", f"target={RESET}")
     )
-    check(platform.saw("ResetThing") == [(device(RESET), None)], f"the platform saw one reset, of {device(RESET)}")
-    check(platform.registered() == [device(RESET)], f"the platform saw one registration, of {device(RESET)}")
+    check(platform.saw("ResetThing") == [(device(RESET), None)], f"the platform received one reset, of {device(RESET)}")
+    check(platform.registered() == [device(RESET)], f"the platform received one registration, of {device(RESET)}")
     check(
-        platform.saw("connect") == [(device(RESET), 0)], "the platform accepted one login, which proves the new secret"
+        platform.saw("connect") == [(device(RESET), 0)], "the platform accepted one login, which tests the new secret"
     )
     check_files(platform, {**third, **fourth})
 
-    say(f"{RESET} logs in with the old credential")
+    say(f"Log in with the old credential of {RESET}")
     [refused] = log_in(platform, "--limit", RESET, "-e", f"credential={old}", ends_with=2).values()
     check(not refused["accepted"] and refused["error"]["code"] == NOT_AUTHORIZED, "the old credential is refused")
     check(
-        platform.saw("connect") == [(device(RESET), NOT_AUTHORIZED)], "the platform saw that one login, and refused it"
+        platform.saw("connect") == [(device(RESET), NOT_AUTHORIZED)], "the platform received one login, and refused it"
     )
 
-    say("The gateways log in with what they have")
+    say("Log in with every credential again")
     logins = log_in(platform)
     check_logins(platform, logins, GATEWAYS)
 
@@ -163,7 +165,7 @@ class Platform:
         check(not self.folder.exists(), "the platform is stopped, and its folder and those of the gateways are removed")
 
     def _start(self) -> None:
-        say("A platform")
+        say("Start the platform")
         console.print(f"Its folder, and those of the gateways, are in {self.folder}", soft_wrap=True)
         (self.folder / "ansible.cfg").write_text(CONFIGURATION)
         with to_the_end():
@@ -295,8 +297,11 @@ def check_files(platform: Platform, results: Results) -> None:
 def check_logins(platform: Platform, logins: Results, names: list[str]) -> None:
     check(all(of(logins, "accepted").values()), "every credential is accepted")
     fingerprints = {name: fingerprint(json.loads(credential(platform.folder, name).read_text())) for name in names}
-    check(of(logins, "fingerprint") == fingerprints, "each was the gateway's own", quiet=True)
-    check(platform.saw("connect") == sorted((device(name), 0) for name in names), "the platform saw one login of each")
+    check(of(logins, "fingerprint") == fingerprints, "each login used the gateway's own credential", quiet=True)
+    check(
+        platform.saw("connect") == sorted((device(name), 0) for name in names),
+        "the platform received one login of each",
+    )
 
 
 def mode(path: Path) -> str:
@@ -318,7 +323,7 @@ def show(folder: Path, passes: list[Results], logins: Results) -> None:
     for name in GATEWAYS:
         path = credential(folder, name)
         changes = [results[name] for results in passes if name in results and results[name]["changed"]]
-        happened = ["registered" if change["registered"] else "mended" for change in changes]
+        happened = ["registered" if change["registered"] else "repaired" for change in changes]
         why = [change["reason"] for change in changes]
         login = logins[name]
         row = [name, login["device_name"], str(path.relative_to(folder)), mode(path), login["fingerprint"]]
@@ -335,7 +340,7 @@ def say(text: str) -> None:
 def check(right: bool, text: str, quiet: bool = False) -> None:
     """State what is true, or end the demo."""
     if not right:
-        raise Wrong(f"Not so: {text}")
+        raise Wrong(f"Expected: {text}")
     if not quiet:
         console.print(f"[green]✓[/] {text}")
 

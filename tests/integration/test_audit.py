@@ -142,7 +142,7 @@ def test_every_drift_is_found_and_nothing_else(platform: Emulator, tmp_path: Pat
 
 def commands(run: Run) -> list[str]:
     """The commands that an audit shows, as they are on the screen."""
-    told = [each for host in run.results.values() for each in host if each["task"] == "Say what was found"]
+    told = [each for host in run.results.values() for each in host if each["task"] == "Show the findings"]
     [table] = [each["result"]["msg"] for each in told]
     shown = [line for line in table if ": ansible" in line]
     assert all(line in run.stdout for line in shown)

@@ -74,11 +74,11 @@ def test_it_shows_a_fleet_that_is_right_and_leaves_nothing(tmp_path: Path) -> No
         shown = process.communicate(timeout=SECONDS)[0]
     assert process.returncode == 0, shown
     assert shown.count("$ ansible-playbook fleetops.aliyun_iot.provision -i inventory.json") == 3
-    assert "the platform saw no registration" in shown
+    assert "the platform received no registration" in shown
     steps = [
         "$ ansible-playbook demo/login.yml -i inventory.json",
         "$ ansible-playbook fleetops.aliyun_iot.reprovision -i inventory.json -e @account.json -e target=mill",
-        "the platform saw one reset, of demo-mill",
+        "the platform received one reset, of demo-mill",
         "$ ansible-playbook demo/login.yml -i inventory.json --limit mill -e credential=mill/old.json",
         "CONNACK 5",
         "the old credential is refused",
@@ -136,11 +136,11 @@ def test_it_fails_when_a_second_run_changes_something(
     monkeypatch.setattr(demo, "check_files", lambda *_: None)
     monkeypatch.setattr(demo, "provision", then_lose_a_credential)
     assert demo.main() == 1
-    assert "Not so: nothing was changed" in capsys.readouterr().out
+    assert "Expected: nothing was changed" in capsys.readouterr().out
     assert left_in(tmp_path) == []
 
 
-@pytest.mark.parametrize("moment", ["A platform", "5 gateways: "])
+@pytest.mark.parametrize("moment", ["Start the platform", "5 gateways: "])
 def test_interrupted_it_leaves_nothing(tmp_path: Path, moment: str) -> None:
     with started(tmp_path) as process:
         assert process.stdout

@@ -120,7 +120,7 @@ def test_absent_removes_no_other_directory(role: Role) -> None:
     (role.state_dir / "letter.txt").write_text("dear")
     refused = role("absent")
     assert refused.rc != 0
-    assert "does not look like the state directory of an emulator" in refused.stdout + refused.stderr
+    assert "is not the state directory of an emulator" in refused.stdout + refused.stderr
     assert (role.state_dir / "letter.txt").exists()
 
 

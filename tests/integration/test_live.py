@@ -202,7 +202,7 @@ def test_it_stops_where_dynamic_registration_is_off(new: Emulator, tmp_path: Pat
     code, said = live(new, tmp_path)
     assert (code, "Dynamic Registration is switched off" in said) == (INCOMPLETE, True), said
     assert devices(new) == []
-    assert "Nobody has done so yet" in (tmp_path / "README.md").read_text()
+    assert "No results yet" in (tmp_path / "README.md").read_text()
 
 
 def test_a_question_that_fails_is_not_settled_and_the_others_are(new: Emulator, tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_it_cleans_up_after_an_end_at_any_time(new: Emulator, tmp_path: Path, nu
         assert devices(new)
         process.send_signal(number)
         process.communicate(timeout=SECONDS)
-    assert "Nobody has done so yet" in (tmp_path / "README.md").read_text()
+    assert "No results yet" in (tmp_path / "README.md").read_text()
     if number is signal.SIGKILL:
         assert devices(new)
         new.admin.clear_faults()
