@@ -301,7 +301,9 @@ CASES = [
     in_options("secret-missing", "product_secret: is missing", "signed with", product_secret=None),
     in_options("secret-empty", "product_secret: is missing", "signed with", product_secret=""),
     in_options("secret-line", "product_secret: ", "line break", "vault file", product_secret="6vEu5Qlj5STest01\n"),
-    in_options("secret-blank", "product_secret: ", "contains whitespace", "Copy it again", product_secret="6vEu5 Qlj5STest01"),
+    in_options(
+        "secret-blank", "product_secret: ", "contains whitespace", "Copy it again", product_secret="6vEu5 Qlj5STest01"
+    ),
     in_options("timeout", "timeout: 0 is out of range", "1 to 300", timeout=0),
     in_options("timeout-word", "timeout", "soon", "ansible-doc", timeout="soon"),
     in_options("method", "sign_method", "hmacsha512", "hmacsha256", "ansible-doc", sign_method="hmacsha512"),
