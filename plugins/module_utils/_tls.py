@@ -110,7 +110,8 @@ class TlsContext(ssl.SSLContext):
         self._bytes -= received
         if self._bytes < 0:
             raise BadAnswer(
-                "the answer is too long", hint="Check the endpoint, and the proxies between this host and the platform"
+                "the answer is too long",
+                hint="Check the endpoint, and the proxies between the host that connects and the platform",
             )
         return received
 

@@ -265,9 +265,7 @@ def env_export(dest: str, **further: JSON) -> dict[str, JSON]:
 
 
 NAME_RULE = "4 to 32 of the characters A-Z a-z 0-9 - _ @ . :"
-WRONG_ANSWER = (
-    "Check endpoint, and the proxies between this host and the platform; the stored credential was not changed"
-)
+WRONG_ANSWER = "Check endpoint, and the proxies between the host that connects and the platform; the stored credential was not changed"
 
 CASES = [
     # Options
