@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The output of a run over a fleet: how far it is, what failed, and at the end what became of the gateways."""
+"""The output of a run over a fleet: its progress, its failures, and a table of the outcomes at the end."""
 
 from __future__ import annotations
 

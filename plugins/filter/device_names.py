@@ -57,7 +57,7 @@ def device_names(
     hostvars: t.Mapping[str, Variables],
     looks: t.Mapping[str, t.Mapping[str, t.Any]] | None = None,
 ) -> dict[str, dict[str, t.Any]]:
-    """Return ProductKey, DeviceName and what is wrong with it, by host."""
+    """Return ProductKey, DeviceName and error, by host."""
     devices: dict[str, tuple[str, str | None]] = {}
     for host in hosts:
         variables = hostvars[host]

@@ -30,7 +30,7 @@ FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 # A user or group as stat shows it, those of a directory service included.
 ACCOUNT = re.compile(r"[A-Za-z0-9_.@$\\][A-Za-z0-9_.@$\\-]{0,255}")
-# A path where a gateway has resolved it; what an option may name is narrower.
+# A path that a gateway has resolved; options allow fewer characters.
 PATH = re.compile(r"/[ -~]{0,4095}")
 BOOT_ID = re.compile(r"[0-9a-f-]{1,36}")
 # Any text that hardware may hold as its serial number; whether it is a DeviceName is decided later, with a message of its own.

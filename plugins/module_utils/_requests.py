@@ -120,4 +120,4 @@ def send_request(
         of_urllib3.SSLError,
         of_urllib3.TimeoutError,
     ) as error:
-        raise ConnectionError(error) from error  # requests does not wrap what urllib3 raises while an answer is read
+        raise ConnectionError(error) from error  # requests does not wrap exceptions of urllib3 while it reads an answer

@@ -151,7 +151,7 @@ def left_out() -> list[str]:
 
 
 def playbook_command(as_now: bool = True) -> str:
-    """Return what runs a playbook over the same inventory and target, without its name.
+    """Return the command that runs a playbook over the same inventory and target, without the playbook's name.
 
     :param as_now: whether it is in check mode if this run is
     """

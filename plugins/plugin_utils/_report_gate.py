@@ -42,7 +42,7 @@ _RUN = ("id", "playbook", "mode", "user", "controller", "ansible_core")
 
 
 def read_report(name: str) -> Report:
-    """Return the report in a file, without what :func:`parse_report` leaves out.
+    """Return the report in a file, without the fields that :func:`parse_report` leaves out.
 
     :raises InvalidOption: there is no file, it is no regular one, or it holds no report
     """

@@ -31,7 +31,7 @@ def parse(content: bytes) -> dict[str, t.Any] | None:
 
 
 class OpenApiAnswer:
-    """A JSON object in an answer. Every method reads one field, and raises BadAnswer where the field is not what it must be.
+    """A JSON object in an answer. Every method reads one field, and raises BadAnswer if the field is not valid.
 
     A field may be missing, for the platform leaves out what is empty; then it reads as empty.
     """

@@ -58,7 +58,7 @@ Parameters = t.Mapping[str, t.Union[str, int]]
 # The only codes that mean that the device or the product does not exist.
 NOT_THERE = ("iot.device.NotExistedDevice", "iot.prod.NotExistedProduct")
 
-# Codes, or how they begin: what to do next.
+# Hints, by code or by the beginning of a code.
 HINTS = {
     "iot.device.NotExistedDevice": "Check the DeviceName, and add the device if it is missing",
     "iot.prod.NotExistedProduct": "Check product_key, and that region and instance_id are the product's",

@@ -42,7 +42,7 @@ class SeedProduct:
 
 @dataclass(frozen=True)
 class Seed:
-    """A seed whose every value was checked; `settings` and `faults` are as written."""
+    """A validated seed; `settings` and `faults` are as in the file."""
 
     access_keys: list[AccessKey]
     products: list[SeedProduct]
@@ -85,7 +85,7 @@ def read(content: object) -> Seed:
 
 
 def apply(store: Store, seed: Seed) -> None:
-    """Bring what is new or changed in the seed onto the platform, in one transaction."""
+    """Apply the new and changed entries of the seed, in one transaction."""
     with store.transaction():
         for access_key in seed.access_keys:
             if _news(store, f"access_key {access_key.id}", asdict(access_key)):

@@ -66,7 +66,7 @@ class Session:
                     await self._stream.send(PingRespPacket.build())
                 case PubackPacket():
                     pass
-                case _:  # DISCONNECT, or what a client may not send
+                case _:  # DISCONNECT, or a packet that a client must not send
                     raise Ended
 
     def end(self) -> None:
