@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""device_login on the controller: lets the gateway log in, or logs in itself with what the gateway signed.
+"""device_login on the controller: log in from the gateway, or from the controller with a password that the gateway signed.
 
 The options are documented in the module of the same name. DeviceSecret stays on the gateway, the signed password in this process.
 """

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""fleet_report: what a pass over the fleet did to this host, or the same work where the pass could not do it."""
+"""fleet_report: return the result of a pass for this host, or process the host if the pass could not."""
 
 from __future__ import annotations
 

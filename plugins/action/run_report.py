@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""run_report: write what a run did to its gateways, on the controller, in this process. The options are documented in the module."""
+"""run_report: write the report of a run, on the controller, in this process. The options are documented in the module."""
 
 from __future__ import annotations
 

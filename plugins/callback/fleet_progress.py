@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The output of a run over a fleet: how far it is, what failed, and at the end what became of the gateways."""
+"""The output of a run over a fleet: its progress, its failures, and a table of the outcomes at the end."""
 
 from __future__ import annotations
 
@@ -147,16 +147,16 @@ class CallbackModule(DefaultCallback):
     # Results
 
     def v2_runner_on_ok(self, result: Result) -> None:
-        told, action = result._result, self._ended_on_a_host(result)
-        if action == "fleet_credentials" and "hosts" in told:
-            self._end_pass(told)
-        elif action == "fleet_devices" and "products" in told:
-            if not told["check_mode"] or context.CLIARGS.get("check"):  # a look before the change is no outcome
-                self._show_counts(self._outcomes.note_devices(told))
+        content, action = result._result, self._ended_on_a_host(result)
+        if action == "fleet_credentials" and "hosts" in content:
+            self._end_pass(content)
+        elif action == "fleet_devices" and "products" in content:
+            if not content["check_mode"] or context.CLIARGS.get("check"):  # a look before the change is no outcome
+                self._show_counts(self._outcomes.note_devices(content))
         elif action in _OF_ONE_GATEWAY:
-            self._outcomes.note_done(_host(result), told, result._task.check_mode is True)
-        elif action == "run_report" and told.get("path"):
-            self._reports = [*(path for path in self._reports if path != told["path"]), told["path"]]
+            self._outcomes.note_done(_host(result), content, result._task.check_mode is True)
+        elif action == "run_report" and content.get("path"):
+            self._reports = [*(path for path in self._reports if path != content["path"]), content["path"]]
         if self._is_quiet(result):
             self._show_warnings(result)
         else:
@@ -206,9 +206,9 @@ class CallbackModule(DefaultCallback):
         if self._watcher:
             self._watcher.finish()
 
-    def _end_pass(self, told: dict[str, t.Any]) -> None:
-        self._show_counts(self._outcomes.note_pass(told))
-        for host, result in told["gateways"].items():
+    def _end_pass(self, fleet: dict[str, t.Any]) -> None:
+        self._show_counts(self._outcomes.note_pass(fleet))
+        for host, result in fleet["gateways"].items():
             if result.get("failed") or result.get("unreachable"):
                 self._failures[host] = failure_of(host, result, _LENGTH)
 
@@ -220,8 +220,8 @@ class CallbackModule(DefaultCallback):
         """Return whether a result that is no failure is not shown."""
         if self._display.verbosity or self._run_is_verbose(result):
             return False
-        told = result._result
-        return not (context.CLIARGS.get("diff") and told.get("changed") and told.get("diff"))
+        content = result._result
+        return not (context.CLIARGS.get("diff") and content.get("changed") and content.get("diff"))
 
     def _show_unless_quiet(self, result: Result, show: t.Callable[[Result], None]) -> None:
         if self._is_quiet(result):

@@ -77,7 +77,7 @@ def decommission_devices(
     looks: t.Mapping[str, Look],
     platform: t.Iterable[t.Mapping[str, t.Any]] | None = None,
 ) -> dict[str, dict[str, t.Any]]:
-    """Return the device of each host with what proves it, or why there is none."""
+    """Return the device of each host with its proof, or the reason why the host is refused."""
     fingerprints: dict[tuple[str, str], str] | None = None
     if platform is not None:
         fingerprints = {

@@ -60,7 +60,7 @@ def device_names(
     hostvars: t.Mapping[str, Variables],
     looks: t.Mapping[str, t.Mapping[str, t.Any]] | None = None,
 ) -> dict[str, dict[str, t.Any]]:
-    """Return ProductKey, DeviceName, what is wrong with it, and whether its files may be another host's, by host."""
+    """Return ProductKey, DeviceName, error, and whether the files may be another host's, by host."""
     devices: dict[str, tuple[str, str | None]] = {}
     places: dict[str, list[tuple[str, ...]]] = {}
     holders: Counter[tuple[str, ...]] = Counter()

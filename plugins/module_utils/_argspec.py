@@ -69,7 +69,7 @@ def service_restart_spec() -> Spec:
 
 
 def credential_spec() -> Spec:
-    """Return the options of a credential: whose it is, and where it is on the gateway."""
+    """Return the options of a credential: its device, and its files on the gateway."""
     return {
         "device_name": {"type": "str"},
         "device_name_from": {

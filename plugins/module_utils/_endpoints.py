@@ -20,7 +20,7 @@ _ENDPOINT = re.compile(
 
 
 class Endpoint(t.NamedTuple):
-    """An endpoint in its parts: the scheme in lower case, an IPv6 address without brackets; what is not given is empty or None."""
+    """An endpoint in its parts: the scheme in lower case, an IPv6 address without brackets; missing parts are empty or None."""
 
     scheme: str
     host: str

@@ -163,7 +163,7 @@ class TlsError(FleetopsError):
 
 
 class BadAnswer(FleetopsError):
-    """An answer that is not the platform's answer to what was asked."""
+    """An answer that is not a valid answer of the platform to the request."""
 
     kind = "bad_answer"
     may_have_registered = True

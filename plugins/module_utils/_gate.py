@@ -30,7 +30,7 @@ FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 # A user or group as stat shows it, those of a directory service included.
 ACCOUNT = re.compile(r"[A-Za-z0-9_.@$\\][A-Za-z0-9_.@$\\-]{0,255}")
-# A path where a gateway has resolved it; what an option may name is narrower.
+# A path that a gateway has resolved; options allow fewer characters.
 PATH = re.compile(r"/[ -~]{0,4095}")
 BOOT_ID = re.compile(r"[0-9a-f-]{1,36}")
 # Any text that hardware may hold as its serial number; whether it is a DeviceName is decided later, with a message of its own.
@@ -39,13 +39,13 @@ DUE = re.compile(r"[0-9a-f]{16}|unknown")
 TOOL = re.compile(r"[a-z0-9_]{1,32}")
 
 
-def text(name: str, value: object, pattern: re.Pattern[str], longest: int = LINE) -> str:
-    """Return ``value`` if it is a string of at most ``longest`` characters that matches ``pattern`` as a whole.
+def text(name: str, value: object, pattern: re.Pattern[str], limit: int = LINE) -> str:
+    """Return ``value`` if it is a string of at most ``limit`` characters that matches ``pattern`` as a whole.
 
     :param name: the part of the answer, for the message
     :raises StorageError: it is not
     """
-    checked = _string(name, value, longest)
+    checked = _string(name, value, limit)
     if not pattern.fullmatch(checked):
         raise bad_answer(name, "%s has an invalid length or invalid characters" % _excerpt(checked))
     return checked
@@ -62,8 +62,8 @@ def one_of(name: str, value: object, allowed: t.Collection[str]) -> str:
     return checked
 
 
-def number(name: str, value: object, most: int, base: int = 10) -> int:
-    """Return ``value``, an integer of JSON or its digits, as an integer from 0 to ``most``.
+def number(name: str, value: object, maximum: int, base: int = 10) -> int:
+    """Return ``value``, an integer of JSON or its digits, as an integer from 0 to ``maximum``.
 
     :param base: 10, or 16 for lower-case hexadecimal digits
     :raises StorageError: it is neither, or out of range
@@ -77,8 +77,8 @@ def number(name: str, value: object, most: int, base: int = 10) -> int:
         found = value
     else:
         raise bad_answer(name, "%s is not a number" % _excerpt(value))
-    if not 0 <= found <= most:
-        raise bad_answer(name, "the number is not between 0 and %d" % most)
+    if not 0 <= found <= maximum:
+        raise bad_answer(name, "the number is not between 0 and %d" % maximum)
     return found
 
 
@@ -92,8 +92,8 @@ def flag(name: str, value: object) -> bool:
     return value
 
 
-def message(value: object, longest: int = MESSAGE, name: str = "message") -> str:
-    """Return free text as an operator may see it: one line of printable characters, cut to ``longest``.
+def message(value: object, limit: int = MESSAGE, name: str = "message") -> str:
+    """Return free text as an operator may see it: one line of printable characters, cut to ``limit``.
 
     Line ends become " / ", tabs blanks, and every other character that is not printable (escape sequences, bidirectional controls,
     surrogates) becomes "?".
@@ -103,24 +103,24 @@ def message(value: object, longest: int = MESSAGE, name: str = "message") -> str
     """
     if not isinstance(value, str):
         raise bad_answer(name, "%s is not a string" % _excerpt(value))
-    parts = (part.strip() for part in value[: 4 * longest].splitlines())
+    parts = (part.strip() for part in value[: 4 * limit].splitlines())
     line = " / ".join(part for part in parts if part).replace("\t", " ")
     shown = "".join(character if character.isprintable() else "?" for character in line)
-    if len(shown) > longest or len(value) > 4 * longest:
-        return shown[: longest - 3] + "..."
+    if len(shown) > limit or len(value) > 4 * limit:
+        return shown[: limit - 3] + "..."
     return shown
 
 
-def lines(name: str, value: object, most: int = LINES, longest: int = LINE) -> tuple[str, ...]:
-    """Return ``value`` if it is a list of at most ``most`` strings, each one line of at most ``longest`` characters of Unicode.
+def lines(name: str, value: object, max_lines: int = LINES, limit: int = LINE) -> tuple[str, ...]:
+    """Return ``value`` if it is a list of at most ``max_lines`` strings, each one line of at most ``limit`` characters of Unicode.
 
     A line may be what a login shell prints before an answer, so its alphabet is checked where a field is read from it.
 
     :raises StorageError: it is not
     """
-    if not isinstance(value, (list, tuple)) or len(value) > most:
-        raise bad_answer(name, "it is not a list of at most %d lines" % most)
-    checked = tuple(_string(name, line, longest) for line in value)
+    if not isinstance(value, (list, tuple)) or len(value) > max_lines:
+        raise bad_answer(name, "it is not a list of at most %d lines" % max_lines)
+    checked = tuple(_string(name, line, limit) for line in value)
     for line in checked:
         if "\n" in line or any("\ud800" <= character <= "\udfff" for character in line):
             raise bad_answer(name, "%s is not a line of text" % _excerpt(line))
@@ -143,12 +143,12 @@ def only(name: str, value: object, required: t.Collection[str], optional: t.Coll
     return dict(value)
 
 
-def document(name: str, value: object, longest: int = OUTPUT) -> object:
-    """Parse JSON of at most ``longest`` characters, without names that occur twice in an object and without NaN or Infinity.
+def document(name: str, value: object, limit: int = OUTPUT) -> object:
+    """Parse JSON of at most ``limit`` characters, without names that occur twice in an object and without NaN or Infinity.
 
     :raises StorageError: it is not
     """
-    checked = _string(name, value, longest)
+    checked = _string(name, value, limit)
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found = dict(pairs)
@@ -165,15 +165,15 @@ def document(name: str, value: object, longest: int = OUTPUT) -> object:
         raise bad_answer(name, "%s is not a JSON document" % _excerpt(checked)) from None
 
 
-def split(name: str, output: object, longest: int = OUTPUT) -> list[str]:
-    """Return the lines of an output of at most ``longest`` characters.
+def split(name: str, output: object, limit: int = OUTPUT) -> list[str]:
+    """Return the lines of an output of at most ``limit`` characters.
 
     Only a line feed ends a line, with or without a carriage return before it. What ends a line for Python alone, such as a form feed
     in the name of a directory, does not begin a line that the script did not print.
 
     :raises StorageError: it is longer
     """
-    found = _string(name, output, longest).split("\n")
+    found = _string(name, output, limit).split("\n")
     if not found[-1]:
         found.pop()
     return [line[:-1] if line.endswith("\r") else line for line in found]
@@ -188,11 +188,11 @@ def bad_answer(name: str, problem: str) -> StorageError:
     )
 
 
-def _string(name: str, value: object, longest: int) -> str:
+def _string(name: str, value: object, limit: int) -> str:
     if not isinstance(value, str):
         raise bad_answer(name, "%s is not a string" % _excerpt(value))
-    if len(value) > longest:
-        raise bad_answer(name, "it is longer than %d characters" % longest)
+    if len(value) > limit:
+        raise bad_answer(name, "it is longer than %d characters" % limit)
     return value
 
 

@@ -38,10 +38,10 @@ class HttpReply(t.NamedTuple):
 Post = t.Callable[[str, t.Optional[str]], HttpReply]
 
 
-def read_reply(status: int, headers: t.Mapping[str, str], read: t.Callable[[int], bytes], longest: int) -> HttpReply:
-    content = read(longest + 1)
+def read_reply(status: int, headers: t.Mapping[str, str], read: t.Callable[[int], bytes], limit: int) -> HttpReply:
+    content = read(limit + 1)
     length = headers.get("Content-Length", "")
-    if length.isdecimal() and len(length) < 20 and len(content) < min(int(length), longest):
+    if length.isdecimal() and len(length) < 20 and len(content) < min(int(length), limit):
         raise EOFError("the answer ended early")
     return HttpReply(status, content, _retry_after(headers.get("Retry-After")))
 

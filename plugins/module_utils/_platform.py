@@ -115,6 +115,6 @@ def check_region(region: str | None, known: tuple[str, ...], alternative: str, b
 
 
 def fingerprint(product_key: str, device_name: str, device_secret: str) -> str:
-    """Return the fingerprint that stands for a DeviceSecret in results: 16 hexadecimal digits of SHA-256 over the whole certificate."""
+    """Return the fingerprint that represents a DeviceSecret in results: 16 hexadecimal digits of SHA-256 over the whole certificate."""
     text = "fleetops:%s:%s:%s" % (product_key, device_name, device_secret)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]

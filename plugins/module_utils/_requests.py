@@ -93,25 +93,25 @@ def send_request(
     body: str | None,
     headers: t.Mapping[str, str],
     timeout: float,
-    longest: int,
+    limit: int,
 ) -> HttpReply:
     """POST ``body``, or without one GET, and return the reply.
 
     :param session: of :func:`session_maker`, with the same context
     :param timeout: seconds for the request and its answer together
-    :param longest: bytes of an answer; one byte more is read, so that a longer one can be refused
+    :param limit: bytes of an answer; one byte more is read, so that a longer one can be refused
     :raises OSError: no answer; or EOFError, HTTPException
     :raises FleetopsError: a limit of the context
     """
     from requests import exceptions as of_requests
     from urllib3 import exceptions as of_urllib3
 
-    context.begin(timeout, longest)
+    context.begin(timeout, limit)
     session.cookies.clear()
     method = "GET" if body is None else "POST"
     try:
         with session.request(method, url, data=body, headers=dict(headers), timeout=timeout, stream=True) as response:
-            return read_reply(response.status_code, response.headers, response.raw.read, longest)
+            return read_reply(response.status_code, response.headers, response.raw.read, limit)
     except (of_requests.InvalidHeader, of_requests.InvalidURL, of_requests.MissingSchema) as error:
         raise internal(error) from None  # all of them are OSErrors, although nothing was sent
     except (
@@ -120,4 +120,4 @@ def send_request(
         of_urllib3.SSLError,
         of_urllib3.TimeoutError,
     ) as error:
-        raise ConnectionError(error) from error  # requests does not wrap what urllib3 raises while an answer is read
+        raise ConnectionError(error) from error  # requests does not wrap exceptions of urllib3 while it reads an answer

@@ -82,15 +82,15 @@ class TlsContext(ssl.SSLContext):
     _end = 0.0
     _bytes = 0
 
-    def begin(self, timeout: float, longest: int) -> None:
+    def begin(self, timeout: float, limit: int) -> None:
         """Begin a request.
 
         :param timeout: seconds for connection, handshake, request and answer together
-        :param longest: bytes of the answer
+        :param limit: bytes of the answer
         """
         self.sent = False
         self._end = clock() + timeout
-        self._bytes = _FRAMING * longest
+        self._bytes = _FRAMING * limit
 
     def left(self) -> float:
         """Return the seconds until the request's end.
@@ -110,7 +110,8 @@ class TlsContext(ssl.SSLContext):
         self._bytes -= received
         if self._bytes < 0:
             raise BadAnswer(
-                "the answer is too long", hint="Check the endpoint, and the proxies between this host and the platform"
+                "the answer is too long",
+                hint="Check the endpoint, and the proxies between the host that connects and the platform",
             )
         return received
 
@@ -313,7 +314,7 @@ def _clock_hint() -> str:
 
 
 def _causes(error: BaseException | None) -> t.Iterator[BaseException]:
-    """Yield the exception and what it wraps: URLError has a reason, requests and urllib3 nest theirs in args."""
+    """Yield the exception and the exceptions that it wraps: URLError has a reason, requests and urllib3 nest theirs in args."""
     while isinstance(error, BaseException):
         yield error
         inner = getattr(error, "reason", None)

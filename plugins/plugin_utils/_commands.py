@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The commands that repair what a run or an audit found, as they are typed. PRIVATE to the collection."""
+"""The commands that repair the findings of a run or an audit, ready to be typed. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables imp
     OF_RECOVERY,
 )
 
-# What is done, and the variables that are added to the command. {name} is the DeviceName.
+# For each repair, the playbook and the variables to set. {name} is the DeviceName.
 _PLAYBOOKS = {
     "provision": ("provision", ""),
     "register": ("provision", "gateway_register=always"),
@@ -37,7 +37,7 @@ _PLAYBOOKS = {
     "recover_force": ("recover", "gateway_recovery_force=true"),
     "recover_named": ("recover", "gateway_recovery_force=true gateway_device_name={name}"),
 }
-# The playbooks whose reports have a command for what failed: the same one again, or another.
+# The playbooks whose reports have commands for failed gateways: the same playbook again, or another.
 _OF_RUNS = ("provision", "reprovision", "recover", "decommission")
 _SWITCHES = {
     "diff": "--diff",
@@ -115,7 +115,7 @@ def rebuilt(given: str, host: str | None, device_name: str | None) -> str | None
 
 
 def _ends(mended_by: str, target: str, device_name: str | None) -> tuple[str, str]:
-    """Return what stands before and behind the common options."""
+    """Return the parts of a command before and after the common options."""
     if mended_by == "enable":
         return "ansible " + target, "-m fleetops.aliyun_iot.fleet_devices -a state=enabled"
     playbook, variables = _PLAYBOOKS[mended_by]
@@ -151,7 +151,7 @@ def left_out() -> list[str]:
 
 
 def playbook_command(as_now: bool = True) -> str:
-    """Return what runs a playbook over the same inventory and target, without its name.
+    """Return the command that runs a playbook over the same inventory and target, without the playbook's name.
 
     :param as_now: whether it is in check mode if this run is
     """

@@ -57,7 +57,7 @@ IN_MEMORY = "%s: %s is on a file system in memory (%s), so a restart loses the c
 
 
 class Convergence:
-    """The work of one task on one gateway, over ``remote``. ``known`` is what is known so far, for the result of a failure.
+    """The work of one task on one gateway, over ``remote``. ``known`` has the fields of the result so far, for a failure.
 
     In check mode, it makes the checks that a change makes before it begins, if ``proves`` is true.
     """
@@ -102,7 +102,7 @@ class Convergence:
         self._plan: Plan
 
     def run(self) -> Result:
-        """Look, and do what follows.
+        """Look, and carry out the plan.
 
         :returns: the result of the task, without secrets
         :raises FleetopsError: it failed; ``registered`` is true if a new secret was issued nevertheless

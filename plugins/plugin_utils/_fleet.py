@@ -65,7 +65,7 @@ class Member:
         return not self.left and self.result is None
 
     def known(self) -> Result:
-        """Return what is known of the gateway, for the result of a failure."""
+        """Return the fields of the result so far, for a failure."""
         device = {"product_key": self.device[0], "device_name": self.device[1] or None} if self.device[0] else {}
         return {**device, **(self.convergence.known if self.convergence else {})}
 
@@ -76,7 +76,7 @@ class Member:
         return (held["product_key"], held["device_name"], str(look["fingerprint"])) if held else None
 
     def fail(self, error: FleetopsError) -> None:
-        """Let the gateway fail, whatever else was to come of it."""
+        """Replace the result by a failure."""
         known = dict(self.result or self.known())
         known.pop("unreachable", None)
         self.result = failed(known, error)
@@ -85,7 +85,7 @@ class Member:
         self.convergence, self.left = None, ""
 
     def outcome(self) -> str:
-        """Return one word for what came of it: ok, changed, failed, unreachable or left."""
+        """Return the outcome: ok, changed, failed, unreachable or left."""
         return "left" if self.left or self.result is None else outcome_of(self.result)
 
 

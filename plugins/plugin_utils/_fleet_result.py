@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The results of passes, those that a pass takes over included: named fields, no secret. PRIVATE to the collection."""
+"""Compose the result of a pass, without secrets, from its own and from earlier results. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Result = dict[str, t.Any]
 Options = t.Mapping[str, t.Any]
 
 _OF_A_LEASE = ("lease", "lease_ends", "diff")
-# Names that a message has at the most.
+# The most names of hosts in a message.
 HOSTS_SHOWN = 50
 OUTCOMES = ("ok", "changed", "failed", "unreachable", "left")
 
 
 def asked_for(options: Options) -> tuple[Result, dict[str, Result]]:
-    """Return the options that go before the variables of every host, and those that go before them for some hosts."""
+    """Return the options that take precedence over the variables of all hosts, and those for single hosts."""
     given = {name: options[name] for name in ("state", "register", "lease_time") if options[name] is not None}
     each: dict[str, Result] = {}
     for host, result in options["looked"].items():
@@ -42,9 +42,9 @@ def asked_for(options: Options) -> tuple[Result, dict[str, Result]]:
 
 
 def earlier(options: Options, batch: t.Sequence[str], check_mode: bool) -> dict[str, Result]:
-    """Return the results of hosts that are not to be changed: they failed before, or are refused now.
+    """Return the results of hosts that must not be changed: they failed before, or are refused now.
 
-    In check mode, nothing has happened since the pass that this one continues, so that its results are what there is to say.
+    In check mode, the pass that this one continues has changed nothing, so its results are returned again.
     """
     if options["take_over"]:
         return {host: dict(options["looked"][host]) for host in batch if host in options["looked"]}
@@ -62,10 +62,10 @@ def earlier(options: Options, batch: t.Sequence[str], check_mode: bool) -> dict[
 
 
 def too_many_failures(options: Options, variables: t.Mapping[str, t.Any]) -> str:
-    """Return a sentence if too many hosts have failed in the batches before or in an earlier look, and nothing otherwise.
+    """Return a message if too many hosts have failed in earlier batches or in an earlier look; empty if not.
 
-    The keyword max_fail_percentage would end the run before the handlers: services that miss their new credential, which the next run
-    finds up to date.
+    The keyword max_fail_percentage would end the run before its handlers. Services would then not get their new credential, and the next
+    run would find it up to date.
 
     :raises InvalidOption: ``most_failed`` is no percentage
     """
@@ -84,7 +84,7 @@ def too_many_failures(options: Options, variables: t.Mapping[str, t.Any]) -> str
 
 
 def end_of_run(fleet: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> str:
-    """Return why Ansible ends the run with this batch, and which hosts it does not come to; empty if it goes on.
+    """Return why Ansible ends the run with this batch, and which hosts it does not reach; empty if it continues.
 
     :param fleet: the result of the last pass over the batch
     """
@@ -126,7 +126,7 @@ def not_reached(hosts: t.Sequence[str]) -> str:
 
 
 def shown(hosts: t.Sequence[str]) -> str:
-    """Return the names of hosts, of many the first ones."""
+    """Return the names of hosts; if there are many, only the first ones."""
     more = len(hosts) - HOSTS_SHOWN
     return ", ".join(hosts[:HOSTS_SHOWN]) + (" and %d more" % more if more > 0 else "")
 
@@ -143,9 +143,9 @@ def fleet_result(
 ) -> Result:
     """Return the result of a pass.
 
-    :param known: of hosts that were not touched, as from :func:`earlier`
-    :param given: options that went before the variables, for the tasks of the hosts that are left
-    :param check_mode: whether the pass only looked
+    :param known: results of hosts that were not processed, from :func:`earlier`
+    :param given: options that take precedence over the variables, for the tasks of the hosts that are left
+    :param check_mode: whether the pass ran in check mode
     :param device_changes: by host, as fleet_devices returns them
     """
     by_host = {member.host: member for member in members}

@@ -93,7 +93,7 @@ class GatewayAction(ActionBase):
         return result
 
     def _converge(self, work: GatewayWork, remote: Remote) -> Result:
-        """Look, decide, change; keep what is known for the result of a failure."""
+        """Look, decide, change; keep the fields of the result so far for a failure."""
         render, check_mode = renderer(self, self._vars), bool(self._task.check_mode)
         convergence = Convergence(work.task, remote, work.issuer, work.login, render, self._display, check_mode)
         try:

@@ -85,9 +85,9 @@ def frame(title: str, progress: Progress) -> RenderableType:
     counts.append("%d under way" % progress.running, "dim")
     lines: list[RenderableType] = [Text(title, "bold", no_wrap=True, overflow="ellipsis"), row, counts]
     for failure in progress.failures:
-        told = Text("  ", no_wrap=True, overflow="ellipsis")
-        told.append(failure.host, "bold red").append(" " + failure.message)
-        lines.append(told)
+        line = Text("  ", no_wrap=True, overflow="ellipsis")
+        line.append(failure.host, "bold red").append(" " + failure.message)
+        lines.append(line)
         if failure.hint:
             lines.append(Text("    " + failure.hint, "dim", no_wrap=True, overflow="ellipsis"))
     return Group(*lines)

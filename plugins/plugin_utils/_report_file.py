@@ -18,10 +18,10 @@ NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def checked_destination(dest: str, option: str = "dest") -> Path:
-    """Return the absolute path to write to; a relative one starts where ``ansible-playbook`` was started.
+    """Return the absolute path to write to; a relative one is relative to the working directory.
 
     :param option: the option or variable that names it
-    :raises InvalidOption: the directory does not exist, or something else than a file of this user is in the way
+    :raises InvalidOption: the directory does not exist, or a file that may not be replaced exists there
     """
     path = Path(os.path.abspath(dest))
     if not path.parent.is_dir():
@@ -49,7 +49,7 @@ def checked_destination(dest: str, option: str = "dest") -> Path:
 def checked_page(dest: str, option: str = "dest") -> tuple[Path, Path, Path]:
     """Return the paths of a page, and of the JSON and CSV beside it, each checked by :func:`checked_destination`.
 
-    :raises InvalidOption: ``dest`` does not end in .html, or something is in the way
+    :raises InvalidOption: ``dest`` does not end in .html, or a file that may not be replaced exists there
     """
     if not dest.endswith(".html"):
         raise InvalidOption(option, dest, "does not end in .html", "Name the page; JSON and CSV are beside it")

@@ -24,12 +24,12 @@ class ReportFiles(t.NamedTuple):
     def at(cls, dest: str) -> ReportFiles:
         """Return the files of a page.
 
-        :raises InvalidOption: ``dest`` does not end in .html, or something is in the way
+        :raises InvalidOption: ``dest`` does not end in .html, or a file that may not be replaced exists there
         """
         return cls(*checked_page(dest))
 
     def earlier(self) -> Report | None:
-        """Return the report that is there, None where there is none."""
+        """Return the existing report; None if there is no valid one."""
         try:
             return earlier_report(self.kept.read_text(encoding="utf-8"))
         except (OSError, UnicodeError):

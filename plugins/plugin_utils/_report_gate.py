@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The gate between a report in a file and whatever is made of it. PRIVATE to the collection.
+"""Validate a report that is read from a file. PRIVATE to the collection.
 
-A report may have been on other machines, and somebody may have changed it. Named fields of a known type, length and alphabet pass;
-nothing else does.
+A report may have been on other machines, where somebody may have changed it. Only named fields of a known type, length and alphabet are
+accepted.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ TEXT = 2000
 NAME = 255
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
-# What the collection itself writes there.
+# Fields that the collection itself writes.
 _ALPHABETS = {"reason": re.compile(r"[a-z_]{1,64}"), "fingerprint": gate.FINGERPRINT}
-# What others have written, as it was: a name that is wrong is what a report may be about. One printable line of at most so many.
+# Texts of other origin, which may be wrong names that the report is about: one printable line of at most this length.
 _TEXTS = {
     **{"product_key": NAME, "device_name": NAME, "path": gate.LINE, "status": NAME, "code": NAME},
     **{"message": TEXT, "hint": TEXT, "command": gate.LINE},
@@ -43,7 +43,7 @@ _RUN = ("id", "playbook", "mode", "user", "controller", "ansible_core")
 
 
 def read_report(name: str) -> Report:
-    """Return the report in a file, without what :func:`parse_report` leaves out.
+    """Return the report in a file, without the fields that :func:`parse_report` leaves out.
 
     :raises InvalidOption: there is no file, it is no regular one, or it holds no report
     """

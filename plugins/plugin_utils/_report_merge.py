@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One report made of those of slices. PRIVATE to the collection."""
+"""Merge the reports of the slices of a run. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report im
 MOST_FILES = 1000
 _MOST_SHOWN = 5
 
-# Returns a command anew, from the one in a report, the gateway and its DeviceName; None where nothing is known of it.
+# Builds a command anew, from the one in a report, the gateway and its DeviceName; None for an unknown command.
 Rebuild = t.Callable[[str, str | None, str | None], str | None]
 
 
@@ -46,7 +46,7 @@ def report_names(patterns: t.Sequence[str], merged: Path) -> list[str]:
 def merge_reports(names: t.Sequence[str], rebuild: Rebuild) -> tuple[dict[str, str], list[Row]]:
     """Return the run that the reports of slices describe together, and its rows.
 
-    Of a gateway that several reports have, the one that ended last is taken.
+    If several reports have the same gateway, the row is taken from the one that ended last.
 
     :raises InvalidOption: a file is no report, or they are not of one playbook and mode
     """
@@ -71,7 +71,7 @@ def merge_reports(names: t.Sequence[str], rebuild: Rebuild) -> tuple[dict[str, s
 
 def _run(reports: t.Sequence[Report]) -> dict[str, str]:
     runs = [report["run"] for report in reports]
-    # The same reports are the same run, whenever they are merged.
+    # Merging the same reports again gives the same ID.
     parts = sorted("%s %s %s" % (run["id"], run["controller"], run["begun"]) for run in runs)
     return {
         "id": hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16],

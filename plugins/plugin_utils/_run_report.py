@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report of a run: what became of each gateway, as JSON, CSV and a page. PRIVATE to the collection.
+"""The report of a run: the outcome of each gateway, as JSON, CSV and a page. PRIVATE to the collection.
 
 A report is a dictionary for JSON: ``format``, ``run`` (named fields of text), ``gateways`` (a row each, as from :func:`rows_of_pass`),
 ``counts`` of outcomes, and what was ``before``, with the ``changes`` since then.
@@ -22,13 +22,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_change
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import outcome_of
 
 FORMAT = 1
-# What became of a gateway, the worst first; the page shows them in this order.
+# Outcomes of a gateway, the worst first; the page shows them in this order.
 OUTCOMES = ("failed", "unreachable", "drift", "left", "changed", "ok")
 FIELDS = (
     *("gateway", "outcome", "reason", "product_key", "device_name", "path", "fingerprint", "status", "device_change"),
     *("error", "code", "message", "hint", "command"),
 )
-# The playbook that helps where the same one again does not, by the kind of an error.
+# By kind of error, the playbook that helps if running the same one again does not.
 _REPAIRS = {"registration_needed": "provision", "not_accepted": "recover"}
 _ALREADY_ACTIVE = "6289"
 
@@ -37,10 +37,10 @@ Report = dict[str, t.Any]
 
 
 def rows_of_pass(fleet: t.Mapping[str, t.Any], batch: t.Iterable[str], command: str, playbook: str) -> list[Row]:
-    """Return a row for each host of a batch, with named fields alone: whatever else a result holds stays out.
+    """Return a row for each host of a batch, with named fields only, so that no other field of a result gets into a report.
 
-    :param fleet: the result of fleet_credentials; a host of which it says nothing was right
-    :param command: what runs a playbook over the same inventory, without its name
+    :param fleet: the result of fleet_credentials; a host that is not in it was up to date
+    :param command: the command that runs a playbook over the same inventory, without the playbook's name
     :param playbook: the one that ran
     """
     results, left = {**fleet.get("right", {}), **fleet["gateways"]}, fleet["left"]
@@ -73,8 +73,8 @@ def rows_of_findings(findings: t.Iterable[t.Mapping[str, t.Any]]) -> list[Row]:
 
 
 def repair_of(kind: str | None, code: str | None) -> str | None:
-    """Return the playbook that helps after an error where the same one again does not."""
-    # A device in use is given its credential back: that resets nothing.
+    """Return the playbook that helps after an error if running the same one again does not; None otherwise."""
+    # For an activated device, restore its credential, since that resets nothing.
     name = "recover" if code == _ALREADY_ACTIVE else _REPAIRS.get(str(kind))
     return name and "fleetops.aliyun_iot." + name
 
@@ -94,9 +94,9 @@ def _text(value: object) -> str | None:
 def compose_report(run: t.Mapping[str, str], rows: t.Sequence[Row], earlier: Report | None = None) -> Report:
     """Return the report of a run.
 
-    :param run: what ran, and when; ``id`` tells one run from another
-    :param earlier: the report that is there, as it passed its gate. That of the same run is gone on with, as batch follows batch; one of
-        a run before is compared with
+    :param run: the fields that describe the run; ``id`` identifies it
+    :param earlier: the validated report that exists. If it is of the same run, an earlier batch, it is continued; if it is of a previous
+        run, it is compared with
     """
     before, known = _before(run, earlier)
     rows = list({**known, **{key_of(row): row for row in rows}}.values())
@@ -116,7 +116,7 @@ def compose_report(run: t.Mapping[str, str], rows: t.Sequence[Row], earlier: Rep
 
 
 def _before(run: t.Mapping[str, str], earlier: Report | None) -> tuple[t.Any, dict[str, Row]]:
-    """Return when the run before began and its outcomes by gateway, and the rows that are known of this run."""
+    """Return the begin of the previous run with its outcomes by gateway, and the rows of earlier batches of this run."""
     if earlier is None:
         return None, {}
     rows = {key_of(row): row for row in earlier["gateways"]}
@@ -126,7 +126,7 @@ def _before(run: t.Mapping[str, str], earlier: Report | None) -> tuple[t.Any, di
 
 
 def _changes(rows: t.Sequence[Row], before: t.Mapping[str, str]) -> list[dict[str, str | None]]:
-    """Return the gateways whose outcome is another than before; one that has been changed is right now."""
+    """Return the gateways whose outcome differs from the previous run; a changed gateway counts as ok."""
     now = {key_of(row): _state(row) for row in rows}
     return [
         {"gateway": key, "before": before.get(key), "now": now.get(key)}
@@ -140,7 +140,7 @@ def _state(row: t.Mapping[str, t.Any]) -> str:
 
 
 def key_of(row: t.Mapping[str, t.Any]) -> str:
-    """Return the gateway of a row, or the device that has none."""
+    """Return the key of a row: its gateway, or else its device."""
     return str(row["gateway"] or "%s/%s" % (row["product_key"], row["device_name"]))
 
 
@@ -149,7 +149,7 @@ def as_json(report: Report) -> str:
 
 
 def as_csv(report: Report) -> str:
-    """Return the rows for a spreadsheet, which must not take what a stranger says for a formula."""
+    """Return the rows as CSV, with cells quoted that a spreadsheet would take for a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(FIELDS)
@@ -160,7 +160,7 @@ def as_csv(report: Report) -> str:
 
 
 def as_page(report: Report) -> str:
-    """Return one HTML file that needs nothing else, and is a plain table where scripts do not run."""
+    """Return a self-contained HTML page, which is a plain table if scripts do not run."""
     from jinja2 import Environment
 
     page = _part("page.html.j2")

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The end of a run on a terminal or in a log: a table by outcome and cause, with the next command. PRIVATE to the collection."""
+"""The table at the end of a run: hosts by outcome and cause, with the next command. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import c
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._outcomes import Group, Outcome
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import BROKEN, WORDS, Failure
 
-# Names that a line of the table, or the option --limit of a command, has at the most.
+# The most names in a line of the table, or in the option --limit of a command.
 NAMES = 5
 # Characters of a name.
 _NAME = 60
@@ -21,20 +21,20 @@ NextCommand = t.Callable[[Group], str]
 
 
 def counted(counts: t.Mapping[str, int]) -> str:
-    """Return how many gateways have which word, on one line."""
+    """Return the number of gateways by word, on one line."""
     number = sum(counts.values())
-    told = ", ".join("%d %s" % (counts[word], word) for word in WORDS if counts.get(word))
-    return "%d gateway%s: %s" % (number, "" if number == 1 else "s", told)
+    parts = ", ".join("%d %s" % (counts[word], word) for word in WORDS if counts.get(word))
+    return "%d gateway%s: %s" % (number, "" if number == 1 else "s", parts)
 
 
 def block(word: str, failure: Failure, ignored: bool = False) -> list[str]:
-    """Return a gateway's failure in lines: which gateway, what happened, what to do."""
+    """Return the lines of a failure: the gateway with the message, and the hint."""
     first = "%s: [%s]%s %s" % (word, failure.host, " (ignored)" if ignored else "", failure.message)
     return [first.rstrip(), *(["    " + failure.hint] if failure.hint else [])]
 
 
 def table(groups: t.Sequence[Group], next_command: NextCommand) -> list[tuple[str, Outcome | None]]:
-    """Return the lines of the table, each with the outcome that it is about."""
+    """Return the lines of the table, each with its outcome; None for other lines."""
     width = max([len(group.outcome.word) for group in groups] + [7])
     lines: list[tuple[str, Outcome | None]] = [("%-*s %7s  %s" % (width, "OUTCOME", "HOSTS", "CAUSE"), None)]
     for group in groups:
@@ -51,6 +51,6 @@ def _is_named(outcome: Outcome) -> bool:
 
 
 def names(hosts: t.Sequence[str]) -> str:
-    """Return the names of hosts, of many the first ones."""
-    told = ", ".join(clean(host, _NAME) for host in hosts[:NAMES])
-    return told if len(hosts) <= NAMES else "%s and %d more" % (told, len(hosts) - NAMES)
+    """Return the names of hosts; if there are many, only the first ones."""
+    shown = ", ".join(clean(host, _NAME) for host in hosts[:NAMES])
+    return shown if len(hosts) <= NAMES else "%s and %d more" % (shown, len(hosts) - NAMES)

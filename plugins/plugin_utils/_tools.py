@@ -25,7 +25,7 @@ _OTHER = {"awk": "gawk"}
 
 
 def missing_tools(answer: ScriptAnswer) -> tuple[tuple[str, ...], str]:
-    """Return the tools that a gateway lacks, as its answer names them, and what installs packages there, empty if that is not known.
+    """Return the tools that a gateway lacks, as its answer names them, and its installer of packages, empty if it is unknown.
 
     :raises StorageError: the answer is invalid
     """

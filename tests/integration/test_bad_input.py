@@ -265,9 +265,7 @@ def env_export(dest: str, **further: JSON) -> dict[str, JSON]:
 
 
 NAME_RULE = "4 to 32 of the characters A-Z a-z 0-9 - _ @ . :"
-WRONG_ANSWER = (
-    "Check endpoint, and the proxies between this host and the platform; the stored credential was not changed"
-)
+WRONG_ANSWER = "Check endpoint, and the proxies between the host that connects and the platform; the stored credential was not changed"
 
 CASES = [
     # Options
@@ -277,7 +275,7 @@ CASES = [
     in_options("name-not-ascii", "device_name: 'gätew-01'", NAME_RULE, device_name="gätew-01"),
     in_options(
         "mac-of-nothing",
-        "device_name_from: 'mac' gave nothing",
+        "device_name_from: 'mac' returned no value",
         "device_name_interface",
         device_name_from="mac",
         device_name_interface="no-such-card",
@@ -301,7 +299,9 @@ CASES = [
     in_options("secret-missing", "product_secret: is missing", "signed with", product_secret=None),
     in_options("secret-empty", "product_secret: is missing", "signed with", product_secret=""),
     in_options("secret-line", "product_secret: ", "line break", "vault file", product_secret="6vEu5Qlj5STest01\n"),
-    in_options("secret-blank", "product_secret: ", "has a blank", "Copy it again", product_secret="6vEu5 Qlj5STest01"),
+    in_options(
+        "secret-blank", "product_secret: ", "contains whitespace", "Copy it again", product_secret="6vEu5 Qlj5STest01"
+    ),
     in_options("timeout", "timeout: 0 is out of range", "1 to 300", timeout=0),
     in_options("timeout-word", "timeout", "soon", "ansible-doc", timeout="soon"),
     in_options("method", "sign_method", "hmacsha512", "hmacsha256", "ansible-doc", sign_method="hmacsha512"),
@@ -320,7 +320,7 @@ CASES = [
     in_options("export-bare", "exports", "format", "template", exports=[{"dest": "{root}/agent.env"}]),
     in_options("export-itself", "exports[0].dest: ", "is the credential itself", **env_export("{root}/device.json")),
     in_options("template-changes", "exports[0].template: 'changed.j2'", "without a filter", **template("changed.j2")),
-    in_options("template-random", "exports[0].template: 'random.j2'", "nothing random", **template("random.j2")),
+    in_options("template-random", "exports[0].template: 'random.j2'", "no random value", **template("random.j2")),
     in_options("template-missing", "exports[0].template: 'no-such.j2'", "could not be found", **template("no-such.j2")),
     in_options("template-broken", "exports[0].template: 'broken.j2'", "end of", **template("broken.j2")),
     in_options("template-undefined", "exports[0].template: ", "no_such_variable", **template("undefined.j2")),
@@ -382,7 +382,7 @@ CASES = [
     Bad(
         "ca-empty",
         "tls",
-        ("ca_path: '{root}/empty.pem'", "holds no certificate"),
+        ("ca_path: '{root}/empty.pem'", "contains no certificate"),
         {"ca_path": "{root}/empty.pem"},
         spoil=write_empty_pem,
     ),
@@ -431,7 +431,7 @@ CASES = [
     Bad(
         "empty-secret",
         "bad_answer",
-        ("no usable deviceSecret", WRONG_ANSWER),
+        ("contains no valid deviceSecret", WRONG_ANSWER),
         fault={"empty_secret": True},
         calls=1,
         in_doubt=True,

@@ -109,7 +109,7 @@ def test_a_secret_that_a_late_request_has_replaced(platform: Emulator, tmp_path:
         result = run.result(gateway.host)
         assert told(run, gateway) == ["not_accepted"], result
         assert (result["changed"], result["registered"]) == (True, True)
-        assert "Run again, which registers once more" in result["msg"]
+        assert "Run again, which registers again" in result["msg"]
         stored = run_stored(gateway)
         first, *marks = journal(gateway)
         assert first.endswith(" ttl=0"), "nobody has to wait"

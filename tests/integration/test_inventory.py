@@ -126,11 +126,11 @@ def named(expression: str) -> JSON:
 REFUSED = [
     ({"products": [FIRST, SECOND]}, "two devices would be the host hz-0002"),
     ({"access_key_secret": "{{ lookup('env', 'KEY') }}"}, "access_key_secret: is a template"),
-    (named("'localhost'"), "hostname: 'localhost' stands for the controller"),
+    (named("'localhost'"), "hostname: 'localhost' is a name of the controller"),
     (named("'web-0001'"), "hostname: 'web-0001' is a host of another inventory source"),
     (named("'dbservers'"), "hostname: 'dbservers' is the name of a group"),
     (named("'status_unactive'"), "hostname: 'status_unactive' is the name of a group"),
-    (named("iot_device_name ~ ':web-0001:all'"), "hostname: 'hz-0001:web-0001:all' is a pattern of several names"),
+    (named("iot_device_name ~ ':web-0001:all'"), "hostname: 'hz-0001:web-0001:all' is a pattern of several hosts"),
     (named("iot_nickname"), "hostname: '{{ 7 * 6 }}' is not 1 to 253 of"),
     (
         {"keyed_groups": [{"key": "'dbservers'", "separator": ""}]},

@@ -99,7 +99,7 @@ def test_what_cannot_be_proved_is_said(platform: Emulator, tmp_path: Path) -> No
     hosts = fleet(platform, 1, tmp_path, gateway_verify="none")
     run = reprovision(hosts, tmp_path)
     assert run.rc == 0, run
-    assert said(run).count("cannot be proved: that Dynamic Registration is switched on") == 1
+    assert said(run).count("cannot be checked: that Dynamic Registration is switched on") == 1
     assert "is its ProductSecret" not in said(run)
 
 
@@ -124,7 +124,7 @@ def test_it_logs_in_with_the_new_credential_unless_told_not_to(platform: Emulato
     assert sorted(called(platform, "ResetThing")) == ["gw-0001", "gw-0002", "gw-0003"]
     # Without a host to log in to, or with one that does not answer, the old credential is still the valid one.
     assert "gateway_verify: none" in results(run, "gw-0004")[0]["msg"]
-    assert "the login that is to prove" in results(run, "gw-0005")[0]["msg"]
+    assert "the login that is to verify" in results(run, "gw-0005")[0]["msg"]
     for host in ("gw-0004", "gw-0005"):
         assert credential_file(tmp_path, host).read_text() == before[host] == valid_text(platform, host)
     assert [results(run, host)[0]["proven"] for host in ("gw-0001", "gw-0002", "gw-0003")] == [True, True, False]

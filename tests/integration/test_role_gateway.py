@@ -242,7 +242,7 @@ def test_a_removal_forgets_a_restart_that_did_not_happen(fresh: Emulator, tmp_pa
         ({"gateway_service": "misspelt"}, "no_service", "OpenRC has no service misspelt"),
         ({"gateway_verify": "login"}, "invalid_option", "mqtt_endpoint"),
         ({"gateway_verify": "login", "gateway_mqtt_endpoint": "a host"}, "invalid_option", "mqtt_endpoint"),
-        ({"gateway_verify": "login", "gateway_mqtt_endpoint": "127.0.0.1:9"}, "network", "the login that is to prove"),
+        ({"gateway_verify": "login", "gateway_mqtt_endpoint": "127.0.0.1:9"}, "network", "the login that is to verify"),
     ],
     ids=["service", "no host", "a bad host", "another host"],
 )

@@ -655,7 +655,7 @@ def test_a_rename_that_did_not_happen_is_a_failure(one: Box, tmp_path: Path) -> 
     output = subprocess.run(
         one.shell.command, input=script, capture_output=True, text=True, env=environment, check=False
     ).stdout
-    with pytest.raises(StorageError, match="mv has not renamed"):
+    with pytest.raises(StorageError, match="mv did not rename"):
         read_answer(output)
     found = one.look()
     assert found.journal is not None

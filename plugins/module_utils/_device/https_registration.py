@@ -201,7 +201,7 @@ def device_secret(request: Request, reply: HttpReply) -> str:
     return str(secret)
 
 
-WRONG_HOST = "Check endpoint, and the proxies between this host and the platform; the stored credential was not changed"
+WRONG_HOST = "Check endpoint, and the proxies between the host that connects and the platform; the stored credential was not changed"
 # The platform's codes are far below; an integer without a limit would fill a message.
 _LARGEST_CODE = 2**31
 

@@ -40,7 +40,7 @@ def sign(parameters: t.Mapping[str, str], secret: str, sign_method: str) -> str:
 
 
 def signed_content(parameters: t.Mapping[str, str]) -> str:
-    """Return what is signed: each name followed by its value, in alphabetical order, without ``sign`` and ``signMethod``, raw (not
+    """Return the string to sign: each name followed by its value, in alphabetical order, without ``sign`` and ``signMethod``, raw (not
     percent-encoded) UTF-8.
     """
     return "".join(name + parameters[name] for name in sorted(parameters) if name not in ("sign", "signMethod"))

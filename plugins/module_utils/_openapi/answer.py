@@ -31,7 +31,7 @@ def parse(content: bytes) -> dict[str, t.Any] | None:
 
 
 class OpenApiAnswer:
-    """A JSON object in an answer. Every method reads one field, and raises BadAnswer where the field is not what it must be.
+    """A JSON object in an answer. Every method reads one field, and raises BadAnswer if the field is not valid.
 
     A field may be missing, for the platform leaves out what is empty; then it reads as empty.
     """
@@ -55,13 +55,13 @@ class OpenApiAnswer:
         """Return an object within."""
         return self._within(name, self._content.get(name, {}))
 
-    def objects(self, name: str, most: int) -> list[OpenApiAnswer]:
-        """Return a list of objects, ``most`` at the most."""
-        return [self._within(name, item) for item in self._list(name, most)]
+    def objects(self, name: str, limit: int) -> list[OpenApiAnswer]:
+        """Return a list of objects, at most ``limit`` of them."""
+        return [self._within(name, item) for item in self._list(name, limit)]
 
-    def texts(self, name: str, most: int) -> list[str]:
-        """Return a list of texts, ``most`` at the most."""
-        values = self._list(name, most)
+    def texts(self, name: str, limit: int) -> list[str]:
+        """Return a list of texts, at most ``limit`` of them."""
+        values = self._list(name, limit)
         if not all(isinstance(value, str) for value in values):
             raise self.wrong(name)
         return values
@@ -97,11 +97,11 @@ class OpenApiAnswer:
             raise self.wrong(name)
         return value
 
-    def _list(self, name: str, most: int) -> list[t.Any]:
+    def _list(self, name: str, limit: int) -> list[t.Any]:
         values = self._content.get(name, [])
         if not isinstance(values, list):
             raise self.wrong(name)
-        if len(values) > most:
+        if len(values) > limit:
             raise self.wrong(name, "has more entries than were requested")
         return values
 

@@ -139,7 +139,7 @@ class _BatchAddition:
 
 
 def _rejected(data: OpenApiAnswer, asked: t.Iterable[str]) -> dict[str, str]:
-    """Those of the names that were rejected, with the platform's words: of either action's answer, whose fields are spelt differently."""
+    """Return the rejected names, each with the platform's message, from the answer of either action; their fields have different names."""
     rejected: dict[str, str] = {}
     for outer, spelling in (
         ("InvalidDeviceNameList", "InvalidDeviceName"),

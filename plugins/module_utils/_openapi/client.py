@@ -58,7 +58,7 @@ Parameters = t.Mapping[str, t.Union[str, int]]
 # The only codes that mean that the device or the product does not exist.
 NOT_THERE = ("iot.device.NotExistedDevice", "iot.prod.NotExistedProduct")
 
-# Codes, or how they begin: what to do next.
+# Hints, by code or by the beginning of a code.
 HINTS = {
     "iot.device.NotExistedDevice": "Check the DeviceName, and add the device if it is missing",
     "iot.prod.NotExistedProduct": "Check product_key, and that region and instance_id are the product's",
@@ -169,8 +169,8 @@ class OpenApi:
     def _refusal(self, action: str, query: Parameters, content: dict[str, t.Any], reply: HttpReply) -> FleetopsError:
         """Return the error for a refusal, by the API itself or (with an HTTP status) by the gateway in front of it."""
         answer, masked = OpenApiAnswer(_about(action, query), content), self._masked()
-        told = str(reply.status) if reply.status >= 400 else "no code"
-        code = clean(masked(answer.matching("Code", r"[!-~]*")), LONGEST_CODE) or told
+        no_code = str(reply.status) if reply.status >= 400 else "no code"
+        code = clean(masked(answer.matching("Code", r"[!-~]*")), LONGEST_CODE) or no_code
         words = "%s: refused with %s" % (_about(action, query), code)
         message = answer.text("ErrorMessage", masked) or answer.text("Message", masked)
         if message and not code.startswith("Signature"):  # its message repeats the whole request

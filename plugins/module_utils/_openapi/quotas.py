@@ -63,12 +63,12 @@ class Limiter:
         :param share: of the quota, more than 0 and up to 1, for runs that several controllers share
         """
         rate = qps(action, depth) * share
-        most = max(1, int(rate))
+        limit = max(1, int(rate))
         ended = self._ended.setdefault((action, qps(action, depth)), deque())
-        while len(ended) > most:
+        while len(ended) > limit:
             ended.popleft()
-        if len(ended) == most:
-            wait = ended[0] + max(1.0, most / rate) - self._clock()
+        if len(ended) == limit:
+            wait = ended[0] + max(1.0, limit / rate) - self._clock()
             if wait > 0:
                 self._sleep(wait)
         try:

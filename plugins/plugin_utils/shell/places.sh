@@ -65,8 +65,8 @@ follow() {
 }
 
 # guard DIRECTORY HOLDER: enters the directory, which exists and is named without symbolic links, and fails unless it is safe. If HOLDER
-# is yes, files are written in it, so it must not be sticky or have an access control list. The directory is entered before it is checked,
-# so that the checked directory is the one that is used, even if its name leads elsewhere later.
+# is yes, files are written in it, so only its owner may write to it, and it must not have an access control list. The directory is
+# entered before it is checked, so that the checked directory is the one that is used, even if its name leads elsewhere later.
 guard() {
     guarded=$1
     holder=$2

@@ -145,7 +145,7 @@ def test_settings_are_changed_one_by_one_and_kept(platform: Emulator) -> None:
         ("PATCH", "/settings", {"unknown_device_code": True}, 400, "write a whole number from 1"),
         ("PATCH", "/settings", ["rotate"], 400, "must be a mapping"),
         ("POST", "/faults", {"action": "register"}, 400, "needs exactly one effect"),
-        ("GET", "/requests?sign=1", None, 400, "can be asked for by action"),
+        ("GET", "/requests?sign=1", None, 400, "can be filtered by action"),
         ("GET", "/requests?since=x", None, 400, "since (a number)"),
     ],
 )

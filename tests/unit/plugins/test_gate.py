@@ -137,8 +137,8 @@ def test_what_is_no_list_of_lines(value: object) -> None:
 
 def test_a_list_of_lines() -> None:
     assert gate.lines("lines", ["a", "\x1b[31mWelcome", ""]) == ("a", "\x1b[31mWelcome", "")
-    refused(lambda: gate.lines("lines", ["a", "b"], most=1))
-    refused(lambda: gate.lines("lines", ["ab"], longest=1))
+    refused(lambda: gate.lines("lines", ["a", "b"], max_lines=1))
+    refused(lambda: gate.lines("lines", ["ab"], limit=1))
 
 
 def test_exact_keys() -> None:

@@ -503,7 +503,7 @@ def test_nobody_is_asked_for_an_access_key_unless_told(home: Path, monkeypatch: 
     with pytest.raises(FleetopsError) as caught:
         find_credential(OPTIONS)
     assert caught.value.kind == "credential"
-    assert "-e @account.yml" in caught.value.hint
+    assert "access_key_secret" in caught.value.hint
     assert "default_chain" in caught.value.hint
 
 

@@ -3,7 +3,7 @@
 
 """python -m platform_emulator serve | start | stop --state-dir DIR
 
-`start` and `stop` need nothing but the standard library: they can say what `serve` lacks.
+`start` and `stop` need only the standard library, so that they can report which packages `serve` lacks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from platform_emulator.options import Options
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Return the exit code: 0 after a clean end, 2 for a bad seed or state, 1 for what else cannot be done."""
+    """Return the exit code: 0 after a clean end, 2 for an invalid seed or state, 1 for any other failure."""
     parsed = parse(arguments)
     try:
         COMMANDS[parsed.command](parsed)
@@ -59,19 +59,23 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="serve until SIGTERM")
-    start = commands.add_parser("start", help="serve in the background, with these options, unless it does already")
-    stop = commands.add_parser("stop", help="end what serves the state directory")
+    start = commands.add_parser(
+        "start", help="serve in the background with these options; nothing to do if it already does"
+    )
+    stop = commands.add_parser("stop", help="stop the emulator that serves the state directory")
     for command in (serve, start, stop):
-        command.add_argument("--state-dir", type=_path, required=True, help="keeps the state and the CA")
+        command.add_argument("--state-dir", type=_path, required=True, help="directory of the state and the CA")
     for command in (serve, start):
         command.add_argument("--listen", type=_address, default="127.0.0.1", help="IP address (default %(default)s)")
-        command.add_argument("--https-port", type=_port, default=0, help="0, the default, lets the system choose")
-        command.add_argument("--mqtts-port", type=_port, default=0, help="of MQTT over TLS, likewise")
-        command.add_argument("--mqtt-port", type=_port, default=0, help="of MQTT without TLS, likewise")
+        command.add_argument(
+            "--https-port", type=_port, default=0, help="0, the default, lets the system choose a port"
+        )
+        command.add_argument("--mqtts-port", type=_port, default=0, help="port of MQTT over TLS, likewise")
+        command.add_argument("--mqtt-port", type=_port, default=0, help="port of MQTT without TLS, likewise")
         command.add_argument("--seed", type=_path, help="YAML file of products, devices, settings and faults")
         command.add_argument("--ready-file", type=_path, help="JSON file of endpoints, written when all of them answer")
     start.add_argument("--log-file", type=_path, help="default: emulator.log in the state directory")
-    start.add_argument("--wait", type=float, default=30, help="seconds for it to become ready (default %(default)s)")
+    start.add_argument("--wait", type=float, default=30, help="seconds to wait until it is ready (default %(default)s)")
     return parser.parse_args(arguments)
 
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Access keys: who may call the OpenAPI, for good or, with a security token, for a while."""
+"""Access keys of the OpenAPI: permanent ones, and temporary ones with a security token."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _token = text(r"[!-~]{1,4096}", "1 to 4096 printable ASCII characters without bl
 
 @dataclass(frozen=True)
 class AccessKey:
-    """One key. `security_token` is empty for one that lasts; `expires` is a time in ISO 8601, or empty."""
+    """One key. `security_token` is empty for a permanent key; `expires` is a time in ISO 8601, or empty."""
 
     id: str
     secret: str = field(repr=False)
@@ -30,7 +30,7 @@ class AccessKey:
 
 
 def read(value: object, where: str) -> AccessKey:
-    """Return a key from outside; raises Invalid."""
+    """Return the key in a mapping of the seed; raises Invalid."""
     fields = Fields(value, where)
     key = AccessKey(
         fields.need("id", _id),
@@ -54,7 +54,7 @@ def save(store: Store, key: AccessKey) -> None:
 
 
 def _time(value: object, where: str) -> str:
-    """YAML may have read the time already."""
+    """Return a time in ISO 8601, from text or from a time that YAML has parsed; raises Invalid."""
     try:
         time = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The admin API: what tests and trials see and change behind the platform's back. Plain HTTP on loopback, guarded by a token."""
+"""The admin API, with which tests and trials read and change the emulator's state. Plain HTTP on loopback, guarded by a token."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class Admin:
         return web.Response(status=204)
 
     async def activate_device(self, request: web.Request) -> web.Response:
-        """As if the device had connected once with its secret and left."""
+        """Activate the device, as if it had connected once and disconnected."""
         return self._change_device(request, lambda device: lifecycle.log_out(lifecycle.log_in(device)))
 
     async def reset_device(self, request: web.Request) -> web.Response:
@@ -155,7 +155,9 @@ class Admin:
         since = query.pop("since", "0")
         unknown = query.keys() - {"action", "product_key", "device_name"}
         if unknown or not since.isdecimal():
-            raise Invalid("requests can be asked for by action, product_key, device_name and since (a number)")
+            raise Invalid(
+                "requests can be filtered by action, product_key, device_name and since (a number); remove the other parameters"
+            )
         return web.json_response(request_log.entries(self._store, int(since), **query))
 
     async def clear_requests(self, _request: web.Request) -> web.Response:

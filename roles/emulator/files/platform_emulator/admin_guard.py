@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Admission to the admin API: by the token that its URL begins with, and never from a page in a browser.
+"""Access control of the admin API: a token at the beginning of the URL, and no access for pages in a browser.
 
-Loopback keeps other machines out, but neither other users of this one nor web pages: a page may send requests to any
-address (CSRF), and a name of its own may resolve to 127.0.0.1 (DNS rebinding).
+Listening on loopback excludes other machines, but not other users of this machine or web pages: a page can send requests
+to any address (CSRF), and its own host name can resolve to 127.0.0.1 (DNS rebinding).
 """
 
 from __future__ import annotations

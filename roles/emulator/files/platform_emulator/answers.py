@@ -26,5 +26,5 @@ class Answer:
 
 
 def compact_json(value: object) -> bytes:
-    """JSON without a blank after a colon or comma: one C client keeps the quotes of a value that follows a blank."""
+    """Return JSON without blanks after colons and commas: one C client does not strip the quotes of a value after a blank."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Putting products and devices on the platform with the attributes somebody names: the seed or the admin API."""
+"""Create or change products and devices with given attributes, for the seed and the admin API."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ DEVICE_ATTRIBUTES: Mapping[str, Reader[object]] = {
 
 
 def put_product(store: Store, product_key: str, attributes: Mapping[str, object]) -> Product:
-    """Create the product if it is not there, then give it these attributes; the others stay."""
+    """Create the product if it does not exist, and set these attributes; the others stay."""
     values: dict[str, Any] = dict(attributes)
     product = replace(store.product(product_key) or Product(product_key), **values)
     store.save_product(product)
@@ -51,7 +51,7 @@ def put_product(store: Store, product_key: str, attributes: Mapping[str, object]
 
 
 def put_device(store: Store, product_key: str, device_name: str, attributes: Mapping[str, object]) -> Device:
-    """Create the device if it is not there, then give it these attributes; the others stay."""
+    """Create the device if it does not exist, and set these attributes; the others stay."""
     values: dict[str, Any] = dict(attributes)
     status, activated = values.pop("status", None), values.pop("activated", None)
     sub_devices = values.pop("sub_devices", None)
@@ -67,7 +67,7 @@ def put_device(store: Store, product_key: str, device_name: str, attributes: Map
 
 
 def _put_topology(store: Store, gateway: Device, sub_devices: list[tuple[str | None, str]]) -> None:
-    """Attach these devices, created if need be, and no others to the gateway."""
+    """Set the sub-devices of the gateway to these; create those that do not exist."""
     store.rows("UPDATE device SET gateway = NULL WHERE gateway = ?", (gateway.iot_id,))
     for key, name in sub_devices:
         key = key or gateway.product_key

@@ -4,8 +4,8 @@
 """The emulator's own certificate authority, and the server certificate that it signs.
 
 The certificate is RSA and the ciphers include static-RSA CBC suites of TLS 1.2, because C clients need both (measured
-with LinkSDK C 4.2.0 and iotkit-embedded 3.2.0). It carries the cloud's names for clients that keep the name while their
-connection is led here.
+with LinkSDK C 4.2.0 and iotkit-embedded 3.2.0). It contains the platform's host names, for clients that
+connect under such a name to this address.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ RENEW_BEFORE = timedelta(days=30)
 
 
 def server_context(state_dir: Path, listen: str) -> ssl.SSLContext:
-    """Return a context with a valid certificate; what is missing or outdated is made. Raises Invalid for a broken CA."""
+    """Return a context with a valid certificate; create what is missing or outdated. Raises Invalid for a broken CA."""
     authority, authority_key = _authority(state_dir)
     key_file, certificate_file = state_dir / "server.key", state_dir / "server.pem"
     if not (key_file.exists() and _serves(certificate_file, authority, _names(listen))):
@@ -64,7 +64,7 @@ def authority_file(state_dir: Path) -> Path:
 
 
 def _authority(state_dir: Path) -> tuple[x509.Certificate, rsa.RSAPrivateKey]:
-    """Return the CA of the state directory: made once, never overwritten."""
+    """Return the CA of the state directory, created if it does not exist, and never overwritten."""
     key_file, certificate_file = state_dir / "ca.key", authority_file(state_dir)
     if certificate_file.exists() and not key_file.exists():
         raise Invalid(f"{key_file}: is missing, so {certificate_file} cannot sign; restore it or remove both")
@@ -103,7 +103,7 @@ def _names(listen: str) -> list[x509.GeneralName]:
 
 
 def _serves(file: Path, authority: x509.Certificate, names: list[x509.GeneralName]) -> bool:
-    """Return whether the certificate is of this CA, for these names, and good for a while."""
+    """Return whether the certificate is issued by this CA, for these names, and not about to expire."""
     try:
         certificate = x509.load_pem_x509_certificate(file.read_bytes())
         certificate.verify_directly_issued_by(authority)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One request and its answer: the fault it meets, its entry in the log, its commit, its bytes on the wire."""
+"""Process one HTTP request: apply a fault, write the log, commit the result, send the answer."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from platform_emulator.store import Store
 
 @dataclass(frozen=True)
 class Action:
-    """The action that a request asks for, on which device as far as it says so.
+    """The action that a request asks for, with product and device if it names them.
 
-    `process` runs inside the transaction that also logs its answer, and is told the effect of a fault, if there is one.
-    `refuse` words a refusal for this kind of client. `names` is how many devices a request for many of them names.
+    `process` runs inside the transaction that also logs its answer; it takes the effect of a fault. `refuse` makes the
+    answer for a refusal. `names` is the number of devices in a request that lists them.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Action:
 
 
 async def run(request: web.Request, store: Store, action: Action) -> web.StreamResponse:
-    """Process and answer, unless a fault has other plans."""
+    """Process the request and send the answer, as changed by a fault if one matches."""
     with store.transaction():
         fault = faults.take(store, action.name, action.product_key, action.device_name)
         entry = request_log.opened(
@@ -48,16 +48,16 @@ async def run(request: web.Request, store: Store, action: Action) -> web.StreamR
         )
     effect: Effect[Answer] = fault.effect if fault else Effect()
     try:
-        instead = await _instead(effect, action)
+        early = await _early_answer(effect, action)
         with store.transaction():
-            answer = instead or _processed(action, effect)
+            answer = early or _processed(action, effect)
             request_log.answered(store, entry, answer.http_status, answer.code)
-        return await _send(request, answer if instead else await effect.after(answer))
+        return await _send(request, answer if early else await effect.after(answer))
     except Drop:
         return _close(request, web.Response())
 
 
-async def _instead(effect: Effect[Answer], action: Action) -> Answer | None:
+async def _early_answer(effect: Effect[Answer], action: Action) -> Answer | None:
     try:
         return await effect.before()
     except Refusal as refusal:

@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Faults on demand: what goes wrong, at which request, how often.
+"""Faults on demand.
 
 A fault is a mapping: `action`, optionally `product_key` and `device_name`, `times` (a number, default 1, or `forever`),
-and exactly one effect with its value. The oldest fault that matches a request is used up by one.
+and exactly one effect with its value. Each request is subject to the oldest fault that matches it, and
+counts as one of its `times`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ ACTIONS: Mapping[str, Effects[Any]] = {"register": HTTP, **mqtt_effects.ACTIONS,
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault as read: where it strikes, how often (0: forever), and its effect with the effect's name."""
+    """A fault: the requests that it matches, how many of them (0: forever), and its effect with the key of the effect."""
 
     action: str
     product_key: str | None
@@ -41,14 +42,14 @@ class Fault:
 
 
 def read(value: object, where: str) -> Fault:
-    """Return a fault from outside; raises Invalid."""
+    """Return the fault in a mapping of the seed or the admin API; raises Invalid."""
     fields = Fields(value, where)
     action = fields.need("action", choice(*ACTIONS))
     effects = ACTIONS[action]
     names = [name for name in effects if name in fields]
     effect = effects[names[0]](fields) if names else None
-    # An effect may use another's key for a detail of its own.
-    if effect is None or not all(fields.asked(name) for name in names):
+    # A key may be a detail of one effect and another effect by itself.
+    if effect is None or not all(fields.was_read(name) for name in names):
         found = " and ".join(names) or "none"
         raise Invalid(f"{where or 'fault'}: needs exactly one effect, has {found}; choose one of {', '.join(effects)}")
     fault = Fault(
@@ -67,7 +68,7 @@ def _times(value: object, where: str) -> int:
     return 0 if value == "forever" else integer(1, 1_000_000)(value, where)
 
 
-# What is stored is the mapping as it came; `remaining` counts down and is NULL for a fault that stays.
+# The store has the mapping as it was given; `remaining` counts down and is NULL for a fault that lasts forever.
 
 
 def add(store: Store, value: object, where: str) -> int:
@@ -77,7 +78,7 @@ def add(store: Store, value: object, where: str) -> int:
 
 
 def everything(store: Store) -> list[dict[str, object]]:
-    """Return the faults still to come, each with its `id` and `remaining` (a number or `forever`)."""
+    """Return the remaining faults, each with its `id` and `remaining` (a number or `forever`)."""
     return [
         {
             "id": row["id"],
@@ -93,7 +94,7 @@ def clear(store: Store) -> None:
 
 
 def take(store: Store, action: str, product: str | None, device: str | None) -> Fault | None:
-    """Return the oldest fault that matches, used up by one."""
+    """Return the oldest fault that matches, and count it."""
     for row in store.rows("SELECT id, spec, remaining FROM fault ORDER BY id"):
         fault = read(json.loads(row["spec"]), "")
         if fault.matches(action, product, device):

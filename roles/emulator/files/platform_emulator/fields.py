@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Strict reading of what comes from outside: the seed, the settings, the faults, the admin API.
+"""Validate input: the seed, the settings, the faults, the admin API.
 
-A reader takes a value and the place where it stood, and returns it typed or raises `Invalid`.
-Text is never repeated in a message: it may be a secret.
+A reader takes a value and its place in the input, and returns the typed value or raises `Invalid`.
+No message quotes text, since it may be a secret.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ Reader = Callable[[object, str], T]
 
 
 class Invalid(ValueError):
-    """A value that cannot be used; the message names its place, what is wrong and what to do."""
+    """A value that is not valid; the message has its place, the problem and what to do."""
 
 
 class Fields:
-    """A mapping, read key by key; `close` then refuses the keys that nobody asked for."""
+    """A mapping, read key by key; `close` refuses keys that were not read."""
 
     def __init__(self, value: object, where: str) -> None:
         if not isinstance(value, Mapping):
@@ -35,23 +35,23 @@ class Fields:
         return key in self._values
 
     def get(self, key: str, reader: Reader[T]) -> T | None:
-        """Return the value of a key, or None where the key is absent."""
+        """Return the value of a key, or None if it is absent."""
         self._known.append(key)
         return reader(self._values[key], self.place(key)) if key in self._values else None
 
     def need(self, key: str, reader: Reader[T]) -> T:
-        """Return the value of a key that must be there."""
+        """Return the value of a required key."""
         value = self.get(key, reader)
         if value is None:
             raise Invalid(f"{self.place(key)}: is missing; add it")
         return value
 
-    def asked(self, key: str) -> bool:
-        """Return whether somebody has asked for this key."""
+    def was_read(self, key: str) -> bool:
+        """Return whether this key was read."""
         return key in self._known
 
     def named(self, readers: Mapping[str, Reader[object]]) -> dict[str, object]:
-        """Return the values of those of the keys that are there."""
+        """Return the values of those keys that are present."""
         values = {key: self.get(key, reader) for key, reader in readers.items()}
         return {key: value for key, value in values.items() if key in self}
 
@@ -66,7 +66,7 @@ class Fields:
 
 
 def text(pattern: str, advice: str) -> Reader[str]:
-    """Text that matches the whole pattern; `advice` says what to write."""
+    """Return a reader of text that matches the pattern as a whole; `advice` describes the pattern."""
 
     def read(value: object, where: str) -> str:
         if not isinstance(value, str):

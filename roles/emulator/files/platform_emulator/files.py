@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files that belong to the user who runs the emulator, and that nobody else may read or replace."""
+"""Files of the user who runs the emulator, which no other user can read or replace."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FOR_OTHERS_TO_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def own_directory(path: Path) -> None:
-    """Create a directory for its owner alone, unless there is one; raises Invalid where others could change its files."""
+    """Create a directory of mode 0700, unless it exists; raises Invalid if others could change its files."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     check_directory(path)
 
@@ -31,12 +31,12 @@ def check_directory(path: Path) -> None:
 
 
 def open_own(path: Path, flags: int) -> int:
-    """Open a file, created with mode 0600; raises OSError for a link, Invalid for another user's file or no plain file."""
+    """Open a file, created with mode 0600; raises OSError for a link, Invalid for another user's or an irregular file."""
     descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     found = os.fstat(descriptor)
     if found.st_uid != os.geteuid() or not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
-        raise Invalid(f"{path}: is another user's, or no plain file; remove it or name another one")
+        raise Invalid(f"{path}: is another user's, or not a regular file; remove it, or choose another file")
     return descriptor
 
 
@@ -47,7 +47,7 @@ def read_own(path: Path) -> str:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Put a file in place in one step, with mode 0600 from the first byte on; a link or a file in its place is replaced."""
+    """Write a file atomically, with mode 0600 from the beginning; a link or a file of this name is replaced."""
     descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

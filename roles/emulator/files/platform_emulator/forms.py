@@ -11,7 +11,7 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 
 
 def form_pairs(text: bytes) -> list[tuple[str, str]]:
-    """Return the parameters in their order; none when the text is not UTF-8."""
+    """Return the parameters in their order; an empty list if the text is not UTF-8."""
     try:
         pairs = [part.partition("=") for part in text.decode().split("&")]
         return [

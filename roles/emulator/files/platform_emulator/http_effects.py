@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The effects of a fault on one request: those that every protocol knows, and those of an answer over HTTP.
+"""The effects of a fault on one request: those for every protocol, and those for HTTP.
 
-An effect strikes before the request is processed, or after its result was committed. `A` is the protocol's answer.
+An effect applies before the request is processed, or after its result is committed. `A` is the protocol's type of an
+answer.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ A = TypeVar("A")
 
 
 class Drop(Exception):
-    """Close the connection now, without another byte."""
+    """Close the connection now, without sending anything more."""
 
 
 class Effect(Generic[A]):
-    """One effect; this one is none."""
+    """Base of the effects; by itself it has none."""
 
     async def before(self) -> A | None:
-        """Return an answer to give instead of processing; may raise Refusal or Drop."""
+        """Return an answer to send without processing the request, or None; may raise Refusal or Drop."""
         return None
 
     async def after(self, answer: A) -> A:
@@ -37,13 +38,13 @@ class Effect(Generic[A]):
         return answer
 
 
-# What a fault may do to one kind of request, each by its key.
+# The effects that a fault can have on one kind of request, by key.
 Effects = Mapping[str, Callable[[Fields], Effect[A]]]
 
 
 @dataclass(frozen=True)
 class Delay(Effect[A]):
-    """Wait, then process: a late request where the client has given up meanwhile."""
+    """Wait, then process the request, perhaps after the client's timeout."""
 
     seconds: float
 
@@ -53,7 +54,7 @@ class Delay(Effect[A]):
 
 @dataclass(frozen=True)
 class Hang(Effect[A]):
-    """Read the request, say nothing for a while, then close."""
+    """Read the request, wait, then close the connection without an answer."""
 
     seconds: float
 
@@ -64,7 +65,7 @@ class Hang(Effect[A]):
 
 @dataclass(frozen=True)
 class DropBefore(Effect[A]):
-    """The request is lost."""
+    """Lose the request."""
 
     async def before(self) -> A:
         raise Drop
@@ -72,7 +73,7 @@ class DropBefore(Effect[A]):
 
 @dataclass(frozen=True)
 class DropAfter(Effect[A]):
-    """The answer is lost."""
+    """Lose the answer."""
 
     async def after(self, answer: A) -> A:
         raise Drop
@@ -80,7 +81,7 @@ class DropAfter(Effect[A]):
 
 @dataclass(frozen=True)
 class HoldAfter(Effect[A]):
-    """The answer is late, although the result stands."""
+    """Delay the answer, after the result is committed."""
 
     seconds: float
 
@@ -96,7 +97,7 @@ def _set(value: object, where: str) -> bool:
 
 
 def switch(key: str, effect: Effect[A]) -> Callable[[Fields], Effect[A]]:
-    """For an effect that has no value: the key says true."""
+    """Return the reader of an effect without a value, whose key must be true."""
 
     def read(fields: Fields) -> Effect[A]:
         fields.need(key, _set)
@@ -117,7 +118,7 @@ COMMON: Effects[Any] = {
 
 @dataclass(frozen=True)
 class HttpStatus(Effect[Answer]):
-    """The answer of a gateway in front of the platform."""
+    """Answer as a gateway in front of the platform."""
 
     http_status: int
     retry_after: int | None
@@ -138,7 +139,7 @@ class Redirect(Effect[Answer]):
 
 @dataclass(frozen=True)
 class RegistrationCode(Effect[Answer]):
-    """The platform refuses, without processing."""
+    """Refuse the registration with a code, without processing it."""
 
     code: int
     message: str | None
@@ -149,7 +150,7 @@ class RegistrationCode(Effect[Answer]):
 
 @dataclass(frozen=True)
 class Truncate(Effect[Answer]):
-    """The connection ends half-way through the body."""
+    """Close the connection half-way through the body."""
 
     async def after(self, answer: Answer) -> Answer:
         return replace(answer, cut=len(answer.body) // 2)
@@ -157,7 +158,7 @@ class Truncate(Effect[Answer]):
 
 @dataclass(frozen=True)
 class NotJson(Effect[Answer]):
-    """A captive portal or a proxy answers."""
+    """Answer as a captive portal or a proxy."""
 
     async def after(self, answer: Answer) -> Answer:
         return replace(answer, body=b"<html><body>Welcome</body></html>", content_type="text/html")
@@ -165,7 +166,7 @@ class NotJson(Effect[Answer]):
 
 @dataclass(frozen=True)
 class Oversize(Effect[Answer]):
-    """The body is padded with blanks to so many bytes."""
+    """Pad the body with blanks to this number of bytes."""
 
     size: int
 
@@ -175,7 +176,7 @@ class Oversize(Effect[Answer]):
 
 @dataclass(frozen=True)
 class OtherData(Effect[Answer]):
-    """The answer's data say something else than what was stored; a refusal carries no data and stays."""
+    """Change a field in the data of the answer, but not what is stored. A refusal has no data and is not changed."""
 
     key: str
     value: str

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rules of a device's life, as functions from one state to the next. They store nothing."""
+"""The life cycle of a device, as functions from one state to the next. They store nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from platform_emulator.settings import Settings
 
 
 def register(device: Device, settings: Settings) -> Device:
-    """Return the device hands itself a secret by dynamic registration; raises Refusal 6204 or 6289."""
+    """Return the device after a dynamic registration, with the secret that it gets; raises Refusal 6204 or 6289."""
     if device.disabled:
         raise Refusal(refusals.DEVICE_DISABLED)
     closed = ("activated", "registered") if settings.reregistration == "refuse" else ("activated",)
@@ -26,9 +26,9 @@ def register(device: Device, settings: Settings) -> Device:
 
 
 def log_in(device: Device) -> Device:
-    """Return the device connects with its secret, which activates it.
+    """Return the device after a login, which activates it.
 
-    A login with a secret that a reset has doomed leaves the registration open: the reset asked for another one.
+    A login with the secret from before a reset does not close the registration: the device still has to get a new one.
     """
     registration = device.registration if device.renew_secret else "activated"
     return replace(device, online=True, activated_at=device.activated_at or utc_now(), registration=registration)
@@ -39,7 +39,7 @@ def log_out(device: Device) -> Device:
 
 
 def reset(device: Device, settings: Settings) -> Device:
-    """ResetThing: the device may register again; its status stays.
+    """Return the device after ResetThing: it can register again; its status does not change.
 
     "This operation resets the dynamic registration status, not the activation status":
     https://www.alibabacloud.com/help/doc-detail/155680.htm
@@ -59,12 +59,12 @@ def enable(device: Device) -> Device:
 
 
 def deactivate(device: Device) -> Device:
-    """As if the device had never connected. The platform cannot do this; tests can."""
+    """Return the device as if it had never connected. The platform has no such action; tests use it."""
     return replace(device, online=False, activated_at=None, registration="unregistered", renew_secret=False)
 
 
 def with_status(device: Device, status: str) -> Device:
-    """Return the device brought to a status the way it would get there."""
+    """Return the device with a status, after the actions that lead to it."""
     if status == "DISABLE":
         return disable(device)
     device = enable(device)

@@ -23,10 +23,10 @@ class Options:
     ready_file: Path | None
 
     def arguments(self) -> list[str]:
-        """Return the command line that says the same."""
+        """Return these options as arguments of the command line."""
         return [f"--{name.replace('_', '-')}={value}" for name, value in vars(self).items() if value is not None]
 
     def fingerprint(self) -> str:
-        """Equal for two runs exactly when they would serve the same, the seed's content included."""
+        """Return a digest of the options and of the seed's content, to compare two runs."""
         seed = self.seed.read_bytes() if self.seed and self.seed.exists() else b""
         return hashlib.sha256("\n".join(self.arguments()).encode() + b"\0" + seed).hexdigest()

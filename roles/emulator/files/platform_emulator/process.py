@@ -3,7 +3,8 @@
 
 """The process of a state directory: at most one, known by the lock that it holds.
 
-The lock falls with the process, however it ends; so a process number read from a held lock is never a stranger's.
+The kernel releases the lock when the process ends. So the process number in the file of a held lock is always that of
+the emulator.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ PROGRAM = Path(__file__).parents[1]
 
 
 class NotStarted(Exception):
-    """The emulator did not become ready; the message ends with what it said itself."""
+    """The emulator did not become ready; the message ends with its own output."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Running:
 
 @contextmanager
 def sole_owner(options: Options) -> Iterator[None]:
-    """Hold the state directory for this process; raises Invalid when another does."""
+    """Lock the state directory for this process; raises Invalid if another process has locked it."""
     with os.fdopen(open_own(_lock_file(options.state_dir), os.O_RDWR | os.O_CREAT), "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -60,7 +61,7 @@ def sole_owner(options: Options) -> Iterator[None]:
 
 
 def running(state_dir: Path) -> Running | None:
-    """Return the process that serves the directory, if any; raises Invalid where others could have written its number."""
+    """Return the process that serves the directory, if any; raises Invalid if other users could have written its number."""
     try:
         check_directory(state_dir)
         descriptor = open_own(_lock_file(state_dir), os.O_RDONLY)
@@ -75,10 +76,9 @@ def running(state_dir: Path) -> Running | None:
 
 
 def start(options: Options, log_file: Path, seconds: float) -> bool:
-    """Serve in a process of its own that outlives this one; returns whether there was anything to do.
+    """Start the emulator in a background process; returns False if it is running with the same options.
 
-    One that serves the same already is left alone, one that serves otherwise is stopped first. Raises NotStarted when
-    the new one is not ready in time.
+    An emulator with other options is stopped first. Raises NotStarted if the new one is not ready in time.
     """
     ready_file = options.ready_file or options.state_dir / "endpoints.json"
     options = replace(options, ready_file=ready_file)
@@ -88,7 +88,7 @@ def start(options: Options, log_file: Path, seconds: float) -> bool:
     stop(options.state_dir)
     own_directory(options.state_dir)
     with os.fdopen(open_own(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab") as log:
-        said_before = log.tell()
+        log_end = log.tell()
         process = subprocess.Popen(
             [sys.executable, "-m", "platform_emulator", "serve", *options.arguments()],
             cwd="/",
@@ -105,7 +105,7 @@ def start(options: Options, log_file: Path, seconds: float) -> bool:
     process.kill()
     process.wait()
     with log_file.open("rb") as log:
-        log.seek(said_before)
+        log.seek(log_end)
         raise NotStarted(_why(ended, log.read().decode(errors="replace"), log_file))
 
 
@@ -126,7 +126,7 @@ def _lock_file(state_dir: Path) -> Path:
 
 
 def _ready(ready_file: Path, pid: int) -> bool:
-    """Return whether the process has written its ready file and answers. A file that another user made is not its own yet."""
+    """Return whether the process has written its ready file and answers. Another user's file is ignored."""
     try:
         endpoints = json.loads(read_own(ready_file))
         if endpoints["pid"] != pid:
@@ -138,16 +138,16 @@ def _ready(ready_file: Path, pid: int) -> bool:
 
 
 def _soon(look: Callable[[], T], seconds: float) -> T:
-    """Return what `look` returns, as soon as it is true or when the time is over."""
+    """Return the result of `look` as soon as it is true, or when the time is over."""
     deadline = time.monotonic() + seconds
     while not (found := look()) and time.monotonic() < deadline:
         time.sleep(0.02)
     return found
 
 
-def _why(exit_code: int | None, said: str, log_file: Path) -> str:
+def _why(exit_code: int | None, output: str, log_file: Path) -> str:
     what = "was not ready in time" if exit_code is None else f"ended with code {exit_code}"
-    lines = [f"the emulator {what}; the end of {log_file}:", *said.splitlines()[-TAIL_LINES:]]
-    if "ModuleNotFoundError" in said:
+    lines = [f"the emulator {what}; the end of {log_file}:", *output.splitlines()[-TAIL_LINES:]]
+    if "ModuleNotFoundError" in output:
         lines.append(f"Its Python lacks packages: {sys.executable} -m pip install aiohttp amqtt cryptography PyYAML")
     return "\n".join(lines)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Products and devices as the platform keeps them, and the forms of their names and secrets."""
+"""Products and devices of the platform, and the formats of their names and secrets."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ class Product:
 class Device:
     """One device. `registration` is its dynamic-registration state:
 
-    * unregistered: added, or reset; it may register.
-    * registered: a secret was handed out; it may ask again, for nobody has used that secret.
-    * activated: it has connected; registration is refused until a reset.
+    * unregistered: added, or reset; it can register.
+    * registered: a secret was issued and not used yet, so it can register again.
+    * activated: it has connected; registrations are refused until a reset.
 
     `activated_at` is the first connection ever: a reset leaves it, so the status does not become UNACTIVE again.
-    `renew_secret` says that a reset has doomed the secret: the next registration issues another. `gateway` is the iot_id
-    of the gateway whose sub-device this is.
+    `renew_secret` is true after a reset, until the next registration issues a new secret. `gateway` is the iot_id of the
+    gateway whose sub-device this is.
     """
 
     product_key: str
@@ -100,7 +100,7 @@ class Device:
 
     @property
     def status(self) -> str:
-        """UNACTIVE, ONLINE, OFFLINE or DISABLE; what lies under DISABLE comes back when the device is enabled."""
+        """Return UNACTIVE, ONLINE, OFFLINE or DISABLE. A disabled device has its former status again when it is enabled."""
         if self.disabled:
             return "DISABLE"
         if not self.activated:

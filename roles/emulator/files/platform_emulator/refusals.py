@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The codes with which the platform refuses a device, and the words it adds.
+"""The codes with which the platform refuses a device, and their messages.
 
-Codes: https://www.alibabacloud.com/help/doc-detail/120329.htm. The texts of 460, 6100 and 6289 are on record; clients
-must branch on the code.
+Codes: https://www.alibabacloud.com/help/doc-detail/120329.htm. The messages of 460, 6100 and 6289 are the
+platform's; clients must use the code.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MESSAGES: dict[int | str, str] = {
 
 
 class Refusal(Exception):
-    """The platform says no: a code, and a message for people."""
+    """A refusal of the platform: a code and a message."""
 
     def __init__(self, code: int | str, message: str | None = None) -> None:
         self.code = code

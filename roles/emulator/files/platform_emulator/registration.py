@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Dynamic registration of a device over HTTPS: what it sends, how it is verified, what comes back.
+"""Dynamic registration of a device over HTTPS: the request, its verification, and the answer.
 
 https://www.alibabacloud.com/help/doc-detail/74006.htm; where clients differ from it, as measured with
 aliyun-iot-linkkit 1.2.13 (Python), alibabacloud-iot-device-sdk (Node) and LinkSDK C 4.2.0.
@@ -45,12 +45,12 @@ class SignedRequest:
 
     @property
     def content(self) -> str:
-        """Return what the client signed: the raw values, whether or not it percent-encoded them in the body."""
+        """Return the string that the client signed, of raw values, even if they are percent-encoded in the body."""
         return f"deviceName{self.device_name}productKey{self.product_key}random{self.random}"
 
 
 def signed_request(pairs: list[tuple[str, str]]) -> SignedRequest:
-    """Return the request in a form; raises Refusal 460 unless each parameter is there once, filled, and no other."""
+    """Return the request in a form; raises Refusal 460 unless it has each parameter once, not empty, and no other."""
     form = dict(pairs)
     if len(form) != len(pairs) or form.keys() != PARAMETERS.keys():
         raise Refusal(refusals.PARAMETER_ERROR)
@@ -60,7 +60,7 @@ def signed_request(pairs: list[tuple[str, str]]) -> SignedRequest:
 
 
 def register(store: Store, request: SignedRequest) -> Device:
-    """Return the device with the secret it gets, stored; raises Refusal."""
+    """Register the device; return it with its secret. Raises Refusal."""
     product = authorizing_product(store, request)
     current = settings.load(store)
     device = store.device(product.product_key, request.device_name)
@@ -72,9 +72,9 @@ def register(store: Store, request: SignedRequest) -> Device:
 
 
 def authorizing_product(store: Store, request: SignedRequest) -> Product:
-    """Return the product whose secret signed the request, and which lets its devices register; raises Refusal.
+    """Return the product whose secret signed the request, if its dynamic registration is on; raises Refusal.
 
-    The signature comes before anything else: who does not know ProductSecret learns nothing of the product's devices.
+    The signature is checked first, so that nobody without ProductSecret learns about the product's devices.
     """
     digest = signatures.digest_name(request.sign_method)
     if digest is None:
@@ -108,7 +108,7 @@ def routes(store: Store) -> list[web.RouteDef]:
 
 
 def _names(pairs: list[tuple[str, str]]) -> Mapping[str, str]:
-    """Whom a request names, for the log: only what has a name's form, so that nothing else gets there."""
+    """Return the names in a request, for the log. Values that are not valid names are left out."""
     return {
         name: value
         for name, value in pairs
@@ -126,6 +126,6 @@ def _issued(device: Device) -> Answer:
 
 
 def _refused(refusal: Refusal, style: str) -> Answer:
-    """Return a refusal has no data, and is HTTP 200: at 400 and above several clients die without a word."""
+    """Return the answer for a refusal: HTTP 200 without data, since several clients fail without a message at 400 and above."""
     body = compact_json({"code": refusal.code, "message": refusal.message})
     return Answer(200 if style == "http_200" else 400, body, refusal.code)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The log of what devices and clients asked: without secrets, signatures or random numbers."""
+"""The log of requests from devices and clients, without secrets, signatures and random numbers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def opened(
 
 
 def answered(store: Store, entry: int, http_status: int | None, code: int | str | None) -> None:
-    """Log what the request led to. An entry without it was never processed."""
+    """Log the outcome of a request. An entry without an outcome was never processed."""
     store.rows("UPDATE request SET http_status = ?, code = ? WHERE id = ?", (http_status, code, entry))
     row = store.row("SELECT * FROM request WHERE id = ?", (entry,))
     if row:

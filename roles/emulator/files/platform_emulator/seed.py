@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""seed.yml: what stands on the platform from the start.
+"""seed.yml: the initial content of the platform.
 
-Each entry is applied when it is new or has changed since it was last applied, and is otherwise left alone: a restart
-with the same seed changes nothing, whatever has become of a device meanwhile.
+An entry is applied if it is new or has changed since it was applied. So a restart with the same seed changes nothing,
+even if devices have changed meanwhile.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class SeedProduct:
 
 @dataclass(frozen=True)
 class Seed:
-    """A seed whose every value was checked; `settings` and `faults` are as written."""
+    """A validated seed; `settings` and `faults` are as in the file."""
 
     access_keys: list[AccessKey]
     products: list[SeedProduct]
@@ -85,7 +85,7 @@ def read(content: object) -> Seed:
 
 
 def apply(store: Store, seed: Seed) -> None:
-    """Bring what is new or changed in the seed onto the platform, in one transaction."""
+    """Apply the new and changed entries of the seed, in one transaction."""
     with store.transaction():
         for access_key in seed.access_keys:
             if _news(store, f"access_key {access_key.id}", asdict(access_key)):
@@ -107,7 +107,7 @@ def apply(store: Store, seed: Seed) -> None:
 
 
 def _news(store: Store, entry: str, content: object) -> bool:
-    """Return whether the entry is new or other than last time; then it is remembered, without its secrets."""
+    """Return whether the entry is new or has changed, and store a digest of it."""
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     row = store.row("SELECT digest FROM seeded WHERE entry = ?", (entry,))
     store.rows("INSERT OR REPLACE INTO seeded (entry, digest) VALUES (?, ?)", (entry, digest))
@@ -117,7 +117,7 @@ def _news(store: Store, entry: str, content: object) -> bool:
 def _distinct(names: list[str], where: str, key: str) -> None:
     for index, name in enumerate(names):
         if name in names[:index]:
-            raise Invalid(f"{where}[{index}].{key}: {name} stands there twice; remove one")
+            raise Invalid(f"{where}[{index}].{key}: {name} is listed twice; remove one")
 
 
 def _access_keys(value: object, where: str) -> list[AccessKey]:

@@ -34,7 +34,7 @@ _http_log = logging.getLogger(f"{__name__}.http")
 
 
 def _without_request(record: logging.LogRecord) -> bool:
-    """Remove what aiohttp logs of a malformed request: its line, which may contain the admin token or a signature."""
+    """Remove the line of a malformed request from the log of aiohttp, since it may contain the admin token or a signature."""
     if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
         record.exc_info = None
     return True

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The points that the platform's documents leave open or contradict, as settings that can be changed at run time."""
+"""Settings for the behaviour that the platform's documents leave open or contradict; they can be changed at run time."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Settings:
 
     * reregistration: a device that is not activated registers. `rotate`: every call issues a new secret, the last one
       is valid (https://www.alibabacloud.com/help/doc-detail/148667.htm). `same`: every call returns the secret that was
-      issued when the device was added. `refuse`: that secret is handed out once, then 6289.
+      issued when the device was added. `refuse`: that secret is issued once, then 6289.
     * reset_revokes: when a reset ends the old secret. `at_once`; `at_registration`: it works until the device registers
       again (default: the documents promise nothing earlier); `never`: registering again follows `reregistration` alone.
     * refusals: a refused registration is HTTP 200 with another code, or HTTP 400 with it.
-    * unknown_device_code: what a registration of a device that was never added gets.
+    * unknown_device_code: the code for a registration of a device that was never added.
     * registration_window: seconds after which a connection that registered over MQTT is closed
       (https://www.alibabacloud.com/help/doc-detail/132111.htm).
     * devices_per_name: how many physical devices may share a device name without pre-registration
@@ -32,12 +32,12 @@ class Settings:
       (https://alibabacloud.com/help/en/iot/user-guide/ipv6-based-mqtt-connections).
     * connects_per_minute: logins of one device; 0 is no limit, the platform's is 5
       (https://www.alibabacloud.com/help/doc-detail/30527.htm).
-    * instance_id: the instance's ID, which every OpenAPI call must then name, and every registration over MQTT without
+    * instance_id: the instance's ID, which every OpenAPI call must then have, and every registration over MQTT without
       pre-registration; a legacy public instance has none.
     * timestamp_tolerance: by how many seconds an OpenAPI call's time may be off; 0 accepts any.
-    * nonce_reuse: whether an OpenAPI call may repeat another's nonce; `allow` is for requests recorded once.
+    * nonce_reuse: whether an OpenAPI call may repeat a nonce; `allow` is for recorded requests.
     * throttling: whether OpenAPI calls beyond the documented QPS are refused.
-    * job_polls: how many queries find an asynchronous job under way before one finds it done.
+    * job_polls: how many queries find an asynchronous job in progress before it ends.
     """
 
     reregistration: str = "rotate"

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""HMAC signatures of devices, as they come: under several names, in either case of hex."""
+"""HMAC signatures of devices, with all names of the methods, in upper-case or lower-case hexadecimal."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ DIGESTS = {"hmacmd5": "md5", "hmacsha1": "sha1", "hmacsha256": "sha256"}
 
 
 def digest_name(sign_method: str) -> str | None:
-    """hmacsha256, HmacSHA256 and hmac_sha256 are one method; None for one that the platform does not know."""
+    """Return the digest of a method: hmacsha256, HmacSHA256 and hmac_sha256 are the same. None for an unknown method."""
     return DIGESTS.get(sign_method.lower().replace("_", ""))
 
 
 def is_hex_digest(sign: str, digest: str) -> bool:
-    """Return whether this could be a signature at all."""
+    """Return whether the text has the format of a signature."""
     return len(sign) == 2 * hashlib.new(digest).digest_size and re.fullmatch("[0-9A-Fa-f]*", sign) is not None
 
 

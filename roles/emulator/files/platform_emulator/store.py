@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The platform's state in SQLite: what was committed survives the process, whichever way it dies."""
+"""The platform's state in SQLite. Committed changes survive a crash of the process."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Store:
         self._watchers: list[Callable[[str, str | None], None]] = []
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.row_factory = sqlite3.Row
-        # NORMAL: a commit survives the death of the process; only a power cut may take the last ones.
+        # NORMAL: commits survive a crash of the process; only a power failure can lose the last ones.
         self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")
         version = self.row("PRAGMA user_version")
         if version is None or version[0] == 0:
@@ -94,7 +94,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of it is committed, or none; never await inside."""
+        """Commit all of the changes inside, or none. Never await inside."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -115,13 +115,13 @@ class Store:
         return int(self._db.execute(statement, values).lastrowid or 0)
 
     def watch(self, watcher: Callable[[str, str | None], None]) -> None:
-        """Have it told the names of each device that changes or goes, while the transaction is still open.
+        """Call the watcher with the names of each device that is changed or removed, within the transaction.
 
-        Without a device name it is the product that goes, with its devices.
+        The device name is None if a product is removed with its devices.
         """
         self._watchers.append(watcher)
 
-    def _tell(self, product_key: str, device_name: str | None) -> None:
+    def _notify(self, product_key: str, device_name: str | None) -> None:
         for watcher in self._watchers:
             watcher(product_key, device_name)
 
@@ -140,7 +140,7 @@ class Store:
     def delete_product(self, product_key: str) -> None:
         """Remove a product and its devices."""
         self.rows("DELETE FROM product WHERE product_key = ?", (product_key,))
-        self._tell(product_key, None)
+        self._notify(product_key, None)
 
     # Devices
 
@@ -164,14 +164,14 @@ class Store:
 
     def save_device(self, device: Device) -> None:
         self._save("device", asdict(device), ("product_key", "device_name"))
-        self._tell(device.product_key, device.device_name)
+        self._notify(device.product_key, device.device_name)
 
     def delete_device(self, product_key: str, device_name: str) -> None:
         self.rows("DELETE FROM device WHERE product_key = ? AND device_name = ?", (product_key, device_name))
-        self._tell(product_key, device_name)
+        self._notify(product_key, device_name)
 
     def all_offline(self) -> None:
-        """No connection outlives the process that had it."""
+        """Set all devices offline, since connections end with the process."""
         self.rows("UPDATE device SET online = 0")
 
     def _save(self, table: str, values: dict[str, object], key: tuple[str, ...]) -> None:

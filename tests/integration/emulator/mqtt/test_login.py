@@ -274,5 +274,5 @@ def test_no_secret_is_logged(broker: Emulator, connect: Connect, log_in: Connect
     connect(CLIENT_ID, USER_NAME, PASSWORD[:-2] + "00")
     connect(CLIENT_ID, PASSWORD, PASSWORD)
     written = broker.log + str(broker.admin.requests())
-    assert "refused connect a1IoKTestP1 gw-0001: the signature is not made with DeviceSecret" in written
+    assert "refused connect a1IoKTestP1 gw-0001: the signature is not that of DeviceSecret" in written
     assert [word for word in (DEVICE_SECRET, PASSWORD[:-2]) if word.lower() in written.lower()] == []

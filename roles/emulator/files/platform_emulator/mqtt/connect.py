@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The fields of a CONNECT, before anybody has verified it.
+"""The fields of a CONNECT, before it is verified.
 
-The client id is a core of any form and an extension of fields: `core|key=value,key=value|`; the user name is
+The client id consists of a core of any form and an extension with fields: `core|key=value,key=value|`; the user name is
 `deviceName&productKey` (https://alibabacloud.com/help/en/iot/user-guide/ipv6-based-mqtt-connections). One SDK
 puts newlines and blanks between the fields.
 """
@@ -24,13 +24,13 @@ PROTOCOLS = {("MQTT", 4), ("MQIsdp", 3)}
 CLIENT_ID = re.compile(r"(?P<core>[^|]{1,64})\|(?P<extension>[^|]*)\|")
 USER_NAME = re.compile(rf"(?P<device_name>{DEVICE_NAME_PATTERN})&(?P<product_key>{PRODUCT_KEY_PATTERN})")
 
-# By authType: what the request log and the faults call it.
+# For each authType, the action in the request log and in faults.
 ACTIONS = {"register": "register_mqtt", "regnwl": "regnwl"}
 
 
 @dataclass(frozen=True)
 class Connect:
-    """`core` is "" and `fields` are empty for a client id of another form; names are None in a malformed user name."""
+    """A CONNECT. `core` and `fields` are empty for a client id of another form, names are None for a malformed user name."""
 
     known_protocol: bool
     over_tls: bool
@@ -47,13 +47,13 @@ class Connect:
 
     @property
     def names(self) -> tuple[str, str]:
-        """Product key and device name; raises ConnectRefused."""
+        """Return product key and device name; raises ConnectRefused."""
         if self.product_key is None or self.device_name is None:
             raise ConnectRefused(BAD_USER_NAME_OR_PASSWORD, "the user name is not deviceName&productKey")
         return self.product_key, self.device_name
 
     def value(self, key: str, *, among: tuple[str, ...] = (), pattern: str = ".*") -> str:
-        """Return a field of the extension that must be there and have one of these values, or this form; raises ConnectRefused."""
+        """Return a field of the extension; raises ConnectRefused unless it has one of these values, or matches the pattern."""
         value = self.fields.get(key)
         if value is None or (among and value not in among) or not re.fullmatch(pattern, value):
             raise ConnectRefused(
@@ -78,7 +78,7 @@ def read(packet: ConnectPacket, over_tls: bool) -> Connect:
 
 
 def _fields(extension: str) -> dict[str, str]:
-    """Return the fields by their keys; none at all when one of them is not `key=value` or stands there twice."""
+    """Return the fields by key; an empty dictionary if one of them is not `key=value` or occurs twice."""
     pairs = [part.strip().partition("=") for part in extension.split(",")]
     fields = {key: value for key, _equals, value in pairs}
     return fields if len(fields) == len(pairs) and all(key and equals for key, equals, _value in pairs) else {}

@@ -4,8 +4,8 @@
 """The checks of a CONNECT: logins with a secret or a token, and dynamic registration with and without pre-registration.
 
 Login: https://alibabacloud.com/help/en/iot/user-guide/ipv6-based-mqtt-connections. Dynamic registration:
-https://www.alibabacloud.com/help/doc-detail/132111.htm. Clients send times in seconds, in milliseconds, or a constant:
-they are signed, never compared with the clock.
+https://www.alibabacloud.com/help/doc-detail/132111.htm. Clients send a time in seconds, in milliseconds, or a
+constant. It is part of the signature, but not compared with the clock.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ LONGEST_KEEP_ALIVE = 1200  # seconds; the shortest is a setting
 
 
 class Access:
-    """Decides on every CONNECT, and stores what it leads to."""
+    """Checks every CONNECT, and stores its outcome."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._recent: dict[tuple[str, str], deque[float]] = defaultdict(deque)
 
     def reply(self, asked: Connect) -> Reply:
-        """Return what a CONNECT leads to, stored; raises ConnectRefused."""
+        """Process a CONNECT; return the reply. Raises ConnectRefused."""
         if not asked.known_protocol:
             raise ConnectRefused(UNACCEPTABLE_PROTOCOL, "the protocol is not MQTT 3.1 or 3.1.1")
         if not asked.core:
-            raise ConnectRefused(IDENTIFIER_REJECTED, "the client id is not core|extension|")
+            raise ConnectRefused(IDENTIFIER_REJECTED, "the client id does not have the form core|extension|")
         current = settings.load(self._store)
         if asked.action == "connect":
             return self._log_in(asked, current)
@@ -80,13 +80,13 @@ class Access:
             raise ConnectRefused(IDENTIFIER_REJECTED, "signmethod in the client id is wrong")
         product_key, device_name = asked.names
         if not signatures.is_hex_digest(asked.password, digest):
-            raise ConnectRefused(BAD_USER_NAME_OR_PASSWORD, f"the password is not an {digest} in hex")
+            raise ConnectRefused(BAD_USER_NAME_OR_PASSWORD, f"the password is not a hexadecimal {digest} digest")
         device = self._device(asked)
         content = f"clientId{asked.core}deviceName{device_name}productKey{product_key}"
         if "timestamp" in asked.fields:
             content += f"timestamp{asked.fields['timestamp']}"
         if not signatures.signs(asked.password, content, device.device_secret, digest):
-            raise ConnectRefused(NOT_AUTHORIZED, "the signature is not made with DeviceSecret")
+            raise ConnectRefused(NOT_AUTHORIZED, "the signature is not that of DeviceSecret")
         return device
 
     def _by_token(self, asked: Connect) -> Device:
@@ -106,7 +106,7 @@ class Access:
         return device
 
     def _too_often(self, device: Device, limit: int) -> bool:
-        """Return whether the device has had its connections of this minute; else this one counts."""
+        """Return whether the device has reached its limit of connections a minute; if not, count this one."""
         recent, now = self._recent[device.product_key, device.device_name], time.monotonic()
         while recent and recent[0] <= now - 60:
             recent.popleft()
@@ -125,7 +125,7 @@ class Access:
         return _issued("/ext/register", {**names, "deviceSecret": device.device_secret})
 
     def _admit(self, asked: Connect, current: Settings) -> Reply:
-        """Registration without pre-registration: the device need not be there."""
+        """Register a device without pre-registration: it need not exist."""
         _check_instance(asked, current)
         request = _signed_request(asked, ("2", "-2"))
         product = registration.authorizing_product(self._store, request)
@@ -145,16 +145,16 @@ class Access:
 
 
 def _check_instance(asked: Connect, current: Settings) -> None:
-    """Check that an instance that has an ID is reached by it alone.
+    """Check that the CONNECT has the ID of the instance, if the instance has one.
 
-    :raises ConnectRefused: it is not
+    :raises ConnectRefused: it has not
     """
     if current.instance_id:
         asked.value("instanceId", among=(current.instance_id,))
 
 
 def _signed_request(asked: Connect, secure_modes: tuple[str, ...]) -> SignedRequest:
-    """Return what registration over HTTPS sends as a form, from the CONNECT; raises ConnectRefused."""
+    """Return the signed request in a CONNECT, as a registration over HTTPS sends it; raises ConnectRefused."""
     if not asked.over_tls:
         raise ConnectRefused(IDENTIFIER_REJECTED, "dynamic registration needs TLS")
     asked.value("securemode", among=secure_modes)

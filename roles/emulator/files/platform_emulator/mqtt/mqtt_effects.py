@@ -17,7 +17,7 @@ from platform_emulator.mqtt.mqtt_replies import Message, Reply
 
 @dataclass(frozen=True)
 class Connack(Effect[Reply]):
-    """The platform refuses, without processing."""
+    """Refuse the CONNECT with a code, without processing it."""
 
     code: int
 
@@ -27,7 +27,7 @@ class Connack(Effect[Reply]):
 
 @dataclass(frozen=True)
 class OtherPayload(Effect[Reply]):
-    """The message says something else than what was stored; a refusal has no message and stays."""
+    """Change the payload of the message, but not what is stored. A refusal has no message and is not changed."""
 
     change: Callable[[bytes], bytes]
 
@@ -38,7 +38,7 @@ class OtherPayload(Effect[Reply]):
 
 
 class NoMessage(Effect[Reply]):
-    """The CONNACK comes, the message never does."""
+    """Send the CONNACK, but not the message."""
 
     async def after(self, answer: Reply) -> Reply:
         return replace(answer, message=None)
@@ -52,7 +52,7 @@ def _other(key: str, value: str) -> Effect[Reply]:
     return OtherPayload(change)
 
 
-# A TCP connection was accepted: nobody knows yet who it is, and no TLS handshake has been answered.
+# Effects on a TCP connection that was accepted, before the TLS handshake; the device is not known yet.
 TCP: Effects[Reply] = {"hang": lambda fields: Hang(fields.need("hang", seconds))}
 
 CONNECT: Effects[Reply] = {

@@ -3,8 +3,8 @@
 
 """MQTT packets on a connection, in amqtt's codecs.
 
-Of amqtt only the codecs are used: its broker knows no CONNACK but 0 and 5, sends nothing without a subscription, does
-not tell a plugin how a client came, and keeps to itself which port the system chose.
+Only the codecs of amqtt are used: its broker supports only the CONNACKs 0 and 5, sends nothing without a subscription,
+and does not report to a plugin over which listener a client connected, or which port the system chose.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SIZE_LIMIT = 262_144  # bytes: https://www.alibabacloud.com/help/doc-detail/3052
 
 
 class Ended(Exception):
-    """The connection is over: the client left, stayed silent for too long, or sent what is not MQTT."""
+    """The connection has ended: the client disconnected, was silent for too long, or sent something else than MQTT."""
 
 
 class Stream:

@@ -72,7 +72,7 @@ class Broker:
     ) -> None:
         stream = Stream(reader, writer)
         try:
-            # Nothing may be awaited up to here, or start_tls misses the beginning of the handshake.
+            # Do not await before this point, or start_tls misses the beginning of the handshake.
             effect = self._fault_before_any_byte(stream)
             if effect:
                 await effect.before()
@@ -99,7 +99,7 @@ class Broker:
         return fault.effect if fault else None
 
     async def _connect(self, stream: Stream, asked: Connect) -> None:
-        """Answer a CONNECT, unless a fault has other plans; then serve who was let in."""
+        """Answer a CONNECT, as changed by a fault if one matches; then serve the session."""
         with self._store.transaction():
             fault = faults.take(self._store, asked.action, asked.product_key, asked.device_name)
             entry = request_log.opened(
@@ -111,11 +111,11 @@ class Broker:
                 fault=fault.name if fault else None,
             )
         effect: Effect[Reply] = fault.effect if fault else Effect()
-        instead = await effect.before()
+        early = await effect.before()
         with self._store.transaction():
-            reply = instead or self._processed(asked)
+            reply = early or self._processed(asked)
             request_log.answered(self._store, entry, None, reply.code)
-        if instead or reply.code != ACCEPTED:
+        if early or reply.code != ACCEPTED:
             await _send(stream, reply)
         elif asked.action == "connect":
             client = asked.core if "authType" in asked.fields else ""
@@ -142,7 +142,7 @@ async def _send(stream: Stream, reply: Reply) -> None:
 
 
 async def _wait_for_the_end(stream: Stream, seconds: float) -> None:
-    """Wait until a device that has registered leaves by itself, or throw it out; meanwhile it may ping."""
+    """Wait until a registered device disconnects, and answer its pings; disconnect it after `seconds`."""
     async with asyncio.timeout(seconds):
         while not isinstance(packet := await stream.receive(seconds), DisconnectPacket):
             if isinstance(packet, PingReqPacket):

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The session between a device's login and its leaving: its packets, its place among the open sessions."""
+"""The session of a device from login to disconnect, and the open sessions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PACKET_IDS = 65_535
 
 
 class Session:
-    """A device that is logged in, on its connection. `client` tells apart those that share a device name."""
+    """A device that is logged in, on its connection. `client` distinguishes those that share a device name."""
 
     def __init__(self, stream: Stream, product_key: str, device_name: str, client: str, keep_alive: int) -> None:
         self.device = (product_key, device_name)
@@ -45,7 +45,7 @@ class Session:
         self._packet_ids = itertools.cycle(range(1, PACKET_IDS + 1))
 
     async def run(self) -> None:
-        """Serve until the device leaves, or does what it may not; raises Ended."""
+        """Serve until the device disconnects, or violates the protocol or its permissions; raises Ended."""
         while True:
             packet = await self._stream.receive(self._patience)
             match packet:
@@ -66,11 +66,11 @@ class Session:
                     await self._stream.send(PingRespPacket.build())
                 case PubackPacket():
                     pass
-                case _:  # DISCONNECT, or what a client may not send
+                case _:  # DISCONNECT, or a packet that a client must not send
                     raise Ended
 
     def end(self) -> None:
-        """Throw the device out."""
+        """Disconnect the device."""
         self._stream.abort()
 
     def _subscribe(self, topic_filter: str, qos: int) -> int:
@@ -99,7 +99,7 @@ class Session:
 
 
 def _property_reply(post: bytes) -> bytes:
-    """Return the answer to a property post, with its id as it came, as the Alink protocol words it."""
+    """Return the answer to a property post with the same id, in the format of the Alink protocol."""
     try:
         content = json.loads(post)
     except ValueError:
@@ -120,7 +120,7 @@ def _property_reply(post: bytes) -> bytes:
 class Sessions:
     """The open sessions: one for each device, and for each of the clients that share a device name.
 
-    A session lasts no longer than its device is there, enabled and online.
+    A session ends when its device is removed, disabled or offline.
     """
 
     def __init__(self, store: Store) -> None:
@@ -130,7 +130,10 @@ class Sessions:
 
     @contextmanager
     def entered(self, session: Session) -> Iterator[None]:
-        """Yield the session is open; one of the same client ends. The device is offline when its last session is over."""
+        """Open the session within the context, and end another one of the same client.
+
+        The device is offline after its last session.
+        """
         clients = self._open.setdefault(session.device, {})
         former, clients[session.client] = clients.get(session.client), session
         if former:
@@ -145,7 +148,7 @@ class Sessions:
                     self._log_out(*session.device)
 
     def _changed(self, product_key: str, device_name: str | None) -> None:
-        """Look at the device when the transaction is over."""
+        """Schedule a check of the device after the transaction."""
         for device in [(product_key, device_name)] if device_name else self._open:
             if device in self._open and device[0] == product_key:
                 asyncio.get_running_loop().call_soon(self._look_at, *device)

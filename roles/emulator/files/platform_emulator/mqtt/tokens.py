@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Device tokens: what a device without pre-registration gets in place of a secret.
+"""Device tokens, which a device without pre-registration gets in place of a secret.
 
 Up to five physical devices may share a device name, each with a client id and a token of its own
 (https://www.alibabacloud.com/help/doc-detail/74006.htm).

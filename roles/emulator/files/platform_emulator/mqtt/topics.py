@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Topics: which are a device's own, and which a filter means.
+"""Topics: those of a device, and those that a filter matches.
 
 https://help.aliyun.com/document_detail/197770.htm,
 https://alibabacloud.com/en/developer/a/iot/topics-for-iot-platform-communication
@@ -25,7 +25,7 @@ OWN = (
     "/ext/ntp/{}/{}/",
     "/ext/session/{}/{}/",
 )
-# What the platform sends to everyone, or knows the device of by itself.
+# Topics on which the platform sends to all devices, or to one device without its name.
 SHARED = ("/broadcast/{}/", "/ext/rrpc/")
 
 PROPERTY_POST = "/sys/{}/{}/thing/event/property/post"
@@ -37,12 +37,12 @@ def is_own(topic: str, product_key: str, device_name: str) -> bool:
 
 
 def may_subscribe(topic_filter: str, product_key: str, device_name: str) -> bool:
-    """Return whether the filter means nothing but topics that the device may hear."""
+    """Return whether the filter matches only topics that the device may subscribe to."""
     return _is_filter(topic_filter) and _begins(topic_filter, (*OWN, *SHARED), product_key, device_name)
 
 
 def matches(topic: str, topic_filter: str) -> bool:
-    """Return whether the filter, with + for one level and # for the rest, means the topic."""
+    """Return whether the filter, with + for one level and # for the rest, matches the topic."""
     levels, wanted = topic.split("/"), topic_filter.split("/")
     if wanted[-1] == "#":
         wanted.pop()
@@ -51,7 +51,7 @@ def matches(topic: str, topic_filter: str) -> bool:
 
 
 def _begins(topic: str, prefixes: Iterable[str], product_key: str, device_name: str) -> bool:
-    """Return a prefix that ends with a slash has more to come; the others may also stand alone."""
+    """Return whether the topic begins with one of the prefixes, or is one that does not end with a slash."""
     for prefix in prefixes:
         own = prefix.format(product_key, device_name)
         if topic.startswith(own if own.endswith("/") else f"{own}/") or topic == own:
@@ -60,7 +60,7 @@ def _begins(topic: str, prefixes: Iterable[str], product_key: str, device_name: 
 
 
 def _is_filter(topic_filter: str) -> bool:
-    """Wildcards stand alone in their level, and # in the last."""
+    """Return whether the filter is valid: a wildcard is a level of its own, and # is only the last level."""
     *levels, last = topic_filter.split("/")
     return all(level == "+" or not set(level) & set("+#") for level in levels) and (
         last in ("+", "#") or not set(last) & set("+#")

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Registering many devices at once: names are checked, then devices created, both while the client asks how it goes.
+"""Add many devices at once: names are checked, then devices are created, both while the client polls the status.
 
 https://www.alibabacloud.com/help/doc-detail/69482.htm, .../69483.htm, .../69514.htm
 """
@@ -26,9 +26,9 @@ AT_MOST = 10_000
 
 @dataclass(frozen=True)
 class Application:
-    """Names for which devices are wanted. `polls` queries still find the work of its status under way.
+    """Names for which devices are wanted. Its status changes after `polls` more queries.
 
-    `failing` are the names that a fault lets fail at the end of that work, `errors` those that did, with the reason.
+    `failing` are the names that a fault makes fail then, `errors` the names that have failed, with the reason.
     """
 
     product_key: str
@@ -55,7 +55,7 @@ def batch_check_device_names(call: Call) -> Mapping[str, object]:
 
 
 def batch_register_device_with_apply_id(call: Call) -> Mapping[str, object]:
-    """Only names that a query has seen checked can be registered, and only once."""
+    """Start the registration of names after a query has returned that they are checked; only once."""
     application = _asked(call)
     if application.status == "CREATE":
         raise OpenApiRefusal("iot.device.CreateDeviceTaskIsRunning")
@@ -65,7 +65,7 @@ def batch_register_device_with_apply_id(call: Call) -> Mapping[str, object]:
 
 
 def batch_register_device(call: Call) -> Mapping[str, object]:
-    """Devices with random names."""
+    """Register devices with random names."""
     product = call.product()
     if call.number("Count") < 1:
         raise invalid("Count")
@@ -76,7 +76,7 @@ def batch_register_device(call: Call) -> Mapping[str, object]:
 
 
 def query_batch_register_device_status(call: Call) -> Mapping[str, object]:
-    """Return the state of an application; lists of names come with a failure only: when all went well they are empty."""
+    """Return the state of an application; the lists of names are empty unless it failed."""
     product = call.product()
     application = _asked(call)
     if application.product_key != product.product_key:
@@ -156,13 +156,13 @@ def _created(device: Device) -> dict[str, object]:
 
 
 def _started(call: Call, application: Application) -> Mapping[str, object]:
-    """Begin the work of the application's status."""
+    """Start the asynchronous work of the application's status."""
     fail = sorted(failing(call.effect, application.names))
     return {"Data": {"ApplyId": _save(call, replace(application, polls=call.settings.job_polls, failing=fail))}}
 
 
 def _asked(call: Call) -> Application:
-    """Return the application that a call names, its work advanced by one query; raises OpenApiRefusal."""
+    """Return the application that a call names, after counting the query; raises OpenApiRefusal."""
     number = call.number("ApplyId")
     row = call.store.row("SELECT spec FROM application WHERE id = ?", (number,))
     if row is None:
@@ -177,7 +177,7 @@ def _asked(call: Call) -> Application:
 
 
 def _done(call: Call, application: Application) -> Application:
-    """Return the work at its end: names that are taken fail, and those that a fault lets fail."""
+    """Return the application after its work: names that exist fail, and those that a fault makes fail."""
     rows = call.store.rows("SELECT device_name FROM device WHERE product_key = ?", (application.product_key,))
     taken = {row["device_name"] for row in rows}.intersection(application.names)
     creating = application.status == "CREATE"

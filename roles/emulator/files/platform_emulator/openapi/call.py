@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A call whose sender is known: what an action reads its parameters from."""
+"""An authenticated call, from which an action reads its parameters."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Jobs that empty a gateway's topology, and QueryJob. Time passes for them when somebody asks."""
+"""Jobs that delete a gateway's topology, and QueryJob. They progress with each query."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from platform_emulator.store import Store
 
 @dataclass(frozen=True)
 class Job:
-    """`polls` queries still find it in progress; then the sub-devices not `failing` are detached."""
+    """It ends after `polls` more queries; then the sub-devices that are not in `failing` are detached."""
 
     job_id: str
     sub_devices: list[str]

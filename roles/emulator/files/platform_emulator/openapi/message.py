@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A request to the OpenAPI as it came over HTTP, before anybody knows who sent it."""
+"""An HTTP request to the OpenAPI, before it is authenticated."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ V3 = "ACS3-HMAC-SHA256"
 
 @dataclass(frozen=True)
 class Message:
-    """The parameters stand in the query, in a form, or in both; with signature V3 the action stands in a header."""
+    """A request. Its parameters are in the query, in a form, or in both; with signature V3 the action is in a header."""
 
     method: str
     query: Mapping[str, str]
@@ -50,14 +50,14 @@ class Message:
 
     @property
     def wants_xml(self) -> bool:
-        """XML is what V1 calls get that do not ask for JSON; V3 calls get it when they ask for nothing else."""
+        """Return whether the answer is in XML: for V1 unless JSON is requested, for V3 if only XML is requested."""
         if self.is_v3:
             return "xml" in self.headers.get("Accept", "") and "json" not in self.headers["Accept"]
         return self.parameters.get("Format", "XML").upper() != "JSON"
 
 
 async def read(request: web.Request) -> Message:
-    """Raise HTTPRequestEntityTooLarge."""
+    """Return the request; raises HTTPRequestEntityTooLarge."""
     query = request.raw_path.partition("?")[2]
     body = await request.clone(client_max_size=BODY_LIMIT).read()
     return Message(request.method, _parameters(query.encode()), CIMultiDict(request.headers), body)

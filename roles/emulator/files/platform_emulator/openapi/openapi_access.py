@@ -19,7 +19,7 @@ NONCE_LIFE = timedelta(minutes=15)
 
 
 def check(store: Store, signed: Signed, settings: Settings) -> None:
-    """Raise OpenApiRefusal; remembers the nonce of a request that is in order."""
+    """Check a request and store its nonce; raises OpenApiRefusal."""
     now = datetime.now(UTC)
     _check_time(signed.timestamp, now, timedelta(seconds=settings.timestamp_tolerance))
     secret = _secret(store, signed, now)
@@ -40,7 +40,7 @@ def _check_time(timestamp: str, now: datetime, tolerance: timedelta) -> None:
 
 
 def _secret(store: Store, signed: Signed, now: datetime) -> str:
-    """Return the secret of an access key; a temporary one is worth nothing without its token."""
+    """Return the secret of an access key; a temporary one needs its token. Raises OpenApiRefusal."""
     key = access_keys.load(store, signed.access_key_id)
     if key is None:
         raise OpenApiRefusal("InvalidAccessKeyId.NotFound")

@@ -28,7 +28,7 @@ class OpenApiCode(Effect[Answer]):
 
 @dataclass(frozen=True)
 class Fail(Effect[Answer]):
-    """Process, but not for all that is asked."""
+    """Process the request, but let a part of it fail."""
 
     def failing(self, names: Sequence[str]) -> frozenset[str]:
         raise NotImplementedError
@@ -44,7 +44,7 @@ class FailNames(Fail):
 
 @dataclass(frozen=True)
 class FailAfter(Fail):
-    """All that come after so many."""
+    """Let all names after the first `done` fail."""
 
     done: int
 
@@ -53,18 +53,18 @@ class FailAfter(Fail):
 
 
 def failing(effect: Effect[Answer], names: Sequence[str]) -> frozenset[str]:
-    """Those of the names that an effect makes fail."""
+    """Return the names that an effect makes fail."""
     return effect.failing(names) if isinstance(effect, Fail) else frozenset()
 
 
-# These speak of a registration's codes and data.
+# Effects for registrations only.
 OF_REGISTRATION = frozenset({"code", "other_device", "other_product", "empty_secret"})
 
 _code = text(r"[A-Za-z][A-Za-z0-9._]{0,99}", "a code such as Throttling.User or iot.system.SystemException")
 _name = text(r"[^\x00-\x1f]{1,64}", "a name")
 
 OPENAPI: Effects[Answer] = {
-    # First, for its http_status is a detail, not an effect of its own.
+    # Before http_status, which is a detail of this effect, too.
     "code": lambda fields: OpenApiCode(
         fields.need("code", _code), fields.get("message", message), fields.get("http_status", integer(400, 599))
     ),

@@ -19,7 +19,7 @@ NET_TYPES = {"": 0, "WIFI": 3, "CELLULAR": 6, "ETHERNET": 7, "OTHER": 8}
 
 
 def create_product(call: Call) -> Mapping[str, object]:
-    """Dynamic registration of a new product is off: only the console can switch it on."""
+    """Create a product with dynamic registration off, which only the console can switch on."""
     product = Product(
         new_product_key(),
         product_name=_product_name(call),
@@ -42,7 +42,7 @@ def update_product(call: Call) -> Mapping[str, object]:
 
 
 def query_product(call: Call) -> Mapping[str, object]:
-    """Return whether dynamic registration is on, the answer does not say."""
+    """Return a product; the answer does not show whether dynamic registration is on."""
     product = call.product()
     details = {
         "DeviceCount": _device_count(call, product),
@@ -56,7 +56,7 @@ def query_product(call: Call) -> Mapping[str, object]:
 
 
 def query_product_list(call: Call) -> Mapping[str, object]:
-    """Return the newest product first."""
+    """Return the products, the newest first."""
     page = pages.asked(call, 200)
     kind = call.text("AliyunCommodityCode")
     products = [product for product in reversed(call.store.products()) if kind in ("", _commodity_code(product))]
@@ -118,7 +118,7 @@ def _device_count(call: Call, product: Product) -> int:
 
 
 def _product_name(call: Call, own_key: str = "") -> str:
-    """4 to 30 characters, of which those beyond ASCII count twice; no other product may have it."""
+    """Return the name: 4 to 30 characters, of which those beyond ASCII count twice, and not another product's."""
     name = call.need("ProductName")
     if not re.fullmatch(r"[\w@()-]+", name) or not 4 <= width(name) <= 30:
         raise OpenApiRefusal("iot.prod.InvalidFormattedProductName")
@@ -150,7 +150,7 @@ def _net_type(call: Call) -> str:
 
 
 def _data_format(call: Call) -> int | None:
-    """Return a product with a TSL model must say its data format; only devices' secrets can be had here."""
+    """Return the data format, which a product with a TSL model requires. Only the authentication `secret` is supported."""
     if call.text("AuthType") not in ("", "secret"):
         raise invalid("AuthType")
     match call.text("AliyunCommodityCode"):

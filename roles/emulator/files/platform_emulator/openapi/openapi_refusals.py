@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The codes of the OpenAPI and their words.
+"""The codes of the OpenAPI and their messages.
 
-What stands in front of the API answers HTTP 4xx; the API itself HTTP 200 with `Success` false. Codes and messages:
+The gateway in front of the API answers HTTP 4xx or 5xx; the API itself HTTP 200 with `Success` false. Codes and messages:
 https://www.alibabacloud.com/help/doc-detail/87387.htm for those that begin with `iot.`; the others are the public error
 codes, as the products that document them agree.
 """
@@ -61,9 +61,9 @@ BUSINESS: Mapping[str, str] = {
 
 
 class OpenApiRefusal(Refusal):
-    """A refusal in front of the API, with its HTTP status, or by the API itself, without.
+    """A refusal by the gateway in front of the API, with an HTTP status, or by the API itself, without.
 
-    `http_status` stands for another than is usual; `data` goes into the Data of the API's answer.
+    `http_status` replaces the usual one; `data` is the Data of the API's answer.
     """
 
     def __init__(
@@ -80,13 +80,13 @@ class OpenApiRefusal(Refusal):
 
 
 def not_supplied(parameter: str) -> OpenApiRefusal:
-    """Return a parameter common to all actions is missing."""
+    """Return the refusal for a missing parameter that all actions have."""
     text = f'The input parameter "{parameter}" that is mandatory for processing this request is not supplied.'
     return OpenApiRefusal("MissingParameter", text, 400)
 
 
 def missing(parameter: str) -> OpenApiRefusal:
-    """Return a parameter of this action is missing."""
+    """Return the refusal for a missing parameter of one action."""
     return OpenApiRefusal(f"Missing{parameter}", f"{parameter} is mandatory for this action.", 400)
 
 

@@ -18,7 +18,7 @@ from platform_emulator.openapi.openapi_refusals import OpenApiRefusal
 
 
 def success(message: Message, fields: Mapping[str, object]) -> Answer:
-    """There is no Code: pop-core (Node) takes any for a failure."""
+    """Return the answer to a successful call. It has no Code, since pop-core (Node) takes any Code for a failure."""
     return _answer(message, 200, {**_request_id(), "Success": True, **fields}, f"{message.action}Response")
 
 

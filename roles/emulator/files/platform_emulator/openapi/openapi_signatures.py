@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The content that a request's signature covers, rebuilt from the request.
+"""The string that a request signs, computed from the request.
 
 V1, HMAC-SHA1: https://www.alibabacloud.com/help/doc-detail/30563.htm
 V3, ACS3-HMAC-SHA256: https://help.aliyun.com/document_detail/2593177.html
@@ -27,7 +27,7 @@ AUTHORIZATION = re.compile(rf"{V3} Credential=([^,]+), ?SignedHeaders=([^,]+), ?
 
 @dataclass(frozen=True)
 class Signed:
-    """The sender that a request claims, its time, and the proof."""
+    """The access key, the time and the signature of a request."""
 
     access_key_id: str
     security_token: str = field(repr=False)
@@ -40,7 +40,7 @@ class Signed:
         raise NotImplementedError
 
     def mismatch(self) -> OpenApiRefusal:
-        """Return the refusal shows what the server calculated from, so that a client can compare."""
+        """Return the refusal of a wrong signature, with the string that the server signed, so that clients can compare."""
         raise NotImplementedError
 
 
@@ -51,7 +51,7 @@ class SignedV1(Signed):
         return base64.b64encode(digest).decode()
 
     def mismatch(self) -> OpenApiRefusal:
-        # aliyun-python-sdk-core 2.16.1 compares what stands between the first colon and the next.
+        # aliyun-python-sdk-core 2.16.1 compares the text between the first colon and the next.
         text = (
             f"Specified signature is not matched with our calculation. server string to sign is:{self.string_to_sign}"
         )
@@ -72,7 +72,7 @@ class SignedV3(Signed):
 
 
 def signed(message: Message) -> Signed:
-    """Raise OpenApiRefusal when the request lacks what a signature needs."""
+    """Return the signature of a request; raises OpenApiRefusal if a part of it is missing."""
     return _signed_v3(message) if message.is_v3 else _signed_v1(message)
 
 
@@ -130,7 +130,7 @@ def _signed_v3(message: Message) -> SignedV3:
 
 
 def covered_enough(covered: list[str], headers: Mapping[str, str]) -> bool:
-    """Return the host and every x-acs- header must be signed; what else is, the client decides."""
+    """Return whether the required headers are signed: the host and every x-acs- header."""
     return {"host", *(name.lower() for name in headers if name.lower().startswith("x-acs-"))} <= set(covered)
 
 
@@ -139,5 +139,5 @@ def canonical_query(parameters: Mapping[str, str]) -> str:
 
 
 def encoded(text: str) -> str:
-    """Percent-encoded as RFC 3986 says: only letters, digits and - _ . ~ stay."""
+    """Return the text percent-encoded by RFC 3986: only letters, digits and - _ . ~ stay."""
     return quote(text, safe="-_.~")

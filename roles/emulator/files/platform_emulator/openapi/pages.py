@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lists that are answered page by page."""
+"""Paging of lists."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Page:
 
 
 def asked(call: Call, largest: int, number: str = "CurrentPage", defaults: tuple[int, int] | None = None) -> Page:
-    """Return the page that a call asks for; raises OpenApiRefusal. Without defaults both parameters must be there."""
+    """Return the page that a call asks for; raises OpenApiRefusal. Without defaults both parameters are required."""
     first, ten = defaults or (None, None)
     page = Page(call.number(number, first), call.number("PageSize", ten))
     if page.number < 1 or not 1 <= page.size <= largest:
@@ -41,7 +41,7 @@ def asked(call: Call, largest: int, number: str = "CurrentPage", defaults: tuple
 
 
 def depth(parameters: Mapping[str, str]) -> int:
-    """Return how deep a call pages, for its quota: page number times page size, as far as these are numbers."""
+    """Return the depth of a page for its quota, page number times page size; 0 if these are not numbers."""
     numbers = [parameters.get(name, "") for name in ("CurrentPage", "PageSize")]
     if not all(number.isdecimal() for number in numbers):
         return 0

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The actions that look at devices. Secrets stand in the answers in clear, as the platform shows them to its account."""
+"""The actions that query devices. Their answers contain secrets in clear text, as the platform's do."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STATUS_CLAUSES = {
 
 
 def query_device(call: Call) -> Mapping[str, object]:
-    """Return a product's devices, the newest first; beyond the ten thousandth only a token leads on."""
+    """Return a product's devices, the newest first; beyond 10,000 the token of the page before is required."""
     product = call.product()
     page = pages.asked(call, 50, defaults=(1, 10))
     token = call.text("NextToken")
@@ -66,7 +66,7 @@ def query_device_detail(call: Call) -> Mapping[str, object]:
 
 
 def batch_query_device_detail(call: Call) -> Mapping[str, object]:
-    """Up to 100 devices; those that do not exist are left out."""
+    """Return the details of up to 100 devices; those that do not exist are left out."""
     product = call.product()
     devices = _named(call, product, 100)
     return {"Data": {"Data": [_detail(device, product) for device in devices]}}
@@ -78,7 +78,7 @@ def get_device_status(call: Call) -> Mapping[str, object]:
 
 
 def batch_get_device_state(call: Call) -> Mapping[str, object]:
-    """Up to 50 devices, by IotId or else by name; those that do not exist are left out."""
+    """Return the states of up to 50 devices, by IotId or else by name; those that do not exist are left out."""
     iot_ids = call.names("IotId")
     if len(iot_ids) > 50:
         raise OpenApiRefusal("iot.device.DeviceCountExceeded")
@@ -116,12 +116,12 @@ def _total(call: Call, where: str, values: Sequence[object]) -> int:
     return int(row[0]) if row else 0
 
 
-def _named(call: Call, product: Product, most: int) -> list[Device]:
-    """Those of the devices in DeviceName.N that exist; raises OpenApiRefusal for none or too many names."""
+def _named(call: Call, product: Product, limit: int) -> list[Device]:
+    """Return those of the devices in DeviceName.N that exist; raises OpenApiRefusal for none or too many names."""
     names = call.names("DeviceName")
     if not names:
         raise OpenApiRefusal("iot.device.NoneDeviceNameElement")
-    if len(names) > most:
+    if len(names) > limit:
         raise OpenApiRefusal("iot.device.DeviceCountExceeded")
     return [device for name in names if (device := call.store.device(product.product_key, name))]
 
@@ -134,7 +134,7 @@ def _product(call: Call, device: Device) -> Product:
 
 
 def _next_token(call: Call, devices: list[Device]) -> Mapping[str, object]:
-    """Return a token that leads on from the last of these devices, unless it is the product's oldest."""
+    """Return the token for the page after these devices, unless the last one is the product's oldest."""
     if not devices:
         return {}
     key, name = devices[-1].product_key, devices[-1].device_name
@@ -178,7 +178,7 @@ def _summary(device: Device) -> dict[str, object]:
 
 
 def _detail(device: Device, product: Product) -> dict[str, object]:
-    """Return the details of a device; the time of what has not happened yet is empty."""
+    """Return the details of a device; times of events that have not happened are empty."""
     return {
         **_identity(device),
         "ProductName": product.product_name,

@@ -49,19 +49,19 @@ def limit(action: str, depth: int) -> int:
 
 
 class Throttle:
-    """Counts the calls of the last second. It forgets them when the process ends."""
+    """Counts the calls of the last second, in memory."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._calls: dict[tuple[str, int], deque[float]] = defaultdict(deque)
 
     def admit(self, action: str, depth: int = 0) -> None:
-        """Count a call; raises OpenApiRefusal when the last second is full."""
-        most = limit(action, depth)
-        calls = self._calls[action, most]
+        """Count a call; raises OpenApiRefusal if it exceeds the quota of the last second."""
+        quota = limit(action, depth)
+        calls = self._calls[action, quota]
         now = self._clock()
         while calls and now - calls[0] >= 1:
             calls.popleft()
-        if len(calls) >= most:
+        if len(calls) >= quota:
             raise OpenApiRefusal("Throttling.User")
         calls.append(now)

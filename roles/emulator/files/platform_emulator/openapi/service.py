@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The OpenAPI on the wire: a request becomes a call, a call an answer."""
+"""The HTTP service of the OpenAPI: requests become calls, and calls are answered."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def routes(store: Store) -> list[web.RouteDef]:
             return openapi_replies.success(asked, ACTIONS[asked.action](call))
 
         def refuse(refusal: Refusal) -> Answer:
-            assert isinstance(refusal, OpenApiRefusal)  # no action knows another
+            assert isinstance(refusal, OpenApiRefusal)  # no action raises another
             return openapi_replies.refused(asked, refusal)
 
         name = asked.action if asked.action in ACTIONS else "unknown"
@@ -49,7 +49,7 @@ def routes(store: Store) -> list[web.RouteDef]:
 
 
 def admitted(store: Store, throttle: Throttle, asked: Message, effect: Effect[Answer]) -> Call:
-    """Return the call in a request, once it has passed all that stands in front of the API; raises OpenApiRefusal."""
+    """Return the call in a request, after all checks in front of the API; raises OpenApiRefusal."""
     current = settings.load(store)
     if not asked.action:
         raise not_supplied("Action")
@@ -68,7 +68,7 @@ def admitted(store: Store, throttle: Throttle, asked: Message, effect: Effect[An
 
 
 def about(store: Store, asked: Message) -> tuple[str | None, str | None]:
-    """Return the product and the device that a request names, for the log and for faults: only what has a name's form."""
+    """Return the product and the device that a request names, for the log and for faults. Values that are not valid names are left out."""
     device = store.device_by_iot_id(asked.parameters.get("IotId", ""))
     if device is not None:
         return device.product_key, device.device_name

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The platform's ways to write a time, from the UTC text that the state keeps.
+"""The formats of times in answers, from the UTC text in the store.
 
-Where a field's name begins with Gmt, the documents' samples show China's time, eight hours ahead of the Utc field beside
-it: https://help.aliyun.com/document_detail/69594.html
+In the documents' samples, fields whose names begin with Gmt have China's time, eight hours ahead of the Utc field of the
+same event: https://help.aliyun.com/document_detail/69594.html
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ CHINA = timezone(timedelta(hours=8))
 
 
 def gmt(utc: str | None) -> str:
-    """2026-01-02 11:04:05; empty for what has not happened yet."""
+    """Return a time as 2026-01-02 11:04:05; empty for an event that has not happened."""
     return datetime.fromisoformat(utc).astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S") if utc else ""
 
 
