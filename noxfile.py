@@ -28,12 +28,25 @@ from interpreters import PYTHONS, interpreter
 
 # Every supported ansible-core, and the Python to test it with: the oldest that ansible-core and the code of the controller support.
 CORES = {"2.17": "3.11", "2.18": "3.11", "2.19": "3.11", "2.20": "3.12", "2.21": "3.12"}
-MATRIX = {"PYTHONPATH": os.pathsep.join(["tests/support", "tests/fleet", "roles/emulator/files"])}
+# For programs that import what tests share, as pytest does: pyproject.toml has the same.
+SUPPORT = {"PYTHONPATH": "tests:tests/support:tests/fleet:roles/emulator/files:.venv/collections"}
 
 # More processes than cores, because tests wait for the programs that they start. The tests of a file stay in one process, because they
 # share fixtures and may depend on their order. The files start in the order of collection. By default, xdist starts files with few tests
 # last, but here these are long scenarios, and the longest would run alone at the end.
 TOGETHER = ("--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder")
+# The property tests of what gateways, the platform and the answers of a registration may contain.
+GATES = (
+    "tests/unit/plugins/test_gate.py",
+    "tests/unit/plugins/test_remote_python_results.py",
+    "tests/unit/plugins/test_look.py",
+    "tests/unit/plugins/test_report_merge.py",
+    "tests/unit/plugins/test_openapi_answers.py",
+    "tests/unit/plugins/test_openapi_wire.py",
+    "tests/unit/plugins/test_inventory_gate.py",
+    "tests/unit/gateway/test_registration.py",
+    "tests/unit/gateway/test_mqtt_client.py",
+)
 
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "docs", "pythons", "compare", "test"]
@@ -147,9 +160,8 @@ def docs(session: nox.Session) -> None:
 def screenshots(session: nox.Session) -> None:
     """Create pictures of the progress and the report of a run, in docs/build/pictures."""
     session.run("tests/system-packages.sh", "chromium")
-    support = os.pathsep.join(["tests/support", "roles/emulator/files"])
     folder = "docs/build/pictures"
-    session.run("python", "docs/screenshots.py", folder, env={"PYTHONPATH": support})
+    session.run("python", "docs/screenshots.py", folder, env=SUPPORT)
     print(f"The pictures are in {folder}")
 
 
@@ -175,31 +187,20 @@ def integration(session: nox.Session) -> None:
 @nox.session
 def model(session: nox.Session) -> None:
     """Explore every interleaving of two runs and their faults, on every platform that the documents allow."""
-    session.run("python", "-m", "model", *session.posargs, env={"PYTHONPATH": "tests:.venv/collections"})
+    session.run("python", "-m", "model", *session.posargs, env=SUPPORT)
 
 
 @nox.session
 def faults(session: nox.Session) -> None:
     """Run random concurrent runs over the same gateways, with kills, failing tools and late requests (-- --trials 300 --seed 1)."""
     system_packages(session)
-    support = os.pathsep.join(["tests/support", "roles/emulator/files"])
-    session.run("python", "tests/faults/campaign.py", *session.posargs, env={"PYTHONPATH": support})
+    session.run("python", "tests/faults/campaign.py", *session.posargs, env=SUPPORT)
 
 
 @nox.session
 def gates(session: nox.Session) -> None:
     """Run the property tests of all untrusted input, with 20,000 examples each."""
-    of_gateways = [
-        f"tests/unit/plugins/test_{name}.py" for name in ("gate", "program_results", "found", "report_merge")
-    ]
-    of_the_platform = [
-        f"tests/unit/plugins/test_{name}.py" for name in ("openapi_answers", "openapi_wire", "inventory_gate")
-    ]
-    of_a_registration = [f"tests/unit/gateway/test_{name}.py" for name in ("registration", "mqtt_client")]
-    session.run(
-        *("pytest", "--numprocesses=2", "--hypothesis-profile=long"),
-        *(*of_gateways, *of_the_platform, *of_a_registration, *session.posargs),
-    )
+    session.run("pytest", "--numprocesses=2", "--hypothesis-profile=long", *GATES, *session.posargs)
 
 
 @nox.session
@@ -236,13 +237,13 @@ def bench(session: nox.Session) -> None:
     """Measure runs over 100 gateways behind SSH, a ping and built-in modules; with SCALE, runs over so many gateways of one inventory."""
     system_packages(session)
     script = "scale" if os.environ.get("SCALE") else "bench"
-    session.run("python", f"tests/bench/{script}.py", env={"PYTHONPATH": "tests/support:tests/fleet:tests/bench"})
+    session.run("python", f"tests/bench/{script}.py", env=SUPPORT)
 
 
 @nox.session
 def live(session: nox.Session) -> None:
     """Test the unconfirmed points on the real platform, and write the results into README.md; refuses to run in CI."""
-    session.run("python", "tests/live/live.py", env={"PYTHONPATH": "tests/support:.venv/collections"})
+    session.run("python", "tests/live/live.py", env=SUPPORT)
 
 
 @nox.session
@@ -316,7 +317,7 @@ def devel(session: nox.Session) -> None:
     archive = "https://github.com/ansible/ansible/archive/refs/heads/devel.tar.gz"
     session.run(str(home / "bin/python"), "-m", "pip", "install", "-qq", archive, "-r", "requirements.txt")
     pair = f"devel={home / 'bin/python'}"
-    session.run("python", "tests/matrix/matrix.py", "--try", pair, env=MATRIX)
+    session.run("python", "tests/matrix/matrix.py", "--try", pair, env=SUPPORT)
 
 
 @nox.session
@@ -367,7 +368,7 @@ def cores(session: nox.Session, *arguments: str) -> None:
             continue
         programs = environment(session, f"ansible-core-{core}", python, f"tests/matrix/ansible-core-{core}.txt")
         pairs.append(f"{core}={programs / 'python'}")
-    session.run("python", "tests/matrix/matrix.py", *arguments, *pairs, env=MATRIX)
+    session.run("python", "tests/matrix/matrix.py", *arguments, *pairs, env=SUPPORT)
 
 
 def not_tried(session: nox.Session, version: str, what: str = "") -> None:

@@ -31,7 +31,7 @@ class ActionModule(GatewayAction):
         return result
 
     def _perform(self, options: dict[str, t.Any], remote: Remote) -> Result:
-        self._report = {"accepted": False}
+        self._known = {"accepted": False}
         check_options(options)
         check_connection(options)
         check_path("path", options["path"])

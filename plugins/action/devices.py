@@ -9,7 +9,7 @@ import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import devices_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import connect
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_list import bring
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_states import ensure_states
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction, failure
 
 
@@ -19,6 +19,6 @@ class ActionModule(ControllerAction):
     _spec = staticmethod(devices_spec)
 
     def _perform(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        outcome = bring(connect(options), options, self._task.check_mode)
+        outcome = ensure_states(connect(options), options, self._task.check_mode)
         failed = failure(outcome.error) if outcome.error else {}
         return {**outcome.as_result(options["product_key"]), **failed}

@@ -18,7 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts impo
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import Fleet, Member
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, bring_all
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, ensure_all
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options import (
     account_options,
     credential_options,
@@ -83,9 +83,9 @@ class ActionModule(ControllerAction):
         )
         try:
             members = fleet.run([host for host in batch if host not in known or host in options["withdraw"]])
-        except Exception as error:  # a mistake of ours, not one of a gateway: the tasks of the hosts do it
+        except Exception as error:  # a bug of ours, not an error of a gateway: leave the hosts to tasks
             members = [Member(host, left=internal(error).where) for host in batch if host not in known]
-        # What gave a lease back has failed all the same.
+        # Hosts whose leases were released have failed before; keep those results.
         members = [member for member in members if member.host not in known]
         for member in members:
             if member.left and options["fallback"]:
@@ -95,7 +95,7 @@ class ActionModule(ControllerAction):
             elif member.left:
                 member.fail(
                     FleetopsError(
-                        "a pass cannot work on this gateway: %s" % member.left,
+                        "a pass cannot process this gateway: %s" % member.left,
                         hint="Use the module gateway_credential for this host",
                         kind="connection",
                     )
@@ -103,7 +103,7 @@ class ActionModule(ControllerAction):
         return fleet_result(batch, known, members, options, self._given, check_mode)
 
     def _open(self, hosts: Hosts, host: str) -> Convergence | Result:
-        """Return the convergence of a host, or its result where it is known without a look."""
+        """Return the convergence of a host, or its result if that is known without a look."""
         action = hosts.action(host)
         variables = action.variables
         given = {**self._given, **self._leases.get(host, {})}
@@ -126,7 +126,7 @@ class ActionModule(ControllerAction):
         return Convergence(task, remote, work.issuer, work.login, render, self._display, check_mode, proves)
 
     def _add_devices(self, members: t.Sequence[Member]) -> t.Mapping[str, FleetopsError]:
-        """Add the devices that their products lack, for the hosts whose variables name an account."""
+        """Add devices that do not exist, for the hosts whose variables name an account."""
         devices: list[HostDevice] = []
         refused: dict[str, FleetopsError] = {}
         for member in members:
@@ -138,13 +138,13 @@ class ActionModule(ControllerAction):
                     refused[member.host] = error
                 else:
                     devices.append(HostDevice(member.host, account, *member.device))
-        done = bring_all(devices, self._accounts, {"state": "present"}, bool(self._task.check_mode))
+        done = ensure_all(devices, self._accounts, {"state": "present"}, bool(self._task.check_mode))
         return {**refused, **done.refused}
 
 
 @contextlib.contextmanager
 def _ending_children() -> t.Iterator[None]:
-    """Let the pass end its connections when Ansible ends it."""
+    """Turn SIGTERM into an exception, so that the pass ends its connections when Ansible ends it."""
 
     def ended(number: int, _frame: t.Any) -> t.NoReturn:
         raise SystemExit(128 + number)

@@ -13,7 +13,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, bring_all
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, ensure_all
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options import (
     account_options,
     product_secret_check,
@@ -27,13 +27,13 @@ Known = t.Mapping[str, t.Mapping[str, t.Any]]
 
 
 class ActionModule(ControllerAction):
-    """Bring the devices of all hosts to a state."""
+    """Ensure that the devices of all hosts are in a state."""
 
     BYPASS_HOST_LOOP = True  # ansible-core itself refuses strategies that would run it once for each host
     _spec = staticmethod(fleet_devices_spec)
 
     def _perform(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        if not context.CLIARGS.get("module_name"):  # the command ansible has no keywords, and registers nothing
+        if not context.CLIARGS.get("module_name"):  # the command ansible has no keywords, and registers no variable
             check_run_once(self._task)
         hosts = Hosts(self, self._variables)
         known: Known = options["gateways"]
@@ -52,7 +52,7 @@ class ActionModule(ControllerAction):
             twice = shared({device.host: (device.product_key, device.device_name) for device in devices})
             refused.update(twice)
             devices = [device for device in devices if device.host not in twice]
-        done = bring_all(devices, Accounts(), options, bool(self._task.check_mode))
+        done = ensure_all(devices, Accounts(), options, bool(self._task.check_mode))
         refused.update((host, error.quoted) for host, error in done.refused.items())
         if options["state"] == "reset" and self._task.check_mode:
             for product in dict.fromkeys(device.product_key for device in devices if device.host not in refused):
@@ -67,7 +67,7 @@ class ActionModule(ControllerAction):
     def _device(
         self, hosts: Hosts, host: str, known: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]
     ) -> HostDevice | None:
-        """Return the device of a host; None where there is nothing to ask for."""
+        """Return the device of a host; None if there is none to process."""
         if options["state"] != "listed" and (known.get("unreachable") or known.get("failed")):
             return None
         variables = hosts.variables(host)
@@ -85,13 +85,14 @@ class ActionModule(ControllerAction):
 
 
 def _unproven(product_key: str, signature: bool) -> str:
-    """Return what nobody can prove before a reset."""
+    """Return the warning that lists what cannot be checked before a reset."""
     secret = (
         ""
         if signature
-        else " that gateway_product_secret is its ProductSecret, which the platform does not show here (6600); and"
+        else " that gateway_product_secret is its ProductSecret, which the platform does not return here (6600); and"
     )
     return (
-        "Before the reset of devices of %s it cannot be proved:%s that Dynamic Registration is switched on, which no API tells (6288). A "
-        "device that is reset and refused gets no new DeviceSecret until that is right" % (product_key, secret)
+        "Before the reset of devices of %s it cannot be checked:%s that Dynamic Registration is switched on, which no API reports (6288). "
+        "If a device is reset and its registration is refused, it gets no new DeviceSecret until this is corrected"
+        % (product_key, secret)
     )

@@ -24,7 +24,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_actio
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import credential_work, recovery_work
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
 
-# Of a failure: what a line of output has to say. The result of the pass has the rest.
+# The fields of a short failure; the result of the pass has all fields.
 _SHOWN = ("changed", "failed", "registered", "reason", "product_key", "device_name", "path", "msg")
 
 
@@ -34,14 +34,14 @@ class ActionModule(GatewayAction):
     _spec = staticmethod(fleet_report_spec)
 
     def _check_variables(self) -> None:
-        """Leave that to the pass, which has done it, and to what is done in its place."""
+        """Do nothing: the pass has checked them, or :meth:`_do` does."""
 
     def _perform(self, options: dict[str, t.Any], remote: Remote) -> Result:
-        # Not by a template: it would fill in the results of all hosts for each of them.
+        # Not with a template, which would evaluate the results of all hosts for each host.
         fleet, host = self._vars.get(options["variable"]) or {}, self._host()
         result = fleet.get("gateways", {}).get(host)
         if result:
-            # Every host of the batch says the same, and Ansible shows it once.
+            # Every host of the batch has the same warning, and Ansible shows it once.
             if (result.get("unreachable") or result.get("failed")) and (why := end_of_run(fleet, self._vars)):
                 self._display.warning(why)
             if result.get("unreachable"):
@@ -51,12 +51,15 @@ class ActionModule(GatewayAction):
             return self._do(fleet["asked"], remote)
         if "asked" not in fleet:
             raise InvalidOption(
-                "variable", options["variable"], "is no result of fleet_credentials", "Register it in this play"
+                "variable",
+                options["variable"],
+                "is not a result of fleet_credentials",
+                "Register the result of fleet_credentials in this play",
             )
         return {"changed": False, "reason": "up_to_date"}
 
     def _do(self, asked: t.Mapping[str, t.Any], remote: Remote) -> Result:
-        """Do in this task what the pass could not do."""
+        """Process the host in this task, since the pass could not."""
         given = {name: value for name, value in asked.items() if name != "recover"}
         template = self._templar.template
         if asked.get("recover"):
@@ -69,6 +72,6 @@ class ActionModule(GatewayAction):
 
 
 def _short(result: t.Mapping[str, t.Any]) -> Result:
-    """Return a failed result that says everything once."""
+    """Return a failed result without repetitions."""
     short = {name: result[name] for name in _SHOWN if result.get(name) is not None}
     return {**short, "error": {name: result["error"][name] for name in ("kind", "code")}}

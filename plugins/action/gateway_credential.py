@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""gateway_credential on the controller: looks, decides, signs, and lets the gateway or itself register.
+"""gateway_credential on the controller: look, decide, sign, and register from the gateway or from the controller.
 
 The options are documented in the module of the same name. ProductSecret stays in this process.
 """

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""gateway_recovery on the controller: gateway_credential with the secret that the platform already holds."""
+"""gateway_recovery on the controller: gateway_credential with the current secret of the platform."""
 
 from __future__ import annotations
 

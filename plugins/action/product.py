@@ -9,7 +9,7 @@ import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import product_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import connect
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import bring
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import ensure_product
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
 
 
@@ -20,4 +20,4 @@ class ActionModule(ControllerAction):
     _constraints: t.ClassVar[dict[str, t.Any]] = {"required_one_of": [("product_key", "product_name")]}
 
     def _perform(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        return bring(connect(options), options, self._task.check_mode).as_result()
+        return ensure_product(connect(options), options, self._task.check_mode).as_result()

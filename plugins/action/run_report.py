@@ -44,11 +44,14 @@ class ActionModule(ControllerAction):
     def _rows(self, options: t.Mapping[str, t.Any], playbook: str) -> list[Row]:
         if options["findings"] is not None:
             return rows_of_findings(options["findings"])
-        # Not by a template: it would fill in the results of all hosts.
+        # Not with a template, which would evaluate the results of all hosts.
         fleet = self._variables.get(options["variable"])
         if not isinstance(fleet, dict) or not {"gateways", "left"} <= set(fleet):
             raise InvalidOption(
-                "variable", options["variable"], "is no result of fleet_credentials", "Register it in this play"
+                "variable",
+                options["variable"],
+                "is not a result of fleet_credentials",
+                "Register the result of fleet_credentials in this play",
             )
         playbook = shlex.quote(playbook)
         rows = rows_of_pass(fleet, self._variables["ansible_play_batch"], playbook_command(), playbook)
@@ -72,7 +75,7 @@ class ActionModule(ControllerAction):
 
 
 def _process(number: int) -> tuple[str, float]:
-    """Return what tells a process from every other, and its age in seconds, as far as /proc says; it is the one that began the run."""
+    """Return a unique ID of a process and its age in seconds, if /proc has them; the process is the one that began the run."""
     try:
         with open("/proc/%d/stat" % number, encoding="utf-8") as file:
             start = int(file.read().rpartition(")")[2].split()[19])

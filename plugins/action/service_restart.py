@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""service_restart: has a gateway restart a service, by its shell.
+"""service_restart: restart a service with the gateway's shell.
 
 The options are documented in the module of the same name.
 """
@@ -26,11 +26,11 @@ class ActionModule(GatewayAction):
 
     def _failed(self, error: FleetopsError) -> Result:
         result = super()._failed(error)
-        del result["registered"]  # which is of no concern here
+        del result["registered"]  # which does not apply here
         return result
 
     def _perform(self, options: dict[str, t.Any], remote: Remote) -> Result:
         service = check_service(options["service"])
         if not service:
-            raise InvalidOption("service", None, "is empty", "Name the service that is restarted")
+            raise InvalidOption("service", None, "is empty", "Name the service to restart")
         return {"changed": True, "manager": restart(service, remote, bool(self._task.check_mode))}

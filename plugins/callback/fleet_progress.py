@@ -9,13 +9,13 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: fleet_progress
 type: stdout
-short_description: Shows how far a run over a fleet is, what failed, and what to do next
+short_description: Shows the progress of a run over a fleet, its failures, and the next commands
 version_added: 1.0.0
 description:
-  - On a terminal, a pass over the fleet is one live view with a bar, the number of gateways by outcome, the rate, the time that is left,
-    and the last failures. Elsewhere, and for other tasks that take long, it is a line every few seconds.
-  - A failure of a gateway is one block of lines. What went well prints nothing, unless Ansible runs with C(-v), or the task is one that
-    prints always, such as M(ansible.builtin.debug). Warnings, differences, and failures of any other task are shown as usual.
+  - On a terminal, it shows a pass over the fleet as a live view with a progress bar, the number of gateways by outcome, the rate, the time
+    left, and the last failures. Elsewhere, and for other long tasks, it prints a line every few seconds.
+  - A failure of a gateway is one block of lines. A success prints nothing, unless Ansible runs with C(-v), or the task always prints, such
+    as M(ansible.builtin.debug). Warnings, diffs, and failures of other tasks are shown as usual.
   - The run ends with a table of the hosts by outcome and cause, with the next command to type for each of them.
   - It works for any playbook.
 requirements:
@@ -80,9 +80,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._watcher impor
 
 C: t.Any = constants
 _OURS = "fleetops.aliyun_iot."
-# Actions whose result says what became of the gateway's credential.
+# Actions whose result reports the outcome for the gateway's credential.
 _OF_ONE_GATEWAY = ("fleet_report", "gateway_credential", "gateway_recovery")
-# The playbook that shows what it finds, and the commands for it, itself.
+# The playbook that shows its findings, and the commands that repair them, itself.
 AUDIT = "audit"
 # Characters of a message or a hint in a block.
 _LENGTH = 2000
@@ -92,7 +92,7 @@ Result = t.Any  # ansible-core's class, which is another one from 2.19 on
 
 
 class CallbackModule(DefaultCallback):
-    """As the default callback, where there is something to say."""
+    """The default callback, without the output of hosts that are up to date."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "stdout"
@@ -138,7 +138,7 @@ class CallbackModule(DefaultCallback):
             super().v2_playbook_on_include(included_file)
 
     def _task_start(self, task: t.Any, prefix: str | None = None) -> None:
-        """Begin a task without its banner, which is printed before what the task has to say."""
+        """Begin a task without its banner, which is printed before the first output of the task."""
         self._task_type_cache[task._uuid] = prefix or "TASK"
         self._last_task_name = task.get_name().strip()
         if self._watcher:
@@ -212,7 +212,7 @@ class CallbackModule(DefaultCallback):
             self._say(counted(counts))
 
     def _is_quiet(self, result: Result) -> bool:
-        """Return whether a result that is no failure has nothing to say."""
+        """Return whether a result that is no failure is not shown."""
         if self._display.verbosity or self._run_is_verbose(result):
             return False
         told = result._result

@@ -13,45 +13,47 @@ class ModuleDocFragment:
 options:
   device_name:
     description:
-      - The DeviceName, 4 to 32 of the characters C(A-Z a-z 0-9 - _ @ . :). Goes before O(device_name_from).
+      - The DeviceName, 4 to 32 of the characters C(A-Z a-z 0-9 - _ @ . :). Takes precedence over O(device_name_from).
     type: str
   device_name_from:
     description:
       - Where the DeviceName comes from.
       - V(mac) is the address of O(device_name_interface), as the kernel prints it (lower case, with colons).
-      - V(serial) is the board's serial number from the device tree or from DMI; DMI shows it to root alone.
-      - A name from the hardware is the gateway's word, and a gateway that has been taken over reports whichever it likes. So list the names
-        with O(expected_names). A name counts as proven if the inventory gives it, or lists it as the only one.
-      - While a gateway holds the credential of another device of the product, a name from its hardware that is not proven is refused.
+      - V(serial) is the serial number in the device tree, or else DMI's C(product_serial), which only root can read.
+      - A compromised gateway can report any name as its hardware's. So list the allowed names with O(expected_names). A name is proven if
+        the inventory gives it, or lists it as the only one.
+      - A name from the hardware that is not proven is refused while the gateway stores the credential of another device of the product.
     type: str
     choices: [inventory_hostname, mac, serial]
     default: inventory_hostname
   device_name_interface:
     description:
-      - The network interface for O(device_name_from=mac). Without it the first one that is hardware, by name.
+      - The network interface for O(device_name_from=mac). Defaults to the first physical interface in alphabetical order.
     type: str
   expected_names:
     description:
-      - The DeviceNames that the hardware may report, with O(device_name_from=mac) or O(device_name_from=serial), as it prints them. Another
-        one is refused.
-      - A list of one name is the inventory's word for this gateway and proves the name. A longer one, such as all names of a group, only
-        limits it.
+      - The DeviceNames that the hardware may report, with O(device_name_from=mac) or O(device_name_from=serial), as it prints them. Any
+        other name is refused.
+      - A list of one name proves that the name is this gateway's. A longer list, such as all names of a group, only limits which names are
+        accepted.
     type: list
     elements: str
     default: []
   reported_name:
     description:
-      - The DeviceName that the hardware of this gateway reported in an earlier look. Another one is refused.
+      - The DeviceName that the hardware of this gateway reported in an earlier inspection. Any other name is refused.
       - For playbooks that compare the names of all gateways before they change any, as C(fleetops.aliyun_iot.provision) does.
     type: str
   path:
     description:
       - The credential on the gateway, a JSON object of C(deviceName), C(deviceSecret) and C(productKey), or of C(clientId),
-        C(deviceName), C(deviceToken) and C(productKey). It is written in one line.
-      - It is read in any layout, and with further fields of strings, numbers, V(true), V(false) or V(null). Such a file stays as it is
-        until a new credential replaces it. One with objects or arrays in it, a name that occurs twice, a backslash in a name or in
-        a field of the credential, a character beyond ASCII, or more than 4096 octets is not read.
-      - The directory must belong to root or to the remote user, and nobody else may write it. It is made if it is missing.
+        C(deviceName), C(deviceToken) and C(productKey). It is written as one line.
+      - A file in any other layout is accepted too, with further fields whose values are strings, numbers, V(true), V(false) or V(null). It
+        is not rewritten until a new credential replaces it.
+      - A file is not accepted as a credential if it has an object or array in it, a name that occurs twice, a backslash in a name or in a
+        field of the credential, a character beyond ASCII, or more than 4096 octets.
+      - The directory must belong to root or to the remote user, and must not be writable by anybody else. It is created if it does not
+        exist.
     type: str
     default: /etc/aliyun-iot/device.json
   owner:
@@ -61,32 +63,35 @@ options:
     description: The group, by name or number, of the credential; the remote user's if not set.
     type: str
   mode:
-    description: The credential's permissions, a quoted string of four octal digits that gives others nothing.
+    description: The credential's permissions, a quoted string of four octal digits, the last of which is 0, so that only owner and group
+      have access.
     type: str
     default: "0600"
   service:
     description:
-      - The service on the gateway that handlers restart when the credential has changed, as systemd, OpenRC or C(/etc/init.d) call it.
-        Nothing is registered if there is none; see M(fleetops.aliyun_iot.service_restart). The module itself restarts nothing.
+      - The service on the gateway that handlers restart when the credential has changed, by its name in systemd, OpenRC or C(/etc/init.d).
+        If it does not exist, the task fails before it registers; see M(fleetops.aliyun_iot.service_restart). The module itself restarts
+        nothing.
     type: str
   follow_up:
     description:
-      - Whether handlers have to run after a change. It is noted on the gateway with the change, and every run returns C(changed) and
-        the reason V(unfinished), and registers nothing, until the note is removed by a task with C(state=followed_up) and the C(due) of the
-        result. Owner and mode alone are no such change.
+      - Whether handlers have to run after a change. The gateway then stores a note with the change. Until a task with C(state=followed_up)
+        and the C(due) of the result removes the note, every run returns C(changed) with the reason V(unfinished), without a registration. A
+        change of owner and mode alone leaves no note.
       - If not set, V(true) in the tasks of the role P(fleetops.aliyun_iot.gateway#role) whose handlers have something to do, since the role
         has a handler that removes the note, and V(false) everywhere else.
     type: bool
   exports:
     description:
-      - Further files made of the credential, for agents that read another format. They follow the credential and are mended
-        without a registration.
+      - Further files with the credential, for agents that read another format. They are written again when the credential changes, and
+        repaired without a registration.
     type: list
     elements: dict
     default: []
     suboptions:
       dest:
-        description: The file on the gateway. The rules for the directory are those of O(path), except that it must exist.
+        description: The file on the gateway. Its directory is not created; it must exist, belong to root or the remote user, and not be
+          writable by anybody else.
         type: str
         required: true
       format:
@@ -98,8 +103,8 @@ options:
         description:
           - A Jinja2 template on the controller, with the variables C(product_key), C(device_name) and C(device_secret), or C(client_id) and
             C(device_token) in place of the last.
-          - It is rendered on the controller with placeholders that the gateway replaces, so the last ones must stand there without a
-            filter.
+          - The controller renders it with placeholders for the secret, which the gateway replaces. So the variables of the secret must be
+            used without a filter.
         type: path
       owner:
         description: The file's owner; the credential's if not set.

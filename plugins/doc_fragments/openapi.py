@@ -17,10 +17,10 @@ options:
       - Required unless there is O(profile) or O(credentials).
     type: str
   access_key_secret:
-    description: The AccessKey's secret. Keep it in a vault.
+    description: The AccessKey's secret. Store it in a vault.
     type: str
   security_token:
-    description: The token that goes with a temporary AccessKey (STS).
+    description: The security token of a temporary AccessKey (STS).
     type: str
   profile:
     description:
@@ -28,9 +28,9 @@ options:
     type: str
   credentials:
     description:
-      - V(default_chain) takes the AccessKey that the vendor's own default chain finds - C(ALIBABA_CLOUD_ACCESS_KEY_ID) and
-        C(ALIBABA_CLOUD_ACCESS_KEY_SECRET) in the environment, OIDC, the current profile, the host's RAM role. For the last one it asks
-        the metadata address of the cloud that the controller may be in, so it is asked only if told.
+      - V(default_chain) uses the AccessKey that the vendor's default credential chain finds - C(ALIBABA_CLOUD_ACCESS_KEY_ID) and
+        C(ALIBABA_CLOUD_ACCESS_KEY_SECRET) in the environment, OIDC, the current profile, the host's RAM role.
+      - For the RAM role the chain sends a request to the metadata address of the cloud, so it is used only if this option is set.
     type: str
     choices: [default_chain]
   region:
@@ -39,28 +39,28 @@ options:
       - Required unless O(openapi_endpoint) is given.
     type: str
   openapi_endpoint:
-    description: Where to call instead of the region's host, C(HOST[:PORT]); for example the emulator's C(openapi_endpoint).
+    description: The endpoint of the OpenAPI, in place of the region's host, C(HOST[:PORT]); for example the emulator's C(openapi_endpoint).
     type: str
   instance_id:
-    description: The instance's ID, from the Overview page in the console. Needed exactly if the instance has one.
+    description: The instance's ID, from the Overview page in the console. Required if, and only if, the instance has an ID.
     type: str
   ca_path:
     description: A PEM file of certificate authorities to trust in addition to the controller's own.
     type: path
   timeout:
-    description: How long one call may take, until its answer is there, in seconds (1 to 300).
+    description: How long one call may take until its answer is complete, in seconds (1 to 300).
     type: int
     default: 10
   retry_time:
     description:
-      - For how long, in seconds (0 to 3600), a call is tried again after throttling, a lost answer, HTTP 429 or 5xx. The pauses grow
+      - For how long, in seconds (0 to 3600), a call is retried after throttling, a lost answer, HTTP 429 or 5xx. The pauses grow
         exponentially with full jitter.
     type: int
     default: 30
   qps_share:
     description:
       - The share of the account's quotas (queries per second, for each action) that this run may use, more than 0 and up to 1. The
-        controllers of a sliced run share one account; give each its share.
+        controllers of a sliced run share one account, so set each to its part.
     type: float
     default: 1.0
 requirements:

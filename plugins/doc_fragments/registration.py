@@ -17,26 +17,27 @@ options:
     required: true
   product_secret:
     description:
-      - The product's ProductSecret, from the same page. Keep it in a vault.
+      - The product's ProductSecret, from the same page. Store it in a vault.
       - Required for a registration.
     type: str
   region:
     description:
       - The region of the product, such as V(cn-shanghai). V(cn-beijing) and V(cn-shenzhen) offer no registration over HTTPS.
-      - Required for a registration unless O(endpoint) says where to send it.
+      - Required for a registration unless O(endpoint) is set.
     type: str
   endpoint:
     description:
-      - Where to register instead of the region's host, C(https://HOST[:PORT][/PATH]) or C(HOST[:PORT]); for example the emulator's
-        C(register_url).
+      - The endpoint to register at, in place of the region's host, C(https://HOST[:PORT][/PATH]) or C(HOST[:PORT]); for example the
+        emulator's C(register_url).
     type: str
   ca_path:
     description:
       - A PEM file of the certificate authorities to trust, or a directory of hashed ones, on the host that sends the registration.
-        Without it the host's own.
+        If not set, the host's own authorities are trusted.
     type: str
   validate_certs:
-    description: Whether the endpoint must prove who it is. V(false) gives the DeviceSecret to whoever answers.
+    description: Whether to verify the endpoint's certificate. With V(false) anybody who can answer in the platform's place gets the
+      DeviceSecret.
     type: bool
     default: true
   timeout:
@@ -45,7 +46,7 @@ options:
     default: 10
   retry_time:
     description:
-      - For how long, in seconds (0 to 3600), a request is tried again after a connection error, a time-out, HTTP 429 or 5xx, or the
+      - For how long, in seconds (0 to 3600), a request is retried after a connection error, a time-out, HTTP 429 or 5xx, or the
         platform's codes 429 and 500. The pauses grow exponentially with full jitter; C(Retry-After) is honoured up to 30 seconds.
     type: int
     default: 30
@@ -54,11 +55,4 @@ options:
     type: str
     choices: [hmacmd5, hmacsha1, hmacsha256]
     default: hmacsha256
-  proxy:
-    description:
-      - The HTTP proxy of the host that connects, C(http://HOST:PORT) or C(http://USER:PASSWORD@HOST:PORT) with special characters as
-        C(%XX). HTTPS and MQTT go through it (CONNECT).
-      - If not set, C(https_proxy) of that host's environment. C(no_proxy) there lists hosts, parent domains, addresses and networks
-        (CIDR) that are connected to directly, and holds for this option too.
-    type: str
 """

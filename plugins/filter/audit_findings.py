@@ -12,8 +12,8 @@ name: audit_findings
 short_description: Compares gateways with the platform's devices
 version_added: 1.0.0
 description:
-  - Says of every gateway whether its credential is as it should be, and which devices of the platform no gateway of the inventory
-    stands for.
+  - Reports for every gateway whether its credential is as it should be, and which devices of the platform belong to no gateway of the
+    inventory.
 positional: devices, inventory
 options:
   _input:
@@ -30,8 +30,9 @@ options:
   inventory:
     description:
       - A dictionary of gateway to its C(product_key) and C(device_name), as P(fleetops.aliyun_iot.device_names#filter) returns them, for
-        those that can't be looked at, and for those that are not in O(_input) but stand for their devices all the same. C(device_name) is
-        V(null) where only the hardware gives it; no device of a product is without a gateway while such a one is not in O(_input).
+        gateways that could not be inspected, and for gateways of the inventory that are not in O(_input).
+      - C(device_name) is V(null) if only the hardware reports it. If such a gateway is not in O(_input), V(no_gateway) is found for no
+        device of its product, since any of them may be this gateway's.
     type: dict
     default: {}
 author:
@@ -47,12 +48,12 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - A dictionary for each gateway, then one for each device that no gateway stands for (C(gateway) is null). C(finding) is one of
+    - A dictionary for each gateway, then one for each device that belongs to no gateway (C(gateway) is V(null)). C(finding) is one of
       V(ok), V(unreachable), V(failed), V(name_changed), V(unexpected_name), V(missing), V(unreadable), V(interrupted), V(duplicate),
       V(identity_changed), V(not_on_platform), V(disabled), V(fingerprint_differs), V(unfinished), V(attributes), V(export),
       V(no_gateway).
-    - C(detail) describes it, C(command) is the command that repairs it and C(mended_by) a word for it; they are V(null) and empty where it
-      takes a decision or a look at the gateway.
+    - C(detail) describes the finding, C(command) is the command that repairs it and C(mended_by) a word for that command. They are V(null)
+      and empty if somebody has to decide, or to look at the gateway first.
   type: list
   elements: dict
 """
@@ -62,17 +63,17 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands impo
 Result = t.Mapping[str, t.Any]
 Identity = tuple[str, str]
 REFUSED_NAMES = ("name_changed", "unexpected_name")
-# What a look says of a gateway that needs a credential.
+# Details of the reasons for which a gateway needs a credential.
 NEEDED = {
     "missing": "there is no credential",
-    "unreadable": "there is something else than a credential",
-    "interrupted": "a change was cut off, or another run is at it",
-    "identity_changed": "it holds the credential of another device",
+    "unreadable": "the file is not a valid credential",
+    "interrupted": "a change was interrupted, or another run is changing the gateway",
+    "identity_changed": "the gateway has the credential of another device",
 }
 
 
 class Finding(t.NamedTuple):
-    """Say what is wrong with a gateway; ``mended_by`` is a word for the command that repairs it, empty where it takes a decision."""
+    """A finding about a gateway; ``mended_by`` is a word for the command that repairs it, empty if somebody has to decide."""
 
     finding: str
     detail: str
@@ -115,7 +116,7 @@ def audit_findings(
         )
     others = {name: names for name, names in known.items() if name not in looks}
     spoken_for = {_identity(look) for look in (*looks.values(), *others.values())} | set(holders)
-    # A gateway that was not looked at may be any device of its product if only its hardware knows its name.
+    # A gateway that was not inspected may have any device of its product, if only its hardware reports the name.
     unknown = {names.get("product_key") for names in others.values() if not names.get("device_name")}
     return findings + [
         {
@@ -126,7 +127,7 @@ def audit_findings(
             "fingerprint": None,
             "status": device["status"],
             "finding": "no_gateway",
-            "detail": "no gateway of the inventory stands for this device; add one, or remove it with fleetops.aliyun_iot.devices",
+            "detail": "no gateway of the inventory has this device; add the gateway, or remove the device with fleetops.aliyun_iot.devices",
             "mended_by": "",
             "command": None,
         }
@@ -159,11 +160,11 @@ def _finding(
     others = [other for other in holders.get(held, []) if other != name] if held else []
     twins = [other for other in others if held == wanted == _identity(looks[other])]
     if twins:
-        detail = "%s stands for the same device: give every host a device of its own (gateway_device_name)"
+        detail = "%s has the same device: give every host a device of its own (gateway_device_name)"
         return Finding("duplicate", detail % ", ".join(twins))
-    # Where one of them is the right gateway for it, only the others are wrong.
+    # If one of the gateways is the credential's own, only the others are wrong.
     if others and held != wanted:
-        detail = "holds the same credential as %s" % ", ".join(others)
+        detail = "has the same credential as %s" % ", ".join(others)
         return Finding("duplicate", detail, _way_to_a_credential(look, device))
     if device is None:
         return Finding("not_on_platform", "the platform does not know the device", _way_to_a_credential(look, device))
@@ -171,11 +172,11 @@ def _finding(
         return Finding("disabled", "the device is disabled on the platform", "enable")
     if look["reason"] in NEEDED:
         return Finding(look["reason"], NEEDED[look["reason"]], _way_to_a_credential(look, device))
-    # Of a device token the platform says nothing.
+    # The platform does not return device tokens, so they cannot be compared.
     if device["fingerprint"] != look.get("fingerprint") and (look.get("credential") or {}).get("kind") != "token":
         return Finding("fingerprint_differs", "the platform holds another DeviceSecret", _recovery(look, force=True))
     if look.get("due"):
-        return Finding("unfinished", "what follows a change, such as a restart, was not done", "provision")
+        return Finding("unfinished", "handlers of an earlier change, such as a restart, have still to run", "provision")
     if look["reason"] in ("attributes", "export"):
         return Finding(
             look["reason"], "owner, group or mode" if look["reason"] == "attributes" else "an export", "provision"
@@ -184,17 +185,17 @@ def _finding(
 
 
 def _way_to_a_credential(look: Result, device: Result | None) -> str:
-    """Return what gives a gateway the credential of the device that it should be."""
+    """Return the word for the command that gives a gateway the credential of its device."""
     if device is None:  # which provision adds before it registers
         return "provision" if look["reason"] in NEEDED else "register"
     if device["status"] == "DISABLE":
         return "enable"
-    # Of an activated device a registration is refused.
+    # The platform refuses to register an activated device.
     return _recovery(look) if device.get("activated") else "provision"
 
 
 def _recovery(look: Result, force: bool = False) -> str:
-    if look.get("device_name_proven") is False:  # whoever types the command says which device it is
+    if look.get("device_name_proven") is False:  # the operator who types the command confirms the device
         return "recover_named"
     return "recover_force" if force else "recover"
 

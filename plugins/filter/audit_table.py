@@ -12,8 +12,9 @@ name: audit_table
 short_description: Lays the findings of an audit out as a table
 version_added: 1.0.0
 description:
-  - Makes a list of lines with aligned columns of what P(fleetops.aliyun_iot.audit_findings#filter) found. What is right is only counted.
-  - The commands that repair what was found follow, each for all gateways that it repairs.
+  - Returns the findings of P(fleetops.aliyun_iot.audit_findings#filter) as lines with aligned columns. Gateways without a finding are only
+    counted.
+  - The commands that repair the findings follow, each for all gateways that it repairs.
 options:
   _input:
     description: The findings.
@@ -44,7 +45,7 @@ Finding = t.Mapping[str, t.Any]
 
 
 def audit_table(findings: t.Sequence[Finding]) -> list[str]:
-    """Aligned lines, a head first, then the commands that repair what was found, and last how many are right."""
+    """Return aligned lines with a heading, then the commands that repair the findings, and last how many gateways are right."""
     wrong = [finding for finding in findings if finding["finding"] != "ok"]
     rows = [COLUMNS] + [tuple(str(finding[name] or "-") for name in COLUMNS) for finding in wrong]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]

@@ -17,10 +17,10 @@ name: decommission_devices
 short_description: Decides which device to take out of service with each gateway
 version_added: 1.0.0
 description:
-  - The device is the one that the inventory names, with the variables of the role P(fleetops.aliyun_iot.gateway#role). Only where it names
-    none, because the hardware does, it is the one whose credential the gateway holds, and only if the platform's DeviceSecret has the
-    same fingerprint.
-  - A gateway that holds the credential of another device than the inventory names, or whose device nothing proves, is refused.
+  - The device is the one that the inventory names, with the variables of the role P(fleetops.aliyun_iot.gateway#role). If the
+    inventory names none because the name comes from the hardware, it is the device whose credential the gateway stores, and only if the
+    platform's DeviceSecret has the same fingerprint.
+  - A gateway is refused if it stores the credential of another device than the inventory names, or if nothing proves which device it has.
 positional: hostvars, looks, platform
 options:
   _input:
@@ -41,8 +41,8 @@ options:
     required: true
   platform:
     description:
-      - What C(products) of M(fleetops.aliyun_iot.fleet_devices) say of the devices that gateways hold credentials of.
-        Without them no device is proven by a credential, and none is refused for want of a proof.
+      - C(products) of M(fleetops.aliyun_iot.fleet_devices), for the devices whose credentials are on the gateways. If not set, no device is
+        proven by a credential, and none is refused for lack of proof.
     type: list
     elements: dict
 author:
@@ -58,8 +58,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - A dictionary of host to C(product_key), C(device_name), C(proven_by) (V(inventory), V(credential), or V(null) if nothing does) and
-      C(error) (V(null), or why the gateway is refused and what to do).
+    - A dictionary of host to C(product_key), C(device_name), C(proven_by) (V(inventory), V(credential), or V(null) if it is not
+      proven) and C(error) (V(null), or why the gateway is refused and what to do).
   type: dict
 """
 
@@ -121,7 +121,7 @@ def _by_credential(
             "read. " + NAME_IT
         )
     right = fingerprints.get((named.product_key, name))
-    # Of a device token the platform shows no fingerprint.
+    # The platform does not return device tokens, so they have no fingerprint to compare.
     if not right or right != look.get("fingerprint") or held.get("kind") != "secret":
         return _refused(
             "nothing proves that this gateway is %s: its name comes from the hardware, and its credential is not the platform's. "

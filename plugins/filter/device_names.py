@@ -17,7 +17,7 @@ version_added: 1.0.0
 description:
   - Reads the variables of the role P(fleetops.aliyun_iot.gateway#role) for the ProductKey and the DeviceName of each host, and O(looks)
     for the names that the hardware reported.
-  - Compares all hosts, so that no device gets two gateways.
+  - Compares all hosts, so that no two gateways get the same device.
 positional: hostvars, looks
 options:
   _input:
@@ -47,7 +47,7 @@ RETURN = r"""
 _value:
   description:
     - A dictionary of host to C(product_key), C(device_name) and C(error) (V(null), or a message that names all hosts of the same device).
-      C(device_name) is V(null) if the hardware gives it and was not read yet, or the host's variables are wrong.
+      C(device_name) is V(null) if the hardware reports it and was not read yet, or if the host's variables are wrong.
   type: dict
 """
 

@@ -18,13 +18,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform impo
 
 DOCUMENTATION = r"""
 name: mqtt_login
-short_description: Says what an MQTT client logs in to IoT Platform with
+short_description: Returns the MQTT connection parameters of a device
 version_added: 1.0.0
 description:
-  - Makes host, port, user name and client ID of a device's login over MQTT and TLS, and the password where there is a DeviceSecret to
+  - Returns the host, port, user name and client ID of a device's login over MQTT and TLS, and the password if there is a DeviceSecret to
     sign it with.
-  - Most agents are given the ProductKey, the DeviceName and the DeviceSecret, and sign by themselves. This filter is for the
-    configuration of a plain MQTT client.
+  - Most agents take the ProductKey, the DeviceName and the DeviceSecret, and sign themselves. This filter is for the configuration of a
+    plain MQTT client.
 positional: device_name
 options:
   _input:
@@ -37,33 +37,35 @@ options:
     required: true
   device_secret:
     description:
-      - The DeviceSecret. Without it there is no password.
-      - In an export of M(fleetops.aliyun_iot.gateway_credential) it is not known, since it never leaves the gateway. C(device_secret) is
-        a placeholder there, and a template that signs with it is refused. Leave it out, and write C({{ device_secret }}) where the agent
-        looks for it.
+      - The DeviceSecret. If not set, no password is returned.
+      - In an export of M(fleetops.aliyun_iot.gateway_credential), C(device_secret) is a placeholder, since the secret never leaves the
+        gateway. A template that signs with it is refused. Leave this option out there, and write C({{ device_secret }}) where the agent
+        expects the secret.
     type: str
   region:
-    description: The product's region, such as V(cn-shanghai). Needed unless there is O(instance_id) or O(mqtt_endpoint).
+    description: The product's region, such as V(cn-shanghai). Required unless O(instance_id) or O(mqtt_endpoint) is set.
     type: str
   instance_id:
-    description: The instance's ID, for an instance that has one.
+    description: The ID of the instance, if it has one.
     type: str
   mqtt_endpoint:
-    description: Where to log in instead, as C(HOST) or C(HOST:PORT).
+    description: The MQTT host to log in to, in place of the platform's, as C(HOST) or C(HOST:PORT).
     type: str
   mqtt_port:
-    description: V(8883), which goes with the platform's own CA, or another port. Without it that of O(mqtt_endpoint), or else 443.
+    description: The port. The certificate at V(8883) is signed by the platform's own CA. If not set, the port in O(mqtt_endpoint), or else
+      443.
     type: int
   mqtt_ca_path:
-    description: The file of the authorities to trust, on the host of the agent, such as the platform's own CA for port 8883.
+    description: The PEM file of the certificate authorities to trust, on the host of the agent, such as the platform's own CA for port
+      8883.
     type: str
   sign_method:
-    description: How the password is signed.
+    description: The algorithm of the password's signature.
     type: str
     choices: [hmacmd5, hmacsha1, hmacsha256]
     default: hmacsha256
 notes:
-  - The password never expires. It is worth as much as the DeviceSecret for logging in, so a task that makes one needs C(no_log).
+  - The password never expires, and allows a login like the DeviceSecret itself. So a task that computes one needs C(no_log).
 seealso:
   - module: fleetops.aliyun_iot.device_login
 author:
@@ -71,11 +73,11 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Show where a device connects, and as whom
+- name: Show the host and the user name of a device's login
   ansible.builtin.debug:
     msg: "{{ 'a1IoKTestP1' | fleetops.aliyun_iot.mqtt_login('gw-0001', region='cn-shanghai') }}"
 
-- name: Make the password of a simulated device
+- name: Compute the password of a simulated device
   ansible.builtin.set_fact:
     simulated: "{{ 'a1IoKTestP1' | fleetops.aliyun_iot.mqtt_login('gw-0001', device_secret=simulated_secret, region='cn-shanghai') }}"
   vars:
@@ -97,8 +99,8 @@ RETURN = r"""
 _value:
   description:
     - C(host), C(port), C(ca_path), C(user_name) and C(client_id); C(password) only if there is O(device_secret).
-    - C(ca_path) is O(mqtt_ca_path), V(null) for the authorities of the agent's system.
-    - The password is the signature of the parameters that C(client_id) names, the timestamp among them, which is a constant.
+    - C(ca_path) is O(mqtt_ca_path); V(null) means that the agent trusts its system's authorities.
+    - The password is the signature of the parameters in C(client_id). The timestamp among them is a constant.
   type: dict
 """
 
@@ -114,13 +116,13 @@ def mqtt_login(
     mqtt_ca_path: str | None = None,
     sign_method: str = "hmacsha256",
 ) -> dict[str, t.Any]:
-    """Return the parameters of a CONNECT, and where it goes."""
+    """Return the parameters of a CONNECT, and the host and port to connect to."""
     try:
         product_key, device_name = _text("product_key", product_key), _text("device_name", device_name)
         check_product_key(product_key)
         check_device_name(device_name)
         host, port = address(product_key, region, instance_id, mqtt_endpoint, _port(mqtt_port))
-        # Signed in any case: a sign_method that is unknown is so without a secret too.
+        # Sign in any case, so that an unknown sign_method is reported without a secret too.
         connect = login(product_key, device_name, str(device_secret or ""), sign_method)
     except FleetopsError as error:
         raise AnsibleFilterError("mqtt_login: %s" % error) from error
@@ -130,14 +132,20 @@ def mqtt_login(
 
 
 def _text(option: str, value: object) -> str:
-    """Return a name as it is in a client id: one of digits alone may be a number in a playbook, but nothing is no name."""
+    """Return a name as text: a playbook may have a name of digits as a number.
+
+    :raises InvalidOption: it is neither text nor a number
+    """
     if value is None or isinstance(value, (bool, list, dict)):
-        raise InvalidOption(option, value, "is no text", "Give a string")
+        raise InvalidOption(option, value, "is not a string", "Use a string")
     return str(value)
 
 
 def _port(port: object) -> int | None:
-    """Return a port; a playbook's variable may have it as text, and an empty one counts as not set."""
+    """Return a port, which a playbook may have as text; an empty one counts as not set.
+
+    :raises InvalidOption: it is not a number
+    """
     if port is None or port == "":
         return None
     if isinstance(port, bool) or not str(port).isdecimal():

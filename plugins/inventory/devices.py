@@ -11,21 +11,21 @@ name: devices
 short_description: Hosts from the devices of Alibaba Cloud IoT Platform
 version_added: 1.0.0
 description:
-  - Every device of the chosen products becomes a host, with what the platform knows about it. How to reach it, the platform does not know;
-    O(compose) or C(group_vars) say so.
+  - Every device of the chosen products becomes a host with the platform's data in its variables. The platform does not know the address of
+    a gateway; set it with O(compose) or in C(group_vars).
   - Each host is in the group C(product_{ProductKey}) and in C(status_unactive), C(status_online), C(status_offline) or C(status_disable).
   - Its variables are C(iot_product_key), C(iot_product_name), C(iot_device_name), C(iot_status), C(iot_activated), C(iot_nickname),
-    C(iot_id), C(iot_created) and C(iot_fingerprint). No DeviceSecret is among them, nor in the cache.
-  - The file's name has to end in C(devices.yml) or C(devices.yaml).
-  - Names from the platform are checked before any host is added, and so is what comes from a cache. A host cannot be called like the
-    controller, a group, a pattern, or a host of an inventory source that was read before; read this source last. If any name is refused,
-    no host is added; set O(hostname).
-  - In names of groups, characters that variables cannot have become C(_). A group of another inventory source is joined only if its
-    name, or a prefix of it, is in O(groups) or O(keyed_groups).
-  - Every variable is text or a plain value; none is evaluated as a template. Control characters are replaced.
+    C(iot_id), C(iot_created) and C(iot_fingerprint). Neither these nor the cache contain a DeviceSecret.
+  - The name of the inventory file must end in C(devices.yml) or C(devices.yaml).
+  - Names from the platform and from the cache are checked before any host is added. A host must not have the name of the controller, of a
+    group, of a pattern, or of a host from an inventory source that was read before; read this source last. If any name is refused, no host
+    is added. Use O(hostname) to avoid the conflict.
+  - In names of groups, C(_) replaces characters that are not allowed in variables. A host joins a group of another inventory source only if
+    the name of the group, or a prefix of it, is in O(groups) or O(keyed_groups).
+  - No variable is evaluated as a template. Control characters in texts are replaced.
 options:
   plugin:
-    description: That it is this plugin's file.
+    description: Marks the file as a source of this plugin.
     type: str
     required: true
     choices: [fleetops.aliyun_iot.devices]
@@ -36,7 +36,7 @@ options:
     required: true
   hostname:
     description:
-      - What a host is called, an expression over its variables. DeviceNames are unique within a product only; with more than one product,
+      - The name of a host, a Jinja2 expression over its variables. DeviceNames are unique only within a product; for more than one product,
         use for example V(iot_product_key ~ '-' ~ iot_device_name).
     type: str
     default: iot_device_name
@@ -161,11 +161,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     @staticmethod
     def _sanitize_group_name(name: str) -> str:
-        """Replace what cannot stand in a name, whatever Ansible is configured to do."""
+        """Replace characters that are not allowed in the name of a group, regardless of Ansible's configuration."""
         return str(to_safe_group_name(name, force=True, silent=True))
 
     def _check(self, made: t.Any, known: t.Any, named: dict[str, Variables]) -> None:
-        """Compare what this source would add with what is there."""
+        """Compare the hosts and groups that this source would add with those of other sources."""
         check_host_names(named, known.hosts, {*made.groups, *known.groups})
         joined = {name: hosts[0].name for name, group in made.groups.items() if (hosts := group.get_hosts())}
         foreign = {name for name in joined if name in known.groups and not _is_ours(known.groups[name])}

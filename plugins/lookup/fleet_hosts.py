@@ -12,7 +12,7 @@ short_description: Lists the hosts of a pass over the fleet by their outcome
 version_added: 1.0.0
 description:
   - Reads the result of M(fleetops.aliyun_iot.fleet_credentials) that an earlier play registered, for the keyword C(hosts) of a play.
-    Hosts that are not in the list cost nothing and print nothing, unlike those that a task skips.
+    Hosts that are not in the list take no time and print nothing, unlike hosts that skip a task.
 options:
   _terms:
     description: The name of the registered variable.
@@ -54,7 +54,7 @@ import typing as t
 
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import outcome_of
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import outcome_of
 
 NO_HOST = "all:!all"  # an empty list of patterns means all hosts
 
@@ -73,7 +73,7 @@ class LookupModule(LookupBase):
 
 
 def _hosts(variable: str, names: list[str], hostvars: t.Any, wanted: set[str]) -> list[str]:
-    # All hosts of the play have the result, but for those that failed before it; the first one nearly always has it.
+    # All hosts of the play have the result, except those that failed before it; usually the first host has it.
     for name in names:
         fleet = hostvars.raw_get(name).get(variable)
         if isinstance(fleet, dict) and {"gateways", "left"} <= set(fleet):

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: fleet_target
-short_description: Returns the hosts of a run, and refuses a run that cannot be right
+short_description: Returns the hosts of a run, and refuses a run with wrong variables
 version_added: 1.0.0
 description:
   - Returns the variable C(target) of a run of one of the collection's playbooks, for the keyword C(hosts) of its first play.
-  - Fails before any host is touched, and so without a host that fails, if no host matches, if a variable that was given with C(-e) has a
-    value that it cannot have, or if its name resembles that of a variable of the collection.
-  - Where the variable C(gateway_allow_empty) is true, a run in which no host matches does nothing and succeeds, such as a slice of an
-    inventory in which no gateway is.
-  - Retry files of playbooks that are started by their names go to the working directory, if C(retry_files_save_path) names no other.
-  - Fails also if tags would leave all of the playbook out, which would look like a run that found everything right. Where a playbook of
-    the users' own imports it, tags are for that one.
+  - Fails before the first task if no host matches, if a variable that was set with C(-e) has an invalid value, or if its name looks like a
+    misspelt variable of the collection.
+  - If the variable C(gateway_allow_empty) is true, a run in which no host matches does nothing and succeeds. This is for slices of an
+    inventory that may contain no gateway.
+  - Writes the retry files of playbooks that are started by name to the working directory, unless C(retry_files_save_path) is set.
+  - Also fails if tags would skip the whole playbook, because such a run would look as if everything were up to date. If a playbook of your
+    own imports it, tags are allowed.
 options:
   _terms:
-    description: The hosts without the variable C(target), as a pattern. Without it, the variable is required.
+    description: The pattern of hosts to use if the variable C(target) is not set. Without it, the variable is required.
     type: list
     elements: str
 author:
@@ -29,14 +29,14 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Look at the gateways
+- name: Inspect the gateways
   hosts: "{{ query('fleetops.aliyun_iot.fleet_target', 'gateways') }}"
   gather_facts: false
 """
 
 RETURN = r"""
 _raw:
-  description: The pattern, or the patterns of a list; a pattern that matches no host if there is none, and there may be none.
+  description: The pattern, or the list of patterns; a pattern that matches no host if none matches and C(gateway_allow_empty) is true.
   type: list
   elements: str
 """
@@ -90,7 +90,7 @@ class LookupModule(LookupBase):
             raise AnsibleError(str(error)) from None
         if _leaves_out_untagged() and Path(loader.get_basedir()).resolve() in _given_folders():
             raise AnsibleError(
-                "This playbook has no tags, and does all of its work or none. Run it without --tags and --skip-tags; for a part of the "
+                "This playbook has no tags, so --tags and --skip-tags would skip all of it or nothing. Run it without them; to select "
                 "gateways, use --limit or the variable target"
             )
         if not pattern:
@@ -100,8 +100,8 @@ class LookupModule(LookupBase):
         if truth("gateway_allow_empty", variables.get("gateway_allow_empty") or False):
             return _listed(NO_HOST)
         raise AnsibleError(
-            "No host matches %s; correct the inventory, --limit, or the variable target. Where a run may have no gateway, such as a slice "
-            "of the inventory, say so with -e gateway_allow_empty=true" % pattern
+            "No host matches %s; correct the inventory, --limit, or the variable target. If a run may have no gateway, such as a slice of "
+            "the inventory, set -e gateway_allow_empty=true" % pattern
         )
 
     def _hosts(self, pattern: str, groups: t.Mapping[str, t.Sequence[str]]) -> list[t.Any]:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Options that more than one entry point takes. PRIVATE to the collection."""
+"""Argument specifications of the modules. PRIVATE to the collection."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The clock of every time limit; and the date, which may be wrong. PRIVATE to the collection."""
+"""The clock for all time limits, and a check of the date, which may be wrong. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typing as t
 
 
 def _choose() -> t.Callable[[], float]:
-    """Linux counts the time of a suspended host in one clock only, and other systems do not have that clock."""
+    """Return the clock that counts the time of a suspended host, which only Linux has, or else the monotonic one."""
     try:
         number = time.CLOCK_BOOTTIME
         time.clock_gettime(number)
@@ -43,7 +43,7 @@ def read_date() -> str:
 
 
 def wait_for_date(patience: float) -> None:
-    """Wait until the date is plausible, for ``patience`` seconds at the most; what the date is needed for fails then."""
+    """Wait until the date is plausible, for ``patience`` seconds at the most. Return in any case: a wrong date fails the TLS handshake."""
     end = clock() + patience
     while not is_plausible() and clock() < end:
         time.sleep(min(_PAUSE, max(0.0, end - clock())))

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The hosts that options name: one rule for all of them. PRIVATE to the collection."""
+"""Parse endpoints in options, with one rule for all of them. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def parse_endpoint(option: str, text: str, problem: str, hint: str) -> Endpoint:
     :param option: the option that holds it
     :param problem: describes an endpoint that cannot be used
     :param hint: describes how to write it
-    :raises InvalidOption: it is none. A text that may contain a password is not shown
+    :raises InvalidOption: it is not an endpoint. A text that may contain a password is not shown
     """
     if "@" in text:
         raise InvalidOption(option, None, "contains a user name or a password, which are never sent", hint)
@@ -51,7 +51,7 @@ def parse_endpoint(option: str, text: str, problem: str, hint: str) -> Endpoint:
 
 
 def split_endpoint(text: str) -> Endpoint | None:
-    """Split ``[SCHEME://]HOST[:PORT][/PATH]``; return None if it is none."""
+    """Split ``[SCHEME://]HOST[:PORT][/PATH]``; return None if it is not an endpoint."""
     match = _ENDPOINT.fullmatch(text)
     port = int(match["port"]) if match and match["port"] else None
     labels = match["host"].split(".") if match else []

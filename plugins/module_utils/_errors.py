@@ -48,19 +48,19 @@ Kind = t.Literal[
     "unsafe_path",
 ]
 
-# What every hint ends with, before the heading of that page (docs/docsite/rst/troubleshooting_guide.rst).
+# Every hint ends with this and a heading of that guide (docs/docsite/rst/troubleshooting_guide.rst).
 GUIDE = "See the troubleshooting guide: "
 
 
 class FleetopsError(Exception):
-    """Something that an operator has to know: what was attempted, what came back, what to do next.
+    """An error for operators: what was attempted, what failed, and what to do next.
 
     ``kind`` is stable and meant for conditions in playbooks, ``code`` is the platform's own, ``hint`` is what to do next.
-    ``may_have_registered`` tells that the platform may have issued a new DeviceSecret although nobody holds it, ``registered`` that
-    it has, so that the old one is invalid.
+    ``may_have_registered`` is true if the platform may have issued a new DeviceSecret that nobody has stored, ``registered`` if it
+    has issued one, so that the old one is invalid.
     """
 
-    kind: Kind  # of a subclass; without one it has to be given
+    kind: Kind  # set by a subclass, or else by the argument
     may_have_registered = False
     registered = False
 
@@ -92,7 +92,7 @@ class FleetopsError(Exception):
 
 
 class InvalidOption(FleetopsError):
-    """An option that no request can be made of; ``value`` is None where there is nothing to show."""
+    """An invalid or missing option; ``value`` is None if it is missing or must not be shown."""
 
     kind = "invalid_option"
 
@@ -102,7 +102,7 @@ class InvalidOption(FleetopsError):
 
 
 class InternalError(FleetopsError):
-    """A mistake in this collection; ``where`` is the exception's type and the places that raised it."""
+    """A bug in this collection; ``where`` is the exception's type and the places that raised it."""
 
     kind = "internal"
 
@@ -110,15 +110,15 @@ class InternalError(FleetopsError):
         self.where = where
         super().__init__(
             "a mistake in the collection fleetops.aliyun_iot: %s" % where,
-            hint="Please report this message at https://github.com/fleetops/aliyun_iot/issues. To run again is safe: what was begun is "
-            "finished then",
+            hint="Please report this message at https://github.com/fleetops/aliyun_iot/issues. Running again is safe: it "
+            "finishes what was begun",
         )
 
 
 def internal(error: BaseException) -> InternalError:
-    """Return the error for an exception that nothing foresaw, to be raised or reported in its place.
+    """Return the error to raise or report in place of an unexpected exception.
 
-    It has the exception's type and the places (file and line) that raised it, in the collection and beneath, but not its text, which
+    It contains the exception's type and the file and line that raised it, in the collection and in a library, but not its text, which
     may contain a secret.
     """
     places = []
@@ -127,36 +127,36 @@ def internal(error: BaseException) -> InternalError:
         places.append("%s:%d" % (trace.tb_frame.f_code.co_filename, trace.tb_lineno))
         trace = trace.tb_next
     own = [place for place in places if "/aliyun_iot/plugins/" in place]
-    told = ["/".join(place.split("/")[-3:]) for place in dict.fromkeys(own[-1:] + places[-1:])]
-    return InternalError("%s at %s" % (type(error).__name__, ", in ".join(told) or "an unknown place"))
+    shown = ["/".join(place.split("/")[-3:]) for place in dict.fromkeys(own[-1:] + places[-1:])]
+    return InternalError("%s at %s" % (type(error).__name__, ", in ".join(shown) or "an unknown place"))
 
 
 class StorageError(FleetopsError):
-    """The gateway can't hold the credential, or not there."""
+    """The credential cannot be stored on the gateway, or not at this path."""
 
     kind = "storage"
 
 
 class BusyError(FleetopsError):
-    """Another run is at work on the same gateway."""
+    """Another run is changing the same gateway."""
 
     kind = "busy"
 
 
 class RetryableError(FleetopsError):
-    """Worth another try; ``retry_after`` is what the platform asked for, in seconds."""
+    """An error after which a retry may succeed; ``retry_after`` is the platform's, in seconds."""
 
     retry_after: float | None = None
 
 
 class NetworkError(RetryableError):
-    """No answer, or half of one."""
+    """No answer, or an incomplete one."""
 
     kind = "network"
 
 
 class TlsError(FleetopsError):
-    """The endpoint could not prove that it is the platform."""
+    """The endpoint's certificate was not accepted, or there was no TLS connection."""
 
     kind = "tls"
 
@@ -169,24 +169,24 @@ class BadAnswer(FleetopsError):
 
 
 class Refused(FleetopsError):
-    """The platform said no; ``code`` says why."""
+    """The platform refused the request; ``code`` is its reason."""
 
     kind: Kind = "refused"
 
 
 class OpenApiRefused(Refused):
-    """The OpenAPI said no; ``data`` is what it said beside the code."""
+    """The OpenAPI refused the call; ``data`` is the data of its answer."""
 
     data: t.Mapping[str, t.Any] = {}
 
 
 class NotFound(OpenApiRefused):
-    """The OpenAPI said that the device or the product does not exist."""
+    """The device or the product does not exist, according to the OpenAPI."""
 
     kind = "not_found"
 
 
 class Throttled(RetryableError):
-    """The platform said not now."""
+    """The platform is overloaded, or limits the rate of requests."""
 
     kind = "throttled"

@@ -3,9 +3,9 @@
 
 """The gate for everything that a gateway reports to the controller. PRIVATE to the collection.
 
-A gateway is a stranger: it may be taken over, and its answer may be anything. Each function takes one part of an answer and returns
-a value of a known type, length and alphabet, or raises StorageError of kind ``bad_answer``, which names the part. Nothing else of an
-answer goes into a result, a decision, a path, a command or a message.
+A gateway may have been taken over, and may answer anything. Each function takes one part of an answer and returns a value of a known
+type, length and alphabet, or raises StorageError of kind ``bad_answer``, which names the part. No other part of an answer is used in a
+result, a decision, a path, a command or a message.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def text(name: str, value: object, pattern: re.Pattern[str], longest: int = LINE
     """
     checked = _string(name, value, longest)
     if not pattern.fullmatch(checked):
-        raise bad_answer(name, "%s has characters or a length that it cannot have" % _excerpt(checked))
+        raise bad_answer(name, "%s has an invalid length or invalid characters" % _excerpt(checked))
     return checked
 
 
@@ -58,7 +58,7 @@ def one_of(name: str, value: object, allowed: t.Collection[str]) -> str:
     """
     checked = _string(name, value, LINE)
     if checked not in allowed:
-        raise bad_answer(name, "%s is none of %s" % (_excerpt(checked), ", ".join(sorted(allowed))))
+        raise bad_answer(name, "%s is not one of %s" % (_excerpt(checked), ", ".join(sorted(allowed))))
     return checked
 
 
@@ -136,7 +136,7 @@ def only(name: str, value: object, required: t.Collection[str], optional: t.Coll
         raise bad_answer(name, "%s is not an object" % _excerpt(value))
     for key in value:
         if key not in required and key not in optional:
-            raise bad_answer(name, "%s is not a key of it" % _excerpt(key))
+            raise bad_answer(name, "%s is not an expected key" % _excerpt(key))
     for key in required:
         if key not in value:
             raise bad_answer(name, "%s is missing" % key)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Requests and replies over HTTPS, whatever sends them. PRIVATE to the collection."""
+"""Requests and replies over HTTPS, independent of the client. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ LONGEST_ANSWER = 65536
 FORM_HEADERS = {
     "Content-Type": "application/x-www-form-urlencoded",
     "Accept": "text/xml,text/javascript,text/html,application/json",
-    # A compressed answer would have no limit that can be seen before it is unpacked.
+    # The size of a compressed answer is not known before it is decompressed, so it could not be limited.
     "Accept-Encoding": "identity",
     "User-Agent": "fleetops.aliyun_iot",
 }
 
 
-class Reply(t.NamedTuple):
+class HttpReply(t.NamedTuple):
     """A reply over HTTP; ``retry_after`` in seconds."""
 
     status: int
@@ -31,23 +31,23 @@ class Reply(t.NamedTuple):
 
     def __repr__(self) -> str:
         """Return a text without the body, which may hold a secret."""
-        return "Reply(status=%d)" % self.status
+        return "HttpReply(status=%d)" % self.status
 
 
-# Sends a form to a URL, or without one asks for the URL, and returns the reply; raises NetworkError or TlsError.
-Post = t.Callable[[str, t.Optional[str]], Reply]
+# Sends a form with POST, or without a form GET, to a URL, and returns the reply; raises NetworkError or TlsError.
+Post = t.Callable[[str, t.Optional[str]], HttpReply]
 
 
-def read_reply(status: int, headers: t.Mapping[str, str], read: t.Callable[[int], bytes], longest: int) -> Reply:
+def read_reply(status: int, headers: t.Mapping[str, str], read: t.Callable[[int], bytes], longest: int) -> HttpReply:
     content = read(longest + 1)
     length = headers.get("Content-Length", "")
     if length.isdecimal() and len(length) < 20 and len(content) < min(int(length), longest):
         raise EOFError("the answer ended early")
-    return Reply(status, content, _retry_after(headers.get("Retry-After")))
+    return HttpReply(status, content, _retry_after(headers.get("Retry-After")))
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Seconds, from either form of the header."""
+    """Return the seconds of a Retry-After header, which has them or a date; None if it cannot be read."""
     if not value:
         return None
     if value.strip().isdecimal():

@@ -22,7 +22,7 @@ REGNWL_REGIONS = ("cn-beijing", "cn-shanghai")
 DEVICE_NAME = re.compile(r"[A-Za-z0-9_.:@-]{4,32}")
 PRODUCT_KEY = re.compile(r"[A-Za-z0-9]{1,32}")
 _PRODUCT_SECRET = re.compile(r"[!-~]{1,64}")
-# A secret is stored in JSON and exported to shells and property files without quotes: no character of it may need one there.
+# A secret is stored in JSON and exported to shell and property files without quotes, so no character may need quotes there.
 # '~' is not allowed, since a shell expands it at the start of an assignment.
 DEVICE_SECRET = re.compile(r"[A-Za-z0-9._+/=-]{1,64}")
 CLIENT_ID = re.compile(r"[A-Za-z0-9._+/=^@:,%-]{1,64}")
@@ -30,7 +30,7 @@ DEVICE_TOKEN = re.compile(r"[A-Za-z0-9._+/=^@:,%-]{1,256}")
 
 
 def check_device_name(name: str) -> str:
-    """Return ``name`` if the platform takes it as a DeviceName.
+    """Return ``name`` if it is a valid DeviceName.
 
     :raises InvalidOption: fewer than 4 or more than 32 characters, or one that is not ``A-Z a-z 0-9 - _ @ . :``
     """
@@ -57,7 +57,7 @@ def check_product_key(key: str) -> str:
 
 
 def check_product_secret(secret: str | None) -> str:
-    """Return ``secret`` if it can be a ProductSecret. The message never holds it.
+    """Return ``secret`` if it can be a ProductSecret. The message never contains it.
 
     :raises InvalidOption: missing, or not 1 to 64 printable ASCII characters without blanks
     """
@@ -73,7 +73,7 @@ def check_product_secret(secret: str | None) -> str:
         raise InvalidOption(
             "product_secret",
             None,
-            "has a blank, a line break or another character that no ProductSecret has",
+            "contains whitespace or a character that is not allowed in a ProductSecret",
             "Copy it again from the Product Details page in the console; a vault file often adds a line break",
         )
     return secret
@@ -94,16 +94,16 @@ def is_device_token(value: object) -> bool:
     return isinstance(value, str) and bool(DEVICE_TOKEN.fullmatch(value))
 
 
-def check_region(region: str | None, known: tuple[str, ...], instead: str, besides: tuple[str, ...] = ()) -> str:
+def check_region(region: str | None, known: tuple[str, ...], alternative: str, besides: tuple[str, ...] = ()) -> str:
     """Return ``region`` if it is ``known``, or one of ``besides``.
 
-    :param instead: the option that can stand in for it
-    :raises InvalidOption: with all of them, and the one that was probably meant
+    :param alternative: the option that can be set instead
+    :raises InvalidOption: it is unknown. The hint lists all regions, and the one that was probably meant
     """
     regions = sorted(known + besides)
     hint = "Use one of %s" % ", ".join(regions)
     if not region:
-        raise InvalidOption("region", None, "is missing, and there is no %s" % instead, hint)
+        raise InvalidOption("region", None, "is missing, and %s is not set" % alternative, hint)
     if region in regions:
         return region
     from difflib import get_close_matches

@@ -84,11 +84,11 @@ def proxy_for(host: str, port: int, proxy: str | None) -> Proxy | None:
 
 
 def open_tunnel(connection: Connection, proxy: Proxy, host: str, port: int) -> None:
-    """Have the proxy connect to ``host``; what is sent and received afterwards is between the two ends.
+    """Make the proxy connect to ``host``; afterwards the connection leads to that host.
 
-    :raises NoTunnel: it did not
-    :raises BadAnswer: its answer does not end
-    :raises OSError: the connection broke off
+    :raises NoTunnel: the proxy did not connect
+    :raises BadAnswer: the proxy's answer is too long
+    :raises OSError: the connection was lost
     """
     target = "%s:%d" % ("[%s]" % host if ":" in host else host, port)
     lines = ["CONNECT %s HTTP/1.1" % target, "Host: %s" % target]
@@ -97,13 +97,13 @@ def open_tunnel(connection: Connection, proxy: Proxy, host: str, port: int) -> N
         lines.append("Proxy-Authorization: Basic " + encoded)
     connection.sendall("".join(line + "\r\n" for line in [*lines, ""]).encode("ascii"))
     head, octet = bytearray(), bytearray(1)
-    # One by one, since what follows the empty line is not the proxy's.
+    # Read octet by octet, since what follows the empty line is from the host.
     while not head.endswith(b"\r\n\r\n"):
         if not connection.recv_into(octet, 1):
             raise NoTunnel("the proxy %s:%d ended the connection without an answer" % (proxy.host, proxy.port))
         head += octet
         if len(head) > _LONGEST:
-            raise BadAnswer("the proxy's answer does not end", hint="Check proxy and https_proxy")
+            raise BadAnswer("the proxy's answer is too long", hint="Check proxy and https_proxy")
     status = _STATUS.match(bytes(head))
     if not status:
         raise NoTunnel("the proxy %s:%d does not speak HTTP" % (proxy.host, proxy.port))

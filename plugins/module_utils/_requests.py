@@ -15,8 +15,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import (
     FORM_HEADERS,
     LONGEST_ANSWER,
+    HttpReply,
     Post,
-    Reply,
     failed_post,
     read_reply,
 )
@@ -27,7 +27,7 @@ def requests_post(context: TlsContext, timeout: float) -> Post:
     """Return a sender for the controller, over the requests library. The context knows the proxy."""
     new_session = session_maker(context)
 
-    def post(url: str, body: str | None) -> Reply:
+    def post(url: str, body: str | None) -> HttpReply:
         try:
             with new_session() as session:
                 return send_request(session, context, url, body, FORM_HEADERS, timeout, LONGEST_ANSWER)
@@ -38,7 +38,7 @@ def requests_post(context: TlsContext, timeout: float) -> Post:
 
 
 def session_maker(context: TlsContext) -> t.Callable[[], t.Any]:
-    """Return what makes sessions of the requests library that connect within the limits of ``context`` and follow no redirect.
+    """Return a maker of sessions of the requests library that connect within the limits of ``context`` and follow no redirect.
 
     :raises FleetopsError: of kind missing_library
     """
@@ -49,7 +49,7 @@ def session_maker(context: TlsContext) -> t.Callable[[], t.Any]:
         from urllib3.connectionpool import HTTPSConnectionPool
     except ImportError:
         raise FleetopsError(
-            "speaking HTTPS from the controller needs the Python library requests",
+            "HTTPS from the controller needs the Python library requests",
             hint="Install it into the environment that runs ansible-playbook: pip install requests",
             kind="missing_library",
         ) from None
@@ -67,7 +67,7 @@ def session_maker(context: TlsContext) -> t.Callable[[], t.Any]:
             self.poolmanager.pool_classes_by_scheme = {"https": Pool}
 
         def cert_verify(self, conn: t.Any, url: str, verify: t.Any, cert: t.Any) -> None:
-            """Nothing to add: the context alone says what is trusted."""
+            """Do nothing: the context alone determines which authorities are trusted."""
 
     class Session(requests.Session):
         def get_redirect_target(self, resp: requests.Response) -> None:
@@ -79,7 +79,7 @@ def session_maker(context: TlsContext) -> t.Callable[[], t.Any]:
         session.mount("https://", Adapter())
         session.headers.clear()
         session.verify = context.verify_mode == ssl.CERT_REQUIRED
-        # The environment names neither authorities nor passwords (netrc); of proxies only the context knows.
+        # Ignore authorities and passwords (netrc) of the environment; the context handles the proxy.
         session.trust_env = False
         return session
 
@@ -94,7 +94,7 @@ def send_request(
     headers: t.Mapping[str, str],
     timeout: float,
     longest: int,
-) -> Reply:
+) -> HttpReply:
     """POST ``body``, or without one GET, and return the reply.
 
     :param session: of :func:`session_maker`, with the same context

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one place that tries again. PRIVATE to the collection."""
+"""Retry with exponential backoff and full jitter. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ LONGEST_RETRY_AFTER = 30.0
 
 
 def delay_before(attempt: int, retry_after: float | None, uniform: t.Callable[[float, float], float]) -> float:
-    """Seconds to wait before ``attempt`` (1 is the first repetition): exponential with full jitter.
+    """Return the seconds to wait before ``attempt`` (1 is the first repetition): exponential with full jitter.
 
-    What the platform asks for with Retry-After goes first, up to :data:`LONGEST_RETRY_AFTER`.
+    The platform's Retry-After takes precedence, up to :data:`LONGEST_RETRY_AFTER`.
     """
     if retry_after is not None:
         return min(max(retry_after, 0.0), LONGEST_RETRY_AFTER)
@@ -36,10 +36,10 @@ def retry(
     clock: t.Callable[[], float] = system_clock,
     uniform: t.Callable[[float, float], float] = random.uniform,
 ) -> T:
-    """Call ``attempt`` until it returns, raises what is not worth a repetition, or the next one would start too late.
+    """Call ``attempt`` until it returns, raises an error that is not retryable, or the next attempt would start too late.
 
     :param budget: seconds from now within which an attempt may start; 0 means one attempt
-    :raises FleetopsError: the last one; ``may_have_registered`` holds if it held for any of them
+    :raises FleetopsError: that of the last attempt; ``may_have_registered`` is true if it was for any attempt
     """
     return retry_noting_doubt(attempt, budget, sleep, clock, uniform)[0]
 
@@ -51,7 +51,7 @@ def retry_noting_doubt(
     clock: t.Callable[[], float] = system_clock,
     uniform: t.Callable[[float, float], float] = random.uniform,
 ) -> tuple[T, bool]:
-    """As :func:`retry`; return with the result whether an attempt before the successful one may have registered."""
+    """Do as :func:`retry`; return the result, and whether an attempt before the successful one may have registered."""
     end = clock() + budget
     tries = 0
     doubt = False

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""TLS with limits that hold whatever the peer sends: of time, of size, of the lease; and what went wrong. PRIVATE to the collection.
+"""TLS with limits of time and size that hold whatever the peer sends, and the errors of a connection. PRIVATE to the collection.
 
-The time-out of a single call would let a peer go on for ever that sends a little, or sends without a pause.
+The timeout of a single call would not stop a peer that sends a few bytes now and then, or sends without end.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import c
 
 # OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED.
 _WRONG_TIME = (9, 10)
-# Trouble on the way: the network, or a peer that stops or breaks its protocol. Whatever else is raised is a mistake of our own.
+# Transport errors: of the network, or of a peer that stops or violates the protocol. Any other exception is a bug of ours.
 Trouble = t.Union[OSError, EOFError, http.client.HTTPException]
 TROUBLE = (OSError, EOFError, http.client.HTTPException)
-# Of those, what http.client raises for a request that it was not given rightly, whatever the peer does.
+# The exceptions of http.client for a wrong call of ours, whatever the peer does.
 _OUR_OWN = (http.client.InvalidURL, http.client.ImproperConnectionState)
-# What an answer may take beyond its content: headers, interim answers, the framing of chunks.
+# The factor for the octets beside an answer's content: headers, interim answers, the framing of chunks.
 _FRAMING = 4
 
 
 class TcpSocket(socket.socket):
-    """A connection before TLS, to a proxy too. It is closed, not used any more, where it ends up in a TlsSocket."""
+    """A connection before TLS, or to a proxy. A TlsSocket takes over its file descriptor; it is not used afterwards."""
 
     context: TlsContext
 
@@ -52,7 +52,7 @@ class TcpSocket(socket.socket):
 
 
 class TlsSocket(ssl.SSLSocket):
-    """A connection over TLS; what SSLSocket offers else to receive and to send ends up in these."""
+    """A connection over TLS; the other methods of SSLSocket to receive and to send call these two."""
 
     def read(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
         context = t.cast(TlsContext, self.context)
@@ -69,9 +69,9 @@ class TlsSocket(ssl.SSLSocket):
 
 
 class TlsContext(ssl.SSLContext):
-    """Holds the limits of one request after the other, and whether any of a request was sent.
+    """A context with the limits of the current request; ``sent`` is true once a part of the request may have been sent.
 
-    ``not_after`` is the value of clock() from which nothing is sent any more, None for no limit. ``proxy`` is the address of an HTTP
+    ``not_after`` is the value of clock() after which nothing is sent, None for no limit. ``proxy`` is the address of an HTTP
     proxy, as check_proxy() accepts it, instead of the environment's.
     """
 
@@ -110,24 +110,24 @@ class TlsContext(ssl.SSLContext):
         self._bytes -= received
         if self._bytes < 0:
             raise BadAnswer(
-                "the answer does not end", hint="Check the endpoint, and what is between here and the platform"
+                "the answer is too long", hint="Check the endpoint, and the proxies between this host and the platform"
             )
         return received
 
     def before_request(self) -> None:
-        """Let a part of the request be sent.
+        """Check that the request may be sent, and note that it was.
 
-        :raises BusyError: the lease has run out
+        :raises BusyError: the lease has ended
         """
         if self.not_after is not None and clock() >= self.not_after:
-            raise BusyError("the lease ran out before the request was sent", hint="Run again")
+            raise BusyError("the lease ended before the request was sent", hint="Run again")
         self.sent = True
 
     def dial(self, host: str, port: int) -> TcpSocket:
         """Connect to a host, through the proxy if there is one for it.
 
         :raises OSError: that failed
-        :raises BadAnswer: the proxy's answer does not end
+        :raises BadAnswer: the proxy's answer is too long
         """
         proxy = proxy_for(host, port, self.proxy)
         if not proxy:
@@ -172,7 +172,8 @@ class TlsContext(ssl.SSLContext):
 
 
 def tls_context(ca_path: str | None, validate_certs: bool, option: str = "ca_path") -> TlsContext:
-    """TLS 1.2 or newer; trusts ``ca_path`` (a PEM file or a directory of hashed ones) or the system's authorities.
+    """Return a context for TLS 1.2 or newer that trusts ``ca_path`` (a PEM file or a directory of hashed ones) or the system's
+    authorities.
 
     :param option: the option that ``ca_path`` was given by
     :raises TlsError: as :func:`trust`
@@ -195,8 +196,8 @@ _of_thread = threading.local()
 def thread_context(
     ca_path: str | None, validate_certs: bool, proxy: str | None = None, option: str = "ca_path"
 ) -> TlsContext:
-    """Return a context as :func:`tls_context` does, one for each thread: to read the system's authorities takes longer than a
-    request. It holds the limits of one request at a time, and no lease.
+    """Return a context as :func:`tls_context` does, one for each thread, since reading the system's authorities takes
+    longer than a request.
 
     :param option: the option that ``ca_path`` was given by
     :raises TlsError: as :func:`trust`
@@ -217,7 +218,7 @@ def https_context(options: t.Mapping[str, t.Any]) -> TlsContext:
 
 
 def mqtt_context(options: t.Mapping[str, t.Any]) -> TlsContext:
-    """Return the context of a connection over MQTT: ``mqtt_ca_path`` goes before ``ca_path``.
+    """Return the context of a connection over MQTT: ``mqtt_ca_path`` takes precedence over ``ca_path``.
 
     :raises TlsError: as :func:`trust`
     """
@@ -228,7 +229,7 @@ def mqtt_context(options: t.Mapping[str, t.Any]) -> TlsContext:
 def trust(context: TlsContext, ca_path: str, option: str = "ca_path") -> None:
     """Trust the authorities in ``ca_path`` as well.
 
-    :raises TlsError: it cannot be read or holds no certificate
+    :raises TlsError: it cannot be read or contains no certificate
     """
     import os
 
@@ -239,18 +240,18 @@ def trust(context: TlsContext, ca_path: str, option: str = "ca_path") -> None:
         else:
             context.load_verify_locations(cafile=ca_path)
     except OSError as error:
-        problem = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        problem = "it contains no certificate" if isinstance(error, ssl.SSLError) else error.strerror
         raise TlsError(
             "%s: %r cannot be used: %s" % (option, ca_path, problem),
-            hint="Name a PEM file that exists on the host that connects",
+            hint="Set it to a PEM file that exists on the host that connects",
         ) from error
 
 
 def network_error(what: str, error: Trouble, option: str, masked: t.Callable[[str], str] = str) -> FleetopsError:
-    """Return the error that trouble on the way means: TlsError or NetworkError; or InternalError if it was no trouble on the way.
+    """Return the error that an exception means: TlsError or NetworkError; or InternalError for a bug of ours.
 
-    :param what: was attempted, with the URL
-    :param option: says where to
+    :param what: the attempted operation, with the URL
+    :param option: the option with the endpoint
     :param masked: removes secrets from a text
     """
     causes = list(_causes(error))

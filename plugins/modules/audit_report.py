@@ -11,7 +11,8 @@ short_description: Writes the findings of an audit into a file on the controller
 version_added: 1.0.0
 description:
   - Writes findings as JSON into a file that only the user who runs Ansible can read, as the playbook C(fleetops.aliyun_iot.audit) does.
-  - The report is complete or not there. Other users of the controller can neither prepare the file nor redirect it, in C(/tmp) either.
+  - The report is written as a whole or not at all. Other users of the controller cannot redirect it by a file or link that they put in
+    its place, even in C(/tmp).
 options:
   findings:
     description: The findings, as the filter P(fleetops.aliyun_iot.audit_findings#filter) returns them.
@@ -20,8 +21,9 @@ options:
     required: true
   dest:
     description:
-      - The file. A relative path starts in the directory where C(ansible-playbook) was started; its directory must exist.
-      - A file of the same user is replaced. A symbolic link, a file of another user and whatever is not a regular file are refused.
+      - The file. A relative path is relative to the directory in which C(ansible-playbook) was started. The file's directory must exist.
+      - A file of the same user is replaced. A symbolic link, a file of another user, and anything else that is not a regular file is
+        refused.
     type: path
     required: true
 extends_documentation_fragment:
@@ -30,7 +32,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Checks the file's place, and writes nothing.
+    details: Checks that the file can be written, and writes nothing.
   diff_mode:
     support: none
   idempotent:
@@ -38,7 +40,7 @@ attributes:
     details: Every run writes the report.
   action_group:
     support: none
-    details: Has no option that a group's default could be for.
+    details: Has none of the options that a group sets defaults for.
     version_added: 1.0.0
 seealso:
   - plugin: fleetops.aliyun_iot.audit_findings
@@ -48,7 +50,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Keep the findings
+- name: Write the findings into a file
   fleetops.aliyun_iot.audit_report:
     findings: "{{ looks | fleetops.aliyun_iot.audit_findings(platform_devices.products) }}"
     dest: ~/audit.json
@@ -62,7 +64,7 @@ path:
   type: str
   sample: /srv/reports/audit.json
 error:
-  description: What went wrong.
+  description: Describes the failure.
   returned: on failure
   type: dict
   contains:
@@ -75,7 +77,7 @@ error:
       description: Always V(null).
       type: int
     message:
-      description: What was attempted and what came back.
+      description: What was attempted, on what, and what failed.
       type: str
     hint:
       description: What to do next.

@@ -7,44 +7,34 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: device_login
-short_description: Proves a stored device certificate by one MQTT login
+short_description: Verifies a stored device certificate by one MQTT login
 version_added: 1.0.0
 description:
   - Logs in to Alibaba Cloud IoT Platform over MQTT and TLS with the credential that M(fleetops.aliyun_iot.gateway_credential) stored,
-    and leaves again. The DeviceSecret stays on the gateway.
-  - The first login activates the device. After that it can be registered again only when it was reset.
-  - A device has one connection. If its agent is connected, this login ends the agent's, which then connects again.
+    and disconnects. The DeviceSecret stays on the gateway.
+  - The first login activates the device. An activated device can register again only after a reset.
+  - The platform allows one connection for each device. This login disconnects the agent if it is connected; the agent then has to
+    reconnect.
 options:
   path:
-    description: The credential on the gateway.
+    description: The path of the credential on the gateway.
     type: str
     default: /etc/aliyun-iot/device.json
   region:
-    description: The product's region, such as V(cn-shanghai). Needed unless there is O(instance_id) or O(mqtt_endpoint).
+    description: The product's region, such as V(cn-shanghai). Required unless O(instance_id) or O(mqtt_endpoint) is set.
     type: str
   instance_id:
-    description: The instance's ID, for an instance that has one.
+    description: The ID of the instance, if it has one.
     type: str
   mqtt_endpoint:
-    description: Where to log in instead, as C(HOST) or C(HOST:PORT), such as the emulator's.
-    type: str
-  mqtt_port:
-    description:
-      - The port for MQTT. The platform presents another certificate at each, so the port and the authorities that are trusted go together.
-      - V(8883) is signed by the platform's own CA, which ends on 2053-07-04 and is in no system; give it with O(mqtt_ca_path). V(443) and
-        V(1883) are signed under GlobalSign R1 by the documents, which ends on 2028-01-28.
-      - If not set, that of O(mqtt_endpoint), or else 443.
-    type: int
-  mqtt_ca_path:
-    description:
-      - The authorities to trust for MQTT, as O(ca_path), which is for both without it. The file that the vendor publishes for port 8883
-        has the MD5 C(c7a6afb466713832af778a7bcb6d1aef); see the README.
+    description: The MQTT host to log in to, in place of the platform's, as C(HOST) or C(HOST:PORT), such as the emulator's.
     type: str
   ca_path:
-    description: A PEM file, or a directory of hashed ones, on the host that logs in, to trust instead of its own authorities.
+    description: A PEM file of the certificate authorities to trust, or a directory of hashed ones, on the host that logs in. If not set,
+      the host's own authorities are trusted.
     type: str
   validate_certs:
-    description: Whether the platform must prove who it is.
+    description: Whether to verify the platform's certificate.
     type: bool
     default: true
   timeout:
@@ -52,45 +42,34 @@ options:
     type: int
     default: 10
   sign_method:
-    description: How the password is signed.
+    description: The algorithm of the password's signature.
     type: str
     choices: [hmacmd5, hmacsha1, hmacsha256]
     default: hmacsha256
-  proxy:
-    description:
-      - The HTTP proxy of the host that connects, C(http://HOST:PORT) or C(http://USER:PASSWORD@HOST:PORT) with special characters as
-        C(%XX). HTTPS and MQTT go through it (CONNECT).
-      - If not set, C(https_proxy) of that host's environment. C(no_proxy) there lists hosts, parent domains, addresses and networks
-        (CIDR) that are connected to directly, and holds for this option too.
-    type: str
-  wait_for_clock:
-    description:
-      - For how long, in seconds (0 to 600), a gateway whose clock reads a year before 2026 waits for the right time before it connects. A
-        gateway without a battery for its clock starts in 1970, when no certificate is valid yet.
-      - It does not wait where the controller connects.
-    type: int
-    default: 0
   login_from:
     description:
-      - Who logs in. V(gateway) needs nothing there but Python, and a way from the gateway to the platform.
-      - V(controller) is for gateways without Python or without a way out. The gateway signs, and needs a POSIX shell, awk and the
-        digest's own tool, such as sha256sum. A stock OpenWrt has those of V(hmacsha256) and V(hmacmd5). The signed password is good for
-        logging in as this device; it stays in the controller's memory.
-      - A device token, which a registration without pre-registration stores, is a password itself and logs in from the gateway only.
+      - The host that logs in. V(gateway) needs Python on the gateway, and a route from the gateway to the platform.
+      - V(controller) is for gateways without Python or without a route to the platform. The gateway signs, which needs a POSIX shell, awk
+        and the digest's tool, such as sha256sum. A stock OpenWrt has the tools for V(hmacsha256) and V(hmacmd5). The signed password allows
+        a login as this device; it is only in the controller's memory.
+      - A device token, which a registration without pre-registration stores, is itself the password. It can log in only from the gateway.
     type: str
     choices: [gateway, controller]
     default: gateway
 extends_documentation_fragment:
+  - fleetops.aliyun_iot.connection
+  - fleetops.aliyun_iot.connection.mqtt
+  - fleetops.aliyun_iot.connection.clock
   - fleetops.aliyun_iot.attributes
 attributes:
   check_mode:
     support: full
-    details: Does nothing.
+    details: Checks the options, and does not log in.
   diff_mode:
     support: none
   idempotent:
     support: full
-    details: Nothing on the gateway changes. On the platform the first login activates the device.
+    details: Changes nothing on the gateway. The first login activates the device on the platform.
   action_group:
     version_added: 1.0.0
 notes:
@@ -102,11 +81,11 @@ author:
 """
 
 EXAMPLES = r"""
-- name: See that the platform accepts the gateway's credential
+- name: Verify that the platform accepts the gateway's credential
   fleetops.aliyun_iot.device_login:
     region: cn-shanghai
 
-- name: See it for a gateway that has BusyBox alone
+- name: Verify it for a gateway that has only BusyBox
   fleetops.aliyun_iot.device_login:
     region: cn-shanghai
     login_from: controller
@@ -130,7 +109,7 @@ fingerprint:
   returned: when it was accepted
   type: str
 error:
-  description: What went wrong.
+  description: Describes the failure.
   returned: on failure
   type: dict
   contains:
@@ -138,14 +117,14 @@ error:
       description:
         - The kind of error, for conditions, one of V(bad_answer), V(connection), V(ended_early), V(internal), V(invalid_option),
           V(missing_tool), V(network), V(no_python), V(refused), V(storage), V(throttled), V(tls), V(unreadable).
-        - V(ended_early) is a program on the gateway that something there ended, such as a lack of memory.
+        - V(ended_early) means that the program on the gateway was killed, for example for lack of memory.
         - V(internal) is a mistake in this collection; please report it.
       type: str
     code:
       description: The code of the CONNACK, if there was one.
       type: int
     message:
-      description: What was attempted and what came back.
+      description: What was attempted, on what, and what failed.
       type: str
     hint:
       description: What to do next.

@@ -12,7 +12,7 @@ version_added: 1.0.0
 description:
   - Sends one signed registration over HTTPS to Alibaba Cloud IoT Platform (unique-certificate-per-product authentication) from the
     controller, and returns the new credential's fingerprint.
-  - Every run issues a new DeviceSecret and makes the one before it invalid. To give gateways their credentials and keep them right,
+  - Every run issues a new DeviceSecret and makes the one before it invalid. To provision gateways,
     use M(fleetops.aliyun_iot.gateway_credential).
   - ProductSecret stays in Ansible's own process on the controller, whatever host the task is for.
 options:
@@ -23,11 +23,12 @@ options:
   return_secret:
     description:
       - Whether to return the DeviceSecret. Without it the secret is lost when the module ends.
-      - Needs C(no_log=true) at the task.
+      - The task must have C(no_log=true).
     type: bool
     default: false
 extends_documentation_fragment:
   - fleetops.aliyun_iot.registration
+  - fleetops.aliyun_iot.connection
   - fleetops.aliyun_iot.attributes
   - fleetops.aliyun_iot.attributes.controller
 attributes:
@@ -38,7 +39,7 @@ attributes:
     support: none
   idempotent:
     support: none
-    details: Every registration issues another secret.
+    details: Every registration issues a new secret.
   action_group:
     version_added: 1.0.0
 notes:
@@ -81,7 +82,7 @@ device_secret:
   returned: success and O(return_secret=true)
   type: str
 error:
-  description: What went wrong.
+  description: Describes the failure.
   returned: on failure
   type: dict
   contains:
@@ -95,7 +96,7 @@ error:
       description: The platform's code, if it gave one.
       type: int
     message:
-      description: What was attempted and what came back.
+      description: What was attempted, on what, and what failed.
       type: str
     hint:
       description: What to do next.

@@ -10,14 +10,14 @@ module: device_reset
 short_description: Lets activated devices register again
 version_added: 1.0.0
 description:
-  - Resets the dynamic registration of devices (ResetThing), after which each may register again and get another DeviceSecret. Its
-    status stays as it is; it does not become V(UNACTIVE) again.
-  - A reset leaves a gateway without a credential that lasts. Make sure before that it can register and store the answer, as the playbook
-    C(fleetops.aliyun_iot.reprovision) does.
-  - B(It also deletes the topology of a gateway), all its sub-devices. A gateway that has any is refused unless O(reset_topology=true).
-    More than 2,000 sub-devices take the platform a while; the module waits for it.
+  - Resets the dynamic registration of devices (ResetThing), after which each can register again and gets a new DeviceSecret. The
+    device's status does not change; it does not become V(UNACTIVE) again.
+  - After a reset the stored DeviceSecret stops working, at the latest when the device registers again. Check before the reset that the
+    gateway can register and store a credential, as the playbook C(fleetops.aliyun_iot.reprovision) does.
+  - B(It also deletes the topology of a gateway), all its sub-devices. A gateway that has sub-devices is refused unless
+    O(reset_topology=true). For more than 2,000 sub-devices the platform starts a job; the module waits for its end.
   - A disabled device is refused, since the platform would not let it register.
-  - Run it once for a whole batch (C(run_once=true)). What is wrong with one device is reported with it, the others are reset, and the
+  - Run it once for a whole batch (C(run_once=true)). If one device fails, its error is reported with it, the others are reset, and the
     module fails at the end.
 options:
   product_key:
@@ -31,15 +31,15 @@ options:
     required: true
   fingerprints:
     description:
-      - A dictionary of DeviceName to fingerprint, for those of O(names) that only their gateways name. Such a device is reset only if the
-        platform's DeviceSecret has this fingerprint, so that a gateway with another one's name has no other one reset. An empty
+      - A dictionary of DeviceName to fingerprint, for those of O(names) that only the hardware of a gateway reports. Such a device is reset
+        only if the platform's DeviceSecret has this fingerprint, so that no gateway can have another gateway's device reset. An empty
         fingerprint never matches.
     type: dict
     default: {}
   leases:
     description:
       - A dictionary of DeviceName to C(lease_ends), of the result of M(fleetops.aliyun_iot.gateway_credential) with
-        C(state=reset_intended). Such a device is reset only if the answer can come before its lease ends.
+        C(state=reset_intended). Such a device is reset only if there is time for the answer before its lease ends.
     type: dict
     default: {}
   reset_topology:
@@ -62,7 +62,7 @@ attributes:
     support: full
   idempotent:
     support: none
-    details: The platform does not tell whether a device is registered, so every run resets.
+    details: The platform does not report whether a device is registered, so every run resets.
   action_group:
     version_added: 1.0.0
 seealso:
@@ -72,7 +72,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Let the gateways of this batch register again
+- name: Allow the gateways of this batch to register again
   fleetops.aliyun_iot.device_reset:
     region: cn-shanghai
     product_key: a1IoKTestP1
@@ -86,7 +86,7 @@ product_key:
   returned: with RV(devices)
   type: str
 devices:
-  description: What came of each device, in the order of the list; then the names that can't be one.
+  description: The outcome for each device, in the order of the list; then the names that are not valid.
   returned: always, unless the module failed before it looked at the list
   type: list
   elements: dict
@@ -97,18 +97,18 @@ devices:
     reason:
       description:
         - V(requested) if it is reset.
-        - V(has_sub_devices) if it was refused for them, V(not_proven) if the platform's DeviceSecret has another fingerprint than
-          O(fingerprints) say, V(missing) if it does not exist, V(disabled) if it is disabled, V(invalid) if the name can't be a
-          DeviceName or is repeated, V(not_attempted) if the module gave up before.
+        - V(has_sub_devices) if it was refused because it has sub-devices, V(not_proven) if the platform's DeviceSecret has another
+          fingerprint than in O(fingerprints), V(missing) if it does not exist, V(disabled) if it is disabled, V(invalid) if the name is not
+          a valid DeviceName or is listed twice, V(not_attempted) if the module stopped before.
       type: str
     changed:
       description: Whether it was changed, or would be in check mode.
       type: bool
     error:
-      description: What went wrong with it, with C(kind), C(code), C(message) and C(hint); only where something did.
+      description: The failure of this device, with C(kind), C(code), C(message) and C(hint), if it failed.
       type: dict
 error:
-  description: What went wrong.
+  description: Describes the failure.
   returned: on failure
   type: dict
   contains:
@@ -123,7 +123,7 @@ error:
       description: The platform's code, if it gave one.
       type: str
     message:
-      description: What was attempted and what came back.
+      description: What was attempted, on what, and what failed.
       type: str
     hint:
       description: What to do next.

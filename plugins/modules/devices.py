@@ -10,43 +10,45 @@ module: devices
 short_description: Adds, removes, enables or disables devices of a product
 version_added: 1.0.0
 description:
-  - Brings any number of devices of one product to a state, in one pass for a whole fleet. The platform limits how often an
-    B(account) may call, so run it once for all (C(run_once=true)), not for each host.
-  - From O(batch_threshold) names on they are added as a whole, ten thousand with about a dozen calls. The platform takes its time
-    for that; the module waits for it.
-  - A device that was added has a DeviceSecret already, but no result holds it. M(fleetops.aliyun_iot.gateway_credential) gets one.
-  - Every name stands for itself, as far as it goes. What is wrong with a name (malformed, repeated, refused by the platform) is
-    reported with it, the others are done, and the module fails at the end.
+  - Ensures that any number of devices of one product are in one state. The platform limits the number of calls of an B(account), so run
+    it once for all hosts (C(run_once=true)), not for each host.
+  - Lists of O(batch_threshold) names or more are added with the batch API, ten thousand with about a dozen calls. The platform does this
+    asynchronously; the module waits for the end.
+  - The platform issues a DeviceSecret for a device as soon as it is added, but no result contains it. Use
+    M(fleetops.aliyun_iot.gateway_credential) to register the gateway.
+  - Names are processed independently. If a name is malformed, listed twice or refused by the platform, its error is reported with it, the
+    others are processed, and the module fails at the end.
 options:
   product_key:
     description: The product's ProductKey.
     type: str
     required: true
   names:
-    description: The DeviceNames, 4 to 32 of the characters C(A-Z a-z 0-9 - _ @ . :) each, any number of them.
+    description: The DeviceNames, 4 to 32 of the characters C(A-Z a-z 0-9 - _ @ . :) each.
     type: list
     elements: str
     required: true
   state:
     description:
       - V(present) adds devices, V(absent) removes them with all that the platform knows about them, a gateway's topology included.
-      - V(disabled) keeps devices from connecting, V(enabled) lets them again; they have to exist.
-      - If the AccessKey is the account's own, the platform asks for a code by text message before it removes a device. Use a RAM user's.
+      - V(disabled) prevents devices from connecting, V(enabled) allows it again; the devices must exist.
+      - If the AccessKey is the account's own, the platform requires a code that it sends by text message before it removes a device. Use a
+        RAM user's AccessKey.
     type: str
     choices: [present, absent, enabled, disabled]
     default: present
   purge:
     description:
       - Whether to remove every device of the product that is not in the list. For O(state=present) only.
-      - Nothing is removed if anything is wrong with any name of the list.
+      - Nothing is removed if any name of the list fails.
     type: bool
     default: false
   purge_maximum:
-    description: If there are more devices to purge than that, nothing at all is changed and the module fails.
+    description: The largest number of devices to purge. If there are more, the module fails and changes nothing.
     type: int
     default: 10
   batch_threshold:
-    description: From how many names on devices are added as a whole instead of one by one.
+    description: The number of names from which devices are added with the batch API instead of one by one.
     type: int
     default: 100
   job_timeout:
@@ -82,7 +84,7 @@ EXAMPLES = r"""
     names: "{{ groups['gateways'] }}"
   run_once: true
 
-- name: Keep a device that was stolen from connecting
+- name: Prevent a stolen device from connecting
   fleetops.aliyun_iot.devices:
     region: cn-shanghai
     product_key: a1IoKTestP1
@@ -97,7 +99,7 @@ product_key:
   returned: with RV(devices)
   type: str
 devices:
-  description: What came of each device, in the order of the list; then the names that can't be one; then those to purge.
+  description: The outcome for each device, in the order of the list; then the names that are not valid; then the devices to purge.
   returned: always, unless the module failed before it looked at the list
   type: list
   elements: dict
@@ -107,18 +109,18 @@ devices:
       type: str
     reason:
       description:
-        - Why something is done, V(missing), V(exists), V(enabled), V(disabled) or V(not_listed) (purge), or V(up_to_date).
-        - V(invalid) if the name can't be a DeviceName or is repeated, V(missing) with an error if it has to exist, V(not_attempted) if the
-          module gave up before.
+        - The reason for the change, V(missing), V(exists), V(enabled), V(disabled) or V(not_listed) (purge), or V(up_to_date).
+        - V(invalid) if the name is not a valid DeviceName or is listed twice, V(missing) with an error if it must exist, V(not_attempted)
+          if the module stopped before.
       type: str
     changed:
       description: Whether it was changed, or would be in check mode.
       type: bool
     error:
-      description: What went wrong with it, with C(kind), C(code), C(message) and C(hint); only where something did.
+      description: The failure of this device, with C(kind), C(code), C(message) and C(hint), if it failed.
       type: dict
 error:
-  description: What went wrong.
+  description: Describes the failure.
   returned: on failure
   type: dict
   contains:
@@ -132,7 +134,7 @@ error:
       description: The platform's code, if it gave one.
       type: str
     message:
-      description: What was attempted and what came back.
+      description: What was attempted, on what, and what failed.
       type: str
     hint:
       description: What to do next.

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: devices_info
-short_description: Tells how devices of a product stand
+short_description: Gets the status of a product's devices
 version_added: 1.0.0
 description:
-  - Reads devices of one product, those of a list or all, in whichever way takes the account's quotas less time.
-  - The platform answers with every DeviceSecret in clear. The module drops it at once; its fingerprint stands for it, the same that
-    M(fleetops.aliyun_iot.gateway_credential) returns for what a gateway has.
+  - Reads the devices of one product, those of a list or all of them, with the calls that take the least time within the account's quotas.
+  - The platform's answers contain every DeviceSecret in clear text. The module discards it and returns a fingerprint of it, computed in
+    the same way as the one that M(fleetops.aliyun_iot.gateway_credential) returns for the credential on a gateway.
 options:
   product_key:
     description: The product's ProductKey.
     type: str
     required: true
   names:
-    description: The DeviceNames. Without them all devices of the product.
+    description: The DeviceNames. If not set, all devices of the product.
     type: list
     elements: str
 extends_documentation_fragment:
@@ -37,7 +37,7 @@ attributes:
   action_group:
     version_added: 1.0.0
 notes:
-  - Use C(run_once=true), since the platform's quotas are the account's and each host's task would count its own calls alone.
+  - Use C(run_once=true). The platform's quotas apply to the account, and tasks of several hosts would exceed them together.
 seealso:
   - module: fleetops.aliyun_iot.devices
   - plugin: fleetops.aliyun_iot.devices
@@ -47,7 +47,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Look at the devices of all gateways
+- name: Get the devices of all gateways
   fleetops.aliyun_iot.devices_info:
     region: cn-shanghai
     product_key: a1IoKTestP1
@@ -87,17 +87,17 @@ devices:
       type: str
     fingerprint:
       description:
-        - The first 16 hexadecimal digits of SHA-256 over C(fleetops:{ProductKey}:{DeviceName}:{DeviceSecret}). Empty if the platform gave
-          no DeviceSecret.
+        - The first 16 hexadecimal digits of SHA-256 over C(fleetops:{ProductKey}:{DeviceName}:{DeviceSecret}). Empty if the platform
+          returned no DeviceSecret.
       type: str
       sample: 2fd4e1c67a2d28fc
 missing:
-  description: The names of O(names) that are no device of the product.
+  description: Those of O(names) that are not devices of the product.
   returned: success
   type: list
   elements: str
 error:
-  description: What went wrong.
+  description: Describes the failure.
   returned: on failure
   type: dict
   contains:
@@ -111,7 +111,7 @@ error:
       description: The platform's code, if it gave one.
       type: str
     message:
-      description: What was attempted and what came back.
+      description: What was attempted, on what, and what failed.
       type: str
     hint:
       description: What to do next.

@@ -7,47 +7,46 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fleet_credentials
-short_description: Gives all gateways of a batch their device certificates in one pass
+short_description: Provisions all gateways of a batch with their device certificates in one pass
 version_added: 1.0.0
 description:
-  - Does what M(fleetops.aliyun_iot.gateway_credential) does, for all hosts of the play's batch in one process. Over gateways whose
-    credentials are right it costs a fraction of what a task on each of them costs.
-  - The options of each gateway are the variables of its host, those of the role P(fleetops.aliyun_iot.gateway#role), with the role's
-    defaults. Connection and privilege escalation are what they would be for a task on the host.
-  - First all gateways are looked at. A device that two of them claim to be is refused for both, before anything is sent. Then those that
-    need it are changed.
-  - One gateway's failure is no other gateway's, and does not make this task fail. What came of each is in C(gateways); the role's
-    C(tasks_from=report), or M(fleetops.aliyun_iot.fleet_report), makes it the result of a task of the host, so that its handlers run.
-  - A pass that takes longer than a few seconds shows how far it is, whichever callback prints the output.
+  - Does what M(fleetops.aliyun_iot.gateway_credential) does, for all hosts of the play's batch in one process. For gateways whose
+    credentials are up to date, this takes a fraction of the time of a task for each host.
+  - The options of each gateway come from the variables of its host, those of the role P(fleetops.aliyun_iot.gateway#role), with the role's
+    defaults. Connection and privilege escalation are those of a task on the host.
+  - The pass first inspects all gateways, and refuses a device that two of them have, for both. Then it changes the gateways that need it.
+  - A failure of one gateway affects no other gateway and does not fail the task. The result of each is in C(gateways). The role's
+    C(tasks_from=report), or M(fleetops.aliyun_iot.fleet_report), returns it as the result of a task of the host, so that its handlers run.
+  - A pass that takes longer than a few seconds shows its progress, with any callback.
 options:
   state:
-    description: As in M(fleetops.aliyun_iot.gateway_credential). Goes before the variable C(gateway_state).
+    description: As in M(fleetops.aliyun_iot.gateway_credential). Takes precedence over the variable C(gateway_state).
     type: str
     choices: [present, absent, reset_intended]
   register:
-    description: As in M(fleetops.aliyun_iot.gateway_credential). Goes before the variable C(gateway_register).
+    description: As in M(fleetops.aliyun_iot.gateway_credential). Takes precedence over the variable C(gateway_register).
     type: str
     choices: [if_needed, always, never]
   recover:
     description:
-      - Whether to do what M(fleetops.aliyun_iot.gateway_recovery) does, with the account that the variables C(platform_...) of each host
-        name. Each account is asked by one client, within its quotas.
+      - Whether to do what M(fleetops.aliyun_iot.gateway_recovery) does, with the account in the variables C(platform_...) of each
+        host. One client for each account keeps within its quotas.
     type: bool
     default: false
   add_devices:
     description:
-      - Whether to add a device that is going to be registered to its product, if the product lacks it. For hosts whose variables name an
-        account, with C(platform_access_key_id) or C(platform_profile).
+      - Whether to add a device to its product before it is registered, if it does not exist. For hosts whose variables name an account,
+        with C(platform_access_key_id) or C(platform_profile).
     type: bool
     default: false
   hardware_names:
     description:
-      - Whether to look only at gateways whose names the hardware gives. The result of the others is the name that the inventory gives.
+      - Whether to inspect only gateways whose names come from the hardware. The result of the others is the name in the inventory.
     type: bool
     default: false
   look_only:
     description:
-      - Whether a pass in check mode only looks, and leaves it to another one to prove that what is to be done can be done.
+      - Whether a pass in check mode only inspects the gateways, without the checks that a change is possible. Another pass makes them.
     type: bool
     default: false
   lease_time:
@@ -55,64 +54,64 @@ options:
     type: int
   looked:
     description:
-      - C(gateways) of an earlier pass. The hardware has to report the same name again. Hosts that failed or did not answer then are not
-        tried again.
+      - C(gateways) of an earlier pass. The hardware has to report the same name again. Hosts that failed or did not answer in that pass are
+        skipped.
     type: dict
     default: {}
   take_over:
     description:
-      - Whether the pass of O(looked) has already changed what needed it. Its results are taken over then and no gateway is looked at; a
-        host without a result is left to a task of its own.
+      - Whether the pass in O(looked) has already changed the gateways that needed it. Its results are then returned, and no gateway is
+        inspected; a host without a result is left to a task of its own.
     type: bool
     default: false
   continues:
     description:
-      - C(gateways) of the pass with O(state=reset_intended), whose leases this pass goes on with. Who failed then is not tried again.
+      - C(gateways) of the pass with O(state=reset_intended), whose leases this pass uses. Hosts that failed in that pass are skipped.
     type: dict
     default: {}
   refused:
-    description: Hosts that are not changed, each with the message that it fails with.
+    description: Hosts that must not be changed, each with the message that it fails with.
     type: dict
     default: {}
   withdraw:
-    description: Those of O(refused) whose leases are given back, since nothing was sent.
+    description: The hosts in O(refused) whose leases are released, since no reset was sent.
     type: list
     elements: str
     default: []
   most_failed:
     description:
-      - How many of all hosts of the play, in percent, may have failed or not answered in the batches before, as a number with or without a
-        percent sign. If there are more, nothing is done and C(ended) is V(true).
+      - The largest share of the play's hosts that may have failed or not answered in earlier batches, in percent, as a number with or
+        without a percent sign. If more have, nothing is done and C(ended) is V(true).
     type: raw
     default: 100
   fleet_size:
-    description: Of how many hosts O(most_failed) is a part; V(0) is those of the play.
+    description: The number of hosts that O(most_failed) is a share of; V(0) is the number of hosts of the play.
     type: int
     default: 0
   at_once:
-    description: How many gateways are worked on at the same moment; V(0) is as many as there are forks.
+    description: The number of gateways that are processed at the same time; V(0) is the number of forks.
     type: int
     default: 0
   connections:
     description:
-      - How many connections there are at most. A gateway that has not answered for some seconds gives its place to another one, and waits
-        beside it.
+      - The largest number of connections. If a gateway does not answer for some seconds, another one is processed in addition, up to this
+        number.
     type: int
     default: 100
   report:
-    description: Whether C(gateways) holds the results of V(all) hosts, or leaves out those that were right.
+    description: Whether C(gateways) contains the results of V(all) hosts, or leaves out those that were up to date.
     type: str
     choices: [changed, all]
     default: changed
   keep_right:
     description:
-      - Whether C(right) holds the results that C(gateways) leaves out, for M(fleetops.aliyun_iot.run_report). No host reports them.
+      - Whether C(right) contains the results that C(gateways) leaves out, for M(fleetops.aliyun_iot.run_report). No task reports them.
     type: bool
     default: false
   fallback:
     description:
-      - What becomes of a host whose connection cannot be made in this process. V(true) leaves it to M(fleetops.aliyun_iot.fleet_report),
-        V(false) lets it fail.
+      - Whether a host whose connection cannot be made in this process is left to M(fleetops.aliyun_iot.fleet_report). With V(false) the
+        host fails.
     type: bool
     default: true
 extends_documentation_fragment:
@@ -120,10 +119,11 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Looks, says what would be done, and proves that it can be, as M(fleetops.aliyun_iot.gateway_credential) does.
+    details: Inspects the gateways, reports what would be changed, and checks that the change is possible, as
+      M(fleetops.aliyun_iot.gateway_credential) does.
   diff_mode:
     support: none
-    details: The diff of each gateway is shown by its report.
+    details: M(fleetops.aliyun_iot.fleet_report) shows the diff of each gateway.
   idempotent:
     support: full
   action_group:
@@ -131,9 +131,9 @@ attributes:
     details: Its options are variables of the hosts.
     version_added: 1.0.0
 notes:
-  - Needs C(run_once=true), and a strategy that knows it; C(free) and C(host_pinned) do not.
-  - A keyword of the task, such as C(become_user), holds for all hosts. A template there is refused; use variables of the hosts. So is
-    C(delegate_to); the task runs on the controller anyway, and reaches each host over its own connection.
+  - Needs C(run_once=true), and a strategy that supports it; C(free) and C(host_pinned) do not.
+  - A keyword of the task, such as C(become_user), applies to all hosts. A template in it is refused; use variables of the hosts instead.
+    C(delegate_to) is refused too; the task runs on the controller, and reaches each host over its own connection.
 seealso:
   - module: fleetops.aliyun_iot.gateway_credential
   - module: fleetops.aliyun_iot.fleet_report
@@ -143,13 +143,13 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Give every gateway its device certificate
+- name: Provision every gateway with its device certificate
   fleetops.aliyun_iot.fleet_credentials:
     report: changed
   register: gateway_fleet
   run_once: true
 
-- name: Report what was done, so that handlers run
+- name: Report the results, so that handlers run
   ansible.builtin.import_role:
     name: fleetops.aliyun_iot.gateway
     tasks_from: report
@@ -157,16 +157,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 check_mode:
-  description: Whether the pass only looked, so that C(changed) is what would be done.
+  description: Whether the pass ran in check mode, so that C(changed) counts what would be changed.
   returned: always
   type: bool
 counts:
-  description: How many gateways were C(ok), C(changed), C(failed), C(unreachable), and C(left) to tasks of their own.
+  description: The number of gateways that were C(ok), C(changed), C(failed), C(unreachable), and C(left) to tasks of their own.
   returned: always
   type: dict
   sample: {"ok": 9991, "changed": 5, "failed": 1, "unreachable": 3, "left": 0}
 hosts:
-  description: The hosts of the pass. One that is neither in C(gateways) nor in C(left) was right.
+  description: The hosts of the pass. A host that is neither in C(gateways) nor in C(left) was up to date.
   returned: always
   type: list
   elements: str
@@ -176,7 +176,7 @@ gateways:
   returned: always
   type: dict
 right:
-  description: Results of the hosts that were right, with O(keep_right), where C(gateways) leaves them out.
+  description: With O(keep_right), the results of the hosts that were up to date and that C(gateways) leaves out.
   returned: always
   type: dict
 left:
@@ -184,15 +184,15 @@ left:
   returned: always
   type: dict
 ended:
-  description: Whether nothing was done, since too many gateways had failed before. A warning gives the numbers.
+  description: Whether the pass did nothing because too many gateways had failed before. A warning gives the numbers.
   returned: always
   type: bool
 asked:
-  description: Options that go before the variables of the hosts, for M(fleetops.aliyun_iot.fleet_report).
+  description: Options that take precedence over the variables of the hosts, for M(fleetops.aliyun_iot.fleet_report).
   returned: always
   type: dict
 error:
-  description: What went wrong.
+  description: Describes the failure.
   returned: on failure
   type: dict
   contains:
@@ -207,7 +207,7 @@ error:
       description: The platform's code, if it gave one.
       type: raw
     message:
-      description: What was attempted and what came back.
+      description: What was attempted, on what, and what failed.
       type: str
     hint:
       description: What to do next.

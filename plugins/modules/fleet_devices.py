@@ -11,34 +11,35 @@ short_description: Adds, disables, removes, resets or lists the devices of all h
 version_added: 1.0.0
 description:
   - Does what M(fleetops.aliyun_iot.devices), M(fleetops.aliyun_iot.device_reset) and M(fleetops.aliyun_iot.devices_info) do, for the
-    devices of all hosts of the play's batch. Each host's variables name its account (C(platform_...)), region, instance and product; what
-    belongs together is asked for together.
-  - One account's failure is that of its own hosts alone, and does not make this task fail; but an incomplete list does.
+    devices of all hosts of the play's batch. Each host's variables name its account (C(platform_...)), region, instance and product; the
+    devices of one account and product are requested together.
+  - A failure of one account affects only its own hosts and does not fail the task, except for O(state=listed), since an incomplete list
+    would be misleading.
   - A device that two hosts have is refused for both.
-  - Before O(state=reset), the ProductSecret that a host's variables have (C(gateway_product_secret)) is compared with the platform's,
-    where the platform shows it. Where they differ, the device is not reset, for it could not register afterwards. In check mode a
-    warning says what cannot be proved before a reset.
+  - Before O(state=reset), the ProductSecret in a host's variables (C(gateway_product_secret)) is compared with the platform's, if the
+    platform returns it. If they differ, the device is not reset, since it could not register afterwards. In check mode a warning lists
+    what cannot be checked before a reset.
 options:
   state:
     description:
       - V(present) adds the devices, V(enabled) enables, V(disabled) disables, and V(absent) removes them; after V(disabled) and V(absent)
-        the platform is asked once more whether that has become so. V(reset) resets them (ResetThing), V(listed) only asks.
+        another call verifies the result. V(reset) resets them (ResetThing), V(listed) only reads them.
     type: str
     required: true
     choices: [present, absent, enabled, disabled, listed, reset]
   gateways:
     description:
-      - C(gateways) of M(fleetops.aliyun_iot.fleet_credentials). Gives C(product_key) and C(device_name) of a host before its variables do,
-        and for O(state=reset) C(fingerprint), C(device_name_proven) and C(lease_ends). Hosts that failed or did not answer are left out,
-        but not of a list.
+      - C(gateways) of M(fleetops.aliyun_iot.fleet_credentials). Its C(product_key) and C(device_name) of a host take precedence over the
+        host's variables. For O(state=reset), C(fingerprint), C(device_name_proven) and C(lease_ends) are used too. Hosts that failed or did
+        not answer are left out, except for O(state=listed).
     type: dict
     default: {}
   known_alone:
-    description: Whether only the hosts of O(gateways) are meant, not all of the batch.
+    description: Whether to process only the hosts in O(gateways), not all of the batch.
     type: bool
     default: false
   all_devices:
-    description: Whether O(state=listed) lists all devices of the products, not only those of the hosts.
+    description: Whether O(state=listed) returns all devices of the products, not only those of the hosts.
     type: bool
     default: false
   reset_topology:
@@ -55,13 +56,13 @@ attributes:
     support: none
   idempotent:
     support: partial
-    details: A reset is done again in every run.
+    details: Every run with O(state=reset) resets.
   action_group:
     support: none
     details: Its options are variables of the hosts.
     version_added: 1.0.0
 notes:
-  - Needs C(run_once=true) in a playbook, and a strategy that knows it; C(free) and C(host_pinned) do not.
+  - Needs C(run_once=true) in a playbook, and a strategy that supports it; C(free) and C(host_pinned) do not.
 seealso:
   - module: fleetops.aliyun_iot.devices
   - module: fleetops.aliyun_iot.device_reset
@@ -82,21 +83,21 @@ products:
   description:
     - For each account and product its C(product_key), C(hosts), C(changed) and C(devices), as M(fleetops.aliyun_iot.devices),
       M(fleetops.aliyun_iot.device_reset) or M(fleetops.aliyun_iot.devices_info) return them, and C(error) if all of it failed.
-    - The C(reason) of a device is V(wrong_secret) if it is not reset since the host has another ProductSecret than the platform.
+    - The C(reason) of a device is V(wrong_secret) if it was not reset because the host has another ProductSecret than the platform.
   returned: success
   type: list
   elements: dict
 refused:
-  description: Hosts whose devices are not as they should be, each with a message.
+  description: Hosts whose devices are not in the requested state, each with a message.
   returned: success
   type: dict
 unsent:
-  description: Those of C(refused) for whose devices no request was sent.
+  description: The hosts in C(refused) for whose devices no request was sent.
   returned: success
   type: list
   elements: str
 error:
-  description: What went wrong.
+  description: Describes the failure.
   returned: on failure
   type: dict
   contains:
@@ -110,7 +111,7 @@ error:
       description: The platform's code, if it gave one.
       type: raw
     message:
-      description: What was attempted and what came back.
+      description: What was attempted, on what, and what failed.
       type: str
     hint:
       description: What to do next.

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fleet_report
-short_description: Reports on its own host what a pass over the fleet has done to a gateway
+short_description: Reports the result of a pass over the fleet as a task of the gateway
 version_added: 1.0.0
 description:
-  - Makes what M(fleetops.aliyun_iot.fleet_credentials) has done to this host the result of a task of the host, so that it counts as
-    changed, failed or unreachable there, and notifies handlers. Nothing is asked of the gateway.
-  - A host that the pass has left to a task of its own is worked on here, as by M(fleetops.aliyun_iot.gateway_credential).
+  - Returns the result of M(fleetops.aliyun_iot.fleet_credentials) for this host, so that the host counts as changed, failed or
+    unreachable, and its handlers are notified. It does not connect to the gateway.
+  - If the pass left this host to a task of its own, does the work of M(fleetops.aliyun_iot.gateway_credential) here.
 options:
   variable:
     description: The variable that the result of the pass was registered as.
@@ -39,7 +39,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Report what was done to the gateway
+- name: Report the result of the gateway
   fleetops.aliyun_iot.fleet_report:
     variable: gateway_fleet
   notify: Restart agent
@@ -48,15 +48,15 @@ EXAMPLES = r"""
 RETURN = r"""
 reason:
   description: As M(fleetops.aliyun_iot.gateway_credential) returns it, with all its other keys. V(up_to_date) for a host that was right.
-  returned: when the gateway could be looked at
+  returned: when the gateway was inspected
   type: str
   sample: missing
 msg:
-  description: What was attempted, what came back and what to do next, so that C(error) does not repeat it.
+  description: What was attempted, what failed and what to do next. C(error) does not repeat it.
   returned: on failure
   type: str
 error:
-  description: What went wrong.
+  description: Describes the failure.
   returned: on failure
   type: dict
   contains:

@@ -7,46 +7,34 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gateway_recovery
-short_description: Gives a gateway back the device certificate that the platform holds
+short_description: Restores a gateway's device certificate from the platform
 version_added: 1.0.0
 description:
-  - Reads the device's current DeviceSecret from the platform, as the owner of the account may, and stores it on the gateway as
+  - Reads the device's current DeviceSecret from the platform with an AccessKey of the account, and stores it on the gateway as
     M(fleetops.aliyun_iot.gateway_credential) does. For a gateway that has lost its credential while its device is activated.
-  - Nothing is registered and nothing is reset, so no topology is lost and whatever else uses the credential goes on.
-  - The DeviceSecret passes through the controller's memory. The AccessKey stays there, so the task runs on the gateway as usual, without
-    C(delegate_to).
-  - A credential that looks right is left alone, and the platform is not asked, unless O(force=true). A device token is such a
-    credential, too; the platform does not give it back, so O(force=true) puts the device's DeviceSecret in its place.
-  - No DeviceSecret is read for a name that only the gateway's hardware reports; see O(expected_names).
+  - Registers and resets nothing, so the gateway's topology is kept and other users of the credential stay connected.
+  - The DeviceSecret passes through the controller's memory. The AccessKey never leaves the controller. The task runs on the gateway as
+    usual, without C(delegate_to).
+  - If the gateway has a credential of this device, it is not replaced and the platform is not called, unless O(force=true). This includes
+    a device token. The platform never returns a token, so O(force=true) replaces it by the DeviceSecret.
+  - No DeviceSecret is read for a DeviceName that only the gateway's hardware reports; see O(expected_names).
 options:
   product_key:
     description: The product's ProductKey.
     type: str
     required: true
   force:
-    description: Whether to ask the platform even if the gateway has a credential of this device, and to replace it.
+    description: Whether to read the DeviceSecret from the platform and store it even if the gateway has a credential of this device.
     type: bool
     default: false
   mqtt_endpoint:
     description:
-      - Where a login proves a recovered credential that is in doubt, after an interruption, as C(HOST) or C(HOST:PORT).
-      - If not set, at the host of O(region) or O(instance_id), unless there is O(openapi_endpoint).
-    type: str
-  mqtt_port:
-    description:
-      - The port for MQTT. The platform presents another certificate at each, so the port and the authorities that are trusted go together.
-      - V(8883) is signed by the platform's own CA, which ends on 2053-07-04 and is in no system; give it with O(mqtt_ca_path). V(443) and
-        V(1883) are signed under GlobalSign R1 by the documents, which ends on 2028-01-28.
-      - If not set, that of O(mqtt_endpoint), or else 443.
-    type: int
-  mqtt_ca_path:
-    description:
-      - The authorities to trust for MQTT, a file on the controller, which logs in. Without it those of O(ca_path), or else the
-        controller's own. The file that the vendor publishes for port 8883 has the MD5 C(c7a6afb466713832af778a7bcb6d1aef); see the
-        README.
+      - The MQTT host of the login that verifies a recovered credential after an interruption, as C(HOST) or C(HOST:PORT).
+      - If not set, the host of O(region) or O(instance_id), unless O(openapi_endpoint) is set.
     type: str
 extends_documentation_fragment:
   - fleetops.aliyun_iot.openapi
+  - fleetops.aliyun_iot.connection.mqtt
   - fleetops.aliyun_iot.credential
   - fleetops.aliyun_iot.attributes.actiongroup_openapi
   - fleetops.aliyun_iot.attributes
@@ -67,7 +55,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Give the gateway its credential back
+- name: Restore the gateway's credential
   fleetops.aliyun_iot.gateway_recovery:
     region: cn-shanghai
     product_key: a1IoKTestP1
@@ -78,75 +66,75 @@ EXAMPLES = r"""
 RETURN = r"""
 reason:
   description:
-    - Why the task did what it did. One of V(up_to_date), V(missing), V(unreadable), V(identity_changed), V(interrupted), V(forced),
-      V(attributes), V(export), V(unfinished) where nothing was left to do but what follows an earlier change (see O(follow_up)).
-  returned: when the gateway could be looked at
+    - The reason for the change. One of V(up_to_date), V(missing), V(unreadable), V(identity_changed), V(interrupted), V(forced),
+      V(attributes), V(export), V(unfinished) if only the handlers of an earlier change have still to run (see O(follow_up)).
+  returned: when the gateway was inspected
   type: str
   sample: missing
 registered:
   description: Always V(false).
-  returned: when the gateway could be looked at
+  returned: when the gateway was inspected
   type: bool
 proven:
   description:
-    - Whether a login over MQTT has proved the stored credential. V(null) where there was no doubt, so that none was tried; V(false) if no
-      login could be tried.
-  returned: when the gateway could be looked at
+    - Whether a login over MQTT verified the stored credential. V(null) if no login was needed, V(false) if none was possible or the
+      connection failed.
+  returned: when the gateway was inspected
   type: bool
 due:
   description:
-    - The note that handlers have to run, with O(follow_up), for a task of M(fleetops.aliyun_iot.gateway_credential) with
+    - The ID of the note that handlers have to run (see O(follow_up)), for a task of M(fleetops.aliyun_iot.gateway_credential) with
       C(state=followed_up). V(null) if there is none.
-  returned: when the gateway could be looked at
+  returned: when the gateway was inspected
   type: str
 fingerprint:
   description: The stored credential's fingerprint, V(null) if there is none.
-  returned: when the gateway could be looked at
+  returned: when the gateway was inspected
   type: str
   sample: 2fd4e1c67a2d28fc
 product_key:
   description: The ProductKey.
-  returned: when the gateway could be looked at
+  returned: when the gateway was inspected
   type: str
 device_name:
   description: The DeviceName.
-  returned: when the gateway could be looked at
+  returned: when the gateway was inspected
   type: str
 device_name_from:
-  description: Where the DeviceName comes from, V(device_name), V(inventory_hostname), V(mac) or V(serial).
-  returned: when the gateway could be looked at
+  description: The source of the DeviceName, V(device_name), V(inventory_hostname), V(mac) or V(serial).
+  returned: when the gateway was inspected
   type: str
   sample: inventory_hostname
 device_name_proven:
   description:
     - Whether the inventory gives the DeviceName, with O(device_name), as the host's name, or as the only one of O(expected_names).
-      Otherwise only the gateway says that it is this device.
-  returned: when the gateway could be looked at
+      Otherwise only the gateway's hardware reports it.
+  returned: when the gateway was inspected
   type: bool
 credential:
   description:
-    - Whose credential is stored, by C(product_key) and C(device_name), and its C(kind), V(secret) or V(token); V(null) if there is none.
-  returned: when the gateway could be looked at
+    - The C(product_key) and C(device_name) of the stored credential, and its C(kind), V(secret) or V(token); V(null) if there is none.
+  returned: when the gateway was inspected
   type: dict
 path:
-  description: Where the credential is, without symbolic links.
-  returned: when the gateway could be looked at
+  description: The path of the credential, with symbolic links resolved.
+  returned: when the gateway was inspected
   type: str
 owner:
   description: The credential's owner, V(null) if there is no credential.
-  returned: when the gateway could be looked at
+  returned: when the gateway was inspected
   type: str
 group:
   description: The credential's group, V(null) if there is no credential.
-  returned: when the gateway could be looked at
+  returned: when the gateway was inspected
   type: str
 mode:
   description: The credential's permissions, V(null) if there is no credential.
-  returned: when the gateway could be looked at
+  returned: when the gateway was inspected
   type: str
   sample: "0600"
 error:
-  description: What went wrong.
+  description: Describes the failure.
   returned: on failure
   type: dict
   contains:
@@ -162,7 +150,7 @@ error:
       description: The platform's code, if it gave one.
       type: str
     message:
-      description: What was attempted and what came back.
+      description: What was attempted, on what, and what failed.
       type: str
     hint:
       description: What to do next.

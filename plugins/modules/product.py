@@ -10,43 +10,45 @@ module: product
 short_description: Creates, changes or removes a product
 version_added: 1.0.0
 description:
-  - Keeps one product of Alibaba Cloud IoT Platform. Its devices are kept by M(fleetops.aliyun_iot.devices).
-  - No result holds the ProductSecret. Copy it from the Product Details page in the console into a vault, or let the playbooks read it
+  - Manages one product of Alibaba Cloud IoT Platform. Use M(fleetops.aliyun_iot.devices) for its devices.
+  - No result contains the ProductSecret. Copy it from the Product Details page in the console into a vault, or let the playbooks read it
     with the account (C(platform_product_secret=from_account)).
-  - B(Dynamic registration) has no API. It can neither be switched on nor be read but in the console (Devices, Products, the product's
-    Product Details page, Dynamic Registration; confirmed by a text message). A new product has it off. The module can't know how it
-    stands; a registration is refused with 6288 while it is off.
+  - The OpenAPI can neither switch on nor read B(Dynamic Registration). Switch it on in the console (Devices, Products, the product's
+    Product Details page, Dynamic Registration; a code by text message confirms it). It is off for a new product, and registrations are
+    refused with 6288 until it is switched on.
 options:
   product_key:
-    description: Which product, by its key. Needed to rename one; a new product gets its key from the platform.
+    description: The key of the product. Required to rename a product. The platform chooses the key of a new product, so leave it out to
+      create one.
     type: str
   product_name:
     description:
-      - The name, 4 to 30 letters, digits and C(_). Without O(product_key) it says which product, and must be given to create one.
+      - The name, 4 to 30 letters, digits and C(_). Without O(product_key), the product with this name is
+        managed. Required to create one.
     type: str
   node_type:
-    description: Whether its devices are gateways. A new product needs it; it can't be changed.
+    description: Whether its devices are gateways. Required for a new product; it cannot be changed later.
     type: str
     choices: [gateway, device]
   authentication:
-    description: How its devices prove who they are; V(secret) is by their DeviceSecret, as everything here does. It can't be changed.
+    description: How its devices authenticate; V(secret) is with their DeviceSecret. It cannot be changed later.
     type: str
     choices: [secret]
   description:
     description: Up to 100 characters.
     type: str
   net_type:
-    description: How its devices reach the network. Taken into account when the product is created.
+    description: How its devices reach the network. Used only when the product is created.
     type: str
     choices: [wifi, cellular, ethernet, other]
   data_format:
     description:
-      - Gives the product a Thing Specification Language (TSL) model with that format of data; needs O(net_type). Without it there is
-        none. Taken into account when the product is created.
+      - Creates the product with a Thing Specification Language (TSL) model and this data format. Requires O(net_type). If not set, the
+        product has no TSL model. Used only when the product is created.
     type: str
     choices: [custom, alink]
   state:
-    description: Whether the product exists. One that has devices is not removed.
+    description: Whether the product is to exist. A product that has devices is not removed.
     type: str
     choices: [present, absent]
     default: present
@@ -65,7 +67,7 @@ attributes:
   action_group:
     version_added: 1.0.0
 notes:
-  - Use C(run_once=true), since the platform's quotas are the account's and each host's task would count its own calls alone.
+  - Use C(run_once=true). The platform's quotas apply to the account, and tasks of several hosts would exceed them together.
 seealso:
   - module: fleetops.aliyun_iot.product_info
   - module: fleetops.aliyun_iot.devices
@@ -74,7 +76,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Keep a product of gateways
+- name: Create a product of gateways
   fleetops.aliyun_iot.product:
     region: cn-shanghai
     product_name: OvenGateways
@@ -85,16 +87,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 reason:
-  description: Why something was done, V(missing), V(changed) or V(exists), or V(up_to_date).
+  description: The reason for the change, V(missing), V(changed) or V(exists), or V(up_to_date).
   returned: success
   type: str
 product_key:
-  description: The ProductKey; empty where check mode did not create a product, V(null) where there is none.
+  description: The ProductKey; empty in check mode for a product that would be created, V(null) if the product does not exist.
   returned: success
   type: str
   sample: a1IoKTestP1
 product:
-  description: The product as it is now; V(null) if it does not exist.
+  description: The product after the task; V(null) if it does not exist.
   returned: success
   type: dict
   contains:
@@ -105,10 +107,10 @@ product:
       description: The name.
       type: str
     node_type:
-      description: V(gateway) or V(device); empty if the platform does not tell.
+      description: V(gateway) or V(device); empty if the platform does not report it.
       type: str
     authentication:
-      description: How devices prove who they are, V(secret) by their DeviceSecret.
+      description: How devices authenticate, V(secret) with their DeviceSecret.
       type: str
     description:
       description: The description.
@@ -117,10 +119,10 @@ product:
       description: How many devices it has.
       type: int
     created:
-      description: When it was created, in milliseconds since 1970; V(null) for one that check mode did not create.
+      description: When it was created, in milliseconds since 1970; V(null) in check mode for a product that would be created.
       type: int
 dynamic_registration:
-  description: What can't be known or done about dynamic registration.
+  description: Whether dynamic registration is switched on, which the OpenAPI does not report.
   returned: success
   type: dict
   contains:
@@ -131,7 +133,7 @@ dynamic_registration:
       description: How to switch it on in the console.
       type: str
 error:
-  description: What went wrong.
+  description: Describes the failure.
   returned: on failure
   type: dict
   contains:
@@ -145,7 +147,7 @@ error:
       description: The platform's code, if it gave one.
       type: str
     message:
-      description: What was attempted and what came back.
+      description: What was attempted, on what, and what failed.
       type: str
     hint:
       description: What to do next.

@@ -10,14 +10,14 @@ module: product_info
 short_description: Lists products
 version_added: 1.0.0
 description:
-  - Reads one product of Alibaba Cloud IoT Platform, or all of the account and instance. No result holds a ProductSecret.
-  - Whether dynamic registration is on can't be known; see M(fleetops.aliyun_iot.product).
+  - Reads one product of Alibaba Cloud IoT Platform, or all of the account and instance. No result contains a ProductSecret.
+  - The OpenAPI does not report whether dynamic registration is switched on; see M(fleetops.aliyun_iot.product).
 options:
   product_key:
-    description: The product of that key alone.
+    description: List only the product with this key.
     type: str
   product_name:
-    description: The product of that name alone. O(product_key) goes first.
+    description: List only the product with this name. O(product_key) takes precedence.
     type: str
 extends_documentation_fragment:
   - fleetops.aliyun_iot.openapi
@@ -34,7 +34,7 @@ attributes:
   action_group:
     version_added: 1.0.0
 notes:
-  - Use C(run_once=true), since the platform's quotas are the account's and each host's task would count its own calls alone.
+  - Use C(run_once=true). The platform's quotas apply to the account, and tasks of several hosts would exceed them together.
 seealso:
   - module: fleetops.aliyun_iot.product
 author:
@@ -51,7 +51,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 products:
-  description: The products that were found; none is no failure.
+  description: The products that were found. An empty list is not a failure.
   returned: success
   type: list
   elements: dict
@@ -63,10 +63,10 @@ products:
       description: The name.
       type: str
     node_type:
-      description: V(gateway) or V(device); empty if the platform does not tell.
+      description: V(gateway) or V(device); empty if the platform does not report it.
       type: str
     authentication:
-      description: How devices prove who they are, V(secret) by their DeviceSecret.
+      description: How devices authenticate, V(secret) with their DeviceSecret.
       type: str
     description:
       description: The description.
@@ -75,10 +75,10 @@ products:
       description: How many devices it has.
       type: int
     created:
-      description: When it was created, in milliseconds since 1970; V(null) for one that check mode did not create.
+      description: When it was created, in milliseconds since 1970.
       type: int
 error:
-  description: What went wrong.
+  description: Describes the failure.
   returned: on failure
   type: dict
   contains:
@@ -92,7 +92,7 @@ error:
       description: The platform's code, if it gave one.
       type: str
     message:
-      description: What was attempted and what came back.
+      description: What was attempted, on what, and what failed.
       type: str
     hint:
       description: What to do next.

@@ -7,21 +7,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: report_merge
-short_description: Makes one report of those of the slices of a run
+short_description: Merges the reports of the slices of a run
 version_added: 1.0.0
 description:
   - Merges the JSON that M(fleetops.aliyun_iot.run_report) wrote in each slice of a run, such as the job slices of AWX or runs with
-    C(--limit), into one page, and writes the same as JSON and CSV beside it, into files that only the user who runs Ansible can read.
-  - What it reads may have been changed on the way. Only named fields of a known type, length and alphabet are taken over, and a file with
-    anything else in them is refused. The commands of the report are written anew, with the inventory, the files of variables and the
-    switches of this command line. A command that the collection does not write is left out, and so is one for a playbook of your own.
-  - Of a gateway that several reports have, the one that ended last is taken.
-  - The merged report that is there already is compared with and replaced, as in M(fleetops.aliyun_iot.run_report).
+    C(--limit), into one page, with the same report as JSON and CSV beside it. Only the user who runs Ansible can read the files.
+  - The reports that it reads may have been altered. It accepts only known fields, each of a fixed type, length and alphabet, and refuses a
+    file with any other value in them. It writes the commands of the report anew, with the inventory, the files of variables and the
+    switches of its own command line, and leaves out all other commands, those for playbooks of your own included.
+  - If several reports contain the same gateway, the row is taken from the report that ended last.
+  - The merged report is compared with the previous one, which it replaces, as in M(fleetops.aliyun_iot.run_report).
 options:
   reports:
     description:
-      - The JSON files, as paths or patterns such as C(slices/*.json); 1,000 at the most, with 100,000 gateways. A pattern that matches
-        nothing is an error. They have to be of the same playbook, all in check mode or none. The JSON beside O(dest) is left out.
+      - The JSON files, as paths or patterns such as C(slices/*.json); at most 1,000 files with 100,000 gateways. A pattern that matches
+        nothing is an error. All of them must be of the same playbook, and all or none in check mode. The JSON file beside O(dest) is
+        ignored.
     type: list
     elements: path
     required: true
@@ -42,7 +43,7 @@ attributes:
     support: full
   action_group:
     support: none
-    details: Has no option that a group's default could be for.
+    details: Has none of the options that a group sets defaults for.
     version_added: 1.0.0
 seealso:
   - module: fleetops.aliyun_iot.run_report
@@ -51,7 +52,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Hand on what all slices did
+- name: Merge the reports of all slices
   fleetops.aliyun_iot.report_merge:
     reports: slices/*.json
     dest: ~/provision.html
@@ -70,13 +71,13 @@ slices:
   sample: 4
 counts:
   description:
-    - How many gateways were C(failed), C(unreachable), other than they should be (C(drift), of an audit), C(left), since their run has not
-      come to them or leaves them to tasks of their own, C(changed) and C(ok), in all slices.
+    - The number of gateways by outcome, in all slices - C(failed), C(unreachable), C(drift) for one that an audit found to differ from what
+      it should be, C(left) for one that its run did not reach or left to a task of its own, C(changed) and C(ok).
   returned: success
   type: dict
   sample: {"failed": 1, "unreachable": 3, "drift": 0, "left": 0, "changed": 5, "ok": 9991}
 error:
-  description: What went wrong.
+  description: Describes the failure.
   returned: on failure
   type: dict
   contains:
@@ -89,7 +90,7 @@ error:
       description: Always V(null).
       type: int
     message:
-      description: What was attempted and what came back.
+      description: What was attempted, on what, and what failed.
       type: str
     hint:
       description: What to do next.

@@ -10,25 +10,26 @@ module: run_report
 short_description: Writes what a run did to its gateways, as a page, JSON and CSV
 version_added: 1.0.0
 description:
-  - Writes one HTML file that needs no network, and beside it the same as JSON and CSV, into files that only the user who runs Ansible
-    can read. The playbooks of this collection do it with C(gateway_report_to).
-  - The page counts outcomes, says what is other than in the report before, and lists every gateway with its device, the fingerprint of
-    its credential, what went wrong, and the command to type next. It holds no secret.
-  - Batches of one run go into one report. The report of an earlier run is compared with and replaced.
+  - Writes an HTML page that needs no network, and the same report as JSON and CSV beside it. Only the user who runs Ansible can read the
+    files. The playbooks of this collection write a report if C(gateway_report_to) is set.
+  - The page counts the outcomes, lists the changes since the previous report, and shows every gateway with its device, the fingerprint of
+    its credential, its error, and the next command to type. It contains no secret.
+  - All batches of a run are in one report. It is compared with the report of the previous run, which it replaces.
 options:
   dest:
     description:
-      - The page; its name ends in C(.html). A relative path starts in the directory where C(ansible-playbook) was started; its directory
-        must exist.
-      - Files of the same user are replaced. A symbolic link, a file of another user and whatever is not a regular file are refused.
+      - The page; its name ends in C(.html). A relative path is relative to the directory in which C(ansible-playbook) was started. The
+        page's directory must exist.
+      - Files of the same user are replaced. A symbolic link, a file of another user, and anything else that is not a regular file is
+        refused.
     type: path
     required: true
   variable:
-    description: The variable of the play that M(fleetops.aliyun_iot.fleet_credentials) was registered in, for the hosts of the batch.
+    description: The variable that the result of M(fleetops.aliyun_iot.fleet_credentials) was registered as, for the hosts of the batch.
     type: str
     default: gateway_fleet
   looked_only:
-    description: Whether the pass only looked, so that a gateway that needs a change is C(left) until its batch.
+    description: Whether the pass only inspected the gateways. A gateway that needs a change is then C(left) until its batch.
     type: bool
     default: false
   findings:
@@ -42,7 +43,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Checks where the files are, and writes nothing.
+    details: Checks that the files can be written, and writes nothing.
   diff_mode:
     support: none
   idempotent:
@@ -50,7 +51,7 @@ attributes:
     details: Every run writes the report.
   action_group:
     support: none
-    details: Has no option that a group's default could be for.
+    details: Has none of the options that a group sets defaults for.
     version_added: 1.0.0
 seealso:
   - module: fleetops.aliyun_iot.fleet_credentials
@@ -60,7 +61,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Hand on what was done
+- name: Write a report of the run
   fleetops.aliyun_iot.run_report:
     dest: ~/provision.html
   run_once: true
@@ -74,13 +75,13 @@ path:
   sample: /srv/reports/provision.html
 counts:
   description:
-    - How many gateways were C(failed), C(unreachable), other than they should be (C(drift), of an audit), C(left), since the run has not
-      come to them or leaves them to tasks of their own, C(changed) and C(ok), in this run so far.
+    - The number of gateways by outcome, in this run so far - C(failed), C(unreachable), C(drift) for one that an audit found to differ from
+      what it should be, C(left) for one that the run has not reached or leaves to a task of its own, C(changed) and C(ok).
   returned: success
   type: dict
   sample: {"failed": 1, "unreachable": 3, "drift": 0, "left": 0, "changed": 5, "ok": 9991}
 error:
-  description: What went wrong.
+  description: Describes the failure.
   returned: on failure
   type: dict
   contains:
@@ -93,7 +94,7 @@ error:
       description: Always V(null).
       type: int
     message:
-      description: What was attempted and what came back.
+      description: What was attempted, on what, and what failed.
       type: str
     hint:
       description: What to do next.

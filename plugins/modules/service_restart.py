@@ -10,13 +10,13 @@ module: service_restart
 short_description: Restarts a service on a gateway that need not have Python
 version_added: 1.0.0
 description:
-  - Restarts a service by the gateway's shell alone, and starts it if it does not run. It is for handlers, where
-    M(ansible.builtin.service) would need Python on the gateway.
+  - Restarts a service with the gateway's shell, and starts it if it does not run. Use it in handlers for gateways without Python, which
+    M(ansible.builtin.service) requires.
   - Uses systemd where it runs, else OpenRC, else the service's script in C(/etc/init.d) (OpenWrt with procd, SysV, BusyBox's init with
     or without a number before the name), else the command C(service).
 options:
   service:
-    description: The service, as the gateway's own manager of services calls it.
+    description: The name of the service in the gateway's service manager.
     type: str
     required: true
 extends_documentation_fragment:
@@ -24,7 +24,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Looks whether there is such a service.
+    details: Checks that the service exists.
   diff_mode:
     support: none
   idempotent:
@@ -33,7 +33,7 @@ attributes:
   action_group:
     version_added: 1.0.0
 notes:
-  - What the service prints while it starts goes nowhere. Look into its own log.
+  - Output of the service while it starts is discarded. Read the service's own log.
 seealso:
   - module: fleetops.aliyun_iot.gateway_credential
 author:
@@ -49,13 +49,13 @@ EXAMPLES = r"""
 RETURN = r"""
 manager:
   description:
-    - What restarted the service, one of V(systemd), V(openrc), V(init) for a script in C(/etc/init.d), V(service) for the command of this
-      name.
+    - The service manager that restarted the service, one of V(systemd), V(openrc), V(init) for a script in C(/etc/init.d), or V(service)
+      for the command of this name.
   returned: on success
   type: str
   sample: systemd
 error:
-  description: What went wrong.
+  description: Describes the failure.
   returned: on failure
   type: dict
   contains:
@@ -63,14 +63,14 @@ error:
       description:
         - The kind of error, for conditions, one of V(bad_answer), V(connection), V(internal), V(invalid_option), V(no_service),
           V(not_restarted), V(storage).
-        - V(no_service) is a gateway that has no such service.
+        - V(no_service) means that the service does not exist on the gateway.
         - V(internal) is a mistake in this collection; please report it.
       type: str
     code:
-      description: Is V(null).
+      description: Always V(null).
       type: raw
     message:
-      description: What was attempted and what came back.
+      description: What was attempted, on what, and what failed.
       type: str
     hint:
       description: What to do next.

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The accounts that the hosts of an inventory name, each with one client of the OpenAPI. PRIVATE to the collection."""
+"""One client of the OpenAPI for each account in the variables of hosts. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devic
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import product_secret
 
 Options = t.Mapping[str, t.Any]
-# Options that make an account another one: whose it is, and where.
+# Options that distinguish accounts and their endpoints.
 _IDENTITY = (
     *("access_key_id", "access_key_secret", "security_token", "profile", "credentials"),
     *("region", "openapi_endpoint", "instance_id", "ca_path", "timeout", "retry_time"),
@@ -36,9 +36,9 @@ class Accounts:
         self._asking = threading.Lock()
 
     def client(self, options: Options) -> OpenApi:
-        """Return the client of an account. It is not made for several threads at once.
+        """Return the client of an account. Only one thread at a time may use it.
 
-        :raises FleetopsError: there is no such account, or a library is missing
+        :raises FleetopsError: there is no usable AccessKey, or a library is missing
         """
         key = account_key(options)
         with self._lock:
@@ -47,7 +47,7 @@ class Accounts:
             return self._clients[key]
 
     def read_secrets(self, options: Options, product_key: str, names: t.Sequence[str]) -> t.Mapping[str, str]:
-        """Return the DeviceSecrets that are valid now. For many threads: what they ask for at the same time is asked together.
+        """Return the DeviceSecrets that are valid now. Safe for threads: simultaneous requests are sent as one.
 
         :raises FleetopsError: as device_secrets()
         """
@@ -57,7 +57,7 @@ class Accounts:
         return reader.read(names)
 
     def product_secret(self, options: Options, product_key: str) -> str:
-        """Return the ProductSecret of a product, which is asked for once. For many threads.
+        """Return the ProductSecret of a product, which is read once. Safe for threads.
 
         :raises FleetopsError: as product_secret() of products
         """
@@ -69,7 +69,7 @@ class Accounts:
 
 
 class SecretReader:
-    """Asks for the secrets of a product; names that are asked for during a request go together into the next one."""
+    """Reads the secrets of a product; names that are requested during a call are sent together in the next one."""
 
     def __init__(self, api: OpenApi, product_key: str) -> None:
         self._api = api
@@ -92,7 +92,7 @@ class SecretReader:
         try:
             names = list(dict.fromkeys(name for question in questions for name in question.names))
             found = device_secrets(self._api, self._product_key, names)
-        except Exception as error:  # pylint: disable=broad-except # which is the answer to all of them
+        except Exception as error:  # pylint: disable=broad-except # which every waiting thread raises
             for question in questions:
                 question.answer.set_exception(error)
             return
@@ -101,7 +101,7 @@ class SecretReader:
 
 
 class _Question:
-    """Names, and the secrets of those that exist."""
+    """The names that one thread requests, and the future of their secrets."""
 
     def __init__(self, names: t.Sequence[str]) -> None:
         self.names = names
@@ -109,5 +109,5 @@ class _Question:
 
 
 def account_key(options: Options) -> Key:
-    """Return what tells accounts, regions and instances apart."""
+    """Return the key that distinguishes accounts, regions and instances."""
     return tuple(options.get(name) for name in _IDENTITY)

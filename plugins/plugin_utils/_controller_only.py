@@ -45,7 +45,7 @@ class ControllerAction(ActionBase):
         result = super().run(tmp, task_vars)
         self._variables = task_vars or {}
         try:
-            # With run_once the host of the task lends its variables to the whole batch, and a gateway says its facts.
+            # With run_once, the variables of one host apply to the whole batch, and its facts come from the gateway.
             check_facts(self._variables)
             result.update(self._perform(self._options()))
         except FleetopsError as error:

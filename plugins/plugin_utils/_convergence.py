@@ -15,7 +15,7 @@ from dataclasses import replace
 from time import sleep
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, lost
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import ScriptAnswer, lost
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BusyError,
     FleetopsError,
@@ -38,28 +38,28 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._ending import Ending
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import Render
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found, Identity, read_look, read_state
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task import GatewayTask
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._issuers import Issuer
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import Login
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Identity, Look, read_look, read_state
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Display, Remote
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import difference, report
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import Gateway
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import diff, result
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import ScriptBuilder
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._steps import Steps
 
 Result = dict[str, t.Any]
 
 # Seconds for which a run waits for the lease of another one, at least.
 PATIENCE = 300
-# How often a gateway may change between a look and what follows it; another run does so a few times.
+# How often a gateway may be found changed after a look; another run changes it a few times at most.
 STALE = 20
-IN_MEMORY = "%s: %s is in memory (%s) and gone after a restart, when the gateway needs a new credential. Choose a path that lasts"
+IN_MEMORY = "%s: %s is on a file system in memory (%s), so a restart loses the credential. Choose another path"
 
 
 class Convergence:
-    """The work of one task on one gateway, over ``remote``. ``report`` is what is known so far, for the result of a failure.
+    """The work of one task on one gateway, over ``remote``. ``known`` is what is known so far, for the result of a failure.
 
-    In check mode, it proves what a change would prove before it begins, if it ``proves``.
+    In check mode, it makes the checks that a change makes before it begins, if ``proves`` is true.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Convergence:
         check_mode: bool = False,
         proves: bool = True,
     ) -> None:
-        self.report: Result = {}
+        self.known: Result = {}
         self._task = task
         self.remote = remote
         self._issuer = issuer
@@ -82,29 +82,30 @@ class Convergence:
         self._render = render
         self._display = display
         self._check_mode = check_mode
-        # Where no registration is allowed, a look is all that is asked for.
+        # If no registration is allowed, check mode only looks.
         self._proves = proves and task.register != "never"
         self._reported_name = task.reported_name  # which does not change within a run
         self._looked, self._waiting, self._rounds = False, False, 0
-        # The lease of an earlier task, or a new one: whoever has the token in the journal may go on with the change.
+        # The lease of an earlier task, or a new one: the run whose token is in the journal may continue the change.
         self._token = task.lease or secrets.token_hex(8)
         self._own = [self._token]
-        # What was tried when the gateway was found changed, perhaps by a script of this run that was sent twice, and before what.
+        # The plan and the credential when the gateway was first found changed, perhaps by a script that was sent twice.
         self._tried: tuple[Plan, Identity | None] | None = None
         self._placeholder = secrets.token_hex(12)
         if task.state == "reset_intended" or (task.state == "present" and task.register != "never"):
-            # What cannot be signed fails before the gateway is looked at, and in check mode too.
+            # A request that cannot be signed fails before the gateway is looked at, and in check mode too.
             issuer.check(task.device_name)
         self._asked = self._wanted = task.wanted(self._placeholder, render)
-        self._gateway = Gateway(task.path, self._asked.exports, self._placeholder, task.name_source, task.interface)
-        self._found: Found
+        name_from = task.name_source, task.interface
+        self._builder = ScriptBuilder(task.path, self._asked.exports, self._placeholder, *name_from)
+        self._found: Look
         self._plan: Plan
 
     def run(self) -> Result:
         """Look, and do what follows.
 
         :returns: the result of the task, without secrets
-        :raises FleetopsError: it failed; ``registered`` tells whether a new secret was issued all the same
+        :raises FleetopsError: it failed; ``registered`` is true if a new secret was issued nevertheless
         """
         if self._task.state == "followed_up":
             return self._followed_up()
@@ -121,17 +122,17 @@ class Convergence:
         return self._task.state not in ("reset_withdrawn", "followed_up")
 
     def look(self) -> None:
-        """Look at the gateway and decide what is to be done.
+        """Look at the gateway and decide on a plan.
 
-        :raises FleetopsError: it cannot be looked at, or what would have to be done is refused
+        :raises FleetopsError: the look failed, or the plan is not allowed
         """
-        look = self._gateway.script("look", **self._task.look_values(self._check_mode))
+        look = self._builder.script("look", **self._task.look_values(self._check_mode))
         found = read_look(self.remote.answer(look, "looked"), len(self._wanted.exports))
-        wanted = self._named(found)
+        wanted = self._with_hardware_name(found)
         plan = decide(found, wanted, self._task.lease)
         if self._tried and is_done(plan, found, wanted, self._tried[1], self._own):
             plan = replace(plan, step="nothing")
-        self.report = report(wanted, found, plan)
+        self.known = result(wanted, found, plan)
         check_allowed(plan)
         if plan.step == "store" and found.fleeting:
             self._display.warning(IN_MEMORY % (self._task.host, found.path, found.fleeting))
@@ -142,28 +143,28 @@ class Convergence:
         self._found, self._wanted, self._plan, self._looked = found, wanted, plan, True
 
     def device(self) -> tuple[str, str]:
-        """Return ProductKey and DeviceName; the name is empty where nobody gives one, or the hardware and it was not read yet."""
+        """Return ProductKey and DeviceName; the name is empty if only the hardware reports it, and it was not read yet."""
         [proven] = self._task.expected_names if len(self._task.expected_names) == 1 else [""]
         return self._wanted.product_key, self._wanted.device_name or proven
 
     def has_to_act(self) -> bool:
-        """Return whether something is to be done, or proved, after the look."""
+        """Return whether something is to be changed, or checked, after the look."""
         if not self._looked or self._check_mode:
             return self._looked and self._has_to_prove()
         return self._plan.step != "nothing" or is_unproven(self._found, self._wanted)
 
     def _has_to_prove(self) -> bool:
-        """Return whether check mode has something to prove: not under the lease of another run, which a change would wait for."""
+        """Return whether check mode has something to check: not during the lease of another run, which a change would wait for."""
         return self._proves and self._plan.step not in ("nothing", "remove") and not lease_left(self._found, self._own)
 
     def will_register(self) -> bool:
-        """Return whether a device that has to be on the platform is going to be registered."""
+        """Return whether the run is going to register a device that must have been added to the product."""
         return (
             self.has_to_act() and self._plan.step == "store" and self._issuer.registers and self._task.kind == "secret"
         )
 
     def finish(self) -> Result:
-        """Do what the look has shown to be necessary, until it is done.
+        """Carry out the plan, and look again as long as the gateway is found changed.
 
         :returns: the result of the task
         :raises FleetopsError: it failed
@@ -190,35 +191,35 @@ class Convergence:
             except Refused as error:
                 return self._settle_refusal(error)
             if answer.outcome == "stale":
-                # Not the state that came with the answer: only a look tells the clock that a new lease is measured with.
+                # Look again instead of using the returned state: only a look reports the clock that leases are measured with.
                 self._tried = self._tried or (plan, found.credential)
                 self._new_token()
                 self._look_once_more()
                 continue
             if plan.step == "prepare_reset":
-                return dict(self._changed(found), lease=self._token, lease_ends=self._lease_ends)
-            result = self._completed(read_state(answer, found, len(wanted.exports)))
+                return dict(self._finished_result(found), lease=self._token, lease_ends=self._lease_ends)
+            completed = self._completed(read_state(answer, found, len(wanted.exports)))
             if not (plan.step == "finish" and self._goes_on()):
-                return result
-            # What was staged is safe now, and what was asked for comes after it.
+                return completed
+            # The interrupted change is finished; now do what the task asks for.
             self._new_token()
             self._look_once_more()
 
     def _new_token(self) -> None:
-        """Take another token, so that what was sent twice, and goes on beside this run, cannot store anything."""
+        """Take a new token, so that a script that was sent twice and still runs cannot store anything."""
         if not self._task.lease:
             self._token = secrets.token_hex(8)
             self._own.append(self._token)
 
     def _goes_on(self) -> bool:
-        """Return whether something was asked for that finishing an earlier change was not."""
+        """Return whether the task asks for more than finishing an interrupted change."""
         task = self._task
         return task.state == "reset_intended" or (task.register == "always" and not task.lease)
 
     def _look_once_more(self) -> None:
-        """Look again at a gateway that was found changed, or with something to finish.
+        """Look again at a gateway that was found changed, or with an interrupted change.
 
-        :raises BusyError: that was too often
+        :raises BusyError: it was found changed too often
         """
         if self._rounds >= STALE:
             raise BusyError("the gateway's files keep changing", hint="Look for another run over the same gateway")
@@ -226,7 +227,7 @@ class Convergence:
         self.look()
 
     def _wait(self, left: int, patience: float) -> None:
-        """Wait for the end of another run's lease, which is not waited for beyond ``patience``, a moment of clock()."""
+        """Wait for the end of another run's lease, but not beyond ``patience``, a value of clock()."""
         if clock() + left > patience + 1:
             raise BusyError(
                 "another run is changing this gateway's device",
@@ -242,8 +243,8 @@ class Convergence:
 
     # the name
 
-    def _named(self, found: Found) -> Wanted:
-        """Return the wanted state with the DeviceName read from the hardware, if nothing speaks against it."""
+    def _with_hardware_name(self, found: Look) -> Wanted:
+        """Return the wanted state, with the DeviceName read from the hardware once it is checked."""
         task = self._task
         named = self._asked
         if not task.device_name and task.state != "absent":
@@ -254,7 +255,7 @@ class Convergence:
                 self._check_reported(found, named)
         held = found.credential
         if (
-            # A device token of this device is right, too, and the platform has none to give back.
+            # A device token of this device is a valid credential, too, and the platform never returns tokens.
             not self._issuer.registers
             and held
             and held.kind == "token"
@@ -262,18 +263,18 @@ class Convergence:
             and (held.product_key, held.device_name) == (named.product_key, named.device_name)
         ):
             named = task.of_a_token().wanted(self._placeholder, self._render, named.device_name)
-        self._gateway.set_exports(named.exports)
+        self._builder.set_exports(named.exports)
         return named
 
-    def _check_reported(self, found: Found, named: Wanted) -> None:
-        """Check a name that only the gateway gives."""
+    def _check_reported(self, found: Look, named: Wanted) -> None:
+        """Check a name that only the gateway's hardware reports."""
         if not self._task.expected_names:
-            # Without the host's name, so that it is shown once in a run.
+            # Without the host's name, so that the warning is shown once in a run.
             self._display.warning(_names.UNLIMITED)
         try:
             _names.check_unchanged(named.product_key, named.device_name, (found.credential, found.staged))
         except FleetopsError:
-            self.report = report(named, found, Plan("identity_changed", "refuse"))
+            self.known = result(named, found, Plan("identity_changed", "refuse"))
             raise
         if named.state == "reset_intended":
             _names.check_holder(named.product_key, named.device_name, found.credential)
@@ -281,15 +282,15 @@ class Convergence:
     # the change
 
     def _steps(self) -> Steps:
-        return Steps(self._gateway, self._task, self._wanted, self._token)
+        return Steps(self._builder, self._task, self._wanted, self._token)
 
-    def _change(self) -> Answer:
+    def _change(self) -> ScriptAnswer:
         plan, found, steps = self._plan, self._found, self._steps()
         if plan.step == "remove":
             return self.remote.answer(steps.remove(found), "removed", "stale")
         if plan.step == "mend":
             return self.remote.answer(steps.mend(found, plan), "installed", "stale")
-        # What is recovered replaces a secret that may be invalid, as after a reset.
+        # A recovered secret replaces one that may be invalid, as after a reset.
         intent = next_intent(found, plan) if self._issuer.registers else "renew"
         if plan.step == "finish":
             return self.remote.answer(steps.finish(found, plan, intent), "installed", "stale")
@@ -299,33 +300,33 @@ class Convergence:
         scripts = steps.change(found, plan, intent, self._settles())
         return self._issuer.change(scripts, self._wanted.device_name, lease)
 
-    def _prove_change(self) -> Answer:
-        """Prove what the change would prove before it begins."""
+    def _prove_change(self) -> ScriptAnswer:
+        """Make the checks that the change would make before it begins."""
         scripts = self._steps().proof(self._found, self._plan)
         if self._plan.step in ("store", "prepare_reset"):
             return self._issuer.change(scripts, self._wanted.device_name, self._task.lease_length())
         return self.remote.answer(scripts.begin, "begun", "stale")
 
     def _settles(self) -> bool:
-        """Return whether a refusal may end a change that was interrupted, since a credential of the device is in its place."""
+        """Return whether a refusal may end an interrupted change, since a credential of the device is stored."""
         return self._plan.reason in UNFINISHED and is_interrupted(self._found, self._wanted)
 
     # the end of a change
 
     def _foreseen(self) -> Result:
         """Return the result of check mode."""
-        foreseen = dict(self.report, changed=self._plan.reason != "up_to_date")
+        foreseen = dict(self.known, changed=self._plan.reason != "up_to_date")
         is_right = self._plan.step == "nothing"
-        return foreseen if is_right else {**foreseen, "diff": difference(self._found, self._wanted, self._plan, None)}
+        return foreseen if is_right else {**foreseen, "diff": diff(self._found, self._wanted, self._plan, None)}
 
     def _withdraw(self) -> Result:
-        """Give the lease of a reset back that was not sent."""
+        """Release the lease for a reset that was not sent."""
         if not self._check_mode:
             self.remote.answer(self._steps().abandon(), "abandoned", "lost")
         return {"changed": False, "reason": "withdrawn", "path": self._task.path}
 
     def _followed_up(self) -> Result:
-        """Remove the note of what had to follow a change."""
+        """Remove the note that handlers have to run."""
         if not self._check_mode:
             self.remote.answer(self._steps().followed(self._task.due), "followed")
         return {"changed": False, "reason": "followed_up", "path": self._task.path}
@@ -333,22 +334,22 @@ class Convergence:
     def _nothing_to_do(self) -> Result:
         if is_unproven(self._found, self._wanted) and self._found.journal:
             self._token = self._found.journal.token
-            # Another run that settles it first has said what there is to say.
+            # If another run settles it first, that run reports the outcome.
             with suppress(BusyError):
-                self.report["proven"], _after = self._ending.prove(self._steps(), self._found, follows=False)
+                self.known["proven"], _after = self._ending.prove(self._steps(), self._found, follows=False)
         if self._tried and not self._waiting:
-            # It has been done since the first look: by this run, whose script was sent twice, or by one that was quicker.
+            # The change was made since the first look: by this run, whose script was sent twice, or by another run.
             tried = self._tried[0]
             registered = self._issuer.registers and tried.step == "store" and self._found.due in self._own
-            return dict(self.report, reason=tried.reason, registered=registered, changed=True)
-        return dict(self.report, changed=self._plan.reason != "up_to_date")
+            return dict(self.known, reason=tried.reason, registered=registered, changed=True)
+        return dict(self.known, changed=self._plan.reason != "up_to_date")
 
-    def _completed(self, after: Found) -> Result:
-        """Prove a credential that is in doubt, and return the result."""
+    def _completed(self, after: Look) -> Result:
+        """Verify a credential that is in doubt, and return the result."""
         if self._plan.step == "remove" and (after.entry or after.staged or after.journal or after.entries):
             raise StorageError(
-                "something of the credential or its exports is still on the gateway",
-                hint="Look for what writes them again, such as the agent, and run again",
+                "the credential or one of its exports is on the gateway again after it was removed",
+                hint="Stop the program that writes it, such as the agent, and run again",
             )
         registered = self._issuer.registers and self._plan.step == "store"
         proven = None
@@ -360,32 +361,32 @@ class Convergence:
             except FleetopsError as error:
                 error.registered = registered
                 raise
-        return self._changed(after, registered, proven)
+        return self._finished_result(after, registered, proven)
 
     def _settle_refusal(self, error: Refused) -> Result:
-        """End an interrupted change of a device that is active: if the stored credential is valid, nothing had been changed.
+        """Keep the stored credential after a refusal, if it is valid: the interrupted registration had not reached the platform.
 
-        :raises Refused: it is not, or nothing was interrupted
+        :raises Refused: it is not valid, or no change was interrupted
         """
         if self._settles() and self._issuer.says_activated(error):
             login, _problem = self._login.attempt()
-            # The reset that this run's own lease was taken for has happened.
+            # Not with the lease of an earlier task: its reset has happened.
             knows = self._issuer.says_why() and not self._task.lease
             inferred = knows and was_refused_before(self._found, error.may_have_registered)
             if login == "accepted" or (login != "refused" and inferred):
                 end = "unproven" if login == "failed" else "closed"
                 after = self._ending.settle(self._steps(), end, self._found, self._plan.exports)
                 self._display.warning(
-                    "%s: an interrupted registration was settled: the device is activated, so the platform had refused that "
-                    "one too; the stored credential was kept" % self._task.host
+                    "%s: the stored credential was kept: the device is activated, so the platform had refused the interrupted "
+                    "registration too" % self._task.host
                 )
-                return self._changed(after, registered=False, proven=login == "accepted")
+                return self._finished_result(after, registered=False, proven=login == "accepted")
         if self._settles() and not error.may_have_registered:
             with suppress(FleetopsError):
                 self.remote.answer(self._steps().abandon(), "abandoned", "lost")
         raise error
 
-    def _changed(self, after: Found, registered: bool = False, proven: bool | None = None) -> Result:
+    def _finished_result(self, after: Look, registered: bool = False, proven: bool | None = None) -> Result:
         before, wanted, plan = self._found, self._wanted, self._plan
         changed = plan.reason != "up_to_date"
         if plan.reason == "forced" and not self._issuer.registers:
@@ -394,6 +395,6 @@ class Convergence:
                 self.remote.answer(self._steps().followed(after.due), "followed")
                 after = replace(after, due=None)
         reset = plan.step == "prepare_reset"
-        diff = difference(before, wanted, plan, None if reset else after)
-        done = dict(self.report) if reset else dict(report(wanted, after, plan), proven=proven)
-        return dict(done, changed=changed, registered=registered, diff=diff)
+        changes = diff(before, wanted, plan, None if reset else after)
+        done = dict(self.known) if reset else dict(result(wanted, after, plan), proven=proven)
+        return dict(done, changed=changed, registered=registered, diff=changes)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Decisions about what was found: pure functions. PRIVATE to the collection."""
+"""Decide what to do about the state of a gateway: pure functions. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     InvalidOption,
     StorageError,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Entry, Found, Identity, Journal
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Entry, Identity, Journal, Look
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._roots import Root
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._tools import lacks
 
@@ -33,7 +33,7 @@ Reason = t.Literal[
     "unreadable",
     "up_to_date",
 ]
-# Reasons to finish what a lease was taken for, after which a refusal may mean that the stored credential is valid.
+# Reasons of a registration that continues an interrupted one; a refusal may then mean that the stored credential is valid.
 UNFINISHED: tuple[Reason, ...] = ("interrupted", "reset")
 Step = t.Literal["nothing", "store", "finish", "mend", "remove", "prepare_reset", "refuse"]
 
@@ -78,18 +78,18 @@ class Plan:
     exports: tuple[int, ...] = ()
 
 
-def decide(found: Found, wanted: Wanted, token: str = "") -> Plan:
-    """Return what has to be done and why.
+def decide(found: Look, wanted: Wanted, token: str = "") -> Plan:
+    """Return the plan: what has to be done, and why.
 
-    Reasons: up_to_date, missing, unreadable, identity_changed, interrupted, reset, forced, attributes, export, unfinished (what has
-    to follow an earlier change was not done), and for C(state=absent) exists (there is something to remove) or up_to_date.
-    C(state=reset_intended) is proved in every run, since what the gateway has proved once may not hold any more; reason up_to_date
-    says that it had been before. A new credential that an interrupted run left is put in its place first (step finish), whatever is
-    to follow.
+    Reasons: up_to_date, missing, unreadable, identity_changed, interrupted, reset, forced, attributes, export, unfinished (the handlers
+    of an earlier change have not run), and for C(state=absent) exists (there is something to remove) or up_to_date. With
+    C(state=reset_intended) the checks are made in every run, since their result may change; the reason is up_to_date if the gateway
+    has recorded the intent before. If an interrupted run has left a new credential, it is installed first (step finish), whatever the
+    task asks for.
 
-    :param token: of the lease that an earlier task of this run holds. The reset that it was taken for has been done, so the device is
-        registered whatever the look says
-    :raises FleetopsError: a place cannot be read, or holds something that is no file
+    :param token: of the lease that an earlier task of this run holds. The device has been reset under it, so it is registered whatever
+        the look found
+    :raises FleetopsError: a path cannot be read, or is not a regular file
     """
     _check_places(found, wanted)
     if wanted.state == "absent":
@@ -111,22 +111,22 @@ def decide(found: Found, wanted: Wanted, token: str = "") -> Plan:
     return plan
 
 
-def _mending(found: Found, wanted: Wanted) -> Plan:
-    """Return what is to be done with the right credential in its place."""
+def _mending(found: Look, wanted: Wanted) -> Plan:
+    """Return the plan for a gateway that has the right credential."""
     every = tuple(range(1, len(wanted.exports) + 1))
     exports = _drifted_exports(found, wanted)
     if found.leftover:
         return Plan("interrupted", "mend", every)
     entry = found.entry
     if entry and not _has(entry, found, wanted):
-        # Whoever reads an export has to hear of its new content, whatever else was mended.
+        # The reason export notifies handlers, which attributes does not: new content of an export takes precedence.
         content = any(found.exports.get(number) != wanted.exports[number - 1].digest for number in exports)
         return Plan("export" if content else "attributes", "mend", exports)
     return Plan("export", "mend", exports) if exports else Plan("up_to_date", "nothing")
 
 
-def stored_identity(found: Found, wanted: Wanted) -> Identity | None:
-    """Return the new credential that an interrupted run had safe on the gateway, staged or already in its place."""
+def stored_identity(found: Look, wanted: Wanted) -> Identity | None:
+    """Return the new credential that an interrupted run has stored, staged or already installed; None if there is none."""
     journal = found.journal
     if _is_wanted(found.staged, wanted) and not (journal and _is_dead(journal, found.staged)):
         return found.staged
@@ -136,12 +136,12 @@ def stored_identity(found: Found, wanted: Wanted) -> Identity | None:
     return None
 
 
-def is_unproven(found: Found, wanted: Wanted) -> bool:
-    """Return whether the change is over but for the login that has still to prove the credential."""
+def is_unproven(found: Look, wanted: Wanted) -> bool:
+    """Return whether the change is complete except for the login that verifies the credential."""
     journal = found.journal
     return bool(
         journal
-        and journal.token  # or nobody could settle it
+        and journal.token  # without one no run could settle it
         and journal.mark == "unproven"
         and _is_wanted(found.credential, wanted)
         and _has_mark(journal, found.credential)
@@ -149,7 +149,7 @@ def is_unproven(found: Found, wanted: Wanted) -> bool:
 
 
 def check_allowed(plan: Plan) -> None:
-    """Check that what has to be done is not refused by the task.
+    """Check that the task allows the plan.
 
     :raises FleetopsError: a registration is needed, and C(register=never)
     """
@@ -161,12 +161,12 @@ def check_allowed(plan: Plan) -> None:
         )
 
 
-def is_done(plan: Plan, found: Found, wanted: Wanted, before: Identity | None, own: t.Container[str | None]) -> bool:
-    """Return whether this run has done since an earlier look what is asked for whatever a look says.
+def is_done(plan: Plan, found: Look, wanted: Wanted, before: Identity | None, own: t.Container[str | None]) -> bool:
+    """Return whether this run has made, since an earlier look, a change that the plan asks for in every look (forced, reset).
 
-    After a reset nobody else can have changed the credential, for this run holds the lease.
+    After a reset no other run can have changed the credential, because this run holds the lease.
 
-    :param before: the credential that the earlier look found
+    :param before: the credential of the earlier look
     :param own: tokens of this run
     """
     if found.journal or not _is_wanted(found.credential, wanted) or plan.reason not in ("forced", "reset"):
@@ -174,26 +174,25 @@ def is_done(plan: Plan, found: Found, wanted: Wanted, before: Identity | None, o
     return found.due in own or (plan.reason == "reset" and found.credential != before)
 
 
-def lease_left(found: Found, own: t.Container[str] = ()) -> int:
-    """Return the seconds for which another run may still change this gateway's device.
+def lease_left(found: Look, own: t.Container[str] = ()) -> int:
+    """Return the seconds until the lease of another run ends; 0 if there is none.
 
-    Whether that run still lives does not matter: a request of a dead one may be on its way.
+    It does not matter whether that run is still alive: the platform may still process its request.
 
     :param own: tokens of this run
     """
     journal = found.journal
     if not journal or not journal.ttl or journal.token in own:
         return 0
-    # After a restart of the gateway, or where its uptime went back, nobody knows how old the lease is: it ends when all of it has
-    # passed since the start.
+    # After a restart of the gateway, or if its uptime went back, the age of the lease is unknown: count its whole length from the start.
     same_time = journal.boot == found.boot and journal.taken <= found.uptime
     return max(0, (journal.taken if same_time else 0) + journal.ttl - found.uptime)
 
 
-def next_intent(found: Found, plan: Plan) -> str:
-    """Return what a journal is opened for: register, reset, or renew, which is to register after a reset may have happened.
+def next_intent(found: Look, plan: Plan) -> str:
+    """Return the intent of a new journal: register, reset, or renew, which is a registration after a reset that may have happened.
 
-    It stays at renew when another reset is prepared, which may never come: the secret may have been replaced already.
+    It stays at renew if another reset is prepared, which may never be sent: the secret may have been replaced already.
     """
     intent = _intent(found)
     if plan.step == "prepare_reset":
@@ -201,28 +200,28 @@ def next_intent(found: Found, plan: Plan) -> str:
     return "renew" if intent in ("reset", "renew") else "register"
 
 
-def was_refused_before(found: Found, answer_lost: bool) -> bool:
-    """Return whether a refusal now (6289) means that the interrupted change had changed nothing either, so the credential is valid.
+def was_refused_before(found: Look, answer_lost: bool) -> bool:
+    """Return whether a refusal (6289) means that the interrupted registration had not reached the platform, so the credential is valid.
 
-    Had an interrupted registration reached the platform, the secret that is stored here would be invalid, and nobody could have
-    activated the device with it. That holds unless a reset came before: a platform that issues a secret only once refuses the
-    second registration of a device that is not activated. Only a login knows better.
+    If it had reached the platform, the stored secret would be invalid, and nobody could have activated the device with it. This does
+    not hold after a reset: a platform that issues a secret only once also refuses the second registration of a device that is not
+    activated. Then only a login can decide.
     """
     intent = _intent(found)
     return intent == "register" or (intent == "reset" and not answer_lost)
 
 
-def is_interrupted(found: Found, wanted: Wanted) -> bool:
-    """Return whether a change of this device was interrupted, with a credential of the device in its place."""
+def is_interrupted(found: Look, wanted: Wanted) -> bool:
+    """Return whether a change of this device was interrupted, and a credential of the device is stored."""
     return bool(found.journal) and _is_wanted(found.credential, wanted)
 
 
-def _intent(found: Found) -> str | None:
-    # What is only unproven is over.
+def _intent(found: Look) -> str | None:
+    # A change that is only unproven is complete.
     return found.journal.intent if found.journal and found.journal.mark != "unproven" else None
 
 
-def _registration_reason(found: Found, wanted: Wanted) -> Reason | None:
+def _registration_reason(found: Look, wanted: Wanted) -> Reason | None:
     if wanted.register == "always":
         return "forced"
     if found.journal and not is_unproven(found, wanted):
@@ -249,11 +248,11 @@ def _is_dead(journal: Journal, identity: Identity | None) -> bool:
     return journal.mark == "dead" and _has_mark(journal, identity)
 
 
-def _has(entry: Entry, found: Found, wanted: Wanted | Export) -> bool:
+def _has(entry: Entry, found: Look, wanted: Wanted | Export) -> bool:
     return entry.has(wanted.owner, wanted.group, wanted.mode, found.uid, found.gid)
 
 
-def _drifted_exports(found: Found, wanted: Wanted) -> tuple[int, ...]:
+def _drifted_exports(found: Look, wanted: Wanted) -> tuple[int, ...]:
     def right(number: int, export: Export) -> bool:
         entry = found.entries.get(number)
         return bool(entry and found.exports.get(number) == export.digest and _has(entry, found, export))
@@ -261,7 +260,7 @@ def _drifted_exports(found: Found, wanted: Wanted) -> tuple[int, ...]:
     return tuple(n for n, export in enumerate(wanted.exports, 1) if not right(n, export))
 
 
-def _check_places(found: Found, wanted: Wanted) -> None:
+def _check_places(found: Look, wanted: Wanted) -> None:
     if found.missing_tools:
         raise lacks(found.missing_tools, found.installer)
     if found.denied:

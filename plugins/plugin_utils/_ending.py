@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The end of a change whose credential a login has to prove. PRIVATE to the collection."""
+"""End a change: verify the new credential by a login, and settle the change. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import lost
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found, read_state
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task import GatewayTask
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import Login
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Look, read_state
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Display, Remote
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._steps import Steps
 
@@ -25,11 +25,11 @@ class Ending:
     login: Login
     display: Display
 
-    def prove(self, steps: Steps, found: Found, follows: bool) -> tuple[bool, Found]:
-        """Log in with the credential that is there, and settle the change by what comes of it.
+    def prove(self, steps: Steps, found: Look, follows: bool) -> tuple[bool, Look]:
+        """Log in with the stored credential, and settle the change by the outcome.
 
-        :param follows: whether something may follow the change, as far as the task says so
-        :returns: whether the login was accepted, and what is there afterwards
+        :param follows: whether handlers may have to run after the change; the task decides
+        :returns: whether the login was accepted, and the state afterwards
         :raises FleetopsError: of kind not_accepted: the credential is not valid; of kind not_proven: the task asks for a login, and
             there was none
         """
@@ -40,26 +40,24 @@ class Ending:
         if login == "refused":
             raise FleetopsError(
                 "the new credential is stored, but the platform does not accept it: %s" % problem,
-                hint="A request that was sent before has replaced it. Run again, which registers once more",
+                hint="An earlier request has replaced it, which the platform processed late. Run again, which registers again",
                 kind="not_accepted",
             )
         if login != "accepted" and self.task.verifies:
             raise FleetopsError(
-                "the new credential is stored, but no login has proved it: %s" % problem,
-                hint="Run again, which registers nothing and tries the login again",
+                "the new credential is stored, but was not verified by a login: %s" % problem,
+                hint="Run again, which only retries the login",
                 kind="not_proven",
             )
         if login != "accepted":
             self.display.warning(
-                "%s: the new credential is stored, but no login has proved it: %s. Run an audit, which compares it with the "
+                "%s: the new credential is stored, but was not verified by a login: %s. Run an audit, which compares it with the "
                 "platform's" % (self.task.host, problem)
             )
         return login == "accepted", after
 
-    def settle(
-        self, steps: Steps, end: str, found: Found, exports: tuple[int, ...] = (), follows: bool = True
-    ) -> Found:
-        """Settle the change, and return what is there afterwards.
+    def settle(self, steps: Steps, end: str, found: Look, exports: tuple[int, ...] = (), follows: bool = True) -> Look:
+        """Settle the change, and return the state afterwards.
 
         :param exports: numbers of those that are written, counted from 1
         :raises BusyError: another run has taken over

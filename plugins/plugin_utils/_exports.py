@@ -42,7 +42,7 @@ FORMATS = {"env": _env, "properties": _properties, "json": _json}
 def credential_parts(kind: str, product_key: str, device_name: str, placeholder: str) -> Parts:
     """Return the parts of a credential that exports are made of.
 
-    The gateway knows what stands behind the placeholders (swap in shell/credential.sh).
+    The gateway replaces the placeholders (swap in shell/credential.sh).
     """
     parts = {"product_key": product_key, "device_name": device_name}
     if kind == "token":
@@ -60,8 +60,8 @@ def render_exports(
     """Render every export; owner, group and mode are the credential's (``inherited``) unless it has its own.
 
     :param parts: from :func:`credential_parts`, with ``placeholder`` in place of the secret
-    :raises InvalidOption: a destination, owner or mode that cannot be, one destination twice, a template that cannot be
-        rendered or that changes the secret, which only the gateway knows
+    :raises InvalidOption: an invalid destination, owner or mode, a destination that is used twice, or a template that cannot be
+        rendered or changes the secret, which only the gateway knows
     """
     exports = []
     for number, option in enumerate(options):
@@ -81,7 +81,9 @@ def render_exports(
             )
         )
         if sum(export.dest == option["dest"] for export in exports) > 1:
-            raise InvalidOption(name + "dest", option["dest"], "is there twice", "Give every export a file of its own")
+            raise InvalidOption(
+                name + "dest", option["dest"], "is used by another export", "Give every export a file of its own"
+            )
     return tuple(exports)
 
 
@@ -93,7 +95,7 @@ def _from_template(name: str, template: str, parts: Parts, placeholder: str, ren
         raise InvalidOption(name, template, problem, "Correct the template, or its path on the controller") from error
     if not content.endswith("\n"):
         content += "\n"
-    # A second placeholder, of another length, shows whether the secret stands there as it is.
+    # Render with a second placeholder of another length, to find templates that change the secret.
     other = placeholder[::-1] + "0"
     swapped = render(template, {part: value.replace(placeholder, other) for part, value in parts.items()})
     if content.replace(placeholder, other).rstrip("\n") != swapped.rstrip("\n"):
@@ -101,10 +103,10 @@ def _from_template(name: str, template: str, parts: Parts, placeholder: str, ren
         raise InvalidOption(
             name,
             template,
-            "changes %s or differs from one rendering to the next" % secrets,
-            "Write it without a filter, such as {{ %s }}, and nothing random or dated: the gateway itself puts the value there"
+            "changes %s, or renders differently each time" % secrets,
+            "Write it without a filter, such as {{ %s }}, since the gateway inserts the value; and use no random value or date"
             % secrets.rpartition(" ")[2],
         )
     if "\0" in content:
-        raise InvalidOption(name, template, "renders to a NUL character", "Only text can be exported")
+        raise InvalidOption(name, template, "renders to a NUL character", "Remove it: only text can be exported")
     return content

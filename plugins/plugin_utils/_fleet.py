@@ -3,7 +3,7 @@
 
 """One pass over many gateways: look at all of them, compare their names, change those that need it. PRIVATE to the collection.
 
-Knows neither Ansible nor how a gateway is reached. One gateway's failure is no other gateway's.
+Independent of Ansible and of the connection. A failure of one gateway affects no other.
 """
 
 from __future__ import annotations
@@ -25,35 +25,35 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress impo
     word_of,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Display
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed, outcome_of
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import failed, outcome_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._roots import lacking_roots
 
-# Seconds after which a gateway that has not answered yet gives its place to the next one.
+# Seconds without an answer after which another gateway is started in addition.
 SLOW = 5.0
-# Seconds between two lines of progress, and between two snapshots for whoever watches the pass.
+# Seconds between two lines of progress, and between two snapshots for the callback.
 INTERVAL = 5.0
 WATCHED = 0.5
-# Seconds for which the work on one gateway is waited for: longer than for the lease of another run.
+# The longest work on one gateway, in seconds; longer than the wait for another run's lease.
 LONGEST = 900.0
-# Seconds after which the places are counted again.
+# Seconds between two checks for work to start.
 _TICK = 0.5
 
 
 class Unreachable(Exception):
-    """The gateway did not answer; the text says what the connection said."""
+    """The gateway did not answer; the text is that of the connection's error."""
 
 
 class LeftToTask(Exception):
-    """The pass cannot do it for this gateway; a task on the host can. The text says why."""
+    """The pass cannot process this gateway, but a task on the host can. The text is the reason."""
 
 
 @dataclass
 class Member:
-    """A gateway of the pass: what is done to it, and what came of it."""
+    """A gateway of the pass, with its convergence and its result."""
 
     host: str
     convergence: Convergence | None = None
-    device: tuple[str, str] = ("", "")  # ProductKey and DeviceName, empty as long as nobody gives it
+    device: tuple[str, str] = ("", "")  # ProductKey and DeviceName, empty until they are known
     result: Result | None = None
     left: str = ""
 
@@ -64,7 +64,7 @@ class Member:
     def known(self) -> Result:
         """Return what is known of the gateway, for the result of a failure."""
         device = {"product_key": self.device[0], "device_name": self.device[1] or None} if self.device[0] else {}
-        return {**device, **(self.convergence.report if self.convergence else {})}
+        return {**device, **(self.convergence.known if self.convergence else {})}
 
     def held(self) -> tuple[str, str, str] | None:
         """Return ProductKey, DeviceName and fingerprint of the credential that the look found, if it found one."""
@@ -106,18 +106,19 @@ class Fleet:
         watch: t.Callable[[Progress], None] | None = None,
         check_mode: bool = False,
     ) -> None:
-        """Take what makes the convergence of a host, or knows its result without a look.
+        """Take the parameters of a pass.
 
-        :param open_gateway: raises FleetopsError for a host that fails, LeftToTask for one that a task has to do
-        :param at_once: how many gateways are worked on at the same moment
-        :param at_most: how many there may be together with those that have not answered for some seconds
-        :param prepare: called between look and change with the gateways that are going to register; returns the hosts for which that is
-            refused, each with the reason
-        :param end: ends the connections of gateways that hang, or of all when the pass itself is ended
-        :param longest: seconds for which the work on one gateway is waited for, when all others are done
+        :param open_gateway: returns the convergence of a host, or its result if that is known without a look; raises FleetopsError for a
+            host that fails, LeftToTask for one that is left to a task
+        :param at_once: the number of gateways that are processed at the same time
+        :param at_most: the same, with gateways that have not answered for some seconds
+        :param prepare: called between look and change with the gateways that are going to register; returns the hosts that it refuses,
+            each with the error
+        :param end: ends the connections of gateways that hang, or all when the pass is interrupted
+        :param longest: seconds to wait for the work on one gateway, once all others are done
         :param interval: seconds between two lines of progress
-        :param watch: gets snapshots of the progress, in place of the lines
-        :param check_mode: whether the results say what would be done
+        :param watch: takes snapshots of the progress, in place of the lines
+        :param check_mode: whether the results are of check mode
         """
         self._open = open_gateway
         self._display = display
@@ -174,7 +175,7 @@ class Fleet:
             member.result = failed(member.known(), error)
         except LeftToTask as why:
             member.left = str(why)
-        except Exception as error:  # a mistake of ours: the task of the host has the last word, and the pass goes on
+        except Exception as error:  # a bug of ours: the host is left to a task, and the pass continues
             member.left = internal(error).where
         if not member.has_to_act() and member.convergence:
             member.convergence.remote.close()
@@ -187,7 +188,7 @@ class Fleet:
                 self._note(member)
 
     def _each(self, verb: str, members: t.Sequence[Member], work: t.Callable[[Member], None]) -> None:
-        """Do the work for every member, several at once, and say from time to time how far it is."""
+        """Do the work for every member, several at once, and show the progress at intervals."""
         pool = ThreadPoolExecutor(min(self._at_most, max(1, len(members))))
         try:
             self._work(pool, verb, members, work)
@@ -230,19 +231,19 @@ class Fleet:
         for member in hanging:
             member.fail(
                 FleetopsError(
-                    "the gateway did not end within %d seconds what it was to do" % self._longest,
-                    hint="Look at what hangs there. Run again, which finishes what was begun",
+                    "the work on the gateway did not end within %d seconds" % self._longest,
+                    hint="Check which process hangs on the gateway, and run again, which finishes what was begun",
                     kind="timeout",
                 )
             )
 
     def _note(self, member: Member) -> None:
-        """Keep the order in which gateways fail."""
+        """Record a failed gateway, in the order of the failures."""
         if member.result is not None and word_of(member.result) in BROKEN:
             self._broken.append(member)
 
     def _show(self, verb: str, members: t.Sequence[Member], left: int, running: int, seconds: float) -> None:
-        """Show how far the work is, to whoever watches or as a line."""
+        """Show the progress, as a snapshot or as a line."""
         words = (word_of(member.result, self._check_mode) for member in self._members if member.result is not None)
         counts = dict(Counter(words))
         failures = tuple(failure_of(member.host, member.result or {}) for member in self._broken[-FAILURES:])

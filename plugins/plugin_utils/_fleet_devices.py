@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The devices of the hosts of a play, by account and product, and what became of each. PRIVATE to the collection."""
+"""Change the devices of all hosts of a play, by account and product. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     InvalidOption,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_list import Item, Outcome, bring
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_states import (
+    DeviceOutcome,
+    Outcome,
+    ensure_states,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import devices_as_asked
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.reset import reset
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts, account_key
@@ -22,15 +26,15 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts impo
 Result = dict[str, t.Any]
 Options = t.Mapping[str, t.Any]
 
-# Reasons of devices that no request was sent for, so that nothing can happen to them any more.
+# Reasons of devices for which no request was sent.
 _NOT_SENT = ("disabled", "has_sub_devices", "missing", "not_proven", "invalid", "not_attempted", "wrong_secret")
 
 
 @dataclass(frozen=True)
 class HostDevice:
-    """The device of a host, and what an earlier pass knows of it.
+    """The device of a host, with its result from an earlier pass.
 
-    ``signs_with`` returns whether a ProductSecret is the one that the host's variables have; None where they have none.
+    ``signs_with`` returns whether a ProductSecret is the one in the host's variables; None if they have none.
     """
 
     host: str
@@ -53,11 +57,11 @@ class Done:
     unproven: list[str] = field(default_factory=list)
 
 
-def bring_all(devices: t.Iterable[HostDevice], accounts: Accounts, options: Options, check_mode: bool) -> Done:
-    """Bring the devices of every host to the state, each account and product by itself.
+def ensure_all(devices: t.Iterable[HostDevice], accounts: Accounts, options: Options, check_mode: bool) -> Done:
+    """Ensure that the devices of every host are in the state, for each account and product separately.
 
     :param options: those of fleet_devices
-    :returns: one failure of an account is the failure of its own hosts alone
+    :returns: the outcome; a failure of an account affects only its own hosts
     :raises FleetopsError: devices cannot be listed
     """
     groups: dict[tuple[t.Any, ...], list[HostDevice]] = {}
@@ -65,19 +69,19 @@ def bring_all(devices: t.Iterable[HostDevice], accounts: Accounts, options: Opti
         groups.setdefault((account_key(device.account), device.product_key), []).append(device)
     done = Done()
     for group in groups.values():
-        wrong: dict[str, Item] = {}
+        wrong: dict[str, DeviceOutcome] = {}
         try:
             api = accounts.client(group[0].account)
             if options["state"] == "reset":
                 wrong = _wrong_secrets(group, accounts, done)
             right = [device for device in group if device.device_name not in wrong]
-            result, items = _bring(api, right, group[0].product_key, options, check_mode)
+            result, items = _ensure(api, right, group[0].product_key, options, check_mode)
             items.update(wrong)
             if wrong:
                 result["devices"] += [item.as_result() for item in wrong.values()]
         except FleetopsError as error:
             if options["state"] == "listed":
-                raise  # without a part of the devices, whatever is concluded from the others is wrong
+                raise  # conclusions from an incomplete list would be wrong
             result, items = {"product_key": group[0].product_key, "changed": False, "devices": []}, {}
             result["error"] = error.as_result()
             done.refused.update((device.host, error) for device in group)
@@ -92,10 +96,10 @@ def bring_all(devices: t.Iterable[HostDevice], accounts: Accounts, options: Opti
     return done
 
 
-def _bring(
+def _ensure(
     api: OpenApi, group: t.Sequence[HostDevice], product_key: str, options: Options, check_mode: bool
-) -> tuple[Result, dict[str, Item]]:
-    """Do the work for one product of one account; return its result, and what came of each device."""
+) -> tuple[Result, dict[str, DeviceOutcome]]:
+    """Do the work for one product of one account; return its result, and the outcome for each device."""
     names = [device.device_name for device in group if device.device_name]
     state = options["state"]
     if state == "listed":
@@ -115,14 +119,14 @@ def _bring(
         outcome: Outcome = reset(api, asked, check_mode)
     else:
         asked.update(state=state, purge=False, purge_maximum=0, batch_threshold=100)
-        outcome = bring(api, asked, check_mode)
+        outcome = ensure_states(api, asked, check_mode)
     items = {item.device_name: item for item in outcome.items}
     if state in ("absent", "disabled") and not check_mode:
         items.update(_still_in_service(api, product_key, items.values(), state))
     return outcome.as_result(product_key), items
 
 
-def _wrong_secrets(group: t.Sequence[HostDevice], accounts: Accounts, done: Done) -> dict[str, Item]:
+def _wrong_secrets(group: t.Sequence[HostDevice], accounts: Accounts, done: Done) -> dict[str, DeviceOutcome]:
     """Return the devices whose hosts sign with another ProductSecret than the platform's."""
     product_key, signing = group[0].product_key, [device for device in group if device.signs_with]
     if not signing:
@@ -136,22 +140,24 @@ def _wrong_secrets(group: t.Sequence[HostDevice], accounts: Accounts, done: Done
         "gateway_product_secret",
         None,
         "is not the ProductSecret of %s" % product_key,
-        "The device was not reset, for its registration would be refused (6600). Copy ProductSecret again from the Product Details page "
+        "The device was not reset, since its registration would be refused (6600). Copy ProductSecret again from the Product Details page "
         "in the console into the vault, or use platform_product_secret: from_account",
     )
     wrong = [device for device in signing if device.signs_with and not device.signs_with(secret)]
-    return {device.device_name: Item(device.device_name, "wrong_secret", error=error) for device in wrong}
+    return {device.device_name: DeviceOutcome(device.device_name, "wrong_secret", error=error) for device in wrong}
 
 
-def _still_in_service(api: OpenApi, product_key: str, items: t.Iterable[Item], state: str) -> dict[str, Item]:
-    """Ask once more; return the devices that are in service although they were to be removed or disabled."""
+def _still_in_service(
+    api: OpenApi, product_key: str, items: t.Iterable[DeviceOutcome], state: str
+) -> dict[str, DeviceOutcome]:
+    """Query the devices that were removed or disabled; return those that are still in service, each with an error."""
     done = {item.device_name: item for item in items if not item.error}
     return {
         name: replace(
             done[name],
             error=FleetopsError(
-                "the platform took the change and still has the device in service (%s)" % device.status,
-                hint="Look for what adds or enables it again, and run again",
+                "the platform accepted the change, but the device is still in service (%s)" % device.status,
+                hint="Find out what adds or enables it again, stop it, and run again",
                 kind="in_service",
             ),
         )

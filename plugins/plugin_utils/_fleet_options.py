@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options of one host, read from its variables as the role reads them. PRIVATE to the collection."""
+"""Read the options of one host from its variables, as the role does. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ Options = dict[str, t.Any]
 def credential_options(variables: Variables, template: Template, given: t.Mapping[str, t.Any]) -> Options:
     """Return the options of gateway_credential.
 
-    :param template: fills in the templates of a value
-    :param given: options that go before the variables
-    :raises FleetopsError: of kind invalid_option: a variable is missing, or cannot be what it is
+    :param template: evaluates the templates in a value
+    :param given: options that take precedence over the variables
+    :raises FleetopsError: of kind invalid_option: a variable is missing or invalid
     """
     return _options(gateway_credential_spec, OF_CREDENTIAL, variables, template, given)
 
@@ -50,7 +50,7 @@ def recovery_options(variables: Variables, template: Template, given: t.Mapping[
 
 
 def account_options(variables: Variables, template: Template) -> Options:
-    """Return the options of the account and of the way to its OpenAPI.
+    """Return the options of the account and of its OpenAPI.
 
     :raises FleetopsError: as credential_options()
     """
@@ -60,7 +60,7 @@ def account_options(variables: Variables, template: Template) -> Options:
 def product_secret_reader(
     variables: Variables, template: Template, accounts: Accounts, product_key: str
 ) -> t.Callable[[], str] | None:
-    """Return what asks the host's account for ProductSecret; None where the variables do not want that.
+    """Return a function that reads ProductSecret from the host's account; None if the variables do not ask for it.
 
     :raises FleetopsError: InvalidOption, or as credential_options()
     """
@@ -70,12 +70,12 @@ def product_secret_reader(
         return None
     from_account(name, value)
     if variables.get("gateway_product_secret"):
-        raise InvalidOption(name, value, "cannot be with gateway_product_secret", "Remove one of them")
+        raise InvalidOption(name, value, "cannot be combined with gateway_product_secret", "Remove one of them")
     return partial(accounts.product_secret, account_options(variables, template), product_key)
 
 
 def product_secret_check(variables: Variables, template: Template) -> t.Callable[[str], bool] | None:
-    """Return what compares a ProductSecret with the one in the host's variables; None where they have none.
+    """Return a function that compares a ProductSecret with the one in the host's variables; None if they have none.
 
     :raises FleetopsError: as credential_options()
     """
@@ -118,7 +118,7 @@ def _options(
 
 @cache
 def _validator(spec: t.Callable[[], Spec]) -> ArgumentSpecValidator:
-    """Return the validator of a specification, which takes long to make."""
+    """Return the validator of a specification. It takes long to make, so it is cached."""
     return ArgumentSpecValidator(spec())
 
 
@@ -135,7 +135,7 @@ def _filled_in(name: str, value: t.Any, template: Template) -> t.Any:
         if type(error).__name__ == "AnsibleValueOmittedError":  # since ansible-core 2.19
             return None
         raise FleetopsError(
-            "the variable %s of this host cannot be filled in: %s" % (name, str(error).rstrip(".")),
-            hint="Correct it, or what it refers to",
+            "the variable %s of this host cannot be evaluated: %s" % (name, str(error).rstrip(".")),
+            hint="Correct it, or the variables that it refers to",
             kind="invalid_option",
         ) from None

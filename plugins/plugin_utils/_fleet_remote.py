@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Connections to many hosts in one process, made as ansible-core makes that of a task. PRIVATE to the collection."""
+"""Make connections to many hosts in one process, as ansible-core makes the connection of a task. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import TaskRemote
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output
 
-# Keywords that lead to a host, or say who works there. A template in one of them holds for the first host alone.
+# Keywords for the connection or the user. A template in one of them would be evaluated for the first host only.
 KEYWORDS = (
     *("connection", "port", "remote_user", "environment", "timeout"),
     *("become", "become_user", "become_method", "become_flags", "become_exe"),
@@ -50,7 +50,7 @@ class HostAction(ActionBase):
 
 
 class FleetRemote(TaskRemote):
-    """A gateway of the pass. What its connection raises is an error of this gateway alone."""
+    """A gateway of the pass. An error of its connection affects only this gateway."""
 
     def execute(self, command: str, standard_input: str) -> Output:
         try:
@@ -69,7 +69,7 @@ class FleetRemote(TaskRemote):
 
 
 class HostVariables:
-    """Variables of one host; :meth:`get` fills in the templates of one."""
+    """Variables of one host; :meth:`get` evaluates the templates in one."""
 
     def __init__(self, raw: dict[str, t.Any], template: t.Callable[[t.Any], t.Any]) -> None:
         self.raw = raw
@@ -78,13 +78,13 @@ class HostVariables:
     def get(self, name: str, default: t.Any = None) -> t.Any:
         """Return the value of a variable.
 
-        :raises AnsibleError: it cannot be filled in
+        :raises AnsibleError: it cannot be evaluated
         """
         return self.template(self.raw[name]) if name in self.raw else default
 
 
 class _Maker(TaskExecutor):
-    """The maker of connections in ansible-core; since 2.21 it takes the task from where a thread has none."""
+    """The maker of connections in ansible-core; since 2.21 it reads the task from a context that threads do not have."""
 
     _task: t.Any = None
 
@@ -114,7 +114,7 @@ class Hosts:
 
         :raises LeftToTask: it cannot be made here
         """
-        # Templates and plugin loaders are not made for threads.
+        # Templates and plugin loaders are not safe for threads.
         with self._lock:
             try:
                 return self._action(host_name)
@@ -183,9 +183,9 @@ class Hosts:
         )
 
     def _play_context(self, variables: t.Mapping[str, t.Any]) -> PlayContext:
-        """Return what the command line says, without what the variables of the first host have added to it.
+        """Return the play context of the command line, without the values from the first host's variables.
 
-        :raises LeftToTask: a password that was asked for is lost under one of the first host's
+        :raises LeftToTask: a password of the first host's variables has replaced the one that was typed in
         """
         first = self._first
         plain = PlayContext(play=self._play, passwords={}, connection_lockfd=first.connection_lockfd)
@@ -210,13 +210,13 @@ def check_run_once(task: t.Any) -> None:
         raise InvalidOption(
             "delegate_to",
             task.delegate_to,
-            "would put the work for all hosts on this one",
+            "would run the work for all hosts on this host",
             "Remove it: the task runs on the controller, and reaches each host over its own connection",
         )
 
 
 def _check_keywords(task: t.Any) -> None:
-    """Check that no keyword of the task, its blocks or its play is a template, which would be filled in for the first host alone.
+    """Check that no keyword of the task, its blocks or its play is a template, which would be evaluated for the first host only.
 
     :raises InvalidOption: one is
     """
@@ -236,7 +236,7 @@ def _check_keywords(task: t.Any) -> None:
 
 
 def end_children() -> None:
-    """End the processes that connections of this process have started, where the system tells which ones they are."""
+    """End the child processes of this process, which its connections have started, where /proc lists them."""
     for status in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             parent = int(status.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1])

@@ -15,8 +15,8 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__
 
-with suppress(ImportError):  # _requests tells whoever needs it
-    # Here, where ansible imports it once for all gateways: in _requests it would be once for each.
+with suppress(ImportError):  # a missing library is reported by _requests when it is needed
+    # Import in the parent process, before Ansible forks: one import per run instead of one per host.
     importlib.import_module("requests")
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import Spec
@@ -26,9 +26,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports impor
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import GatewayWork
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts, text_options
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import PYTHONS
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output, Remote, python_command
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import PYTHONS
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import failed
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._roots import lacking_roots
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import (
     check_failure,
@@ -44,7 +44,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables imp
 )
 
 ROLE = "fleetops.aliyun_iot.gateway"
-# Since ansible-core 2.19 a template is text whatever it looks like, and saying so is deprecated.
+# Since ansible-core 2.19 a rendered template is always text, and the option that says so is deprecated.
 AS_TEXT = {} if tuple(map(int, __version__.split(".")[:2])) >= (2, 19) else {"convert_data": False}
 
 
@@ -70,7 +70,7 @@ class GatewayAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result: Result = super().run(tmp, task_vars)
         self._vars = task_vars or {}
-        self._report: Result = {}
+        self._known: Result = {}
         try:
             check_facts(self._vars)
             self._check_variables()
@@ -86,7 +86,7 @@ class GatewayAction(ActionBase):
         if result.get("failed") and self._of_role():
             result = failure_with_variables(result, OF_RECOVERY if "force" in self._spec() else OF_CREDENTIAL)
         if self._task.no_log and "error" in result:
-            # no_log hides the whole result, but none of this is a secret.
+            # no_log hides the whole result, but the error contains no secret.
             self._display.warning("%s: %s" % (self._host(), result["msg"]))
         drop_idle_handlers(self._task, result, self._service)
         check_failure(self._task, result)
@@ -99,15 +99,15 @@ class GatewayAction(ActionBase):
         try:
             return convergence.run()
         except FleetopsError:
-            self._report = convergence.report
+            self._known = convergence.known
             raise
         finally:
-            for message in lacking_roots({self._host(): convergence.report}):
+            for message in lacking_roots({self._host(): convergence.known}):
                 self._display.warning(message)
 
     def _failed(self, error: FleetopsError) -> Result:
-        """Return what the result of a failed task has."""
-        return failed(self._report, error)
+        """Return the result of a failed task."""
+        return failed(self._known, error)
 
     def _check_variables(self) -> None:
         if self._of_role():
@@ -140,7 +140,7 @@ class GatewayAction(ActionBase):
 
 
 def renderer(action: ActionBase, variables: dict[str, t.Any]) -> Render:
-    """Return what renders a user's template with the variables of a host."""
+    """Return a function that renders a user's template with the variables of a host."""
 
     def render(template: str, more: dict[str, str]) -> str:
         lookup = action._shared_loader_obj.lookup_loader.get(
@@ -164,7 +164,7 @@ class TaskRemote(Remote):
         self._variables = variables
 
     def execute(self, command: str, standard_input: str) -> Output:
-        # Without it the connection local gives a password to a terminal, which then is the standard input of what runs there.
+        # Without pipelining, the connection local uses a terminal for the become password, which then replaces standard input.
         with suppress(AnsibleError, KeyError):  # not every connection has the option
             self._action._connection.set_option("pipelining", True)
         try:
@@ -175,7 +175,7 @@ class TaskRemote(Remote):
             if "pipelining" not in str(error):
                 raise
             raise FleetopsError(
-                "the connection %s takes no standard input, on which everything reaches a gateway"
+                "the connection %s does not support standard input, which scripts are sent on"
                 % self._action._connection.transport,
                 hint="Set ansible_connection: ssh",
                 kind="connection",

@@ -1,9 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The task of one gateway: options, checked before the gateway is looked at, and the state that follows. PRIVATE to the
-collection.
-"""
+"""The task of one gateway: its checked options, and the wanted state. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -36,9 +34,9 @@ Options = t.Mapping[str, t.Any]
 
 @dataclass(frozen=True)
 class GatewayTask:
-    """One gateway's task; none of it is secret.
+    """One gateway's task, without secrets.
 
-    ``device_name`` is None where the hardware gives the name. Times are in seconds.
+    ``device_name`` is None if the name comes from the hardware. Times are in seconds.
     """
 
     host: str
@@ -67,15 +65,15 @@ class GatewayTask:
     root: Root | None = None
 
     def lease_length(self) -> int:
-        """Return how long a lease lasts: the requests, the one that is under way when they end, and one to spare."""
+        """Return the seconds that a lease lasts: those of all attempts, and of three more requests."""
         return self.retry_time + 3 * self.timeout
 
     def wanted(self, placeholder: str, render: Render, device_name: str = "") -> Wanted:
         """Return the state that is wanted.
 
-        :param placeholder: stands for the secret in exports
-        :param device_name: the one that the hardware gave
-        :raises InvalidOption: an export that cannot be
+        :param placeholder: replaces the secret in exports
+        :param device_name: the one that the hardware reported
+        :raises InvalidOption: an export is invalid
         """
         name = device_name or self.device_name or ""
         exports = render_exports(
@@ -83,8 +81,8 @@ class GatewayTask:
             credential_parts(self.kind, self.product_key, name, placeholder),
             placeholder,
             (self.owner, self.group, self.mode),
-            # Nothing is written, so that nothing about a template may hinder a removal.
-            render if self.state != "absent" else _nothing,
+            # Do not render on removal: a broken template must not prevent it.
+            render if self.state != "absent" else _render_nothing,
         )
         return Wanted(
             product_key=self.product_key,
@@ -103,7 +101,7 @@ class GatewayTask:
         )
 
     def look_values(self, check_mode: bool) -> dict[str, str]:
-        """Return further values of the script look, which asks for a root certificate in check mode alone: it costs a read of a file."""
+        """Return further values of the script look, which searches a root certificate only in check mode, since that takes time."""
         root = self.root if check_mode and self.state == "present" else None
         return {"root_line": root.line, "root_path": root.path} if root else {}
 
@@ -116,7 +114,7 @@ def credential_task(options: Options, host: str) -> GatewayTask:
     """Return what the options of gateway_credential ask for.
 
     :param host: the name of the gateway in the inventory
-    :raises InvalidOption: an option that cannot be
+    :raises InvalidOption: an option is invalid
     """
     check_lease(options)
     return _task(
@@ -134,9 +132,9 @@ def credential_task(options: Options, host: str) -> GatewayTask:
 
 
 def recovery_task(options: Options, host: str) -> GatewayTask:
-    """Return what the options of gateway_recovery ask for; what is asked of the platform takes the place of a registration.
+    """Return what the options of gateway_recovery ask for; reading the secret from the platform takes the place of a registration.
 
-    :raises InvalidOption: an option that cannot be
+    :raises InvalidOption: an option is invalid
     """
     return _task(options, host, state="present", register="always" if options["force"] else "if_needed")
 
@@ -193,6 +191,6 @@ def _task(
     return task
 
 
-def _nothing(_template: str, _variables: dict[str, str]) -> str:
-    """Return no content, for an export that is only to be removed."""
+def _render_nothing(_template: str, _variables: dict[str, str]) -> str:
+    """Render nothing, for an export that is about to be removed."""
     return ""

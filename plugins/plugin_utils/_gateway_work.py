@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The work on one gateway, made of options: the task, the issuer of its secret, and the login that proves it. PRIVATE to the collection."""
+"""Make the task, the issuer of the secret, and the login that verifies it, from the options of a gateway. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def credential_work(
 ) -> GatewayWork:
     """Return what the options of gateway_credential ask for.
 
-    :param read_product_secret: asks an account for ProductSecret, instead of the option
-    :raises InvalidOption: an option that cannot be
+    :param read_product_secret: reads ProductSecret from an account, in place of the option
+    :raises InvalidOption: an option is invalid
     """
     login = Login(options, remote, login_from(options))
     return GatewayWork(credential_task(options, host), registering(options, remote, read_product_secret), login)
@@ -49,8 +49,8 @@ def credential_work(
 def recovery_work(options: Options, host: str, remote: Remote, read_secrets: ReadSecrets) -> GatewayWork:
     """Return what the options of gateway_recovery ask for.
 
-    :param read_secrets: asks the account that the options name
-    :raises InvalidOption: an option that cannot be
+    :param read_secrets: reads DeviceSecrets from the account in the options
+    :raises InvalidOption: an option is invalid
     """
     login = Login(options, remote, "controller")
     return GatewayWork(recovery_task(options, host), PlatformIssuer(options, remote, read_secrets), login)

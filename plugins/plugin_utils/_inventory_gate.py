@@ -3,8 +3,8 @@
 
 """The gate between the platform (or a cache file) and the inventory. PRIVATE to the collection.
 
-A host's name decides which variables and plays it gets, and where Ansible connects to. So no name from outside may be a
-pattern, an option, the controller or anything that another inventory source has defined.
+The name of a host determines its variables, its plays, and the address that Ansible connects to. So a name from the platform must not be
+a pattern, an option, the controller, or a name that another inventory source has defined.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform impo
 )
 
 STATUSES = ("UNACTIVE", "ONLINE", "OFFLINE", "DISABLE")
-# Which groups every host joins, besides those of the options.
+# Groups that every host joins, besides those of the options.
 GROUP_PREFIXES = ("product_", "status_")
 LONGEST_TEXT = 256
 
@@ -43,7 +43,7 @@ def checked_devices(content: object, product_keys: t.Collection[str], origin: st
     :param content: a list of the variables of one device each, from the platform or from a cache
     :param product_keys: those of the source's option
     :param origin: where the content comes from, for the message
-    :raises BadAnswer: it is anything else
+    :raises BadAnswer: it is invalid
     """
     if not isinstance(content, list):
         raise _bad(origin, "is not a list of devices", content)
@@ -80,7 +80,7 @@ def _printable(device: Variables) -> Variables:
 
 
 def _without_controls(text: str) -> str:
-    """Replace what a terminal may obey or hide: control and format characters, surrogates, line separators."""
+    """Replace characters that a terminal may obey or hide: control and format characters, surrogates, line separators."""
     return "".join("\ufffd" if unicodedata.category(one)[0] in "CZ" and one != " " else one for one in text)
 
 
@@ -92,18 +92,18 @@ def _bad(origin: str, problem: str, value: object) -> BadAnswer:
 
 
 def check_host_name(name: object, device: Variables) -> str:
-    """Return ``name`` if it can be nothing but the name of one host.
+    """Return ``name`` if it can only be the name of one host.
 
-    :raises InvalidOption: it may be something else to Ansible or to a connection
+    :raises InvalidOption: Ansible or a connection may take it for something else
     """
     if not isinstance(name, str) or not _HOST_NAME.fullmatch(name):
         raise _refused(
             name, device, "is not 1 to 253 of A-Z a-z 0-9 _ . : @ -, beginning with a letter, a digit or an underscore"
         )
     if name.casefold() in _RESERVED or _is_loopback(name):
-        raise _refused(name, device, "stands for the controller or for a group of Ansible's own")
+        raise _refused(name, device, "is a name of the controller or of a group that Ansible itself defines")
     if not _MAC.fullmatch(name) and split_host_pattern(name) != [name]:
-        raise _refused(name, device, "is a pattern of several names to Ansible")
+        raise _refused(name, device, "is a pattern of several hosts for Ansible")
     return str(name)
 
 
@@ -150,12 +150,12 @@ def check_joined_groups(
     chosen: t.Collection[str],
     prefixes: t.Sequence[str],
 ) -> None:
-    """Refuse groups that a value of the platform's has named and that are something else already.
+    """Refuse groups whose names come from the platform and already exist for other hosts.
 
     :param joined: the groups that this source adds hosts to, each with one of the hosts
     :param foreign: groups that other sources have defined
     :param hosts: hosts of other sources
-    :param chosen: group names that are in the source's options; with ``prefixes``, the only way into a foreign group
+    :param chosen: group names in the source's options; with ``prefixes``, the only foreign groups that may be joined
     :param prefixes: beginnings of group names that are in the source's options
     :raises InvalidOption: the first such group
     """
@@ -173,7 +173,7 @@ def check_joined_groups(
 
 
 def check_variable(name: str, value: object, host: str) -> None:
-    """Refuse an address that a connection would take for an option.
+    """Refuse an address that a connection could take for an option.
 
     :raises InvalidOption: the composed address is no host name or address
     """

@@ -24,7 +24,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import 
 class InventoryName:
     """The device that the inventory names for a host.
 
-    ``device_name`` is None where only the hardware gives it, or where ``problem`` says why the variables name no device.
+    ``device_name`` is None if only the hardware reports it, or if the variables are invalid, for which ``problem`` is the reason.
     """
 
     product_key: str
@@ -34,7 +34,7 @@ class InventoryName:
 
 
 def from_inventory(host: str, variables: Variables) -> InventoryName:
-    """Return the device that a host's variables (those of the role) name. One host's mistake is no other host's failure."""
+    """Return the device that the variables of a host name. An error in them is returned, so that it affects only this host."""
     try:
         check_facts(variables)
         named = _read(host, variables)

@@ -4,23 +4,28 @@
 """Issuers of a DeviceSecret: a registration by the gateway or by the controller, or the platform's memory. PRIVATE to the
 collection.
 
-ProductSecret and AccessKey are in these objects alone.
+Only these objects have ProductSecret and AccessKey.
 """
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, Issued, Scripts, change
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import (
+    Issued,
+    ScriptAnswer,
+    Scripts,
+    change,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import ALREADY_ACTIVE
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import address
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import exchange
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import (
-    issue,
+    choose,
+    prepare,
     reach_broker,
-    signed,
+    send,
     to_fields,
-    transport,
     unsigned,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption, Refused
@@ -32,12 +37,12 @@ if t.TYPE_CHECKING:
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import AnyRequest
 
 Options = t.Mapping[str, t.Any]
-# Options of the one who sends a registration.
+# Options of the host that sends a registration.
 _SENDING = ("ca_path", "mqtt_ca_path", "validate_certs", "timeout", "retry_time", "proxy", "wait_for_clock")
-# Returns the DeviceSecret of each device that the platform knows: of a ProductKey and DeviceNames.
 ReadProductSecret = t.Callable[[], str]
-# A ProductSecret that could be one, to check the other options with.
+# A well-formed ProductSecret, to check the other options with.
 _ANY_SECRET = "0" * 16
+# Returns the DeviceSecret of each device that exists, for a ProductKey and DeviceNames.
 ReadSecrets = t.Callable[[str, t.Sequence[str]], t.Mapping[str, str]]
 
 
@@ -47,14 +52,14 @@ class Issuer(t.Protocol):
     registers: bool  # a new secret is issued, which makes the old one invalid
 
     def check(self, device_name: str | None, needed: bool = False) -> None:
-        """Find what would fail, before the gateway is changed.
+        """Check the options and the account before the gateway is changed.
 
-        :param needed: a secret is going to be issued; before the gateway is looked at, nobody knows
-        :raises FleetopsError: InvalidOption, of kind missing_library, or what an account has refused
+        :param needed: whether a secret is going to be issued, as far as it is known; without it no account is asked
+        :raises FleetopsError: InvalidOption, of kind missing_library, or an error of the account
         """
 
-    def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
-        """Run the scripts of a change, with the secret; without a script that stores, only prove that it could be had.
+    def change(self, scripts: Scripts, device_name: str, lease: int) -> ScriptAnswer:
+        """Run the scripts of a change, with the secret; without a script that stores, only check that it could be issued.
 
         :param lease: seconds
         :raises FleetopsError: as change() of _device.change
@@ -64,7 +69,7 @@ class Issuer(t.Protocol):
         """Return whether a refusal may mean that the device is activated."""
 
     def says_why(self) -> bool:
-        """Return whether a refusal carries its reason."""
+        """Return whether a refusal gives its reason."""
 
 
 class ControllerIssuer:
@@ -78,56 +83,56 @@ class ControllerIssuer:
         self._read_product_secret = read_product_secret
 
     def check(self, device_name: str | None, needed: bool = False) -> None:
-        signed(self._signing(needed), device_name or "name")
-        login_place(self._options)
+        prepare(self._signing(needed), device_name or "name")
+        login_address(self._options)
 
     def _signing(self, needed: bool) -> Options:
-        """Return the options with ProductSecret: a question to the account, unless it is not needed."""
+        """Return the options with ProductSecret, which is read from the account only if it is needed."""
         if not self._read_product_secret:
             return self._options
         return {**self._options, "product_secret": self._read_product_secret() if needed else _ANY_SECRET}
 
-    def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
+    def change(self, scripts: Scripts, device_name: str, lease: int) -> ScriptAnswer:
         options, request = self._options, self._request(scripts, device_name)
 
-        def issued(not_after: float) -> Issued | None:
-            if broker := login_place(options):
+        def request_secret(not_after: float) -> Issued | None:
+            if broker := login_address(options):
                 reach_broker(broker, options, exchange)
-            secret = issue(request, options, options["retry_time"], requests_post, exchange, not_after)
+            secret = send(request, options, options["retry_time"], requests_post, exchange, not_after)
             return secret if scripts.store else None
 
-        return change(self._remote.run, scripts, issued, lease, options["timeout"])
+        return change(self._remote.run, scripts, request_secret, lease, options["timeout"])
 
     def says_activated(self, error: Refused) -> bool:
         return error.code == ALREADY_ACTIVE if self.says_why() else error.code in NOT_ACCEPTED
 
     def says_why(self) -> bool:
-        return transport(self._options) == "https"
+        return choose(self._options) == "https"
 
     def _request(self, scripts: Scripts, device_name: str) -> AnyRequest:
-        request = signed(self._signing(True), device_name)
+        request = prepare(self._signing(True), device_name)
         return request if scripts.store else unsigned(request)
 
 
 class GatewayIssuer(ControllerIssuer):
-    """Signs here, and has the gateway register itself, so that DeviceSecret never leaves it."""
+    """Signs on the controller, and lets the gateway register itself, so that DeviceSecret never leaves the gateway."""
 
-    def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
+    def change(self, scripts: Scripts, device_name: str, lease: int) -> ScriptAnswer:
         todo = {
             "shell": self._remote.shell,
             "scripts": scripts._asdict(),
             "request": to_fields(self._request(scripts, device_name)),
             "options": {name: self._options[name] for name in _SENDING},
             "lease": lease,
-            "broker": login_place(self._options),
+            "broker": login_address(self._options),
         }
         alternative = "register_from: controller (gateway_register_from in the role)"
         result = self._remote.run_python("_device.registration_program", todo, alternative)
-        return Answer(result["outcome"], tuple(result["lines"]))
+        return ScriptAnswer(result["outcome"], tuple(result["lines"]))
 
 
 class PlatformIssuer:
-    """Asks the platform for the secret that it holds: nothing is registered."""
+    """Reads the current secret from the platform; registers nothing."""
 
     registers = False
 
@@ -137,14 +142,14 @@ class PlatformIssuer:
         self._read_secrets = read_secrets
 
     def check(self, device_name: str | None, needed: bool = False) -> None:
-        """Nothing can be said beforehand that asking does not say."""
+        """Do nothing: only the call itself shows whether it is possible."""
 
-    def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
+    def change(self, scripts: Scripts, device_name: str, lease: int) -> ScriptAnswer:
         def read(_not_after: float) -> Issued:
             try:
                 found = self._read_secrets(self._options["product_key"], [device_name])
             except FleetopsError as error:
-                # A lost answer to a question leaves everything as it was.
+                # A query changes nothing, even if its answer is lost.
                 error.may_have_registered = False
                 raise
             if device_name not in found:
@@ -167,20 +172,20 @@ class PlatformIssuer:
 def registering(options: Options, remote: Remote, read_product_secret: ReadProductSecret | None = None) -> Issuer:
     """Return the issuer that the options of gateway_credential ask for.
 
-    :param read_product_secret: asks an account for ProductSecret, instead of the option
+    :param read_product_secret: reads ProductSecret from an account, in place of the option
     """
     kind = GatewayIssuer if options["register_from"] == "gateway" else ControllerIssuer
     return kind(options, remote, read_product_secret)
 
 
-def login_place(options: Options) -> tuple[str, int] | None:
-    """Return host and port of the login that has to prove a new credential; None if the options ask for none.
+def login_address(options: Options) -> tuple[str, int] | None:
+    """Return host and port of the login that verifies a new credential; None if the options ask for none.
 
-    :raises InvalidOption: they do not say where it goes
+    :raises InvalidOption: they do not determine the host
     """
     if options["verify"] != "login":
         return None
-    # At an endpoint of its own is no platform, whose hosts follow from the region.
+    # With another endpoint, the platform's own MQTT hosts are not the right ones.
     region, instance_id = (None, None) if options["endpoint"] else (options["region"], options["instance_id"])
     try:
         return address(options["product_key"], region, instance_id, options["mqtt_endpoint"], options["mqtt_port"])
@@ -190,11 +195,11 @@ def login_place(options: Options) -> tuple[str, int] | None:
         raise InvalidOption(
             "mqtt_endpoint",
             None,
-            "is missing, and endpoint says nothing of where MQTT is spoken",
-            "Set mqtt_endpoint (gateway_mqtt_endpoint); to do without the login that proves the new credential, set gateway_verify: none",
+            "is missing, and endpoint does not determine the MQTT host",
+            "Set mqtt_endpoint (gateway_mqtt_endpoint); or set gateway_verify: none, to store a new credential without a login",
         ) from error
 
 
 def login_from(options: Options) -> str:
-    """Return who logs in with a new credential: whoever registered, but a device token stays on the gateway."""
+    """Return the host that logs in with a new credential: the one that registered; but a device token stays on the gateway."""
     return "gateway" if options["auth_type"] == "regnwl" else str(options["register_from"])

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Name hosts for the option ``--limit`` of a command, in a file where they are many. PRIVATE to the collection."""
+"""Write the hosts for the option ``--limit`` of a command, into a file if they are many. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _KEPT = 20
 
 
 def limit_of(hosts: t.Sequence[str], directory: str, name: str) -> str:
-    """Return what ``--limit`` takes for hosts: their names, or a file of names in the directory.
+    """Return the value of ``--limit`` for hosts: their names, or a file of names in the directory.
 
-    A file is named for its content, so that it never holds other hosts than those that a command was printed for.
+    The name of a file contains a digest of its content, so that a printed command never applies to other hosts.
 
-    :param name: what the name of the file begins with
+    :param name: the beginning of the file's name
     """
     text = "".join(host + "\n" for host in hosts)
     if len(hosts) > NAMES:

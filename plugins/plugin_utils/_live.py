@@ -3,8 +3,7 @@
 
 """The live view of a pass, on a terminal, with the package rich. PRIVATE to the collection.
 
-Whatever is written to the terminal meanwhile stays above the view. rich interprets no text here: a name or message is put into the view
-as it is, without markup, and was made fit for a terminal before.
+Other output stays above the view. rich interprets no markup here: names and messages are shown as they are, and were cleaned before.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ def is_available() -> bool:
 
 
 class LiveView:
-    """The view, from when it is made until it is stopped. One thread at a time may use it."""
+    """The view, until :meth:`stop`. Only one thread at a time may use it."""
 
     def __init__(self, title: str) -> None:
         """Take the terminal.
@@ -40,7 +39,7 @@ class LiveView:
         from rich.live import Live
 
         class OpenConsole(Console):
-            """Leaves the cursor as it is: a run that is killed could not bring it back."""
+            """Leaves the cursor visible, since a run that is killed could not restore it."""
 
             def show_cursor(self, show: bool = True) -> bool:
                 return False
@@ -59,12 +58,12 @@ class LiveView:
         self._live.update(frame(self._title, progress), refresh=True)
 
     def stop(self) -> None:
-        """Give the terminal back; nothing of the view is left on it."""
+        """Remove the view from the terminal."""
         self._live.stop()
 
 
 def frame(title: str, progress: Progress) -> RenderableType:
-    """Return the view: title, a bar with rate and time left, how many gateways have which word, the last failures."""
+    """Return the view: title, progress bar with rate and time left, the number of gateways by word, the last failures."""
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Trying the credential that a gateway holds by one login over MQTT. PRIVATE to the collection.
+"""Verify the credential on a gateway by one login over MQTT. PRIVATE to the collection.
 
 The gateway logs in, or the controller does with what the gateway signed: DeviceSecret stays on the gateway.
 """
@@ -12,7 +12,7 @@ import re
 import secrets
 import typing as t
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import ScriptAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.login_program import no_credential, prove
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import login_content, signed_login
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
@@ -29,9 +29,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._tools import 
 Options = t.Mapping[str, t.Any]
 Outcome = t.Literal["accepted", "refused", "failed", "impossible"]
 
-# CONNACK codes that say that the credential is not the platform's; what else a login may fail with says nothing of it.
+# CONNACK codes that mean that the credential is not valid; any other failure of a login leaves that open.
 NOT_ACCEPTED = (4, 5)
-# Kinds of errors that another time may not have.
+# Kinds of errors after which a later login may succeed.
 _PASSING: tuple[Kind, ...] = (
     "bad_answer",
     "busy",
@@ -47,18 +47,18 @@ _PASSING: tuple[Kind, ...] = (
 _OPTIONS = ("path", "region", "instance_id", "mqtt_endpoint", "ca_path", "timeout")
 _OPTIONAL = ("mqtt_port", "mqtt_ca_path", "proxy")
 
-# What the script login says when there is nothing to sign with.
+# Outcomes of the script login if there is no credential to sign with.
 _PROBLEMS = {
     "missing": "cannot be read: there is no such file",
     "denied": "cannot be read: permission denied",
-    "unreadable": "is no credential",
+    "unreadable": "does not contain a valid credential",
 }
-# Hexadecimal digits of a signature with the mask over them.
+# The masked signature, in hexadecimal digits.
 _PASSWORD = re.compile(r"[0-9a-f]{32,64}")
 
 
 class Login:
-    """The login that proves a new credential, with the options of the task that changed it."""
+    """The login that verifies a new credential, with the options of the task that changed it."""
 
     def __init__(self, options: Options, remote: Remote, login_from: str) -> None:
         """Take the options of gateway_credential or of gateway_recovery.
@@ -74,14 +74,14 @@ class Login:
             **{name: options.get(name) for name in _OPTIONAL},
             "wait_for_clock": options.get("wait_for_clock", 0),
             "validate_certs": options.get("validate_certs", True),
-            # The gateway's shell has sha256sum in any case.
+            # Every gateway has sha256sum: the scripts need it.
             "sign_method": "hmacsha256" if login_from == "controller" else options.get("sign_method", "hmacsha256"),
             "login_from": login_from,
         }
         self._remote = remote
 
     def attempt(self) -> tuple[Outcome, str]:
-        """Log in once with the credential that is stored; return what came of it, and the words for everything but success."""
+        """Log in once with the stored credential; return the outcome, and the problem unless it was accepted."""
         if not self._possible:
             return "impossible", "mqtt_endpoint is not set"
         try:
@@ -112,7 +112,7 @@ def log_in(options: Options, remote: Remote) -> dict[str, str]:
         raise InvalidOption(
             "login_from",
             "controller",
-            "would take the device token off the gateway, for it is the password itself",
+            "would send the device token, which is the password itself, to the controller",
             "Log in from the gateway: login_from: gateway",
         )
     if answer.outcome in _PROBLEMS:
@@ -122,12 +122,12 @@ def log_in(options: Options, remote: Remote) -> dict[str, str]:
     return prove(options, product_key, device_name, fingerprint, connect)
 
 
-def _signed(answer: Answer) -> tuple[str, str, str, str]:
+def _signed(answer: ScriptAnswer) -> tuple[str, str, str, str]:
     """Return fingerprint, ProductKey, DeviceName and masked password from the answer of the script login.
 
     :raises StorageError: one of them is missing or cannot be one
     """
-    # The last line of each: a login banner may have such words, too.
+    # Use the last line of each: a login banner may contain such lines, too.
     identity = _last(answer, "identity").split(" ")
     if len(identity) != 3:
         raise bad_answer("identity", "it does not have three parts")
@@ -139,7 +139,7 @@ def _signed(answer: Answer) -> tuple[str, str, str, str]:
     )
 
 
-def _last(answer: Answer, word: str) -> str:
+def _last(answer: ScriptAnswer, word: str) -> str:
     found = answer.all_of(word)
     if not found:
         raise bad_answer(word, "it is missing")
@@ -147,5 +147,5 @@ def _last(answer: Answer, word: str) -> str:
 
 
 def _unmasked(masked: str, mask: str) -> str:
-    """Return the upper-case hexadecimal digits that have ``mask`` over them."""
+    """Remove the mask from a signature; return its upper-case hexadecimal digits."""
     return "".join("%X" % (int(one, 16) ^ int(other, 16)) for one, other in zip(masked, mask, strict=False))

@@ -20,19 +20,19 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
     check_device_name,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Identity
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Identity
 
 HARDWARE = ("mac", "serial")
 UNLIMITED = (
-    "Names are read from the hardware of gateways, and nothing limits which ones: a gateway that has been taken over can name "
-    "any device that was never activated, and gets its credential. List the names with expected_names (gateway_expected_names)"
+    "DeviceNames are read from the gateways' hardware without a list of allowed names: a gateway that has been taken over can report "
+    "the name of any device that was never activated, and get its credential. List the names in expected_names (gateway_expected_names)"
 )
 NAME_IT = (
     "Name the device of this host in the inventory, with device_name or with expected_names of this one name "
     "(gateway_device_name, gateway_expected_names)"
 )
 HOSTS_SHOWN = 5
-# Serial numbers that firmware has where nobody set one, in small letters and digits.
+# Serial numbers of firmware in which none was set, in lower-case letters and digits.
 PLACEHOLDERS = frozenset(
     {
         "chassisserialnumber",
@@ -59,14 +59,14 @@ class Variables(t.Protocol):
 
 
 def is_proven(source: str, expected: t.Sequence[str]) -> bool:
-    """Return whether a name from ``source`` is the inventory's word for this one host."""
+    """Return whether the inventory itself determines the name of this one host."""
     return source not in HARDWARE or len(expected) == 1
 
 
 def check_expected_names(names: t.Sequence[str]) -> None:
     """Check the names that the hardware may give.
 
-    :raises InvalidOption: one that is no DeviceName, or is listed twice
+    :raises InvalidOption: one is not a DeviceName, or is listed twice
     """
     for number, name in enumerate(names):
         try:
@@ -81,21 +81,21 @@ def hardware_name(reported: str, source: str, expected: t.Sequence[str], earlier
     """Return the DeviceName that the hardware of a gateway reports.
 
     :param earlier: the name that an earlier look at this gateway returned, if there was one
-    :raises InvalidOption: there is none, or it is no DeviceName
+    :raises InvalidOption: there is none, or it is not a DeviceName
     :raises FleetopsError: C(unexpected_name), the inventory does not list it, or it is another one than before
     """
     if not reported:
         raise InvalidOption(
             "device_name_from",
             source,
-            "gave nothing on this gateway",
+            "returned no value on this gateway",
             "Name the interface with device_name_interface, become root to read a serial number, or set device_name",
         )
     if is_placeholder(reported, source):
         raise InvalidOption(
             "device_name_from",
             source,
-            "gave %r, which many gateways have" % reported[:40],
+            "returned %r, which many gateways have" % reported[:40],
             "Name a permanent interface with device_name_interface, or set device_name",
         )
     try:
@@ -107,28 +107,30 @@ def hardware_name(reported: str, source: str, expected: t.Sequence[str], earlier
         raise FleetopsError(
             "the hardware of this gateway reports %s (device_name_from: %s), which expected_names does not list"
             % (name, source),
-            hint="Look at the gateway. If the name is right, add it to expected_names (gateway_expected_names) as it stands here",
+            hint="Check the gateway. If the name is right, add it to expected_names (gateway_expected_names) exactly as shown",
             kind="unexpected_name",
         )
     if earlier and name != earlier:
         raise FleetopsError(
             "the hardware of this gateway reports %s (device_name_from: %s), and reported %s before"
             % (name, source, earlier),
-            hint="Look at the gateway: a name from the hardware does not change within a run",
+            hint="Check the gateway: a name from the hardware does not change within a run",
             kind="unexpected_name",
         )
     return name
 
 
 def is_placeholder(reported: str, source: str) -> bool:
-    """Return whether hardware reports what nobody has set: all zeros, an address of several cards, a vendor's empty text."""
+    """Return whether the hardware reports a placeholder: all zeros, a group address, or a vendor's text for a missing number."""
     plain = re.sub("[^a-z0-9]", "", reported.lower())
-    # One character over and over, or digits and letters as they follow each other; a short one may be a number like any other.
+    # One repeated character, or consecutive digits and letters; a short one may be a real number.
     in_order = len(set(plain)) == 1 or plain in "0123456789abcdef" * 2 or plain in "1234567890" * 4
     if not plain or set(plain) == {"0"} or (in_order and len(plain) >= 6):
         return True
     if source == "mac":
-        return bool(re.fullmatch("[0-9a-f]{12}", plain)) and int(plain[1], 16) % 2 == 1  # of a group, such as broadcast
+        return (
+            bool(re.fullmatch("[0-9a-f]{12}", plain)) and int(plain[1], 16) % 2 == 1
+        )  # a group address, such as broadcast
     return plain in PLACEHOLDERS
 
 
@@ -140,16 +142,16 @@ def check_unchanged(product_key: str, name: str, held: t.Iterable[Identity | Non
     for identity in held:
         if identity and identity.product_key == product_key and identity.device_name != name:
             raise FleetopsError(
-                "the gateway holds the credential of %s, and its hardware reports the name %s"
+                "the gateway has the credential of %s, but its hardware reports the name %s"
                 % (identity.device_name, name),
                 hint="Nothing was changed. Set device_name or expected_names for this host (gateway_device_name, "
-                "gateway_expected_names) to the one that is right, or decommission the gateway first",
+                "gateway_expected_names) to the right one, or decommission the gateway first",
                 kind="name_changed",
             )
 
 
 def check_holder(product_key: str, name: str, credential: Identity | None) -> None:
-    """Check that a gateway whose name is not proven holds a DeviceSecret of the device that it names.
+    """Check that a gateway whose name is not proven has a DeviceSecret of the device whose name it reports.
 
     :raises FleetopsError: C(unproven_name)
     """
@@ -158,38 +160,37 @@ def check_holder(product_key: str, name: str, credential: Identity | None) -> No
 
 
 def unproven_name(act: str, name: str) -> FleetopsError:
-    """Return the refusal to act on a device that only the gateway names.
+    """Return the error for an action on a device whose name only the gateway reports.
 
     :param act: a verb, such as C(recover)
     """
     return FleetopsError(
-        "refused to %s %s: only the gateway's hardware says that it is this device" % (act, name),
+        "refused to %s %s: only the gateway's hardware reports this DeviceName" % (act, name),
         hint="Nothing was changed. " + NAME_IT,
         kind="unproven_name",
     )
 
 
 def check_facts(variables: Variables) -> None:
-    """Check that the facts of a host hold no variable of the role or of the playbooks.
+    """Check that the facts of a host contain no variable of the role or of the playbooks.
 
-    Ansible takes facts for variables, above those of the inventory, so that a gateway would name its device, or the platform, as the
-    inventory does.
+    Ansible uses facts as variables that override those of the inventory, so a gateway could choose its device, or the platform.
 
-    :raises StorageError: C(bad_answer), they hold one
+    :raises StorageError: C(bad_answer), they contain one
     """
     facts = variables.get("ansible_facts") or {}
     found = sorted(name for name in facts if isinstance(name, str) and _OURS.fullmatch(name))
     if found:
         raise StorageError(
-            "the gateway's facts hold %s, which is for the inventory to say" % found[0][:64],
-            hint="Nothing was changed. Treat the gateway as taken over, unless set_fact put it there with cacheable: true; clear its facts "
+            "the gateway's facts contain %s, which only the inventory may set" % found[0][:64],
+            hint="Nothing was changed. Treat the gateway as taken over, unless set_fact stored it with cacheable: true; clear its facts "
             "(ansible.builtin.meta: clear_facts), and set inject_facts_as_vars = False in ansible.cfg",
             kind="bad_answer",
         )
 
 
 def shared(devices: t.Mapping[str, tuple[str, str]]) -> dict[str, str]:
-    """Return, for each host whose device another host has too, a message that names all of them.
+    """Return a message for each host that has the same device as another host; it names all of them.
 
     :param devices: ProductKey and DeviceName by host
     """
@@ -201,8 +202,8 @@ def shared(devices: t.Mapping[str, tuple[str, str]]) -> dict[str, str]:
         if len(several) < 2:
             continue
         message = (
-            "%d hosts are the device %s of the product %s: %s. Nothing was changed. Give every host a device of its own "
-            "(gateway_device_name, gateway_expected_names), and look at the gateways whose hardware reports the name"
+            "%d hosts have the device %s of the product %s: %s. Nothing was changed. Give every host a device of its own "
+            "(gateway_device_name, gateway_expected_names), and check the gateways whose hardware reports the name"
             % (len(several), name, product_key or "that is to be created", _listed(several))
         )
         messages.update(dict.fromkeys(several, message))
@@ -210,7 +211,7 @@ def shared(devices: t.Mapping[str, tuple[str, str]]) -> dict[str, str]:
 
 
 def copied(credentials: t.Mapping[str, tuple[str, str, str]]) -> list[str]:
-    """Return a message for each credential that several hosts hold, as clones of one image do.
+    """Return a message for each credential that several hosts have, as clones of one image do.
 
     :param credentials: ProductKey, DeviceName and fingerprint by host
     """
@@ -218,8 +219,8 @@ def copied(credentials: t.Mapping[str, tuple[str, str, str]]) -> list[str]:
     for host, credential in credentials.items():
         hosts.setdefault(credential, []).append(host)
     return [
-        "%d gateways hold the same credential, that of the device %s of the product %s: %s. It was copied, perhaps with an image. Each "
-        "gateway that is another device gets its own; until then they disconnect each other"
+        "%d gateways have the same credential, that of the device %s of the product %s: %s. It was copied, perhaps with an image. Those "
+        "that belong to other devices get their own credentials; until then the gateways disconnect each other"
         % (len(several), name, product_key, _listed(several))
         for (product_key, name, _fingerprint), several in hosts.items()
         if len(several) > 1

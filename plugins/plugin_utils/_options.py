@@ -18,7 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._proxy import 
 _PATH = re.compile(r"(/[A-Za-z0-9._@:+=,~ -]+)+")
 _OWNER = re.compile(r"[A-Za-z0-9_.@$\\][A-Za-z0-9_.@$\\-]*")
 _SERVICE = re.compile(r"[A-Za-z0-9_.@:\\][A-Za-z0-9_.@:\\-]{0,254}")
-# Seconds; a pass over the fleet gives a gateway up after some more.
+# Seconds; less than the time after which a pass over the fleet gives up on a gateway.
 _LONGEST_WAIT = 600
 _MODE = re.compile(r"0[0-7]{3}")
 # What YAML may have read in place of text; a boolean is a number too, and comes first.
@@ -75,7 +75,7 @@ def check_path(option: str, path: str) -> str:
 def check_owner(option: str, name: str | None) -> str | None:
     """Return a user's or group's name or number; empty is none.
 
-    :raises InvalidOption: it cannot be one
+    :raises InvalidOption: it is invalid
     """
     if not name:
         return None
@@ -85,7 +85,7 @@ def check_owner(option: str, name: str | None) -> str | None:
 
 
 def check_mode(option: str, mode: str) -> int:
-    """File permissions that keep everyone but owner and group out.
+    """Return file permissions that give access to owner and group only.
 
     :raises InvalidOption: not four octal digits in quotes, or others could read a secret
     """
@@ -95,16 +95,16 @@ def check_mode(option: str, mode: str) -> int:
         )
     number = int(mode, 8)
     if number & 0o007:
-        raise InvalidOption(option, mode, "lets everyone on the gateway at a secret", "Use '0600' or '0640'")
+        raise InvalidOption(option, mode, "would let every user on the gateway read the secret", "Use '0600' or '0640'")
     if not number & 0o400:
-        raise InvalidOption(option, mode, "keeps the owner out", "Use '0600' or '0640'")
+        raise InvalidOption(option, mode, "does not let the owner read the file", "Use '0600' or '0640'")
     return number
 
 
 def check_service(name: t.Any) -> str | None:
     """Return the name of a service, None if it is empty.
 
-    :raises InvalidOption: it cannot be one
+    :raises InvalidOption: it is invalid
     """
     if not name:
         return None
@@ -116,9 +116,9 @@ def check_service(name: t.Any) -> str | None:
 
 
 def check_connection(options: t.Mapping[str, t.Any]) -> None:
-    """Check how the platform is connected to, and how long the gateway's clock is waited for.
+    """Check the proxy, the MQTT port, and how long to wait for the gateway's clock.
 
-    :raises InvalidOption: a proxy, a port or a time that cannot be one
+    :raises InvalidOption: one of them is invalid
     """
     check_proxy(options.get("proxy"))
     check_port(options.get("mqtt_port"))
@@ -130,18 +130,18 @@ def check_connection(options: t.Mapping[str, t.Any]) -> None:
 def check_due(args: t.Mapping[str, t.Any]) -> str:
     """Return the option due, which state: followed_up needs.
 
-    :raises InvalidOption: it is missing, or cannot be one
+    :raises InvalidOption: it is missing or invalid
     """
     due = args.get("due") or ""
     if args.get("state") == "followed_up" and not DUE.fullmatch(due):
-        raise InvalidOption("due", due or None, "is not what a result has as due", "Use the due of the result before")
+        raise InvalidOption("due", due or None, "is not a value of due", "Use due of an earlier result")
     return str(due)
 
 
 def check_interface(name: t.Any) -> str | None:
     """Return a network interface's name.
 
-    :raises InvalidOption: it cannot be one
+    :raises InvalidOption: it is invalid
     """
     if name and (not re.fullmatch(r"[A-Za-z0-9_.:@-]{1,15}", name) or name in (".", "..")):
         raise InvalidOption("device_name_interface", name, "is not a network interface", "Use a name such as eth0")
@@ -149,9 +149,9 @@ def check_interface(name: t.Any) -> str | None:
 
 
 def check_lease(args: t.Mapping[str, t.Any]) -> None:
-    """Check the options that have to do with a lease that spans several tasks.
+    """Check the options of a lease that spans several tasks.
 
-    :raises InvalidOption: a lease that cannot be one, or is missing, or lasts too long
+    :raises InvalidOption: the lease is invalid or missing, or the time is out of range
     """
     lease = args.get("lease")
     if lease and not re.fullmatch(r"[0-9a-f]{16}", lease):

@@ -21,7 +21,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress impo
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import repair_of
 
-# For hosts of which no result of ours says more.
+# For hosts without a result of this collection.
 PLAIN = ("changed", "ok")
 ORDER = (*FINE, *PLAIN, *UNFINISHED, *BROKEN)
 
@@ -30,7 +30,7 @@ Result = t.Mapping[str, t.Any]
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a host: a word, its cause in a few words, and the playbook that helps where the same one again does not."""
+    """The outcome of a host: a word, its cause, and the playbook that helps if running the same one again does not."""
 
     word: str
     cause: str = ""
@@ -56,7 +56,7 @@ def outcome_of_result(result: Result, check_mode: bool) -> Outcome:
 def failed_outcome(result: Result, task: str = "") -> Outcome:
     """Return the outcome of a failed result: its cause is the kind of the error and the platform's code.
 
-    :param task: the name of the task, the cause of a result that has no error of ours
+    :param task: the name of the task, which is the cause if the result has no error of this collection
     """
     error = result.get("error")
     if not isinstance(error, dict) or not error.get("kind"):
@@ -74,7 +74,7 @@ class Outcomes:
         self._broken: dict[str, Outcome] = {}
 
     def note_pass(self, result: Result) -> dict[str, int]:
-        """Take over the result of fleet_credentials; return how many of its hosts have which word, nothing if that was known."""
+        """Record the result of fleet_credentials; return the number of its hosts by word, empty if they were recorded before."""
         counts: dict[str, int] = {}
         before = dict(self._settled)
         gateways = {**result.get("right", {}), **result["gateways"]}
@@ -90,12 +90,12 @@ class Outcomes:
         return {} if self._settled == before else counts
 
     def note_done(self, host: str, result: Result, check_mode: bool) -> None:
-        """Take over the result of a task of ours that ended well, unless a pass has said it before."""
+        """Record the result of a successful task of this collection, unless a pass has reported it before."""
         if self._settled.get(host, Outcome("left to a task")).word == "left to a task":
             self._settled[host] = outcome_of_result(result, check_mode)
 
     def note_broken(self, host: str, outcome: Outcome) -> None:
-        """Take over that a task failed or its host did not answer; the statistics tell whether that lasted."""
+        """Record that a task failed or its host did not answer; the statistics show whether it was rescued."""
         self._broken[host] = outcome
 
     def groups(self, stats: t.Mapping[str, t.Mapping[str, int]]) -> list[Group]:

@@ -4,7 +4,7 @@
 """The progress of a pass, and the channel by which the callback fleet_progress of the same run receives it. PRIVATE to the collection.
 
 The callback opens the channel before Ansible forks, so that the process of a pass has the other end. A snapshot is one datagram and
-complete in itself: one that finds the channel full is dropped, and the next one makes up for it. What counts is the result of the pass.
+complete in itself: if the channel is full it is dropped, and the next one replaces it. The result of the pass does not depend on them.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from dataclasses import asdict, dataclass, field
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
 
-# What became of a gateway, in the order in which it is shown; the last ones are the worst.
+# Outcomes of a gateway, in the order in which they are shown; the last ones are the worst.
 FINE = ("registered", "mended", "removed", "prepared", "up to date")
 UNFINISHED = ("needs a change", "left to a task", "not reached")
 BROKEN = ("failed", "not answering")
 WORDS = (*FINE, *UNFINISHED, *BROKEN)
-# Of a failure, as far as it is shown while the pass goes on.
+# The number of failures that are shown during a pass, and the characters of each.
 FAILURES = 4
 LENGTH = 300
 # Bytes of a datagram, at the most.
@@ -33,7 +33,7 @@ _OF_REASONS = {"exists": "removed", "reset_intended": "prepared"}
 def word_of(result: t.Mapping[str, t.Any], check_mode: bool = False) -> str:
     """Return one of the words above for a result of gateway_credential, as it is or as a pass has it.
 
-    :param check_mode: whether the result says what would be done
+    :param check_mode: whether the result is of check mode
     """
     if result.get("unreachable"):
         return "not answering"
@@ -42,7 +42,7 @@ def word_of(result: t.Mapping[str, t.Any], check_mode: bool = False) -> str:
         kind = (result.get("error") or {}).get("kind")
         return "needs a change" if check_mode and kind == "registration_needed" else "failed"
     if not result.get("changed"):
-        return "up to date" if result.get("reason") else "not reached"  # only its name was looked at
+        return "up to date" if result.get("reason") else "not reached"  # only its name was read
     if check_mode:
         return "needs a change"
     return "registered" if result.get("registered") else _OF_REASONS.get(str(result.get("reason")), "mended")
@@ -58,11 +58,11 @@ class Failure:
 
 
 def failure_of(host: str, result: t.Mapping[str, t.Any], length: int = LENGTH) -> Failure:
-    """Return what a failed or unreachable result says, fit for a terminal."""
+    """Return message and hint of a failed or unreachable result, safe for a terminal."""
     error = result.get("error")
-    told: t.Mapping[str, t.Any] = error if isinstance(error, dict) else {}
-    message = told.get("message") or result.get("msg") or ""
-    return Failure(clean(host, length), clean(str(message), length), clean(str(told.get("hint") or ""), length))
+    details: t.Mapping[str, t.Any] = error if isinstance(error, dict) else {}
+    message = details.get("message") or result.get("msg") or ""
+    return Failure(clean(host, length), clean(str(message), length), clean(str(details.get("hint") or ""), length))
 
 
 @dataclass(frozen=True)
@@ -82,21 +82,21 @@ class Progress:
 
     @property
     def rate(self) -> float:
-        """Return the gateways a second."""
+        """Return the number of gateways a second."""
         return self.finished / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def left(self) -> int | None:
-        """Return the seconds that are left at this rate, None where nothing tells or nothing is left."""
+        """Return the seconds left at this rate; None if it is unknown, or nothing is left."""
         left = self.total - self.finished
         return round(left / self.rate) if left and self.rate else None
 
     def line(self) -> str:
         """Return it on one line."""
-        told = ["%d of %d gateways %s" % (self.finished, self.total, self.verb), "%d under way" % self.running]
-        told += ["%d %s" % (self.counts[word], word) for word in WORDS if self.counts.get(word)]
-        told.append("%.1f a second" % self.rate)
-        return ", ".join(told + ([] if self.left is None else ["about %d s left" % self.left]))
+        parts = ["%d of %d gateways %s" % (self.finished, self.total, self.verb), "%d under way" % self.running]
+        parts += ["%d %s" % (self.counts[word], word) for word in WORDS if self.counts.get(word)]
+        parts.append("%.1f a second" % self.rate)
+        return ", ".join(parts + ([] if self.left is None else ["about %d s left" % self.left]))
 
 
 _ENDS: list[socket.socket] = []
@@ -116,9 +116,9 @@ def close_channel() -> None:
 
 
 def sender(task: str) -> t.Callable[[Progress], None] | None:
-    """Return what sends snapshots of a task, None if nobody receives them.
+    """Return a function that sends snapshots of a task; None if nobody receives them.
 
-    :param task: what tells the task from others of the run
+    :param task: the ID of the task
     """
     if not _ENDS:
         return None
@@ -132,7 +132,7 @@ def sender(task: str) -> t.Callable[[Progress], None] | None:
 
 
 def wake() -> None:
-    """Let whoever receives look up, without a snapshot."""
+    """Wake the receiver without a snapshot."""
     if _ENDS:
         with suppress(OSError):
             _ENDS[1].send(b"null", socket.MSG_DONTWAIT)
@@ -144,11 +144,11 @@ def received(end: socket.socket) -> tuple[str, Progress] | None:
     :raises OSError: the channel is closed
     """
     try:
-        told = json.loads(end.recv(_LARGEST))
+        snapshot = json.loads(end.recv(_LARGEST))
     except TimeoutError:
         return None
-    if not told:
+    if not snapshot:
         return None
-    task = told.pop("task")
-    failures = tuple(Failure(**failure) for failure in told.pop("failures"))
-    return task, Progress(**told, failures=failures)
+    task = snapshot.pop("task")
+    failures = tuple(Failure(**failure) for failure in snapshot.pop("failures"))
+    return task, Progress(**snapshot, failures=failures)

@@ -1,17 +1,17 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Running scripts and programs on a gateway, over whatever connection. PRIVATE to the collection."""
+"""Run scripts and programs on a gateway, over any connection. PRIVATE to the collection."""
 
 from __future__ import annotations
 
 import typing as t
 from abc import ABC, abstractmethod
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, read_answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import ScriptAnswer, read_answer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import one_of
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import (
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import (
     NEWER_PYTHONS,
     PYTHONS,
     command,
@@ -19,8 +19,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program impor
     result_of,
 )
 
-# What a command printed on standard output, and its exit code. Its standard error is discarded: what a shell says of a line that failed
-# may hold the line.
+# What a command printed on standard output, and its exit code. Its standard error is discarded: a shell's
+# message about a failed line may quote the line, and a secret with it.
 Output = tuple[str, int]
 
 
@@ -55,13 +55,13 @@ class Remote(ABC):
         """
 
     def close(self) -> None:  # noqa: B027 # not every remote has something to close
-        """Close the connection, where that is not somebody else's to do."""
+        """Close the connection, if this object owns it."""
 
     def run(self, script: str) -> str:
         """Run a script in the gateway's shell; return what it printed."""
         return self.execute(self.shell, script)[0]
 
-    def answer(self, script: str, *outcomes: str) -> Answer:
+    def answer(self, script: str, *outcomes: str) -> ScriptAnswer:
         """Run a script; return its answer, which has one of ``outcomes``.
 
         :raises FleetopsError: StorageError or BusyError, as read_answer()
@@ -74,15 +74,15 @@ class Remote(ABC):
         """Run perform() of a module of module_utils on the gateway.
 
         :param todo: its parameter, for JSON
-        :param alternative: the option that does without Python there
-        :raises FleetopsError: as result_of() of _program
+        :param alternative: the option to set for gateways without Python
+        :raises FleetopsError: as result_of() of _remote_python
         """
         text = program(entry, todo)
         output, code = self.execute(self.python(), text)
         try:
             return result_of(entry, output, code, alternative)
         except StorageError as error:
-            # One that is too old has done nothing but say so.
+            # A Python that is too old has only reported its version, so try a newer one.
             usual, newer = self.python(), self.python(NEWER_PYTHONS)
             if str(error.kind) != "no_python" or usual == newer:
                 raise

@@ -1,11 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The root certificate that a gateway's MQTT login needs by the vendor's documents, and whether the gateway has it. PRIVATE to the
-collection.
+"""The root certificate that a gateway needs for MQTT according to the vendor's documents. PRIVATE to the collection.
 
-Source: "Establish MQTT connections over TCP" in the documentation of Alibaba Cloud IoT Platform. Only a handshake proves what the
-platform presents.
+Source: "Establish MQTT connections over TCP" in the documentation of Alibaba Cloud IoT Platform. Only a handshake shows which
+certificate the platform presents.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ _SHOWN = 50
 
 @dataclass(frozen=True)
 class Root:
-    """A root certificate: until when it is valid, the port that is signed under it, and how a gateway is asked for it.
+    """A root certificate: the end of its validity, the port whose certificate is signed under it, and where a gateway has it.
 
-    It is in the file ``path``, or else among the system's authorities, where ``line`` is one of its lines in PEM.
+    It is in the file ``path``, or else among the system's authorities, where ``line`` is one of the lines of its PEM text.
     """
 
     name: str
@@ -46,7 +45,7 @@ OWN = Root("the platform's own CA", "2053-07-04", 8883)
 
 
 def needed_root(options: Options) -> Root | None:
-    """Return the root that a gateway needs to log in, as far as the documents tell; None where they do not.
+    """Return the root certificate that a gateway needs to log in, according to the documents; None if they do not name it.
 
     :param options: those of gateway_credential
     """

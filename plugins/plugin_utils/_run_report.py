@@ -18,7 +18,7 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import outcome_of
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import outcome_of
 
 FORMAT = 1
 # What became of a gateway, the worst first; the page shows them in this order.

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The scripts that a gateway runs: assignments, what they share, and what each does. PRIVATE to the collection."""
+"""Build the scripts that a gateway runs: assignments, shared parts, and the script itself. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.certif
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import PREAMBLE
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
 
-# What each script is made of, in this order, before its own text.
+# The shared parts of each script, in order, before its own text.
 _LOOKING = ("common", "places", "credential", "state")
 _CHANGING = (*_LOOKING, "lock", "files")
 _PARTS = {
@@ -31,16 +31,16 @@ _PARTS = {
     "begin": (*_CHANGING, "service", "proof"),
     "restart": ("common", "service"),
 }
-# Octets by which an export may be longer than with the placeholder in place of the secret.
+# Octets by which the secret may be longer than its placeholder, all occurrences together.
 _LONGER = 256
 
 
-# A pattern of a field is one class of characters, from the fewest to the most.
+# The pattern of a field is one class of characters with a range of lengths.
 _PATTERN = re.compile(r"(\[\S+\])\{(\d+),(\d+)\}")
 
 
 def _described(field: Field) -> str:
-    """Return a field as ``parsed`` in credential.sh takes it: name, alphabet, fewest and most characters, kind."""
+    """Return the description of a field for ``parsed`` in credential.sh: name, alphabet, minimum and maximum length, kind."""
     found = _PATTERN.fullmatch(field.pattern.pattern)
     if not found:
         raise ValueError("%s: the pattern is not one class of characters with its numbers" % field.name)
@@ -53,7 +53,7 @@ def _variable(name: str) -> str:
 
 
 def _compose() -> str:
-    """Return the function compose, which sets $certificate to the credential of the kind whose secret is set, as it is stored."""
+    """Return the shell function compose, which sets $certificate to the text of the credential, of the kind whose secret is set."""
     lines = ["compose() {\ncertificate=\n"]
     for kind in KINDS:
         line = compose({field.name: "$" + _variable(field.name) for field in fields_of(kind)}).rstrip("\n")
@@ -75,14 +75,14 @@ def _text(name: str) -> str:
 
 
 def assignments(values: dict[str, object]) -> str:
-    """Shell assignments, quoted; None is empty."""
+    """Return shell assignments, quoted; None is empty."""
     return "".join(
         "%s=%s\n" % (name, shlex.quote("" if value is None else str(value))) for name, value in values.items()
     )
 
 
-class Gateway:
-    """Makes the scripts for one gateway; what they all need is given once."""
+class ScriptBuilder:
+    """Builds the scripts for one gateway, with the values that all of them need."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class Gateway:
         self._common = assignments(values)
 
     def set_exports(self, exports: tuple[Export, ...]) -> None:
-        """Set the same exports with other content, once the gateway has said its name."""
+        """Set the content of the exports, once the DeviceName is read from the hardware."""
         self._exports = exports
 
     def script(self, name: str, **values: object) -> str:
@@ -127,7 +127,7 @@ class Gateway:
     def changing(self, name: str, exports: tuple[int, ...] = (), **values: object) -> str:
         """Return a script that writes: store, finish, mend or settle; or begin, see beginning().
 
-        :param exports: numbers of those that it is to write, counted from 1
+        :param exports: numbers of the exports to write, counted from 1
         """
         contents = "".join(self._export(number) for number in exports)
         numbers = " ".join(str(number) for number in exports)
@@ -138,7 +138,7 @@ class Gateway:
     def beginning(self, exports: tuple[int, ...] | None = None, **values: object) -> str:
         """Return the script begin.
 
-        :param exports: numbers of those that it proves, counted from 1; all if not given
+        :param exports: numbers of the exports to check, counted from 1; all if not given
         """
         numbers = range(1, len(self._exports) + 1) if exports is None else exports
         proved = " ".join(str(number) for number in numbers)
@@ -155,7 +155,7 @@ class Gateway:
         return values
 
     def _export(self, number: int) -> str:
-        """Return a function that prints an export; the gateway puts the secret in the placeholder's place."""
+        """Return a shell function that prints an export, with the secret in place of the placeholder."""
         content = self._exports[number - 1].content
         end = "END"
         while end in content:
@@ -166,24 +166,24 @@ class Gateway:
 def login_script(path: str, content: str, sign_method: str, mask: str) -> str:
     """Return the script login.
 
-    :param content: what is signed, where ``$product_key`` and ``$device_name`` stand for what the gateway finds
-    :param mask: as many random hexadecimal digits as the signature has, or more; used once
+    :param content: the string to sign, in which the gateway replaces ``$product_key`` and ``$device_name``
+    :param mask: random hexadecimal digits, at least as many as the signature has; used once
     """
     values = {"digest": sign_method[len("hmac") :] + "sum", "mask": mask}
     function = 'signed_content() {\ncontent="%s"\n}\n' % content
-    # A variable that the environment has would be in it again with what the script gives it.
+    # Variables of the environment stay exported when a script sets them, so unset them first.
     return (
         PREAMBLE
         + "unset mask signature\n"
         + function
-        + Gateway(path, (), "", "inventory_hostname", None).script("login", **values)
+        + ScriptBuilder(path, (), "", "inventory_hostname", None).script("login", **values)
     )
 
 
 def restart_script(service: str, proof: bool) -> str:
     """Return the script restart.
 
-    :param proof: only look whether there is the service
+    :param proof: only check that the service exists
     """
     values = {"service": service, "proof": "yes" if proof else "no"}
-    return Gateway("", (), "", "inventory_hostname", None).script("restart", **values)
+    return ScriptBuilder("", (), "", "inventory_hostname", None).script("restart", **values)

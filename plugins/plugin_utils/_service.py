@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Restarting a service on a gateway by its shell. PRIVATE to the collection."""
+"""Restart a service with the gateway's shell. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import m
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import restart_script
 
-# What restarts a service, as service.sh calls it.
+# Service managers, by their names in service.sh.
 MANAGERS = ("systemd", "openrc", "init", "service")
 
 
 def restart(service: str, remote: Remote, check_mode: bool) -> str:
-    """Restart a service, or in check mode look whether there is one.
+    """Restart a service, or in check mode check that it exists.
 
-    :returns: what restarts services on the gateway, one of MANAGERS
+    :returns: the gateway's service manager, one of MANAGERS
     :raises FleetopsError: there is no such service, or it did not restart
     """
     answer = remote.answer(restart_script(service, check_mode), "broken", *MANAGERS)
@@ -25,7 +25,7 @@ def restart(service: str, remote: Remote, check_mode: bool) -> str:
         problem = (answer.all_of("problem") or ["no reason is known"])[-1]
         raise FleetopsError(
             "the service %s was not restarted: %s" % (service, message(problem)),
-            hint="Look at the service on the gateway, and run again, which restarts it. A restart needs root: --become",
+            hint="Check the service on the gateway, and run again, which restarts it. A restart needs root: --become",
             kind="not_restarted",
         )
     return answer.outcome

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The scripts of what a plan asks for, with the values that they take. PRIVATE to the collection."""
+"""Build the scripts of a plan, with their values. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -10,78 +10,78 @@ from dataclasses import dataclass
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Scripts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Plan, Wanted, stored_identity
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found, Identity
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task import GatewayTask
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import Gateway
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Identity, Look
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import ScriptBuilder
 
 
 @dataclass(frozen=True)
 class Steps:
     """Makes the scripts of one plan for one gateway, under the token of the run."""
 
-    gateway: Gateway
+    builder: ScriptBuilder
     task: GatewayTask
     wanted: Wanted
     token: str
 
-    def remove(self, found: Found) -> str:
+    def remove(self, found: Look) -> str:
         """Return the script remove."""
-        return self.gateway.script("remove", **self._values(found))
+        return self.builder.script("remove", **self._values(found))
 
-    def mend(self, found: Found, plan: Plan) -> str:
-        """Return the script mend. Nothing follows a change of owner or mode alone, which no reader of the files notices."""
+    def mend(self, found: Look, plan: Plan) -> str:
+        """Return the script mend. Handlers need not run after a change of owner or mode alone."""
         follows = self._follows() if plan.reason != "attributes" else "no"
-        return self.gateway.changing("mend", plan.exports, follows=follows, **self._values(found))
+        return self.builder.changing("mend", plan.exports, follows=follows, **self._values(found))
 
-    def finish(self, found: Found, plan: Plan, intent: str) -> str:
+    def finish(self, found: Look, plan: Plan, intent: str) -> str:
         """Return the script finish, which takes a lease."""
         lease = {"intent": intent, "ttl": self.task.lease_length()}
         stored = stored_identity(found, self.wanted)
-        return self.gateway.changing("finish", plan.exports, stored=stored, **lease, **self._values(found))
+        return self.builder.changing("finish", plan.exports, stored=stored, **lease, **self._values(found))
 
-    def change(self, found: Found, plan: Plan, intent: str, settles: bool) -> Scripts:
-        """Return the scripts of a registration, or of the proof that it will be possible after a reset."""
+    def change(self, found: Look, plan: Plan, intent: str, settles: bool) -> Scripts:
+        """Return the scripts of a registration, or of the check that one will be possible after a reset."""
         resets = plan.step == "prepare_reset"
         ttl = self.task.lease_length() + (self.task.lease_time if resets else 0)
         values = dict(self._values(found), intent=intent, ttl=ttl, service=self.task.service)
-        begin = self.gateway.beginning(None, continues="yes" if self.task.lease else "no", **values)
+        begin = self.builder.beginning(None, continues="yes" if self.task.lease else "no", **values)
         verifies = "yes" if self.task.verifies else "no"
-        store = self.gateway.changing(
+        store = self.builder.changing(
             "store", plan.exports, follows=self._follows(), verifies=verifies, **self._values()
         )
         return Scripts(begin, "" if resets else store, self.abandon(), settles)
 
-    def proof(self, found: Found, plan: Plan) -> Scripts:
-        """Return the scripts that prove in check mode what the change proves before it begins, and leave nothing behind."""
+    def proof(self, found: Look, plan: Plan) -> Scripts:
+        """Return the scripts that make, in check mode, the checks of a change, and leave nothing behind."""
         whole = plan.step in ("store", "prepare_reset")
         values = dict(self._values(found), proof="yes", intent="", ttl=0, whole="yes" if whole else "no")
         service = self.task.service if whole else None
-        begin = self.gateway.beginning(None if whole else plan.exports, service=service, **values)
+        begin = self.builder.beginning(None if whole else plan.exports, service=service, **values)
         return Scripts(begin, "", "")
 
     def settle(self, end: str, stored: Identity | None, exports: tuple[int, ...] = (), follows: bool = True) -> str:
         """Return the script settle.
 
-        :param stored: the credential that is in its place
-        :param follows: whether the change is the one of this run, so that something may follow it
+        :param stored: the installed credential
+        :param follows: whether the change is this run's, so that handlers may have to run
         """
         values = {"end": end, "stored": stored, "follows": self._follows() if follows else "no"}
-        return self.gateway.changing("settle", exports, **values, **self._values())
+        return self.builder.changing("settle", exports, **values, **self._values())
 
     def abandon(self) -> str:
         """Return the script abandon."""
-        return self.gateway.script("abandon", **self._values())
+        return self.builder.script("abandon", **self._values())
 
     def followed(self, due: str) -> str:
         """Return the script followed, which removes the note with the token ``due``."""
         values = self._values()
         values["token"] = due
-        return self.gateway.script("followed", **values)
+        return self.builder.script("followed", **values)
 
     def _follows(self) -> str:
         return "yes" if self.task.follow_up else "no"
 
-    def _values(self, found: Found | None = None) -> dict[str, t.Any]:
+    def _values(self, found: Look | None = None) -> dict[str, t.Any]:
         wanted = self.wanted
         values = {
             "product_key": wanted.product_key,

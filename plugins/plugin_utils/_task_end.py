@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""End a task as briefly as ansible-core allows: a short failure, and no handler that nobody wrote. PRIVATE to the collection."""
+"""End a task with a short failure, and without idle handlers, as far as ansible-core allows it. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 # The topic of the role for handlers of the users' own.
 TOPIC = "Gateway credential changed"
 RESTART = "Restart the service that uses the credential"
-# The last handler of the role, which notes on the gateway that those before it have run.
+# The last handler of the role, which removes the note on the gateway after the others have run.
 NOTE = "Note that the handlers have run"
 
 
 class _ShortFailure(AnsibleActionFail):
-    """A failed result that is shown alone.
+    """A failed result without a second message.
 
-    Since ansible-core 2.19 a failed result is made an error, which is shown above the result with the same message and with lines of the
-    playbook's source.
+    Since ansible-core 2.19 a failed result also becomes an exception, which is shown above the result with the same message and with
+    lines of the playbook.
     """
 
     omit_exception_key = True
 
 
 class _ShortUnreachable(AnsibleConnectionFailure):
-    """The same for a host that did not answer."""
+    """The same for an unreachable host."""
 
     omit_exception_key = True
 
 
 def check_failure(task: t.Any, result: t.Mapping[str, t.Any]) -> None:
-    """Raise the short failure for a result that failed, if ansible-core has one and no keyword of the task depends on the result.
+    """Raise the short failure for a failed result, if ansible-core supports it and no keyword of the task depends on the result.
 
     :raises AnsibleActionFail: the result failed
     """
@@ -50,12 +50,12 @@ def unreachable(error: AnsibleConnectionFailure) -> AnsibleConnectionFailure:
 
 
 def drop_idle_handlers(task: t.Any, result: t.Mapping[str, t.Any], service: t.Callable[[], t.Any]) -> None:
-    """Leave out of what a task of the role notifies the handlers that have nothing to do.
+    """Remove handlers that have nothing to do from the notifications of a task of the role.
 
-    Each that is skipped costs a gateway nearly as much as one that runs, and a topic that no handler listens to is an error of
-    ansible-core. The keyword names all of them: a template in it would be compiled anew for every gateway.
+    A handler that is skipped takes nearly as long for each gateway as one that runs, and ansible-core fails if no handler listens to a
+    topic. The keyword notify lists all handlers, since a template in it would be compiled for every gateway.
 
-    :param service: returns the service that is restarted, if there is one
+    :param service: returns the service to restart, if there is one
     """
     busy = {TOPIC: lambda: is_heard(task), RESTART: lambda: bool(service()), NOTE: lambda: bool(result.get("due"))}
     if result.get("changed") and task.notify:

@@ -1,17 +1,17 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tools that a gateway lacks, and the packages that its system has them in. PRIVATE to the collection."""
+"""Tools that a gateway lacks, and the packages that contain them. PRIVATE to the collection."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import ScriptAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import TOOL, one_of, text
 
-# By what tools() of tools.sh says: the command that installs, and the package of a tool; of OpenWrt's, each has its own.
+# By the name that tools() of tools.sh prints: the command that installs, and the package; on OpenWrt each tool has its own package.
 INSTALLERS = {
     "openwrt-opkg": ("opkg update && opkg install", "coreutils-%s"),
     "openwrt-apk": ("apk add", "coreutils-%s"),
@@ -24,10 +24,10 @@ INSTALLERS = {
 _OTHER = {"awk": "gawk"}
 
 
-def missing_tools(answer: Answer) -> tuple[tuple[str, ...], str]:
+def missing_tools(answer: ScriptAnswer) -> tuple[tuple[str, ...], str]:
     """Return the tools that a gateway lacks, as its answer names them, and what installs packages there, empty if that is not known.
 
-    :raises StorageError: the answer cannot be one
+    :raises StorageError: the answer is invalid
     """
     tools = dict.fromkeys(text("missing_tool", tool, TOOL) for tool in answer.all_of("missing_tool"))
     installer = answer.all_of("packages")
@@ -43,7 +43,7 @@ def lacks(tools: t.Sequence[str], installer: str) -> StorageError:
     if installer:
         command, package = INSTALLERS[installer]
         names = [_OTHER.get(tool) or (package % tool if "%" in package else package) for tool in tools]
-        hint = "Install what has them on the gateway (%s %s)" % (command, " ".join(dict.fromkeys(names)))
+        hint = "Install them on the gateway (%s %s)" % (command, " ".join(dict.fromkeys(names)))
     return StorageError(
         "the gateway lacks %s" % ", ".join(tools),
         hint=hint + ", or add them to the PATH of the remote user",

@@ -30,7 +30,7 @@ _PERCENTAGE = re.compile(r"(\d+(?:\.\d+)?)\s*%?")
 def percentage(name: str, value: t.Any) -> float:
     """Return a number from 0 to 100 that may have a percent sign.
 
-    :raises InvalidOption: it is none
+    :raises InvalidOption: it is not valid
     """
     found = None if isinstance(value, bool) else _PERCENTAGE.fullmatch(str(value).strip())
     if not found or float(found[1]) > 100:
@@ -39,7 +39,7 @@ def percentage(name: str, value: t.Any) -> float:
 
 
 def batches(name: str, value: t.Any) -> list[str]:
-    """Return numbers and percentages of gateways, as the keyword ``serial`` takes them.
+    """Return sizes of batches, numbers or percentages, for the keyword ``serial``.
 
     :raises InvalidOption: one is neither, or is 0
     """
@@ -61,7 +61,7 @@ def batches(name: str, value: t.Any) -> list[str]:
 def number(name: str, value: t.Any) -> int:
     """Return a whole number from 0.
 
-    :raises InvalidOption: it is none
+    :raises InvalidOption: it is not valid
     """
     if isinstance(value, bool) or not re.fullmatch(r"\d+", str(value).strip()):
         raise InvalidOption(name, value, "is not a number", "Use a whole number from 0")
@@ -71,7 +71,7 @@ def number(name: str, value: t.Any) -> int:
 def truth(name: str, value: t.Any) -> bool:
     """Return a boolean.
 
-    :raises InvalidOption: it is none
+    :raises InvalidOption: it is not valid
     """
     try:
         return bool(check_type_bool(value))
@@ -84,7 +84,7 @@ def one_of(*choices: str) -> Check:
 
     def check(name: str, value: t.Any) -> str:
         if value not in choices:
-            raise InvalidOption(name, value, "is not known", "Use %s" % " or ".join(choices))
+            raise InvalidOption(name, value, "is not a valid value", "Use %s" % " or ".join(choices))
         return str(value)
 
     return check
@@ -93,7 +93,7 @@ def one_of(*choices: str) -> Check:
 def text(name: str, value: t.Any) -> str:
     """Return a string.
 
-    :raises InvalidOption: it is none
+    :raises InvalidOption: it is not valid
     """
     if not isinstance(value, str):
         raise InvalidOption(name, value, "is not a string", "Use a string")
@@ -103,16 +103,16 @@ def text(name: str, value: t.Any) -> str:
 def page(name: str, value: t.Any) -> str:
     """Return the path of a report's page, if it can be written, with the files beside it.
 
-    :raises InvalidOption: it can't, which would show after the work otherwise
+    :raises InvalidOption: it cannot; without this check the run would fail only at its end
     """
     checked_page(text(name, value), name)
     return str(value)
 
 
 def from_account(name: str, value: t.Any) -> str:
-    """Return the one value of a variable that some put ProductSecret into, which no message may show.
+    """Return ``from_account``, the only value of the variable.
 
-    :raises InvalidOption: it is another one
+    :raises InvalidOption: it is another value, which is not shown, since it may be the ProductSecret itself
     """
     if value != "from_account":
         raise InvalidOption(
@@ -129,7 +129,7 @@ def texts(name: str, value: t.Any) -> list[str]:
     return [text(name, each) for each in (value if isinstance(value, list) else [value])]
 
 
-# The account's options whose variables are not called platform_ and the option.
+# The account's options whose variables are not platform_ and the name of the option.
 ELSEWHERE = {"region": "gateway_region", "timeout": "gateway_timeout", "retry_time": "gateway_retry_time"}
 # Options, each with its variable.
 OF_ACCOUNT = {name: ELSEWHERE.get(name, "platform_" + name) for name in openapi_spec()}
@@ -183,7 +183,7 @@ NAMES = frozenset(
         "gateway_is_audited",
     }
 )
-# What the role and the playbooks register.
+# Variables that the role and the playbooks register.
 REGISTERED = frozenset(
     {"gateway_devices", "gateway_fleet", "gateway_looks", "gateway_names", "gateway_proven"}
     | {"gateway_reset", "gateway_resettable", "gateway_result", "platform_devices", "platform_product"}
@@ -193,12 +193,12 @@ REGISTERED = frozenset(
 def check_run(variables: t.Mapping[str, t.Any]) -> None:
     """Check the variables that were given for a run.
 
-    :raises InvalidOption: one is misspelt, or has a value that it cannot have
+    :raises InvalidOption: one is misspelt or invalid
     """
     check_names(variables, ("target",))
     for name, check in {**OF_RUN, **OF_HOST}.items():
         value = variables.get(name)
-        # A template may refer to variables of hosts, for whom the value is checked then.
+        # A template may refer to variables of hosts, so its value is checked for each host.
         if value not in (None, "") and not (isinstance(value, str) and "{{" in value):
             check(name, value)
 
@@ -206,7 +206,7 @@ def check_run(variables: t.Mapping[str, t.Any]) -> None:
 def check_host(variables: t.Mapping[str, t.Any], template: t.Callable[[str], t.Any]) -> None:
     """Check the variables of a host that no module has as an option.
 
-    :param template: returns the value of a variable with its templates filled in
+    :param template: returns the evaluated value of a variable
     :raises InvalidOption: as check_run()
     """
     check_names(variables)
@@ -219,20 +219,20 @@ def check_host(variables: t.Mapping[str, t.Any], template: t.Callable[[str], t.A
 
 
 def check_names(names: t.Iterable[str], more: t.Sequence[str] = ()) -> None:
-    """Check that no name resembles one of ours without being it; any other name is the users' own.
+    """Check that no name is a misspelt variable of the collection; other names are the users' own.
 
-    :param more: names that count as ours too
-    :raises InvalidOption: one does
+    :param more: further variables of the collection
+    :raises InvalidOption: one is
     """
     for name in names:
         meant = next((ours for ours in more if _is_near(name, ours)), None) or _meant(name)
         if meant:
-            raise InvalidOption(name, None, "is no variable of this collection", "Did you mean %s?" % meant)
+            raise InvalidOption(name, None, "is not a variable of this collection", "Did you mean %s?" % meant)
 
 
 @cache
 def _meant(name: str) -> str | None:
-    """Return our name that a name resembles, and None where it is ours or the users' own."""
+    """Return the variable of the collection that a name is probably meant for; None if it is one, or the users' own."""
     if not isinstance(name, str) or name.startswith("ansible_") or name in NAMES or name in REGISTERED:
         return None
     near = [(distance(name, ours), ours) for ours in NAMES if _is_near(name, ours)]
@@ -240,13 +240,13 @@ def _meant(name: str) -> str | None:
 
 
 def _is_near(name: str, ours: str) -> bool:
-    """Return whether a name is a letter or two away from one of ours; of a short one, a letter."""
+    """Return whether a name differs from a variable by one or two letters; by one letter, if the variable is short."""
     allowed = 2 if len(ours.partition("_")[2]) > 6 else 1
     return name != ours and abs(len(name) - len(ours)) <= allowed and distance(name, ours) <= allowed
 
 
 def distance(one: str, other: str) -> int:
-    """Return how many letters have to be changed, added, left out or swapped with their neighbours to make one word the other."""
+    """Return the edit distance of two words: letters changed, added, removed, or swapped with their neighbours."""
     before: list[int] = []
     last = list(range(len(other) + 1))
     for row, letter in enumerate(one, 1):
@@ -260,7 +260,7 @@ def distance(one: str, other: str) -> int:
 
 
 def naming_variables(text: str, variables: t.Mapping[str, str]) -> str:
-    """Return a message in which options are called by their variables.
+    """Return a message with the variables in place of the options.
 
     :param variables: by option
     """
@@ -268,7 +268,7 @@ def naming_variables(text: str, variables: t.Mapping[str, str]) -> str:
 
 
 def failure_with_variables(result: t.Mapping[str, t.Any], variables: t.Mapping[str, str]) -> dict[str, t.Any]:
-    """Return a failed result whose message calls options by their variables.
+    """Return a failed result whose message names variables in place of options.
 
     :param variables: by option
     """
@@ -285,7 +285,7 @@ def failure_with_variables(result: t.Mapping[str, t.Any], variables: t.Mapping[s
 
 @cache
 def _options_in(options: tuple[str, ...]) -> re.Pattern[str]:
-    """Return what matches an option in a message: a word with an underscore, and a plain word where only an option can be."""
+    """Return a pattern that matches an option in a message: a word with an underscore, or a plain word where only an option can be."""
     distinct = "|".join(sorted((name for name in options if "_" in name), key=len, reverse=True))
     plain = "|".join(sorted((name for name in options if "_" not in name), key=len, reverse=True))
     return re.compile(

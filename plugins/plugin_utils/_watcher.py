@@ -3,7 +3,7 @@
 
 """Show how far the task is that runs now, beside Ansible's own threads. PRIVATE to the collection.
 
-A live view exists only while a pass runs, and Ansible forks no process meanwhile: one that did could inherit a lock of the view.
+A live view exists only during a pass, when Ansible forks no process that could inherit a lock of the view.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress impo
     wake,
 )
 
-# Seconds, at the least and at the most, between two looks at the time.
+# The minimum and the maximum of seconds between two checks of the time.
 _TICKS = (0.01, 1.0)
 
 
@@ -36,14 +36,14 @@ class View(t.Protocol):
 
 
 class Watcher:
-    """The progress of one task after the other: of a pass by its snapshots, of any other task by its finished hosts."""
+    """Shows the progress of the current task: of a pass from its snapshots, of any other task from the number of finished hosts."""
 
     def __init__(self, say: t.Callable[[str], None], interval: float, view: t.Callable[[str], View] | None) -> None:
         """Open the channel and begin.
 
         :param say: shows a line
         :param interval: seconds between two lines of the same task
-        :param view: makes a live view with a title; without it, passes are shown by lines too
+        :param view: makes a live view with a title; without it, passes are shown as lines too
         """
         self._say = say
         self._interval = interval
@@ -62,19 +62,19 @@ class Watcher:
     def begin(self, task: str, title: str) -> None:
         """Show the progress of this task from now on.
 
-        :param task: what its snapshots are known by
+        :param task: the ID of the task in its snapshots
         """
         with self._lock:
             self.finish()
             self._task, self._title, self._shown = task, title, time.monotonic()
 
     def count(self) -> None:
-        """Take note that the task has come to an end on one more host."""
+        """Count one more host on which the task has ended."""
         with self._lock:
             self._done += 1
 
     def finish(self) -> None:
-        """Show nothing any more of the task."""
+        """Stop showing the task."""
         with self._lock:
             view, self._view = self._view, None
             self._task, self._latest, self._done = "", None, 0
@@ -82,7 +82,7 @@ class Watcher:
                 view.stop()
 
     def close(self) -> None:
-        """End with the run; a second time does nothing."""
+        """Close the channel and end the thread, at the end of the run. A second call does nothing."""
         self.finish()
         if not self._closed:
             self._closed = True
@@ -92,10 +92,10 @@ class Watcher:
 
     def _watch(self, end: socket.socket) -> None:
         while not self._closed:
-            told = received(end)
+            snapshot = received(end)
             with self._lock:
-                if told and told[0] == self._task:
-                    self._latest = told[1]
+                if snapshot and snapshot[0] == self._task:
+                    self._latest = snapshot[1]
                     if self._make_view:
                         self._view = self._view or self._make_view(self._title)
                         self._view.show(self._latest)

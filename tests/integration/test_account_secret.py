@@ -133,12 +133,12 @@ def test_who_gets_no_product_secret_registers_nothing(platform: Emulator, tmp_pa
 def test_an_answer_without_a_usable_product_secret(answer: str | None) -> None:
     """A value that is no ProductSecret signs nothing, and no message repeats it."""
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BadAnswer
-    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import Answer
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import OpenApiAnswer
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import product_secret
 
     class Api:
-        def call(self, _action: str, _parameters: JSON) -> Answer:
-            return Answer("QueryProduct", {"Data": {"ProductKey": PRODUCT_KEY, "ProductSecret": answer}})
+        def call(self, _action: str, _parameters: JSON) -> OpenApiAnswer:
+            return OpenApiAnswer("QueryProduct", {"Data": {"ProductKey": PRODUCT_KEY, "ProductSecret": answer}})
 
     api: JSON = Api()
     with pytest.raises(BadAnswer) as raised:

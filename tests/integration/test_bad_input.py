@@ -265,7 +265,9 @@ def env_export(dest: str, **further: JSON) -> dict[str, JSON]:
 
 
 NAME_RULE = "4 to 32 of the characters A-Z a-z 0-9 - _ @ . :"
-WRONG_ANSWER = "Check endpoint, and what stands between here and the platform; the stored credential was not changed"
+WRONG_ANSWER = (
+    "Check endpoint, and the proxies between this host and the platform; the stored credential was not changed"
+)
 
 CASES = [
     # Options
@@ -292,7 +294,9 @@ CASES = [
         transport="https",
     ),
     in_options("region-missing", "region: is missing", "endpoint", "cn-shanghai", endpoint=None),
-    in_options("endpoint-http", "endpoint: ", "is not HTTPS", "https://HOST", endpoint="http://127.0.0.1:{port}"),
+    in_options(
+        "endpoint-http", "endpoint: ", "is not an HTTPS URL", "https://HOST", endpoint="http://127.0.0.1:{port}"
+    ),
     in_options("product-key", "product_key: 'a1-IoT'", "Product Details", product_key="a1-IoT"),
     in_options("secret-missing", "product_secret: is missing", "signed with", product_secret=None),
     in_options("secret-empty", "product_secret: is missing", "signed with", product_secret=""),
@@ -301,9 +305,11 @@ CASES = [
     in_options("timeout", "timeout: 0 is out of range", "1 to 300", timeout=0),
     in_options("timeout-word", "timeout", "soon", "ansible-doc", timeout="soon"),
     in_options("method", "sign_method", "hmacsha512", "hmacsha256", "ansible-doc", sign_method="hmacsha512"),
-    in_options("mode-open", "mode: '0644'", "lets everyone on the gateway at a secret", "'0640'", mode="0644"),
+    in_options(
+        "mode-open", "mode: '0644'", "would let every user on the gateway read the secret", "'0640'", mode="0644"
+    ),
     in_options("mode-number", "mode: '384'", "in quotes", "'0600'", mode=0o600),
-    in_options("mode-shut", "mode: '0060'", "keeps the owner out", "'0600'", mode="0060"),
+    in_options("mode-shut", "mode: '0060'", "does not let the owner read the file", "'0600'", mode="0060"),
     in_options("owner-odd", "owner: 'a b'", "is not a name of a user", owner="a b"),
     in_options("path-relative", "path: 'device.json'", "is not an absolute path", path="device.json"),
     in_options("path-up", "path: '{root}/../device.json'", "is not an absolute path", path="{root}/../device.json"),

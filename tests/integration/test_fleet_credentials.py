@@ -216,7 +216,7 @@ def test_facts_of_the_first_gateway_say_nothing_of_the_others(platform: Emulator
     }
     run = run_playbook([first, {"import_playbook": "fleetops.aliyun_iot.provision"}], hosts, tmp_path, env=FORKS)
     assert run.rc == 2, run
-    assert "gateway_names, which is for the inventory to say" in " ".join((run.stdout + run.stderr).split())
+    assert "gateway_names, which only the inventory may set" in " ".join((run.stdout + run.stderr).split())
     assert not run.stats.get("gw-0002", {}).get("unreachable")
     assert called(platform, "register") == []
 

@@ -497,7 +497,7 @@ def test_no_run_shows_a_secret(stories: dict[str, Story], told_by: list[Run]) ->
 def test_a_settled_interruption_is_told(stories: dict[str, Story], told_by: list[Run]) -> None:
     """The stored secret was kept although a registration was tried: an operator has to know."""
     for way in WAYS + MQTT_WAYS:
-        assert f"activated.{way}: an interrupted registration was settled" in told_by[1].stderr
+        assert f"activated.{way}: the stored credential was kept" in told_by[1].stderr
 
 
 def test_what_no_login_could_prove_is_told(stories: dict[str, Story], told_by: list[Run]) -> None:
@@ -506,7 +506,7 @@ def test_what_no_login_could_prove_is_told(stories: dict[str, Story], told_by: l
         unproven = (
             story.case.doubt and story.case.registered is not False and "mqtt_endpoint" not in story.gateway.options
         )
-        assert (f"{host}: the new credential is stored, but no login has proved it" in said) is unproven, host
+        assert (f"{host}: the new credential is stored, but was not verified by a login" in said) is unproven, host
 
 
 def test_the_lock_that_stays_says_nothing(stories: dict[str, Story]) -> None:
@@ -529,7 +529,7 @@ def test_a_gateway_that_knows_no_serial_number(platform: Emulator, tmp_path: Pat
     for gateway in gateways:
         result = run.result(gateway.host)
         assert result["error"]["kind"] == "invalid_option"
-        assert result["msg"].startswith("device_name_from: 'serial' gave nothing on this gateway")
+        assert result["msg"].startswith("device_name_from: 'serial' returned no value on this gateway")
         assert "become root to read a serial number" in result["msg"]
         assert (gateway.calls, list(gateway.root.iterdir())) == ([], [])
 

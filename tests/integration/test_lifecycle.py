@@ -200,7 +200,7 @@ def unreachable() -> dict[str, JSON]:
 # Whatever dies in a reprovision
 
 
-STEPS = ("announce", "reset", "register", "clear")
+STEPS = ("prepare_reset", "reset", "register", "clear")
 
 
 def mixed(prefix: str = "") -> dict[str, dict[str, JSON]]:
@@ -227,7 +227,7 @@ def go_on(platform: Emulator, hosts: JSON, tmp_path: Path) -> dict[str, Run]:
 def test_a_run_killed_after_a_step(platform: Emulator, tmp_path: Path, step: str) -> None:
     hosts = mixed()
     before = {host: in_service(platform, tmp_path, host) for host in hosts}
-    if step == "announce":
+    if step == "prepare_reset":
         platform.admin.fault("ResetThing", delay=LONG)
     elif step == "reset":
         platform.admin.fault("ResetThing", device_name=list(hosts)[-1], hold_after=LONG)
@@ -235,7 +235,7 @@ def test_a_run_killed_after_a_step(platform: Emulator, tmp_path: Path, step: str
         platform.admin.fault("register", hold_after=LONG, times=len(hosts))
     fleet = gateways(platform, hosts, tmp_path, gateway_timeout=60)
     with start_operation("reprovision", platform, fleet, tmp_path, gateway_serial="100%") as run:
-        if step == "announce":
+        if step == "prepare_reset":
             wait_for(lambda: called(platform, "ResetThing"), "the first reset")
         elif step == "reset":
             wait_for(lambda: all(is_reset(platform, host) for host in hosts), "the last reset")
@@ -245,7 +245,7 @@ def test_a_run_killed_after_a_step(platform: Emulator, tmp_path: Path, step: str
             wait_for(lambda: all(cleared(tmp_path, host, before[host]) for host in hosts), "all new credentials")
         run.kill()
 
-    intent = {"announce": "reset", "reset": "reset", "register": "renew"}
+    intent = {"prepare_reset": "reset", "reset": "reset", "register": "renew"}
     for host in hosts:
         if step == "clear":
             assert credential_file(tmp_path, host).read_text() == valid_text(platform, host) != before[host]
@@ -259,7 +259,7 @@ def test_a_run_killed_after_a_step(platform: Emulator, tmp_path: Path, step: str
     go_on(platform, hosts, tmp_path)
     for host, own in hosts.items():
         kept = credential_file(tmp_path, host).read_text() == before[host]
-        assert kept == (step == "announce" and own["after"] == "provision"), host
+        assert kept == (step == "prepare_reset" and own["after"] == "provision"), host
     assert_valid(platform, tmp_path, hosts)
 
 
@@ -272,7 +272,7 @@ def cleared(tmp_path: Path, host: str, before: str) -> bool:
 
 
 CUTS = {
-    "announce": 'grep -q "intent=reset " {journal}',
+    "prepare_reset": 'grep -q "intent=reset " {journal}',
     "register": 'grep -q "intent=renew " {journal}',
     "clear": "! cmp -s {root}/device.json {root}/../{host}.before && ! [ -e {journal} ]",
 }
@@ -297,7 +297,7 @@ def test_connections_cut_after_each_step(platform: Emulator, tmp_path: Path) -> 
     cut = {}
     for host, own in hosts.items():
         case = host.partition("-")[0]
-        step = {"reset": "announce", "refused": "announce"}.get(case, case)
+        step = {"reset": "prepare_reset", "refused": "prepare_reset"}.get(case, case)
         cut[host] = {**own, "ansible_shell_executable": cut_shell(tmp_path, host, step)}
         if case == "refused":
             platform.admin.fault("ResetThing", device_name=host, code="iot.device.InvalidOperation", times="forever")

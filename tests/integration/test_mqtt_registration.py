@@ -20,11 +20,11 @@ from playbook import PRODUCT_KEY, PRODUCT_SECRET
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device import mqtt_client as _mqtt_client
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import Connect
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import ConnectFields
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import exchange
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_registration import (
     MqttRequest,
-    issued,
+    parse_answer,
     register,
     signed_connect,
 )
@@ -41,7 +41,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import Tl
 
 NAME = "gw-0001"
 SECRET = "0123456789abcdef0123456789abcdef"
-CONNECT = Connect("c|x|", "gw-0001&a1IoKTestP1", "p")
+CONNECT = ConnectFields("c|x|", "gw-0001&a1IoKTestP1", "p")
 REQUEST = MqttRequest("localhost", 443, "register", PRODUCT_KEY, NAME, CONNECT)
 WITHOUT = MqttRequest("localhost", 443, "regnwl", PRODUCT_KEY, NAME, CONNECT)
 
@@ -54,7 +54,7 @@ RIGHT_TOKEN = {"productKey": PRODUCT_KEY, "deviceName": NAME, "clientId": "c-1",
 
 def read(request: MqttRequest, answer: Any, code: int = 0) -> Issued:
     payload = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-    return issued(request, "registration of gw-0001", code, payload)
+    return parse_answer(request, "registration of gw-0001", code, payload)
 
 
 def test_a_secret() -> None:
@@ -141,7 +141,7 @@ def test_where_to(changes: dict[str, Any], host: str, port: int) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"region": None}, "region: is missing, and there is no mqtt_endpoint or instance_id"),
+        ({"region": None}, "region: is missing, and mqtt_endpoint or instance_id is not set"),
         ({"region": "cn-bejing"}, "Did you mean cn-beijing"),
         ({"mqtt_endpoint": "mqtts://broker"}, "mqtt_endpoint"),
         ({"instance_id": "a b"}, "instance_id"),
@@ -188,7 +188,7 @@ def test_regnwl(platform: Emulator, name: str) -> None:
     request = signed_connect({**options, "auth_type": "regnwl"}, name)
     answer = registered(platform, request)
     assert answer.device_secret == ""
-    token_login = Connect(
+    token_login = ConnectFields(
         f"{answer.client_id}|securemode=-2,authType=connwl|", f"{name}&{PRODUCT_KEY}", answer.device_token
     )
     address = (request.host, request.port)

@@ -178,7 +178,7 @@ def test_an_image_with_a_credential_was_copied(platform: Emulator, tmp_path: Pat
     for arguments in (["--check"], []):
         run = operate("provision", platform, hosts, tmp_path, *arguments, gateway_serial=serial)
         told = " ".join((run.stdout + run.stderr).split())
-        assert "3 gateways hold the same credential" in told, run
+        assert "3 gateways have the same credential" in told, run
         assert "gw-0001, gw-0002, gw-0004" in told
     assert run.rc == 0, run
     assert sorted(called(platform, "register")) == ["gw-0002", "gw-0003", "gw-0004"]
@@ -435,7 +435,7 @@ def test_facts_of_a_gateway_name_no_device(platform: Emulator, tmp_path: Path) -
         with start_playbook(plays, hosts, tmp_path, *said, env=ENV) as started:
             run = started.wait()
         assert run.rc == 2, run
-        assert "gateway_device_name, which is for the inventory to say" in run.stdout.replace("\n", " "), run
+        assert "gateway_device_name, which only the inventory may set" in run.stdout.replace("\n", " "), run
         assert called(platform, "ResetThing") == called(platform, "register") == []
         assert (statuses(platform)["gw-0001"], secrets(platform, "gw-0001")) == ("OFFLINE", before), run
         assert not credential_file(tmp_path, "thief").exists()
@@ -455,5 +455,5 @@ def test_facts_of_a_gateway_lead_no_request_of_the_account_elsewhere(platform: E
     with start_playbook(plays, hosts, tmp_path, *said, env=ENV) as started:
         run = started.wait()
     assert run.rc == 2, run
-    assert "platform_openapi_endpoint, which is for the inventory to say" in " ".join(run.stdout.split()), run
+    assert "platform_openapi_endpoint, which only the inventory may set" in " ".join(run.stdout.split()), run
     assert "no answer" not in run.stdout, run

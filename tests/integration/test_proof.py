@@ -110,7 +110,7 @@ def test_a_stale_look_proves_nothing(box: Box, proof: str) -> None:
 @pytest.mark.parametrize("proof", PROOFS)
 @pytest.mark.parametrize(
     ("tool", "says"),
-    [("chmod", r"gives files the permissions -rw------- in place of -rw-r-----"), ("chown", r"gives files to")],
+    [("chmod", r"stores the permissions -rw------- instead of -rw-r-----"), ("chown", r"stores the owner")],
 )
 def test_a_file_system_that_keeps_no_attributes(box: Box, tmp_path: Path, proof: str, tool: str, says: str) -> None:
     box.attributes = {"owner": "12345" if tool == "chown" else None, "group": None, "mode": "0640"}

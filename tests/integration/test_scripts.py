@@ -38,16 +38,20 @@ from script_box import (
 )
 from shells import write_script
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, Issued, read_answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import (
+    Issued,
+    ScriptAnswer,
+    read_answer,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BusyError, StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import (
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import (
     Identity,
     Journal,
     read_look,
     read_state,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import Gateway
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import ScriptBuilder
 
 # The life of a credential
 
@@ -104,7 +108,7 @@ def test_removal(box: Box) -> None:
     answer = box.remove(box.look())
     assert answer.outcome == "removed"
     assert box.files() == ["iot", "iot/other"]
-    assert read_look(Answer("", ("fleetops-state", *answer.lines))).entry is None
+    assert read_look(ScriptAnswer("", ("fleetops-state", *answer.lines))).entry is None
 
 
 def test_removal_of_what_an_interrupted_run_left(box: Box) -> None:
@@ -827,7 +831,7 @@ def test_a_staged_credential_of_the_device_is_never_discarded(box: Box, script: 
 
 def test_a_credential_in_the_root_directory(one: Box) -> None:
     """Only looked at: what a look says of the places is what the others work with."""
-    gateway = Gateway("/fleetops-device.json", (), PLACEHOLDER, "inventory_hostname", None)
+    gateway = ScriptBuilder("/fleetops-device.json", (), PLACEHOLDER, "inventory_hostname", None)
     found = read_look(one.run(gateway.script("look")))
     assert found.path == "/fleetops-device.json"
 
@@ -921,7 +925,7 @@ def test_a_missing_directory_is_made_for_everyone_to_read_and_nobody_to_write(bo
 
 def test_a_directory_that_cannot_be_made(box: Box) -> None:
     (box.folder / "iot").write_text("a file\n")
-    with pytest.raises(StorageError, match="is no directory") as caught:
+    with pytest.raises(StorageError, match="is not a directory") as caught:
         box.look()
     assert caught.value.kind == "unsafe_path"
     assert box.files() == ["iot"]
@@ -1214,7 +1218,7 @@ def test_missing_tools_are_named(any_shell: Shell, folder: Path, tmp_path: Path)
     for name in set(TOOLS) - {"readlink", "sync"}:
         (tmp_path / name).symlink_to(any_shell.tool(name))
     answer = Box(Shell((any_shell.tool("sh"),), str(tmp_path)), folder).run(
-        Gateway(str(folder / "x"), (), PLACEHOLDER, "inventory_hostname", None).script("look")
+        ScriptBuilder(str(folder / "x"), (), PLACEHOLDER, "inventory_hostname", None).script("look")
     )
     assert answer.all_of("missing_tool") == ["readlink", "sync"]
 

@@ -17,9 +17,9 @@ from playbook import PRODUCT_KEY, inventory, run_playbook
 from script_box import TOOLS, Box, Shell
 from shells import openwrt_shell, write_script
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import ScriptAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import StorageError
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import Gateway
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import ScriptBuilder
 
 JSON = Any
 
@@ -54,11 +54,11 @@ class Managed:
     def _values(self) -> dict[str, str]:
         return {"service": "agent", "init_scripts": str(self.scripts)}
 
-    def restart(self, proof: str = "no") -> Answer:
-        gateway = Gateway("", (), "", "inventory_hostname", None)
+    def restart(self, proof: str = "no") -> ScriptAnswer:
+        gateway = ScriptBuilder("", (), "", "inventory_hostname", None)
         return self.box.run(gateway.script("restart", proof=proof, **self._values()))
 
-    def begin(self, proof: str) -> Answer:
+    def begin(self, proof: str) -> ScriptAnswer:
         return self.box.begin(self.box.look(), proof=proof, **self._values())
 
     def called(self) -> list[str]:

@@ -124,7 +124,7 @@ def test_a_connection_that_takes_no_standard_input(platform: Emulator, tmp_path:
     assert run.rc == 2, run
     result = run.result("gw-0001")
     assert result["error"]["kind"] == "connection"
-    assert "no_input takes no standard input" in result["msg"]
+    assert "no_input does not support standard input" in result["msg"]
     assert "ansible_connection: ssh" in result["msg"]
     assert platform.admin.requests() == []
 
@@ -143,5 +143,5 @@ def test_a_credential_that_a_restart_would_take_away(
     for check, warned in ((True, True), (False, True), (False, False)):
         run = run_playbook(play, hosts, tmp_path, check=check)
         assert run.rc == 0, run
-        words = f"gw-0001: {path} is in memory (tmpfs)"
+        words = f"gw-0001: {path} is on a file system in memory (tmpfs)"
         assert (words in " ".join((run.stdout + run.stderr).split())) == warned, run

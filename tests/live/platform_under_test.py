@@ -113,7 +113,7 @@ class Live:
             secret if isinstance(secret, str) and secret else None,
         )
 
-    def connect(self, connect: mqtt.Connect) -> str:
+    def connect(self, connect: mqtt.ConnectFields) -> str:
         """Return what a CONNECT is answered with."""
         try:
             code, _payload = exchange(self.places.mqtt, connect, self.places.context(), SECONDS)

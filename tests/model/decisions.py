@@ -13,8 +13,8 @@ import typing as t
 from functools import cache
 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _decide as rules
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Entry, Found, Identity
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Journal as FoundJournal
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Entry, Identity, Look
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Journal as FoundJournal
 from model.world import Journal, World
 
 Step = t.Literal["nothing", "wait", "register", "reset", "read", "finish", "login", "remove"]
@@ -96,9 +96,9 @@ def _wanted(kind: str) -> rules.Wanted:
     return rules.Wanted(KEY, NAME, None, None, 0o600, state=STATES.get(kind, "present"))
 
 
-def _found(files: Files) -> Found:
+def _found(files: Files) -> Look:
     credential, staged, journal = files
-    return Found(
+    return Look(
         expected="",
         uid=0,
         gid=0,

@@ -21,7 +21,12 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_credential_spec
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, Issued, Scripts, change
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import (
+    Issued,
+    ScriptAnswer,
+    Scripts,
+    change,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import NetworkError, Refused
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task import credential_task
@@ -120,7 +125,7 @@ class Registration:
     def check(self, device_name: str | None, needed: bool = False) -> None:
         pass
 
-    def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
+    def change(self, scripts: Scripts, device_name: str, lease: int) -> ScriptAnswer:
         def issue(_not_after: float) -> Issued | None:
             if not scripts.store:
                 return None
@@ -146,7 +151,7 @@ class OneProgram(Registration):
 
     again = True
 
-    def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
+    def change(self, scripts: Scripts, device_name: str, lease: int) -> ScriptAnswer:
         if OneProgram.again and scripts.store:
             OneProgram.again = False
             super().change(scripts, device_name, lease)
@@ -158,7 +163,7 @@ class Recovery(Registration):
 
     registers = False
 
-    def change(self, scripts: Scripts, device_name: str, lease: int) -> Answer:
+    def change(self, scripts: Scripts, device_name: str, lease: int) -> ScriptAnswer:
         return change(self.shell.run, scripts, lambda _not_after: Issued(self.device.secret), lease, 1)
 
 

@@ -15,7 +15,7 @@ from playbook import Run, mqtt_endpoint
 JSON = Any
 
 OLD_SECRET = "0dd5ec2e70dd5ec2e70dd5ec2e7bef00"
-WORDS = "the new credential is stored, but no login has proved it"
+WORDS = "the new credential is stored, but was not verified by a login"
 
 
 def new(

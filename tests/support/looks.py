@@ -9,7 +9,7 @@ import stat
 from typing import Any
 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export, Wanted
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Entry, Found, Identity, Journal
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Entry, Identity, Journal, Look
 
 PATH = "/etc/aliyun-iot/device.json"
 KEY, NAME = "a1IoKTestP1", "OvenDevice01"
@@ -26,7 +26,7 @@ def file(
     return Entry(stat.S_IFREG | mode, uid, gid, user, group, acl)
 
 
-def found(entry: Entry | None = None, **changes: Any) -> Found:
+def found(entry: Entry | None = None, **changes: Any) -> Look:
     """Return a look of root's at a gateway with nothing on it, and with these changes; `entry` is the file in the credential's place."""
     values: dict[str, Any] = {
         "expected": "",
@@ -40,10 +40,10 @@ def found(entry: Entry | None = None, **changes: Any) -> Found:
         "uptime": 1000,
         **changes,
     }
-    return Found(entry=entry, **values)
+    return Look(entry=entry, **values)
 
 
-def provisioned(entry: Entry | None = None, **changes: Any) -> Found:
+def provisioned(entry: Entry | None = None, **changes: Any) -> Look:
     """Return a gateway with the wanted credential in its place."""
     return found(entry or file(), **{"credential": OURS, **changes})
 

@@ -17,13 +17,13 @@ from openwrt import link_applets
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import (
     PREAMBLE,
-    Answer,
     Issued,
+    ScriptAnswer,
     read_answer,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found, Identity, read_look
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import Gateway
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Identity, Look, read_look
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import ScriptBuilder
 
 KEY, NAME = "a1IoKTestP1", "gw_1@x.y:z-1"
 SECRET, NEW_SECRET = "0123456789abcdef0123456789abcdef", "AZaz09-_.+/=AZaz09-_.+/=AZaz0123"
@@ -127,10 +127,10 @@ class Box:
         return self.path.with_name(".device.json.new")
 
     @property
-    def gateway(self) -> Gateway:
-        return Gateway(str(self.path), self.exports, PLACEHOLDER, *self.device_name_from)
+    def gateway(self) -> ScriptBuilder:
+        return ScriptBuilder(str(self.path), self.exports, PLACEHOLDER, *self.device_name_from)
 
-    def values(self, found: Found | None = None) -> dict[str, Any]:
+    def values(self, found: Look | None = None) -> dict[str, Any]:
         expected = {"expected": found.expected} if found else {}
         return {"product_key": KEY, "device_name": NAME, **self.attributes, **expected}
 
@@ -159,17 +159,17 @@ class Box:
             assert mistake not in done.stderr, done.stderr
         return done.stdout.decode()
 
-    def run(self, script: str) -> Answer:
+    def run(self, script: str) -> ScriptAnswer:
         return read_answer(self.output(script))
 
-    def look(self) -> Found:
+    def look(self) -> Look:
         return read_look(self.run(self.gateway.script("look")))
 
-    def begin_script(self, found: Found, token: str = "token1", **values: Any) -> str:
+    def begin_script(self, found: Look, token: str = "token1", **values: Any) -> str:
         lease = {"ttl": 80, "intent": "register", "token": token}
         return self.gateway.beginning(**{**self.values(found), **lease, **values})
 
-    def begin(self, found: Found, token: str = "token1", **values: Any) -> Answer:
+    def begin(self, found: Look, token: str = "token1", **values: Any) -> ScriptAnswer:
         return self.run(self.begin_script(found, token, **values))
 
     def store_script(self, issued: Issued, token: str = "token1") -> str:
@@ -177,24 +177,24 @@ class Box:
         script = self.gateway.changing("store", every, token=token, **self.values())
         return PREAMBLE + issued.assignments() + script
 
-    def store(self, secret: str = SECRET, token: str = "token1", doubt: bool = False) -> Answer:
+    def store(self, secret: str = SECRET, token: str = "token1", doubt: bool = False) -> ScriptAnswer:
         return self.run(self.store_script(Issued(secret, doubt=doubt), token))
 
-    def finish(self, found: Found, stored: Identity | None = None, token: str = "token9") -> Answer:
+    def finish(self, found: Look, stored: Identity | None = None, token: str = "token9") -> ScriptAnswer:
         every = tuple(range(1, len(self.exports) + 1))
         lease = {"token": token, "intent": "register", "ttl": 80}
         return self.run(self.gateway.changing("finish", every, stored=stored or "-", **lease, **self.values(found)))
 
-    def settle(self, stored: Identity, end: str = "closed", token: str = "token9") -> Answer:
+    def settle(self, stored: Identity, end: str = "closed", token: str = "token9") -> ScriptAnswer:
         return self.run(self.gateway.changing("settle", (), stored=stored, end=end, token=token, **self.values()))
 
-    def mend(self, found: Found, *exports: int) -> Answer:
+    def mend(self, found: Look, *exports: int) -> ScriptAnswer:
         return self.run(self.gateway.changing("mend", exports, **self.values(found)))
 
-    def abandon(self, token: str = "token1") -> Answer:
+    def abandon(self, token: str = "token1") -> ScriptAnswer:
         return self.run(self.gateway.script("abandon", token=token, **self.values()))
 
-    def remove(self, found: Found) -> Answer:
+    def remove(self, found: Look) -> ScriptAnswer:
         return self.run(self.gateway.script("remove", **self.values(found)))
 
     def provision(self, secret: str = SECRET) -> None:

@@ -26,8 +26,8 @@ WITHOUT_ANSIBLE = (
     "_login",
     "_remote",
     "_decide",
-    "_found",
-    "_report",
+    "_look",
+    "_result",
 )
 
 

@@ -18,12 +18,12 @@ from raised import PLUGINS, Node, Sites, everywhere, of_action, reached
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device import change
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import Kind
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Reason
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import REPORTS
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import REPORTS
 
 ROOT = Path(__file__).parents[2]
 # Functions that compute a kind, which is one of a table: read_answer() those that scripts fail with, _error() those of a program.
 READ_ANSWER: Node = ("module_utils._device.change", "read_answer")
-ERROR: Node = ("plugin_utils._program", "_error")
+ERROR: Node = ("plugin_utils._remote_python", "_error")
 ACTIONS = sorted(path.stem for path in (PLUGINS / "action").glob("*.py"))
 PROOF = "the login that proves a credential ends with an outcome, not with an error"
 NO_PURGE = "it purges nothing"
@@ -157,3 +157,62 @@ def test_no_docstring_begins_with_a_clause() -> None:
         and NOUN_CLAUSE.match(ast.get_docstring(node) or "")
     ]
     assert begun == []
+
+
+# What users could write or read before the first release, under another name today: results, kinds of errors, variables, plugins, and the
+# files that others import. Each pattern is of a use that nothing else has.
+OLD_NAMES = (
+    r"\bcarries:",
+    r"RV\(carries\b",
+    r"\.carries\b",
+    r"\[[\"']carries[\"']\]",
+    r"V\(module\)",
+    r"kind: module\b",
+    r"kind[\"']?\]? ?(==|:) ?[\"']module[\"']",
+    r"\bgateway_login\b",
+    r"\bgateway_reset_failure\b",
+    r"\bfleet_outcome\b",
+    r"\bgiven_playbooks\b",
+    r"\bin_inventory\b",
+    r"\bfind\.yml\b",
+    r"\blimit_failures\b",
+    r"\bannounce(s|d)?\b",
+    r"_openapi[./]device_list\b",
+    r"plugin_utils[./]_(found|report|program|holder|on_controller)\b",
+    r"platform_emulator[./](effects|mqtt[./](access|effects|replies)|openapi[./](access|effects|products|refusals|replies|signatures))\b",
+)
+
+
+def old_names(text: str) -> list[str]:
+    """Return the uses of an old name in a text."""
+    return [found[0] for pattern in OLD_NAMES for found in re.finditer(pattern, text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "  carries:\n    description: the device",
+        "when: gateway_result.carries.device_name == 'gw-0001'",
+        'result["carries"]',
+        "one of V(module), V(network)",
+        'when: error.kind == "module"',
+        "gateway_login.failed",
+        "query('fleetops.aliyun_iot.fleet_outcome')",
+        "include_tasks: tasks/limit_failures.yml",
+        "from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed",
+        "from platform_emulator.effects import Drop",
+    ],
+)
+def test_an_old_name_is_found(text: str) -> None:
+    assert len(old_names(text)) == 1
+
+
+def test_no_old_name_is_left() -> None:
+    """The changelog alone may say what something was called before."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    texts = {
+        name: (ROOT / name).read_text(encoding="utf-8", errors="replace")
+        for name in listed
+        if not name.startswith("changelogs/") and ROOT / name != Path(__file__).resolve() and (ROOT / name).is_file()
+    }
+    assert {name: found for name, text in texts.items() if (found := old_names(text))} == {}

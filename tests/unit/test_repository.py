@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +164,20 @@ def test_the_artifact_holds_what_users_need_and_no_more(tmp_path: Path) -> None:
     assert built - repository == {"FILES.json", "MANIFEST.json"}
     assert {"README.md", "LICENSE", "meta/runtime.yml"} <= built
     assert not [name for name in built if name.startswith(("tests/", "."))]
+
+
+def test_programs_of_the_tests_find_what_tests_share() -> None:
+    """A module of tests/support that imports one of tests/fleet must not end one of them."""
+    noxfile = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    [places] = re.findall(r'^SUPPORT = \{"PYTHONPATH": "(.+)"\}$', noxfile, re.MULTILINE)
+    pytest_has = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]["pythonpath"]
+    assert set(pytest_has) <= set(places.split(":"))
+    starts = re.findall(r'session\.run\(\s*"python", f?"[^"]+\.py".*', noxfile)
+    assert len(starts) >= 5
+    assert [start for start in starts if "env=SUPPORT" not in start] == []
+
+
+def test_the_files_that_nox_names_are_here() -> None:
+    named = re.findall(r'"((?:tests|docs)/[\w/]+\.py)"', (ROOT / "noxfile.py").read_text(encoding="utf-8"))
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / name).is_file()] == []

@@ -19,7 +19,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device import
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption, Kind
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import client
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import failure
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import failed
 
 GUIDE = Path(__file__).parents[2] / "docs/docsite/rst/troubleshooting_guide.rst"
 NOT_AVAILABLE = 3  # of a CONNACK

@@ -50,13 +50,13 @@ TABLE = (
         "look: user, entries, identities, places, digests of exports, clock, tools",
         "gateway",
         (
-            "plugin_utils._found.read_look",
-            "plugin_utils._found.read_state",
+            "plugin_utils._look.read_look",
+            "plugin_utils._look.read_state",
             "module_utils._gate.text",
             "module_utils._gate.number",
         ),
         (
-            "unit/plugins/test_found.py::test_garbage_is_a_storage_error_or_a_look",
+            "unit/plugins/test_look.py::test_garbage_is_a_storage_error_or_a_look",
             f"{GATE}::test_text_that_passes_matches",
             HOSTILE,
         ),
@@ -64,13 +64,13 @@ TABLE = (
     WayIn(
         "journal",
         "gateway",
-        ("plugin_utils._found.read_state",),
-        ("unit/plugins/test_found.py::test_a_journal_that_cannot_be_read_is_the_worst_case", HOSTILE),
+        ("plugin_utils._look.read_state",),
+        ("unit/plugins/test_look.py::test_a_journal_that_cannot_be_read_is_the_worst_case", HOSTILE),
     ),
     WayIn(
         "hardware name",
         "gateway",
-        ("plugin_utils._found.read_state", "plugin_utils._names.hardware_name", "plugin_utils._names.check_unchanged"),
+        ("plugin_utils._look.read_state", "plugin_utils._names.hardware_name", "plugin_utils._names.check_unchanged"),
         (
             "unit/plugins/test_names.py::test_names_from_the_hardware",
             "integration/test_names.py::test_nobody_else_is_reset",
@@ -80,10 +80,10 @@ TABLE = (
     WayIn(
         "result of a program",
         "gateway",
-        ("plugin_utils._program.result_of", "module_utils._gate.document", "module_utils._gate.only"),
+        ("plugin_utils._remote_python.result_of", "module_utils._gate.document", "module_utils._gate.only"),
         (
-            "unit/plugins/test_program_results.py::test_any_output",
-            "unit/plugins/test_program_results.py::test_any_json",
+            "unit/plugins/test_remote_python_results.py::test_any_output",
+            "unit/plugins/test_remote_python_results.py::test_any_json",
             HOSTILE,
         ),
     ),
@@ -96,7 +96,7 @@ TABLE = (
     WayIn(
         "environment and start-up files of the shell",
         "gateway",
-        ("plugin_utils._scripts.Gateway",),
+        ("plugin_utils._scripts.ScriptBuilder",),
         ("integration/test_local_users.py::test_what_a_start_up_file_of_the_shell_switches_on",),
     ),
     WayIn(
@@ -111,7 +111,7 @@ TABLE = (
     WayIn(
         "registration and login over MQTT",
         "platform",
-        ("module_utils._device.mqtt_registration.issued", "module_utils._device.mqtt_client.exchange"),
+        ("module_utils._device.mqtt_registration.parse_answer", "module_utils._device.mqtt_client.exchange"),
         (
             "unit/gateway/test_mqtt_client.py::test_no_wrong_answer_gets_past",
             "unit/gateway/test_mqtt_client.py::test_any_bytes_are_a_message_or_an_error",
@@ -129,7 +129,7 @@ TABLE = (
     WayIn(
         "answers of the OpenAPI",
         "platform",
-        ("module_utils._openapi.answer.parse", "module_utils._openapi.answer.Answer"),
+        ("module_utils._openapi.answer.parse", "module_utils._openapi.answer.OpenApiAnswer"),
         ("unit/plugins/test_openapi.py::test_trouble_that_stays_never_reads_as_not_there",),
     ),
     WayIn(
@@ -160,7 +160,7 @@ TABLE = (
     WayIn(
         "files, directories and links beside the credential",
         "local user",
-        ("plugin_utils._scripts.Gateway",),
+        ("plugin_utils._scripts.ScriptBuilder",),
         (
             "integration/test_local_users.py::test_a_user_who_races_never_becomes_the_owner_of_a_file_of_roots",
             "integration/test_local_users.py::test_what_is_too_large_is_not_read",

@@ -1,15 +1,15 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The stored credential, by the names of its fields: what it consists of, and how it is read and written. PRIVATE to the collection.
+"""The format of the stored credential, and how to read and write it. PRIVATE to the collection.
 
 This is the one description of the file. Python reads the file with :func:`parse`, the gateway's shell with ``parsed`` in credential.sh,
 which gets FIELDS and LONGEST from _scripts. Both accept the same files:
 
 * at most LONGEST octets: one JSON object, laid out in any way, of printable ASCII characters, blanks, tabs and line ends;
-* no name twice, and no name with a backslash in it, which other readers would take for another name;
+* no name twice, and no name with a backslash in it, which other readers might decode to another name;
 * the fields of one kind, all of them and no field of another kind, each a string that the field allows. No name or secret has a
-  character that needs a backslash, so a string with one is refused there;
+  character that needs a backslash, so such a string with a backslash is refused;
 * any further fields with strings, numbers, true, false or null, which are ignored. An object or array within it is refused.
 """
 
@@ -33,7 +33,7 @@ LONGEST = 4096
 
 
 class Field(t.NamedTuple):
-    """A field: its name, what it may hold, and the kind of credential that it belongs to; ALL for every kind."""
+    """A field: its name, the pattern of its value, and the kind of credential that it belongs to; ALL for every kind."""
 
     name: str
     pattern: re.Pattern[str]
@@ -52,7 +52,7 @@ FIELDS = (
 KINDS = tuple(dict.fromkeys(each.kind for each in FIELDS if each.kind != ALL))
 
 _TEXT = re.compile(r"[\t\r\n -~]*")
-# An escape is read as DEL, which the text itself cannot have: nothing that counts may have an escape, so its value does not matter.
+# An escape is replaced by DEL, which the text itself cannot contain: no relevant string may have an escape, so its value does not matter.
 _ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})')
 _ESCAPED = "\x7f"
 
@@ -96,7 +96,7 @@ def secret_field(kind: str) -> str:
 
 
 def parse(content: bytes) -> Certificate | None:
-    """Return the credential that ``content``, that of a file, is; None if it is none."""
+    """Return the credential in the content of a file; None if it is not a valid credential."""
     found = _members(content)
     present = [each for each in FIELDS if each.name in found]
     for kind in KINDS:
@@ -115,12 +115,12 @@ def compose(values: t.Mapping[str, str]) -> str:
 
 
 def _members(content: bytes) -> dict[str, t.Any]:
-    """Return the members of the object that ``content`` is; none if it is not one that is read."""
+    """Return the members of the JSON object in ``content``; empty if it is not an accepted one."""
     text = content.decode("latin-1")
     if len(content) > LONGEST or not _TEXT.fullmatch(text):
         return {}
     try:
-        # A tuple is an object then, and a list an array.
+        # Objects become tuples, and arrays lists.
         members = json.loads(_ESCAPE.sub(_ESCAPED, text), object_pairs_hook=tuple, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         return {}
@@ -133,5 +133,5 @@ def _members(content: bytes) -> dict[str, t.Any]:
 
 
 def _no_constant(word: str) -> None:
-    """Refuse NaN and Infinity, which are no JSON."""
+    """Refuse NaN and Infinity, which are not JSON."""
     raise ValueError(word)

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Changing a gateway's credential: begin, register, store. PRIVATE to the collection.
+"""Change a gateway's credential: begin, register, store. PRIVATE to the collection.
 
-The same steps run on the gateway and on the controller. What touches files is a shell script that the controller made; here is only who
-runs it, in which order and until when. The protocol is the docs' "How a credential is changed".
+The same steps run on the gateway and on the controller. Only shell scripts, which the controller builds, change files; this module runs
+them in order, within the lease. The protocol is the docs' "How a credential is changed".
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import m
 
 RunScript = t.Callable[[str], str]
 
-# The beginning of every script: whatever a start-up file of the shell has switched on, no variable is exported and no line shown;
-# and the answer begins on a line of its own.
+# The beginning of every script: it undoes options of a start-up file that export variables or print lines, and begins the answer on a new
+# line.
 PREAMBLE = "set +axv\necho\n"
 
 _END = "fleetops-end "
@@ -37,27 +37,27 @@ _HINTS: dict[Kind, str] = {
     "missing_tool": "Set ansible_shell_executable to a shell that has it, such as dash or BusyBox's ash",
     "permission": BECOME,
     "storage": "Correct the cause and run again; the run resumes where this one stopped",
-    "unsafe_path": "Choose a directory of root's (0755 or narrower), such as /etc/aliyun-iot, and let the agent read the file by its "
-    "owner, group and mode; or correct the directory, if nothing else writes in it. Nothing was changed",
+    "unsafe_path": "Choose a directory of root's with mode 0755 or less, such as /etc/aliyun-iot, and let the agent read the file by its "
+    "owner, group and mode; or correct the owner and mode of the directory, if nothing else writes to it. Nothing was changed",
 }
 
 
-class Answer(t.NamedTuple):
+class ScriptAnswer(t.NamedTuple):
     """The answer of a script: its outcome (looked, begun, stale, installed, ...) and the lines before it."""
 
     outcome: str
     lines: tuple[str, ...]
 
     def all_of(self, word: str) -> list[str]:
-        """Return what stands behind ``word`` in the lines that start with it."""
+        """Return the rest of each line that starts with ``word``."""
         return [line[len(word) + 1 :] for line in self.lines if line == word or line.startswith(word + " ")]
 
 
 class Scripts(t.NamedTuple):
-    """The scripts of a change, complete but for the secret.
+    """The scripts of a change, complete except for the secret.
 
-    ``store`` is empty where only the possibility is to be proved. ``settles`` keeps the lease after a refusal, for a change that was
-    interrupted: whoever made the scripts settles it. ``abandon`` is empty where there is nothing to give back.
+    ``store`` is empty if the change is only to be checked. With ``settles``, the lease is kept after a refusal, for an interrupted change
+    that the caller settles. ``abandon`` is empty if there is no lease to release.
     """
 
     begin: str
@@ -69,7 +69,8 @@ class Scripts(t.NamedTuple):
 class Issued(t.NamedTuple):
     """A DeviceSecret, or a device token and the client id that it belongs to.
 
-    ``doubt`` tells that an earlier request of the same change was lost, so that it may be processed later and replace this secret.
+    ``doubt`` is true if the answer to an earlier request of the same change was lost: the platform may process that request late and
+    replace this secret.
     """
 
     device_secret: str = ""
@@ -82,7 +83,7 @@ class Issued(t.NamedTuple):
         return "Issued(doubt=%r)" % self.doubt
 
     def assignments(self) -> str:
-        """Return shell assignments of variables that are not exported, even where the environment has one of the name."""
+        """Return shell assignments. The variables are unset first, so that none of the environment stays exported with the secret."""
         values = (
             ("device_secret", self.device_secret),
             ("device_token", self.device_token),
@@ -92,39 +93,39 @@ class Issued(t.NamedTuple):
         return "".join("unset %s\n%s=%s\n" % (name, name, shlex.quote(value)) for name, value in values)
 
 
-def read_answer(output: str) -> Answer:
+def read_answer(output: str) -> ScriptAnswer:
     """Read what a script printed.
 
     :raises StorageError: the script reported a failure, or its answer has no end
     :raises BusyError: the script could not get the lock
     """
     lines = split("output", output)
-    # A login banner may stand before the answer, and a shell's last words behind it.
+    # There may be a login banner before the answer, and messages of the shell after it.
     ends = [number for number, line in enumerate(lines) if line.startswith(_END)]
     if not ends:
         raise StorageError(
             "the gateway's shell did not finish: %s" % (message("\n".join(lines[-3:]), 300) or "no output"),
-            hint="Check that the gateway has a POSIX shell and that the connection and become work (ansible -m raw -a id). What becomes "
-            "root must not want a terminal, as doas with a password and sudo with requiretty do: scripts come on standard input",
+            hint="Check that the gateway has a POSIX shell and that the connection and become work (ansible -m raw -a id). The become "
+            "method must not need a terminal, as doas with a password and sudo with requiretty do: scripts are sent on standard input",
         )
-    answer = Answer(lines[ends[0]][len(_END) :], tuple(lines[: ends[0]]))
+    answer = ScriptAnswer(lines[ends[0]][len(_END) :], tuple(lines[: ends[0]]))
     if answer.outcome == "failed":
-        told, _blank, text = (answer.all_of("error") or ["storage unknown"])[-1].partition(" ")
-        if told == "busy":
+        reported, _blank, text = (answer.all_of("error") or ["storage unknown"])[-1].partition(" ")
+        if reported == "busy":
             raise BusyError(message(text), hint="Run again when the other run has finished")
-        kind: Kind = next((known for known in _HINTS if known == told), "storage")
+        kind: Kind = next((known for known in _HINTS if known == reported), "storage")
         raise StorageError(message(text), kind=kind, hint=_HINTS[kind])
     return answer
 
 
 def change(
-    run: RunScript, scripts: Scripts, issue: t.Callable[[float], Issued | None], lease: float, timeout: float
-) -> Answer:
+    run: RunScript, scripts: Scripts, request_secret: t.Callable[[float], Issued | None], lease: float, timeout: float
+) -> ScriptAnswer:
     """Take the lease, register, store.
 
     :param run: runs a script on the gateway and returns what it printed
-    :param issue: has the platform issue a new secret, or proves that it could, and returns None; takes the moment, of the clock of
-        _clock, after which no request may be sent
+    :param request_secret: returns a new secret from the platform, or only checks that it could be issued, and returns None; takes the value
+        of clock() after which no request may be sent
     :param lease: how long the lease lasts, in seconds
     :param timeout: how long one request may take, in seconds; the last one is sent so early that it has ended with the lease
     :returns: the answer of the last script; outcome ``installed``, ``begun`` if there is nothing to store, or ``stale`` when the
@@ -139,10 +140,10 @@ def change(
     if outcome == "stale":
         return answer
     try:
-        issued = issue(not_after)
+        issued = request_secret(not_after)
     except FleetopsError as error:
         if scripts.abandon and not error.may_have_registered and not (scripts.settles and isinstance(error, Refused)):
-            # Where that fails the lease runs out by itself; what the platform answered is what has to be reported.
+            # If that fails, the lease ends by itself; report the platform's error.
             with suppress(FleetopsError):
                 read_answer(run(scripts.abandon))
         raise
@@ -164,6 +165,6 @@ def change(
 def lost() -> BusyError:
     """Return the error of a run whose lease another run has taken over."""
     return BusyError(
-        "the lease ran out before the change was over, and another run has taken over",
-        hint="Run again: whatever the other run has left is finished then",
+        "the lease ended before the change was finished, and another run has taken over",
+        hint="Run again, which finishes what the other run has left unfinished",
     )

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sending a form over HTTPS from a gateway: the standard library alone. PRIVATE to the collection.
+"""Send a form over HTTPS from a gateway, with the standard library alone. PRIVATE to the collection.
 
 TLS 1.2 and newer, verified, no redirects, an answer limited in size and in time.
 """
@@ -15,8 +15,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import (
     FORM_HEADERS,
     LONGEST_ANSWER,
+    HttpReply,
     Post,
-    Reply,
     failed_post,
     read_reply,
 )
@@ -46,7 +46,7 @@ def urllib_post(context: TlsContext, timeout: float) -> Post:
     ):
         opener.add_handler(handler)
 
-    def post(url: str, body: str | None) -> Reply:
+    def post(url: str, body: str | None) -> HttpReply:
         request = urllib.request.Request(url, data=body.encode("ascii") if body else None, headers=FORM_HEADERS)
         context.begin(timeout, LONGEST_ANSWER)
         try:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Dynamic registration over HTTPS: where to, how, and what the answer means. PRIVATE to the collection."""
+"""Dynamic registration over HTTPS: endpoint, request, and the meaning of the answer. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     Refused,
     Throttled,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import LONGEST_ANSWER, Post, Reply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import LONGEST_ANSWER, HttpReply, Post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
     HTTPS_REGIONS,
     MQTT_ONLY_REGIONS,
@@ -60,7 +60,7 @@ RETRIED_CODES = (429, 500)
 
 
 class Request(t.NamedTuple):
-    """One signed registration, free of secrets: who asks, where, and the form."""
+    """One signed registration, without ProductSecret: the URL, the form, and the device that it is for."""
 
     url: str
     body: str
@@ -72,9 +72,9 @@ def signed_request(options: t.Mapping[str, t.Any], device_name: str) -> Request:
     """Check the options of a registration and sign it.
 
     :param options: as in ``registration_spec()``
-    :raises InvalidOption: one that no request can be made of
+    :raises InvalidOption: one is missing or invalid
     """
-    # Gateways send what was signed, and do without.
+    # Imported lazily: gateways send a signed request and never load this.
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.signing import registration_body
 
     product_key, product_secret = check_registration(options, device_name)
@@ -84,9 +84,9 @@ def signed_request(options: t.Mapping[str, t.Any], device_name: str) -> Request:
 
 
 def check_registration(options: t.Mapping[str, t.Any], device_name: str) -> tuple[str, str]:
-    """Return ProductKey and ProductSecret if a registration can be made of these options, over whatever transport.
+    """Return ProductKey and ProductSecret, once the options that every transport needs are checked.
 
-    :raises InvalidOption: it can't
+    :raises InvalidOption: one of them is missing or invalid
     """
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
         check_device_name,
@@ -104,7 +104,7 @@ def check_registration(options: t.Mapping[str, t.Any], device_name: str) -> tupl
 def check_times(options: t.Mapping[str, t.Any]) -> None:
     """Check how long a request may take and for how long it is tried again.
 
-    :raises InvalidOption: no such time makes sense
+    :raises InvalidOption: one is out of range
     """
     for name, least, most in (("timeout", 1, 300), ("retry_time", 0, 3600)):
         if not least <= options[name] <= most:
@@ -115,7 +115,7 @@ def register_url(region: str | None, endpoint: str | None) -> str:
     """Return the URL to register at: ``endpoint`` if there is one, else the platform's host in ``region``.
 
     :param endpoint: ``host``, ``host:port`` or an ``https`` URL, with or without the path
-    :raises InvalidOption: an unknown region, one that registers by MQTT alone, or an endpoint that is no HTTPS URL
+    :raises InvalidOption: an unknown region, one that offers registration over MQTT only, or an endpoint that is no HTTPS URL
     """
     if endpoint:
         return _endpoint_url(endpoint)
@@ -125,7 +125,7 @@ def register_url(region: str | None, endpoint: str | None) -> str:
             "region",
             region,
             "offers dynamic registration over MQTT only",
-            "Use gateway_credential, with transport: mqtt",
+            "Set transport: mqtt (device_registration supports HTTPS only)",
         )
     return "https://iot-auth.%s.aliyuncs.com%s" % (region, PATH)
 
@@ -134,16 +134,18 @@ def _endpoint_url(endpoint: str) -> str:
     hint = "Give https://HOST[:PORT]%s or HOST[:PORT]" % PATH
     parts = parse_endpoint("endpoint", endpoint, "is not a host or a plain URL", hint)
     if parts.scheme not in ("", "https"):
-        raise InvalidOption("endpoint", endpoint, "is not HTTPS, and a DeviceSecret travels over HTTPS only", hint)
+        raise InvalidOption(
+            "endpoint", endpoint, "is not an HTTPS URL, and a DeviceSecret is sent over HTTPS only", hint
+        )
     return "https://%s%s" % (parts.address, parts.path if parts.path not in ("", "/") else PATH)
 
 
 def register(request: Request, post: Post, budget: float) -> Issued:
     """Send ``request`` until the platform has answered, and return what it issued.
 
-    :param budget: seconds in which a try may start
-    :raises FleetopsError: Refused, Throttled, BadAnswer, NetworkError, TlsError; ``may_have_registered`` tells whether the
-        platform may have issued a new DeviceSecret all the same
+    :param budget: seconds within which an attempt may start
+    :raises FleetopsError: Refused, Throttled, BadAnswer, NetworkError, TlsError; ``may_have_registered`` is true if the
+        platform may have issued a new DeviceSecret nevertheless
     """
 
     def attempt() -> str:
@@ -162,7 +164,7 @@ def register(request: Request, post: Post, budget: float) -> Issued:
 
 
 def reach(request: Request, post: Post, budget: float) -> None:
-    """Prove that ``request`` could be sent: whatever answers over a verified connection will do.
+    """Check that ``request`` could be sent: any answer over a verified connection will do.
 
     :raises FleetopsError: NetworkError or TlsError
     """
@@ -177,7 +179,7 @@ def reach(request: Request, post: Post, budget: float) -> None:
     retry(attempt, budget)
 
 
-def device_secret(request: Request, reply: Reply) -> str:
+def device_secret(request: Request, reply: HttpReply) -> str:
     """Return the DeviceSecret in ``reply``, which must be the answer to ``request``.
 
     :raises FleetopsError: Refused or Throttled by the platform's code, BadAnswer for anything else
@@ -195,16 +197,16 @@ def device_secret(request: Request, reply: Reply) -> str:
             raise BadAnswer("%s: the answer is for another %s" % (what, name), hint=WRONG_HOST)
     secret = data.get("deviceSecret")
     if not is_device_secret(secret):
-        raise BadAnswer("%s: the answer has no usable deviceSecret" % what, hint=WRONG_HOST)
+        raise BadAnswer("%s: the answer contains no valid deviceSecret" % what, hint=WRONG_HOST)
     return str(secret)
 
 
-WRONG_HOST = "Check endpoint, and what stands between here and the platform; the stored credential was not changed"
+WRONG_HOST = "Check endpoint, and the proxies between this host and the platform; the stored credential was not changed"
 # The platform's codes are far below; an integer without a limit would fill a message.
 _LARGEST_CODE = 2**31
 
 
-def _parse(what: str, reply: Reply) -> dict[str, t.Any]:
+def _parse(what: str, reply: HttpReply) -> dict[str, t.Any]:
     if len(reply.body) > LONGEST_ANSWER:
         raise BadAnswer("%s: the answer is longer than %d bytes" % (what, LONGEST_ANSWER), hint=WRONG_HOST)
     try:
@@ -221,7 +223,7 @@ def _parse(what: str, reply: Reply) -> dict[str, t.Any]:
     raise BadAnswer("%s: the answer is not the JSON that the platform sends" % what, hint=WRONG_HOST)
 
 
-def _refusal(what: str, code: int, message: object, reply: Reply) -> FleetopsError:
+def _refusal(what: str, code: int, message: object, reply: HttpReply) -> FleetopsError:
     meaning, hint = CODES.get(
         code, ("the platform refused", "Look the code up in the platform's error codes for devices")
     )
@@ -231,15 +233,17 @@ def _refusal(what: str, code: int, message: object, reply: Reply) -> FleetopsErr
     return Refused(text, code=code, hint=hint)
 
 
-def _throttled(text: str, code: int | None, reply: Reply) -> Throttled:
-    error = Throttled(text, code=code or reply.status, hint="Run again later; lower forks or throttle if it comes back")
+def _throttled(text: str, code: int | None, reply: HttpReply) -> Throttled:
+    error = Throttled(
+        text, code=code or reply.status, hint="Run again later; if it happens again, lower forks or throttle"
+    )
     error.retry_after = reply.retry_after
     error.may_have_registered = reply.status != 429 and code != 429
     return error
 
 
 def _refused_by_http(what: str, status: int) -> FleetopsError:
-    problem = "a redirect, which is never followed" if 300 <= status < 400 else "without the platform's JSON"
+    problem = "a redirect, which is not followed" if 300 <= status < 400 else "without the platform's JSON"
     error = BadAnswer("%s: HTTP status %d, %s" % (what, status, problem), hint=WRONG_HOST)
     error.may_have_registered = False
     return error

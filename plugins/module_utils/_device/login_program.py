@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Proving a stored credential by a login: what is stored, where to, who it was. PRIVATE to the collection.
+"""Log in with the stored credential to verify it. PRIVATE to the collection.
 
 The gateway logs in, or the controller does with what the gateway signed. The action plugin device_login sends this file to a Python on
 the gateway.
@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import wait_for_date
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.certificate import LONGEST, Certificate, parse
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import (
-    Connect,
+    ConnectFields,
     address,
     login,
     token_login,
@@ -28,7 +28,7 @@ Options = t.Mapping[str, t.Any]
 
 
 def perform(options: Options) -> dict[str, str]:
-    """Log in with what is stored on this host; return what it is, without the secret.
+    """Log in with the credential that is stored on this host; return its identity, without the secret.
 
     :raises FleetopsError: it was not accepted, or there is nothing to log in with
     """
@@ -46,22 +46,22 @@ def prove(
     options: Options,
     product_key: str,
     device_name: str,
-    shown: str,
-    connect: Connect,
+    fingerprint: str,
+    connect: ConnectFields,
 ) -> dict[str, str]:
-    """Log in; return whose credential was accepted.
+    """Log in; return the identity of the accepted credential.
 
-    :param shown: the credential's fingerprint
+    :param fingerprint: that of the credential
     :raises FleetopsError: it was not accepted
     """
     log_in(login_address(options, product_key), connect, mqtt_context(options), options["timeout"])
-    return {"product_key": product_key, "device_name": device_name, "fingerprint": shown}
+    return {"product_key": product_key, "device_name": device_name, "fingerprint": fingerprint}
 
 
 def check_options(options: Options) -> None:
     """Check the options, before the credential is read.
 
-    :raises InvalidOption: no login can be made of them
+    :raises InvalidOption: one is missing or invalid
     """
     if not 1 <= options["timeout"] <= 300:
         raise InvalidOption("timeout", options["timeout"], "is out of range", "Use 1 to 300 seconds")
@@ -73,12 +73,12 @@ def login_address(options: Options, product_key: str) -> tuple[str, int]:
 
     :raises InvalidOption: the options do not name them
     """
-    place = (options["region"], options["instance_id"], options["mqtt_endpoint"], options.get("mqtt_port"))
-    return address(product_key, *place)
+    address_options = (options["region"], options["instance_id"], options["mqtt_endpoint"], options.get("mqtt_port"))
+    return address(product_key, *address_options)
 
 
 def no_credential(path: str, problem: str) -> StorageError:
-    """There is nothing to log in with."""
+    """Return the error for a path without a credential to log in with."""
     return StorageError(
         "path: %s %s" % (path, problem), hint="Provision the gateway, or correct path", kind="unreadable"
     )
@@ -86,7 +86,7 @@ def no_credential(path: str, problem: str) -> StorageError:
 
 def _stored(path: str) -> Certificate:
     if os.path.exists(path) and not os.path.isfile(path):
-        raise no_credential(path, "is not a file")  # reading a pipe would have no end
+        raise no_credential(path, "is not a regular file")  # reading a pipe would never end
     try:
         with open(path, "rb") as file:
             content = file.read(LONGEST + 1)
@@ -94,5 +94,5 @@ def _stored(path: str) -> Certificate:
         raise no_credential(path, "cannot be read: %s" % error.strerror) from None
     certificate = parse(content)
     if certificate is None:
-        raise no_credential(path, "is no credential")
+        raise no_credential(path, "does not contain a valid credential")
     return certificate

@@ -4,7 +4,7 @@
 """Client id, user name and password of a CONNECT, and the host it goes to: pure functions. PRIVATE to the collection.
 
 Sources: "Establish MQTT connections over TCP" and "MQTT-based dynamic registration" in the documentation of Alibaba Cloud IoT
-Platform. Where they leave a choice, ours is that of the vendor's SDKs.
+Platform. Where the documents allow several forms, this follows the vendor's SDKs.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform impo
     check_region,
 )
 
-# The SDKs' port, which leaves more networks than 1883 and 8883, the documents' ones.
+# The SDKs' port, which more firewalls allow than the documents' ports 1883 and 8883.
 PORT = 443
 # The constant that the vendor's SDK for C signs: the platform does not compare it, so no gateway's clock matters.
 TIMESTAMP = "2524608000000"
 
 
-class Connect(t.NamedTuple):
+class ConnectFields(t.NamedTuple):
     """The fields in which one CONNECT differs from another."""
 
     client_id: str
@@ -49,7 +49,7 @@ def login(
     sign_method: str = "hmacsha256",
     client_id: str | None = None,
     timestamp: str | None = TIMESTAMP,
-) -> Connect:
+) -> ConnectFields:
     """Return a login over TLS with DeviceSecret.
 
     :param client_id: up to 64 characters; ``{ProductKey}.{DeviceName}`` if not given
@@ -61,19 +61,19 @@ def login(
 
 
 def login_content(product_key: str, device_name: str) -> str:
-    """Return what such a password is the signature of, for who signs elsewhere."""
+    """Return the string to sign for such a login, for callers that sign in the gateway's shell."""
     return signed_content(_login_parameters(product_key, device_name))
 
 
-def signed_login(product_key: str, device_name: str, password: str, sign_method: str = "hmacsha256") -> Connect:
+def signed_login(product_key: str, device_name: str, password: str, sign_method: str = "hmacsha256") -> ConnectFields:
     """Return the same login with a password that was signed elsewhere."""
     return _login(_login_parameters(product_key, device_name), password, sign_method)
 
 
-def token_login(product_key: str, device_name: str, client_id: str, device_token: str) -> Connect:
+def token_login(product_key: str, device_name: str, client_id: str, device_token: str) -> ConnectFields:
     """Return a login with what a registration without pre-registration (regnwl) issued."""
     extension = {"securemode": "-2", "authType": "connwl"}
-    return Connect(_client_id(client_id, extension), user_name(product_key, device_name), device_token)
+    return ConnectFields(_client_id(client_id, extension), user_name(product_key, device_name), device_token)
 
 
 def registration(
@@ -84,7 +84,7 @@ def registration(
     auth_type: str = "register",
     instance_id: str | None = None,
     random: str | None = None,
-) -> Connect:
+) -> ConnectFields:
     """Return a dynamic registration, signed as one over HTTPS is.
 
     :param auth_type: ``register`` for a device that was added by name, ``regnwl`` for one that need not have been
@@ -96,7 +96,7 @@ def registration(
     extension = {"random": random, "authType": auth_type, "securemode": "2", "signmethod": sign_method}
     if instance_id:
         extension["instanceId"] = instance_id
-    return Connect(
+    return ConnectFields(
         _client_id("%s.%s" % (device_name, product_key), extension),
         user_name(product_key, device_name),
         sign(parameters, product_secret, sign_method),
@@ -111,14 +111,14 @@ def user_name(product_key: str, device_name: str) -> str:
 def address(
     product_key: str, region: str | None, instance_id: str | None, endpoint: str | None, port: int | None = None
 ) -> tuple[str, int]:
-    """Host and port: of ``endpoint``, of the instance, or the public host of the product in ``region``.
+    """Return host and port: of ``endpoint``, of the instance, or the public host of the product in ``region``.
 
     :param endpoint: ``host`` or ``host:port``
-    :param port: another one than the usual one; the platform presents another certificate at each
-    :raises InvalidOption: none of them, or one that cannot be
+    :param port: in place of 443; the platform presents another certificate at each port
+    :raises InvalidOption: none of them is given, or one is invalid
     """
     check_port(port)
-    # It is in the client id too, wherever that is sent.
+    # Check it first: a registration sends it in the client id, whatever the host is.
     host = "%s.mqtt.iothub.aliyuncs.com" % check_instance_id(instance_id) if instance_id else ""
     if endpoint:
         return _endpoint(endpoint, port)
@@ -166,12 +166,12 @@ def _login_parameters(
     return parameters if timestamp is None else dict(parameters, timestamp=timestamp)
 
 
-def _login(parameters: t.Mapping[str, str], password: str, sign_method: str) -> Connect:
+def _login(parameters: t.Mapping[str, str], password: str, sign_method: str) -> ConnectFields:
     extension = {"securemode": "2", "signmethod": sign_method}
     if "timestamp" in parameters:
         extension["timestamp"] = parameters["timestamp"]
     name = user_name(parameters["productKey"], parameters["deviceName"])
-    return Connect(_client_id(parameters["clientId"], extension), name, password)
+    return ConnectFields(_client_id(parameters["clientId"], extension), name, password)
 
 
 def _client_id(core: str, extension: t.Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ import struct
 import typing as t
 from contextlib import suppress
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import Connect
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import ConnectFields
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BadAnswer,
     BusyError,
@@ -35,16 +35,16 @@ _DISCONNECT = b"\xe0\x00"
 
 # exchange(), or a stand-in.
 Exchange = t.Callable[
-    ["tuple[str, int]", t.Optional[Connect], TlsContext, float, t.Sequence[str]],
+    ["tuple[str, int]", t.Optional[ConnectFields], TlsContext, float, t.Sequence[str]],
     "tuple[int, bytes]",
 ]
 
-# What a login is refused with: what it means and what to do next.
+# CONNACK codes of a refused login: what each means, and what to do next.
 CODES: dict[int, tuple[str, str]] = {
     1: ("the protocol version was refused", "Check mqtt_endpoint: it must be the platform's MQTT host"),
     2: ("the client id was refused", "Check sign_method and instance_id, and that the host is the product's"),
     4: (
-        "user name or password are malformed",
+        "the user name or the password is malformed",
         "Check sign_method; where the file was edited by hand, remove it and provision the gateway again",
     ),
     5: (
@@ -57,17 +57,17 @@ CODES: dict[int, tuple[str, str]] = {
 
 def exchange(
     address: tuple[str, int],
-    connect: Connect | None,
+    connect: ConnectFields | None,
     context: TlsContext,
     timeout: float,
     topics: t.Sequence[str] = (),
 ) -> tuple[int, bytes]:
     """Send a CONNECT; return the CONNACK's code and, if it is 0, the payload of the first message on one of the topics.
 
-    :param connect: without it, only the verified connection is proved
+    :param connect: None only makes the verified connection
     :param timeout: seconds for all of it
     :raises FleetopsError: BadAnswer, or a limit of the context
-    :raises OSError: trouble on the way; or EOFError. ``context.sent`` tells whether the CONNECT may have been read
+    :raises OSError: a transport error; or EOFError. ``context.sent`` is true if the CONNECT may have been received
     """
     context.begin(timeout, LONGEST_ANSWER)
     with context.dial(*address) as tcp, context.wrap_socket(tcp, server_hostname=address[0]) as tls, tls.makefile(
@@ -79,14 +79,14 @@ def exchange(
         code = _connack(answers)
         payload = _message(answers, topics) if topics and not code else b""
         if not code:
-            # Who has said all may be gone already, or the lease may be over, and what it said counts.
+            # The answer is complete: neither a closed connection nor the end of the lease matters any more.
             with suppress(OSError, BusyError):
                 tls.sendall(_DISCONNECT)
         return code, payload
 
 
-def log_in(address: tuple[str, int], connect: Connect, context: TlsContext, timeout: float) -> None:
-    """Log in and leave again.
+def log_in(address: tuple[str, int], connect: ConnectFields, context: TlsContext, timeout: float) -> None:
+    """Log in and disconnect.
 
     :param timeout: seconds for all of it
     :raises FleetopsError: Refused with the CONNACK's code, Throttled for code 3, BadAnswer, NetworkError, TlsError
@@ -101,7 +101,7 @@ def log_in(address: tuple[str, int], connect: Connect, context: TlsContext, time
 
 
 def mqtt_error(what: str, error: Trouble | FleetopsError) -> FleetopsError:
-    """Return what an exception on the way means; ``what`` was attempted."""
+    """Return the error that an exception of an exchange means; ``what`` was attempted."""
     if isinstance(error, BadAnswer):
         return BadAnswer("%s: %s" % (what, error.msg), hint=error.hint)
     if isinstance(error, FleetopsError):
@@ -114,12 +114,12 @@ def _connack(answers: t.BinaryIO) -> int:
     if not answer:
         raise EOFError("the connection ended without an answer to CONNECT")
     if len(answer) < 4 or answer[:2] != b"\x20\x02":
-        raise BadAnswer("what answers does not speak MQTT 3.1.1", hint="Check mqtt_endpoint")
+        raise BadAnswer("the host does not speak MQTT 3.1.1", hint="Check mqtt_endpoint")
     return answer[3]
 
 
 def _message(answers: t.BinaryIO, topics: t.Sequence[str]) -> bytes:
-    """Return the payload of the first PUBLISH on one of the topics; what else comes is passed over."""
+    """Return the payload of the first PUBLISH on one of the topics; other packets are ignored."""
     while True:
         head = answers.read(1)
         content = _exactly(answers, _read_length(answers)) if head else b""
@@ -153,7 +153,7 @@ def _read_length(answers: t.BinaryIO) -> int:
     return length
 
 
-def _packet(connect: Connect) -> bytes:
+def _packet(connect: ConnectFields) -> bytes:
     """Return a CONNECT: clean session, user name and password, no will."""
     head = struct.pack("!H4sBBH", 4, b"MQTT", 4, _CLEAN_SESSION_WITH_PASSWORD, KEEP_ALIVE)
     content = head + b"".join(map(_string, (connect.client_id, connect.user_name, connect.password)))
@@ -166,7 +166,7 @@ def _string(text: str) -> bytes:
 
 
 def _length(number: int) -> bytes:
-    """Seven bits a byte, the lowest first; the highest bit says that more follow."""
+    """Return the encoded length: seven bits a byte, the lowest first; the highest bit is set if more follow."""
     octets: list[int] = []
     while True:
         number, low = divmod(number, 128)
@@ -180,7 +180,7 @@ def _refusal(what: str, code: int) -> FleetopsError:
         return Throttled(
             "%s: the platform is not available to this device now (CONNACK 3)" % what,
             code=code,
-            hint="Wait a minute, for a device may connect five times a minute only; then run again",
+            hint="Wait a minute, since a device may connect only five times a minute, then run again",
         )
     meaning, hint = CODES.get(code, ("the platform refused", "Look the code up in the MQTT 3.1.1 specification"))
     return Refused("%s: %s (CONNACK %d)" % (what, meaning, code), code=code, hint=hint)

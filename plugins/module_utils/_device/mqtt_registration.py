@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Dynamic registration over MQTT: what is asked, and what the answer means. PRIVATE to the collection.
+"""Dynamic registration over MQTT: the request, and the meaning of the answer. PRIVATE to the collection.
 
 Source: "MQTT-based dynamic registration" in the documentation of Alibaba Cloud IoT Platform. The answer is a message that comes
 after the CONNACK without a subscription.
@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import WRONG_HOST
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import Connect
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import ConnectFields
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import CODES as LOGIN_CODES
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import Exchange, mqtt_error
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
@@ -31,7 +31,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform impo
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry_noting_doubt
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TROUBLE, TlsContext
 
-# What a registration is refused with: what it means and what to do next. The platform does not say more.
+# CONNACK codes of a refused registration: what each means, and what to do next. The platform gives no other reason.
 REFUSED = 4
 _WHY = (
     "Over MQTT the platform does not say why. Check that the device was added to the product and is enabled, that Dynamic "
@@ -43,7 +43,7 @@ CODES: dict[int, tuple[str, str]] = {
     REFUSED: ("the registration was refused", _WHY),
     5: ("the registration was not authorised", _WHY),
 }
-# A registration without pre-registration can be refused for one more reason, and asks less.
+# The hint for a registration without pre-registration, which has other conditions.
 NO_PREREGISTRATION = (
     "Over MQTT the platform does not say why. Check that the product allows registration without pre-registration, that "
     "product_secret is its ProductSecret and instance_id its instance, that the device is not activated as one that was added "
@@ -52,23 +52,23 @@ NO_PREREGISTRATION = (
 
 
 class MqttRequest(t.NamedTuple):
-    """One signed registration, free of secrets: who asks, where, and with which CONNECT; None only reaches for the host."""
+    """One signed registration, without ProductSecret: host, device and CONNECT; with a CONNECT of None, only a connection is made."""
 
     host: str
     port: int
     auth_type: str
     product_key: str
     device_name: str
-    connect: Connect | None
+    connect: ConnectFields | None
 
 
 def signed_connect(options: t.Mapping[str, t.Any], device_name: str) -> MqttRequest:
     """Check the options of a registration over MQTT and sign it.
 
     :param options: as in ``gateway_credential_spec()``
-    :raises InvalidOption: one that no request can be made of
+    :raises InvalidOption: one is missing or invalid
     """
-    # Gateways send what was signed, and do without.
+    # Imported lazily: gateways send a signed request and never load this.
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import (
         check_registration,
     )
@@ -76,21 +76,21 @@ def signed_connect(options: t.Mapping[str, t.Any], device_name: str) -> MqttRequ
 
     product_key, product_secret = check_registration(options, device_name)
     instance_id, auth_type = options["instance_id"], options["auth_type"]
-    place = (options["region"], instance_id, options["mqtt_endpoint"], options.get("mqtt_port"))
-    host, port = address(product_key, *place)
+    address_options = (options["region"], instance_id, options["mqtt_endpoint"], options.get("mqtt_port"))
+    host, port = address(product_key, *address_options)
     connect = registration(product_key, device_name, product_secret, options["sign_method"], auth_type, instance_id)
     return MqttRequest(host, port, auth_type, product_key, device_name, connect)
 
 
 def register(request: MqttRequest, exchange: Exchange, context: TlsContext, timeout: float, budget: float) -> Issued:
-    """Register until the platform has answered, and return what it issued; nothing, if the request only reaches for the host.
+    """Register until the platform has answered, and return what it issued; nothing, for a request without a CONNECT.
 
-    :param timeout: seconds for one try
-    :param budget: seconds in which a try may start
+    :param timeout: seconds for one attempt
+    :param budget: seconds within which an attempt may start
     :raises FleetopsError: Refused and Throttled with the CONNACK's code, BadAnswer, NetworkError, TlsError;
-        ``may_have_registered`` tells whether the platform may have issued a new secret all the same
+        ``may_have_registered`` is true if the platform may have issued a new secret nevertheless
     """
-    # By the documents every answer comes on /ext/register, by the vendor's SDKs that of regnwl on /ext/regnwl.
+    # According to the documents every answer is published on /ext/register; the vendor's SDKs expect regnwl's on /ext/regnwl.
     topics = ["/ext/register", "/ext/" + request.auth_type]
     what = "registration of %s at %s:%d" % (request.device_name, request.host, request.port)
 
@@ -98,17 +98,17 @@ def register(request: MqttRequest, exchange: Exchange, context: TlsContext, time
         try:
             code, payload = exchange((request.host, request.port), request.connect, context, timeout, topics)
         except (*TROUBLE, FleetopsError) as error:
-            told = mqtt_error(what, error)
-            told.may_have_registered = context.sent
-            raise told from None
-        return issued(request, what, code, payload) if request.connect else Issued()
+            failure = mqtt_error(what, error)
+            failure.may_have_registered = context.sent
+            raise failure from None
+        return parse_answer(request, what, code, payload) if request.connect else Issued()
 
     answer, doubt = retry_noting_doubt(attempt, budget)
     return answer._replace(doubt=doubt)
 
 
-def issued(request: MqttRequest, what: str, code: int, payload: bytes) -> Issued:
-    """Return what the answer to ``request`` brought; ``what`` was attempted.
+def parse_answer(request: MqttRequest, what: str, code: int, payload: bytes) -> Issued:
+    """Return the secret in the answer to ``request``; ``what`` was attempted.
 
     :raises FleetopsError: Refused or Throttled by the CONNACK's code, BadAnswer for a message that is not the answer
     """
@@ -138,7 +138,7 @@ def _parse(what: str, payload: bytes) -> dict[str, t.Any]:
 
 def _usable(what: str, answer: dict[str, t.Any], name: str, allowed: t.Callable[[object], bool]) -> str:
     if not allowed(answer.get(name)):
-        raise BadAnswer("%s: the answer has no usable %s" % (what, name), hint=WRONG_HOST)
+        raise BadAnswer("%s: the answer contains no valid %s" % (what, name), hint=WRONG_HOST)
     return str(answer[name])
 
 
@@ -147,7 +147,7 @@ def _refusal(what: str, code: int, auth_type: str) -> FleetopsError:
         return Throttled(
             "%s: the platform is not available now (CONNACK 3)" % what,
             code=code,
-            hint="Run again later; lower forks or throttle if it comes back",
+            hint="Run again later; if it happens again, lower forks or throttle",
         )
     meaning, hint = CODES.get(code, ("the platform refused", "Look the code up in the MQTT 3.1.1 specification"))
     if auth_type == "regnwl" and code >= REFUSED:

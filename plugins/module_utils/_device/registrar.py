@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The choice between a registration over HTTPS and one over MQTT. PRIVATE to the collection."""
+"""Choose between a registration over HTTPS and one over MQTT, prepare it and send it. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import P
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import MQTT_ONLY_REGIONS, REGNWL_REGIONS
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, https_context, mqtt_context
 
-# What moves in over MQTT is imported only where it does: a gateway that registers over HTTPS has no use for it.
+# Imported lazily: gateways that register over HTTPS never load the MQTT code.
 if t.TYPE_CHECKING:
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import Exchange
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_registration import MqttRequest
@@ -27,15 +27,15 @@ if t.TYPE_CHECKING:
     AnyRequest = t.Union[Request, MqttRequest]
 
 
-def transport(options: t.Mapping[str, t.Any]) -> str:
-    """``https`` or ``mqtt``: what is asked for, or else what the region offers.
+def choose(options: t.Mapping[str, t.Any]) -> str:
+    """Return the transport, ``https`` or ``mqtt``: the option's, or else the one that the region offers.
 
-    :raises InvalidOption: regnwl over HTTPS, which no region offers, or in a region that does not offer it
+    :raises InvalidOption: regnwl over HTTPS, or in a region that does not offer it
     """
     only_mqtt = options["auth_type"] == "regnwl"
     if only_mqtt and options["transport"] == "https":
         raise InvalidOption(
-            "transport", "https", "cannot be with auth_type: regnwl", "Leave transport out, or use mqtt"
+            "transport", "https", "cannot be combined with auth_type: regnwl", "Leave transport out, or use mqtt"
         )
     if only_mqtt and not options["mqtt_endpoint"] and options["region"] not in (None, "", *REGNWL_REGIONS):
         raise InvalidOption(
@@ -48,20 +48,20 @@ def transport(options: t.Mapping[str, t.Any]) -> str:
     return str(options["transport"] or by_default)
 
 
-def signed(options: t.Mapping[str, t.Any], device_name: str) -> AnyRequest:
+def prepare(options: t.Mapping[str, t.Any], device_name: str) -> AnyRequest:
     """Check the options of a registration and sign it.
 
     :param options: as in ``gateway_credential_spec()``
-    :raises InvalidOption: one that no request can be made of
+    :raises InvalidOption: one is missing or invalid
     """
-    if transport(options) == "https":
+    if choose(options) == "https":
         return signed_request(options, device_name)
     if options["endpoint"] and not options["mqtt_endpoint"]:
         raise InvalidOption(
             "endpoint",
             options["endpoint"],
-            "is for HTTPS, and this registration goes over MQTT",
-            "Give mqtt_endpoint, or leave endpoint out to register at the platform's own host; or use transport: https",
+            "applies to HTTPS, and this registration uses MQTT",
+            "Set mqtt_endpoint; or leave endpoint out, to register at the platform's own host; or use transport: https",
         )
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_registration import signed_connect
 
@@ -69,12 +69,12 @@ def signed(options: t.Mapping[str, t.Any], device_name: str) -> AnyRequest:
 
 
 def unsigned(request: AnyRequest) -> AnyRequest:
-    """One that registers nothing and only proves that the platform can be reached."""
+    """Return the request without its signed part, which registers nothing and only makes a connection."""
     return request._replace(body="") if isinstance(request, Request) else request._replace(connect=None)
 
 
 def to_fields(request: AnyRequest) -> dict[str, t.Any]:
-    """For JSON; :func:`from_fields` is the opposite."""
+    """Return the request as a dictionary for JSON; :func:`from_fields` reverses it."""
     fields = request._asdict()
     if fields.get("connect"):
         fields["connect"] = fields["connect"]._asdict()
@@ -82,18 +82,18 @@ def to_fields(request: AnyRequest) -> dict[str, t.Any]:
 
 
 def from_fields(fields: dict[str, t.Any]) -> AnyRequest:
-    """Return the request again, on the gateway."""
+    """Return the request of a dictionary from :func:`to_fields`."""
     if "url" in fields:
         return Request(**fields)
-    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import Connect
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import ConnectFields
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_registration import MqttRequest
 
-    connect = Connect(**fields["connect"]) if fields["connect"] else None
+    connect = ConnectFields(**fields["connect"]) if fields["connect"] else None
     return MqttRequest(**dict(fields, connect=connect))
 
 
-def reach_broker(place: tuple[str, int], options: t.Mapping[str, t.Any], exchange: Exchange) -> None:
-    """Prove that a login could be sent to ``place``, host and port, over a verified connection.
+def reach_broker(address: tuple[str, int], options: t.Mapping[str, t.Any], exchange: Exchange) -> None:
+    """Check that a login could be sent to ``address``, host and port, over a verified connection.
 
     :raises FleetopsError: NetworkError or TlsError
     """
@@ -101,19 +101,19 @@ def reach_broker(place: tuple[str, int], options: t.Mapping[str, t.Any], exchang
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TROUBLE
 
-    host, port = str(place[0]), int(place[1])
+    host, port = str(address[0]), int(address[1])
     context = mqtt_context(options)
 
     def attempt() -> None:
         try:
             exchange((host, port), None, context, options["timeout"], ())
         except (*TROUBLE, FleetopsError) as error:
-            raise mqtt_error("the login that is to prove the credential, at %s:%d" % (host, port), error) from None
+            raise mqtt_error("the login that is to verify the credential, at %s:%d" % (host, port), error) from None
 
     retry(attempt, options["retry_time"])
 
 
-def issue(
+def send(
     request: AnyRequest,
     options: t.Mapping[str, t.Any],
     budget: float,
@@ -123,11 +123,11 @@ def issue(
 ) -> Issued:
     """Have the platform issue a secret; nothing, for a request that is :func:`unsigned`.
 
-    :param budget: seconds in which a try may start
-    :param poster: makes what sends a form over HTTPS
-    :param exchange: speaks MQTT
-    :param not_after: the value of clock() from which no request may be sent any more
-    :returns: ``doubt`` holds where an earlier try of this call may have registered as well
+    :param budget: seconds within which an attempt may start
+    :param poster: makes a sender of forms over HTTPS
+    :param exchange: sends a CONNECT over MQTT
+    :param not_after: the value of clock() after which no request may be sent
+    :returns: ``doubt`` is true if an earlier attempt of this call may have registered as well
     :raises FleetopsError: as register() and reach() of https_registration and mqtt_registration
     """
     context = https_context(options) if isinstance(request, Request) else mqtt_context(options)

@@ -17,21 +17,21 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https import urllib_post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import (
     from_fields,
-    issue,
     reach_broker,
+    send,
 )
 
 
 def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Take the lease, register, store; before a reset, prove that all of it could be done.
+    """Take the lease, register, store; before a reset, check that all of it is possible.
 
-    :param todo: what to do, of JSON: ``shell`` and its ``scripts`` (those of Scripts), the signed ``request``, the ``options`` that
-        say how to send it, how long the ``lease`` lasts, in seconds, and the ``broker``, host and port, if a login has to be possible
-    :returns: ``outcome`` and ``lines`` as in Answer
+    :param todo: the work, from JSON: ``shell`` and its ``scripts`` (those of Scripts), the signed ``request``, the ``options``
+        for sending it, how long the ``lease`` lasts, in seconds, and the ``broker``, host and port, if a login has to be possible
+    :returns: ``outcome`` and ``lines`` as in ScriptAnswer
     :raises FleetopsError: as change()
     """
     request, options = from_fields(todo["request"]), todo["options"]
-    # Before the lease is taken, which does not last for it.
+    # Before the lease is taken, which is too short for it.
     wait_for_date(options.get("wait_for_clock", 0))
 
     def run(script: str) -> str:
@@ -43,18 +43,18 @@ def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:
 
     scripts = Scripts(**todo["scripts"])
 
-    def issued(not_after: float) -> Issued | None:
+    def request_secret(not_after: float) -> Issued | None:
         if todo["broker"]:
             reach_broker(todo["broker"], options, _exchange)
-        secret = issue(request, options, options["retry_time"], urllib_post, _exchange, not_after)
+        secret = send(request, options, options["retry_time"], urllib_post, _exchange, not_after)
         return secret if scripts.store else None
 
-    answer = change(run, scripts, issued, todo["lease"], options["timeout"])
+    answer = change(run, scripts, request_secret, todo["lease"], options["timeout"])
     return {"outcome": answer.outcome, "lines": list(answer.lines)}
 
 
 def _exchange(*arguments: t.Any) -> tuple[int, bytes]:
-    """Speaks MQTT, where it is spoken."""
+    """Call exchange() of mqtt_client, which only registrations over MQTT and logins load."""
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import exchange
 
     return exchange(*arguments)

@@ -64,5 +64,5 @@ def registration_body(
 
 
 def new_random() -> str:
-    """Return 16 letters and digits from the system's source of randomness, which make each registration another."""
+    """Return 16 letters and digits from the system's source of randomness, so that no two signatures are alike."""
     return "".join(secrets.choice(_RANDOM) for _i in range(16))

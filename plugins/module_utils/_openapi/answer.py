@@ -18,7 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import c
 LARGEST_NUMBER = 2**63
 LONGEST_TEXT = 200
 
-HINT = "Check openapi_endpoint, and what is between here and the platform"
+HINT = "Check openapi_endpoint, and the proxies between the controller and the platform"
 
 
 def parse(content: bytes) -> dict[str, t.Any] | None:
@@ -30,7 +30,7 @@ def parse(content: bytes) -> dict[str, t.Any] | None:
     return answer if isinstance(answer, dict) else None
 
 
-class Answer:
+class OpenApiAnswer:
     """A JSON object in an answer. Every method reads one field, and raises BadAnswer where the field is not what it must be.
 
     A field may be missing, for the platform leaves out what is empty; then it reads as empty.
@@ -47,15 +47,15 @@ class Answer:
     def __contains__(self, name: str) -> bool:
         return name in self._content
 
-    def wrong(self, name: str, problem: str = "is not of its type") -> BadAnswer:
+    def wrong(self, name: str, problem: str = "has the wrong type") -> BadAnswer:
         """Return the error to raise for a field."""
         return BadAnswer("%s: the answer's %s %s" % (self._about, name, problem), hint=HINT)
 
-    def inner(self, name: str) -> Answer:
+    def inner(self, name: str) -> OpenApiAnswer:
         """Return an object within."""
         return self._within(name, self._content.get(name, {}))
 
-    def objects(self, name: str, most: int) -> list[Answer]:
+    def objects(self, name: str, most: int) -> list[OpenApiAnswer]:
         """Return a list of objects, ``most`` at the most."""
         return [self._within(name, item) for item in self._list(name, most)]
 
@@ -84,7 +84,7 @@ class Answer:
         """Return a text, or the digits of a number, that matches ``pattern`` as a whole; empty if it is null."""
         text = self._text(name)
         if not re.fullmatch(pattern, text, re.ASCII):
-            raise self.wrong(name, "is not what the platform writes there")
+            raise self.wrong(name, "has an unexpected value")
         return text
 
     def _text(self, name: str) -> str:
@@ -102,10 +102,10 @@ class Answer:
         if not isinstance(values, list):
             raise self.wrong(name)
         if len(values) > most:
-            raise self.wrong(name, "is longer than what was asked for")
+            raise self.wrong(name, "has more entries than were requested")
         return values
 
-    def _within(self, name: str, value: object) -> Answer:
+    def _within(self, name: str, value: object) -> OpenApiAnswer:
         if not isinstance(value, dict):
             raise self.wrong(name)
-        return Answer(self._about, value)
+        return OpenApiAnswer(self._about, value)

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Adding thousands of devices with a handful of calls. For the controller. PRIVATE to the collection.
+"""Add thousands of devices with a handful of calls. For the controller. PRIVATE to the collection.
 
-The platform checks a list of names, then creates the devices of a list that it has checked; both take it some time. A list
-with one wrong name in it is refused as a whole, with the names that are wrong: those that exist already among them.
+The platform checks a list of names, then creates the devices of a checked list; both are asynchronous. It refuses a list with an invalid
+name as a whole, and returns the invalid names. Names that exist already are invalid, too.
 """
 
 from __future__ import annotations
@@ -17,40 +17,40 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     FleetopsError,
     OpenApiRefused,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import OpenApiAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi, numbered
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import chunks, named_devices
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.jobs import STATUS, wait_for
 
 NAMES_PER_CHECK = 10_000
-# The first check finds what is wrong; what others add meanwhile is found by the next.
+# The first check finds the invalid names, the next ones devices that others have added meanwhile.
 MOST_CHECKS = 10
 RUNNING = "iot.device.CreateDeviceTaskIsRunning"
 
 
 @dataclass
 class Added:
-    """The outcome for a list of names: those in neither field were added."""
+    """Outcome of a batch. Names in neither field were added."""
 
     existed: set[str] = field(default_factory=set)
     failed: dict[str, FleetopsError] = field(default_factory=dict)
 
 
-def add_many(api: OpenApi, product_key: str, names: t.Sequence[str], longest: float) -> Added:
+def add_many(api: OpenApi, product_key: str, names: t.Sequence[str], timeout: float) -> Added:
     """Add devices.
 
     :param names: valid and different
-    :param longest: seconds to wait for each piece of work
-    :raises FleetopsError: nothing was added; later on an error stands at the names that it struck
+    :param timeout: seconds to wait for each asynchronous job
+    :raises FleetopsError: the first batch failed, nothing was added. Errors of later batches are recorded per name
     """
     added = Added()
     pieces = chunks(names, NAMES_PER_CHECK)
     for number, some in enumerate(pieces):
-        bulk = _Bulk(api, product_key, longest)
+        addition = _BatchAddition(api, product_key, timeout)
         try:
-            bulk.add(list(some), added)
+            addition.add(list(some), added)
         except FleetopsError as error:
-            if number == 0 and not bulk.creating:
+            if number == 0 and not addition.creating:
                 raise
             known = added.existed.union(added.failed)
             unknown = [name for piece in pieces[number:] for name in piece if name not in known]
@@ -59,13 +59,13 @@ def add_many(api: OpenApi, product_key: str, names: t.Sequence[str], longest: fl
     return added
 
 
-class _Bulk:
-    """One list of names on its way."""
+class _BatchAddition:
+    """One list of names that is checked and added."""
 
-    def __init__(self, api: OpenApi, product_key: str, longest: float) -> None:
+    def __init__(self, api: OpenApi, product_key: str, timeout: float) -> None:
         self._api = api
         self._product_key = product_key
-        self._longest = longest
+        self._timeout = timeout
         self.creating = False
 
     def add(self, names: list[str], added: Added) -> None:
@@ -78,20 +78,23 @@ class _Bulk:
                 self._judge(self._create(apply_id, names), added)
                 return
             if not rejected.keys() & set(names):
-                raise BadAnswer("BatchCheckDeviceNames of %d names: refused, but not for any of them" % len(names))
+                raise BadAnswer(
+                    "BatchCheckDeviceNames of %d names: refused, but the answer names none of them as invalid"
+                    % len(names)
+                )
             self._judge(rejected, added)
             names = [name for name in names if name not in rejected]
         if names:
             raise BadAnswer("BatchCheckDeviceNames: refused %d times, each time for other names" % MOST_CHECKS)
 
     def _check(self, names: t.Sequence[str]) -> tuple[str, dict[str, str]]:
-        """Return the application's ID if every name can be added, or the names that can't be, with the platform's words."""
+        """Return the application's ID if every name can be added, or the names that cannot, each with the platform's message."""
         try:
             answer = self._api.call(
                 "BatchCheckDeviceNames", {"ProductKey": self._product_key}, form=numbered("DeviceName", names)
             )
         except OpenApiRefused as refusal:
-            rejected = _rejected(Answer("BatchCheckDeviceNames", dict(refusal.data)), names)
+            rejected = _rejected(OpenApiAnswer("BatchCheckDeviceNames", dict(refusal.data)), names)
             if not rejected:
                 raise
             return "", rejected
@@ -101,11 +104,11 @@ class _Bulk:
         return (apply_id, {}) if passed else ("", _rejected(status, names))
 
     def _create(self, apply_id: str, names: t.Sequence[str]) -> dict[str, str]:
-        """Return the names that could not be added after all, with the platform's words."""
+        """Return the names that could not be added, each with the platform's message."""
         try:
             self._api.call("BatchRegisterDeviceWithApplyId", {"ProductKey": self._product_key, "ApplyId": apply_id})
         except OpenApiRefused as refusal:
-            if refusal.code != RUNNING:  # the answer to the try before was lost
+            if refusal.code != RUNNING:  # the answer to the first request was lost
                 raise
         status = self._wait(apply_id, ("CHECK_SUCCESS", "CREATE"))
         if status.matching("Status", STATUS) == "CREATE_SUCCESS":
@@ -115,16 +118,16 @@ class _Bulk:
             raise status.wrong("InvalidList", "names none of the devices, and the status is not CREATE_SUCCESS")
         return rejected
 
-    def _wait(self, apply_id: str, under_way: t.Container[str]) -> Answer:
+    def _wait(self, apply_id: str, under_way: t.Container[str]) -> OpenApiAnswer:
         asked = {"ProductKey": self._product_key, "ApplyId": apply_id}
 
-        def look() -> Answer:
+        def look() -> OpenApiAnswer:
             return self._api.call("QueryBatchRegisterDeviceStatus", asked).inner("Data")
 
-        return wait_for("application %s for devices" % apply_id, look, under_way, self._longest)
+        return wait_for("application %s for devices" % apply_id, look, under_way, self._timeout)
 
     def _judge(self, rejected: dict[str, str], added: Added) -> None:
-        """Of the rejected names, those that exist are no failure. The platform's words differ, so look."""
+        """Record the rejected names: those that exist are no failure. Query them, since the platform's messages vary."""
         existing = named_devices(self._api, self._product_key, list(rejected)) if rejected else {}
         added.existed.update(existing)
         for name, words in rejected.items():
@@ -135,7 +138,7 @@ class _Bulk:
                 )
 
 
-def _rejected(data: Answer, asked: t.Iterable[str]) -> dict[str, str]:
+def _rejected(data: OpenApiAnswer, asked: t.Iterable[str]) -> dict[str, str]:
     """Those of the names that were rejected, with the platform's words: of either action's answer, whose fields are spelt differently."""
     rejected: dict[str, str] = {}
     for outer, spelling in (

@@ -3,8 +3,8 @@
 
 """The platform's OpenAPI. For the controller. PRIVATE to the collection.
 
-The vendor's library signs, the vendor's credentials library finds the AccessKey; here are the endpoint, the quotas, what is tried
-again, and what an answer means.
+The vendor's library signs, and the vendor's credentials library finds the AccessKey. This module adds the endpoint, the quotas, retries,
+and the meaning of answers.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     OpenApiRefused,
     Throttled,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import Reply
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import HINT, Answer, parse
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import HttpReply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import HINT, OpenApiAnswer, parse
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.quotas import LIMITER, Limiter
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.wire import (
     LONGEST_ANSWER,
@@ -55,7 +55,7 @@ LONGEST_CODE = 100
 
 Parameters = t.Mapping[str, t.Union[str, int]]
 
-# The only codes that say that something does not exist.
+# The only codes that mean that the device or the product does not exist.
 NOT_THERE = ("iot.device.NotExistedDevice", "iot.prod.NotExistedProduct")
 
 # Codes, or how they begin: what to do next.
@@ -70,7 +70,7 @@ HINTS = {
     "InvalidAccessKeyId": "Check access_key_id, and that the AccessKey is enabled in the RAM console",
     "SignatureDoesNotMatch": "Check access_key_secret: it is not the one of this AccessKey",
     "IncompleteSignature": "Check access_key_secret: it is not the one of this AccessKey",
-    "InvalidSecurityToken": "Ask STS for a new token, with its AccessKey; temporary ones expire",
+    "InvalidSecurityToken": "Request a new temporary AccessKey with its token from STS; they expire",
     "MissingSecurityToken": "Set security_token: this AccessKey is a temporary one",
     "InvalidTimeStamp": "Set this host's clock",
     "NoPermission": "Allow the RAM user this action (iot:ACTION) in a policy",
@@ -79,8 +79,8 @@ HINTS = {
 }
 
 
-# What to do about a request that may have been processed and must not be repeated.
-LOST = "The request may be processed all the same. Run again, which finishes the change when the lease on the gateway is over"
+# The hint after a request that may have been processed and must not be repeated.
+LOST = "The platform may still process the request. Run again, which waits for the end of the lease on the gateway and finishes the change"
 
 
 class OpenApi:
@@ -115,15 +115,15 @@ class OpenApi:
         depth: int = 0,
         not_after: float | None = None,
         once: bool = False,
-    ) -> Answer:
-        """Return the platform's answer to ``action``. Throttling and lost answers are tried again.
+    ) -> OpenApiAnswer:
+        """Return the platform's answer to ``action``. Throttled requests and lost answers are retried.
 
         :param parameters: those of the query; IotInstanceId is added
-        :param form: those that go into the body: many names don't fit into a URL
+        :param form: those sent in the body, since many names do not fit into a URL
         :param depth: of a page: its number times its size
-        :param not_after: the value of clock() from which it may not be sent any more
-        :param once: do not send it again after an answer was lost: the first one may be processed late
-        :raises BusyError: it is too late to send it
+        :param not_after: the value of clock() after which the request must not be sent
+        :param once: do not retry after a lost answer, since the platform may still process the first request
+        :raises BusyError: ``not_after`` has passed
         :raises FleetopsError: OpenApiRefused, NotFound among them; Throttled, BadAnswer, NetworkError, TlsError
         """
         query = {name: str(value) for name, value in parameters.items()}
@@ -131,12 +131,12 @@ class OpenApi:
         if self._instance_id:
             query["IotInstanceId"] = self._instance_id
 
-        def attempt() -> Answer:
+        def attempt() -> OpenApiAnswer:
             try:
                 with self._limiter.turn(action, depth, self._qps_share):
                     if not_after is not None and clock() >= not_after:
                         raise BusyError(
-                            "%s: the lease on the gateway ran out before the request was sent" % _about(action, query),
+                            "%s: the lease on the gateway ended before the request was sent" % _about(action, query),
                             hint="Run again; for a large batch, use a smaller gateway_serial or a longer gateway_lease_time",
                         )
                     reply = self._call_api(action, query, body)
@@ -149,8 +149,8 @@ class OpenApi:
 
         return retry(attempt, self._retry_time)
 
-    def _answer(self, action: str, query: Parameters, reply: Reply) -> Answer:
-        """Return the platform's yes; all else is an error."""
+    def _answer(self, action: str, query: Parameters, reply: HttpReply) -> OpenApiAnswer:
+        """Return the content of a successful reply; raise the error that any other reply means."""
         about = _about(action, query)
         if len(reply.body) > LONGEST_ANSWER:
             raise BadAnswer("%s: the answer is longer than %d bytes" % (about, LONGEST_ANSWER), hint=HINT)
@@ -158,24 +158,22 @@ class OpenApi:
         if content is None and (reply.status == 429 or reply.status >= 500):
             raise _throttled("%s: HTTP status %d" % (about, reply.status), str(reply.status), "", reply)
         if 300 <= reply.status < 400:
-            raise BadAnswer(
-                "%s: HTTP status %d, a redirect, which is never followed" % (about, reply.status), hint=HINT
-            )
+            raise BadAnswer("%s: HTTP status %d, a redirect, which is not followed" % (about, reply.status), hint=HINT)
         if content is None:
             problem = "%s: the answer is not the JSON that the platform sends (HTTP status %d)" % (about, reply.status)
             raise BadAnswer(problem, hint=HINT)
         if content.get("Success") is True and reply.status < 400:
-            return Answer(about, content)
+            return OpenApiAnswer(about, content)
         raise self._refusal(action, query, content, reply)
 
-    def _refusal(self, action: str, query: Parameters, content: dict[str, t.Any], reply: Reply) -> FleetopsError:
-        """Return the platform's no, from the API itself or (with an HTTP status) from what is in front of it."""
-        answer, masked = Answer(_about(action, query), content), self._masked()
+    def _refusal(self, action: str, query: Parameters, content: dict[str, t.Any], reply: HttpReply) -> FleetopsError:
+        """Return the error for a refusal, by the API itself or (with an HTTP status) by the gateway in front of it."""
+        answer, masked = OpenApiAnswer(_about(action, query), content), self._masked()
         told = str(reply.status) if reply.status >= 400 else "no code"
         code = clean(masked(answer.matching("Code", r"[!-~]*")), LONGEST_CODE) or told
         words = "%s: refused with %s" % (_about(action, query), code)
         message = answer.text("ErrorMessage", masked) or answer.text("Message", masked)
-        if message and not code.startswith("Signature"):  # what the platform says there repeats the request
+        if message and not code.startswith("Signature"):  # its message repeats the whole request
             words += " (%s)" % message
         if request_id := answer.text("RequestId", masked):
             words += ", RequestId %s" % request_id
@@ -189,7 +187,7 @@ class OpenApi:
         return refusal
 
     def _failure(self, action: str, query: Parameters, error: Trouble | BadAnswer) -> FleetopsError:
-        """Trouble on the way."""
+        """Return the error for a request that got no usable reply: a transport error, or a bad answer."""
         what = "%s at https://%s" % (_about(action, query), self._endpoint)
         if isinstance(error, BadAnswer):
             return BadAnswer("%s: %s" % (what, error.msg), hint=HINT)
@@ -199,7 +197,7 @@ class OpenApi:
         return Masked(self._secrets())
 
 
-def _throttled(words: str, code: str, hint: str, reply: Reply) -> Throttled:
+def _throttled(words: str, code: str, hint: str, reply: HttpReply) -> Throttled:
     error = Throttled(words, hint=hint or "Try again later", code=code)
     error.retry_after = reply.retry_after
     return error
@@ -260,9 +258,9 @@ def _usable_key(credential: t.Any) -> AccessKey:
 
 
 def find_credential(options: t.Mapping[str, t.Any]) -> t.Any:
-    """Return the vendor's credentials client, with an AccessKey at hand: the options', the profile's, or the default chain's.
+    """Return the vendor's credentials client, that has an AccessKey: the options', the profile's, or the default chain's.
 
-    The default chain asks the metadata address of a cloud, so it is not for want of anything else.
+    The default chain asks the metadata address of a cloud, so it is never a fallback.
 
     :raises FleetopsError: InvalidOption; of kind missing_library, or credential where there is no AccessKey
     """
@@ -272,13 +270,13 @@ def find_credential(options: t.Mapping[str, t.Any]) -> t.Any:
     )
     if bool(key_id) != bool(secret) or (token and not key_id):
         missing = "access_key_secret" if key_id else "access_key_id"
-        raise InvalidOption(missing, None, "is missing", "Give both halves of the AccessKey, or neither")
+        raise InvalidOption(missing, None, "is missing", "Set access_key_id and access_key_secret, or neither")
     given = {"access_key_id": key_id, "profile": profile, "credentials": chain}
     several = [name for name, value in given.items() if value]
     if len(several) > 1:
-        raise InvalidOption(several[1], given[several[1]], "cannot be with %s" % several[0], "Give one of them")
+        raise InvalidOption(several[1], given[several[1]], "cannot be combined with %s" % several[0], "Set one of them")
     if not several:
-        raise no_credential("no account was given")
+        raise no_credential("no AccessKey is set")
     try:
         from alibabacloud_credentials.client import Client
         from alibabacloud_credentials.models import Config
@@ -304,15 +302,15 @@ def find_credential(options: t.Mapping[str, t.Any]) -> t.Any:
             return usable(lambda: Client(provider=ProfileCredentialsProvider(profile_name=profile)))
     except NoAccessKey:
         problems = {
-            "access_key_id": "the AccessKey that was given cannot be sent",
-            "profile": "profile %r holds no AccessKey that can be used" % profile,
+            "access_key_id": "the AccessKey contains a character that cannot be sent",
+            "profile": "profile %r contains no usable AccessKey" % profile,
             "credentials": "the default chain of the vendor's SDK found no AccessKey",
         }
         raise no_credential(problems[several[0]]) from None
 
 
 def no_credential(problem: str) -> FleetopsError:
-    """Return the error of a call that nobody can sign."""
+    """Return the error of a call that cannot be signed, since there is no usable AccessKey."""
     return FleetopsError(
         "OpenAPI: " + problem,
         hint="Set access_key_id and access_key_secret, or profile: NAME. To use ALIBABA_CLOUD_ACCESS_KEY_ID and "
@@ -331,7 +329,7 @@ def missing_library(error: ImportError) -> FleetopsError:
 
 
 def openapi_host(region: str | None, endpoint: str | None) -> str:
-    """``HOST[:PORT]`` to call: ``endpoint`` if there is one, else the platform's host in ``region``.
+    """Return the ``HOST[:PORT]`` to call: ``endpoint`` if there is one, else the platform's host in ``region``.
 
     :raises InvalidOption: an unknown region, or an endpoint that is no host
     """
@@ -350,7 +348,7 @@ def numbered(name: str, values: t.Iterable[str]) -> dict[str, str]:
 
 
 def _about(action: str, query: Parameters) -> str:
-    """Return what was attempted, on what."""
+    """Return the action and the objects that it is about, for messages."""
     names = ("DeviceName", "ProductName", "ProductKey", "ApplyId", "JobId")
     return " ".join([action, *("%s=%s" % (name, query[name]) for name in names if name in query)])
 

@@ -3,7 +3,7 @@
 
 """Questions to the platform about a product's devices. For the controller. PRIVATE to the collection.
 
-Its answers hold every DeviceSecret in clear. None gets past this file, but through :func:`device_secrets`.
+Its answers contain every DeviceSecret in clear text. Only :func:`device_secrets` returns them; nothing else of this module does.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import asdict, dataclass
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import OpenApiAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi, numbered
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.quotas import qps
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
@@ -50,13 +50,13 @@ class Device:
 
 
 def checked_names(names: t.Iterable[str]) -> tuple[list[str], list[tuple[str, FleetopsError]]]:
-    """Names that can be asked for, in their order, and those that can't be, with what is wrong: malformed or repeated."""
+    """Return the valid names, in their order, and the malformed and repeated ones, each with its error."""
     valid: dict[str, None] = {}
     wrong = []
     for name in names:
         try:
             if check_device_name(name) in valid:
-                raise InvalidOption("names", name, "stands in the list twice", "Give every device a name of its own")
+                raise InvalidOption("names", name, "is listed twice", "List every name once")
             valid[name] = None
         except FleetopsError as error:
             wrong.append((name, error))
@@ -64,9 +64,9 @@ def checked_names(names: t.Iterable[str]) -> tuple[list[str], list[tuple[str, Fl
 
 
 def devices_as_asked(api: OpenApi, product_key: str, names: t.Sequence[str] | None) -> dict[str, Device]:
-    """Those of the devices that exist, or all of the product if ``names`` is None.
+    """Return those of the devices that exist, by name, or all of the product if ``names`` is None.
 
-    :raises InvalidOption: a name that can't be one
+    :raises InvalidOption: a name is malformed
     """
     check_product_key(product_key)
     if names is None:
@@ -76,7 +76,7 @@ def devices_as_asked(api: OpenApi, product_key: str, names: t.Sequence[str] | No
 
 
 def named_devices(api: OpenApi, product_key: str, names: t.Sequence[str]) -> dict[str, Device]:
-    """Those of the devices that exist, by their names, in whichever way takes the quotas less time.
+    """Return those of the devices that exist, by name, with the calls that take the least time within the quotas.
 
     :param names: valid and different
     """
@@ -92,7 +92,7 @@ def named_devices(api: OpenApi, product_key: str, names: t.Sequence[str]) -> dic
 
 
 def all_devices(api: OpenApi, product_key: str) -> dict[str, Device]:
-    """Every device of a product, by its name, the newest first."""
+    """Return every device of a product, by name, the newest first."""
     items = (item for page, _total in _pages(api, product_key) for item in page.items())
     return _with_details(api, product_key, items)
 
@@ -100,13 +100,13 @@ def all_devices(api: OpenApi, product_key: str) -> dict[str, Device]:
 def device_secrets(api: OpenApi, product_key: str, names: t.Sequence[str]) -> dict[str, str]:
     """Return the DeviceSecrets that are valid now, by DeviceName; those that do not exist are left out. Keep them out of results.
 
-    :raises BadAnswer: one that cannot be stored
+    :raises BadAnswer: the platform's answer contains an invalid one
     """
     found = {}
     for name, item in _details(api, product_key, names):
         secret = item.matching("DeviceSecret", ANY_SECRET)
         if not is_device_secret(secret):
-            raise item.wrong("DeviceSecret", "is not what the platform issues")
+            raise item.wrong("DeviceSecret", "is not a valid DeviceSecret")
         found[name] = secret
     return found
 
@@ -121,21 +121,22 @@ def chunks(names: t.Sequence[str], size: int) -> list[t.Sequence[str]]:
     return [names[start : start + size] for start in range(0, len(names), size)]
 
 
-def _details(api: OpenApi, product_key: str, names: t.Sequence[str]) -> t.Iterator[tuple[str, Answer]]:
-    """Those of the devices that exist, each with its name."""
+def _details(api: OpenApi, product_key: str, names: t.Sequence[str]) -> t.Iterator[tuple[str, OpenApiAnswer]]:
+    """Yield those of the devices that exist, each with its name."""
     for some in chunks(names, NAMES_PER_QUERY):
         answer = api.call("BatchQueryDeviceDetail", {"ProductKey": product_key, **numbered("DeviceName", some)})
         items = answer.inner("Data").objects("Data", NAMES_PER_QUERY)
         named = [(_name(product_key, item), item) for item in items]
         if len(dict(named)) < len(named) or not set(dict(named)) <= set(some):
-            raise answer.wrong("Data", "is of devices that were not asked for")
+            raise answer.wrong("Data", "contains devices that were not requested")
         yield from named
 
 
-def _pages(api: OpenApi, product_key: str) -> t.Iterator[tuple[dict[str, Answer], int]]:
-    """Yield a product's devices, page by page and by name, each page with the number of all. Beyond 10,000 only the token leads on.
+def _pages(api: OpenApi, product_key: str) -> t.Iterator[tuple[dict[str, OpenApiAnswer], int]]:
+    """Yield a product's devices, page by page and by name, each page with the number of all. Beyond 10,000 the
+    platform needs the token of the page before.
 
-    What was on an earlier page is left out: devices move on when others are added. A page without anything new is the last one.
+    Devices of an earlier page are left out: they move to later pages when others are added. A page without new devices is the last one.
     """
     asked: dict[str, str | int] = {"ProductKey": product_key, "CurrentPage": 1, "PageSize": PAGE_SIZE}
     seen: set[str] = set()
@@ -154,18 +155,18 @@ def _pages(api: OpenApi, product_key: str) -> t.Iterator[tuple[dict[str, Answer]
         page += 1
 
 
-def _with_details(api: OpenApi, product_key: str, items: t.Iterable[tuple[str, Answer]]) -> dict[str, Device]:
-    """Devices of a list. It does not tell of a disabled one whether it has ever connected; its details do."""
+def _with_details(api: OpenApi, product_key: str, items: t.Iterable[tuple[str, OpenApiAnswer]]) -> dict[str, Device]:
+    """Return the devices of a list, by name. Query the details of disabled ones: a list does not show whether they have ever connected."""
     devices = {name: _device(product_key, name, item) for name, item in items}
     unclear = [name for name, device in devices.items() if device.activated is None]
     devices.update((name, _device(product_key, name, item)) for name, item in _details(api, product_key, unclear))
     return devices
 
 
-def _name(product_key: str, item: Answer) -> str:
+def _name(product_key: str, item: OpenApiAnswer) -> str:
     """Return the name of a device, which is one of the product's."""
     if item.text("ProductKey") not in ("", product_key):
-        raise item.wrong("ProductKey", "is another product's")
+        raise item.wrong("ProductKey", "is that of another product")
     name = item.matching("DeviceName", TOKEN)
     try:
         return check_device_name(name)
@@ -173,7 +174,7 @@ def _name(product_key: str, item: Answer) -> str:
         raise item.wrong("DeviceName", "is not a DeviceName") from None
 
 
-def _device(product_key: str, device_name: str, item: Answer) -> Device:
+def _device(product_key: str, device_name: str, item: OpenApiAnswer) -> Device:
     status = item.matching("DeviceStatus", STATUS) or item.matching("Status", STATUS)
     activated = {"UNACTIVE": False, "ONLINE": True, "OFFLINE": True}.get(status)
     if activated is None and "UtcActive" in item:
@@ -186,6 +187,6 @@ def _device(product_key: str, device_name: str, item: Answer) -> Device:
         nickname=item.text("Nickname"),
         iot_id=item.matching("IotId", IOT_ID),
         created=item.matching("UtcCreate", TIME),
-        # Without a secret there is nothing that a gateway could prove.
+        # Empty without a secret, so that it equals no gateway's fingerprint.
         fingerprint=fingerprint(product_key, device_name, secret) if secret else "",
     )

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Jobs that the platform does on its own time: waiting for them. For the controller. PRIVATE to the collection."""
+"""Wait for the platform's asynchronous jobs. For the controller. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import OpenApiAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
 
 FIRST_PAUSE = 0.5
@@ -20,18 +20,18 @@ UNDER_WAY = ("SCHEDULED", "QUEUED", "WAITING", "IN_PROGRESS")
 
 def wait_for(
     what: str,
-    look: t.Callable[[], Answer],
+    look: t.Callable[[], OpenApiAnswer],
     under_way: t.Container[str],
-    longest: float,
+    timeout: float,
     sleep: t.Callable[[float], None] = time.sleep,
     clock: t.Callable[[], float] = time.monotonic,
-) -> Answer:
-    """Look until the C(Status) of what is found is none of ``under_way``, with pauses that double.
+) -> OpenApiAnswer:
+    """Poll ``look`` until its C(Status) is none of ``under_way``, with pauses that double.
 
-    :param longest: seconds
+    :param timeout: seconds
     :raises FleetopsError: of kind timeout
     """
-    end = clock() + longest
+    end = clock() + timeout
     pause = FIRST_PAUSE
     while True:
         found = look()
@@ -40,28 +40,28 @@ def wait_for(
             return found
         if clock() + pause > end:
             raise FleetopsError(
-                "%s: still %s after %d seconds" % (what, status, longest),
-                hint="The platform goes on with it; run again later, or raise job_timeout",
+                "%s: still %s after %d seconds" % (what, status, timeout),
+                hint="The platform continues the job; run again later, or raise job_timeout",
                 kind="timeout",
             )
         sleep(pause)
         pause = min(LONGEST_PAUSE, pause * 2)
 
 
-def finish_job(api: OpenApi, job_id: str, longest: float) -> None:
+def finish_job(api: OpenApi, job_id: str, timeout: float) -> None:
     """Wait for a job.
 
     :raises FleetopsError: of kind timeout; of kind job if it ended in another way than COMPLETED
     """
 
-    def look() -> Answer:
+    def look() -> OpenApiAnswer:
         return api.call("QueryJob", {"JobId": job_id}).inner("Data")
 
-    status = wait_for("job %s" % job_id, look, UNDER_WAY, longest).matching("Status", STATUS)
+    status = wait_for("job %s" % job_id, look, UNDER_WAY, timeout).matching("Status", STATUS)
     if status != "COMPLETED":
         raise FleetopsError(
-            "job %s: ended as %s" % (job_id, status or "nothing"),
-            hint="Look at the gateway's topology, then run again",
+            "job %s: ended with the status %s" % (job_id, status or "(none)"),
+            hint="Check the gateway's topology in the console, then run again",
             kind="job",
         )
 

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Products: what the platform knows of them, and changing it. For the controller. PRIVATE to the collection.
+"""Query and change products. For the controller. PRIVATE to the collection.
 
-Its answers hold the ProductSecret in clear. None gets past this file, but through :func:`product_secret`.
+The platform's answers contain the ProductSecret in clear text. Only :func:`product_secret` returns it; nothing else of this module does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     NotFound,
     OpenApiRefused,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import OpenApiAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_product_key
 
@@ -30,12 +30,12 @@ NODE_TYPES = ("device", "gateway")
 NET_TYPES = ("wifi", "cellular", "ethernet", "other")
 DATA_FORMATS = ("custom", "alink")
 
-# What the OpenAPI can neither read nor change.
+# The one setting that the OpenAPI can neither read nor change.
 DYNAMIC_REGISTRATION = {
     "known": False,
-    "hint": "Whether dynamic registration is on, the OpenAPI does not tell, and it can't be switched on but in the console: "
+    "hint": "The OpenAPI neither reports nor changes whether Dynamic Registration is switched on. Switch it on in the console: "
     "Devices > Products > the product's Product Details page > Dynamic Registration, confirmed by a text message. "
-    "A new product has it off; a registration is refused with 6288 then.",
+    "It is off for a new product, whose registrations are refused with 6288 until it is switched on.",
 }
 
 
@@ -57,7 +57,7 @@ class Product:
 
 @dataclass(frozen=True)
 class ProductOutcome:
-    """The outcome for a product: why something was done, and what it was and is, None for one that does not exist."""
+    """The outcome for a product: the reason for the change, and the product before and after; None if it does not exist."""
 
     reason: str
     before: Product | None
@@ -90,7 +90,7 @@ def product_secret(api: OpenApi, product_key: str) -> str:
     """Return the ProductSecret that registrations of the product are signed with. Keep it out of results.
 
     :raises NotFound: there is no such product
-    :raises BadAnswer: the answer has no ProductSecret, or one that none can be
+    :raises BadAnswer: the answer has no ProductSecret, or an invalid one
     """
     data = _query(api, product_key)
     secret = data.matching("ProductSecret", "[!-~]{0,64}")
@@ -99,15 +99,15 @@ def product_secret(api: OpenApi, product_key: str) -> str:
     return secret
 
 
-def _query(api: OpenApi, product_key: str) -> Answer:
+def _query(api: OpenApi, product_key: str) -> OpenApiAnswer:
     data = api.call("QueryProduct", {"ProductKey": check_product_key(product_key)}).inner("Data")
     if data.matching("ProductKey", PRODUCT_KEY) != product_key:
-        raise data.wrong("ProductKey", "is another product's")
+        raise data.wrong("ProductKey", "is that of another product")
     return data
 
 
 def products(api: OpenApi) -> t.Iterator[Product]:
-    """Every product of the account, in this instance. A page without anything new is the last one."""
+    """Yield every product of the account, in this instance. A page without new products is the last one."""
     seen: set[str] = set()
     page = 1
     while True:
@@ -132,11 +132,11 @@ def find_products(api: OpenApi, product_key: str | None, product_name: str | Non
     return [product for product in products(api) if product_name in (None, product.product_name)]
 
 
-def bring(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> ProductOutcome:
-    """Bring one product to the state that ``options`` name.
+def ensure_product(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> ProductOutcome:
+    """Ensure that one product is as in ``options``.
 
     :param options: as in ``product_spec()``
-    :raises FleetopsError: the platform refused, or what is asked for can't be done
+    :raises FleetopsError: the platform refused, or the product cannot be changed so
     """
     found = next(iter(find_products(api, options["product_key"], options["product_name"])), None)
     if options["state"] == "absent":
@@ -153,16 +153,16 @@ def bring(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Pro
 
 
 def decide(found: Product, options: t.Mapping[str, t.Any]) -> Product:
-    """Return the product as ``options`` want it; what they leave out stays.
+    """Return the product with the changes in ``options``; fields that are not set stay.
 
-    :raises FleetopsError: of kind immutable: it can't become that
+    :raises FleetopsError: of kind immutable: a field that cannot be changed differs
     """
     for name in ("node_type", "authentication"):
         if options[name] and getattr(found, name) not in ("", options[name]):
             raise FleetopsError(
-                "product %s: %s is %s and can't become %s"
+                "product %s: %s is %s and cannot be changed to %s"
                 % (found.product_key, name, getattr(found, name), options[name]),
-                hint="Create another product; what a product is for can't be changed",
+                hint="Create another product",
                 kind="immutable",
             )
     mutable = {name: options[name] for name in ("product_name", "description") if options[name] is not None}
@@ -175,11 +175,14 @@ def _create(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> P
             "product_key",
             options["product_key"],
             "is not the key of a product",
-            "Check it, the region and instance_id; the platform itself gives a new product its key, so leave it out to create one",
+            "Check product_key, region and instance_id. To create a product, leave product_key out, since the platform chooses the key",
         )
     if options["node_type"] is None:
         raise InvalidOption(
-            "node_type", None, "is missing", "A new product needs it: gateway or device; it can't be changed"
+            "node_type",
+            None,
+            "is missing",
+            "Set it to gateway or device, for a new product; it cannot be changed later",
         )
     wanted = Product(
         product_key="",
@@ -207,7 +210,7 @@ def _create(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> P
     try:
         answer = api.call("CreateProduct", parameters)
     except OpenApiRefused as refusal:
-        # The answer to the try before may have been lost.
+        # The answer to an earlier request may have been lost.
         found = find_products(api, None, wanted.product_name) if "AlreadyExisted" in str(refusal.code) else []
         if not found or decide(found[0], options) != found[0]:
             raise
@@ -215,7 +218,7 @@ def _create(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> P
     return ProductOutcome("missing", None, product_of_key(api, _key_of(answer)))
 
 
-def _key_of(answer: Answer) -> str:
+def _key_of(answer: OpenApiAnswer) -> str:
     holder = answer if "ProductKey" in answer else answer.inner("Data")
     return holder.matching("ProductKey", PRODUCT_KEY)
 
@@ -225,18 +228,18 @@ def _remove(api: OpenApi, found: Product | None, check_mode: bool) -> ProductOut
         return ProductOutcome("up_to_date", None, None)
     if found.device_count:
         raise FleetopsError(
-            "product %s (%s): has %d devices, which would go with it"
+            "product %s (%s): has %d devices, which would be deleted with it"
             % (found.product_key, found.product_name, found.device_count),
             hint="Remove them first, with fleetops.aliyun_iot.devices",
             kind="has_devices",
         )
     if not check_mode:
-        with suppress(NotFound):  # the answer to the try before was lost
+        with suppress(NotFound):  # the answer to an earlier request was lost
             api.call("DeleteProduct", {"ProductKey": found.product_key})
     return ProductOutcome("exists", found, None)
 
 
-def _product(item: Answer) -> Product:
+def _product(item: OpenApiAnswer) -> Product:
     node_type = item.matching("NodeType", "[01]?")
     created = item.matching("GmtCreate", TIME)
     return Product(

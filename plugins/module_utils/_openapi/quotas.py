@@ -30,23 +30,23 @@ QPS: dict[str, int] = {
     "ResetThing": 500,
     "UpdateProduct": 10,
 }
-# Where the number of the page times its size is at least that, both paging actions drop to that.
+# The quota of both paging actions where the number of the page times its size is at least DEEP_PAGING_FROM.
 DEEP_PAGING_FROM = 100_000
 DEEP_PAGING_QPS = 2
 
 
 def qps(action: str, depth: int = 0) -> int:
-    """Return calls a second; ``depth`` is the number of the page times its size, 0 for what does not page."""
+    """Return calls a second; ``depth`` is the number of the page times its size, 0 for an action without pages."""
     return DEEP_PAGING_QPS if depth >= DEEP_PAGING_FROM else QPS[action]
 
 
 class Limiter:
-    """Lets calls begin, for one process.
+    """Delays the calls of one process to keep within the quotas.
 
-    A call may begin when the n-th before it, n being the quota, *ended* a second ago or earlier: then the platform can't
-    have counted both within one second, however long each was on its way. Of a share, n is the whole number below, so that
-    what all controllers send within one second is not more than the quota; a share of less than one call a second is one
-    call in more than a second.
+    With a quota of n calls a second, a call may begin one second after the n-th call before it *ended*: then the platform
+    cannot have counted both within one second, whatever the network delay. For a share of the quota, n is rounded down, so
+    that all controllers together stay within the quota. A share of less than one call a second allows one call in a longer
+    time.
     """
 
     def __init__(

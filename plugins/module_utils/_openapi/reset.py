@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Resetting devices, so that they may register again. For the controller. PRIVATE to the collection."""
+"""Reset devices, so that they can register again. For the controller. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from dataclasses import replace
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_list import Item, Outcome, one_by_one
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_states import (
+    DeviceOutcome,
+    Outcome,
+    one_by_one,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import (
     checked_names,
     named_devices,
@@ -22,13 +26,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform impo
 
 
 def reset(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Outcome:
-    """Reset the devices that ``options`` name, each for itself: what is wrong with one does not stop the others.
+    """Reset the devices in ``options["names"]``, independently: an error of one does not stop the others.
 
     :param options: as in ``device_reset_spec()``
-    :raises FleetopsError: before anything was changed. What goes wrong afterwards stands in the outcome
+    :raises FleetopsError: before anything was changed. Later errors are in the outcome
     """
     product_key = check_product_key(options["product_key"])
-    longest = check_job_timeout(options)
+    timeout = check_job_timeout(options)
     names, wrong = checked_names(options["names"])
     leases = _checked_leases(options["leases"])
     proofs = _checked_proofs(options["fingerprints"], options["names"])
@@ -38,22 +42,22 @@ def reset(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Out
     for name in names:
         if name not in found:
             error = FleetopsError("the device does not exist", hint="Check the DeviceName", kind="not_found")
-            items.append(Item(name, "missing", error=error))
+            items.append(DeviceOutcome(name, "missing", error=error))
         elif found[name].status == "DISABLE":
-            items.append(Item(name, "disabled", error=_disabled()))
+            items.append(DeviceOutcome(name, "disabled", error=_disabled()))
         elif name in proofs and (not proofs[name] or proofs[name] != found[name].fingerprint):
-            items.append(Item(name, "not_proven", error=_unproven(bool(proofs[name]))))
+            items.append(DeviceOutcome(name, "not_proven", error=_unproven(bool(proofs[name]))))
         elif gateways and not options["reset_topology"] and (count := sub_devices(api, product_key, name)):
-            items.append(Item(name, "has_sub_devices", error=_refusal(count)))
+            items.append(DeviceOutcome(name, "has_sub_devices", error=_refusal(count)))
         else:
-            items.append(Item(name, "requested", changed=True))
+            items.append(DeviceOutcome(name, "requested", changed=True))
     if not check_mode:
-        # The request has to be processed before the lease ends, and its connection may take as long as its answer.
+        # The answer must come before the lease ends; the connection and the answer may each take the whole timeout.
         last = {name: end - 2 * options["timeout"] for name, end in leases.items()}
-        items = _reset(api, product_key, items, longest, last)
+        items = _reset(api, product_key, items, timeout, last)
     changed = [item.device_name for item in items if item.changed]
     return Outcome(
-        [*items, *(Item(name, "invalid", error=error) for name, error in wrong)],
+        [*items, *(DeviceOutcome(name, "invalid", error=error) for name, error in wrong)],
         before={name: "%s, may be registered" % found[name].status for name in changed},
         after={name: "%s, unregistered" % found[name].status for name in changed},
     )
@@ -62,7 +66,7 @@ def reset(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Out
 def _checked_proofs(fingerprints: t.Mapping[str, t.Any], names: t.Container[str]) -> dict[str, str]:
     """Return the fingerprints that must be the platform's, by DeviceName.
 
-    :raises InvalidOption: one of a device that is not to be reset, whose protection a mistake would take away
+    :raises InvalidOption: one is of a device that is not in ``names``, so that a misspelt name would leave the right device unprotected
     """
     for name in fingerprints:
         if name not in names:
@@ -79,11 +83,11 @@ def _disabled() -> FleetopsError:
 
 
 def _unproven(held: bool) -> FleetopsError:
-    problem = "holds another DeviceSecret than the platform" if held else "holds no DeviceSecret of it"
+    problem = "has another DeviceSecret than the platform" if held else "has no DeviceSecret of this device"
     return FleetopsError(
-        "only the gateway says that it is this device, and it %s" % problem,
-        hint="It was not reset. Name the device of this host in the inventory (gateway_device_name, gateway_expected_names); where a "
-        "reprovision was cut off after its reset, run provision",
+        "only the gateway's hardware reports this DeviceName, and the gateway %s" % problem,
+        hint="It was not reset. Name the device of this host in the inventory (gateway_device_name, gateway_expected_names); if a "
+        "reprovision was interrupted after its reset, run provision",
         kind="not_proven",
     )
 
@@ -91,7 +95,7 @@ def _unproven(held: bool) -> FleetopsError:
 def _refusal(count: int) -> FleetopsError:
     return FleetopsError(
         "a reset would delete the gateway's topology of %d sub-device%s" % (count, "" if count == 1 else "s"),
-        hint="Set reset_topology: true (gateway_reset_topology in the playbook) if they may go; the gateway has to report "
+        hint="Set reset_topology: true (gateway_reset_topology in the playbook) if they may be deleted; the gateway has to add "
         "them again",
         kind="has_sub_devices",
     )
@@ -100,7 +104,7 @@ def _refusal(count: int) -> FleetopsError:
 def _checked_leases(leases: t.Mapping[str, t.Any]) -> dict[str, float]:
     """Return when the leases end, by DeviceName.
 
-    :raises InvalidOption: one that is no number
+    :raises InvalidOption: one is not a number
     """
     ends = {}
     for name, end in leases.items():
@@ -108,22 +112,22 @@ def _checked_leases(leases: t.Mapping[str, t.Any]) -> dict[str, float]:
             ends[name] = float(end)
         except (TypeError, ValueError):
             raise InvalidOption(
-                "leases", name, "has no number for its end", "Use lease_ends of gateway_credential's result"
+                "leases", name, "has an end that is not a number", "Use lease_ends of gateway_credential's result"
             ) from None
     return ends
 
 
 def _reset(
-    api: OpenApi, product_key: str, items: t.Iterable[Item], longest: float, last: t.Mapping[str, float]
-) -> list[Item]:
-    """Start every reset first, then wait for the jobs that some have become.
+    api: OpenApi, product_key: str, items: t.Iterable[DeviceOutcome], timeout: float, last: t.Mapping[str, float]
+) -> list[DeviceOutcome]:
+    """Start every reset, then wait for the jobs that the platform has started for some.
 
-    :param last: the value of clock() from which a device may not be reset any more
+    :param last: the value of clock() after which a device must not be reset, by DeviceName
     """
     jobs: dict[str, str] = {}
 
     def start(name: str) -> None:
-        # A reset that is processed late would revoke what is registered after a second one.
+        # Send it once: if the platform processed a lost first request late, it would revoke the secret registered after the second.
         asked = {"ProductKey": product_key, "DeviceName": name}
         answer = api.call("ResetThing", asked, not_after=last.get(name), once=True)
         if job_id := answer.matching("JobId", "[!-~]{0,64}"):
@@ -132,7 +136,7 @@ def _reset(
     results = {item.device_name: item for item in one_by_one(items, start)}
     for name, job_id in jobs.items():
         try:
-            finish_job(api, job_id, longest)
+            finish_job(api, job_id, timeout)
         except FleetopsError as error:
             results[name] = replace(results[name], error=error)  # changed: the device itself is reset
     return list(results.values())

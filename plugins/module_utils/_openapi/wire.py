@@ -3,8 +3,8 @@
 
 """Sign and send a call of the OpenAPI. For the controller. PRIVATE to the collection.
 
-The vendor's library signs. Its own way of sending would follow redirects to plain HTTP, unpack whatever it is sent, and wait without end
-for an answer that drips, so the request goes the way of a registration.
+The vendor's library only signs. Its own HTTP client would follow redirects to plain HTTP, decompress any answer, and wait without end for
+a slow one, so the request is sent with the client that registrations use.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import Reply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import HttpReply
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._requests import (
     send_request,
     session_maker,
@@ -30,8 +30,8 @@ LONGEST_ANSWER = 8 * 1024 * 1024
 _ALGORITHM = "ACS3-HMAC-SHA256"
 _USABLE = re.compile(r"[!-~]{1,8192}")
 
-# Sends (action, query, form) and returns the reply; raises OSError, EOFError or HTTPException for trouble on the way.
-CallApi = t.Callable[[str, t.Dict[str, str], t.Dict[str, str]], Reply]
+# Sends (action, query, form) and returns the reply; raises OSError, EOFError or HTTPException for a transport error.
+CallApi = t.Callable[[str, t.Dict[str, str], t.Dict[str, str]], HttpReply]
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class AccessKey:
 
 
 class NoAccessKey(Exception):
-    """The vendor's library found no AccessKey, or none that can be sent. Without a text: the library's may hold what it has read."""
+    """The vendor's library found no AccessKey, or none that can be sent. It has no text, since the library's text may quote a secret."""
 
 
 def access_key(credential: t.Any) -> AccessKey:
-    """Return the AccessKey that the vendor's credentials client has at hand, renewed if it has to be.
+    """Return the AccessKey of the vendor's credentials client, renewed if necessary.
 
     :raises NoAccessKey: there is none, or a part of it cannot be sent
     """
@@ -60,9 +60,9 @@ def access_key(credential: t.Any) -> AccessKey:
 
 
 def from_vendor(call: t.Callable[[], t.Any]) -> t.Any:
-    """Call the vendor's credentials library, and nothing else, which raises what it likes.
+    """Call a function of the vendor's credentials library.
 
-    :raises NoAccessKey: it raised something
+    :raises NoAccessKey: it raised any exception
     """
     try:
         return call()
@@ -71,7 +71,7 @@ def from_vendor(call: t.Callable[[], t.Any]) -> t.Any:
 
 
 def caller(host: str, key: t.Callable[[], AccessKey], context: TlsContext, timeout: float) -> CallApi:
-    """Return what sends calls to ``host``, over connections that are kept.
+    """Return a function that sends calls to ``host``, over persistent connections.
 
     :param key: the AccessKey to sign with
     :param timeout: seconds for one call and its answer together
@@ -83,7 +83,7 @@ def caller(host: str, key: t.Callable[[], AccessKey], context: TlsContext, timeo
 
     session = session_maker(context)()
 
-    def call_api(action: str, query: dict[str, str], form: dict[str, str]) -> Reply:
+    def call_api(action: str, query: dict[str, str], form: dict[str, str]) -> HttpReply:
         url, body, headers = signed(Utils, DaraRequest(), host, action, query, form, key())
         return send_request(session, context, url, body, headers, timeout, LONGEST_ANSWER)
 
@@ -99,7 +99,7 @@ def signed(
     form: t.Mapping[str, str],
     key: AccessKey,
 ) -> tuple[str, str, dict[str, str]]:
-    """URL, body and headers of a call.
+    """Return URL, body and headers of a signed call.
 
     :param signer: the vendor's collection of functions
     :param request: the vendor's description of a request, an empty one
@@ -124,13 +124,13 @@ def signed(
     request.headers = headers
     authorization = signer.get_authorization(request, _ALGORITHM, digest, key.id, key.secret)
     url = "https://%s/?%s" % (host, urlencode(query, quote_via=quote))
-    # A compressed answer would have no limit that can be seen before it is unpacked.
+    # The size of a compressed answer is not known before it is decompressed, so it could not be limited.
     unsigned = {"accept-encoding": "identity", "user-agent": "fleetops.aliyun_iot"}
     return url, body, {**headers, **unsigned, "Authorization": authorization}
 
 
 class Masked:
-    """Text without an AccessKey's secrets, whether they stand there as they are or percent-encoded, once or more often."""
+    """Replaces an AccessKey's secrets in a text by ``***``, plain ones and those that are percent-encoded, once or repeatedly."""
 
     def __init__(self, secrets_: t.Iterable[str]) -> None:
         self._patterns = [re.compile("".join(map(_any_form, secret))) for secret in secrets_ if secret]

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154
 
-# Abandon: gives the lease back without a new credential. A journal that was opened over another one stays open without a lease,
-# because an earlier registration, or a reset, may have happened; any other is removed.
+# Abandon: releases the lease without a new credential. A journal that replaced an earlier one stays, without a lease, because an earlier
+# registration or a reset may have happened. Any other journal is removed.
 
 home
 [ -z "$missing" ] || say lost

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154,SC2034
 
-# Begin: proves that the credential and its exports can be stored and read back, and takes the lease by opening the journal. No
-# request that changes the device is sent before that has succeeded. The lease lasts $ttl seconds of the gateway's own clock.
-# If $continues is yes, the lease that an earlier task of the same run holds, with this token, is renewed; that task has proved the rest,
-# and what it staged keeps the room.
-# If $proof is yes, it is check mode: everything is proved, and nothing is changed. If $whole is no, the change needs no room for a
-# new credential.
+# Begin: checks that the credential and its exports can be stored and read back, and takes the lease by opening the journal. No request
+# that changes the device is sent before that. The lease lasts $ttl seconds of the gateway's own clock.
+# If $continues is yes, the lease with this token, which an earlier task of the same run has taken, is renewed. That task has made the
+# checks, and its staged file reserves the space.
+# If $proof is yes (check mode), the checks are made and nothing is changed. If $whole is no, the change needs no space for a new
+# credential.
 
 home
 [ "$proof" = no ] || remember
@@ -16,7 +16,7 @@ if [ -n "$missing" ]; then
     make_directories
     lock
     [ "$proof" = no ] || remember_lock
-    # Whoever made the directory at the same time may have gone further already.
+    # Another run that created the directory at the same time may have stored something already.
     if [ -e "$file" ] || [ -e "$journal_file" ]; then
         state
         say stale
@@ -36,7 +36,7 @@ over=no
 [ "$proof" = yes ] || discard_staged
 [ -z "$service" ] || service_manager
 replaceable "$file" "$journal_file.new"
-# A probe that is as long as a credential can be, and no credential of any device that is wanted.
+# Stage a probe as long as a credential can be, of a device that does not exist.
 device_token=
 client_id=
 wanted_name=$device_name
@@ -61,9 +61,8 @@ product_key=$wanted_key
 if [ "$proof" = yes ]; then
     try rm -f "./$staged"
 else
-    # Where one stands in the journal's way already, its writing proves that files can be removed here, as well as renamed.
+    # Put a file where the journal is staged: replacing it shows that files can be removed here, and promote that they can be renamed.
     (set -C && : >"./$journal_file.new") 2>/dev/null
     open_journal "$intent" "$over"
-    mine || fail storage "mv did not rename $here/$journal_file.new"
 fi
 say begun

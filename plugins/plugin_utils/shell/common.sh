@@ -2,16 +2,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154,SC2034
 
-# The beginning of every script. The controller puts assignments before it (path, owner, ...) and one of look, begin, store,
-# finish, mend, settle, abandon, remove or login behind it, and sends the whole on standard input to a POSIX shell.
-# A secret is only ever in a variable that is not exported, in a pipe, or in the file it belongs to: it is
-# printed with echo, a builtin of every shell, so that no command line holds it.
+# The beginning of every script. The controller puts assignments (path, owner, ...) before it, and look, begin, store, finish, mend, settle,
+# abandon, remove or login after it, and sends the result to the standard input of a POSIX shell.
+# A secret is only in variables that are not exported, in pipes, and in its file. It is printed with echo, a builtin of every shell,
+# so that no command line contains it.
 
 set -fu
 umask 077
 LC_ALL=C
 export LC_ALL
-# What would change the columns of ls.
+# These variables would change the columns of ls.
 unset CDPATH TIME_STYLE QUOTING_STYLE BLOCK_SIZE LS_BLOCK_SIZE BLOCKSIZE
 
 # say OUTCOME: the last line of every answer; without it the answer is incomplete.
@@ -20,8 +20,8 @@ say() {
     exit 0
 }
 
-# fail KIND TEXT: removes what was half staged. The exit code tells a subshell's caller. A text that names no place gets one, and what
-# another user than root may not do is no failure of the storage.
+# fail KIND TEXT: ends the script with an error, and removes an incomplete staged file. The exit code reports the failure to the caller
+# of a subshell. A text without a path gets one in front. For another user than root, a denied permission is not of kind storage.
 half=
 fail() {
     [ -z "$half" ] || rm -f "$half"
@@ -31,20 +31,20 @@ fail() {
         *:storage:*'ermission denied'* | *:storage:*'not permitted'*) kind=permission ;;
     esac
     case $2 in
-        *[!.]/*) said=$2 ;;
-        *) said="${place:-$path}: $2" ;;
+        *[!.]/*) text=$2 ;;
+        *) text="${place:-$path}: $2" ;;
     esac
-    printf 'error %s %s\n' "$kind" "$(printf '%s' "$said" | tr -s '\n' ' ')"
+    printf 'error %s %s\n' "$kind" "$(printf '%s' "$text" | tr -s '\n' ' ')"
     echo "fleetops-end failed"
     exit 3
 }
 
-# try COMMAND...: a failure of the command is a failure of the storage.
+# try COMMAND...: fails with the kind storage if the command fails.
 try() {
     message=$("$@" 2>&1) || fail storage "$message"
 }
 
-# clock: sets $boot and $uptime (seconds), which no change of the date moves. Where there is no /proc, the date has to do.
+# clock: sets $boot and $uptime (seconds), which do not depend on the date. Without /proc, $uptime is the date in seconds.
 clock() {
     boot=-
     uptime=
@@ -54,7 +54,7 @@ clock() {
     [ -n "$uptime" ] || uptime=$(date +%s)
 }
 
-# process PID: prints what tells it from every other process, before and after.
+# process PID: prints an ID of the process that no other process ever has.
 process() {
     clock
     started "$1"
@@ -75,13 +75,13 @@ started() {
     fi
 }
 
-# abandoned: whether the lock is a link whose process has ended; sets $other to what it names.
+# abandoned: whether the lock is a link whose process has ended; sets $other to the link's target.
 abandoned() {
     other=$(readlink "$lock_file" 2>/dev/null) || return 1
     number=${other#*/}
     number=${number%%/*}
     if [ "$other" = "$(process "$number")" ]; then
-        # Without /proc nobody knows when it started; then it has ended if its number is free.
+        # Without /proc its start is unknown; then it has ended if its number is free.
         [ "${other##*/}" = - ] && ! kill -0 "$number" 2>/dev/null || return 1
     fi
 }

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154,SC2034
 
-# The stored credential: whose it is, and what is made of it.
+# The stored credential: its identity, and exports of it.
 
 longest_export=1048576
 
-# For awk, the one reader of the file: parsed(TEXT) sets value[NAME], kind and secret, and returns whether TEXT is a credential.
-# What is one is described in certificate.py; it is the source of fields: for each its name, alphabet, fewest and most characters,
-# and kind. A file is read with RS as a character that no credential has: it is one record, as it is, or none is right.
-# No regular expression has braces or classes with a name, which older mawks lack, nor a backslash in brackets, for BusyBox.
+# Functions for awk, which alone reads the file: parsed(TEXT) sets value[NAME], kind and secret, and returns whether TEXT is a credential.
+# The format is described in certificate.py, the source of $fields: name, alphabet, minimum and maximum length, and kind of each field.
+# RS is a character that no credential contains, so that a valid file is one record.
+# Regular expressions have no braces and no named classes, which older mawks lack, and no backslash in brackets, for BusyBox.
 # shellcheck disable=SC2016
 reading='
     function parsed(text,    word, words, part, parts, at, name, mark, string, alphabet, fewest, most, of, first, wanted, seen) {
@@ -24,11 +24,11 @@ reading='
             wanted[of[name]]++
         }
         if (text !~ /^[\t\r\n -~]*$/) return 0
-        # An escape becomes DEL, which no text has now: it ends no string, and stands in nothing that is right.
+        # Replace escapes by DEL, which the text cannot contain here: it ends no string, and no valid value contains it.
         if (index(text, "\\")) gsub("\\\\([bfnrt/\"]|\\\\|u[0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f])", "\177", text)
         if (index(text, "\\")) return 0
-        # Parts with even numbers are strings; what is between them are marks. Where a separator is one character, a line end is
-        # one too for some awks; not where it is a regular expression.
+        # Parts with even numbers are strings, the others the text between them. The separator is a regular expression, since some awks
+        # also split at line ends if it is a single character.
         parts = split(text, part, /["]/)
         if (part[1] !~ /^[\t\r\n ]*[{][\t\r\n ]*$/) return 0
         for (at = 2; at <= parts; at += 2) {
@@ -58,7 +58,7 @@ reading='
         return kind != "" && !wanted["-"] && !wanted[kind]
     }'
 
-# size_of FILE [SIZE]: sets $size, if it is not known, to more than anything is allowed if it cannot be told.
+# size_of FILE [SIZE]: sets $size to SIZE, or else to the size of the file; to a number above every limit if it is unknown.
 size_of() {
     size=${2:-}
     [ -z "$size" ] || return 0
@@ -70,13 +70,13 @@ size_of() {
     esac
 }
 
-# unread FILE: a tool failed on the file, unless another run has taken it away meanwhile, as may be while nobody holds the lock.
+# unread FILE: fails because a tool failed on the file, unless another run has removed it meanwhile, which a look without a lock allows.
 unread() {
     [ ! -e "$1" ] && [ ! -L "$1" ] || fail storage "awk or sha256sum failed on $here/$1"
 }
 
 # identify FILE [SIZE]: sets $identity to "FINGERPRINT PRODUCT_KEY DEVICE_NAME", with " token" behind it if there is a device
-# token instead of a DeviceSecret, or to "-" if it is no credential. A tool that fails is an error, and no answer.
+# token instead of a DeviceSecret, or to "-" if it is not a credential. Fails if a tool fails.
 identify() {
     identity=-
     [ -f "$1" ] && [ ! -L "$1" ] || return 0
@@ -85,7 +85,7 @@ identify() {
     # shellcheck disable=SC2046 # the words of the answer are the parameters
     set -- "$1" $(awk -v fields="$certificate_fields" -v size="$size" "$reading"'
         {
-            # In some awks a NUL ends the text, or the record, and what is behind it is missing.
+            # Some awks end the text, or the record, at a NUL, so compare the length.
             right = NR == 1 && length($0) == size && parsed($0)
         }
         END {
@@ -106,13 +106,12 @@ identify() {
     esac
 }
 
-# swap FILE [TEXT]: prints TEXT with the secret of the credential FILE, and the client id of a device token, replaced
-# by what stands for them; without TEXT it does the opposite with standard input. Neither is ever taken as a pattern. Fails if the
-# credential's owner has written something else into it since it was identified.
+# swap FILE [TEXT]: prints TEXT with placeholders in place of the secret of the credential FILE, and of the client id of a device token.
+# Without TEXT, prints standard input with the values in place of the placeholders. No value is used as a pattern. Fails if the owner of
+# the credential has changed it since it was identified.
 swap() {
     awk -v fields="$certificate_fields" -v placeholder="$placeholder" -v reveal="${2:-yes}" "$reading"'
-        # Each character stands for itself: in brackets, but for ^, which means something else there. The time that a replacement
-        # takes grows no faster than the text, whatever both are.
+        # Quote each character with brackets, except ^, which has a meaning there. A replacement takes time linear in the text.
         function literal(text,    at, character, pattern) {
             pattern = ""
             for (at = 1; at <= length(text); at++) {

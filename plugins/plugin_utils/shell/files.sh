@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154,SC2034
 
-# Writing: every file is new, of mode 0600 and empty at first, and takes its place by a rename. All names are relative to the
-# current directory, which enter has made safe.
+# Writing: every file is created empty with mode 0600, filled, and renamed to its final name. All names are relative to the current
+# directory, which enter has checked.
 
-# own FILE OWNER GROUP MODE: names or numbers; without one, the remote user or its group. The file has just been shown; sets $owned
-# to whether it is another one since.
+# own FILE OWNER GROUP MODE: sets owner, group (names or numbers; the remote user's if empty) and mode. show was called for the file before.
+# Sets $owned to whether anything was changed.
 own() {
     owned=no
     if [ -n "$2$3" ] || [ "$shown_owner" != "$me:$my_group" ]; then
@@ -22,7 +22,7 @@ own() {
     esac
 }
 
-# drop FILE...: removes those that are there.
+# drop FILE...: removes the files that exist.
 drop() {
     for dropped do
         if [ -e "./$dropped" ] || [ -L "./$dropped" ]; then
@@ -39,11 +39,11 @@ show() {
     shown_owner=${3:-none}:${4:-none}
 }
 
-# attributes: gives the credential that is there its owner and mode. One with an access control list, or of another user who
-# cannot give it away, is written anew.
+# attributes: sets owner and mode of the stored credential. It is written anew if it has an access control list, or if the remote user may
+# not change its owner.
 attributes() {
     if [ -L "./$file" ] || [ ! -f "./$file" ]; then
-        fail unsafe_path "$here/$file is no regular file"
+        fail unsafe_path "$here/$file is not a regular file"
     fi
     show "./$file"
     case $me:$shown_owner:$shown_mode in
@@ -59,18 +59,18 @@ attributes() {
     esac
 }
 
-# credential_line: prints $certificate. cat says why it cannot write, where some shells' echo does not.
+# credential_line: prints $certificate. cat reports why it cannot write, which echo in some shells does not.
 credential_line() {
     echo "$certificate" | cat
 }
 
-# read_back: identifies the credential that has been staged, which has to be $certificate as a whole.
+# read_back: identifies the staged credential, and fails unless it has the size of $certificate and is of the device.
 read_back() {
     identify "./$staged" "$((${#certificate} + 1))"
     wanted_device || fail storage "$here/$staged does not read back as it was written"
 }
 
-# stage NAME OWNER GROUP MODE COMMAND...: what the command prints, in a new file beside NAME, as $staged.
+# stage NAME OWNER GROUP MODE COMMAND...: writes the output of the command to a new file beside NAME, and sets $staged to its name.
 stage() {
     staged=.$1.new
     stage_owner=$2
@@ -81,7 +81,7 @@ stage() {
     drop "$staged"
     message=$(exec 2>&1 && set -C && : >"./$staged") || fail storage "cannot write $here/$staged: $message"
     half=$PWD/$staged
-    # The content comes last: no access control list of the directory, and no umask, lets anybody read it.
+    # The content is written last, when no umask or access control list of the directory lets others read it.
     show "./$staged"
     case $shown_mode in
         -*+) fail unsafe_path "$here gives its files an access control list (setfacl -b removes it)" ;;
@@ -93,7 +93,7 @@ stage() {
     half=
 }
 
-# promote STAGED NAME: durable before and after the new name.
+# promote STAGED NAME: renames the file to NAME, with a sync before and after.
 promote() {
     if [ -d "./$2" ] || [ -L "./$2" ]; then
         fail unsafe_path "$here/$2 is a directory or a symbolic link"
@@ -105,20 +105,20 @@ promote() {
         esac
         fail storage "$message"
     }
-    # What was read back before has the new name now.
-    [ ! -e "./$1" ] && [ -f "./$2" ] || fail storage "mv has not renamed $here/$1"
+    # The file under the new name must be the staged one.
+    [ ! -e "./$1" ] && [ -f "./$2" ] || fail storage "mv did not rename $here/$1"
     if [ -e /sys/fs/selinux/enforce ] && command -v restorecon >/dev/null; then
         restorecon "$PWD/$2"
     fi
     try sync .
 }
 
-# irreplaceable NAME: says why a rename cannot replace the file.
+# irreplaceable NAME: fails with the reason why a rename cannot replace the file.
 irreplaceable() {
     fail storage "cannot replace $here/$1: it is mounted by itself (findmnt), or immutable (lsattr)"
 }
 
-# write_exports NUMBER...: each with the content that the function export_NUMBER prints.
+# write_exports NUMBER...: writes each export with the output of the function export_NUMBER.
 write_exports() {
     for number do
         leave_for "$number"
@@ -137,7 +137,7 @@ wanted_device() {
     return 1
 }
 
-# discard_staged: removes what is staged, unless it is a credential of the device, which may be the only valid one.
+# discard_staged: removes the staged file. Fails if it is a credential of the device, since that may be the only valid one.
 discard_staged() {
     identify "./$new"
     if wanted_device; then
@@ -158,12 +158,12 @@ mine() {
     return 1
 }
 
-# ours: ends with the outcome lost, unless the journal is this run's. Sets $line to its first line.
+# ours: ends the script with the outcome lost, unless the journal is this run's. Sets $line to its first line.
 ours() {
     mine || say lost
 }
 
-# write_lines FILE LINE...: in place of the one that is there, which stays until the new one is complete.
+# write_lines FILE LINE...: replaces the file by these lines; the old one stays until the new one is complete.
 write_lines() {
     written=$1
     shift
@@ -180,7 +180,7 @@ write_journal() {
     write_lines "$journal_file" "$@"
 }
 
-# note_due: notes that something has to follow what this run changes, such as a restart.
+# note_due: writes the note that handlers, such as a restart, have to run after the change of this run.
 note_due() {
     write_lines "$due_file" "2 token=$token"
 }
@@ -198,7 +198,7 @@ add_to_journal() {
     try sync "./$journal_file"
 }
 
-# close_journal: the change is over; if something follows it, the journal becomes the note of that.
+# close_journal: ends the change. If handlers have to run after it, the journal becomes the note of that, in one rename.
 close_journal() {
     if [ "$follows" = yes ]; then
         try mv -f "./$journal_file" "./$due_file"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154
 
-# Finish: takes the lease of a change that was interrupted when its new credential, $stored, was safe on the gateway, and puts
-# that in its place. The journal stays open until a login has proved the credential.
+# Finish: takes the lease of a change that was interrupted after its new credential, $stored, was staged, and installs the credential.
+# The journal stays open until a login has verified the credential.
 
 home
 [ -z "$missing" ] || fail storage "the directory of $path is gone"

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154
 
-# Followed: what follows a change has been done. Removes the note of it, unless it is by now the note of another run, $token being
-# the one that it had.
+# Followed: removes the note that handlers have to run, unless it is by now the note of another run than that of $token.
 
 home
 [ -z "$missing" ] || say followed

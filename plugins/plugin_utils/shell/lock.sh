@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154,SC2034,SC3013
 
-# The lock: one script at a time over a credential. The kernel ends the lock of flock with the process; BusyBox may come
-# without it, then a symbolic link that names the process is the lock.
+# The lock: only one script at a time changes a credential. The kernel releases the lock of flock when the process ends. BusyBox may lack
+# flock; then a symbolic link that names the process is the lock.
 
 lock() {
     if command -v flock >/dev/null; then
@@ -19,7 +19,7 @@ lock() {
     done
 }
 
-# claim_file: locks a file that nobody but the remote user can open.
+# claim_file: locks a file that only the remote user can open.
 claim_file() {
     if [ -L "$lock_file" ] && ! outlived; then
         return 1
@@ -33,15 +33,15 @@ claim_file() {
     }
     exec 9<>"$lock_file"
     if ! message=$(flock -n 9 2>&1); then
-        # Of a lock that somebody holds it says nothing.
+        # flock prints nothing if another process holds the lock.
         [ -z "$message" ] || fail storage "cannot lock $here/$lock_file: $message"
         return 1
     fi
-    # Who removed the credential has removed the lock with it.
+    # A removal of the credential also removes the lock, so check that the locked file still exists.
     [ ! -e /proc/self/fd/9 ] || [ "$lock_file" -ef /proc/self/fd/9 ]
 }
 
-# claim_link: takes the lock that is a link. A link of a process that has ended counts for nothing.
+# claim_link: takes the lock as a link. The link of a process that has ended is removed.
 claim_link() {
     [ ! -f "$lock_file" ] || [ -L "$lock_file" ] || rm -f "$lock_file"
     if message=$(ln -s -- "$(process $$)" "$lock_file" 2>&1); then
@@ -56,10 +56,10 @@ claim_link() {
     claim_link
 }
 
-# outlived: removes the lock that is a link, if its process has ended.
+# outlived: removes a lock that is a link whose process has ended.
 outlived() {
     abandoned || return 1
-    # Whoever renames it first may remove it; if it was a new one meanwhile, it goes back.
+    # Rename it first, so that only one process removes it. If it was the lock of another process by then, restore it.
     mv "$lock_file" "$lock_file.$$" 2>/dev/null || return 1
     renamed=$(readlink "$lock_file.$$")
     rm -f "$lock_file.$$"

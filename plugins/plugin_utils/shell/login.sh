@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154,SC2034
 
-# Login: prints whose credential is stored, and the password of its login over MQTT: HMAC (RFC 2104) of what $content
-# says, with $digest (sha256sum, ...). Ansible shows what a script prints when it is told to be talkative, so the
-# password is printed with $mask over it, which came on standard input and is used once.
+# Login: prints the identity of the stored credential, and the password of its login over MQTT: the HMAC (RFC 2104) of $content with
+# $digest (sha256sum, ...). Ansible shows the output of a script with -vvv, so the password is masked with $mask, which comes on standard
+# input and is used once.
 
-# For awk; the names are none of those that some awks give a meaning to, such as xor.
+# Functions for awk, with names that no awk has as builtins, such as xor.
 # shellcheck disable=SC2016
 arithmetic='
     function blend(a, b,    bit, sum) {
@@ -21,8 +21,8 @@ arithmetic='
         return index("0123456789abcdef", substr(text, at, 1)) - 1
     }'
 
-# padded OCTET: the DeviceSecret, filled up to one block, with OCTET over every octet, as escapes of printf: not every
-# awk can print what they stand for.
+# padded OCTET: prints the DeviceSecret, padded to one block, each octet XOR OCTET, as escapes for printf: not every awk can print
+# arbitrary octets.
 padded() {
     awk -v fields="$certificate_fields" -v octet="$1" "$arithmetic$reading"'
         BEGIN {
@@ -33,7 +33,7 @@ padded() {
         }' RS='\001' "./$file"
 }
 
-# octets HEX: the same of a digest.
+# octets HEX: prints the octets of a digest as escapes for printf.
 octets() {
     echo "$1" | awk "$arithmetic"'
         {
@@ -41,7 +41,7 @@ octets() {
         }'
 }
 
-# masked HEX: each of its digits with the one of $mask over it.
+# masked HEX: prints each digit XOR the digit of $mask.
 masked() {
     printf '%s\n' "$mask" "$1" | awk "$arithmetic"'
         NR == 1 { mask = $0 }
@@ -52,8 +52,8 @@ masked() {
 }
 
 tools awk "$digest" sha256sum || say lacking
-# One that is a program would have the secret on its command line.
-[ "$(command -v printf)" = printf ] || fail missing_tool "the gateway's shell has no printf of its own"
+# A printf that is a program would have the secret on its command line.
+[ "$(command -v printf)" = printf ] || fail missing_tool "the gateway's shell has no builtin printf"
 home
 [ -f "./$file" ] || say missing
 [ -r "./$file" ] || say denied
@@ -67,7 +67,7 @@ set -- $identity
 product_key=$2
 device_name=$3
 signed_content
-# shellcheck disable=SC2059 # what stands in the format are escapes alone
+# shellcheck disable=SC2059 # the format consists of escapes
 signature=$({
     printf "$(padded 54)"
     printf '%s' "$content"

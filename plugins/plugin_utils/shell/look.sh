@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154
 
-# Look: prints what there is, changes nothing. First what changes by itself (the clock, which tools are missing, a lock whose
-# process has ended), then the state, then where a new credential would not last.
+# Look: prints the state, and changes nothing. First values that change by themselves (the clock, missing tools, a lock whose process has
+# ended), then the state, then the file system in memory that a new credential would be on, if any.
 
 # mounted PATH: sets $kind and $options of the file system that the path is on, as the last line about its mount point has them.
 mounted() {
@@ -11,7 +11,7 @@ mounted() {
     options=
     nearest=
     while read -r _ point type flags _; do
-        above=${point%/} # bash takes it for nothing where it stands in the pattern
+        above=${point%/} # bash would ignore the expansion within the pattern
         case $1/ in
             "$above"/*)
                 if [ "${#point}" -ge "${#nearest}" ]; then
@@ -24,7 +24,7 @@ mounted() {
     done <"$proc/mounts"
 }
 
-# lasting: names the file system of the place if it is in memory, as that of an overlay whose changes are.
+# lasting: prints the type of the directory's file system if it is in memory; of an overlay, that of its upper directory.
 lasting() {
     [ -r "$proc/mounts" ] || return 0
     mounted "$here"
@@ -42,9 +42,9 @@ lasting() {
 tools awk cat chmod chown id ln ls mkdir mv readlink rm sha256sum sleep sync tr
 clock
 echo "clock $boot $uptime"
-# In a subshell: the state enters the directory by itself.
+# In a subshell, since state enters the directory again.
 command -v flock >/dev/null || (home && abandoned && echo abandoned_lock)
-# The root certificate of a login: the line of it among the system's authorities, where OpenSSL looks for them, or a file.
+# The root certificate of a login: a file, or a line of it in the system's authorities, where OpenSSL looks for them.
 root=unknown
 if [ -n "$root_path" ]; then
     root=no

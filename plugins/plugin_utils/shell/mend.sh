@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154
 
-# Mend: owner, mode and the exports in $exports_wanted; and what an interrupted begin left. If $follows is yes, something follows
-# that.
+# Mend: repairs owner, mode and the exports in $exports_wanted, and removes files that an interrupted begin left. If $follows is yes,
+# handlers have to run after that.
 
 home
 [ -z "$missing" ] || fail storage "the directory of $path is gone"

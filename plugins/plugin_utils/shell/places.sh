@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154,SC2034
 
-# Places: where a script may write. A directory counts as safe if nobody but root and the remote user can change what is in
-# it or where its path leads. Every script looks at the path again and goes on from inside of the directory.
+# Places: directories that a script may write in. A directory is safe if only root and the remote user can change its content and the
+# directories and links on its path. Every script checks the path again, and then works from inside of the directory.
 
 # unsafe DIRECTORY PROBLEM
 unsafe() {
-    fail unsafe_path "$place: the directory $1 $2, so its content can be swapped"
+    fail unsafe_path "$place: the directory $1 $2, so other users could replace the files in it"
 }
 
 # walk DIRECTORY: sets $here to it without symbolic links, as far as it exists, and $missing to the rest.
@@ -33,7 +33,7 @@ walk() {
         elif [ -d "$here/$part" ]; then
             here=$here/$part
         elif [ -e "$here/$part" ]; then
-            fail unsafe_path "$place: $here/$part is no directory"
+            fail unsafe_path "$place: $here/$part is not a directory"
         else
             missing=/$part$rest
             break
@@ -42,10 +42,10 @@ walk() {
     [ -x "${here:-/}" ] || fail permission "$place: the remote user may not enter ${here:-/}"
 }
 
-# follow: goes on where the symbolic link $here/$part leads, if it is root's or the remote user's, in a safe directory.
+# follow: continues at the target of the symbolic link $here/$part, if it belongs to root or the remote user, in a safe directory.
 follow() {
     links=$((links + 1))
-    [ "$links" -le 16 ] || unsafe "$here/$part" "leads from one symbolic link to the next without end"
+    [ "$links" -le 16 ] || unsafe "$here/$part" "leads through too many symbolic links"
     guard "$here" ''
     # shellcheck disable=SC2046 # the words of the answer are the parameters
     set -- $(ls -ldn "./$part" 2>/dev/null)
@@ -64,9 +64,9 @@ follow() {
     esac
 }
 
-# guard DIRECTORY HOLDER: fails unless the directory, which exists and is named without symbolic links, is safe; with a HOLDER,
-# it is to hold files itself. The directory is entered first, for good: what is looked at is where the work goes on, whatever its
-# name led to before, and leads to after.
+# guard DIRECTORY HOLDER: enters the directory, which exists and is named without symbolic links, and fails unless it is safe. If HOLDER
+# is yes, files are written in it, so it must not be sticky or have an access control list. The directory is entered before it is checked,
+# so that the checked directory is the one that is used, even if its name leads elsewhere later.
 guard() {
     guarded=$1
     holder=$2
@@ -91,7 +91,7 @@ guard() {
         esac
         case $1 in
             d*) ;;
-            *) unsafe "${guarded:-/}" "is no directory" ;;
+            *) unsafe "${guarded:-/}" "is not a directory" ;;
         esac
         case $holder$1 in
             yesd*+) unsafe "$guarded" "has an access control list (setfacl -b removes it)" ;;
@@ -107,7 +107,7 @@ guard() {
     done
 }
 
-# enter FILE: makes the directory of the file the current one, as far as it exists, once it is safe; sets $here and $missing.
+# enter FILE: enters the directory of the file, as far as it exists, if it is safe; sets $here and $missing.
 enter() {
     place=$1
     walk "${1%/*}"
@@ -118,8 +118,8 @@ enter() {
     fi
 }
 
-# home: enters the directory of the credential, as far as it exists; sets $stored_in to it, once all of it does. Whoever is in it
-# already stays: it has been looked at, and what its name leads to now does not matter.
+# home: enters the directory of the credential, as far as it exists; sets $stored_in to it if all of it exists. If the script is in it
+# already, it stays: the directory has been checked, and its name may lead elsewhere by now.
 stored_in=
 entered=
 home() {
@@ -132,7 +132,7 @@ home() {
     fi
 }
 
-# at_home: notes that the current directory is $here, where home leads to.
+# at_home: records that the current directory is $here, the credential's.
 at_home() {
     entered=$PWD
     home_here=$here
@@ -147,14 +147,14 @@ leave_for() {
     dest=$here$missing/${dest##*/}
 }
 
-# make_directories: makes what is missing of the directory of the credential, one by one, and enters it.
+# make_directories: creates the missing directories on the path of the credential, one by one, and enters the last.
 make_directories() {
     rest=$missing
     while [ -n "$rest" ]; do
         part=${rest#/}
         part=${part%%/*}
         rest=${rest#"/$part"}
-        # Only the file is the owner's: who can write the directory could swap the file while its owner is set.
+        # The directory does not get the owner of the file, who could then replace the file while its owner is set.
         message=$(mkdir -m 0755 "./$part" 2>&1) || [ -d "./$part" ] || fail storage "$message"
         here=$here/$part
         if [ -n "$rest" ]; then

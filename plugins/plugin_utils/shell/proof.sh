@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154,SC2034
 
-# Proof: what a change needs on the gateway, tried before the change. In check mode ($proof is yes) nothing of it is left.
+# Proof: checks before a change that it is possible. In check mode ($proof is yes) nothing is left behind.
 
-# remember: has everything put back at the end: directories, and the lock if there was none.
+# remember: restores everything at the end: removes created directories, and the lock if there was none.
 remember() {
     base=$here
     made=$missing
@@ -16,7 +16,7 @@ remember() {
     trap put_back EXIT
 }
 
-# remember_lock: the same once the lock is held; a lock that is a link has a trap of its own.
+# remember_lock: the same after the lock is taken; a lock that is a link has set another trap.
 remember_lock() {
     locked=yes
     [ ! -L "$lock_file" ] || keeps_lock=no
@@ -31,8 +31,8 @@ put_back() {
     done
 }
 
-# replaceable NAME LINK: fails if a rename cannot replace the file, because it is a mount of its own, or immutable. A hard link
-# fails then, too. Where it fails for another reason, nothing is known. LINK is a name that a later run cleans up.
+# replaceable NAME LINK: fails if a rename cannot replace the file, because it is a mount point or immutable. A hard link to it fails
+# then, too. If the link fails for another reason, the check is inconclusive. LINK is a name that a later run removes.
 replaceable() {
     [ -f "./$1" ] && [ ! -L "./$1" ] || return 0
     if message=$(ln -- "./$1" "./$2" 2>&1); then
@@ -42,7 +42,7 @@ replaceable() {
     case $message in
         *ross-device*) ;;
         *'not permitted'*)
-            # A file system without links says the same, and so does the kernel of a file that is not the remote user's.
+            # The message is the same on a file system without hard links, and for a file of another user.
             show "./$1"
             case $me:$shown_owner in
                 0:* | "$me:$me":*) ;;
@@ -59,7 +59,7 @@ replaceable() {
     irreplaceable "$1"
 }
 
-# kept FILE OWNER GROUP MODE: fails if the file system has not kept what own has set. Names of users are not compared.
+# kept FILE OWNER GROUP MODE: fails if the file system has not stored the attributes that own has set. Names are not compared, only numbers.
 kept() {
     half=$PWD/$1
     [ "$owned" = no ] || show "./$1"
@@ -80,18 +80,18 @@ kept() {
     done
     case $shown_mode in
         -"$letters"*) ;;
-        *) fail storage "the file system of $here gives files the permissions $shown_mode in place of -$letters" ;;
+        *) fail storage "the file system of $here stores the permissions $shown_mode instead of -$letters" ;;
     esac
     case ${2:-$me}:${3:-$my_group} in
         *[!0-9:]*) ;;
         "$shown_owner") ;;
-        *) fail storage "the file system of $here gives files to $shown_owner in place of ${2:-$me}:${3:-$my_group}" ;;
+        *) fail storage "the file system of $here stores the owner $shown_owner instead of ${2:-$me}:${3:-$my_group}" ;;
     esac
     half=
 }
 
-# probe NAME OWNER GROUP MODE COMMAND...: stages what the command prints, as NAME would be. In check mode, a file that an
-# interrupted run has left keeps its place.
+# probe NAME OWNER GROUP MODE COMMAND...: stages the output of the command as it would be for NAME. In check mode, under another name if
+# an interrupted run has left a staged file.
 probe() {
     if [ "$proof" = yes ] && { [ -e ".$1.new" ] || [ -L ".$1.new" ]; }; then
         probed=$1.check
@@ -106,12 +106,12 @@ probe() {
     kept "$staged" "$probed_owner" "$probed_group" "$probed_mode"
 }
 
-# room OCTETS: prints as many.
+# room OCTETS: prints so many octets.
 room() {
     printf "%${1}s\n" '' | cat
 }
 
-# prove_export NUMBER: that the export can be written, as large as it is going to be.
+# prove_export NUMBER: fails unless the export can be written in its full size.
 prove_export() {
     leave_for "$1"
     [ -z "$missing" ] || fail storage "cannot write $dest: its directory does not exist"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154
 
-# Remove: the credential, its exports, and what an interrupted run left.
+# Remove: removes the credential, its exports, and files that an interrupted run left.
 
 home
 if [ -z "$missing" ]; then
@@ -17,7 +17,7 @@ while [ "$number" -lt "$export_count" ]; do
 done
 home
 if [ -z "$missing" ]; then
-    # The journal goes last: what is cut short here stays an open change.
+    # The journal is removed last, so that an interruption leaves an open change.
     try rm -f "./$file" "./$new" "./$due_file" "./$due_file.new"
     try rm -f "./$journal_file" "./$journal_file.new" "./$lock_file"
     try sync .

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154,SC2034
 
-# Restart: has the service restarted, or in check mode ($proof is yes) looks whether there is one.
+# Restart: restarts the service, or in check mode ($proof is yes) checks that it exists.
 
 place="service $service"
 service_manager
@@ -13,8 +13,8 @@ case $manager in
     init) set -- "$init_script" restart ;;
     service) set -- service "$service" restart ;;
 esac
-# No command gets this script as its input. A daemon that such a command starts may keep the output open, which would keep the
-# connection, and belongs to a session of its own; systemd starts it elsewhere.
+# The command must not read this script from standard input. A daemon that it starts may keep the output open, which would keep the
+# connection open, so the output is discarded and the daemon gets a session of its own; systemd starts it elsewhere.
 if [ "$manager" = systemd ]; then
     message=$("$@" 2>&1 </dev/null)
 else

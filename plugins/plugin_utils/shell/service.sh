@@ -2,17 +2,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154,SC2034
 
-# Services: what restarts one here. A gateway of another system than systemd's or OpenRC's has scripts in /etc/init.d: procd (OpenWrt),
-# SysV and BusyBox's init, which may have a number before the name; or a command of its own, as a BSD has.
+# Services: the service manager of the gateway. Without systemd and OpenRC, there are scripts in /etc/init.d (procd of OpenWrt, SysV, and
+# BusyBox's init, which may have a number before the name), or the command service.
 
-# service_manager: sets $manager to systemd, openrc, init (then $init_script is the service's) or service. Fails if that knows no
-# service $service, or if there is none of them.
+# service_manager: sets $manager to systemd, openrc, init (then $init_script is the service's) or service. Fails if it does
+# not know the service $service, or if there is no service manager.
 service_manager() {
-    told=
-    ! command -v systemctl >/dev/null || told=$(systemctl show --property=LoadState -- "$service" 2>/dev/null)
-    case $told in
+    load_state=
+    ! command -v systemctl >/dev/null || load_state=$(systemctl show --property=LoadState -- "$service" 2>/dev/null)
+    case $load_state in
         *=not-found | *=masked | *=bad-setting | *=error)
-            fail no_service "systemd cannot start the service $service (${told#*=})"
+            fail no_service "systemd cannot start the service $service (${load_state#*=})"
             ;;
         '') ;;
         *)

@@ -2,18 +2,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154
 
-# Settle: ends the change that this run has open, by what became of the credential $stored that is in its place. $end is
-#   closed     it is right, or nobody can prove it
-#   unproven   a login has still to prove it
+# Settle: ends the open change of this run, by the outcome of the login with the installed credential $stored. $end is
+#   closed     it is valid, or no login is possible
+#   unproven   a login has still to verify it
 #   dead       the platform refuses it
-# If $follows is yes, something follows the change.
+# If $follows is yes, handlers have to run after the change.
 
 home
 [ -z "$missing" ] || say lost
 lock
 identify "./$file"
 if [ "$end" = closed ] && [ ! -e "$journal_file" ] && [ "$identity" = "$stored" ]; then
-    # The connection has sent this script twice, or another run has come to the same end.
+    # The connection has sent this script twice, or another run has closed the change.
     state
     say settled
 fi

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154,SC2034
 
-# The state: everything that a decision rests on, and nothing that changes by itself.
+# The state: all that a decision depends on, without values that change by themselves.
 
-# readable FILE SIZE: identifies it; "denied" is one that the remote user may not read.
+# readable FILE SIZE: identifies the file; $identity is "denied" if the remote user may not read it.
 readable() {
     if [ -f "$1" ] && [ ! -r "$1" ]; then
         identity=denied
@@ -21,7 +21,7 @@ entry() {
     set -- "$2" $(ls -ldn "$2" 2>/dev/null)
     if [ $# -lt 6 ]; then
         [ -e "$1" ] || [ -L "$1" ] || return 0
-        # Another run may have put it there meanwhile.
+        # Another run may have created it meanwhile.
         # shellcheck disable=SC2046
         set -- "$1" $(ls -ldn "$1" 2>/dev/null)
         [ $# -ge 6 ] || fail storage "ls cannot show $here/$1"
@@ -41,8 +41,8 @@ entry() {
     fi
 }
 
-# permanent CARD: whether it is a card of the gateway itself with an address that stays: no modem or adapter on USB, and no address
-# that was made up or taken from another card.
+# permanent CARD: whether it is a network card of the gateway itself with a permanent address: not a modem or adapter on USB, and not a
+# random address or one copied from another card.
 permanent() {
     [ -e "$1/device" ] && [ ! -e "$1/device/bInterfaceNumber" ] || return 1
     assigned=0
@@ -50,7 +50,7 @@ permanent() {
     [ "${assigned:-0}" = 0 ]
 }
 
-# hardware_name: the name that the gateway itself knows; sysfs is elsewhere only in tests.
+# hardware_name: prints the DeviceName from the hardware. $sysfs is another path in tests.
 hardware_name() {
     value=
     case $device_name_from in
@@ -75,7 +75,7 @@ hardware_name() {
     printf 'hardware_name %s\n' "$value"
 }
 
-# journal_lines: the open change, line by line.
+# journal_lines: prints the open change, line by line.
 journal_lines() {
     [ -e "$journal_file" ] || [ -L "$journal_file" ] || return 0
     known=
@@ -94,8 +94,8 @@ journal_lines() {
     fi
 }
 
-# due_token: sets $due to the token of the run whose change has not been followed up yet, "unknown" if that cannot be read, or to
-# nothing if there is none.
+# due_token: sets $due to the token of the run whose handlers have not run, to "unknown" if it cannot be read, or to nothing if there is
+# none.
 due_token() {
     due=
     [ -e "./$due_file" ] || [ -L "./$due_file" ] || return 0
@@ -112,7 +112,7 @@ due_token() {
     esac
 }
 
-# state [IDENTITY]: with what has just been read from the credential in its place, if it has been.
+# state [IDENTITY]: prints the state; IDENTITY is that of the credential, if it has just been read.
 state() {
     echo "uid $me"
     echo "gid $my_group"
@@ -140,13 +140,13 @@ state() {
     number=0
     while [ "$number" -lt "$export_count" ]; do
         number=$((number + 1))
-        # In a subshell, which may fail or change the directory without an effect on the next.
+        # In a subshell, which may fail or change the directory without affecting the next.
         (export_state) || exit 3
     done
     [ "$device_name_from" = inventory_hostname ] || hardware_name
 }
 
-# export_state: the same of export $number.
+# export_state: prints the state of export $number.
 export_state() {
     leave_for "$number"
     echo "place $number $dest"
@@ -165,7 +165,7 @@ export_state() {
     fi
 }
 
-# unchanged: answers with the state and ends, unless it is the one that the controller decided on.
+# unchanged: ends with the outcome stale and the state, unless the state is the one that the controller decided on.
 unchanged() {
     now=$(state) || {
         printf '%s\n' "$now"

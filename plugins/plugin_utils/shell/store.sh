@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154
 
-# Store: a new credential, if the journal is still this run's. $device_secret, or for a device token $device_token and $client_id,
-# is set before this script, as is $doubt. With doubt, or if $verifies is yes, the journal stays open until a login has proved the
-# credential. If $follows is yes, something follows the change.
+# Store: stores a new credential, if the journal is still this run's. $device_secret, or $device_token and $client_id, and $doubt are set
+# before this script. If $doubt or $verifies is yes, the journal stays open until a login has verified the credential. If $follows is yes,
+# handlers have to run after the change.
 
 compose
 home

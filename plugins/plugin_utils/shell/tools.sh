@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154
 
-# Tools: which of those that a script needs are missing.
+# Tools: finds the missing ones of those that a script needs.
 
-# tools NAME...: names those that are missing, and what installs packages here, where they have other names on OpenWrt. Fails if one is.
+# tools NAME...: prints the missing tools, and the command that installs packages, marked for OpenWrt, whose packages have other names.
+# Returns false if a tool is missing.
 tools() {
     lacking=
     for tool do

@@ -13,8 +13,8 @@ import pytest
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device import change as _credential
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import (
     PREAMBLE,
-    Answer,
     Issued,
+    ScriptAnswer,
     Scripts,
     change,
     read_answer,
@@ -56,7 +56,7 @@ class Gateway:
 
     def change(
         self, issue: Callable[[float], Issued | None] | None = None, lease: float = 80, timeout: float = 10
-    ) -> Answer:
+    ) -> ScriptAnswer:
         return change(self.run, self.scripts, issue or self.issue, lease, timeout)
 
 
@@ -165,7 +165,7 @@ def test_the_last_request_ends_with_the_lease(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_lease_that_was_lost() -> None:
-    with pytest.raises(BusyError, match="lease ran out") as caught:
+    with pytest.raises(BusyError, match="lease ended") as caught:
         Gateway(store="lost").change()
     assert caught.value.registered, "the platform has issued a secret"
     assert "Run again" in caught.value.hint

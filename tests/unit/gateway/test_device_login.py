@@ -36,7 +36,7 @@ def test_a_credential_is_tried(tmp_path: Path, content: dict[str, str]) -> None:
 def test_what_no_platform_issues_is_none(tmp_path: Path, content: dict[str, str], part: str, value: Any) -> None:
     path = tmp_path / "device.json"
     path.write_text(json.dumps({**content, part: value}))
-    with pytest.raises(StorageError, match="is no credential") as raised:
+    with pytest.raises(StorageError, match="does not contain a valid credential") as raised:
         log_in(path)
     assert raised.value.kind == "unreadable"
 
@@ -45,7 +45,7 @@ def test_what_no_platform_issues_is_none(tmp_path: Path, content: dict[str, str]
 def test_what_a_shell_would_take_for_more_is_no_secret(tmp_path: Path, value: str) -> None:
     path = tmp_path / "device.json"
     path.write_text(json.dumps({**SECRET, "deviceSecret": value}))
-    with pytest.raises(StorageError, match="is no credential"):
+    with pytest.raises(StorageError, match="does not contain a valid credential"):
         log_in(path)
 
 
@@ -53,7 +53,7 @@ def test_what_a_shell_would_take_for_more_is_no_secret(tmp_path: Path, value: st
 def test_what_is_no_object_is_none(tmp_path: Path, text: str) -> None:
     path = tmp_path / "device.json"
     path.write_text(text)
-    with pytest.raises(StorageError, match="is no credential"):
+    with pytest.raises(StorageError, match="does not contain a valid credential"):
         log_in(path)
 
 
@@ -63,5 +63,5 @@ def test_a_file_without_an_end_is_not_read_to_it(tmp_path: Path) -> None:
     path.write_text(json.dumps(SECRET))
     with path.open("r+b") as file:
         file.truncate(2**40)
-    with pytest.raises(StorageError, match="is no credential"):
+    with pytest.raises(StorageError, match="does not contain a valid credential"):
         log_in(path)

@@ -39,8 +39,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     TlsError,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import (
+    HttpReply,
     Post,
-    Reply,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._requests import requests_post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry
@@ -85,14 +85,14 @@ def serve(certificates: Certificates) -> Iterator[Callable[..., Server]]:
 
 
 @pytest.fixture
-def send(sender: Sender, certificates: Certificates) -> Callable[..., Reply]:
-    def call(url: str, timeout: float = PATIENCE, ca: str = certificates.ca) -> Reply:
+def send(sender: Sender, certificates: Certificates) -> Callable[..., HttpReply]:
+    def call(url: str, timeout: float = PATIENCE, ca: str = certificates.ca) -> HttpReply:
         return sender(tls_context(ca, True), timeout)(url, BODY)
 
     return call
 
 
-def fails(send: Callable[..., Reply], kind: type[FleetopsError], url: str, **options: Any) -> FleetopsError:
+def fails(send: Callable[..., HttpReply], kind: type[FleetopsError], url: str, **options: Any) -> FleetopsError:
     """The error, whose kind must be exactly this one."""
     with pytest.raises(FleetopsError) as caught:
         send(url, **options)
@@ -106,9 +106,9 @@ def fails(send: Callable[..., Reply], kind: type[FleetopsError], url: str, **opt
 # What goes well
 
 
-def test_a_form_and_its_answer(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+def test_a_form_and_its_answer(send: Callable[..., HttpReply], serve: Callable[..., Server]) -> None:
     server = serve(answers(b'{"code":200}'))
-    assert send(server.url) == Reply(200, b'{"code":200}', None)
+    assert send(server.url) == HttpReply(200, b'{"code":200}', None)
     [(line, headers, body)] = server.requests
     assert line == "POST /auth/register/device HTTP/1.1"
     assert headers["host"] == f"127.0.0.1:{server.port}"
@@ -120,26 +120,26 @@ def test_a_form_and_its_answer(send: Callable[..., Reply], serve: Callable[..., 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=lambda v: v.name)
 def test_tls_versions(
-    send: Callable[..., Reply], serve: Callable[..., Server], certificates: Certificates, version: ssl.TLSVersion
+    send: Callable[..., HttpReply], serve: Callable[..., Server], certificates: Certificates, version: ssl.TLSVersion
 ) -> None:
     assert send(serve(answers(b"x"), certificates.server, version, version).url).body == b"x"
 
 
-def test_an_answer_without_a_length(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+def test_an_answer_without_a_length(send: Callable[..., HttpReply], serve: Callable[..., Server]) -> None:
     assert send(serve(answers(b"until the end", length=None)).url).body == b"until the end"
 
 
-def test_a_chunked_answer(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+def test_a_chunked_answer(send: Callable[..., HttpReply], serve: Callable[..., Server]) -> None:
     chunks = b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
     assert send(serve(answers(chunks, length=None, Transfer_Encoding="chunked")).url).body == b"abcde"
 
 
-def test_an_empty_answer(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+def test_an_empty_answer(send: Callable[..., HttpReply], serve: Callable[..., Server]) -> None:
     assert send(serve(answers(b"")).url).body == b""
 
 
 @pytest.mark.parametrize("status", ["400 Bad Request", "403 Forbidden", "429 Too Many", "500 Error", "503 Busy"])
-def test_a_refusal_is_an_answer(send: Callable[..., Reply], serve: Callable[..., Server], status: str) -> None:
+def test_a_refusal_is_an_answer(send: Callable[..., HttpReply], serve: Callable[..., Server], status: str) -> None:
     reply = send(serve(answers(b'{"code":6600}', status)).url)
     assert (reply.status, reply.body) == (int(status[:3]), b'{"code":6600}')
 
@@ -149,14 +149,14 @@ def test_a_refusal_is_an_answer(send: Callable[..., Reply], serve: Callable[...,
     [("0", 0), ("7", 7), (" 120 ", 120), ("", None), ("soon", None), ("-5", None), ("\u00b2", None)],
 )
 def test_retry_after_in_seconds(
-    send: Callable[..., Reply], serve: Callable[..., Server], value: str, seconds: float | None
+    send: Callable[..., HttpReply], serve: Callable[..., Server], value: str, seconds: float | None
 ) -> None:
     assert send(serve(answers(b"", "503 Busy", Retry_After=value)).url).retry_after == seconds
 
 
 @pytest.mark.parametrize(("ahead", "least", "most"), [(60, 30, 60), (-60, 0, 0)])
 def test_retry_after_as_a_date(
-    send: Callable[..., Reply], serve: Callable[..., Server], ahead: int, least: float, most: float
+    send: Callable[..., HttpReply], serve: Callable[..., Server], ahead: int, least: float, most: float
 ) -> None:
     date = format_datetime(datetime.now(timezone.utc) + timedelta(seconds=ahead), usegmt=True)
     reply = send(serve(answers(b"", "503 Busy", Retry_After=date)).url)
@@ -165,7 +165,7 @@ def test_retry_after_as_a_date(
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
-def test_a_redirect_is_not_followed(send: Callable[..., Reply], serve: Callable[..., Server], status: str) -> None:
+def test_a_redirect_is_not_followed(send: Callable[..., HttpReply], serve: Callable[..., Server], status: str) -> None:
     other = serve(answers(b'{"code":200}'))
     server = serve(answers(b"moved", status, Location=other.url))
     reply = send(server.url)
@@ -193,7 +193,7 @@ def test_a_request_that_was_answered_leaves_no_doubt_about_the_next(
 
 
 def test_another_authority_is_refused(
-    send: Callable[..., Reply], serve: Callable[..., Server], certificates: Certificates
+    send: Callable[..., HttpReply], serve: Callable[..., Server], certificates: Certificates
 ) -> None:
     server = serve(answers(b"x"))
     error = fails(send, TlsError, server.url, ca=certificates.other_ca)
@@ -204,7 +204,7 @@ def test_another_authority_is_refused(
 
 @pytest.mark.parametrize("name", ["other_host", "expired"])
 def test_a_certificate_that_does_not_fit_is_refused(
-    send: Callable[..., Reply], serve: Callable[..., Server], certificates: Certificates, name: str
+    send: Callable[..., HttpReply], serve: Callable[..., Server], certificates: Certificates, name: str
 ) -> None:
     server = serve(answers(b"x"), getattr(certificates, name))
     error = fails(send, TlsError, server.url)
@@ -213,7 +213,7 @@ def test_a_certificate_that_does_not_fit_is_refused(
 
 
 def test_the_environment_trusts_nobody(
-    send: Callable[..., Reply],
+    send: Callable[..., HttpReply],
     serve: Callable[..., Server],
     certificates: Certificates,
     monkeypatch: pytest.MonkeyPatch,
@@ -226,7 +226,7 @@ def test_the_environment_trusts_nobody(
 
 
 def test_the_environment_distrusts_nobody(
-    send: Callable[..., Reply],
+    send: Callable[..., HttpReply],
     serve: Callable[..., Server],
     certificates: Certificates,
     monkeypatch: pytest.MonkeyPatch,
@@ -255,7 +255,7 @@ def test_validation_can_be_switched_off(
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="openssl names the files of a directory of authorities")
 def test_a_directory_of_authorities(
-    send: Callable[..., Reply], serve: Callable[..., Server], certificates: Certificates, tmp_path: Path
+    send: Callable[..., HttpReply], serve: Callable[..., Server], certificates: Certificates, tmp_path: Path
 ) -> None:
     shutil.copy(certificates.ca, tmp_path / "ca.pem")
     subprocess.run(["openssl", "rehash", str(tmp_path)], check=True)
@@ -305,7 +305,7 @@ def test_tls_1_1_is_refused(
 
 
 def test_a_port_that_speaks_plain_http(
-    send: Callable[..., Reply], certificates: Certificates, serve: Callable[..., Server]
+    send: Callable[..., HttpReply], certificates: Certificates, serve: Callable[..., Server]
 ) -> None:
     received: list[bytes] = []
 
@@ -320,7 +320,7 @@ def test_a_port_that_speaks_plain_http(
 
 
 def test_no_password_of_the_users_is_sent(
-    send: Callable[..., Reply], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    send: Callable[..., HttpReply], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password hidden\n")
@@ -332,7 +332,7 @@ def test_no_password_of_the_users_is_sent(
 
 
 def test_a_proxy_sees_who_is_called_and_no_more(
-    send: Callable[..., Reply], certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+    send: Callable[..., HttpReply], certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     received: list[bytes] = []
 
@@ -351,14 +351,14 @@ def test_a_proxy_sees_who_is_called_and_no_more(
 # What goes wrong, and whether the platform may have seen the request
 
 
-def test_nobody_listens(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+def test_nobody_listens(send: Callable[..., HttpReply], serve: Callable[..., Server]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
     error = fails(send, NetworkError, f"https://127.0.0.1:{port}/auth/register/device")
     assert error.may_have_registered is False
 
 
-def test_a_name_that_does_not_resolve(send: Callable[..., Reply], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_does_not_resolve(send: Callable[..., HttpReply], monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_arguments: Any, **_options: Any) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -368,7 +368,7 @@ def test_a_name_that_does_not_resolve(send: Callable[..., Reply], monkeypatch: p
 
 
 @pytest.mark.parametrize("number", ["EHOSTUNREACH", "ENETUNREACH"])
-def test_no_way_to_the_host(send: Callable[..., Reply], monkeypatch: pytest.MonkeyPatch, number: str) -> None:
+def test_no_way_to_the_host(send: Callable[..., HttpReply], monkeypatch: pytest.MonkeyPatch, number: str) -> None:
     def unreachable(*_arguments: Any) -> None:
         raise OSError(getattr(errno, number), "unreachable")
 
@@ -377,33 +377,33 @@ def test_no_way_to_the_host(send: Callable[..., Reply], monkeypatch: pytest.Monk
     assert error.may_have_registered is False
 
 
-def test_a_connection_that_ends_before_tls(send: Callable[..., Reply], certificates: Certificates) -> None:
+def test_a_connection_that_ends_before_tls(send: Callable[..., HttpReply], certificates: Certificates) -> None:
     with Server(hangs_up, certificates.server).without_tls() as server:
         error = fails(send, NetworkError, server.url)
     assert error.may_have_registered is False
 
 
-def test_a_handshake_that_hangs(send: Callable[..., Reply], certificates: Certificates) -> None:
+def test_a_handshake_that_hangs(send: Callable[..., HttpReply], certificates: Certificates) -> None:
     with Server(hangs, certificates.server).without_tls() as server:
         error = fails(send, NetworkError, server.url, timeout=TIMEOUT)
     assert error.may_have_registered is False
 
 
-def test_an_answer_that_never_comes(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+def test_an_answer_that_never_comes(send: Callable[..., HttpReply], serve: Callable[..., Server]) -> None:
     server = serve(hangs)
     error = fails(send, NetworkError, server.url, timeout=TIMEOUT)
     assert error.may_have_registered is True
     assert len(server.requests) == 1
 
 
-def test_a_connection_that_ends_without_an_answer(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+def test_a_connection_that_ends_without_an_answer(send: Callable[..., HttpReply], serve: Callable[..., Server]) -> None:
     server = serve(hangs_up)
     error = fails(send, NetworkError, server.url)
     assert error.may_have_registered is True
     assert len(server.requests) == 1
 
 
-def test_tls_that_breaks_after_the_request(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+def test_tls_that_breaks_after_the_request(send: Callable[..., HttpReply], serve: Callable[..., Server]) -> None:
     def breaks(connection: ssl.SSLSocket, stop: threading.Event) -> None:
         os.write(connection.fileno(), b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
 
@@ -414,18 +414,18 @@ def test_tls_that_breaks_after_the_request(send: Callable[..., Reply], serve: Ca
     assert len(server.requests) == 1
 
 
-def test_an_answer_that_is_no_http(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+def test_an_answer_that_is_no_http(send: Callable[..., HttpReply], serve: Callable[..., Server]) -> None:
     server = serve(lambda connection, _stop: connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n"))
     assert fails(send, NetworkError, server.url).may_have_registered is True
 
 
 @pytest.mark.parametrize("body", [b"", b'{"code":200,'])
-def test_an_answer_cut_short(send: Callable[..., Reply], serve: Callable[..., Server], body: bytes) -> None:
+def test_an_answer_cut_short(send: Callable[..., HttpReply], serve: Callable[..., Server], body: bytes) -> None:
     error = fails(send, NetworkError, serve(answers(body, length=100)).url)
     assert error.may_have_registered is True
 
 
-def test_a_chunked_answer_cut_short(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+def test_a_chunked_answer_cut_short(send: Callable[..., HttpReply], serve: Callable[..., Server]) -> None:
     server = serve(answers(b"5\r\nab", length=None, Transfer_Encoding="chunked"))
     assert fails(send, NetworkError, server.url).may_have_registered is True
 
@@ -434,7 +434,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
 
 
 @pytest.mark.parametrize("at_once", [len(HEAD), len(HEAD) + 1, 20, 0], ids=["body", "rest of body", "head", "all"])
-def test_an_answer_that_trickles(send: Callable[..., Reply], serve: Callable[..., Server], at_once: int) -> None:
+def test_an_answer_that_trickles(send: Callable[..., HttpReply], serve: Callable[..., Server], at_once: int) -> None:
     """Byte by byte, each well within the time-out, and all of them far beyond it."""
     server = serve(trickles(HEAD + b"x" * 100, at_once))
     error = fails(send, NetworkError, server.url, timeout=TIMEOUT)
@@ -460,18 +460,18 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     ids=["100", "headers", "headers of 100", "chunks", "extension", "chunk of -1", "trailers"],
 )
 def test_an_answer_without_an_end(
-    send: Callable[..., Reply], serve: Callable[..., Server], first: bytes, text: bytes, pause: float
+    send: Callable[..., HttpReply], serve: Callable[..., Server], first: bytes, text: bytes, pause: float
 ) -> None:
     """By time or by size it is over, however much comes."""
     server = serve(repeats(text, first, pause))
     ended = outcome(lambda: send(server.url, timeout=TIMEOUT))
-    if isinstance(ended, Reply):
+    if isinstance(ended, HttpReply):
         assert len(ended.body) == 65537, "chunks are an answer until it is too long"
     else:
         assert (ended.kind in ("network", "bad_answer"), ended.may_have_registered) == (True, True)
 
 
-def test_an_answer_of_no_size_is_not_kept(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+def test_an_answer_of_no_size_is_not_kept(send: Callable[..., HttpReply], serve: Callable[..., Server]) -> None:
     """The size of a chunk that says to read everything."""
     server = serve(repeats(b"x" * 50_000, CHUNKED + b"-1\r\n"))
     with pytest.raises(FleetopsError) as caught:
@@ -492,7 +492,7 @@ def test_a_request_that_nobody_reads(sender: Sender, certificates: Certificates)
     ids=["trickles", "does not end"],
 )
 def test_a_proxy_whose_answer(
-    send: Callable[..., Reply], certificates: Certificates, monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour
+    send: Callable[..., HttpReply], certificates: Certificates, monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour
 ) -> None:
     with Server(behaviour, certificates.server).without_tls() as proxy:
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
@@ -503,7 +503,7 @@ def test_a_proxy_whose_answer(
 
 
 def test_addresses_share_the_time(
-    send: Callable[..., Reply], certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+    send: Callable[..., HttpReply], certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A host with many addresses, none of which answers."""
     waited: list[float] = []
@@ -522,7 +522,7 @@ def test_addresses_share_the_time(
 
 
 def test_the_second_address_is_tried(
-    send: Callable[..., Reply], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+    send: Callable[..., HttpReply], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = serve(answers(b"x"))
     with socket.create_server(("127.0.0.1", 0)) as gone:
@@ -533,11 +533,13 @@ def test_the_second_address_is_tried(
 
 
 @pytest.mark.parametrize("location", ["http://[", "//[", "\x1b[31m", "https://[::1", ""], ids=repr)
-def test_a_redirect_to_what_is_no_url(send: Callable[..., Reply], serve: Callable[..., Server], location: str) -> None:
+def test_a_redirect_to_what_is_no_url(
+    send: Callable[..., HttpReply], serve: Callable[..., Server], location: str
+) -> None:
     assert send(serve(answers(b"moved", "302 Found", Location=location)).url).status == 302
 
 
-def test_words_of_a_server_are_shown_on_one_line(send: Callable[..., Reply], serve: Callable[..., Server]) -> None:
+def test_words_of_a_server_are_shown_on_one_line(send: Callable[..., HttpReply], serve: Callable[..., Server]) -> None:
     server = serve(lambda connection, _stop: connection.sendall(b"\x1b]0;title\x07" * 100 + b"\r\n\r\n"))
     error = fails(send, NetworkError, server.url)
     assert error.msg.isprintable()
@@ -553,7 +555,7 @@ def test_nothing_is_sent_when_the_lease_has_run_out(
     server = serve(answers(b"x"))
     context = tls_context(certificates.ca, True)
     context.not_after = clock()
-    with pytest.raises(BusyError, match="lease ran out before the request was sent") as caught:
+    with pytest.raises(BusyError, match="lease ended before the request was sent") as caught:
         sender(context, PATIENCE)(server.url, BODY)
     assert caught.value.may_have_registered is False
     assert (server.connections, server.requests) == (1, [])
@@ -635,7 +637,7 @@ def test_a_url_that_no_request_can_be_made_of_is_a_mistake(
     tries = []
     post = post_of(tls_context(certificates.ca, True), PATIENCE)
 
-    def attempt() -> Reply:
+    def attempt() -> HttpReply:
         tries.append(url)
         return post(url, BODY)
 
@@ -653,7 +655,9 @@ def test_a_connection_that_is_used_out_of_turn_is_a_mistake() -> None:
     assert _tls.network_error("x", http.client.BadStatusLine("?"), "endpoint").kind == "network"
 
 
-def test_a_proxy_of_the_environment_is_no_mistake(send: Callable[..., Reply], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_of_the_environment_is_no_mistake(
+    send: Callable[..., HttpReply], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for proxy in ("http://127.0.0.1:1", "http://"):
         monkeypatch.setenv("https_proxy", proxy)
         fails(send, NetworkError, "https://platform.example/x")
@@ -674,7 +678,7 @@ def test_any_bytes_are_an_answer_or_an_error(certificates: Certificates, post_of
     context = tls_context(certificates.ca, True)
     with Server(lambda connection, _stop: connection.sendall(said), certificates.server) as server:
         ended = outcome(lambda: post_of(context, 1)(server.url, BODY))
-    assert isinstance(ended, Reply) or ended.hint
+    assert isinstance(ended, HttpReply) or ended.hint
 
 
 @given(st.text() | st.from_regex(r"\A[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{1,5} \d\d:\d\d:\d\d [+-]?\d{1,5}\Z"))
@@ -694,7 +698,7 @@ def test_any_retry_after_is_a_time_or_none(value: str) -> None:
     ids=["with length", "without length", "error", "redirect"],
 )
 def test_an_answer_too_long_is_not_read_to_its_end(
-    send: Callable[..., Reply], serve: Callable[..., Server], behaviour: Behaviour
+    send: Callable[..., HttpReply], serve: Callable[..., Server], behaviour: Behaviour
 ) -> None:
     assert len(send(serve(behaviour).url).body) == 65537
 

@@ -11,7 +11,7 @@ import pytest
 from vectors import vectors
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import (
-    Connect,
+    ConnectFields,
     address,
     login,
     registration,
@@ -97,7 +97,7 @@ def test_every_registration_has_another_random() -> None:
 
 def test_a_login_with_a_token() -> None:
     connect = token_login(KEY, NAME, "c1", "token")
-    assert connect == Connect("c1|securemode=-2,authType=connwl|", f"{NAME}&{KEY}", "token")
+    assert connect == ConnectFields("c1|securemode=-2,authType=connwl|", f"{NAME}&{KEY}", "token")
 
 
 def test_nobody_prints_a_password() -> None:
@@ -150,7 +150,7 @@ def test_hosts_of_other_clients(host: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((None, None, None), "region: is missing, and there is no mqtt_endpoint or instance_id"),
+        ((None, None, None), "region: is missing, and mqtt_endpoint or instance_id is not set"),
         (("cn-bejing", None, None), "Did you mean cn-beijing"),
         (("cn-shanghai", "iot test", None), "instance_id: 'iot test' is not the ID of an instance"),
         (("cn-shanghai", "a.b/c", None), "instance_id"),

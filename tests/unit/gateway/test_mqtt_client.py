@@ -20,11 +20,11 @@ from tls_server import Behaviour, Certificates, Server, hangs, repeats, trickles
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device import mqtt_client as _mqtt_client
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import Connect
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import ConnectFields
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import exchange, log_in
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_registration import (
     MqttRequest,
-    issued,
+    parse_answer,
     register,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
@@ -37,7 +37,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, mqtt_context, tls_context
 
 KEY, NAME, SECRET = "a1IoKTestP1", "gw-0001", "0123456789abcdef0123456789abcdef"
-CONNECT = Connect("c|x|", f"{NAME}&{KEY}", "p")
+CONNECT = ConnectFields("c|x|", f"{NAME}&{KEY}", "p")
 ACCEPTED = b"\x20\x02\x00\x00"
 PINGRESP = b"\xd0\x00"
 TIMEOUT = 1.0  # seconds, enough for a handshake on a loaded machine
@@ -146,7 +146,7 @@ def test_nothing_is_sent_when_the_lease_has_run_out(certificates: Certificates, 
     with Server(receive, certificates.server).without_http() as server:
         error = outcome(lambda: register(request_to(server), exchange, context, 5, 30))
     assert isinstance(error, BusyError)
-    assert (error.msg, error.may_have_registered) == ("the lease ran out before the request was sent", False)
+    assert (error.msg, error.may_have_registered) == ("the lease ended before the request was sent", False)
     assert b"".join(received) == b""
 
 
@@ -187,7 +187,7 @@ def test_no_wrong_answer_gets_past(auth_type: str, right: Any, data: st.DataObje
     answer = data.draw(mutated(right))
     payload = data.draw(st.just(body_of(answer)) | st.binary(max_size=200))
     request = MqttRequest("localhost", 443, auth_type, KEY, NAME, CONNECT)
-    told = outcome(lambda: issued(request, "registration", 0, payload))
+    told = outcome(lambda: parse_answer(request, "registration", 0, payload))
     if isinstance(told, FleetopsError):
         assert told.hint
     else:
@@ -200,7 +200,7 @@ def test_no_wrong_answer_gets_past(auth_type: str, right: Any, data: st.DataObje
 )
 def test_what_is_no_json(payload: bytes) -> None:
     with pytest.raises(BadAnswer):
-        issued(MqttRequest("localhost", 443, "register", KEY, NAME, CONNECT), "registration", 0, payload)
+        parse_answer(MqttRequest("localhost", 443, "register", KEY, NAME, CONNECT), "registration", 0, payload)
 
 
 # Who may answer

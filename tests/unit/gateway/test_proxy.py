@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tls_server import Behaviour, Certificates, Server, answers
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https import urllib_post
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import Connect
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import ConnectFields
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import log_in
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     FleetopsError,
@@ -61,7 +61,7 @@ def over_requests(context: TlsContext, host: str, port: int) -> object:
 
 
 def over_mqtt(context: TlsContext, host: str, port: int) -> object:
-    log_in((host, port), Connect("c|x|", "gw-0001&a1", "hidden"), context, TIMEOUT)
+    log_in((host, port), ConnectFields("c|x|", "gw-0001&a1", "hidden"), context, TIMEOUT)
     return None
 
 

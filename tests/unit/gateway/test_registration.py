@@ -33,7 +33,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     Throttled,
     TlsError,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import Reply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import HttpReply
 
 KEY, NAME, SECRET = "a1IoKTestP1", "OvenDevice01", "0123456789abcdef0123456789abcdef"
 REQUEST = Request("https://platform.example/auth/register/device", "productKey=a1IoKTestP1", KEY, NAME)
@@ -49,12 +49,12 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def reply(answer: object, status: int = 200, retry_after: float | None = None) -> Reply:
+def reply(answer: object, status: int = 200, retry_after: float | None = None) -> HttpReply:
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-    return Reply(status, body, retry_after)
+    return HttpReply(status, body, retry_after)
 
 
-def failure(answer: Reply) -> FleetopsError:
+def failure(answer: HttpReply) -> FleetopsError:
     with pytest.raises(FleetopsError) as caught:
         device_secret(REQUEST, answer)
     error = caught.value
@@ -130,7 +130,7 @@ def test_endpoints(endpoint: str, url: str) -> None:
 
 @pytest.mark.parametrize("endpoint", ["http://gw.example", "http://127.0.0.1/auth/register/device", "ftp://gw.example"])
 def test_a_secret_travels_over_https_only(endpoint: str) -> None:
-    with pytest.raises(InvalidOption, match="is not HTTPS"):
+    with pytest.raises(InvalidOption, match="is not an HTTPS URL"):
         register_url("cn-shanghai", endpoint)
 
 
@@ -283,7 +283,7 @@ def test_a_message_is_shown_in_short_and_on_one_line() -> None:
         (reply(b"", 504), True),
     ],
 )
-def test_what_is_tried_again(answer: Reply, doubt: bool) -> None:
+def test_what_is_tried_again(answer: HttpReply, doubt: bool) -> None:
     error = failure(answer)
     assert error.__class__ is Throttled
     assert error.kind == "throttled"
@@ -294,7 +294,7 @@ def test_what_is_tried_again(answer: Reply, doubt: bool) -> None:
     ("answer", "code"),
     [(reply({"code": 429}), 429), (reply({"code": 500}), 500), (reply(b"", 429), 429), (reply(b"", 503), 503)],
 )
-def test_the_code_of_what_is_tried_again(answer: Reply, code: int) -> None:
+def test_the_code_of_what_is_tried_again(answer: HttpReply, code: int) -> None:
     assert failure(answer).code == code
 
 
@@ -418,11 +418,11 @@ def test_no_garbage_gets_past(answer: object, status: int) -> None:
 class Platform:
     """Gives its answers one after the other."""
 
-    def __init__(self, *answers: Reply | FleetopsError) -> None:
+    def __init__(self, *answers: HttpReply | FleetopsError) -> None:
         self.answers = list(answers)
         self.asked: list[tuple[str, str]] = []
 
-    def __call__(self, url: str, body: str) -> Reply:
+    def __call__(self, url: str, body: str) -> HttpReply:
         self.asked.append((url, body))
         answer = self.answers.pop(0)
         if isinstance(answer, FleetopsError):
@@ -448,7 +448,7 @@ def test_the_same_request_is_sent_until_there_is_an_answer() -> None:
 
 
 @pytest.mark.parametrize("answer", [reply({"code": 6600}), reply(b"x"), TlsError("no"), reply(b"", 302)])
-def test_what_will_not_pass_is_asked_once(answer: Reply | FleetopsError) -> None:
+def test_what_will_not_pass_is_asked_once(answer: HttpReply | FleetopsError) -> None:
     platform = Platform(answer)
     with pytest.raises(FleetopsError):
         register(REQUEST, platform, 30)
@@ -463,7 +463,7 @@ def test_an_active_device() -> None:
 
 
 @pytest.mark.parametrize("before", [lost(), reply(b"", 503), reply({"code": 500})])
-def test_an_active_device_after_a_lost_answer(before: Reply | FleetopsError) -> None:
+def test_an_active_device_after_a_lost_answer(before: HttpReply | FleetopsError) -> None:
     with pytest.raises(Refused) as caught:
         register(REQUEST, Platform(before, reply({"code": 6289})), 30)
     assert caught.value.code == 6289

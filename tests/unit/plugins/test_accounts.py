@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BadAnswer, FleetopsError, NetworkError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_list import Item, Outcome
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_states import DeviceOutcome, Outcome
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _accounts, _fleet_devices
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts, SecretReader
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, bring_all
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, ensure_all
 
 JSON = Any
 KEY, OTHER = "a1IoKTestP1", "a1IoKTestP2"
@@ -100,13 +100,13 @@ def test_one_accounts_failure_is_that_of_its_own_hosts(monkeypatch: pytest.Monke
         HostDevice("b", account("right"), OTHER, "gw-0001"),
         HostDevice("c", account("right"), KEY, "gw-0003"),
     ]
-    listed = bring_all(hosts, Accounts(), {"state": "listed", "all_devices": False}, False)
+    listed = ensure_all(hosts, Accounts(), {"state": "listed", "all_devices": False}, False)
     assert [(each["product_key"], each["hosts"]) for each in listed.products] == [(KEY, ["a", "c"]), (OTHER, ["b"])]
     wrong = [*hosts, HostDevice("d", account("wrong"), KEY, "gw-0004")]
     with pytest.raises(FleetopsError, match="no such key"):
-        bring_all(wrong, Accounts(), {"state": "listed", "all_devices": False}, False)
-    monkeypatch.setattr(_fleet_devices, "_bring", lambda *_arguments: ({"changed": True}, {}))
-    done = bring_all(wrong, Accounts(), {"state": "present"}, False)
+        ensure_all(wrong, Accounts(), {"state": "listed", "all_devices": False}, False)
+    monkeypatch.setattr(_fleet_devices, "_ensure", lambda *_arguments: ({"changed": True}, {}))
+    done = ensure_all(wrong, Accounts(), {"state": "present"}, False)
     assert {host: error.kind for host, error in done.refused.items()} == {"d": "credential"}
     assert done.unsent == ["d"]
     assert "access_key_id" not in repr(hosts)
@@ -126,12 +126,12 @@ def reset_of(monkeypatch: pytest.MonkeyPatch, secret: str | None, hosts: list[Ho
 
     def reset(_api: JSON, options: JSON, _check_mode: bool) -> Outcome:
         sent.extend(options["names"])
-        return Outcome([Item(name, "requested", changed=True) for name in options["names"]])
+        return Outcome([DeviceOutcome(name, "requested", changed=True) for name in options["names"]])
 
     monkeypatch.setattr(_accounts, "connect", lambda options: options)
     monkeypatch.setattr(_accounts, "product_secret", product_secret)
     monkeypatch.setattr(_fleet_devices, "reset", reset)
-    return bring_all(hosts, Accounts(), {"state": "reset", "reset_topology": False}, False), sent
+    return ensure_all(hosts, Accounts(), {"state": "reset", "reset_topology": False}, False), sent
 
 
 def signing(host: str, secret: str | None) -> HostDevice:

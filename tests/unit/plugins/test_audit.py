@@ -22,9 +22,7 @@ OURS, THEIRS = "1111111111111111", "2222222222222222"
 NEEDED = {"kind": "registration_needed", "message": "a registration is needed", "hint": "", "code": None}
 
 
-NO_GATEWAY = (
-    "no gateway of the inventory stands for this device; add one, or remove it with fleetops.aliyun_iot.devices"
-)
+NO_GATEWAY = "no gateway of the inventory has this device; add the gateway, or remove the device with fleetops.aliyun_iot.devices"
 
 
 def holding(device: str, product_key: str = KEY) -> JSON:

@@ -90,7 +90,7 @@ def test_never(bench: Bench) -> None:
     with pytest.raises(FleetopsError) as caught:
         convergence.run()
     assert caught.value.kind == "registration_needed"
-    assert convergence.report["reason"] == "missing"
+    assert convergence.known["reason"] == "missing"
     assert bench.device.issued == 0
 
 
@@ -200,7 +200,7 @@ def test_what_no_login_proves_is_told(bench: Bench) -> None:
     expire(bench)
     bench.login.outcome = "failed"
     assert bench.run()["proven"] is False
-    assert any("no login has proved it" in warning for warning in bench.screen.warnings)
+    assert any("was not verified by a login" in warning for warning in bench.screen.warnings)
     bench.login.outcome = ""
     assert bench.run()["proven"] is True
     assert bench.run()["proven"] is None

@@ -31,7 +31,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     StorageError,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Plan, decide
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Entry, Found, Journal
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Entry, Journal, Look
 
 ONE, TWO = export(1), export(2)
 PLACES = {1: ONE.dest, 2: TWO.dest}
@@ -39,7 +39,7 @@ EXPORTED = {1: file(0o640), 2: file(0o640)}
 DIGESTS = {1: ONE.digest, 2: TWO.digest}
 
 
-def exported(entry: Entry | None = None, **changes: Any) -> Found:
+def exported(entry: Entry | None = None, **changes: Any) -> Look:
     return provisioned(entry, **{"entries": EXPORTED, "places": PLACES, "exports": DIGESTS, **changes})
 
 
@@ -104,7 +104,7 @@ def exported(entry: Entry | None = None, **changes: Any) -> Found:
         (found(journal=marked("stored", OTHER_NAME), staged=OTHER_NAME), Plan("interrupted", "store")),
     ],
 )
-def test_reasons(gateway: Found, plan: Plan) -> None:
+def test_reasons(gateway: Look, plan: Plan) -> None:
     assert decide(gateway, wanted()) == plan
 
 
@@ -168,7 +168,7 @@ def test_without_an_owner_it_is_the_remote_users(uid: int, gid: int, reason: str
         (exported(leftover=True), Plan("interrupted", "mend", (1, 2))),
     ],
 )
-def test_exports(gateway: Found, plan: Plan) -> None:
+def test_exports(gateway: Look, plan: Plan) -> None:
     assert decide(gateway, wanted(exports=(ONE, TWO))) == plan
 
 
@@ -212,7 +212,7 @@ def test_an_export_is_where_its_symbolic_links_lead() -> None:
         (found(staged=NEW, journal=journal()), Plan("interrupted", "finish")),
     ],
 )
-def test_register_always(gateway: Found, plan: Plan) -> None:
+def test_register_always(gateway: Look, plan: Plan) -> None:
     assert decide(gateway, wanted(register="always")) == plan
 
 
@@ -227,7 +227,7 @@ def test_register_always(gateway: Found, plan: Plan) -> None:
         (provisioned(journal=marked("dead", OURS)), "interrupted"),
     ],
 )
-def test_register_never_says_what_is_needed(gateway: Found, reason: str) -> None:
+def test_register_never_says_what_is_needed(gateway: Look, reason: str) -> None:
     assert decide(gateway, wanted(register="never")) == Plan(reason, "refuse")
 
 
@@ -242,7 +242,7 @@ def test_register_never_says_what_is_needed(gateway: Found, reason: str) -> None
         (found(staged=NEW), Plan("interrupted", "finish")),
     ],
 )
-def test_register_never_mends_what_needs_no_registration(gateway: Found, plan: Plan) -> None:
+def test_register_never_mends_what_needs_no_registration(gateway: Look, plan: Plan) -> None:
     assert decide(gateway, wanted(register="never")) == plan
 
 
@@ -266,12 +266,12 @@ DUE = "0123456789abcdef"
         (provisioned(leftover=True, due=DUE), Plan("interrupted", "mend")),
     ],
 )
-def test_what_has_still_to_follow(gateway: Found, plan: Plan) -> None:
+def test_what_has_still_to_follow(gateway: Look, plan: Plan) -> None:
     assert decide(gateway, wanted(follow_up=True)) == plan
 
 
 @pytest.mark.parametrize("gateway", [provisioned(due=DUE), provisioned(file(0o644), due=DUE)])
-def test_what_has_to_follow_is_for_who_has_handlers(gateway: Found) -> None:
+def test_what_has_to_follow_is_for_who_has_handlers(gateway: Look) -> None:
     assert decide(gateway, wanted()) == decide(replace(gateway, due=None), wanted())
 
 
@@ -302,7 +302,7 @@ def test_what_has_to_follow_is_not_proved_before_a_reset() -> None:
         (found(entries={2: file()}, places=PLACES), Plan("exists", "remove")),
     ],
 )
-def test_absent(gateway: Found, plan: Plan, register: str) -> None:
+def test_absent(gateway: Look, plan: Plan, register: str) -> None:
     assert decide(gateway, wanted(state="absent", register=register, exports=(ONE, TWO))) == plan
 
 

@@ -14,7 +14,7 @@ from looks import NEW, OTHER_NAME, OTHER_PRODUCT, OURS, TOKEN, export, file, fou
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Plan, Wanted, decide, next_intent
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Entry, Found, Identity, Journal
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Entry, Identity, Journal, Look
 
 ONE, TWO = export(1), export(2)
 PLACES = {1: ONE.dest, 2: TWO.dest}
@@ -46,7 +46,7 @@ journals = st.one_of(
 
 
 @st.composite
-def gateways(draw: st.DrawFn) -> Found:
+def gateways(draw: st.DrawFn) -> Look:
     """Gateways whose places are files, with a credential only where there is one."""
     entry = draw(st.none() | file_entries)
     return found(
@@ -80,7 +80,7 @@ def of_the_device(identity: Identity | None, task: Wanted) -> bool:
     return identity in ((TOKEN,) if task.kind == "token" else (OURS, NEW))
 
 
-def safe(gateway: Found, task: Wanted) -> bool:
+def safe(gateway: Look, task: Wanted) -> bool:
     """Return whether a new credential of the device is on the gateway, of which only the place or a proof is missing."""
     mark, fingerprint = (gateway.journal.mark, gateway.journal.fingerprint) if gateway.journal else (None, None)
     staged, credential = gateway.staged, gateway.credential
@@ -93,7 +93,7 @@ def safe(gateway: Found, task: Wanted) -> bool:
     )
 
 
-def over(gateway: Found, task: Wanted) -> bool:
+def over(gateway: Look, task: Wanted) -> bool:
     """Return whether no change is open, or one that only a login has still to prove."""
     held, credential = gateway.journal, gateway.credential
     if not held:
@@ -102,13 +102,13 @@ def over(gateway: Found, task: Wanted) -> bool:
     return bool(proof) and of_the_device(credential, task)
 
 
-def right(entry: Entry | None, gateway: Found, owner: str | None, group: str | None, mode: int) -> bool:
+def right(entry: Entry | None, gateway: Look, owner: str | None, group: str | None, mode: int) -> bool:
     uid = {"root": 0, "1000": 1000, None: gateway.uid}[owner]
     gid = {"gw": 1000, None: gateway.gid}[group]
     return entry is not None and entry == owned(mode, uid, gid)
 
 
-def is_wanted(gateway: Found, task: Wanted) -> bool:
+def is_wanted(gateway: Look, task: Wanted) -> bool:
     """Return whether nothing is left to do, said in other words than decide's."""
     if gateway.leftover:
         return False
@@ -127,7 +127,7 @@ def is_wanted(gateway: Found, task: Wanted) -> bool:
     )
 
 
-def carried_out(gateway: Found, task: Wanted, plan: Plan, end: str) -> Found:
+def carried_out(gateway: Look, task: Wanted, plan: Plan, end: str) -> Look:
     """The gateway after the plan's step; `end` of one that a login has to prove."""
     if plan.step == "nothing":
         return gateway
@@ -163,7 +163,7 @@ def carried_out(gateway: Found, task: Wanted, plan: Plan, end: str) -> Found:
 
 
 @given(gateways(), tasks, tokens)
-def test_nothing_is_done_exactly_when_all_is_as_wanted(gateway: Found, task: Wanted, token: str) -> None:
+def test_nothing_is_done_exactly_when_all_is_as_wanted(gateway: Look, task: Wanted, token: str) -> None:
     plan = decide(gateway, task, token)
     # What is forced, or follows a reset, is done whatever there is.
     asked = task.state == "present" and (task.register == "always" or bool(token))
@@ -173,7 +173,7 @@ def test_nothing_is_done_exactly_when_all_is_as_wanted(gateway: Found, task: Wan
 
 
 @given(gateways(), tasks, st.sampled_from(["closed", "unproven"]))
-def test_a_second_run_does_nothing(gateway: Found, task: Wanted, end: str) -> None:
+def test_a_second_run_does_nothing(gateway: Look, task: Wanted, end: str) -> None:
     plan = decide(gateway, task)
     if plan.step not in ("refuse", "prepare_reset") and task.state != "reset_intended":
         again = decide(carried_out(gateway, task, plan, end), replace(task, register="never"))
@@ -181,7 +181,7 @@ def test_a_second_run_does_nothing(gateway: Found, task: Wanted, end: str) -> No
 
 
 @given(gateways(), tasks)
-def test_a_secret_that_the_platform_refuses_is_replaced(gateway: Found, task: Wanted) -> None:
+def test_a_secret_that_the_platform_refuses_is_replaced(gateway: Look, task: Wanted) -> None:
     plan = decide(gateway, task)
     if plan.step == "finish":
         after = carried_out(gateway, task, plan, "dead")
@@ -189,7 +189,7 @@ def test_a_secret_that_the_platform_refuses_is_replaced(gateway: Found, task: Wa
 
 
 @given(gateways(), tasks)
-def test_a_reset_that_was_prepared_is_followed_by_a_registration(gateway: Found, task: Wanted) -> None:
+def test_a_reset_that_was_prepared_is_followed_by_a_registration(gateway: Look, task: Wanted) -> None:
     plan = decide(gateway, replace(task, state="reset_intended"))
     if plan.step == "prepare_reset":
         after = carried_out(gateway, task, plan, "closed")
@@ -200,7 +200,7 @@ def test_a_reset_that_was_prepared_is_followed_by_a_registration(gateway: Found,
 
 
 @given(gateways(), tasks, tokens)
-def test_a_registration_happens_only_where_it_is_allowed_and_needed(gateway: Found, task: Wanted, token: str) -> None:
+def test_a_registration_happens_only_where_it_is_allowed_and_needed(gateway: Look, task: Wanted, token: str) -> None:
     registers = decide(gateway, task, token).step == "store"
     if task.register == "never" or task.state != "present" or safe(gateway, task):
         assert not registers
@@ -211,7 +211,7 @@ def test_a_registration_happens_only_where_it_is_allowed_and_needed(gateway: Fou
 
 
 @given(gateways(), tasks, tokens)
-def test_what_may_be_the_only_valid_secret_is_put_in_its_place_first(gateway: Found, task: Wanted, token: str) -> None:
+def test_what_may_be_the_only_valid_secret_is_put_in_its_place_first(gateway: Look, task: Wanted, token: str) -> None:
     plan = decide(gateway, task, token)
     assert (plan.step == "finish") is (safe(gateway, task) and task.state != "absent")
     staged, held = gateway.staged, gateway.journal
@@ -224,7 +224,7 @@ def test_what_may_be_the_only_valid_secret_is_put_in_its_place_first(gateway: Fo
 
 
 @given(gateways(), tasks, tokens)
-def test_what_was_interrupted_is_never_left_alone(gateway: Found, task: Wanted, token: str) -> None:
+def test_what_was_interrupted_is_never_left_alone(gateway: Look, task: Wanted, token: str) -> None:
     plan = decide(gateway, task, token)
     if not over(gateway, task) and plan.step != "refuse":
         assert plan.step in ("store", "finish", "remove", "prepare_reset")
@@ -233,7 +233,7 @@ def test_what_was_interrupted_is_never_left_alone(gateway: Found, task: Wanted, 
 
 
 @given(gateways(), tasks, tokens)
-def test_exports_follow_the_credential(gateway: Found, task: Wanted, token: str) -> None:
+def test_exports_follow_the_credential(gateway: Look, task: Wanted, token: str) -> None:
     plan = decide(gateway, task, token)
     if plan.step in ("store", "finish"):
         assert plan.exports == (1, 2)
@@ -242,7 +242,7 @@ def test_exports_follow_the_credential(gateway: Found, task: Wanted, token: str)
 
 
 @given(gateways(), tasks, st.sampled_from([0, 1, 2]), st.sampled_from([0o40755, 0o120777, 0o10600, 0o140600, 0o600]))
-def test_nothing_is_planned_where_there_is_no_file(gateway: Found, task: Wanted, place: int, mode: int) -> None:
+def test_nothing_is_planned_where_there_is_no_file(gateway: Look, task: Wanted, place: int, mode: int) -> None:
     entry = Entry(mode, 0, 0, "root", "root")
     taken = replace(gateway, entry=entry) if place == 0 else replace(gateway, entries={**gateway.entries, place: entry})
     with pytest.raises(StorageError) as caught:

@@ -20,11 +20,11 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     OpenApiRefused,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import jobs as _jobs
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import Answer
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_list import (
-    Item,
-    bring,
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import OpenApiAnswer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_states import (
+    DeviceOutcome,
     decide,
+    ensure_states,
     failure,
     one_by_one,
     purge_plan,
@@ -93,7 +93,7 @@ class Platform:
             self.last[parameters["DeviceName"]] = not_after
         if error := self.refuse.get((action, parameters.get("DeviceName", ""))):
             raise error
-        return Answer(action, getattr(self, f"_{action}")(parameters, form) or {})
+        return OpenApiAnswer(action, getattr(self, f"_{action}")(parameters, form) or {})
 
     def _shown(self, name: str, detail: bool) -> JSON:
         status = self.devices[name]
@@ -161,7 +161,7 @@ def names(count: int) -> list[str]:
 
 def run(platform: Platform, wanted: list[str], check: bool = False, **options: JSON) -> dict[str, JSON]:
     """Each name's reason, or the error's kind."""
-    outcome = bring(platform, {**OPTIONS, "names": wanted, **options}, check)  # type: ignore[arg-type]
+    outcome = ensure_states(platform, {**OPTIONS, "names": wanted, **options}, check)  # type: ignore[arg-type]
     return {item.device_name: item.error.kind if item.error else item.reason for item in outcome.items}
 
 
@@ -198,7 +198,7 @@ def test_names_that_cant_be_are_told_one_by_one() -> None:
 )
 def test_decisions(state: str, status: str | None, reason: str, changed: bool) -> None:
     found = {"gw-1": status} if status else {}
-    assert decide(["gw-1"], found, state) == [Item("gw-1", reason, changed)]
+    assert decide(["gw-1"], found, state) == [DeviceOutcome("gw-1", reason, changed)]
 
 
 @pytest.mark.parametrize("state", ["enabled", "disabled"])
@@ -208,8 +208,10 @@ def test_what_does_not_exist_cant_be_switched(state: str) -> None:
 
 
 def test_one_error_tells_of_all() -> None:
-    items = [Item(f"gw-{n}", "missing", error=FleetopsError(f"no {n}", code=f"c{n}", kind="k")) for n in range(7)]
-    error = failure([Item("fine", "missing", True), *items])
+    items = [
+        DeviceOutcome(f"gw-{n}", "missing", error=FleetopsError(f"no {n}", code=f"c{n}", kind="k")) for n in range(7)
+    ]
+    error = failure([DeviceOutcome("fine", "missing", True), *items])
     assert error is not None
     assert error.msg == "7 of 8 devices failed: " + "; ".join(f"gw-{n}: no {n}" for n in range(5)) + "; and 2 more"
     assert (error.code, error.kind) == ("c0", "k")
@@ -226,7 +228,7 @@ def test_one_device_does_not_stop_the_others_but_the_account_does() -> None:
         if name in errors:
             raise errors[name]
 
-    items = one_by_one([Item(name, "missing", name != "c") for name in "abcdef"], act)
+    items = one_by_one([DeviceOutcome(name, "missing", name != "c") for name in "abcdef"], act)
     assert [(item.changed, item.reason, item.error) for item in items] == [
         (True, "missing", None),
         (False, "missing", own),
@@ -277,7 +279,7 @@ def test_nothing_is_purged_when_something_failed() -> None:
 
 
 def test_a_plan_to_purge_needs_no_order() -> None:
-    assert purge_plan({"a"}, {"b": "", "a": ""}, [], 1) == [Item("b", "not_listed", True)]
+    assert purge_plan({"a"}, {"b": "", "a": ""}, [], 1) == [DeviceOutcome("b", "not_listed", True)]
 
 
 # Many
@@ -480,7 +482,7 @@ def test_waiting_has_an_end() -> None:
         now[0] += seconds
 
     with pytest.raises(FleetopsError, match="still CHECK after 60 seconds") as caught:
-        _jobs.wait_for("work", lambda: Answer("", {"Status": "CHECK"}), ("CHECK",), 60, sleep, lambda: now[0])
+        _jobs.wait_for("work", lambda: OpenApiAnswer("", {"Status": "CHECK"}), ("CHECK",), 60, sleep, lambda: now[0])
     assert caught.value.kind == "timeout"
     assert now[0] <= 60
 
@@ -507,7 +509,7 @@ def test_a_product_as_it_is_wanted(options: JSON, wanted: Product) -> None:
 
 def test_what_a_product_is_for_stays() -> None:
     empty: JSON = dict.fromkeys(("product_name", "description", "node_type", "authentication"))
-    with pytest.raises(FleetopsError, match="can't become device"):
+    with pytest.raises(FleetopsError, match="cannot be changed to device"):
         decide_product(PRODUCT, {**empty, "node_type": "device"})
     unknown = replace(PRODUCT, node_type="")
     assert decide_product(unknown, {**empty, "node_type": "device"}) == unknown

@@ -37,7 +37,7 @@ def test_the_place_is_a_file_and_a_line() -> None:
     assert SECRET not in str(error)
     assert error.kind == "internal"
     assert "https://github.com/fleetops/aliyun_iot/issues" in error.hint
-    assert "run again is safe" in error.hint
+    assert "Running again is safe" in error.hint
 
 
 def test_the_place_in_the_collection_comes_first() -> None:

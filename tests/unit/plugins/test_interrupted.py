@@ -23,7 +23,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import
     stored_identity,
     was_refused_before,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found, Identity, Journal
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Identity, Journal, Look
 
 # How far a change came
 
@@ -49,7 +49,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import 
         (provisioned(credential=TOKEN, journal=marked("stored", TOKEN)), {"kind": "token"}, TOKEN),
     ],
 )
-def test_what_an_interrupted_run_had_safe(gateway: Found, task: dict[str, Any], stored: Identity | None) -> None:
+def test_what_an_interrupted_run_had_safe(gateway: Look, task: dict[str, Any], stored: Identity | None) -> None:
     assert stored_identity(gateway, wanted(**task)) == stored
 
 
@@ -67,7 +67,7 @@ def test_what_an_interrupted_run_had_safe(gateway: Found, task: dict[str, Any], 
         (found(journal=marked("unproven", OURS)), False),
     ],
 )
-def test_what_only_a_login_has_still_to_prove(gateway: Found, unproven: bool) -> None:
+def test_what_only_a_login_has_still_to_prove(gateway: Look, unproven: bool) -> None:
     assert is_unproven(gateway, wanted()) is unproven
 
 
@@ -84,7 +84,7 @@ def test_what_only_a_login_has_still_to_prove(gateway: Found, unproven: bool) ->
         (provisioned(credential=TOKEN, journal=journal()), False),
     ],
 )
-def test_an_interrupted_change_over_a_credential_of_the_device(gateway: Found, interrupted: bool) -> None:
+def test_an_interrupted_change_over_a_credential_of_the_device(gateway: Look, interrupted: bool) -> None:
     assert is_interrupted(gateway, wanted()) is interrupted
 
 
@@ -111,7 +111,7 @@ def test_an_interrupted_change_over_a_credential_of_the_device(gateway: Found, i
     ],
 )
 @pytest.mark.parametrize("register", ["if_needed", "always", "never"])
-def test_a_reset_is_prepared(gateway: Found, plan: Plan, register: str) -> None:
+def test_a_reset_is_prepared(gateway: Look, plan: Plan, register: str) -> None:
     assert decide(gateway, wanted(state="reset_intended", register=register)) == plan
 
 
@@ -128,9 +128,7 @@ def test_a_reset_is_prepared(gateway: Found, plan: Plan, register: str) -> None:
     ],
 )
 @pytest.mark.parametrize("register", ["if_needed", "always"])
-def test_a_device_that_was_reset_is_registered_whatever_the_look_says(
-    gateway: Found, plan: Plan, register: str
-) -> None:
+def test_a_device_that_was_reset_is_registered_whatever_the_look_says(gateway: Look, plan: Plan, register: str) -> None:
     assert decide(gateway, wanted(register=register), "ours") == plan
 
 

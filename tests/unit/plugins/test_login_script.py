@@ -22,7 +22,7 @@ from stored_files import RIGHT, RIGHT_TOKENS
 from stored_files import SECRET as STORED
 from vectors import vectors
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, read_answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import ScriptAnswer, read_answer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import login_content
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import login_script
@@ -55,7 +55,7 @@ class Gateway:
         assert done.stderr == b""
         return done.stdout.decode()
 
-    def answer(self) -> Answer:
+    def answer(self) -> ScriptAnswer:
         return read_answer(self.output())
 
     def password(self, method: str = "hmacsha256") -> str:
@@ -186,7 +186,7 @@ def test_nothing_to_sign_with(one: Gateway, content: str | None, outcome: str) -
     if content is not None:
         one.path.write_text(content)
     answer = one.answer()
-    assert answer == Answer(outcome, tuple("" for _line in answer.lines)), (
+    assert answer == ScriptAnswer(outcome, tuple("" for _line in answer.lines)), (
         "nothing but the blank lines before an answer"
     )
 
@@ -197,7 +197,7 @@ def test_a_shell_whose_printf_is_a_program_is_refused(tmp_path: Path) -> None:
     shell = write_script(tmp_path / "sh", f"BASH_ENV={tmp_path}/environment\nexport BASH_ENV\nexec bash")
     gateway = Gateway(str(shell), tmp_path)
     gateway.store()
-    with pytest.raises(StorageError, match="no printf of its own") as error:
+    with pytest.raises(StorageError, match="no builtin printf") as error:
         gateway.answer()
     assert error.value.kind == "missing_tool"
 

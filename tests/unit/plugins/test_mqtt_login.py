@@ -82,9 +82,9 @@ def test_the_port_and_the_authorities_that_go_with_it(options: dict[str, Any], p
         ((KEY, NAME), {"region": "cn-bejing"}, "Did you mean cn-beijing"),
         ((KEY, NAME), {"region": "cn-shanghai", "sign_method": "sha256"}, "sign_method: 'sha256' is unknown"),
         ((KEY, "gw"), {"region": "cn-shanghai"}, "device_name: 'gw' is not a DeviceName"),
-        ((KEY, None), {"region": "cn-shanghai"}, "device_name: is no text"),
-        ((KEY, [NAME]), {"region": "cn-shanghai"}, r"device_name: \['gw-0001'\] is no text"),
-        ((None, NAME), {"region": "cn-shanghai"}, "product_key: is no text"),
+        ((KEY, None), {"region": "cn-shanghai"}, "device_name: is not a string"),
+        ((KEY, [NAME]), {"region": "cn-shanghai"}, r"device_name: \['gw-0001'\] is not a string"),
+        ((None, NAME), {"region": "cn-shanghai"}, "product_key: is not a string"),
         (("a1/b", NAME), {"region": "cn-shanghai"}, "product_key: 'a1/b' is not a ProductKey"),
     ],
 )

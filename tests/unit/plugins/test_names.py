@@ -19,7 +19,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.filter.decommission_devices
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.device_names import FilterModule as NamesFilter
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.device_names import device_names
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Identity
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Identity
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import (
     check_expected_names,
     check_holder,

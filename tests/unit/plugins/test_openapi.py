@@ -26,7 +26,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     OpenApiRefused,
     Throttled,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import Reply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import HttpReply
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import client as _openapi
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import quotas as _quotas
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import wire as _wire
@@ -96,11 +96,11 @@ class Platform:
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return answer if isinstance(answer, Reply) else reply(answer)
+        return answer if isinstance(answer, HttpReply) else reply(answer)
 
 
-def reply(answer: JSON, status: int = 200) -> Reply:
-    return Reply(status, json.dumps(answer).encode())
+def reply(answer: JSON, status: int = 200) -> HttpReply:
+    return HttpReply(status, json.dumps(answer).encode())
 
 
 def api(platform: Platform, clock: Clock, **options: JSON) -> OpenApi:
@@ -108,7 +108,7 @@ def api(platform: Platform, clock: Clock, **options: JSON) -> OpenApi:
     return OpenApi(platform, endpoint="iot.example", secrets=lambda: (SECRET, TOKEN), limiter=limiter, **options)
 
 
-def denied(status: int, code: str, message: str = "no") -> Reply:
+def denied(status: int, code: str, message: str = "no") -> HttpReply:
     """Return the refusal of what is in front of the API."""
     return reply({"Code": code, "Message": message, "RequestId": "R1", "HostId": "iot.example"}, status)
 
@@ -133,7 +133,7 @@ def test_nothing_is_sent_when_it_is_too_late(clock: Clock, monkeypatch: pytest.M
     monkeypatch.setattr(_openapi, "clock", clock)
     platform = Platform(*[{"Success": True}] * 2)
     api(platform, clock).call("ResetThing", {"DeviceName": "gw-0001"}, not_after=100.5)
-    with pytest.raises(BusyError, match=r"ResetThing .*the lease on the gateway ran out"):
+    with pytest.raises(BusyError, match=r"ResetThing .*the lease on the gateway ended"):
         api(platform, clock).call("ResetThing", {"DeviceName": "gw-0001"}, not_after=100.0)
     assert len(platform.asked) == 1
 
@@ -146,7 +146,7 @@ def test_what_may_have_been_processed_is_not_sent_again_if_that_would_harm(clock
         with pytest.raises(FleetopsError, match="timed out") as caught:
             calls.call("ResetThing", {"DeviceName": "gw-0001"}, once=True)
         assert (caught.value.kind, len(platform.asked)) == ("network", 1)
-        assert "may be processed" in caught.value.hint
+        assert "may still process" in caught.value.hint
     else:
         calls.call("ResetThing", {"DeviceName": "gw-0001"}, once=True)
         assert len(platform.asked) == 2
@@ -233,8 +233,8 @@ def test_a_refusal_keeps_what_came_with_it(clock: Clock) -> None:
         ConnectionResetError("reset"),
         TimeoutError("slow"),
         EOFError("cut short"),
-        Reply(502, b"<html>bad gateway</html>"),
-        Reply(429, b""),
+        HttpReply(502, b"<html>bad gateway</html>"),
+        HttpReply(429, b""),
     ],
     ids=repr,
 )
@@ -386,7 +386,7 @@ def test_the_host(region: str | None, endpoint: str | None, host: str) -> None:
 @pytest.mark.parametrize(
     ("region", "endpoint", "says"),
     [
-        (None, None, "region: is missing, and there is no openapi_endpoint"),
+        (None, None, "region: is missing, and openapi_endpoint is not set"),
         ("cn-shanghi", None, "Did you mean cn-shanghai"),
         ("cn-hongkong", None, "is not a region"),
         (None, "http://iot.example", "is not a host"),
@@ -416,15 +416,21 @@ def test_no_host(region: str | None, endpoint: str | None, says: str) -> None:
         ({"security_token": TOKEN}, "access_key_id: is missing"),
         (
             {"access_key_id": "id", "access_key_secret": SECRET, "profile": "p"},
-            "profile: 'p' cannot be with access_key_id",
+            "profile: 'p' cannot be combined with access_key_id",
         ),
-        ({"profile": "p", "credentials": "default_chain"}, "credentials: 'default_chain' cannot be with profile"),
+        (
+            {"profile": "p", "credentials": "default_chain"},
+            "credentials: 'default_chain' cannot be combined with profile",
+        ),
         ({"timeout": 0}, "timeout: 0 is out of range"),
         ({"retry_time": -1}, "retry_time: -1 is out of range"),
         ({"qps_share": 0.0}, "qps_share: 0.0 is out of range"),
         ({"qps_share": 1.1}, "qps_share: 1.1 is out of range"),
         ({"ca_path": "/nowhere.pem"}, "ca_path: '/nowhere.pem' cannot be used"),
-        ({"access_key_id": "id", "access_key_secret": SECRET + "\n"}, "the AccessKey that was given cannot be sent"),
+        (
+            {"access_key_id": "id", "access_key_secret": SECRET + "\n"},
+            "the AccessKey contains a character that cannot be sent",
+        ),
     ],
     ids=str,
 )

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mutations import body_of, mutated, outcome
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BadAnswer, FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import Reply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import HttpReply
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.batch_add import MOST_CHECKS, Added, add_many
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import (
@@ -28,8 +28,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devic
     sub_devices,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.jobs import finish_job
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import bring as bring_product
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import (
+    ensure_product,
     find_products,
     product_of_key,
     products,
@@ -109,11 +109,11 @@ class Platform:
         self.calls = 0
         self.most = most
 
-    def __call__(self, action: str, query: dict[str, str], form: dict[str, str]) -> Reply:
+    def __call__(self, action: str, query: dict[str, str], form: dict[str, str]) -> HttpReply:
         self.calls += 1
         assert self.calls <= self.most, "no end"
         answer = self.answers[action]
-        return answer if isinstance(answer, Reply) else Reply(200, body_of(answer))
+        return answer if isinstance(answer, HttpReply) else HttpReply(200, body_of(answer))
 
 
 def api(platform: Platform) -> OpenApi:
@@ -135,7 +135,7 @@ READERS: dict[str, tuple[Callable[[OpenApi], JSON], list[str]]] = {
     "a product": (lambda api: product_of_key(api, KEY), ["QueryProduct"]),
     "products by name": (lambda api: find_products(api, None, "Ovens"), ["QueryProductList"]),
     "a new product": (
-        lambda api: bring_product(api, NEW, False),
+        lambda api: ensure_product(api, NEW, False),
         ["QueryProductList", "CreateProduct", "QueryProduct"],
     ),
     "a job": (lambda api: finish_job(api, "j", 0), ["QueryJob"]),
@@ -196,7 +196,7 @@ def test_wrong_fields_are_no_answer(name: str, data: st.DataObject) -> None:
 
 @given(body=st.binary(max_size=300) | st.text().map(str.encode), status=st.sampled_from([200, 302, 400, 403, 429, 500]))
 def test_any_bytes_are_an_error(body: bytes, status: int) -> None:
-    told = outcome(lambda: api(Platform({"QueryJob": Reply(status, body)})).call("QueryJob", {"JobId": "j"}))
+    told = outcome(lambda: api(Platform({"QueryJob": HttpReply(status, body)})).call("QueryJob", {"JobId": "j"}))
     assert isinstance(told, FleetopsError)
     check(told)
 
@@ -303,10 +303,10 @@ def test_a_page_that_brings_nothing_new_is_the_last(name: str) -> None:
 def test_a_device_that_moved_to_the_next_page_is_there_once() -> None:
     pages = [["gw-0003", "gw-0002"], ["gw-0002", "gw-0001"], ["gw-0001"]]
 
-    def call_api(action: str, query: dict[str, str], form: dict[str, str]) -> Reply:
+    def call_api(action: str, query: dict[str, str], form: dict[str, str]) -> HttpReply:
         names = pages[int(query["CurrentPage"]) - 1]
         infos = [{**DEVICE, "DeviceName": name, "DeviceStatus": "ONLINE"} for name in names]
-        return Reply(200, body_of(success(Data={"DeviceInfo": infos}, Total=150)))
+        return HttpReply(200, body_of(success(Data={"DeviceInfo": infos}, Total=150)))
 
     found = all_devices(OpenApi(call_api, limiter=Limiter(lambda: 0.0, lambda _seconds: None)), KEY)
     assert list(found) == ["gw-0003", "gw-0002", "gw-0001"]
@@ -317,12 +317,12 @@ def test_names_are_not_rejected_for_ever() -> None:
     """A platform that refuses another name each time it is asked."""
     rejected = iter(range(1000))
 
-    def call_api(action: str, query: dict[str, str], form: dict[str, str]) -> Reply:
+    def call_api(action: str, query: dict[str, str], form: dict[str, str]) -> HttpReply:
         if action == "BatchQueryDeviceDetail":
-            return Reply(200, body_of(success(Data={"Data": []})))
+            return HttpReply(200, body_of(success(Data={"Data": []})))
         name = f"gw-{next(rejected):04}"
         data = {"InvalidDeviceNameList": {"InvalidDeviceName": [name]}}
-        return Reply(200, body_of({**REJECTED, "Data": data}))
+        return HttpReply(200, body_of({**REJECTED, "Data": data}))
 
     names = [f"gw-{number:04}" for number in range(1000)]
     told = outcome(
@@ -336,10 +336,10 @@ def test_what_failed_without_a_name_was_not_added() -> None:
     answers = copy.deepcopy(RIGHT)
     statuses = iter([{"Status": "CHECK_SUCCESS"}, {"Status": "CREATE_FAILED"}])
 
-    def call_api(action: str, query: dict[str, str], form: dict[str, str]) -> Reply:
+    def call_api(action: str, query: dict[str, str], form: dict[str, str]) -> HttpReply:
         if action == "QueryBatchRegisterDeviceStatus":
-            return Reply(200, body_of(success(Data=next(statuses))))
-        return Reply(200, body_of(answers[action]))
+            return HttpReply(200, body_of(success(Data=next(statuses))))
+        return HttpReply(200, body_of(answers[action]))
 
     told = add_many(OpenApi(call_api, limiter=Limiter(lambda: 0.0, lambda _seconds: None)), KEY, [NAME], 0)
     assert isinstance(told, Added)

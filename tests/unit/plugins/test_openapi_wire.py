@@ -24,7 +24,7 @@ from mutations import outcome
 from tls_server import Behaviour, Certificates, Server, answers, hangs, repeats, trickles
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import OpenApiAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import connect
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.wire import LONGEST_ANSWER, Masked
 
@@ -53,15 +53,19 @@ def serve(certificates: Certificates) -> Iterator[Callable[..., Server]]:
         )
 
 
-Call = Callable[..., Answer | FleetopsError]
+Call = Callable[..., OpenApiAnswer | FleetopsError]
 
 
 @pytest.fixture
 def call(certificates: Certificates) -> Call:
     """Calls an action once: the answer or the error."""
 
-    def one(server: Server, timeout: int = 5, action: str = "QueryJob", **options: Any) -> Answer | FleetopsError:
-        ended: Answer | FleetopsError = outcome(lambda: client(server, timeout, **options).call(action, {"JobId": "j"}))
+    def one(
+        server: Server, timeout: int = 5, action: str = "QueryJob", **options: Any
+    ) -> OpenApiAnswer | FleetopsError:
+        ended: OpenApiAnswer | FleetopsError = outcome(
+            lambda: client(server, timeout, **options).call(action, {"JobId": "j"})
+        )
         return ended
 
     def client(server: Server, timeout: int, **options: Any) -> Any:
@@ -85,7 +89,7 @@ def call(certificates: Certificates) -> Call:
     return one
 
 
-def refused(ended: Answer | FleetopsError, kind: str) -> str:
+def refused(ended: OpenApiAnswer | FleetopsError, kind: str) -> str:
     """Return what the error says, which is of this kind."""
     assert isinstance(ended, FleetopsError)
     assert ended.kind == kind
@@ -102,7 +106,7 @@ def refused(ended: Answer | FleetopsError, kind: str) -> str:
 
 def test_a_call_is_signed_with_what_the_vendors_client_signs(call: Call, serve: Callable[..., Server]) -> None:
     server = serve(answers(RIGHT))
-    assert isinstance(call(server), Answer)
+    assert isinstance(call(server), OpenApiAnswer)
     [(line, headers, body)] = server.requests
     assert line == "POST /?JobId=j HTTP/1.1"
     assert body == ""
@@ -209,7 +213,7 @@ def test_the_environment_leads_past_a_proxy(
 ) -> None:
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "127.0.0.0/8")
-    assert isinstance(call(serve(answers(RIGHT))), Answer)
+    assert isinstance(call(serve(answers(RIGHT))), OpenApiAnswer)
 
 
 # How much, and how long
@@ -309,4 +313,4 @@ def test_certificates_of_the_system_are_trusted_too(
     server = serve(answers(RIGHT))
     refused(call(server, ca_path=None), "tls")
     monkeypatch.setenv("SSL_CERT_FILE", certificates.ca)
-    assert isinstance(call(server, ca_path=None), Answer)
+    assert isinstance(call(server, ca_path=None), OpenApiAnswer)

@@ -25,7 +25,7 @@ from stored_files import (
 )
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.certificate import parse
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Identity
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Identity
 
 
 @pytest.fixture(scope="module", params=installed(AWKS))

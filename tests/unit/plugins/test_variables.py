@@ -207,7 +207,7 @@ def test_the_advice_of_the_platforms_codes_names_variables(code: int) -> None:
 
 
 def test_the_advice_without_an_account_names_variables() -> None:
-    advice = naming_variables(no_credential("no account was given").quoted, OF_ACCOUNT)
+    advice = naming_variables(no_credential("no AccessKey is set").quoted, OF_ACCOUNT)
     words = (
         "platform_access_key_id",
         "platform_access_key_secret",

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from platform_emulator import faults, request_log
 from platform_emulator.answers import Answer
-from platform_emulator.effects import Drop, Effect
+from platform_emulator.http_effects import Drop, Effect
 from platform_emulator.refusals import Refusal
 from platform_emulator.store import Store
 

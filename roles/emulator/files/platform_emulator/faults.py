@@ -14,15 +14,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from platform_emulator.effects import HTTP, Effect, Effects
 from platform_emulator.fields import Fields, Invalid, choice, integer
-from platform_emulator.mqtt import effects as mqtt
-from platform_emulator.openapi.effects import OPENAPI
+from platform_emulator.http_effects import HTTP, Effect, Effects
+from platform_emulator.mqtt import mqtt_effects
+from platform_emulator.openapi.openapi_effects import OPENAPI
 from platform_emulator.openapi.quotas import QPS
 from platform_emulator.products import device_name, product_key
 from platform_emulator.store import Store
 
-ACTIONS: Mapping[str, Effects[Any]] = {"register": HTTP, **mqtt.ACTIONS, **dict.fromkeys(QPS, OPENAPI)}
+ACTIONS: Mapping[str, Effects[Any]] = {"register": HTTP, **mqtt_effects.ACTIONS, **dict.fromkeys(QPS, OPENAPI)}
 
 
 @dataclass(frozen=True)

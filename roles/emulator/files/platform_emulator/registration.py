@@ -17,9 +17,9 @@ from aiohttp import web
 
 from platform_emulator import exchange, lifecycle, refusals, settings, signatures
 from platform_emulator.answers import Answer, compact_json
-from platform_emulator.effects import Effect
 from platform_emulator.exchange import Action
 from platform_emulator.forms import FORM_TYPE, form_pairs
+from platform_emulator.http_effects import Effect
 from platform_emulator.products import DEVICE_NAME_PATTERN, PRODUCT_KEY_PATTERN, Device, Product
 from platform_emulator.refusals import Refusal
 from platform_emulator.store import Store

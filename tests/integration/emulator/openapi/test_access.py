@@ -21,7 +21,7 @@ from account import EXPIRED_KEY, GATEWAY_NAME, KEY, PRODUCT_KEY, TEMPORARY_KEY, 
 from alibabacloud_tea_openapi.utils import Utils
 from darabonba.core import DaraCore
 from emulator import Emulator
-from platform_emulator.openapi.signatures import canonical_query, encoded
+from platform_emulator.openapi.openapi_signatures import canonical_query, encoded
 from sdks import Denied, Sdk
 
 HOUR = timedelta(hours=1)

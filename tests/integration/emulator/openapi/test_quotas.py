@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 from account import GATEWAY_NAME
 from emulator import Emulator
+from platform_emulator.openapi.openapi_refusals import OpenApiRefusal
 from platform_emulator.openapi.quotas import QPS, Throttle
-from platform_emulator.openapi.refusals import Refused
 from sdks import Denied, Sdk
 
 
@@ -18,11 +18,11 @@ def test_each_action_has_its_own_limit_within_any_second() -> None:
     throttle = Throttle(lambda: now)
     for _attempt in range(5):
         throttle.admit("BatchQueryDeviceDetail")
-    with pytest.raises(Refused, match=r"Throttling\.User"):
+    with pytest.raises(OpenApiRefusal, match=r"Throttling\.User"):
         throttle.admit("BatchQueryDeviceDetail")
     throttle.admit("QueryDeviceDetail")
     now = 0.99
-    with pytest.raises(Refused):
+    with pytest.raises(OpenApiRefusal):
         throttle.admit("BatchQueryDeviceDetail")
     now = 1.0
     throttle.admit("BatchQueryDeviceDetail")
@@ -33,7 +33,7 @@ def test_the_limit_is_the_documented_one(action: str) -> None:
     throttle = Throttle(lambda: 0.0)
     for _attempt in range(QPS[action]):
         throttle.admit(action)
-    with pytest.raises(Refused):
+    with pytest.raises(OpenApiRefusal):
         throttle.admit(action)
 
 
@@ -41,7 +41,7 @@ def test_deep_pages_are_served_twice_a_second() -> None:
     throttle = Throttle(lambda: 0.0)
     for _attempt in range(2):
         throttle.admit("QueryDevice", 100_000)
-    with pytest.raises(Refused):
+    with pytest.raises(OpenApiRefusal):
         throttle.admit("QueryDevice", 100_000)
     throttle.admit("QueryDevice", 99_999)
     throttle.admit("GetThingTopo", 100_000)

@@ -14,7 +14,7 @@ from account import KEY, PRODUCT_KEY
 from emulator import Emulator
 from multidict import CIMultiDict
 from platform_emulator.openapi.message import Message
-from platform_emulator.openapi.signatures import encoded, signed
+from platform_emulator.openapi.openapi_signatures import encoded, signed
 from vectors import vectors
 
 VECTORS = vectors("openapi")

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from amqtt.mqtt.connect import ConnectPacket
 
-from platform_emulator.mqtt.replies import BAD_USER_NAME_OR_PASSWORD, IDENTIFIER_REJECTED, Refused
+from platform_emulator.mqtt.mqtt_replies import BAD_USER_NAME_OR_PASSWORD, IDENTIFIER_REJECTED, ConnectRefused
 from platform_emulator.products import DEVICE_NAME_PATTERN, PRODUCT_KEY_PATTERN
 
 PROTOCOLS = {("MQTT", 4), ("MQIsdp", 3)}
@@ -47,16 +47,18 @@ class Connect:
 
     @property
     def names(self) -> tuple[str, str]:
-        """Product key and device name; raises Refused."""
+        """Product key and device name; raises ConnectRefused."""
         if self.product_key is None or self.device_name is None:
-            raise Refused(BAD_USER_NAME_OR_PASSWORD, "the user name is not deviceName&productKey")
+            raise ConnectRefused(BAD_USER_NAME_OR_PASSWORD, "the user name is not deviceName&productKey")
         return self.product_key, self.device_name
 
     def value(self, key: str, *, among: tuple[str, ...] = (), pattern: str = ".*") -> str:
-        """Return a field of the extension that must be there and have one of these values, or this form; raises Refused."""
+        """Return a field of the extension that must be there and have one of these values, or this form; raises ConnectRefused."""
         value = self.fields.get(key)
         if value is None or (among and value not in among) or not re.fullmatch(pattern, value):
-            raise Refused(IDENTIFIER_REJECTED, f"{key} in the client id is {'missing' if value is None else 'wrong'}")
+            raise ConnectRefused(
+                IDENTIFIER_REJECTED, f"{key} in the client id is {'missing' if value is None else 'wrong'}"
+            )
         return value
 
 

@@ -19,12 +19,12 @@ from amqtt.mqtt.pingresp import PingRespPacket
 from amqtt.mqtt.publish import PublishPacket
 
 from platform_emulator import faults, request_log, settings
-from platform_emulator.effects import Drop, Effect
+from platform_emulator.http_effects import Drop, Effect
 from platform_emulator.mqtt import connect
-from platform_emulator.mqtt.access import Access
 from platform_emulator.mqtt.connect import Connect
+from platform_emulator.mqtt.mqtt_access import Access
+from platform_emulator.mqtt.mqtt_replies import ACCEPTED, ConnectRefused, Reply
 from platform_emulator.mqtt.packets import Ended, Stream
-from platform_emulator.mqtt.replies import ACCEPTED, Refused, Reply
 from platform_emulator.mqtt.sessions import Session, Sessions
 from platform_emulator.store import Store
 
@@ -130,7 +130,7 @@ class Broker:
     def _processed(self, asked: Connect) -> Reply:
         try:
             return self._access.reply(asked)
-        except Refused as refused:
+        except ConnectRefused as refused:
             _log.info("refused %s %s %s: %s", asked.action, asked.product_key, asked.device_name, refused.reason)
             return Reply(refused.code)
 

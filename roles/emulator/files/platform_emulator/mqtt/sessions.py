@@ -24,8 +24,8 @@ from amqtt.mqtt.unsubscribe import UnsubscribePacket, UnubscribePayload
 from platform_emulator import lifecycle
 from platform_emulator.answers import compact_json
 from platform_emulator.mqtt import topics
+from platform_emulator.mqtt.mqtt_replies import Message
 from platform_emulator.mqtt.packets import Ended, Stream
-from platform_emulator.mqtt.replies import Message
 from platform_emulator.store import Store
 
 HIGHEST_QOS = 1  # the platform knows no QoS 2

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from platform_emulator.openapi import applications, devices, jobs, products, queries
+from platform_emulator.openapi import applications, devices, jobs, openapi_products, queries
 from platform_emulator.openapi.call import Call
 
 # An action returns the fields of its answer beside RequestId and Success; it raises Refused before it changes anything.
@@ -17,9 +17,9 @@ ACTIONS: Mapping[str, Callable[[Call], Mapping[str, object]]] = {
     "BatchQueryDeviceDetail": queries.batch_query_device_detail,
     "BatchRegisterDevice": applications.batch_register_device,
     "BatchRegisterDeviceWithApplyId": applications.batch_register_device_with_apply_id,
-    "CreateProduct": products.create_product,
+    "CreateProduct": openapi_products.create_product,
     "DeleteDevice": devices.delete_device,
-    "DeleteProduct": products.delete_product,
+    "DeleteProduct": openapi_products.delete_product,
     "DisableThing": devices.disable_thing,
     "EnableThing": devices.enable_thing,
     "GetDeviceStatus": queries.get_device_status,
@@ -30,9 +30,9 @@ ACTIONS: Mapping[str, Callable[[Call], Mapping[str, object]]] = {
     "QueryDeviceDetail": queries.query_device_detail,
     "QueryJob": jobs.query_job,
     "QueryPageByApplyId": applications.query_page_by_apply_id,
-    "QueryProduct": products.query_product,
-    "QueryProductList": products.query_product_list,
+    "QueryProduct": openapi_products.query_product,
+    "QueryProductList": openapi_products.query_product_list,
     "RegisterDevice": devices.register_device,
     "ResetThing": devices.reset_thing,
-    "UpdateProduct": products.update_product,
+    "UpdateProduct": openapi_products.update_product,
 }

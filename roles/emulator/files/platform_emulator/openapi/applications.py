@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass, field, replace
 from platform_emulator.openapi import pages
 from platform_emulator.openapi.call import Call
 from platform_emulator.openapi.devices import nickname_is_right
-from platform_emulator.openapi.effects import failing
-from platform_emulator.openapi.refusals import BUSINESS, Refused, invalid
+from platform_emulator.openapi.openapi_effects import failing
+from platform_emulator.openapi.openapi_refusals import BUSINESS, OpenApiRefusal, invalid
 from platform_emulator.products import DEVICE_NAME_PATTERN, Device, new_device_name
 
 AT_MOST = 10_000
@@ -58,9 +58,9 @@ def batch_register_device_with_apply_id(call: Call) -> Mapping[str, object]:
     """Only names that a query has seen checked can be registered, and only once."""
     application = _asked(call)
     if application.status == "CREATE":
-        raise Refused("iot.device.CreateDeviceTaskIsRunning")
+        raise OpenApiRefusal("iot.device.CreateDeviceTaskIsRunning")
     if application.status != "CHECK_SUCCESS":
-        raise Refused("iot.device.IncorrentDeviceApplyInfo")
+        raise OpenApiRefusal("iot.device.IncorrentDeviceApplyInfo")
     return _started(call, replace(application, status="CREATE"))
 
 
@@ -70,7 +70,7 @@ def batch_register_device(call: Call) -> Mapping[str, object]:
     if call.number("Count") < 1:
         raise invalid("Count")
     if call.number("Count") > AT_MOST:
-        raise Refused("iot.device.DeviceCountExceeded")
+        raise OpenApiRefusal("iot.device.DeviceCountExceeded")
     names = [new_device_name() for _index in range(call.number("Count"))]
     return _started(call, Application(product.product_key, names, {}, "CREATE", 0, []))
 
@@ -80,7 +80,7 @@ def query_batch_register_device_status(call: Call) -> Mapping[str, object]:
     product = call.product()
     application = _asked(call)
     if application.product_key != product.product_key:
-        raise Refused("iot.device.DeviceApplyIsNotFound")
+        raise OpenApiRefusal("iot.device.DeviceApplyIsNotFound")
     errors = application.errors
     valid = [name for name in application.names if name not in errors] if errors else []
     return {
@@ -125,13 +125,13 @@ def _wanted(call: Call) -> tuple[list[str], dict[str, str]]:
     else:
         names, nicknames = call.names("DeviceName"), {}
     if not names:
-        raise Refused("iot.device.NoneDeviceNameElement")
+        raise OpenApiRefusal("iot.device.NoneDeviceNameElement")
     if len(names) > AT_MOST:
-        raise Refused("iot.device.DeviceCountExceeded")
+        raise OpenApiRefusal("iot.device.DeviceCountExceeded")
     return names, nicknames
 
 
-def _rejected(code: str, malformed: list[str], misnamed: dict[str, str], repeated: list[str]) -> Refused:
+def _rejected(code: str, malformed: list[str], misnamed: dict[str, str], repeated: list[str]) -> OpenApiRefusal:
     messages = dict.fromkeys(malformed, BUSINESS["iot.device.InvalidFormattedDeviceName"])
     messages |= dict.fromkeys(misnamed, "The format of the nickname is invalid.")
     messages |= dict.fromkeys(repeated, "The device name is repeated.")
@@ -141,7 +141,7 @@ def _rejected(code: str, malformed: list[str], misnamed: dict[str, str], repeate
         "RepeatedDeviceNameList": {"RepeatDevieNameList": repeated},  # sic
         "InvalidDetailList": {"InvalidDetailList": [_error(*message, misnamed) for message in messages.items()]},
     }
-    return Refused(code, data=data)
+    return OpenApiRefusal(code, data=data)
 
 
 def _error(name: str, message: str, nicknames: Mapping[str, str]) -> dict[str, object]:
@@ -162,11 +162,11 @@ def _started(call: Call, application: Application) -> Mapping[str, object]:
 
 
 def _asked(call: Call) -> Application:
-    """Return the application that a call names, its work advanced by one query; raises Refused."""
+    """Return the application that a call names, its work advanced by one query; raises OpenApiRefusal."""
     number = call.number("ApplyId")
     row = call.store.row("SELECT spec FROM application WHERE id = ?", (number,))
     if row is None:
-        raise Refused("iot.device.DeviceApplyIsNotFound")
+        raise OpenApiRefusal("iot.device.DeviceApplyIsNotFound")
     application = replace(Application(**json.loads(row["spec"])), number=number)
     if application.status not in ("CHECK", "CREATE"):
         return application

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from platform_emulator.answers import Answer
-from platform_emulator.effects import Effect
-from platform_emulator.openapi.refusals import Refused, invalid, missing
+from platform_emulator.http_effects import Effect
+from platform_emulator.openapi.openapi_refusals import OpenApiRefusal, invalid, missing
 from platform_emulator.products import Device, Product
 from platform_emulator.settings import Settings
 from platform_emulator.store import Store
@@ -19,7 +19,7 @@ from platform_emulator.store import Store
 
 @dataclass(frozen=True)
 class Call:
-    """The parameters of one call, and the platform that it is about. Every reader may raise Refused."""
+    """The parameters of one call, and the platform that it is about. Every reader may raise OpenApiRefusal."""
 
     store: Store
     settings: Settings
@@ -51,7 +51,7 @@ class Call:
     def product(self) -> Product:
         product = self.store.product(self.need("ProductKey"))
         if product is None:
-            raise Refused("iot.prod.NotExistedProduct")
+            raise OpenApiRefusal("iot.prod.NotExistedProduct")
         return product
 
     def device(self) -> Device:
@@ -61,5 +61,5 @@ class Call:
         else:
             device = self.store.device(self.need("ProductKey"), self.need("DeviceName"))
         if device is None:
-            raise Refused("iot.device.NotExistedDevice")
+            raise OpenApiRefusal("iot.device.NotExistedDevice")
         return device

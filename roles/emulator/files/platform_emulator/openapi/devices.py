@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from platform_emulator import lifecycle
 from platform_emulator.openapi import jobs
 from platform_emulator.openapi.call import Call
-from platform_emulator.openapi.products import width
-from platform_emulator.openapi.refusals import Refused, invalid
+from platform_emulator.openapi.openapi_products import width
+from platform_emulator.openapi.openapi_refusals import OpenApiRefusal, invalid
 from platform_emulator.products import DEVICE_NAME_PATTERN, Device, new_device_name
 from platform_emulator.settings import Settings
 
@@ -25,11 +25,11 @@ def register_device(call: Call) -> Mapping[str, object]:
     product = call.product()
     name = call.text("DeviceName") or new_device_name()
     if not re.fullmatch(DEVICE_NAME_PATTERN, name):
-        raise Refused("iot.device.InvalidFormattedDeviceName")
+        raise OpenApiRefusal("iot.device.InvalidFormattedDeviceName")
     if not nickname_is_right(call.text("Nickname")):
         raise invalid("Nickname")
     if call.store.device(product.product_key, name) is not None:
-        raise Refused("iot.device.AlreadyExistedDeviceName")
+        raise OpenApiRefusal("iot.device.AlreadyExistedDeviceName")
     device = Device(product.product_key, name, nickname=call.text("Nickname"))
     call.store.save_device(device)
     return {

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 from platform_emulator.openapi.call import Call
-from platform_emulator.openapi.effects import failing
-from platform_emulator.openapi.refusals import Refused
+from platform_emulator.openapi.openapi_effects import failing
+from platform_emulator.openapi.openapi_refusals import OpenApiRefusal
 from platform_emulator.products import utc_now
 from platform_emulator.store import Store
 
@@ -42,7 +42,7 @@ def start(call: Call, sub_devices: list[str]) -> str:
 def query_job(call: Call) -> Mapping[str, object]:
     row = call.store.row("SELECT spec FROM job WHERE id = ?", (call.need("JobId"),))
     if row is None:
-        raise Refused("iot.system.IllegalRequest")
+        raise OpenApiRefusal("iot.system.IllegalRequest")
     job = _after_a_query(call.store, Job(**json.loads(row["spec"])))
     return {
         "Data": {

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from platform_emulator.openapi.call import Call
-from platform_emulator.openapi.refusals import Refused
+from platform_emulator.openapi.openapi_refusals import OpenApiRefusal
 
 # "If PageSize times CurrentPage is greater than 10,000, you must configure NextToken": QueryDevice.
 WITHOUT_TOKEN = 10_000
@@ -32,11 +32,11 @@ class Page:
 
 
 def asked(call: Call, largest: int, number: str = "CurrentPage", defaults: tuple[int, int] | None = None) -> Page:
-    """Return the page that a call asks for; raises Refused. Without defaults both parameters must be there."""
+    """Return the page that a call asks for; raises OpenApiRefusal. Without defaults both parameters must be there."""
     first, ten = defaults or (None, None)
     page = Page(call.number(number, first), call.number("PageSize", ten))
     if page.number < 1 or not 1 <= page.size <= largest:
-        raise Refused("iot.common.InvalidPageParams")
+        raise OpenApiRefusal("iot.common.InvalidPageParams")
     return page
 
 

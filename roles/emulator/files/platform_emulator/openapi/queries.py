@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 
 from platform_emulator.openapi import pages, times
 from platform_emulator.openapi.call import Call
+from platform_emulator.openapi.openapi_products import NODE_TYPES
+from platform_emulator.openapi.openapi_refusals import OpenApiRefusal, invalid
 from platform_emulator.openapi.pages import Page
-from platform_emulator.openapi.products import NODE_TYPES
-from platform_emulator.openapi.refusals import Refused, invalid
 from platform_emulator.products import Device, Product
 
 REGION = "cn-shanghai"
@@ -31,7 +31,7 @@ def query_device(call: Call) -> Mapping[str, object]:
     page = pages.asked(call, 50, defaults=(1, 10))
     token = call.text("NextToken")
     if page.number * page.size > (pages.WITH_TOKEN if token else pages.WITHOUT_TOKEN):
-        raise Refused("iot.common.InvalidPageParams")
+        raise OpenApiRefusal("iot.common.InvalidPageParams")
     own = "product_key = ?"
     total = _total(call, own, (product.product_key,))
     if token:
@@ -81,7 +81,7 @@ def batch_get_device_state(call: Call) -> Mapping[str, object]:
     """Up to 50 devices, by IotId or else by name; those that do not exist are left out."""
     iot_ids = call.names("IotId")
     if len(iot_ids) > 50:
-        raise Refused("iot.device.DeviceCountExceeded")
+        raise OpenApiRefusal("iot.device.DeviceCountExceeded")
     found = [device for iot_id in iot_ids if (device := call.store.device_by_iot_id(iot_id))]
     devices = found if iot_ids else _named(call, call.product(), 50)
     return {"DeviceStatusList": {"DeviceStatus": [_state(device) for device in devices]}}
@@ -117,19 +117,19 @@ def _total(call: Call, where: str, values: Sequence[object]) -> int:
 
 
 def _named(call: Call, product: Product, most: int) -> list[Device]:
-    """Those of the devices in DeviceName.N that exist; raises Refused for none or too many names."""
+    """Those of the devices in DeviceName.N that exist; raises OpenApiRefusal for none or too many names."""
     names = call.names("DeviceName")
     if not names:
-        raise Refused("iot.device.NoneDeviceNameElement")
+        raise OpenApiRefusal("iot.device.NoneDeviceNameElement")
     if len(names) > most:
-        raise Refused("iot.device.DeviceCountExceeded")
+        raise OpenApiRefusal("iot.device.DeviceCountExceeded")
     return [device for name in names if (device := call.store.device(product.product_key, name))]
 
 
 def _product(call: Call, device: Device) -> Product:
     product = call.store.product(device.product_key)
     if product is None:
-        raise Refused("iot.prod.NotExistedProduct")
+        raise OpenApiRefusal("iot.prod.NotExistedProduct")
     return product
 
 

@@ -9,7 +9,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 
-from platform_emulator.openapi.refusals import Refused
+from platform_emulator.openapi.openapi_refusals import OpenApiRefusal
 
 QPS: Mapping[str, int] = {
     "BatchCheckDeviceNames": 10,
@@ -56,12 +56,12 @@ class Throttle:
         self._calls: dict[tuple[str, int], deque[float]] = defaultdict(deque)
 
     def admit(self, action: str, depth: int = 0) -> None:
-        """Count a call; raises Refused when the last second is full."""
+        """Count a call; raises OpenApiRefusal when the last second is full."""
         most = limit(action, depth)
         calls = self._calls[action, most]
         now = self._clock()
         while calls and now - calls[0] >= 1:
             calls.popleft()
         if len(calls) >= most:
-            raise Refused("Throttling.User")
+            raise OpenApiRefusal("Throttling.User")
         calls.append(now)

@@ -11,14 +11,14 @@ from aiohttp import web
 
 from platform_emulator import exchange, settings
 from platform_emulator.answers import Answer
-from platform_emulator.effects import Effect
 from platform_emulator.exchange import Action
-from platform_emulator.openapi import access, message, pages, replies, signatures
+from platform_emulator.http_effects import Effect
+from platform_emulator.openapi import message, openapi_access, openapi_replies, openapi_signatures, pages
 from platform_emulator.openapi.actions import ACTIONS
 from platform_emulator.openapi.call import Call
 from platform_emulator.openapi.message import Message
+from platform_emulator.openapi.openapi_refusals import OpenApiRefusal, invalid, not_supplied
 from platform_emulator.openapi.quotas import Throttle
-from platform_emulator.openapi.refusals import Refused, invalid, not_supplied
 from platform_emulator.products import DEVICE_NAME_PATTERN, PRODUCT_KEY_PATTERN
 from platform_emulator.refusals import Refusal
 from platform_emulator.store import Store
@@ -35,11 +35,11 @@ def routes(store: Store) -> list[web.RouteDef]:
 
         def process(effect: Effect[Answer]) -> Answer:
             call = admitted(store, throttle, asked, effect)
-            return replies.success(asked, ACTIONS[asked.action](call))
+            return openapi_replies.success(asked, ACTIONS[asked.action](call))
 
         def refuse(refusal: Refusal) -> Answer:
-            assert isinstance(refusal, Refused)  # no action knows another
-            return replies.refused(asked, refusal)
+            assert isinstance(refusal, OpenApiRefusal)  # no action knows another
+            return openapi_replies.refused(asked, refusal)
 
         name = asked.action if asked.action in ACTIONS else "unknown"
         product_key, device_name = about(store, asked)
@@ -49,7 +49,7 @@ def routes(store: Store) -> list[web.RouteDef]:
 
 
 def admitted(store: Store, throttle: Throttle, asked: Message, effect: Effect[Answer]) -> Call:
-    """Return the call in a request, once it has passed all that stands in front of the API; raises Refused."""
+    """Return the call in a request, once it has passed all that stands in front of the API; raises OpenApiRefusal."""
     current = settings.load(store)
     if not asked.action:
         raise not_supplied("Action")
@@ -58,12 +58,12 @@ def admitted(store: Store, throttle: Throttle, asked: Message, effect: Effect[An
     if asked.version != VERSION:
         raise invalid("Version")
     if asked.action not in ACTIONS:
-        raise Refused("InvalidAction.NotFound")
-    access.check(store, signatures.signed(asked), current)
+        raise OpenApiRefusal("InvalidAction.NotFound")
+    openapi_access.check(store, openapi_signatures.signed(asked), current)
     if current.throttling:
         throttle.admit(asked.action, pages.depth(asked.parameters))
     if asked.parameters.get("IotInstanceId", "") != current.instance_id:
-        raise Refused("iot.system.InstanceNotFound")
+        raise OpenApiRefusal("iot.system.InstanceNotFound")
     return Call(store, current, asked.parameters, effect)
 
 

@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from looks import file, wanted
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer, read_answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import ScriptAnswer, read_answer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BusyError, FleetopsError, StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import decide, lease_left
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import (
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import (
     Entry,
-    Found,
     Identity,
     Journal,
+    Look,
     read_look,
     read_state,
 )
@@ -54,12 +54,12 @@ fleetops-end looked
 """
 
 
-def look(text: str) -> Found:
+def look(text: str) -> Look:
     return read_look(read_answer(text))
 
 
 def test_a_look() -> None:
-    assert look(LOOK) == Found(
+    assert look(LOOK) == Look(
         expected=STATE,
         uid=1000,
         gid=1001,
@@ -88,8 +88,8 @@ def test_a_banner_before_and_noise_behind() -> None:
 
 def test_what_a_start_up_file_prints_before_a_state() -> None:
     """A change prints its state with no line before it that says so."""
-    assert read_state(Answer("installed", ("Welcome", "entry 5", *STATE.splitlines()))) == read_state(
-        Answer("installed", tuple(STATE.splitlines()))
+    assert read_state(ScriptAnswer("installed", ("Welcome", "entry 5", *STATE.splitlines()))) == read_state(
+        ScriptAnswer("installed", tuple(STATE.splitlines()))
     )
 
 
@@ -100,7 +100,7 @@ def test_lines_may_end_as_terminals_end_them() -> None:
 NOTHING = ("uid 0", "gid 0", "path /d/f", "credential -", "staged -")
 
 
-def minimal(*lines: str, instead: tuple[str, ...] = NOTHING) -> Found:
+def minimal(*lines: str, instead: tuple[str, ...] = NOTHING) -> Look:
     return look("\n".join(["fleetops-state", *instead, *lines, "fleetops-end x"]))
 
 
@@ -166,7 +166,7 @@ def test_journals(lines: list[str], journal: Journal) -> None:
     "line",
     [
         *("", "garbled", "2", "1", FIRST[:-3], FIRST[:30], FIRST.replace(" ", "  x"), FIRST.replace("token=ab ", "")),
-        *(FIRST.replace("=register", f"={intent}") for intent in ("", "announce", "Renew", "store")),
+        *(FIRST.replace("=register", f"={intent}") for intent in ("", "prepare", "Renew", "store")),
         *(
             FIRST.replace("taken=5", f"taken={taken}")
             for taken in ("", "x", "-5", "1.5", "\u00b2", "1e3", "9" * 16, "9" * 5000)
@@ -343,7 +343,7 @@ def test_other_exports_than_the_tasks(exports: int) -> None:
 
 def test_the_state_after_a_change_keeps_the_clock_of_the_look() -> None:
     before = look(LOOK)
-    after = read_state(Answer("installed", tuple(STATE.replace("1111", "4444").splitlines())), before)
+    after = read_state(ScriptAnswer("installed", tuple(STATE.replace("1111", "4444").splitlines())), before)
     assert after.credential == Identity("4444444444444444", "a1IoKTestP1", "OvenDevice01")
     assert after.expected == STATE.replace("1111", "4444")
     assert (after.boot, after.uptime) == ("b-1", 1234)
@@ -390,7 +390,7 @@ lines = st.one_of(
 )
 
 
-def check(found: Found) -> Any:
+def check(found: Look) -> Any:
     """Nothing that comes out of a look is anything but what its type says, and short."""
     for name in (found.path, *found.places.values()):
         assert name.startswith("/")

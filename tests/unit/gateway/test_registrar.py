@@ -13,18 +13,18 @@ import pytest
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _retry
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import Request
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import Connect
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import ConnectFields
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_registration import MqttRequest
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import issue, unsigned
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import send, unsigned
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BusyError, FleetopsError, Throttled
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import Reply
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import HttpReply
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext
 
 KEY, NAME, SECRET = "a1IoKTestP1", "gw-0001", "0123456789abcdef0123456789abcdef"
 OPTIONS = {"ca_path": None, "validate_certs": True, "timeout": 5}
 DATA = {"productKey": KEY, "deviceName": NAME, "deviceSecret": SECRET}
 HTTPS = Request("https://platform.example/auth/register/device", "productKey=x", KEY, NAME)
-MQTT = MqttRequest("platform.example", 443, "register", KEY, NAME, Connect("c", "u", "p"))
+MQTT = MqttRequest("platform.example", 443, "register", KEY, NAME, ConnectFields("c", "u", "p"))
 
 
 class Platform:
@@ -34,8 +34,8 @@ class Platform:
         self.answers = list(answers)
         self.limits: list[float | None] = []
 
-    def poster(self, context: TlsContext, timeout: float) -> Callable[[str, Any], Reply]:
-        return lambda _url, _body: Reply(200, json.dumps({"code": 200, "data": self._next(context)}).encode())
+    def poster(self, context: TlsContext, timeout: float) -> Callable[[str, Any], HttpReply]:
+        return lambda _url, _body: HttpReply(200, json.dumps({"code": 200, "data": self._next(context)}).encode())
 
     def exchange(self, _address: Any, _connect: Any, context: TlsContext, *_rest: Any) -> tuple[int, bytes]:
         return 0, json.dumps(self._next(context)).encode()
@@ -45,7 +45,7 @@ class Platform:
         answer = self.answers.pop(0)
         context.sent = answer != "late"
         if answer == "late":
-            raise BusyError("the lease ran out before the request was sent")
+            raise BusyError("the lease ended before the request was sent")
         if answer in ("lost", "busy"):
             error = Throttled(answer)
             error.may_have_registered = context.sent = answer == "lost"
@@ -70,7 +70,7 @@ def request_(request: pytest.FixtureRequest) -> Any:
 )
 def test_what_was_lost_before_is_a_doubt(request_: Any, answers: list[str], doubt: bool) -> None:
     platform = Platform(*answers)
-    assert issue(request_, OPTIONS, 30, platform.poster, platform.exchange) == Issued(SECRET, doubt=doubt)
+    assert send(request_, OPTIONS, 30, platform.poster, platform.exchange) == Issued(SECRET, doubt=doubt)
     assert platform.limits == [None] * len(answers)
 
 
@@ -78,11 +78,11 @@ def test_what_was_lost_before_is_a_doubt(request_: Any, answers: list[str], doub
 def test_a_lease_that_has_run_out_ends_it(request_: Any, answers: list[str], doubt: bool) -> None:
     platform = Platform(*answers)
     with pytest.raises(FleetopsError) as caught:
-        issue(request_, OPTIONS, 30, platform.poster, platform.exchange, 1234.5)
+        send(request_, OPTIONS, 30, platform.poster, platform.exchange, 1234.5)
     assert (caught.value.kind, caught.value.may_have_registered) == ("busy", doubt)
     assert platform.limits == [1234.5] * len(answers)
 
 
 def test_reaching_for_the_platform_issues_nothing_and_leaves_no_doubt() -> None:
     platform = Platform("lost", "secret")
-    assert issue(unsigned(HTTPS), OPTIONS, 30, platform.poster, platform.exchange) == Issued()
+    assert send(unsigned(HTTPS), OPTIONS, 30, platform.poster, platform.exchange) == Issued()

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The state of a gateway as a look has found it. PRIVATE to the collection."""
+"""A look: the state of a gateway, read from the answer of a script. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import re
 import stat
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Answer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import ScriptAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import (
     ACCOUNT,
     BOOT_ID,
@@ -37,13 +37,13 @@ _PERMISSIONS = re.compile(r"[-dlpscbD][r-][w-][xsS-][r-][w-][xsS-][r-][w-][xtT-]
 _WORD = re.compile(r"[A-Za-z0-9_.:@=/-]{1,128}")
 _INTENTS = ("register", "reset", "renew")
 _MARKS = ("stored", "unproven", "dead")
-# No lease is longer: the most that retry_time, timeout and lease_time allow.
+# The longest lease that retry_time, timeout and lease_time allow, in seconds.
 LONGEST_LEASE = 3600 + 3 * 300 + 86400
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file as ls shows it; ``acl`` tells of an access control list, ``user`` and ``group`` are numbers where ls has no plain name."""
+    """A file as ls shows it; ``user`` and ``group`` are numbers if ls prints no plain name, ``acl`` is true for an access control list."""
 
     mode: int
     uid: int
@@ -65,9 +65,9 @@ class Entry:
         return stat.S_IMODE(self.mode)
 
     def has(self, owner: str | None, group: str | None, mode: int, uid: int, gid: int) -> bool:
-        """Return whether owner, group (names or numbers) and mode are these, and nobody is let in beside them.
+        """Return whether owner, group (names or numbers) and mode are these, and no access control list adds others.
 
-        :param uid: the remote user, whose it is where ``owner`` is None
+        :param uid: the remote user, who is the owner where ``owner`` is None
         :param gid: the remote user's group, likewise
         """
         return (
@@ -88,7 +88,7 @@ class Identity:
     kind: str = "secret"
 
     def __str__(self) -> str:
-        """Return it in the scripts' output format."""
+        """Return the identity in the scripts' output format."""
         words = (self.fingerprint, self.product_key, self.device_name, self.kind if self.kind != "secret" else "")
         return " ".join(words).strip()
 
@@ -97,9 +97,9 @@ class Identity:
 class Journal:
     """An open change.
 
-    ``mark`` is how far it came: None, or ``stored``, ``unproven`` or ``dead`` with the ``fingerprint`` of the new credential. The lease
-    lasts ``ttl`` seconds from ``taken``, both of the gateway's uptime since ``boot``. One that cannot be read is the worst case: a reset
-    may have happened (intent ``renew``), and nobody knows of a lease.
+    ``mark`` is its progress: None, or ``stored``, ``unproven`` or ``dead`` with the ``fingerprint`` of the new credential. The lease
+    lasts ``ttl`` seconds from ``taken``, both of the gateway's uptime since ``boot``. A journal that cannot be read
+    counts as the worst case: a reset may have happened (intent ``renew``). It has no lease.
     """
 
     token: str = ""
@@ -112,7 +112,7 @@ class Journal:
 
 
 @dataclass(frozen=True)
-class Found:
+class Look:
     """One look. ``expected`` is its text, which the gateway compares before it changes anything."""
 
     expected: str
@@ -129,28 +129,28 @@ class Found:
     hardware_name: str = ""
     denied: tuple[str, ...] = ()
     missing_tools: tuple[str, ...] = ()
-    installer: str = ""  # what installs packages, as _tools has it; looked for only where a tool is missing
-    fleeting: str = ""  # the kind of file system in memory on which a credential would be, where there is none yet
+    installer: str = ""  # one of INSTALLERS in _tools; only if a tool is missing
+    fleeting: str = ""  # the type of the file system, if a new credential would be in memory
     boot: str = "-"
     uptime: int = 0
-    due: str | None = None  # the token of a run whose change has not been followed up, or "unknown"
-    leftover: bool = False  # a file that was to be renamed is there, or the lock of a process that has ended
-    has_root: bool | None = None  # the root certificate that a login needs; None where nobody knows
+    due: str | None = None  # the token of a run whose handlers have not run, or "unknown"
+    leftover: bool = False  # an interrupted run left a staged file, or the lock of a process that has ended
+    has_root: bool | None = None  # whether it has the root certificate of the login; None if unknown
 
 
-def read_look(answer: Answer, exports: int | None = None) -> Found:
+def read_look(answer: ScriptAnswer, exports: int | None = None) -> Look:
     """Read the answer of a look.
 
-    :param exports: how many exports it describes
-    :raises StorageError: it is not one
+    :param exports: how many exports it must describe
+    :raises StorageError: it is not the answer of a look
     """
     start = _position(answer)
-    before = Answer(answer.outcome, answer.lines[:start])
+    before = ScriptAnswer(answer.outcome, answer.lines[:start])
     after = answer.lines[start + 1 :]
-    fleeting = Answer(answer.outcome, after).all_of(_FLEETING)
+    fleeting = ScriptAnswer(answer.outcome, after).all_of(_FLEETING)
     clock = _words("clock", (before.all_of("clock") or ["- 0"])[-1], 2)
     state = tuple(line for line in after if not line.startswith(_FLEETING + " "))
-    found = read_state(Answer(answer.outcome, state), exports=exports)
+    found = read_state(ScriptAnswer(answer.outcome, state), exports=exports)
     tools, installer = missing_tools(before)
     return replace(
         found,
@@ -164,25 +164,25 @@ def read_look(answer: Answer, exports: int | None = None) -> Found:
     )
 
 
-def read_state(answer: Answer, before: Found | None = None, exports: int | None = None) -> Found:
+def read_state(answer: ScriptAnswer, before: Look | None = None, exports: int | None = None) -> Look:
     """Read the state that a script printed; clock and tools are those of the look ``before``.
 
-    :param exports: how many exports it describes
-    :raises StorageError: it is not one
+    :param exports: how many exports it must describe
+    :raises StorageError: it is not the answer of a look
     """
-    state = Answer(answer.outcome, lines("state", answer.lines))
+    state = ScriptAnswer(answer.outcome, lines("state", answer.lines))
     # A start-up file of the shell may have printed something before the answer.
     begin = max((at for at, line in enumerate(state.lines) if line.startswith("uid ")), default=0)
-    state = Answer(state.outcome, state.lines[begin:])
+    state = ScriptAnswer(state.outcome, state.lines[begin:])
     denied = tuple(name for name in ("credential", "staged") if _one(state, name) == "denied")
     entries = dict(_entry(line) for line in state.all_of("entry"))
     places = dict(_place(line) for line in state.all_of("place"))
     digests = dict(_export(line) for line in state.all_of("export"))
     if not (entries.keys() | digests.keys()) <= {0, *places}:
-        raise bad_answer("state", "it describes an export and does not say where it is")
+        raise bad_answer("state", "it describes an export without its path")
     if exports is not None and places.keys() != set(range(1, exports + 1)):
-        raise bad_answer("state", "it describes other exports than the task's")
-    found = Found(
+        raise bad_answer("state", "it describes other exports than those of the task")
+    found = Look(
         expected="\n".join(state.lines),
         uid=number("uid", _one(state, "uid"), LARGEST_ID),
         gid=number("gid", _one(state, "gid"), LARGEST_ID),
@@ -213,13 +213,13 @@ def _due(found: list[str]) -> str | None:
     return text("due", found[-1], DUE) if found else None
 
 
-def _position(answer: Answer) -> int:
+def _position(answer: ScriptAnswer) -> int:
     if _STATE not in answer.lines:
         raise bad_answer("state", "it is missing")
     return len(answer.lines) - 1 - answer.lines[::-1].index(_STATE)
 
 
-def _one(state: Answer, word: str) -> str:
+def _one(state: ScriptAnswer, word: str) -> str:
     found = state.all_of(word)
     if len(found) != 1:
         raise bad_answer(word, "it is there %d times, not once" % len(found))
@@ -249,7 +249,7 @@ def _place(line: str) -> tuple[int, str]:
 
 
 def _export(line: str) -> tuple[int, str]:
-    # sha256sum shows that it read its standard input by a "-".
+    # sha256sum prints a "-" for standard input.
     word, digest, *_rest = _words("export", line, 2, 3, 4)
     return _number_of("export", word), text("export", digest, DIGEST)
 
@@ -263,13 +263,13 @@ def _entry(line: str) -> tuple[int, Entry]:
         gid=number("entry", gid, LARGEST_ID),
         user=uid if user == "-" else text("entry", user, ACCOUNT),
         group=gid if group == "-" else text("entry", group, ACCOUNT),
-        # Nobody gets in by a list whose mask, the group's permissions, is empty.
+        # A list whose mask, shown as the group's permissions, is empty gives nobody access.
         acl=permissions.endswith("+") and permissions[4:7] != "---",
     )
 
 
 def _mode(permissions: str) -> int:
-    """Return the number that ls's letters stand for."""
+    """Return the numeric mode of the permissions that ls prints."""
     kinds = {
         "-": stat.S_IFREG,
         "d": stat.S_IFDIR,
@@ -304,7 +304,7 @@ def _identity(name: str, line: str) -> Identity | None:
 
 
 def _journal(found: list[str]) -> Journal | None:
-    """Read the lines of a journal; what cannot be read is garbled, which is no error of the gateway: power may have failed."""
+    """Read the lines of a journal. A garbled one, as after a power failure, is no error: it is read as the worst case."""
     if not found:
         return None
     fields = dict(word.split("=", 1) for word in found[0].split(" ") if "=" in word and _WORD.fullmatch(word))
@@ -322,5 +322,5 @@ def _journal(found: list[str]) -> Journal | None:
     return journal
 
 
-def _is_time(digits: str, most: int) -> bool:
-    return digits.isascii() and digits.isdecimal() and len(digits) <= 16 and int(digits) <= most
+def _is_time(digits: str, maximum: int) -> bool:
+    return digits.isascii() and digits.isdecimal() and len(digits) <= 16 and int(digits) <= maximum

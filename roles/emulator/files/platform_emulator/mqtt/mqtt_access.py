@@ -18,15 +18,15 @@ from platform_emulator import lifecycle, refusals, registration, settings, signa
 from platform_emulator.answers import compact_json
 from platform_emulator.mqtt import tokens
 from platform_emulator.mqtt.connect import Connect
-from platform_emulator.mqtt.replies import (
+from platform_emulator.mqtt.mqtt_replies import (
     ACCEPTED,
     BAD_USER_NAME_OR_PASSWORD,
     IDENTIFIER_REJECTED,
     NOT_AUTHORIZED,
     SERVER_UNAVAILABLE,
     UNACCEPTABLE_PROTOCOL,
+    ConnectRefused,
     Message,
-    Refused,
     Reply,
 )
 from platform_emulator.mqtt.tokens import Token
@@ -47,29 +47,29 @@ class Access:
         self._recent: dict[tuple[str, str], deque[float]] = defaultdict(deque)
 
     def reply(self, asked: Connect) -> Reply:
-        """Return what a CONNECT leads to, stored; raises Refused."""
+        """Return what a CONNECT leads to, stored; raises ConnectRefused."""
         if not asked.known_protocol:
-            raise Refused(UNACCEPTABLE_PROTOCOL, "the protocol is not MQTT 3.1 or 3.1.1")
+            raise ConnectRefused(UNACCEPTABLE_PROTOCOL, "the protocol is not MQTT 3.1 or 3.1.1")
         if not asked.core:
-            raise Refused(IDENTIFIER_REJECTED, "the client id is not core|extension|")
+            raise ConnectRefused(IDENTIFIER_REJECTED, "the client id is not core|extension|")
         current = settings.load(self._store)
         if asked.action == "connect":
             return self._log_in(asked, current)
         try:
             return (self._register if asked.action == "register_mqtt" else self._admit)(asked, current)
         except Refusal as refusal:
-            raise Refused(BAD_USER_NAME_OR_PASSWORD, str(refusal)) from None
+            raise ConnectRefused(BAD_USER_NAME_OR_PASSWORD, str(refusal)) from None
 
     # Login
 
     def _log_in(self, asked: Connect, current: Settings) -> Reply:
         device = self._by_token(asked) if "authType" in asked.fields else self._by_secret(asked)
         if device.disabled:
-            raise Refused(NOT_AUTHORIZED, "the device is disabled")
+            raise ConnectRefused(NOT_AUTHORIZED, "the device is disabled")
         if not current.shortest_keep_alive <= asked.keep_alive <= LONGEST_KEEP_ALIVE:
-            raise Refused(SERVER_UNAVAILABLE, f"a keep-alive of {asked.keep_alive} s is out of bounds")
+            raise ConnectRefused(SERVER_UNAVAILABLE, f"a keep-alive of {asked.keep_alive} s is out of bounds")
         if current.connects_per_minute and self._too_often(device, current.connects_per_minute):
-            raise Refused(SERVER_UNAVAILABLE, "the device connects too often")
+            raise ConnectRefused(SERVER_UNAVAILABLE, "the device connects too often")
         self._store.save_device(lifecycle.log_in(device))
         return Reply(ACCEPTED)
 
@@ -77,32 +77,32 @@ class Access:
         asked.value("securemode", among=("2",) if asked.over_tls else ("3",))
         digest = signatures.digest_name(asked.fields.get("signmethod", "hmacmd5"))
         if digest is None:
-            raise Refused(IDENTIFIER_REJECTED, "signmethod in the client id is wrong")
+            raise ConnectRefused(IDENTIFIER_REJECTED, "signmethod in the client id is wrong")
         product_key, device_name = asked.names
         if not signatures.is_hex_digest(asked.password, digest):
-            raise Refused(BAD_USER_NAME_OR_PASSWORD, f"the password is not an {digest} in hex")
+            raise ConnectRefused(BAD_USER_NAME_OR_PASSWORD, f"the password is not an {digest} in hex")
         device = self._device(asked)
         content = f"clientId{asked.core}deviceName{device_name}productKey{product_key}"
         if "timestamp" in asked.fields:
             content += f"timestamp{asked.fields['timestamp']}"
         if not signatures.signs(asked.password, content, device.device_secret, digest):
-            raise Refused(NOT_AUTHORIZED, "the signature is not made with DeviceSecret")
+            raise ConnectRefused(NOT_AUTHORIZED, "the signature is not made with DeviceSecret")
         return device
 
     def _by_token(self, asked: Connect) -> Device:
         asked.value("authType", among=("connwl",))
         if not asked.over_tls:
-            raise Refused(IDENTIFIER_REJECTED, "a token needs TLS")
+            raise ConnectRefused(IDENTIFIER_REJECTED, "a token needs TLS")
         asked.value("securemode", among=("-2",))
         device = self._device(asked)
         if not tokens.is_valid(self._store, device, Token(asked.core, asked.password)):
-            raise Refused(NOT_AUTHORIZED, "the client id and the token do not belong together")
+            raise ConnectRefused(NOT_AUTHORIZED, "the client id and the token do not belong together")
         return device
 
     def _device(self, asked: Connect) -> Device:
         device = self._store.device(*asked.names)
         if device is None:
-            raise Refused(NOT_AUTHORIZED, "there is no such device")
+            raise ConnectRefused(NOT_AUTHORIZED, "there is no such device")
         return device
 
     def _too_often(self, device: Device, limit: int) -> bool:
@@ -137,7 +137,7 @@ class Access:
         if device.registration == "activated" and not sharers:
             raise Refusal(refusals.ALREADY_ACTIVE)
         if sharers >= current.devices_per_name:
-            raise Refused(BAD_USER_NAME_OR_PASSWORD, f"{sharers} physical devices share the name already")
+            raise ConnectRefused(BAD_USER_NAME_OR_PASSWORD, f"{sharers} physical devices share the name already")
         self._store.save_device(replace(device, registrations=device.registrations + 1))
         token = tokens.issue(self._store, device)
         names = {"productKey": device.product_key, "deviceName": device.device_name}
@@ -147,20 +147,20 @@ class Access:
 def _check_instance(asked: Connect, current: Settings) -> None:
     """Check that an instance that has an ID is reached by it alone.
 
-    :raises Refused: it is not
+    :raises ConnectRefused: it is not
     """
     if current.instance_id:
         asked.value("instanceId", among=(current.instance_id,))
 
 
 def _signed_request(asked: Connect, secure_modes: tuple[str, ...]) -> SignedRequest:
-    """Return what registration over HTTPS sends as a form, from the CONNECT; raises Refused."""
+    """Return what registration over HTTPS sends as a form, from the CONNECT; raises ConnectRefused."""
     if not asked.over_tls:
-        raise Refused(IDENTIFIER_REJECTED, "dynamic registration needs TLS")
+        raise ConnectRefused(IDENTIFIER_REJECTED, "dynamic registration needs TLS")
     asked.value("securemode", among=secure_modes)
     sign_method = asked.value("signmethod")
     if signatures.digest_name(sign_method) is None:
-        raise Refused(IDENTIFIER_REJECTED, "signmethod in the client id is wrong")
+        raise ConnectRefused(IDENTIFIER_REJECTED, "signmethod in the client id is wrong")
     return SignedRequest(*asked.names, asked.value("random", pattern="[A-Za-z0-9]+"), asked.password, sign_method)
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from platform_emulator.answers import compact_json
-from platform_emulator.effects import COMMON, Effect, Effects, Hang, switch
 from platform_emulator.fields import integer, seconds
-from platform_emulator.mqtt.replies import Message, Reply
+from platform_emulator.http_effects import COMMON, Effect, Effects, Hang, switch
+from platform_emulator.mqtt.mqtt_replies import Message, Reply
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Python that a gateway runs: one program on standard input, with what it is to do in it. PRIVATE to the collection.
+"""Run Python on a gateway: one program on standard input, with its parameters in it. PRIVATE to the collection.
 
-A module of Ansible's would take twice as long to start, and without pipelining its arguments would lie in a file.
+A module of Ansible would take twice as long to start, and without pipelining its arguments would be written to a file.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform impo
 COLLECTION = "ansible_collections.fleetops.aliyun_iot.plugins.module_utils"
 # Outcomes of a change that a gateway may report.
 OUTCOMES = frozenset({"begun", "installed", "stale"})
-# Where a Python may be, the usual one first, if the inventory names none.
+# Where to look for Python, the usual name first, if the inventory names none.
 PYTHONS = ("python3", "/usr/bin/python3", "/usr/libexec/platform-python", "/usr/local/bin/python3")
-# Where a newer one may be beside the usual one, if that is too old.
+# Names of newer Pythons, to try if the usual one is too old.
 NEWER_PYTHONS = tuple("python3.%d" % minor for minor in range(15, 7, -1))
-# Nothing from the environment or from site-packages has a say in what runs.
+# Isolated mode: neither the environment nor site-packages influences the program.
 ARGUMENTS = "-I -S -"
 OLDEST = (3, 8)
 
@@ -55,12 +55,12 @@ _MODULE = re.compile(r"[A-Za-z0-9_.]{1,100}")
 _VERSION = re.compile(r"[0-9]{1,2}\.[0-9]{1,2}")
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _LARGEST_CODE = 2**31
-# Longer than the gate's own limit: it names files and endpoints, and has the answer of the platform in it.
+# More than the gate's default: a message names files and endpoints, and quotes the platform's answer.
 _LONGEST_MESSAGE = 1000
 
 _RESULT = "fleetops-result "
 _IMPORT = re.compile(r"^ *from %s\.([\w.]+) import" % re.escape(COLLECTION), re.MULTILINE)
-# Of a syntax that an old Python reads too, so that it can say how old it is.
+# The syntax is that of old Pythons, so that they can report their version.
 _TEXT = """\
 import json, sys
 def say(result):
@@ -147,7 +147,7 @@ REPORTS: dict[str, tuple[Kind, ...]] = {
 
 
 def _read_sources(entry: str) -> dict[str, str]:
-    """Return the entry and all that it imports, now or later, by name."""
+    """Return the sources of the entry module and of its transitive imports, lazy ones included, by name."""
     folder = Path(__file__).parent.parent / "module_utils"
     sources: dict[str, str] = {}
     wanted = [entry]
@@ -166,9 +166,9 @@ _SOURCES = {entry: _read_sources(entry) for entry in ENTRIES}
 
 
 def command(named: str | None, environment: str, candidates: t.Sequence[str] = PYTHONS) -> str:
-    """Return what starts a Python that reads its program from standard input.
+    """Return the command that starts a Python with its program on standard input.
 
-    :param named: the inventory's interpreter; without it the first of ``candidates`` that is there
+    :param named: the inventory's interpreter; without it, the first of ``candidates`` that exists
     :param environment: assignments for it
     """
     if named:
@@ -189,8 +189,8 @@ def result_of(entry: str, output: str, rc: int, alternative: str) -> dict[str, t
     :param entry: the one of ENTRIES that ran
     :param output: the program's standard output. Its standard error is discarded: a Python that does not understand a program
         quotes it
-    :param alternative: the option to set where there is no Python
-    :raises FleetopsError: what perform() raised; StorageError if it did not run to its end, or its result is not one
+    :param alternative: the option to set for a gateway without Python
+    :raises FleetopsError: the error that perform() raised; StorageError if it did not finish, or its result is invalid
     """
     results = [line[len(_RESULT) :] for line in split("output", output) if line.startswith(_RESULT)]
     if len(results) > 1:
@@ -200,7 +200,7 @@ def result_of(entry: str, output: str, rc: int, alternative: str) -> dict[str, t
     try:
         result = document("result", results[0])
     except StorageError:
-        # A program that was killed may have printed a part of it.
+        # A program that was killed may have printed an incomplete result.
         if rc:
             raise _ended_early(rc) from None
         raise
@@ -239,7 +239,7 @@ def _no_python(found: str, alternative: str) -> StorageError:
 def _ended_early(rc: int) -> StorageError:
     return StorageError(
         "the program on the gateway ended early (exit code %d)" % rc,
-        hint="Run again, which finishes what was begun; look for what ends processes there, such as a lack of memory",
+        hint="Check what kills processes on the gateway, such as a lack of memory, and run again, which finishes what was begun",
         kind="ended_early",
     )
 
@@ -248,8 +248,8 @@ def _error(entry: str, result: dict[str, object]) -> FleetopsError:
     """Return the error that perform() of ``entry`` raised."""
     fields = only("result", result, ("error", "may_have_registered", "registered"))
     described = only("error", fields["error"], ("kind", "code", "message", "hint"))
-    told = one_of("kind", described["kind"], REPORTS[entry])
-    kind: Kind = next(known for known in REPORTS[entry] if known == told)
+    reported = one_of("kind", described["kind"], REPORTS[entry])
+    kind: Kind = next(known for known in REPORTS[entry] if known == reported)
     error = (Refused if kind == "refused" else FleetopsError)(
         message(described["message"], _LONGEST_MESSAGE),
         hint=message(described["hint"], _LONGEST_MESSAGE, "hint"),

@@ -14,14 +14,14 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import
     is_unproven,
     stored_identity,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Look
 
-# What a diff shows in place of what only a run can tell.
+# Placeholder in a diff for values that are only known after the run.
 NEW = "(new)"
 
 
-def report(wanted: Wanted, found: Found, plan: Plan) -> dict[str, t.Any]:
-    """Return what every result says: why, where, and what is there now."""
+def result(wanted: Wanted, found: Look, plan: Plan) -> dict[str, t.Any]:
+    """Return the fields of every result: the reason, the path, and the stored credential."""
     entry, credential = found.entry, found.credential
     root = {"mqtt_root": wanted.root.report(found.has_root)} if wanted.root and found.has_root is not None else {}
     identity = {name: getattr(credential, name, None) for name in ("product_key", "device_name", "kind")}
@@ -45,7 +45,7 @@ def report(wanted: Wanted, found: Found, plan: Plan) -> dict[str, t.Any]:
 
 
 def outcome_of(result: t.Mapping[str, t.Any]) -> str:
-    """Return one word for what a result says: ok, changed, failed or unreachable."""
+    """Return the outcome of a result: ok, changed, failed or unreachable."""
     if result.get("unreachable"):
         return "unreachable"
     return "failed" if result.get("failed") else "changed" if result.get("changed") else "ok"
@@ -54,14 +54,14 @@ def outcome_of(result: t.Mapping[str, t.Any]) -> str:
 def failed(known: t.Mapping[str, t.Any], error: FleetopsError) -> dict[str, t.Any]:
     """Return the result of a task that failed.
 
-    :param known: what was known before, as from :func:`report`
+    :param known: what was known before, as from :func:`result`
     """
     done = {"changed": error.registered, "registered": error.registered}
     return dict(known, **done, failed=True, msg=str(error), error=error.as_result())
 
 
-def difference(found: Found, wanted: Wanted, plan: Plan, after: Found | None) -> dict[str, t.Any]:
-    """Return a diff of the credential and its exports; without ``after``, what a run would leave."""
+def diff(found: Look, wanted: Wanted, plan: Plan, after: Look | None) -> dict[str, t.Any]:
+    """Return a diff of the credential and its exports; without ``after``, with the state that a run would leave."""
     return {
         "before_header": found.path,
         "after_header": found.path,
@@ -70,7 +70,7 @@ def difference(found: Found, wanted: Wanted, plan: Plan, after: Found | None) ->
     }
 
 
-def _shown(found: Found, wanted: Wanted) -> dict[str, t.Any]:
+def _shown(found: Look, wanted: Wanted) -> dict[str, t.Any]:
     shown: dict[str, t.Any] = {"state": "absent"}
     if found.entry:
         shown = {
@@ -95,7 +95,7 @@ def _shown(found: Found, wanted: Wanted) -> dict[str, t.Any]:
     return dict(shown, exports=exports) if found.places else shown
 
 
-def _foreseen(found: Found, wanted: Wanted, plan: Plan) -> dict[str, t.Any]:
+def _foreseen(found: Look, wanted: Wanted, plan: Plan) -> dict[str, t.Any]:
     exports = dict.fromkeys(found.places.values(), "absent")
     if plan.step == "remove":
         return {"state": "absent", "exports": {}} if exports else {"state": "absent"}
@@ -105,7 +105,7 @@ def _foreseen(found: Found, wanted: Wanted, plan: Plan) -> dict[str, t.Any]:
     entry = found.entry
     shown: dict[str, t.Any] = {
         "state": "present",
-        # It is going to be the remote user's, whose names only a run can tell.
+        # By default they are the remote user's, whose names are only known after the run.
         "owner": wanted.owner or (entry.user if entry and entry.uid == found.uid else NEW),
         "group": wanted.group or (entry.group if entry and entry.gid == found.gid else NEW),
         "mode": "%04o" % wanted.mode,
@@ -120,7 +120,7 @@ def _foreseen(found: Found, wanted: Wanted, plan: Plan) -> dict[str, t.Any]:
     return shown
 
 
-def _fingerprint_after(found: Found, wanted: Wanted, plan: Plan) -> str:
+def _fingerprint_after(found: Look, wanted: Wanted, plan: Plan) -> str:
     if plan.step == "store":
         return NEW
     if plan.step == "finish" and (stored := stored_identity(found, wanted)):

@@ -60,7 +60,7 @@ BUSINESS: Mapping[str, str] = {
 }
 
 
-class Refused(Refusal):
+class OpenApiRefusal(Refusal):
     """A refusal in front of the API, with its HTTP status, or by the API itself, without.
 
     `http_status` stands for another than is usual; `data` goes into the Data of the API's answer.
@@ -79,16 +79,16 @@ class Refused(Refusal):
         self.data = data
 
 
-def not_supplied(parameter: str) -> Refused:
+def not_supplied(parameter: str) -> OpenApiRefusal:
     """Return a parameter common to all actions is missing."""
     text = f'The input parameter "{parameter}" that is mandatory for processing this request is not supplied.'
-    return Refused("MissingParameter", text, 400)
+    return OpenApiRefusal("MissingParameter", text, 400)
 
 
-def missing(parameter: str) -> Refused:
+def missing(parameter: str) -> OpenApiRefusal:
     """Return a parameter of this action is missing."""
-    return Refused(f"Missing{parameter}", f"{parameter} is mandatory for this action.", 400)
+    return OpenApiRefusal(f"Missing{parameter}", f"{parameter} is mandatory for this action.", 400)
 
 
-def invalid(parameter: str) -> Refused:
-    return Refused(f"Invalid{parameter}", f"Specified parameter {parameter} is not valid.", 400)
+def invalid(parameter: str) -> OpenApiRefusal:
+    return OpenApiRefusal(f"Invalid{parameter}", f"Specified parameter {parameter} is not valid.", 400)

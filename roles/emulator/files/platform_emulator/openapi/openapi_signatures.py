@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from platform_emulator.openapi.message import V3, Message
-from platform_emulator.openapi.refusals import Refused, invalid, not_supplied
+from platform_emulator.openapi.openapi_refusals import OpenApiRefusal, invalid, not_supplied
 
 V1_PARAMETERS = ("AccessKeyId", "Signature", "SignatureMethod", "SignatureVersion", "SignatureNonce", "Timestamp")
 V3_HEADERS = ("x-acs-action", "x-acs-version", "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256")
@@ -39,7 +39,7 @@ class Signed:
     def right_signature(self, secret: str) -> str:
         raise NotImplementedError
 
-    def mismatch(self) -> Refused:
+    def mismatch(self) -> OpenApiRefusal:
         """Return the refusal shows what the server calculated from, so that a client can compare."""
         raise NotImplementedError
 
@@ -50,12 +50,12 @@ class SignedV1(Signed):
         digest = hmac.digest(f"{secret}&".encode(), self.string_to_sign.encode(), "sha1")
         return base64.b64encode(digest).decode()
 
-    def mismatch(self) -> Refused:
+    def mismatch(self) -> OpenApiRefusal:
         # aliyun-python-sdk-core 2.16.1 compares what stands between the first colon and the next.
         text = (
             f"Specified signature is not matched with our calculation. server string to sign is:{self.string_to_sign}"
         )
-        return Refused("SignatureDoesNotMatch", text)
+        return OpenApiRefusal("SignatureDoesNotMatch", text)
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,14 @@ class SignedV3(Signed):
     def right_signature(self, secret: str) -> str:
         return hmac.new(secret.encode(), self.string_to_sign.encode(), "sha256").hexdigest()
 
-    def mismatch(self) -> Refused:
+    def mismatch(self) -> OpenApiRefusal:
         text = "Specified signature does not match our calculation."
         calculation = f"server StringToSign is [{self.string_to_sign}] server CanonicalRequest is"
-        return Refused("SignatureDoesNotMatch", f"{text} {calculation} [{self.canonical_request}]")
+        return OpenApiRefusal("SignatureDoesNotMatch", f"{text} {calculation} [{self.canonical_request}]")
 
 
 def signed(message: Message) -> Signed:
-    """Raise Refused when the request lacks what a signature needs."""
+    """Raise OpenApiRefusal when the request lacks what a signature needs."""
     return _signed_v3(message) if message.is_v3 else _signed_v1(message)
 
 
@@ -103,11 +103,11 @@ def _signed_v3(message: Message) -> SignedV3:
             raise not_supplied(name)
     authorization = AUTHORIZATION.fullmatch(headers["Authorization"])
     if authorization is None:
-        raise Refused("IncompleteSignature")
+        raise OpenApiRefusal("IncompleteSignature")
     access_key_id, names, signature = authorization.groups()
     covered = names.split(";")
     if not covered_enough(covered, headers):
-        raise Refused("IncompleteSignature")
+        raise OpenApiRefusal("IncompleteSignature")
     canonical_request = "\n".join(
         (
             message.method,

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from platform_emulator.answers import Answer, compact_json
 from platform_emulator.openapi.message import Message
-from platform_emulator.openapi.refusals import Refused
+from platform_emulator.openapi.openapi_refusals import OpenApiRefusal
 
 
 def success(message: Message, fields: Mapping[str, object]) -> Answer:
@@ -22,7 +22,7 @@ def success(message: Message, fields: Mapping[str, object]) -> Answer:
     return _answer(message, 200, {**_request_id(), "Success": True, **fields}, f"{message.action}Response")
 
 
-def refused(message: Message, refusal: Refused) -> Answer:
+def refused(message: Message, refusal: OpenApiRefusal) -> Answer:
     if refusal.http_status is not None:
         content = {**_request_id(), "HostId": message.host, "Code": refusal.code, "Message": refusal.message}
         return _answer(message, refusal.http_status, content, "Error", refusal.code)

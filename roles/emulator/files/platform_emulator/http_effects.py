@@ -137,7 +137,7 @@ class Redirect(Effect[Answer]):
 
 
 @dataclass(frozen=True)
-class Code(Effect[Answer]):
+class RegistrationCode(Effect[Answer]):
     """The platform refuses, without processing."""
 
     code: int
@@ -198,7 +198,7 @@ HTTP: Effects[Answer] = {
     "redirect": lambda fields: Redirect(
         fields.need("redirect", _location), fields.get("redirect_status", integer(301, 308)) or 307
     ),
-    "code": lambda fields: Code(fields.need("code", integer(1, 999_999)), fields.get("message", message)),
+    "code": lambda fields: RegistrationCode(fields.need("code", integer(1, 999_999)), fields.get("message", message)),
     "oversize": lambda fields: Oversize(fields.need("oversize", integer(1, 100_000_000))),
     "truncate": switch("truncate", Truncate()),
     "not_json": switch("not_json", NotJson()),

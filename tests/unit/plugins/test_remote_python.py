@@ -18,9 +18,14 @@ from interpreters import PYTHONS, interpreter
 from shells import write_script
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, Refused, StorageError
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import ENTRIES, command, program, result_of
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import PYTHONS as PYTHON_NAMES
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import (
+    ENTRIES,
+    command,
+    program,
+    result_of,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import PYTHONS as PYTHON_NAMES
 
 SECRET = "0123456789abcdef"
 REGISTRATION, LOGIN = ENTRIES

@@ -35,7 +35,7 @@ class Reply:
     message: Message | None = None
 
 
-class Refused(Exception):
+class ConnectRefused(Exception):
     """The platform refuses a CONNECT: the code for the device, the reason for the emulator's own log."""
 
     def __init__(self, code: int, reason: str) -> None:

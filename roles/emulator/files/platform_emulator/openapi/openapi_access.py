@@ -9,8 +9,8 @@ import hmac
 from datetime import UTC, datetime, timedelta
 
 from platform_emulator import access_keys
-from platform_emulator.openapi.refusals import Refused
-from platform_emulator.openapi.signatures import Signed
+from platform_emulator.openapi.openapi_refusals import OpenApiRefusal
+from platform_emulator.openapi.openapi_signatures import Signed
 from platform_emulator.settings import Settings
 from platform_emulator.store import Store
 
@@ -19,7 +19,7 @@ NONCE_LIFE = timedelta(minutes=15)
 
 
 def check(store: Store, signed: Signed, settings: Settings) -> None:
-    """Raise Refused; remembers the nonce of a request that is in order."""
+    """Raise OpenApiRefusal; remembers the nonce of a request that is in order."""
     now = datetime.now(UTC)
     _check_time(signed.timestamp, now, timedelta(seconds=settings.timestamp_tolerance))
     secret = _secret(store, signed, now)
@@ -34,22 +34,22 @@ def _check_time(timestamp: str, now: datetime, tolerance: timedelta) -> None:
     try:
         sent = datetime.strptime(timestamp, TIMESTAMP).replace(tzinfo=UTC)
     except ValueError:
-        raise Refused("InvalidTimeStamp.Format") from None
+        raise OpenApiRefusal("InvalidTimeStamp.Format") from None
     if tolerance and abs(now - sent) > tolerance:
-        raise Refused("InvalidTimeStamp.Expired")
+        raise OpenApiRefusal("InvalidTimeStamp.Expired")
 
 
 def _secret(store: Store, signed: Signed, now: datetime) -> str:
     """Return the secret of an access key; a temporary one is worth nothing without its token."""
     key = access_keys.load(store, signed.access_key_id)
     if key is None:
-        raise Refused("InvalidAccessKeyId.NotFound")
+        raise OpenApiRefusal("InvalidAccessKeyId.NotFound")
     if key.security_token and not signed.security_token:
-        raise Refused("MissingSecurityToken")
+        raise OpenApiRefusal("MissingSecurityToken")
     if key.security_token != signed.security_token:
-        raise Refused("InvalidSecurityToken.MismatchWithAccessKey")
+        raise OpenApiRefusal("InvalidSecurityToken.MismatchWithAccessKey")
     if key.expired(now):
-        raise Refused("InvalidSecurityToken.Expired")
+        raise OpenApiRefusal("InvalidSecurityToken.Expired")
     return key.secret
 
 
@@ -57,5 +57,5 @@ def _use_nonce(store: Store, signed: Signed, now: datetime) -> None:
     used = (signed.access_key_id, signed.nonce)
     store.rows("DELETE FROM nonce WHERE time < ?", ((now - NONCE_LIFE).timestamp(),))
     if store.row("SELECT 1 FROM nonce WHERE access_key_id = ? AND nonce = ?", used):
-        raise Refused("SignatureNonceUsed")
+        raise OpenApiRefusal("SignatureNonceUsed")
     store.rows("INSERT INTO nonce (access_key_id, nonce, time) VALUES (?, ?, ?)", (*used, now.timestamp()))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from strangers import altered, documents, texts
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, StorageError
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._program import ENTRIES, REPORTS, result_of
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import ENTRIES, REPORTS, result_of
 
 IDENTITY = {"product_key": "a1IoKTestP1", "device_name": "gw-0001", "fingerprint": "0123456789abcdef"}
 INSTALLED = {"outcome": "installed", "lines": ["uid 0", "path /etc/x"]}

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bringing a list of devices to a state, and what came of each. For the controller. PRIVATE to the collection."""
+"""Ensure the state of many devices, and report the outcome for each. For the controller. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform impo
 
 SHOWN = 5
 
-# State: the action that leads there, and the code that says that somebody, perhaps a try whose answer was lost, was first.
+# For each state, the action that leads to it, and the code of a device that is in it already, perhaps since an answer was lost.
 ACTIONS = {
     "present": ("RegisterDevice", "iot.device.AlreadyExistedDeviceName"),
     "absent": ("DeleteDevice", "iot.device.NotExistedDevice"),
     "enabled": ("EnableThing", ""),
     "disabled": ("DisableThing", ""),
 }
-# Why something is done: what each device was found to be.
+# The reason for a change to each state: what the device was found to be.
 REASONS = {"present": "missing", "absent": "exists", "enabled": "disabled", "disabled": "enabled"}
 # What a diff shows afterwards.
 AFTER = {"present": "UNACTIVE", "absent": "absent", "enabled": "enabled", "disabled": "DISABLE"}
 
 
 @dataclass(frozen=True)
-class Item:
-    """One device of the list: why something is done about it, whether it was, and what went wrong."""
+class DeviceOutcome:
+    """The outcome for one device: the reason for the change, whether it was changed, and its error."""
 
     device_name: str
     reason: str
@@ -59,7 +59,7 @@ class Item:
 class Outcome:
     """The outcome for a list; ``before`` and ``after`` hold the devices that change, for the diff."""
 
-    items: t.Sequence[Item]
+    items: t.Sequence[DeviceOutcome]
     before: dict[str, str] = field(default_factory=dict)
     after: dict[str, str] = field(default_factory=dict)
 
@@ -76,26 +76,26 @@ class Outcome:
         }
 
 
-def failure(items: t.Iterable[Item]) -> FleetopsError | None:
-    """One error for all that went wrong in a list, or none; its kind and its code are the first one's."""
+def failure(items: t.Iterable[DeviceOutcome]) -> FleetopsError | None:
+    """Return one error for all failed devices, with the kind and the code of the first; None if none failed."""
     items = list(items)
     failed = [(item.device_name, item.error) for item in items if item.error]
     if not failed:
         return None
-    told = ["%s: %s" % (name, error.msg) for name, error in failed[:SHOWN]]
+    messages = ["%s: %s" % (name, error.msg) for name, error in failed[:SHOWN]]
     if len(failed) > SHOWN:
-        told.append("and %d more" % (len(failed) - SHOWN))
+        messages.append("and %d more" % (len(failed) - SHOWN))
     first = failed[0][1]
     return FleetopsError(
-        "%d of %d devices failed: %s" % (len(failed), len(items), "; ".join(told)),
+        "%d of %d devices failed: %s" % (len(failed), len(items), "; ".join(messages)),
         hint=first.hint,
         code=first.code,
         kind=first.kind,
     )
 
 
-def decide(names: t.Iterable[str], found: t.Mapping[str, str], state: str) -> list[Item]:
-    """Return what to do about each name: ``changed`` says that there is something to do.
+def decide(names: t.Iterable[str], found: t.Mapping[str, str], state: str) -> list[DeviceOutcome]:
+    """Return the planned outcome for each name: ``changed`` is true if there is something to do.
 
     :param found: the status of each device that exists
     """
@@ -104,7 +104,7 @@ def decide(names: t.Iterable[str], found: t.Mapping[str, str], state: str) -> li
         status = found.get(name)
         if status is None and state in ("enabled", "disabled"):
             error = FleetopsError("the device does not exist", hint="Add it with state=present", kind="not_found")
-            items.append(Item(name, "missing", error=error))
+            items.append(DeviceOutcome(name, "missing", error=error))
             continue
         to_do = {
             "present": status is None,
@@ -112,24 +112,24 @@ def decide(names: t.Iterable[str], found: t.Mapping[str, str], state: str) -> li
             "enabled": status == "DISABLE",
             "disabled": status != "DISABLE",
         }[state]
-        items.append(Item(name, REASONS[state] if to_do else "up_to_date", changed=to_do))
+        items.append(DeviceOutcome(name, REASONS[state] if to_do else "up_to_date", changed=to_do))
     return items
 
 
-def bring(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Outcome:
-    """Bring the devices that ``options`` name to the state that they name.
+def ensure_states(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Outcome:
+    """Ensure that the devices in ``options["names"]`` are in ``options["state"]``.
 
     :param options: as in ``devices_spec()``
-    :raises FleetopsError: before anything was changed. What goes wrong afterwards stands in the outcome
+    :raises FleetopsError: before anything was changed. Later errors are in the outcome
     """
     product_key, state = check_product_key(options["product_key"]), options["state"]
-    longest = check_job_timeout(options)
+    timeout = check_job_timeout(options)
     if options["purge"] and state != "present":
-        raise InvalidOption("purge", True, "goes with state=present only", "Leave purge out")
+        raise InvalidOption("purge", True, "is allowed with state=present only", "Leave purge out")
     names, wrong = checked_names(options["names"])
-    refused = [Item(name, "invalid", error=error) for name, error in wrong]
+    refused = [DeviceOutcome(name, "invalid", error=error) for name, error in wrong]
     many = state == "present" and len(names) >= options["batch_threshold"]
-    purged: list[Item] = []
+    purged: list[DeviceOutcome] = []
     if options["purge"]:
         found = {name: device.status for name, device in all_devices(api, product_key).items()}
         purged = purge_plan(set(names), found, refused, options["purge_maximum"])
@@ -141,7 +141,7 @@ def bring(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Out
         )
     items = decide(names, found, state)
     if not check_mode:
-        items = _add_many(api, product_key, items, longest) if many else _change(api, product_key, items, state)
+        items = _add_many(api, product_key, items, timeout) if many else _change(api, product_key, items, state)
         if any(item.error for item in items):
             purged = [replace(item, reason="not_attempted", changed=False) for item in purged]
         purged = _change(api, product_key, purged, "absent")
@@ -153,10 +153,12 @@ def bring(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Out
     )
 
 
-def purge_plan(listed: t.Container[str], found: t.Iterable[str], refused: t.Sequence[Item], maximum: int) -> list[Item]:
-    """Return the devices to remove since no name of the list is theirs.
+def purge_plan(
+    listed: t.Container[str], found: t.Iterable[str], refused: t.Sequence[DeviceOutcome], maximum: int
+) -> list[DeviceOutcome]:
+    """Return the devices to remove because they are not in the list.
 
-    :raises FleetopsError: more than ``maximum``, or names in the list that may be meant for one of them
+    :raises FleetopsError: there are more than ``maximum``, or the list has invalid names, which may be meant for one of them
     """
     surplus = [name for name in found if name not in listed]
     if surplus and refused:
@@ -168,13 +170,15 @@ def purge_plan(listed: t.Container[str], found: t.Iterable[str], refused: t.Sequ
             hint="Nothing was changed. Complete the list, or raise purge_maximum if they are to be removed",
             kind="purge_maximum",
         )
-    return [Item(name, "not_listed", changed=True) for name in surplus]
+    return [DeviceOutcome(name, "not_listed", changed=True) for name in surplus]
 
 
-def one_by_one(items: t.Iterable[Item], act: t.Callable[[str], t.Any], done_already: str = "") -> list[Item]:
-    """``act`` on each device that is to change. What is wrong with one device does not stop the others; all else does.
+def one_by_one(
+    items: t.Iterable[DeviceOutcome], act: t.Callable[[str], t.Any], done_already: str = ""
+) -> list[DeviceOutcome]:
+    """Call ``act`` for each device that is to change. Go on after an error of one device, and stop after any other error.
 
-    :param done_already: the code that says that there is nothing left to do
+    :param done_already: the code of a device that is in the state already
     """
     results = []
     stopped = False
@@ -194,7 +198,7 @@ def one_by_one(items: t.Iterable[Item], act: t.Callable[[str], t.Any], done_alre
     return results
 
 
-def _change(api: OpenApi, product_key: str, items: t.Iterable[Item], state: str) -> list[Item]:
+def _change(api: OpenApi, product_key: str, items: t.Iterable[DeviceOutcome], state: str) -> list[DeviceOutcome]:
     action, done_already = ACTIONS[state]
 
     def act(name: str) -> None:
@@ -203,13 +207,13 @@ def _change(api: OpenApi, product_key: str, items: t.Iterable[Item], state: str)
     return one_by_one(items, act, done_already)
 
 
-def _add_many(api: OpenApi, product_key: str, items: t.Sequence[Item], longest: float) -> list[Item]:
-    """Add the devices that are to change, as a whole; the platform may know some of them already."""
-    added = add_many(api, product_key, [item.device_name for item in items if item.changed], longest)
+def _add_many(api: OpenApi, product_key: str, items: t.Sequence[DeviceOutcome], timeout: float) -> list[DeviceOutcome]:
+    """Add the devices that are to change with the batch API; some of them may exist."""
+    added = add_many(api, product_key, [item.device_name for item in items if item.changed], timeout)
     results = []
     for item in items:
         if item.device_name in added.existed:
-            results.append(Item(item.device_name, "up_to_date"))
+            results.append(DeviceOutcome(item.device_name, "up_to_date"))
         elif item.device_name in added.failed:
             results.append(replace(item, changed=False, error=added.failed[item.device_name]))
         else:

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from platform_emulator.answers import Answer
-from platform_emulator.effects import HTTP, Effect, Effects, message
 from platform_emulator.fields import integer, list_of, text
-from platform_emulator.openapi.refusals import Refused
+from platform_emulator.http_effects import HTTP, Effect, Effects, message
+from platform_emulator.openapi.openapi_refusals import OpenApiRefusal
 
 
 @dataclass(frozen=True)
-class Code(Effect[Answer]):
+class OpenApiCode(Effect[Answer]):
     """Refuse, without processing: in front of the API with an HTTP status, or by the API itself."""
 
     code: str
@@ -23,7 +23,7 @@ class Code(Effect[Answer]):
     http_status: int | None
 
     async def before(self) -> Answer:
-        raise Refused(self.code, self.message, self.http_status)
+        raise OpenApiRefusal(self.code, self.message, self.http_status)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ _name = text(r"[^\x00-\x1f]{1,64}", "a name")
 
 OPENAPI: Effects[Answer] = {
     # First, for its http_status is a detail, not an effect of its own.
-    "code": lambda fields: Code(
+    "code": lambda fields: OpenApiCode(
         fields.need("code", _code), fields.get("message", message), fields.get("http_status", integer(400, 599))
     ),
     "fail_names": lambda fields: FailNames(frozenset(fields.need("fail_names", list_of(_name)))),

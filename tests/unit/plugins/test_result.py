@@ -11,21 +11,21 @@ import pytest
 from looks import KEY, NAME, NEW, OTHER_NAME, OURS, PATH, export, file, found, journal, marked, provisioned, wanted
 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Plan, decide
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._found import Found, Identity, Journal
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import difference, report
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Identity, Journal, Look
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import diff, result
 
 ONE = export(1)
 EXPORT = {"places": {1: ONE.dest}}
 
 
-def foreseen(gateway: Found, **task: Any) -> dict[str, Any]:
+def foreseen(gateway: Look, **task: Any) -> dict[str, Any]:
     asked = wanted(**task)
-    return difference(gateway, asked, decide(gateway, asked), None)
+    return diff(gateway, asked, decide(gateway, asked), None)
 
 
 def test_a_report_of_a_credential() -> None:
     gateway = provisioned(file(0o640, 1000, "gw", 1001, "iot"))
-    assert report(wanted(), gateway, Plan("attributes", "mend")) == {
+    assert result(wanted(), gateway, Plan("attributes", "mend")) == {
         "reason": "attributes",
         "registered": False,
         "path": PATH,
@@ -52,12 +52,12 @@ def test_a_report_of_a_credential() -> None:
         (provisioned(journal=marked("stored", OURS)), None),
     ],
 )
-def test_a_report_says_what_is_unproven(gateway: Found, proven: bool | None) -> None:
-    assert report(wanted(), gateway, Plan("up_to_date", "nothing"))["proven"] is proven
+def test_a_report_says_what_is_unproven(gateway: Look, proven: bool | None) -> None:
+    assert result(wanted(), gateway, Plan("up_to_date", "nothing"))["proven"] is proven
 
 
 def test_a_report_of_nothing() -> None:
-    told = report(wanted(), found(), Plan("missing", "store"))
+    told = result(wanted(), found(), Plan("missing", "store"))
     assert told["reason"] == "missing"
     assert [told[name] for name in ("fingerprint", "owner", "group", "mode")] == [None] * 4
 
@@ -192,8 +192,8 @@ def test_a_removal() -> None:
 
 
 @pytest.mark.parametrize("after", [provisioned(), found()])
-def test_what_a_run_left_is_shown_as_it_is(after: Found) -> None:
-    shown = difference(found(), wanted(), Plan("missing", "store"), after)
+def test_what_a_run_left_is_shown_as_it_is(after: Look) -> None:
+    shown = diff(found(), wanted(), Plan("missing", "store"), after)
     assert shown["before"] == {"state": "absent"}
     assert shown["after"]["state"] == ("present" if after.entry else "absent")
     assert shown["after"].get("fingerprint") == (OURS.fingerprint if after.entry else None)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from platform_emulator.openapi import pages, times
 from platform_emulator.openapi.call import Call
-from platform_emulator.openapi.refusals import Refused, invalid, missing
+from platform_emulator.openapi.openapi_refusals import OpenApiRefusal, invalid, missing
 from platform_emulator.products import Product, new_product_key
 
 NODE_TYPES = ("device", "gateway")
@@ -121,9 +121,9 @@ def _product_name(call: Call, own_key: str = "") -> str:
     """4 to 30 characters, of which those beyond ASCII count twice; no other product may have it."""
     name = call.need("ProductName")
     if not re.fullmatch(r"[\w@()-]+", name) or not 4 <= width(name) <= 30:
-        raise Refused("iot.prod.InvalidFormattedProductName")
+        raise OpenApiRefusal("iot.prod.InvalidFormattedProductName")
     if any(product.product_name == name and product.product_key != own_key for product in call.store.products()):
-        raise Refused("iot.prod.AlreadyExistedProductName")
+        raise OpenApiRefusal("iot.prod.AlreadyExistedProductName")
     return name
 
 
@@ -133,13 +133,13 @@ def width(text: str) -> int:
 
 def _node_type(call: Call) -> str:
     if call.need("NodeType") not in ("0", "1"):
-        raise Refused("iot.prod.InvalidNodeType")
+        raise OpenApiRefusal("iot.prod.InvalidNodeType")
     return NODE_TYPES[int(call.need("NodeType"))]
 
 
 def _description(call: Call) -> str:
     if len(call.text("Description")) > 100:
-        raise Refused("iot.prod.LongProductDesc")
+        raise OpenApiRefusal("iot.prod.LongProductDesc")
     return call.text("Description")
 
 
