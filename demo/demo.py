@@ -1,11 +1,12 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Five gateways and a platform on this machine: `make demo`.
+"""Demonstrate the playbooks with five gateways and an emulator on this machine: `make demo`.
 
-Three runs of the playbook fleetops.aliyun_iot.provision: the first time, a second time, and after damage. Then the gateways log
-in, one gets a new secret by fleetops.aliyun_iot.reprovision, and they log in again. Each run is checked against the platform's
-request log and the files. Ends with 0 if all was as it should be. Whatever happens, nothing is left.
+Run the playbook fleetops.aliyun_iot.provision three times: the first time, again, and after two credentials were damaged. Log in with
+every credential, issue a new secret with fleetops.aliyun_iot.reprovision, and log in again. Compare each run with the platform's log of
+requests and with the files. The exit code is 0 if all checks pass. At the end, also after an error or a signal, stop the emulator and
+remove the gateways.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ def demonstrate(platform: Platform) -> None:
 
 
 class Platform:
-    """The emulator, by its role, in a temporary folder that holds all there is of the demo."""
+    """The emulator, started by its role in the temporary folder of the demo."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="aliyun-iot-demo-"))
@@ -173,17 +174,17 @@ class Platform:
         self.endpoints = json.loads((self._state_dir / "endpoints.json").read_text())
 
     def registered(self) -> list[str]:
-        """Return the devices of the registrations since the last time."""
+        """Return the devices that have registered since the last call."""
         return [name for name, _code in self.saw("register")]
 
     def saw(self, action: str) -> list[tuple[str, int | None]]:
-        """Device and code of such requests in the log since the last time; what the OpenAPI grants has no code."""
+        """Return device and code of the requests with this action since the last call; a successful OpenAPI call has no code."""
         log = self._ask(f"/requests?action={action}&since={self._seen.get(action, 0)}")
         self._seen[action] = max([self._seen.get(action, 0), *(entry["id"] for entry in log)])
         return sorted((entry["device_name"], entry["code"]) for entry in log)
 
     def secret(self, name: str) -> str:
-        """Return the DeviceSecret that is valid now."""
+        """Return the valid DeviceSecret of the device."""
         return str(self._ask(f"/products/{PRODUCT_KEY}/devices/{name}")["device_secret"])
 
     def secrets(self) -> list[str]:
@@ -217,7 +218,7 @@ def credential(folder: Path, gateway: str) -> Path:
 
 
 def write_inventory(platform: Platform) -> None:
-    """Gateways that are folders of this machine."""
+    """Write the inventory, whose gateways are folders of this machine."""
     variables = {
         "ansible_connection": "local",
         "ansible_python_interpreter": "{{ ansible_playbook_python }}",
@@ -253,7 +254,7 @@ def log_in(platform: Platform, *arguments: str, ends_with: int = 0) -> Results:
 
 
 def run(platform: Platform, name: str, *arguments: str, ends_with: int = 0) -> list[dict[str, Any]]:
-    """Run the playbook over the inventory; return what it told of every task on every gateway."""
+    """Run the playbook over the inventory; return the result of every task on every gateway."""
     folder = platform.folder
     hidden = [platform.product_secret, platform.access_key_secret, *platform.secrets()]
     output = playbook(folder, name, "-i", "inventory.json", *arguments, ends_with=ends_with)
@@ -268,19 +269,19 @@ def gateway_results(lines: list[dict[str, Any]]) -> Results:
 
 
 def results_of(action: str, lines: list[dict[str, Any]]) -> Results:
-    """Return what the action returned for each gateway, the last time."""
+    """Return the last result of this action for each gateway."""
     return {line["host"]: line["result"] for line in lines if line.get("action") == f"fleetops.aliyun_iot.{action}"}
 
 
 def keep(path: Path) -> Path:
-    """Return a copy beside the credential, for its owner alone too."""
+    """Copy the credential, with its permissions, within its folder; return the path of the copy."""
     copy = path.with_name("old.json")
     shutil.copy2(path, copy)
     return copy
 
 
 def of(results: Results, key: str) -> dict[str, Any]:
-    """Return what each gateway's result says under this key, in the order of the gateways."""
+    """Return the value of this key in the result of each gateway, in the order of the gateways."""
     return {name: results[name][key] for name in GATEWAYS}
 
 
@@ -313,7 +314,7 @@ def fingerprint(stored: dict[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-# What is seen
+# Output
 
 
 def show(folder: Path, passes: list[Results], logins: Results) -> None:
@@ -338,20 +339,20 @@ def say(text: str) -> None:
 
 
 def check(right: bool, text: str, quiet: bool = False) -> None:
-    """State what is true, or end the demo."""
+    """Print the text if the check has passed; otherwise end the demo."""
     if not right:
         raise Wrong(f"Expected: {text}")
     if not quiet:
         console.print(f"[green]✓[/] {text}")
 
 
-# What runs
+# Processes
 
 
 def playbook(folder: Path, *arguments: str, quiet: bool = False, ends_with: int = 0) -> str:
-    """Run ansible-playbook as a user does, in the folder; return what it printed.
+    """Run ansible-playbook in the folder; return its output.
 
-    :raises Wrong: it ended with another exit code
+    :raises Wrong: the exit code is not ``ends_with``
     """
     shown = " ".join(["ansible-playbook", *arguments]).replace(f"{DEMO.parent}/", "").replace(f"{folder}/", "")
     console.print(f"[dim]$ {escape(shown)}")
@@ -374,7 +375,7 @@ def playbook(folder: Path, *arguments: str, quiet: bool = False, ends_with: int 
 
 
 def started(command: list[str], folder: Path, output: int) -> subprocess.Popen[bytes]:
-    """Yield the command, which alone has this end of its output open then."""
+    """Start the command with this file descriptor as its output, and close the descriptor here."""
     try:
         return subprocess.Popen(
             command,
@@ -390,7 +391,7 @@ def started(command: list[str], folder: Path, output: int) -> subprocess.Popen[b
 
 
 def output_of(quiet: bool) -> tuple[int, int]:
-    """Both ends of a terminal like this one, so that Ansible shows what it shows there; of a pipe, where this is none."""
+    """Open a terminal of the same size, so that Ansible prints as on this terminal, or a pipe; return both ends."""
     ours, its = pty.openpty() if console.is_terminal and not quiet else os.pipe()
     if os.isatty(its):
         termios.tcsetwinsize(its, (console.height, console.width))
@@ -398,12 +399,12 @@ def output_of(quiet: bool) -> tuple[int, int]:
 
 
 def read(file: RawIOBase) -> Iterator[str]:
-    """Yield what is written to the other end, as long as somebody has it open."""
+    """Yield the text that is written to the other end, until the other end is closed."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     while True:
         try:
             data = file.read(65536)
-        except OSError:  # a terminal that nobody has open any more
+        except OSError:  # the other end of the terminal was closed
             return
         if not data:
             return
@@ -411,7 +412,7 @@ def read(file: RawIOBase) -> Iterator[str]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return this environment without the user's settings for Ansible; the folder is the home, so that nothing is left elsewhere."""
+    """Return this environment without the user's settings for Ansible; the folder is the home, so that Ansible writes no other files."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     return {
         **inherited,
@@ -424,7 +425,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 @contextmanager
 def to_the_end() -> Iterator[None]:
-    """Signals that come meanwhile count afterwards."""
+    """Delay signals until the block has ended."""
     came: list[int] = []
     before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in SIGNALS}
     try:

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Pictures for the documentation, of a real run over the emulator: python docs/screenshots.py FOLDER
+"""Create pictures for the documentation from a run over the emulator: python docs/screenshots.py FOLDER
 
-``progress.svg`` is the live view of the callback fleet_progress, ``summary.svg`` what it leaves on the terminal, ``report-desktop.png`` and
-``report-phone.png`` are the report of the same run.
+``progress.svg`` shows the live view of the callback fleet_progress, and ``summary.svg`` the terminal after the run.
+``report-desktop.png`` and ``report-phone.png`` show the report of the same run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BROKEN = {
     "gw-0011": {"gateway_mode": "rw"},
     "gw-0019": {"gateway_exports": [{"dest": "/nowhere/at/all.env", "format": "env"}]},
 }
-FEW = "4"  # at the same moment, so that there is something to see
+FEW = "4"  # forks, so that the run takes long enough for a picture
 PROVISION = "fleetops.aliyun_iot.provision"
 
 
@@ -43,7 +43,7 @@ def main(folder: Path) -> None:
 
 
 def take_terminal(platform: Emulator, home: Path, folder: Path) -> Path:
-    """Run the playbook on a terminal, and take its pictures; return the page of its report."""
+    """Run the playbook on a terminal and create the pictures; return the path of its report."""
     for name in names(GATEWAYS):
         platform.admin.put_device(PRODUCT_KEY, name)
     hosts = inventory({name: BROKEN.get(name, {}) for name in names(GATEWAYS)}, home, **role_variables(platform))

@@ -50,6 +50,14 @@ def test_the_guide_has_a_heading_for_each_kind_and_each_known_code() -> None:
     assert set(found) == {*t.get_args(Kind), *known_codes()}
 
 
+def test_a_message_that_the_guide_quotes_is_one_of_the_collection() -> None:
+    quoted = re.findall(r"``([^`]*[.]{3}[^`]*)``", GUIDE.read_text(encoding="utf-8"))
+    assert len(quoted) > 2
+    plugins = GUIDE.parents[3] / "plugins"
+    source = "\n".join(path.read_text(encoding="utf-8") for path in sorted(plugins.glob("**/*.py")))
+    assert [text for text in quoted if not re.search(re.escape(text).replace(re.escape("..."), ".*"), source)] == []
+
+
 def test_an_anchor_is_no_other_ones() -> None:
     """Sphinx and GitHub make an anchor of a heading's letters and digits alone."""
     anchors = [re.sub(r"[^a-z0-9]+", "-", heading.lower()) for heading in headings()]
