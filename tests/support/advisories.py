@@ -20,7 +20,7 @@ from typing import Any
 # Vulnerabilities that stay for now, each with the reason: {"GHSA-xxxx-xxxx-xxxx": "no fix within ansible-core 2.17, ..."}.
 ACCEPTED: Mapping[str, str] = {}
 
-PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)", re.MULTILINE)
+PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:\[[\w.,-]+\])?==([^\s;\\]+)", re.MULTILINE)
 
 Pin = tuple[str, str]
 Dependency = dict[str, Any]
