@@ -342,6 +342,8 @@ def lock(session: nox.Session) -> None:
         "--quiet",
         "--upgrade",
         "--generate-hashes",
+        # The pip of Debian 12 takes the newest release of what another package wants with an extra, unless the pin has the extra too.
+        "--no-strip-extras",
         "--no-emit-index-url",
         "--custom-compile-command=nox -s lock",
     )

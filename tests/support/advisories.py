@@ -40,7 +40,7 @@ ACCEPTED: Mapping[str, str] = {
     "CVE-2025-71176": _OLD_PYTHON,
 }
 
-PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)", re.MULTILINE)
+PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:\[[\w.,-]+\])?==([^\s;\\]+)", re.MULTILINE)
 
 Pin = tuple[str, str]
 Dependency = dict[str, Any]

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import re
 import subprocess
+from importlib.metadata import distributions, requires
 from pathlib import Path
 from typing import Any
 
 import advisories
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 LISTED = subprocess.run(
     ["git", "ls-files", "requirements/*.txt", "tests/*.txt"], cwd=ROOT, check=True, capture_output=True, text=True
 )
 LOCKED = LISTED.stdout.split()
+INSTALLED = {canonicalize_name(found.metadata["Name"]) for found in distributions()}
 
 A_FILE = {"name": "requests", "version": "2.0.0"}
 FINDING = {"id": "PYSEC-2024-1", "aliases": ["GHSA-aaaa-bbbb-cccc"], "fix_versions": ["2.1.0"]}
@@ -28,7 +32,7 @@ def test_every_pin_has_the_hashes_of_its_files(name: str) -> None:
     lines = [line for line in (ROOT / name).read_text().replace("\\\n", " ").splitlines() if line.strip()]
     pinned = [line for line in lines if not line.lstrip().startswith("#")]
     assert pinned
-    form = re.compile(r"[\w.-]+==\S+( ; [^#]+?)?( +--hash=sha256:[0-9a-f]{64})+")
+    form = re.compile(r"[\w.-]+(\[[\w.,-]+\])?==\S+( ; [^#]+?)?( +--hash=sha256:[0-9a-f]{64})+")
     assert [line for line in pinned if not form.fullmatch(line)] == []
 
 
@@ -37,6 +41,24 @@ def test_every_locked_file_is_known() -> None:
     assert sum(name.startswith("tests/matrix/") for name in LOCKED) == 6
     wanted = {path.with_suffix(".txt").relative_to(ROOT).as_posix() for path in (ROOT / "requirements").glob("*.in")}
     assert wanted == {name for name in LOCKED if name.startswith("requirements/")}
+
+
+def test_a_pin_has_the_extras_that_other_packages_want_of_it() -> None:
+    """Older releases of pip, such as that of Debian 12, would want the newest release in its place, and refuse it for its hash."""
+    pins = re.findall(r"^([\w.-]+(?:\[[\w.,-]+\])?)==", (ROOT / "requirements/test.txt").read_text(), re.MULTILINE)
+    pinned = {canonicalize_name(pin.name): pin.extras for pin in map(Requirement, pins)}
+    wanted = [
+        requirement
+        for package in pinned
+        for requirement in map(Requirement, requires(package) or () if package in INSTALLED else ())
+        if requirement.extras
+        and any(
+            requirement.marker is None or requirement.marker.evaluate({"extra": extra})
+            for extra in pinned[package] or {""}
+        )
+    ]
+    assert wanted
+    assert [str(each) for each in wanted if not each.extras <= pinned[canonicalize_name(each.name)]] == []
 
 
 def test_what_users_install_is_apart_from_what_make_installs() -> None:
@@ -59,7 +81,7 @@ def test_pip_installs_nothing_without_a_hash() -> None:
 def test_pins_of_every_python_and_platform_are_audited() -> None:
     locked = (
         "# a comment\n"
-        "colorama==0.4.6 ; sys_platform == 'win32' \\\n    --hash=sha256:00\n"
+        "colorama[more]==0.4.6 ; sys_platform == 'win32' \\\n    --hash=sha256:00\n"
         "urllib3==1.26.20 ; python_full_version < '3.9' \\\n    --hash=sha256:01\n"
         "urllib3==2.2.3 ; python_full_version >= '3.9' \\\n    --hash=sha256:02\n    # via requests\n"
     )
