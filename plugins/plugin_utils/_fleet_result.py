@@ -13,8 +13,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_change
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import Member
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import failed
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
-    OF_CREDENTIAL,
     OF_RECOVERY,
+    OF_REGISTRATION,
     failure_with_variables,
     percentage,
 )
@@ -165,7 +165,7 @@ def fleet_result(
             gateways[host] = member.result
             if outcome == "failed":
                 gateways[host] = failure_with_variables(
-                    member.result, OF_RECOVERY if options["recover"] else OF_CREDENTIAL
+                    member.result, OF_RECOVERY if options["recover"] else OF_REGISTRATION
                 )
         elif member.result and options["keep_right"]:
             right[host] = member.result

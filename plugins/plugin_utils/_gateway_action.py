@@ -37,8 +37,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end impo
     unreachable,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
-    OF_CREDENTIAL,
     OF_RECOVERY,
+    OF_REGISTRATION,
     check_host,
     failure_with_variables,
 )
@@ -84,7 +84,7 @@ class GatewayAction(ActionBase):
         except Exception as error:  # pylint: disable=broad-except
             result.update(self._failed(internal(error)))
         if result.get("failed") and self._of_role():
-            result = failure_with_variables(result, OF_RECOVERY if "force" in self._spec() else OF_CREDENTIAL)
+            result = failure_with_variables(result, OF_RECOVERY if "force" in self._spec() else OF_REGISTRATION)
         if self._task.no_log and "error" in result:
             # no_log hides the whole result, but the error contains no secret.
             self._display.warning("%s: %s" % (self._host(), result["msg"]))

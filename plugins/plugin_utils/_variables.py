@@ -134,6 +134,8 @@ ELSEWHERE = {"region": "gateway_region", "timeout": "gateway_timeout", "retry_ti
 # Options, each with its variable.
 OF_ACCOUNT = {name: ELSEWHERE.get(name, "platform_" + name) for name in openapi_spec()}
 OF_CREDENTIAL = {name: "gateway_" + name for name in gateway_credential_spec()}
+# With those of an account that is asked for ProductSecret, for messages.
+OF_REGISTRATION = {**OF_ACCOUNT, **OF_CREDENTIAL}
 OF_RECOVERY = {
     **{name: "gateway_" + name for name in gateway_recovery_spec()},
     **OF_ACCOUNT,

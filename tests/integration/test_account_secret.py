@@ -122,7 +122,7 @@ def test_who_gets_no_product_secret_registers_nothing(platform: Emulator, tmp_pa
         assert [told[host]["error"]["kind"] for host in own] == kinds
         assert "from_account" in told["gw-0001"]["msg"]
         assert "gateway_product_secret" in told["gw-0002"]["msg"]
-        assert "-e @account.yml" in told["gw-0004"]["msg"]
+        assert "platform_access_key_id and platform_access_key_secret" in told["gw-0004"]["msg"]
         assert misplaced not in run.stdout + run.stderr + json.dumps(run.results)
     assert called(platform, "register") == []
     assert left_over(tmp_path, own) == {}

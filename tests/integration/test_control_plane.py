@@ -235,7 +235,7 @@ def test_bad_input(platform: Emulator, tmp_path: Path) -> None:
     nobody = {"access_key_id": "", "access_key_secret": ""}
     read = {"product_key": DEVICES, "names": ["hz-0001"]}
     cases = {
-        "no credentials": (task("", "devices_info", **read, **nobody), "credential", "-e @account.yml"),
+        "no credentials": (task("", "devices_info", **read, **nobody), "credential", "access_key_secret"),
         "half": (
             task("", "devices_info", **read, access_key_secret=""),
             "invalid_option",
@@ -267,7 +267,11 @@ def test_bad_input(platform: Emulator, tmp_path: Path) -> None:
         "no name": (task("", "product"), "invalid_option", "one of the following is required"),
         "new key": (task("", "product", product_key="a1Nowhere", product_name="Ab12"), "invalid_option", "product_key"),
         "no node type": (task("", "product", product_name="Ab12"), "invalid_option", "node_type: is missing"),
-        "another type": (task("", "product", product_key=GATEWAYS, node_type="device"), "immutable", "can't become"),
+        "another type": (
+            task("", "product", product_key=GATEWAYS, node_type="device"),
+            "immutable",
+            "cannot be changed",
+        ),
         "bad name": (
             task("", "product", product_name="!", node_type="device"),
             "refused",

@@ -83,7 +83,7 @@ def test_what_could_not_register_afterwards_is_neither_marked_nor_reset(platform
         assert f"gateway_product_secret: is not the ProductSecret of {PRODUCT_KEY}" in told["gw-0001"]
         assert "is disabled" in told["gw-0002"]
         assert "does not exist" in told["gw-0003"]
-        assert "-e @account.yml" in told["gw-0004"]
+        assert "platform_access_key_id and platform_access_key_secret" in told["gw-0004"]
         assert "SignatureDoesNotMatch" in told["gw-0005"]
         assert not run.stats["gw-0006"]["failures"]
         assert untouched, "no lease was taken, no journal written"
