@@ -56,6 +56,7 @@ EXAMPLES = r"""
   fleetops.aliyun_iot.report_merge:
     reports: slices/*.json
     dest: ~/provision.html
+  run_once: true
 """
 
 RETURN = r"""

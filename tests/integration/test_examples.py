@@ -35,7 +35,7 @@ KINDS = ("modules", "filter", "lookup", "inventory")
 HOSTS = names(2)
 MACS, SERIALS = ["00:16:3e:00:00:01", "00:16:3e:00:00:02"], ["SN0001", "SN0002"]
 NEW_PRODUCT = "OvenGateways"
-TASK_OF_A_ROLE = "fleetops.aliyun_iot.gateway : Report what was done to the gateway"
+REPORT = PLUGINS.parent / "roles/gateway/tasks/report.yml"
 
 # What is printed, and what stands for it here: a gateway is a folder, and only root gives files away.
 STANDS_FOR = {"/etc/agent/iot.conf": "'{{ root }}/iot.conf'", "owner: agent": f"owner: {getpass.getuser()}"}
@@ -56,20 +56,21 @@ ORDER = (
     *("filter/mqtt_login", "lookup/fleet_target", "lookup/fleet_hosts"),
 )
 # What an example takes for granted and no example before it has done: tasks of a play over the gateways.
+# A plugin and the number of its example stand for it, as the names of examples are prose.
 BEFORE: dict[str, list[JSON]] = {
     # A gateway does not take another name by itself.
-    "Name the device by its MAC address, and write the agent's own configuration": [ABSENT],
-    "Name the device by its serial number, and accept no other one": [ABSENT],
-    "A gateway without Python, or without a way out": [ABSENT],
-    "Give every gateway its device certificate": [ABSENT],
-    "Report what was done to the gateway": [
+    "modules/gateway_credential 2": [ABSENT],
+    "modules/gateway_credential 3": [ABSENT],
+    "modules/gateway_credential 4": [ABSENT],
+    "modules/fleet_credentials 1": [ABSENT],
+    "modules/fleet_report 1": [
         ABSENT,
         {FLEET: {}, "run_once": True, "register": "gateway_fleet", "changed_when": False},
     ],
-    "Hand on what all slices did": [
+    "modules/report_merge 1": [
         {"fleetops.aliyun_iot.run_report": {"dest": f"slices/{number}.html"}, "run_once": True} for number in (1, 2)
     ],
-    "Compare one gateway with the platform": [
+    "filter/audit_findings 1": [
         {GATEWAY: {"product_key": PRODUCT_KEY, "register": "never"}, "check_mode": True, "register": "gateway_result"},
         {
             "fleetops.aliyun_iot.devices_info": {"product_key": PRODUCT_KEY, "region": "cn-shanghai"},
@@ -81,37 +82,37 @@ BEFORE: dict[str, list[JSON]] = {
             }
         },
     ],
-    "Keep the findings": [
+    "modules/audit_report 1": [
         {**LOOK, "register": "looked"},
         {**LISTED, "register": "platform_devices"},
         {"ansible.builtin.set_fact": {"looks": "{{ looked.gateways }}"}},
     ],
-    "Show which devices would be taken out of service": [
+    "filter/decommission_devices 1": [
         {**LOOK, FLEET: {"state": "absent", "report": "all"}, "register": "fleet"},
         {**LISTED, "register": "platform"},
     ],
-    "Look at the gateways": [{"ansible.builtin.add_host": {"name": "gw-0003", "groups": "gateways", **UNREACHABLE}}],
-    "Show the gateways that did not answer": [{**LOOK, "register": "gateway_fleet"}],
+    "lookup/fleet_target 1": [{"ansible.builtin.add_host": {"name": "gw-0003", "groups": "gateways", **UNREACHABLE}}],
+    "lookup/fleet_hosts 1": [{**LOOK, "register": "gateway_fleet"}],
 }
 CHANGES = {
-    "Keep a product of gateways",
-    "Add a device for every gateway of the inventory",
-    "Keep a device that was stolen from connecting",
-    "Register a device and keep its secret for the next task",
-    "Give the gateway its device certificate",
-    "Name the device by its MAC address, and write the agent's own configuration",
-    "Name the device by its serial number, and accept no other one",
-    "A gateway without Python, or without a way out",
-    "Take the credential off a gateway",
-    "Give the gateway its credential back",
-    "Restart the agent",
-    "Let the gateways of this batch register again",
-    "Give every gateway its device certificate",
-    "Report what was done, so that handlers run",
-    "Report what was done to the gateway",
-    "Hand on what was done",
-    "Hand on what all slices did",
-    "Keep the findings",
+    "modules/product 1",
+    "modules/devices 1",
+    "modules/devices 2",
+    "modules/device_registration 1",
+    "modules/gateway_credential 1",
+    "modules/gateway_credential 2",
+    "modules/gateway_credential 3",
+    "modules/gateway_credential 4",
+    "modules/gateway_credential 5",
+    "modules/gateway_recovery 1",
+    "modules/service_restart 1",
+    "modules/device_reset 1",
+    "modules/fleet_credentials 1",
+    "modules/fleet_credentials 2",
+    "modules/fleet_report 1",
+    "modules/run_report 1",
+    "modules/report_merge 1",
+    "modules/audit_report 1",
 }
 
 
@@ -143,15 +144,14 @@ def plays() -> list[JSON]:
     """Return the examples as plays, each behind that of what it takes for granted."""
     notified = {"name": "Restart agent", "ansible.builtin.file": {"path": "{{ root }}/notified", "state": "touch"}}
     found = []
-    for plugin in ORDER:
-        for example in examples(plugin):
-            if tasks := BEFORE.get(example["name"]):
-                found.append(play(*tasks))
-            found.append(example if "hosts" in example else play(example, name=plugin, handlers=[notified]))
+    for key, example in EXAMPLES.items():
+        if tasks := BEFORE.get(key):
+            found.append(play(*tasks))
+        found.append(example if "hosts" in example else play(example, name=key, handlers=[notified]))
     return found
 
 
-EXAMPLES = {example["name"]: example for plugin in ORDER for example in examples(plugin)}
+EXAMPLES = {f"{plugin} {number}": example for plugin in ORDER for number, example in enumerate(examples(plugin), 1)}
 
 
 @dataclass(frozen=True)
@@ -228,20 +228,23 @@ def test_every_plugin_has_examples_of_itself() -> None:
         plugin for plugin in documented() if f"fleetops.aliyun_iot.{plugin.partition('/')[2]}" not in printed(plugin)
     ] == []
     assert {*BEFORE, *CHANGES} <= set(EXAMPLES)
-    # A name stands for one example.
-    assert len(EXAMPLES) == sum(len(examples(plugin)) for plugin in ORDER)
+    # By which the results are found.
+    assert len({example["name"] for example in EXAMPLES.values()}) == len(EXAMPLES)
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_does_what_it_says(tried: Tried, name: str) -> None:
-    if "hosts" in EXAMPLES[name]:
-        assert f"PLAY [{name}]" in tried.run.stdout
+@pytest.mark.parametrize("key", EXAMPLES)
+def test_an_example_does_what_it_says(tried: Tried, key: str) -> None:
+    example = EXAMPLES[key]
+    if "hosts" in example:
+        assert f"PLAY [{example['name']}]" in tried.run.stdout
         return
-    shown = TASK_OF_A_ROLE if "ansible.builtin.import_role" in EXAMPLES[name] else name
+    shown = example["name"]
+    if "ansible.builtin.import_role" in example:
+        shown = f"fleetops.aliyun_iot.gateway : {yaml.safe_load(REPORT.read_text())[0]['name']}"
     found = [each for host in HOSTS for each in tried.run.results[host] if each["task"] == shown]
     assert found, tried.run
     for each in found:
-        assert (each["status"], each["result"]["changed"]) == ("ok", name in CHANGES), tried.run
+        assert (each["status"], each["result"]["changed"]) == ("ok", key in CHANGES), tried.run
 
 
 def test_what_the_examples_have_done(tried: Tried) -> None:
