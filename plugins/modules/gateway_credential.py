@@ -10,50 +10,57 @@ module: gateway_credential
 short_description: Provisions a gateway with its device certificate
 version_added: 1.0.0
 description:
-  - Registers the gateway's device with Alibaba Cloud IoT Platform (unique-certificate-per-product authentication) and stores the
-    device certificate (ProductKey, DeviceName, DeviceSecret) on the gateway.
+  - Registers the gateway's device with Alibaba Cloud IoT Platform (unique-certificate-per-product authentication) and stores the device
+    certificate (ProductKey, DeviceName, DeviceSecret) on the gateway.
+  - Three words are used below. A B(lease) is a time in which only one run may change the gateway's credential. A B(note) is a file on the
+    gateway which says that handlers still have to run after a change (see O(follow_up)). C(due) is the ID of a note.
   - Registration issues a new DeviceSecret and makes the one before it invalid. So the module registers only when necessary, and
     never in check mode. On a gateway whose credential is up to date, it runs one shell script and sends nothing to the platform.
-  - With O(register_from=gateway) the controller signs, the gateway sends the signed request and stores the answer. ProductSecret
-    never leaves the controller, DeviceSecret never leaves the gateway.
+  - With O(register_from=gateway), the controller signs the request. The gateway sends the signed request, and stores the DeviceSecret from
+    the answer. ProductSecret never leaves the controller, DeviceSecret never leaves the gateway.
   - After an interruption at any point, the next run leaves the gateway with exactly one valid credential.
-  - Two runs on the same gateway wait for each other. The next run also waits for the lease of an interrupted run to end (O(retry_time) plus
-    three times O(timeout)), because the interrupted run's request may still be processed.
-  - After an interruption or a lost answer, it is uncertain whether the stored credential is valid. The module then verifies it by a login
-    over MQTT, which activates the device. This needs the address, from O(mqtt_endpoint), or from O(region) or O(instance_id) if O(endpoint)
-    is not set.
+  - Two runs on the same gateway wait for each other. Each change takes a lease, which lasts O(retry_time) plus three times O(timeout). If a
+    run is interrupted, the next run waits until this lease ends, because the platform may still process the request of the interrupted run.
+  - After an interruption, after a lost answer and after a reset by the same run, it is uncertain whether the stored credential is valid.
+    The module then verifies it by a login over MQTT, which activates the device. With O(verify=login), it verifies every new credential.
+  - For the login, the module needs the address of the MQTT host. If O(mqtt_endpoint) is set, it is the address. Otherwise, if O(endpoint)
+    is not set, the address follows from O(instance_id) or, without it, from O(region).
 options:
   state:
     description:
       - V(absent) removes the credential and its exports from the gateway; the device on the platform is not changed.
-      - V(reset_intended) prepares a reset of the device (ResetThing). It checks that the gateway can store a credential and that the host
-        that registers reaches the platform, records on the gateway that it has to register, and takes the lease that the result returns.
-        Until the lease ends, no other run changes this gateway's credential.
-      - V(reset_withdrawn) releases that O(lease), for a reset that was not sent.
-      - V(followed_up) records that the handlers have run. O(due) is that of the result that notified them.
+      - V(reset_intended) prepares a reset of the device (ResetThing). It does three things. It checks that the gateway can store a
+        credential, and that the host in O(register_from) reaches the platform. It records on the gateway that a registration is needed. It
+        takes a lease, which the result returns as C(lease). Until the lease ends, no other run changes this gateway's credential.
+      - V(reset_withdrawn) releases the O(lease) of V(reset_intended). Use it if the reset was not sent.
+      - V(followed_up) tells the module that the handlers have run. It removes the note that O(follow_up) has stored. Set O(due) to the
+        C(due) in the result of the task that notified the handlers.
     type: str
     choices: [present, absent, reset_intended, reset_withdrawn, followed_up]
     default: present
   lease:
     description:
-      - The lease that O(state=reset_intended) returned. With O(state=present), the device was reset under this lease and is registered
-        whatever credential the gateway stores.
+      - The lease that O(state=reset_intended) returned. Set it with O(state=present) after the device was reset while this lease was valid.
+        The module then registers the device, no matter which credential the gateway stores.
     type: str
   lease_time:
     description:
-      - Seconds that O(state=reset_intended) adds to the length of a lease. They have to cover the resets of all gateways of the same batch.
+      - Seconds that O(state=reset_intended) adds to the length of a lease. Choose a time in which the resets of all gateways of the batch
+        can finish.
     type: int
     default: 0
   due:
     description:
-      - For O(state=followed_up), the C(due) of an earlier result. A note of another run is not removed.
+      - For O(state=followed_up), the C(due) of an earlier result. It is the ID of the note that O(follow_up) has stored on the gateway.
+        Only the note with this ID is removed, not the note of another run.
     type: str
   verify:
     description:
       - V(login) verifies every newly registered credential by one login over MQTT. The task fails if the login is not accepted. If the
         platform refused the login, the next run registers again; if the login failed for another reason, the next run retries the login.
-      - This needs the address, from O(mqtt_endpoint), or from O(region) or O(instance_id) if O(endpoint) is not set. The host that
-        registers must reach it; otherwise the task fails before it registers.
+      - The login needs the address of the MQTT host. If O(mqtt_endpoint) is set, it is the address. Otherwise, if O(endpoint) is not set,
+        the address follows from O(instance_id) or, without it, from O(region). The host that registers must reach the MQTT host; otherwise
+        the task fails before it registers.
       - The login activates the device, and disconnects an agent that is connected with the same credential.
     type: str
     choices: [none, login]
@@ -79,8 +86,8 @@ options:
   transport:
     description:
       - The protocol to register over.
-      - If not set, V(mqtt) with O(auth_type=regnwl) and in the regions that offer only MQTT (V(cn-beijing), V(cn-shenzhen)), and V(https)
-        everywhere else.
+      - If not set, the protocol is V(mqtt) if O(auth_type=regnwl) is set, or if the region offers only MQTT (V(cn-beijing),
+        V(cn-shenzhen)). In all other cases it is V(https).
       - Over MQTT the platform gives no reason when it refuses a registration. If it refuses one after an interruption, the module verifies
         the stored credential by one login, which activates the device.
     type: str
@@ -88,18 +95,20 @@ options:
   auth_type:
     description:
       - V(register) is for a device that was added to the product under its DeviceName. It gets a DeviceSecret.
-      - V(regnwl) is for a device that need not have been added (registration without pre-registration), over MQTT only, and only if the
-        product allows it. The gateway gets a device token and its client ID, which are stored in place of a DeviceSecret. The platform
-        counts each registration as another physical device, of which five may share a DeviceName.
+      - V(regnwl) is registration without pre-registration. The device does not have to be added to the product first. It works over MQTT
+        only, and only if the product allows it. The gateway gets a device token and its client ID, which are stored in place of a
+        DeviceSecret. The platform counts each registration as a new physical device. At most five physical devices can have the same
+        DeviceName.
     type: str
     choices: [register, regnwl]
     default: register
   instance_id:
-    description: The ID of the instance, if it has one. Determines the MQTT host together with O(region).
+    description: The ID of the instance. Leave it out if the instance has no ID. It determines the MQTT host; without it, O(region) does.
     type: str
   mqtt_endpoint:
     description:
-      - The MQTT host to register at and to log in to, in place of the platform's, as C(HOST) or C(HOST:PORT), such as the emulator's.
+      - The MQTT host, as C(HOST) or C(HOST:PORT), for registrations and logins. It replaces the host of the platform. Use it for the
+        emulator, for example.
       - O(endpoint) applies to HTTPS only. If it is set, a registration over MQTT needs this option too.
     type: str
 extends_documentation_fragment:
@@ -113,9 +122,9 @@ attributes:
   check_mode:
     support: full
     details:
-      - Makes the same checks that a run makes before its first change (space and permissions on the gateway, its Python, a connection to
-        the platform), and fails as the run would. Only the platform's answer to a registration is not known. With O(register=never) it only
-        inspects the gateway.
+      - In check mode, the module makes the same checks that a run without check mode makes before its first change (space and permissions
+        on the gateway, its Python, a connection to the platform), and fails in the same cases. Only the platform's answer to a registration
+        is not known. With O(register=never), check mode only inspects the gateway.
   diff_mode:
     support: full
     details: Shows a fingerprint in place of the secret.
@@ -178,12 +187,19 @@ EXAMPLES = r"""
 RETURN = r"""
 reason:
   description:
-    - The reason for the change. One of V(up_to_date), V(missing), V(unreadable), V(identity_changed), V(interrupted), V(forced),
-      V(attributes), V(export), V(unfinished) if only the handlers of an earlier change have still to run (see O(follow_up)), or, with
-      O(lease), V(reset) for a device that was reset.
-    - With O(state=absent), V(exists) if there is something to remove, or V(up_to_date). With O(state=reset_intended), V(reset_intended),
-      or V(up_to_date) if the gateway had recorded it before. With O(state=reset_withdrawn), V(withdrawn); with O(state=followed_up),
-      V(followed_up).
+    - The reason for the change; V(up_to_date) if no change is needed.
+    - V(missing) if there is no credential.
+    - V(unreadable) if the file is not a valid credential.
+    - V(identity_changed) if it is the credential of another device, or of the other O(auth_type).
+    - V(interrupted) if an earlier change was interrupted.
+    - V(forced) with O(register=always).
+    - V(attributes) if the owner, the group or the mode of the credential is wrong.
+    - V(export) if an export is missing or differs.
+    - V(unfinished) if only the handlers of an earlier change have not run yet (see O(follow_up)).
+    - V(reset), only with O(lease), if the device was reset.
+    - With O(state=absent), V(exists) if there is something to remove, or V(up_to_date). With O(state=reset_intended), V(up_to_date) if the
+      intended reset was already recorded on the gateway, otherwise V(reset_intended). With O(state=reset_withdrawn), V(withdrawn); with
+      O(state=followed_up), V(followed_up).
   returned: when the gateway was inspected
   type: str
   sample: missing
@@ -194,13 +210,16 @@ registered:
 proven:
   description:
     - Whether a login over MQTT verified the stored credential. V(null) if no login was needed.
-    - A login is needed after an interruption or a lost answer, since an earlier request may be processed late. V(false) if no login was
-      possible, or the connection failed; an audit then shows whether the credential is the platform's.
+    - A login is needed with O(verify=login). It is also needed after an interruption, a lost answer or a reset by the same run, because the
+      platform may process an earlier request late and then replace the stored DeviceSecret.
+    - V(false) if no login was possible, or if the connection failed. In this case, an audit shows whether the stored credential is the same
+      as on the platform.
   returned: when the gateway was inspected
   type: bool
 due:
   description:
-    - The ID of the note that handlers have to run (see O(follow_up)), for a later task with O(state=followed_up). V(null) if there is none.
+    - The ID of the note which says that handlers still have to run (see O(follow_up)). A later task with O(state=followed_up) needs this
+      ID. V(null) if there is none.
   returned: when the gateway was inspected
   type: str
 lease:
@@ -208,15 +227,16 @@ lease:
   returned: with O(state=reset_intended)
   type: str
 lease_ends:
-  description: When the lease ends, in seconds of the controller's own clock; an option of M(fleetops.aliyun_iot.device_reset).
+  description: When the lease ends, in seconds of the monotonic clock of this controller. Pass the value to
+    M(fleetops.aliyun_iot.device_reset), in its option C(leases).
   returned: with O(state=reset_intended)
   type: float
 mqtt_root:
   description:
-    - The root certificate that a login needs according to the vendor's documents, with its C(name), the date on which it C(ends), the
-      C(port) whose certificate is signed under it, and whether it was C(found) on the gateway, among the system's authorities or at
-      C(path). A warning names the gateways that lack it.
-    - Only a handshake shows which certificate the platform really presents; O(verify=login) makes one.
+    - The root certificate that a login needs, according to the vendor's documents. C(name) is its name. C(ends) is the last day of its
+      validity. C(port) is the MQTT port whose server certificate has this root. C(found) says whether it is on the gateway. It is looked
+      for in the file C(path), or, if C(path) is V(null), among the authorities of the system. A warning names the gateways that lack it.
+    - Only a TLS handshake shows which certificate the platform really presents. O(verify=login) makes such a handshake.
   returned: in check mode, if the documents name the root certificate and the gateway has a store of certificates
   type: dict
 fingerprint:
@@ -239,8 +259,8 @@ device_name_from:
   sample: inventory_hostname
 device_name_proven:
   description:
-    - Whether the inventory gives the DeviceName, with O(device_name), as the host's name, or as the only one of O(expected_names).
-      Otherwise only the gateway's hardware reports it.
+    - Whether the inventory gives the DeviceName. It does so in three cases. O(device_name) is set, the DeviceName is the name of the host,
+      or O(expected_names) has only this name. Otherwise only the gateway's hardware reports it.
   returned: when the gateway was inspected
   type: bool
 credential:
