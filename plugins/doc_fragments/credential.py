@@ -20,9 +20,10 @@ options:
       - Where the DeviceName comes from.
       - V(mac) is the address of O(device_name_interface), as the kernel prints it (lower case, with colons).
       - V(serial) is the serial number in the device tree, or else DMI's C(product_serial), which only root can read.
-      - A compromised gateway can report any name as its hardware's. So list the allowed names with O(expected_names). A name is proven if
-        the inventory gives it, or lists it as the only one.
-      - A name from the hardware that is not proven is refused while the gateway stores the credential of another device of the product.
+      - A compromised gateway can report any name as its hardware's. So list the allowed names with O(expected_names). A name is called
+        proven if the inventory itself gives it, or if O(expected_names) has only this name.
+      - If a name from the hardware is not proven, and the gateway already has a credential for another device of the same product, the task
+        fails.
     type: str
     choices: [inventory_hostname, mac, serial]
     default: inventory_hostname
@@ -32,8 +33,8 @@ options:
     type: str
   expected_names:
     description:
-      - The DeviceNames that the hardware may report, with O(device_name_from=mac) or O(device_name_from=serial), as it prints them. Any
-        other name is refused.
+      - The DeviceNames that are allowed with O(device_name_from=mac) or O(device_name_from=serial). Write each name exactly as the gateway
+        reports it. Any other name is refused.
       - A list of one name proves that the name is this gateway's. A longer list, such as all names of a group, only limits which names are
         accepted.
     type: list
@@ -42,14 +43,15 @@ options:
   reported_name:
     description:
       - The DeviceName that the hardware of this gateway reported in an earlier inspection. Any other name is refused.
-      - For playbooks that compare the names of all gateways before they change any, as C(fleetops.aliyun_iot.provision) does.
+      - Use it in a playbook that compares the names of all gateways before it changes the first gateway, as
+        C(fleetops.aliyun_iot.provision) does.
     type: str
   path:
     description:
-      - The credential on the gateway, a JSON object of C(deviceName), C(deviceSecret) and C(productKey), or of C(clientId),
-        C(deviceName), C(deviceToken) and C(productKey). It is written as one line.
-      - A file in any other layout is accepted too, with further fields whose values are strings, numbers, V(true), V(false) or V(null). It
-        is not rewritten until a new credential replaces it.
+      - The path of the file with the credential on the gateway. The file has one JSON object with the fields C(deviceName), C(deviceSecret)
+        and C(productKey), or with C(clientId), C(deviceName), C(deviceToken) and C(productKey). It is written as one line.
+      - A file in another layout is accepted too. It may have further fields, if their values are strings, numbers, V(true), V(false) or
+        V(null). It is not rewritten until a new credential replaces it.
       - A file is not accepted as a credential if it has an object or array in it, a name that occurs twice, a backslash in a name or in a
         field of the credential, a character beyond ASCII, or more than 4096 octets.
       - The directory must belong to root or to the remote user, and must not be writable by anybody else. It is created if it does not
@@ -75,11 +77,12 @@ options:
     type: str
   follow_up:
     description:
-      - Whether handlers have to run after a change. The gateway then stores a note with the change. Until a task with C(state=followed_up)
-        and the C(due) of the result removes the note, every run returns C(changed) with the reason V(unfinished), without a registration. A
-        change of owner and mode alone leaves no note.
-      - If not set, V(true) in the tasks of the role P(fleetops.aliyun_iot.gateway#role) whose handlers have something to do, since the role
-        has a handler that removes the note, and V(false) everywhere else.
+      - Whether handlers have to run after a change. The gateway then stores a note with the change. A change of owner and mode alone leaves
+        no note.
+      - Until the note is removed, a run that has nothing else to do, or only corrects owner or mode, returns C(changed) with the reason
+        V(unfinished). It does not register for this. A task with C(state=followed_up), and with the C(due) of the result, removes the note.
+      - If not set, it is V(true) in a task of the role P(fleetops.aliyun_iot.gateway#role) if O(service) is set, or if a handler of the
+        play listens to C(Gateway credential changed). The role has a handler that removes the note. In all other tasks it is V(false).
     type: bool
   exports:
     description:
@@ -103,8 +106,8 @@ options:
         description:
           - A Jinja2 template on the controller, with the variables C(product_key), C(device_name) and C(device_secret), or C(client_id) and
             C(device_token) in place of the last.
-          - The controller renders it with placeholders for the secret, which the gateway replaces. So the variables of the secret must be
-            used without a filter.
+          - The controller renders it with placeholders for the secret, which the gateway replaces. A filter would change the placeholder.
+            So use C(device_secret), C(client_id) and C(device_token) without a filter.
         type: path
       owner:
         description: The file's owner; the credential's if not set.

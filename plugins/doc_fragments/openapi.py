@@ -30,7 +30,8 @@ options:
     description:
       - V(default_chain) uses the AccessKey that the vendor's default credential chain finds - C(ALIBABA_CLOUD_ACCESS_KEY_ID) and
         C(ALIBABA_CLOUD_ACCESS_KEY_SECRET) in the environment, OIDC, the current profile, the host's RAM role.
-      - For the RAM role the chain sends a request to the metadata address of the cloud, so it is used only if this option is set.
+      - To find a RAM role, the chain sends a request to the metadata address of the cloud. Because of this request, the chain is used only
+        if you set this option.
     type: str
     choices: [default_chain]
   region:
@@ -39,7 +40,8 @@ options:
       - Required unless O(openapi_endpoint) is given.
     type: str
   openapi_endpoint:
-    description: The endpoint of the OpenAPI, in place of the region's host, C(HOST[:PORT]); for example the emulator's C(openapi_endpoint).
+    description: The endpoint of the OpenAPI, as C(HOST[:PORT]). It replaces the host of the region. For the emulator, use
+      C(openapi_endpoint) of the fact C(emulator_endpoints), which the role P(fleetops.aliyun_iot.emulator#role) sets.
     type: str
   instance_id:
     description: The instance's ID, from the Overview page in the console. Required if, and only if, the instance has an ID.
@@ -59,8 +61,9 @@ options:
     default: 30
   qps_share:
     description:
-      - The share of the account's quotas (queries per second, for each action) that this run may use, more than 0 and up to 1. The
-        controllers of a sliced run share one account, so set each to its part.
+      - The share of the account's quotas (queries per second, for each action) that this run may use, more than 0 and up to 1. If several
+        controllers process parts of one fleet at the same time, they use the same quotas. Then set this option, on each controller, to its
+        share; with four controllers, for example, to 0.25.
     type: float
     default: 1.0
 requirements:

@@ -27,8 +27,8 @@ options:
     type: str
   endpoint:
     description:
-      - The endpoint to register at, in place of the region's host, C(https://HOST[:PORT][/PATH]) or C(HOST[:PORT]); for example the
-        emulator's C(register_url).
+      - The endpoint for registrations over HTTPS, as C(https://HOST[:PORT][/PATH]) or C(HOST[:PORT]). It replaces the host of the region.
+        For the emulator, use C(register_url) of the fact C(emulator_endpoints), which the role P(fleetops.aliyun_iot.emulator#role) sets.
     type: str
   ca_path:
     description:

@@ -10,10 +10,10 @@ module: devices
 short_description: Adds, removes, enables or disables devices of a product
 version_added: 1.0.0
 description:
-  - Ensures that any number of devices of one product are in one state. The platform limits the number of calls of an B(account), so run
-    it once for all hosts (C(run_once=true)), not for each host.
-  - Lists of O(batch_threshold) names or more are added with the batch API, ten thousand with about a dozen calls. The platform does this
-    asynchronously; the module waits for the end.
+  - Ensures that any number of devices of one product are in one state. The platform limits the number of API calls that one B(account) may
+    make. So run the module once for all hosts (C(run_once=true)), not once for each host.
+  - If the list has O(batch_threshold) names or more, the devices are added with the batch API. It needs about twelve calls for ten thousand
+    devices. The platform does this asynchronously; the module waits for the end.
   - The platform issues a DeviceSecret for a device as soon as it is added, but no result contains it. Use
     M(fleetops.aliyun_iot.gateway_credential) to register the gateway.
   - Names are processed independently. If a name is malformed, listed twice or refused by the platform, its error is reported with it, the
@@ -48,7 +48,8 @@ options:
     type: int
     default: 10
   batch_threshold:
-    description: The number of names from which devices are added with the batch API instead of one by one.
+    description: If the list has this number of names or more, the devices are added with the batch API. With fewer names they are added one
+      by one.
     type: int
     default: 100
   job_timeout:
@@ -100,7 +101,7 @@ product_key:
   type: str
 devices:
   description: The outcome for each device, in the order of the list; then the names that are not valid; then the devices to purge.
-  returned: always, unless the module failed before it looked at the list
+  returned: always, unless the module failed as a whole, before it changed any device
   type: list
   elements: dict
   contains:
@@ -109,9 +110,11 @@ devices:
       type: str
     reason:
       description:
-        - The reason for the change, V(missing), V(exists), V(enabled), V(disabled) or V(not_listed) (purge), or V(up_to_date).
-        - V(invalid) if the name is not a valid DeviceName or is listed twice, V(missing) with an error if it must exist, V(not_attempted)
-          if the module stopped before.
+        - The state in which the device was found, which is the reason for the change. It is V(missing), V(exists), V(enabled), V(disabled),
+          or V(not_listed) for a device to purge. V(up_to_date) if no change is needed.
+        - V(invalid) if the name is not a valid DeviceName or is listed twice.
+        - V(missing), with an error, if O(state=enabled) or O(state=disabled) finds no such device.
+        - V(not_attempted) if the module stopped before it came to this device.
       type: str
     changed:
       description: Whether it was changed, or would be in check mode.

@@ -14,8 +14,9 @@ description:
     devices of all hosts of the play's batch. Each host's variables name its account (C(platform_...)), region, instance and product; the
     devices of one account and product are requested together.
   - A failure of one account affects only its own hosts and does not fail the task, except for O(state=listed), since an incomplete list
-    would be misleading. With the command C(ansible) the task fails if any host was refused, since no other task reports that.
-  - A device that two hosts have is refused for both.
+    would be misleading. If you run the module with the command C(ansible) (ad hoc), it fails if any host was refused, because no later task
+    can report the refused hosts.
+  - If two hosts name the same device, it is refused for both hosts, except for O(state=listed).
   - Before O(state=reset), the ProductSecret in a host's variables (C(gateway_product_secret)) is compared with the platform's, if the
     platform returns it. If they differ, the device is not reset, since it could not register afterwards. In check mode a warning lists
     what cannot be checked before a reset.
@@ -29,9 +30,9 @@ options:
     choices: [present, absent, enabled, disabled, listed, reset]
   gateways:
     description:
-      - C(gateways) of M(fleetops.aliyun_iot.fleet_credentials). Its C(product_key) and C(device_name) of a host take precedence over the
-        host's variables. For O(state=reset), C(fingerprint), C(device_name_proven) and C(lease_ends) are used too. Hosts that failed or did
-        not answer are left out, except for O(state=listed).
+      - The return value C(gateways) of M(fleetops.aliyun_iot.fleet_credentials). If it has a C(product_key) and a C(device_name) for a
+        host, these are used instead of the host's variables. If O(state=reset), the fields C(fingerprint), C(device_name_proven) and
+        C(lease_ends) of this value are also used. Hosts that failed or did not answer are left out, except for O(state=listed).
     type: dict
     default: {}
   known_alone:
@@ -59,7 +60,8 @@ attributes:
     details: Every run with O(state=reset) resets.
   action_group:
     support: none
-    details: Its options are variables of the hosts.
+    details: The account, region and product are not options of this module. They are variables of the hosts, so the defaults of an action
+      group do not apply to them.
     version_added: 1.0.0
 notes:
   - Needs C(run_once=true) in a playbook, and a strategy that supports it; C(free) and C(host_pinned) do not.
@@ -81,14 +83,15 @@ EXAMPLES = r"""
 RETURN = r"""
 products:
   description:
-    - For each account and product its C(product_key), C(hosts), C(changed) and C(devices), as M(fleetops.aliyun_iot.devices),
-      M(fleetops.aliyun_iot.device_reset) or M(fleetops.aliyun_iot.devices_info) return them, and C(error) if all of it failed.
+    - A list with one element for each pair of account and product. C(product_key), C(changed) and C(devices) are as returned by
+      M(fleetops.aliyun_iot.devices), M(fleetops.aliyun_iot.device_reset) or M(fleetops.aliyun_iot.devices_info). C(hosts) lists the hosts.
+      C(error) is there if the request failed for all devices of this element.
     - The C(reason) of a device is V(wrong_secret) if it was not reset because the host has another ProductSecret than the platform.
   returned: success
   type: list
   elements: dict
 check_mode:
-  description: Whether nothing was changed, so that C(device_changes) is what would be done.
+  description: V(true) in check mode. Then nothing was changed, and C(device_changes) shows what would be changed.
   returned: success
   type: bool
 device_changes:
@@ -100,7 +103,7 @@ device_changes:
   sample: {"gw-0001": "disabled"}
 refused:
   description: Hosts whose devices are not in the requested state, each with a message.
-  returned: success, and if the command C(ansible) refused hosts
+  returned: on success; with the command C(ansible) also on failure, if hosts were refused
   type: dict
 unsent:
   description: The hosts in C(refused) for whose devices no request was sent.

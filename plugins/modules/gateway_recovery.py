@@ -67,7 +67,7 @@ RETURN = r"""
 reason:
   description:
     - The reason for the change. One of V(up_to_date), V(missing), V(unreadable), V(identity_changed), V(interrupted), V(forced),
-      V(attributes), V(export), V(unfinished) if only the handlers of an earlier change have still to run (see O(follow_up)).
+      V(attributes), V(export), V(unfinished) if only the handlers of an earlier change have not run yet (see O(follow_up)).
   returned: when the gateway was inspected
   type: str
   sample: missing
@@ -83,8 +83,8 @@ proven:
   type: bool
 due:
   description:
-    - The ID of the note that handlers have to run (see O(follow_up)), for a task of M(fleetops.aliyun_iot.gateway_credential) with
-      C(state=followed_up). V(null) if there is none.
+    - The ID of the note which says that handlers still have to run (see O(follow_up)), for a task of
+      M(fleetops.aliyun_iot.gateway_credential) with C(state=followed_up). V(null) if there is none.
   returned: when the gateway was inspected
   type: str
 fingerprint:
