@@ -126,8 +126,8 @@ class ActionModule(ControllerAction):
         task, check_mode = work.task, bool(self._task.check_mode)
         if self._names_alone and task.device_name:
             return {"changed": False, "product_key": task.product_key, "device_name": task.device_name}
-        proves = not (self._names_alone or self._only_looks)
-        return Convergence(task, remote, work.issuer, work.login, render, self._display, check_mode, proves)
+        checks = not (self._names_alone or self._only_looks)
+        return Convergence(task, remote, work.issuer, work.login, render, self._display, check_mode, checks)
 
     def _add_devices(self, members: t.Sequence[Member]) -> t.Mapping[str, FleetopsError]:
         """Add devices that do not exist, for the hosts whose variables name an account."""

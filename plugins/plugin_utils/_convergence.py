@@ -3,7 +3,7 @@
 
 """One gateway's credential: look, decide, change. PRIVATE to the collection.
 
-Knows neither Ansible nor how a gateway is reached. The protocol is the docs' "How a credential is changed".
+This code does not use Ansible, and works with any connection. The page "How a credential is changed" describes the protocol.
 """
 
 from __future__ import annotations
@@ -49,17 +49,17 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._steps import 
 
 Result = dict[str, t.Any]
 
-# Seconds for which a run waits for the lease of another one, at least.
+# The longest time, in seconds, that a run waits until the lease of another run ends; twice the length of its own lease if that is longer.
 PATIENCE = 300
-# How often a gateway may be found changed after a look; another run changes it a few times at most.
+# How often a script may answer stale: the files are no longer as in the last look. Another run causes this only a few times.
 STALE = 20
 IN_MEMORY = "%s: %s is on a file system in memory (%s), so a restart loses the credential. Choose another path"
 
 
 class Convergence:
-    """The work of one task on one gateway, over ``remote``. ``known`` has the fields of the result so far, for a failure.
+    """The work of one task on one gateway, over ``remote``. If it fails, ``known`` has the fields of the result that are known already.
 
-    In check mode, it makes the checks that a change makes before it begins, if ``proves`` is true.
+    In check mode, if ``checks`` is true, this class runs the checks that come before a change.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Convergence:
         render: Render,
         display: Display,
         check_mode: bool = False,
-        proves: bool = True,
+        checks: bool = True,
     ) -> None:
         self.known: Result = {}
         self._task = task
@@ -83,13 +83,13 @@ class Convergence:
         self._display = display
         self._check_mode = check_mode
         # If no registration is allowed, check mode only looks.
-        self._proves = proves and task.register != "never"
+        self._checks = checks and task.register != "never"
         self._reported_name = task.reported_name  # which does not change within a run
         self._looked, self._waiting, self._rounds = False, False, 0
-        # The lease of an earlier task, or a new one: the run whose token is in the journal may continue the change.
+        # The token of the lease, from an earlier task or new. Only the run whose token is in the journal may continue the change.
         self._token = task.lease or secrets.token_hex(8)
         self._own = [self._token]
-        # The plan and the credential when the gateway was first found changed, perhaps by a script that was sent twice.
+        # The plan and the credential at the first answer stale. Its cause can be a script of this run that the connection sent twice.
         self._tried: tuple[Plan, Identity | None] | None = None
         self._placeholder = secrets.token_hex(12)
         if task.state == "reset_intended" or (task.state == "present" and task.register != "never"):
@@ -105,7 +105,7 @@ class Convergence:
         """Look, and carry out the plan.
 
         :returns: the result of the task, without secrets
-        :raises FleetopsError: it failed; ``registered`` is true if a new secret was issued nevertheless
+        :raises FleetopsError: the task failed; ``registered`` of the error is true if the platform had already issued a new secret
         """
         if self._task.state == "followed_up":
             return self._followed_up()
@@ -151,29 +151,29 @@ class Convergence:
     def has_to_act(self) -> bool:
         """Return whether something is to be changed, or checked, after the look."""
         if not self._looked or self._check_mode:
-            return self._looked and self._has_to_prove()
+            return self._looked and self._has_to_check()
         return self._plan.step != "nothing" or is_unproven(self._found, self._wanted)
 
-    def _has_to_prove(self) -> bool:
-        """Return whether check mode has something to check: not during the lease of another run, which a change would wait for."""
-        return self._proves and self._plan.step not in ("nothing", "remove") and not lease_left(self._found, self._own)
+    def _has_to_check(self) -> bool:
+        """Return whether check mode has something to check. While another run holds the lease there is nothing: a change would wait."""
+        return self._checks and self._plan.step not in ("nothing", "remove") and not lease_left(self._found, self._own)
 
     def will_register(self) -> bool:
-        """Return whether the run is going to register a device that must have been added to the product."""
+        """Return whether the run will register a device in the way that requires that it was added to the product before."""
         registers = self._issuer.registers and self._task.kind == "secret"
         return self.has_to_act() and self._plan.step == "store" and registers
 
     def finish(self) -> Result:
-        """Carry out the plan, and look again as long as the gateway is found changed.
+        """Carry out the plan; look again as often as a script answers stale.
 
         :returns: the result of the task
-        :raises FleetopsError: it failed
+        :raises FleetopsError: the task failed
         """
         patience = clock() + max(PATIENCE, 2 * self._task.lease_length())
         while True:
             plan, found, wanted = self._plan, self._found, self._wanted
             if self._check_mode:
-                if not self._has_to_prove() or self._prove_change().outcome != "stale":
+                if not self._has_to_check() or self._check_change().outcome != "stale":
                     return self._foreseen()
                 self._look_once_more()
                 continue
@@ -217,12 +217,12 @@ class Convergence:
         return task.state == "reset_intended" or (task.register == "always" and not task.lease)
 
     def _look_once_more(self) -> None:
-        """Look again at a gateway that was found changed, or with an interrupted change.
+        """Look again at a gateway whose files are no longer as in the last look, or whose interrupted change is finished.
 
-        :raises BusyError: it was found changed too often
+        :raises BusyError: this happened too often
         """
         if self._rounds >= STALE:
-            raise BusyError("the gateway's files keep changing", hint="Look for another run over the same gateway")
+            raise BusyError("the gateway's files keep changing", hint="Check whether another run works on this gateway")
         self._rounds += 1
         self.look()
 
@@ -255,7 +255,7 @@ class Convergence:
                 self._check_reported(found, named)
         held = found.credential
         if (
-            # A device token of this device is a valid credential, too, and the platform never returns tokens.
+            # When recovering, keep a device token of this device: the platform never returns a token, so it cannot be recovered.
             not self._issuer.registers
             and held
             and held.kind == "token"
@@ -269,7 +269,7 @@ class Convergence:
     def _check_reported(self, found: Look, named: Wanted) -> None:
         """Check a name that only the gateway's hardware reports."""
         if not self._task.expected_names:
-            # Without the host's name, so that the warning is shown once in a run.
+            # The text does not name the host: a warning with the same text is shown only once in a run.
             self._display.warning(_names.UNLIMITED)
         try:
             _names.check_unchanged(named.product_key, named.device_name, (found.credential, found.staged))
@@ -290,7 +290,7 @@ class Convergence:
             return self.remote.answer(steps.remove(found), "removed", "stale")
         if plan.step == "mend":
             return self.remote.answer(steps.mend(found, plan), "installed", "stale")
-        # A recovered secret replaces one that may be invalid, as after a reset.
+        # If the secret is recovered, the stored one may be invalid, in the same way as after a reset.
         intent = next_intent(found, plan) if self._issuer.registers else "renew"
         if plan.step == "finish":
             return self.remote.answer(steps.finish(found, plan, intent), "installed", "stale")
@@ -300,7 +300,7 @@ class Convergence:
         scripts = steps.change(found, plan, intent, self._settles())
         return self._issuer.change(scripts, self._wanted.device_name, lease)
 
-    def _prove_change(self) -> ScriptAnswer:
+    def _check_change(self) -> ScriptAnswer:
         """Make the checks that the change would make before it begins."""
         scripts = self._steps().proof(self._found, self._plan)
         if self._plan.step in ("store", "prepare_reset"):
@@ -308,7 +308,7 @@ class Convergence:
         return self.remote.answer(scripts.begin, "begun", "stale")
 
     def _settles(self) -> bool:
-        """Return whether a refusal may end an interrupted change, since a credential of the device is stored."""
+        """Return whether a refused registration can end the interrupted change: only if a credential of the device is stored."""
         return self._plan.reason in UNFINISHED and is_interrupted(self._found, self._wanted)
 
     # the end of a change
@@ -326,7 +326,7 @@ class Convergence:
         return {"changed": False, "reason": "withdrawn", "path": self._task.path}
 
     def _followed_up(self) -> Result:
-        """Remove the note that handlers have to run."""
+        """Remove the note which says that handlers still have to run."""
         if not self._check_mode:
             self.remote.answer(self._steps().followed(self._task.due), "followed")
         return {"changed": False, "reason": "followed_up", "path": self._task.path}
@@ -334,9 +334,9 @@ class Convergence:
     def _nothing_to_do(self) -> Result:
         if is_unproven(self._found, self._wanted) and self._found.journal:
             self._token = self._found.journal.token
-            # If another run settles it first, that run reports the outcome.
+            # If another run ends this change first, that run reports the outcome of the login.
             with suppress(BusyError):
-                self.known["proven"], _after = self._ending.prove(self._steps(), self._found, follows=False)
+                self.known["proven"], _after = self._ending.verify(self._steps(), self._found, follows=False)
         if self._tried and not self._waiting:
             # The change was made since the first look: by this run, whose script was sent twice, or by another run.
             tried = self._tried[0]
@@ -357,28 +357,28 @@ class Convergence:
         if after.journal and (unproven or self._plan.step in ("store", "finish")):
             self._token = after.journal.token if unproven else self._token
             try:
-                proven, after = self._ending.prove(self._steps(), after, follows=not unproven)
+                proven, after = self._ending.verify(self._steps(), after, follows=not unproven)
             except FleetopsError as error:
                 error.registered = registered
                 raise
         return self._finished_result(after, registered, proven)
 
     def _settle_refusal(self, error: Refused) -> Result:
-        """Keep the stored credential after a refusal, if it is valid: the interrupted registration had not reached the platform.
+        """After a refusal, keep the stored credential if it is valid: then the interrupted registration had issued no new secret.
 
-        :raises Refused: it is not valid, or no change was interrupted
+        :raises Refused: the credential is not valid, or no change was interrupted
         """
         if self._settles() and self._issuer.says_activated(error):
             login, _problem = self._login.attempt()
-            # Not with the lease of an earlier task: its reset has happened.
+            # With the lease of an earlier task, the device was reset. Then a refusal does not show whether the credential is valid.
             knows = self._issuer.says_why() and not self._task.lease
             inferred = knows and was_refused_before(self._found, error.may_have_registered)
             if login == "accepted" or (login != "refused" and inferred):
                 end = "unproven" if login == "failed" else "closed"
                 after = self._ending.settle(self._steps(), end, self._found, self._plan.exports)
                 self._display.warning(
-                    "%s: the stored credential was kept: the device is activated, so the platform had refused the interrupted "
-                    "registration too" % self._task.host
+                    "%s: the stored credential was kept: the platform refused to register the device because it is already "
+                    "activated, so the interrupted registration had issued no new secret" % self._task.host
                 )
                 return self._finished_result(after, registered=False, proven=login == "accepted")
         if self._settles() and not error.may_have_registered:

@@ -201,9 +201,9 @@ def next_intent(found: Look, plan: Plan) -> str:
 
 
 def was_refused_before(found: Look, answer_lost: bool) -> bool:
-    """Return whether a refusal (6289) means that the interrupted registration had not reached the platform, so the credential is valid.
+    """Return whether a refusal (6289) means that the interrupted registration had issued no new secret, so the credential is valid.
 
-    If it had reached the platform, the stored secret would be invalid, and nobody could have activated the device with it. This does
+    If it had issued one, the stored secret would be invalid, and nobody could have activated the device with it. This does
     not hold after a reset: a platform that issues a secret only once also refuses the second registration of a device that is not
     activated. Then only a login can decide.
     """

@@ -25,7 +25,7 @@ class Ending:
     login: Login
     display: Display
 
-    def prove(self, steps: Steps, found: Look, follows: bool) -> tuple[bool, Look]:
+    def verify(self, steps: Steps, found: Look, follows: bool) -> tuple[bool, Look]:
         """Log in with the stored credential, and settle the change by the outcome.
 
         :param follows: whether handlers may have to run after the change; the task decides

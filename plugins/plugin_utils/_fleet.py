@@ -30,12 +30,12 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import failed, outcome_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._roots import lacking_roots
 
-# Seconds without an answer after which another gateway is started in addition.
+# If the work on a gateway has not ended after this many seconds, the work on one more gateway begins.
 SLOW = 5.0
 # Seconds between two lines of progress, and between two snapshots for the callback.
 INTERVAL = 5.0
 WATCHED = 0.5
-# The longest work on one gateway, in seconds; longer than the wait for another run's lease.
+# The time limit for the work on one gateway, in seconds. It must be longer than the wait for the lease of another run.
 LONGEST = 900.0
 # Seconds between two checks for work to start.
 _TICK = 0.5
@@ -89,7 +89,7 @@ class Member:
         return "left" if self.left or self.result is None else outcome_of(self.result)
 
 
-# Gets gateways that are going to register; returns the hosts that may not, each with the reason.
+# Takes the gateways that are going to register. Returns the hosts that are not allowed to register, each with the reason.
 Prepare = t.Callable[[t.Sequence[Member]], t.Mapping[str, FleetopsError]]
 
 
@@ -115,7 +115,7 @@ class Fleet:
         :param open_gateway: returns the convergence of a host, or its result if that is known without a look; raises FleetopsError for a
             host that fails, LeftToTask for one that is left to a task
         :param at_once: the number of gateways that are processed at the same time
-        :param at_most: the same, with gateways that have not answered for some seconds
+        :param at_most: the maximum of gateways at the same time, with those whose work takes longer than SLOW, which at_once does not count
         :param prepare: called between look and change with the gateways that are going to register; returns the hosts that it refuses,
             each with the error
         :param end: ends the connections of gateways that hang, or all when the pass is interrupted
@@ -123,7 +123,7 @@ class Fleet:
         :param interval: seconds between two lines of progress
         :param watch: takes snapshots of the progress, in place of the lines
         :param check_mode: whether the results are of check mode
-        :param device_changes: by host, as fleet_devices returns them; ``prepare`` may add some
+        :param device_changes: what was done to the device of each host, as fleet_devices returns it; ``prepare`` can add entries
         """
         self._open = open_gateway
         self._display = display
@@ -140,7 +140,10 @@ class Fleet:
         self._broken: list[Member] = []
 
     def run(self, hosts: t.Sequence[str]) -> list[Member]:
-        """Look at every host, refuse the names and the files that several have, and change what needs it."""
+        """Look at every host, and change the gateways that need a change.
+
+        Refuse the hosts that have the same DeviceName or the same file as another host.
+        """
         members = self._members = [Member(host) for host in hosts]
         self._each("looked at", members, self._look)
         twice = shared({member.host: member.device for member in members if member.device[1]})
@@ -247,7 +250,7 @@ class Fleet:
             member.fail(
                 FleetopsError(
                     "the work on the gateway did not end within %d seconds" % self._longest,
-                    hint="Check which process hangs on the gateway, and run again, which finishes what was begun",
+                    hint="Check which process hangs on the gateway. Then run the playbook again: the new run finishes the change",
                     kind="timeout",
                 )
             )

@@ -26,7 +26,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform impo
 
 SHOWN = 5
 
-# For each state, the action that leads to it, and the code of a device that is in it already, perhaps since an answer was lost.
+# For each state: the action that leads to this state, and the error code that the platform returns if the device is already in this
+# state. This can happen if the answer to an earlier call was lost.
 ACTIONS = {
     "present": ("RegisterDevice", "iot.device.AlreadyExistedDeviceName"),
     "absent": ("DeleteDevice", "iot.device.NotExistedDevice"),
@@ -134,7 +135,7 @@ def ensure_states(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool
         found = {name: device.status for name, device in all_devices(api, product_key).items()}
         purged = purge_plan(set(names), found, refused, options["purge_maximum"])
     elif many and not check_mode:
-        found = {}  # the platform finds those that exist when it checks the names
+        found = {}  # the batch API reports the existing devices when it checks the names
     else:
         found = (
             {name: device.status for name, device in named_devices(api, product_key, names).items()} if names else {}
@@ -158,7 +159,8 @@ def purge_plan(
 ) -> list[DeviceOutcome]:
     """Return the devices to remove because they are not in the list.
 
-    :raises FleetopsError: there are more than ``maximum``, or the list has invalid names, which may be meant for one of them
+    :raises FleetopsError: there are more than ``maximum`` devices to remove, or the list has invalid names. An invalid name can be a
+        wrongly typed name of a device that would then be removed
     """
     surplus = [name for name in found if name not in listed]
     if surplus and refused:
@@ -178,7 +180,7 @@ def one_by_one(
 ) -> list[DeviceOutcome]:
     """Call ``act`` for each device that is to change. Go on after an error of one device, and stop after any other error.
 
-    :param done_already: the code of a device that is in the state already
+    :param done_already: the error code that the platform returns for a device that is already in the state
     """
     results = []
     stopped = False
@@ -208,7 +210,7 @@ def _change(api: OpenApi, product_key: str, items: t.Iterable[DeviceOutcome], st
 
 
 def _add_many(api: OpenApi, product_key: str, items: t.Sequence[DeviceOutcome], timeout: float) -> list[DeviceOutcome]:
-    """Add the devices that are to change with the batch API; some of them may exist."""
+    """Use the batch API to add the devices that have ``changed`` set. Some of them may exist already."""
     added = add_many(api, product_key, [item.device_name for item in items if item.changed], timeout)
     results = []
     for item in items:
