@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 TABLE = re.compile(r"(?<=<!-- connections -->\n).*?(?=<!-- end of connections -->)", re.DOTALL)
-NO_BECOME = "none, as root"
+NO_BECOME = "no become, as root"
 
 
 @dataclass(frozen=True)
