@@ -145,8 +145,8 @@ class Convergence:
 
     def device(self) -> tuple[str, str]:
         """Return ProductKey and DeviceName; the name is empty if only the hardware reports it, and it was not read yet."""
-        [proven] = self._task.expected_names if len(self._task.expected_names) == 1 else [""]
-        return self._wanted.product_key, self._wanted.device_name or proven
+        [listed] = self._task.expected_names if len(self._task.expected_names) == 1 else [""]
+        return self._wanted.product_key, self._wanted.device_name or listed
 
     def has_to_act(self) -> bool:
         """Return whether something is to be changed, or checked, after the look."""

@@ -13,7 +13,7 @@ import secrets
 import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import ScriptAnswer
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.login_program import no_credential, prove
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.login_program import no_credential, verify
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import login_content, signed_login
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     FleetopsError,
@@ -119,7 +119,7 @@ def log_in(options: Options, remote: Remote) -> dict[str, str]:
         raise no_credential(options["path"], _PROBLEMS[answer.outcome])
     fingerprint, product_key, device_name, masked = _signed(answer)
     connect = signed_login(product_key, device_name, _unmasked(masked, mask), options["sign_method"])
-    return prove(options, product_key, device_name, fingerprint, connect)
+    return verify(options, product_key, device_name, fingerprint, connect)
 
 
 def _signed(answer: ScriptAnswer) -> tuple[str, str, str, str]:

@@ -39,10 +39,10 @@ def perform(options: Options) -> dict[str, str]:
     else:
         connect = login(stored.product_key, stored.device_name, stored.secret, options["sign_method"])
     wait_for_date(options.get("wait_for_clock", 0))
-    return prove(options, stored.product_key, stored.device_name, stored.fingerprint, connect)
+    return verify(options, stored.product_key, stored.device_name, stored.fingerprint, connect)
 
 
-def prove(
+def verify(
     options: Options,
     product_key: str,
     device_name: str,
