@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 import typing as t
-from collections import Counter
 
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import from_inventory, named_places
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import (
+    Machine,
+    from_inventory,
+    named_machine,
+    on_one_machine,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import Variables, shared
 
 DOCUMENTATION = r"""
@@ -49,8 +53,8 @@ _value:
   description:
     - A dictionary of host to C(product_key), C(device_name) and C(error) (V(null), or a message that names all hosts of the same device).
       C(device_name) is V(null) if the hardware reports it and was not read yet, or if the host's variables are wrong.
-    - C(place_in_doubt) is V(true) if C(gateway_path) or C(gateway_exports) may name a file of another host on the same machine.
-      M(fleetops.aliyun_iot.fleet_credentials) refuses both hosts if its looks confirm that.
+    - C(place_in_doubt) is V(true) if another host may be on the same machine, whatever their files are called, because paths may contain
+      symbolic links. M(fleetops.aliyun_iot.fleet_credentials) refuses the hosts if its looks find that they have the same file.
   type: dict
 """
 
@@ -60,10 +64,9 @@ def device_names(
     hostvars: t.Mapping[str, Variables],
     looks: t.Mapping[str, t.Mapping[str, t.Any]] | None = None,
 ) -> dict[str, dict[str, t.Any]]:
-    """Return ProductKey, DeviceName, error, and whether the files may be another host's, by host."""
+    """Return ProductKey, DeviceName, error, and whether another host may be on the same machine, by host."""
     devices: dict[str, tuple[str, str | None]] = {}
-    places: dict[str, list[tuple[str, ...]]] = {}
-    holders: Counter[tuple[str, ...]] = Counter()
+    machines: dict[str, Machine | None] = {}
     for host in hosts:
         variables = hostvars[host]
         named = from_inventory(host, variables)
@@ -71,15 +74,15 @@ def device_names(
         if not name and not named.problem:
             name = (looks or {}).get(host, {}).get("device_name") or None
         devices[host] = (named.product_key, name)
-        places[host] = named_places(host, variables)
-        holders.update(places[host])
+        machines[host] = named_machine(host, variables)
     errors = shared({host: (key, name) for host, (key, name) in devices.items() if name})
+    together = on_one_machine(machines)
     return {
         host: {
             "product_key": key,
             "device_name": name,
             "error": errors.get(host),
-            "place_in_doubt": any(holders[place] > 1 for place in places[host]),
+            "place_in_doubt": host in together,
         }
         for host, (key, name) in devices.items()
     }

@@ -1,17 +1,18 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read which device the inventory names for each of many hosts, and where its files are. PRIVATE to the collection."""
+"""Read which device and which machine the inventory names for each of many hosts. PRIVATE to the collection."""
 
 from __future__ import annotations
 
+import typing as t
+from collections import Counter
 from dataclasses import dataclass
 
 from ansible import context
 from ansible.errors import AnsibleError
 from jinja2 import TemplateError
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_credential_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_device_name, check_product_key
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import (
@@ -20,8 +21,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import 
     check_facts,
     is_proven,
 )
-
-_PATH = gateway_credential_spec()["path"]["default"]
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import LOCAL
 
 
 @dataclass(frozen=True)
@@ -65,18 +65,38 @@ def _read(host: str, variables: Variables) -> InventoryName:
     return InventoryName(str(variables.get("gateway_product_key") or ""), name or None, expected)
 
 
-def named_places(host: str, variables: Variables) -> list[tuple[str, ...]]:
-    """Return the files of a host as far as the inventory names machine and path, to see whether a look at it is worth while.
+class Machine(t.NamedTuple):
+    """Where the inventory says that a host is; ``port`` is empty where only the connection knows it."""
 
-    Two hosts with an equal one may have one file; that two have none in common proves nothing, for paths may have symbolic links.
-    """
+    address: str
+    port: str = ""
+
+
+def named_machine(host: str, variables: Variables) -> Machine | None:
+    """Return the machine that the inventory names for a host; None if its variables cannot be read, which the pass reports."""
     try:
-        connection = str(variables.get("ansible_connection") or context.CLIARGS.get("connection") or "")
-        machine = [connection.rpartition(".")[2]]
-        if machine != ["local"]:
-            machine += [str(variables.get("ansible_host") or host), str(variables.get("ansible_port") or "")]
-        exports = variables.get("gateway_exports") or ()
-        paths = {str(variables.get("gateway_path") or _PATH), *(str(export["dest"]) for export in exports)}
-    except (AnsibleError, TemplateError, KeyError, TypeError):  # the pass says what is wrong with them
-        return []
-    return [(*machine, path) for path in paths]
+        named = str(variables.get("ansible_connection") or context.CLIARGS.get("connection") or "")
+        connection = named.rpartition(".")[2]
+        if connection == LOCAL:
+            return Machine(LOCAL)
+        own = "ansible_%s_" % connection  # takes precedence in the connection too
+        address = variables.get(own + "host") or variables.get("ansible_host") or host
+        return Machine(str(address), str(variables.get(own + "port") or variables.get("ansible_port") or ""))
+    except (AnsibleError, TemplateError):
+        return None
+
+
+def on_one_machine(machines: t.Mapping[str, Machine | None]) -> set[str]:
+    """Return the hosts that may be on the machine of another host, so that only looks can tell whether their files are different.
+
+    Paths prove nothing, because they may contain symbolic links. A host without a port may have that of any other host.
+    """
+    everyone = Counter(filter(None, machines.values()))
+    addresses = Counter(machine.address for machine in machines.values() if machine)
+
+    def is_alone(machine: Machine) -> bool:
+        if addresses[machine.address] == 1:
+            return True
+        return bool(machine.port) and everyone[machine] == 1 and Machine(machine.address) not in everyone
+
+    return {host for host, machine in machines.items() if machine and not is_alone(machine)}

@@ -215,27 +215,40 @@ def test_hosts_that_share_a_device() -> None:
 
 
 def test_hosts_whose_files_may_be_one() -> None:
-    """They are worth a look, which finds out."""
-    remote: JSON = {"ansible_host": "192.0.2.1"}
-    dest = "/etc/agent.env"
-    hostvars = {
+    """Hosts that may be one machine are worth a look, whatever their paths are: only the look follows symbolic links."""
+
+    def at(address: str, file: str = "a", **variables: JSON) -> JSON:
+        return {**host(), "ansible_host": address, "gateway_path": f"/etc/{file}.json", **variables}
+
+    together = {
         "local-a": {**host(), "ansible_connection": "local"},
-        "local-b": {**host(), "ansible_connection": "ansible.builtin.local", "ansible_host": "b"},
-        "local-c": {**host(), "ansible_connection": "local", "gateway_path": "/etc/c.json"},
-        "ssh-a": {**host(), **remote, "gateway_path": "/etc/a.json"},
-        "ssh-b": {**host(), **remote, "gateway_path": "/etc/b.json", "gateway_exports": [{"dest": "/etc/a.json"}]},
-        "ssh-c": {**host(), **remote, "gateway_path": "/etc/c.json", "gateway_exports": [{"dest": dest}]},
-        "ssh-d": {**host(), **remote, "gateway_path": "/etc/d.json", "gateway_exports": [{"dest": dest}]},
-        "port": {**host(), **remote, "ansible_port": 2222, "gateway_path": "/etc/a.json"},
-        "wrong": {**host(), **remote, "gateway_path": "/etc/a.json", "gateway_exports": [{}]},
-        "raises": {**host(), **remote, "gateway_path": "/etc/a.json", "gateway_exports": 3},
+        "local-b": {**host(), "ansible_connection": "ansible.builtin.local", "ansible_host": "b", "gateway_path": "/b"},
+        "link-a": at("192.0.2.1", "s/d"),
+        "link-b": at("192.0.2.1", "slink/d"),
+        "usual-a": at("192.0.2.2"),
+        "usual-b": at("192.0.2.2", "b", ansible_port=22),
+        # The port that the first one gets is known to the connection alone.
+        "named-a": at("192.0.2.3"),
+        "named-b": at("192.0.2.3", "b", ansible_port=2222),
+        "named-c": at("192.0.2.3", "b", ansible_port=2223),
+        "one-port-a": at("192.0.2.4", "a", ansible_port=2222),
+        "one-port-b": at("192.0.2.4", "b", ansible_port="2222"),
+        "plugin-a": at("192.0.2.5"),
+        "plugin-b": at("192.0.2.99", ansible_connection="ssh", ansible_ssh_host="192.0.2.5", ansible_ssh_port=22),
+        "wrong": at("192.0.2.6", gateway_exports=[{}]),
+        "raises": at("192.0.2.6", gateway_exports=3),
+    }
+    alone = {
+        "port-a": at("192.0.2.7", ansible_port=2222),
+        "port-b": at("192.0.2.7", ansible_port=2223),
+        "one-port-c": at("192.0.2.4", ansible_port=2223),
+        "undefined": Undefined(),
         "gw-0001": host(),
         "gw-0002": host(),
+        **{f"many-{number}": at(f"many-{number}.example") for number in range(10_000)},
     }
-    found = device_names(hostvars, hostvars)
-    assert [name for name, each in found.items() if each["place_in_doubt"]] == [
-        *("local-a", "local-b", "ssh-a", "ssh-b", "ssh-c", "ssh-d")
-    ]
+    found = device_names([*together, *alone], {**together, **alone})
+    assert [name for name, each in found.items() if each["place_in_doubt"]] == [*together]
 
 
 # Decommission
