@@ -74,6 +74,7 @@ class Convergence:
         checks: bool = True,
     ) -> None:
         self.known: Result = {}
+        self.seen: Look | None = None  # the last look, also if it led to an error
         self._task = task
         self.remote = remote
         self._issuer = issuer
@@ -121,13 +122,13 @@ class Convergence:
         """Return whether the task begins with a look."""
         return self._task.state not in ("reset_withdrawn", "followed_up")
 
-    def look(self) -> Look:
-        """Look at the gateway and decide on a plan; return what was found.
+    def look(self) -> None:
+        """Look at the gateway and decide on a plan.
 
         :raises FleetopsError: the look failed, or the plan is not allowed
         """
         look = self._builder.script("look", **self._task.look_values(self._check_mode))
-        found = read_look(self.remote.answer(look, "looked"), len(self._wanted.exports))
+        found = self.seen = read_look(self.remote.answer(look, "looked"), len(self._wanted.exports))
         wanted = self._with_hardware_name(found)
         plan = decide(found, wanted, self._task.lease)
         if self._tried and is_done(plan, found, wanted, self._tried[1], self._own):
@@ -141,7 +142,6 @@ class Convergence:
         if plan.step in ("store", "prepare_reset"):
             self._issuer.check(wanted.device_name, needed=True)
         self._found, self._wanted, self._plan, self._looked = found, wanted, plan, True
-        return found
 
     def device(self) -> tuple[str, str]:
         """Return ProductKey and DeviceName; the name is empty if only the hardware reports it, and it was not read yet."""

@@ -56,7 +56,7 @@ class Member:
     host: str
     convergence: Convergence | None = None
     device: tuple[str, str] = ("", "")  # ProductKey and DeviceName, empty until they are known
-    places: Places | None = None  # None before the look
+    places: Places | None = None  # None if nothing was found yet
     result: Result | None = None
     left: str = ""
 
@@ -175,7 +175,11 @@ class Fleet:
         convergence = member.convergence = opened
         member.device = convergence.device()
         if convergence.is_looking():
-            member.places = places_of(convergence.look(), convergence.remote.target())
+            try:
+                convergence.look()
+            finally:  # another host may have the file of a gateway that is not allowed a change
+                if convergence.seen:
+                    member.places = places_of(convergence.seen, convergence.remote.target())
             member.device = convergence.device()
             if not convergence.has_to_act():
                 member.result = convergence.finish()
@@ -202,8 +206,10 @@ class Fleet:
     def _refuse(self, members: t.Sequence[Member], errors: t.Mapping[str, FleetopsError]) -> None:
         for member in members:
             if member.host in errors and member.outcome() != "unreachable":
+                noted = member.outcome() == "failed"
                 member.fail(errors[member.host])
-                self._note(member)
+                if not noted:
+                    self._note(member)
 
     def _each(self, verb: str, members: t.Sequence[Member], work: t.Callable[[Member], None]) -> None:
         """Do the work for every member, several at once, and show the progress at intervals."""

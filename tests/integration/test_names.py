@@ -255,6 +255,29 @@ def test_two_hosts_of_one_file_lose_no_credential(
             assert "gw-0002 (gateway_path), gw-0004 (gateway_exports[0].dest)" in told
 
 
+def test_one_file_by_two_spellings_loses_no_credential(platform: Emulator, tmp_path: Path) -> None:
+    """Only a look follows a symbolic link: no batch resets the devices of both, and an audit sends nobody there either."""
+    stored = in_service(platform, tmp_path, "gw-0001")
+    before = activated(platform, "gw-0002")
+    (tmp_path / "link").symlink_to(credential_file(tmp_path, "gw-0001").parent)
+    hosts = fleet(platform, tmp_path, gw_0001={}, gw_0002={"gateway_path": str(tmp_path / "link/device.json")})
+    run = operate("reprovision", platform, hosts, tmp_path, gateway_serial=[1, 1], gateway_max_fail_percentage=100)
+    assert run.rc == 2, run
+    assert called(platform, "register") == called(platform, "ResetThing") == []
+    assert "gw-0001 (gateway_path), gw-0002 (gateway_path)" in " ".join((run.stdout + run.stderr).split())
+
+    report = tmp_path / "audit.json"
+    run = operate("audit", platform, hosts, tmp_path, audit_report=str(report))
+    assert run.rc == 0, run
+    findings = [each for each in json.loads(report.read_text()) if each["gateway"]]
+    assert len(findings) == 2
+    for finding in findings:
+        assert (finding["finding"], finding["command"]) == ("failed", None)
+        assert "gw-0001 (gateway_path), gw-0002 (gateway_path)" in finding["detail"]
+    assert credential_file(tmp_path, "gw-0001").read_text() == stored
+    assert secrets(platform, "gw-0002") == before
+
+
 @pytest.mark.parametrize("auth_type", ["register", "regnwl"])
 def test_a_name_that_changed_is_a_finding(platform: Emulator, tmp_path: Path, auth_type: str) -> None:
     """Of an audit, which compares whom nobody reaches with no device that is only named like the host."""

@@ -162,6 +162,26 @@ def test_one_file_of_two_gateways_is_refused_for_both(tmp_path: Path, how: str, 
     assert site.screen.warnings == [], "it was not copied"
 
 
+@pytest.mark.parametrize("trouble", ["registration_needed", "unsafe_path"])
+def test_one_file_is_found_whatever_its_second_gateway_lacks(tmp_path: Path, trouble: str) -> None:
+    """A look that leads to an error has found the file all the same, and nobody is told to put a second credential there."""
+    site = Site(tmp_path, HOSTS[:2])
+    first, second = site.benches.values()
+    assert first.run(device_name="gw-0001")["changed"]
+    for bench in site.benches.values():
+        bench.machine = Target("local")
+    second.path = first.path
+    site.options = {"register": "never"}
+    if trouble == "unsafe_path":
+        (tmp_path / "folder").mkdir()
+        site.own["gw-0002"] = {"exports": [{"dest": str(tmp_path / "folder"), "format": "env"}]}
+    seen: list[Progress] = []
+    members = site.run(check_mode=True, watch=seen.append)
+    assert [(member.result or {})["error"]["kind"] for member in members.values()] == ["shared_place"] * 2
+    assert all("gw-0001 (gateway_path), gw-0002 (gateway_path)" in (each.result or {})["msg"] for each in members.values())
+    assert [each.host for each in seen[-1].failures] == ["gw-0002", "gw-0001"], "each of them once"
+
+
 def test_one_device_in_one_file_is_one_gateway_twice(tmp_path: Path) -> None:
     site = Site(tmp_path, HOSTS[:2])
     for bench in site.benches.values():
