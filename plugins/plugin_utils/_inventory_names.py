@@ -66,7 +66,7 @@ def _read(host: str, variables: Variables) -> InventoryName:
 
 
 class Machine(t.NamedTuple):
-    """Where the inventory says that a host is; ``port`` is empty where only the connection knows it."""
+    """The machine of a host, as far as the inventory names it; ``port`` is empty if only the connection knows it."""
 
     address: str
     port: str = ""

@@ -178,7 +178,9 @@ def test_one_file_is_found_whatever_its_second_gateway_lacks(tmp_path: Path, tro
     seen: list[Progress] = []
     members = site.run(check_mode=True, watch=seen.append)
     assert [(member.result or {})["error"]["kind"] for member in members.values()] == ["shared_place"] * 2
-    assert all("gw-0001 (gateway_path), gw-0002 (gateway_path)" in (each.result or {})["msg"] for each in members.values())
+    assert all(
+        "gw-0001 (gateway_path), gw-0002 (gateway_path)" in (each.result or {})["msg"] for each in members.values()
+    )
     assert [each.host for each in seen[-1].failures] == ["gw-0002", "gw-0001"], "each of them once"
 
 
