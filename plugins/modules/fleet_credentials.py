@@ -140,7 +140,8 @@ attributes:
 notes:
   - Needs C(run_once=true), and a strategy that supports it; C(free) and C(host_pinned) do not.
   - A keyword of the task, such as C(become_user), applies to all hosts. A template in it is refused; use variables of the hosts instead.
-    C(delegate_to) is refused too; the task runs on the controller, and reaches each host over its own connection.
+  - The task runs on the controller, and reaches each host over its own connection. Use C(delegate_to=localhost), as the playbooks do;
+    without it, an invalid connection variable of the first host fails the task for all hosts. Another value of C(delegate_to) is refused.
 seealso:
   - module: fleetops.aliyun_iot.gateway_credential
   - module: fleetops.aliyun_iot.fleet_report

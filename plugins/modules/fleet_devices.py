@@ -65,6 +65,8 @@ attributes:
     version_added: 1.0.0
 notes:
   - Needs C(run_once=true) in a playbook, and a strategy that supports it; C(free) and C(host_pinned) do not.
+  - Use C(delegate_to=localhost), as the playbooks do; without it, an invalid connection variable of the first host fails the task for all
+    hosts. Another value of C(delegate_to) is refused.
 seealso:
   - module: fleetops.aliyun_iot.devices
   - module: fleetops.aliyun_iot.device_reset

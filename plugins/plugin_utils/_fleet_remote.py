@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import signal
 import threading
@@ -115,7 +116,8 @@ class Hosts:
 
         :raises InvalidOption: a keyword of the task holds a template
         """
-        self._task = action._task
+        self._task = copy.copy(action._task)
+        self._task.delegate_to = None  # which is of the task alone; every host has its own connection
         self._play = self._task.get_play()
         self._loader = action._loader
         self._shared_loader_obj = action._shared_loader_obj
@@ -123,7 +125,8 @@ class Hosts:
         self._inventory = variables["hostvars"]._inventory
         self._play_hosts = list(variables["ansible_play_hosts_all"])
         self._first = action._play_context
-        self._first_variables = variables
+        delegated = variables.get("ansible_delegated_vars", {}).get(action._task.delegate_to, {})
+        self._first_names = {*variables, *delegated}
         self._lock = threading.Lock()
         _check_keywords(self._task)
 
@@ -211,25 +214,27 @@ class Hosts:
             names = C.MAGIC_VARIABLE_MAPPING[attribute]
             if not any(context.CLIARGS.get(option) for option in asked) or any(name in variables for name in names):
                 continue
-            if any(name in self._first_variables for name in names):
+            if any(name in self._first_names for name in names):
                 raise LeftToTask("its %s is the one that was typed in" % attribute)
             setattr(plain, attribute, getattr(first, attribute))
         return plain
 
 
 def check_run_once(task: t.Any) -> None:
-    """Check that a task that works for all hosts of a batch is run once, with a result for all of them, on the hosts themselves.
+    """Check that a task that works for all hosts of a batch is run once, with a result for all of them, and for no other host.
+
+    Delegated to localhost, it runs even if no connection to the first host can be made: ansible-core makes that of the task beforehand.
 
     :raises InvalidOption: it is not
     """
     if not task.run_once:
         raise InvalidOption("run_once", None, "is missing", "Add run_once: true to the task, which works for all hosts")
-    if task.delegate_to:
+    if task.delegate_to and task.delegate_to not in C.LOCALHOST:
         raise InvalidOption(
             "delegate_to",
             task.delegate_to,
-            "would run the work for all hosts on this host",
-            "Remove it: the task runs on the controller, and reaches each host over its own connection",
+            "is not localhost: the task runs on the controller, and reaches each host over its own connection",
+            "Remove it, or use localhost",
         )
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -191,7 +192,7 @@ def test_tags_for_a_playbook_by_its_path(platform: Emulator, tmp_path: Path) -> 
     [
         ({}, "run_once"),
         ({"run_once": True, "become_user": "{{ somebody }}"}, "become_user"),
-        ({"run_once": True, "delegate_to": "localhost"}, "delegate_to"),
+        ({"run_once": True, "delegate_to": "gw-0002"}, "delegate_to"),
     ],
 )
 def test_a_task_that_would_be_right_for_one_host_alone(
@@ -203,6 +204,37 @@ def test_a_task_that_would_be_right_for_one_host_alone(
     assert run.rc == 2, run
     assert says in str(run.result("gw-0001")["msg"])
     assert called(platform, "register") == []
+
+
+WRONG = {
+    "port": {"ansible_connection": "ssh", "ansible_port": "x"},
+    "plugin": {"ansible_connection": "nosuch"},
+    "number": {"ansible_connection": 5},
+    "undefined": {"ansible_connection": "ssh", "ansible_port": "{{ nothing }}"},
+    "become": {"ansible_become": True, "ansible_become_method": "nosuch"},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_the_connection_of_the_first_gateway_cannot_be_made(platform: Emulator, tmp_path: Path, wrong: str) -> None:
+    """That is the trouble of this gateway; all others get what the run is for."""
+    own = {"gw-0001": WRONG[wrong], "gw-0002": {}, "gw-0003": {}}
+    hosts = inventory(own, tmp_path, **role_variables(platform))
+    others = ("gw-0002", "gw-0003")
+    run = operate("provision", platform, hosts, tmp_path)
+    assert run.rc == 2, run
+    assert {host for host, stats in run.stats.items() if stats["failures"]} == {"gw-0001"}
+    for host in others:
+        assert stored_fingerprint(tmp_path, host) == valid_fingerprint(platform, host)
+
+    report = tmp_path / "audit.json"
+    run = operate("audit", platform, hosts, tmp_path, audit_report=str(report))
+    found = {each["gateway"]: each["finding"] for each in json.loads(report.read_text()) if each["gateway"]}
+    assert found == {"gw-0001": "failed", **dict.fromkeys(others, "ok")}, run
+
+    run = operate("decommission", platform, hosts, tmp_path, target="gateways")
+    assert {host for host, stats in run.stats.items() if stats["failures"]} == {"gw-0001"}
+    assert not any(credential_file(tmp_path, host).exists() for host in others), run
 
 
 def test_facts_of_the_first_gateway_say_nothing_of_the_others(platform: Emulator, tmp_path: Path) -> None:
