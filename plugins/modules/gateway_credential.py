@@ -25,8 +25,8 @@ description:
     still process the request of the interrupted run.
   - In three cases it is uncertain whether the stored credential is valid. An earlier run was interrupted, an answer was lost, or this
     playbook run has reset the device (M(fleetops.aliyun_iot.device_reset)). The platform may then still process an older request. The
-    module verifies the credential by a login over MQTT, which activates the device. After that, the platform refuses every further
-    registration until the device is reset. With O(verify=login), the module verifies every new credential.
+    module verifies the credential by a login over MQTT, which activates the device. After that, a device that has a DeviceSecret cannot be
+    registered again until it is reset. With O(verify=login), the module verifies every new credential.
   - For the login, the module needs the address of the MQTT host. The address is O(mqtt_endpoint). If this is not set, the address is
     derived from O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived, so set O(mqtt_endpoint) too. Without an
     address there is no login, and with O(verify=login) the task fails before it registers.
@@ -68,8 +68,8 @@ options:
       - The login needs the address of the MQTT host. The address is O(mqtt_endpoint). If this is not set, the address is derived from
         O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived, so set O(mqtt_endpoint) too. The host that
         registers must reach the MQTT host. If it does not, or if there is no address, the task fails before it registers.
-      - The login disconnects an agent that is connected with the same credential. It also activates the device. After that, the platform
-        refuses every further registration until the device is reset.
+      - The login disconnects an agent that is connected with the same credential. It also activates the device. After that, a device that
+        has a DeviceSecret cannot be registered again until it is reset.
     type: str
     choices: [none, login]
     default: none
@@ -78,8 +78,9 @@ options:
       - When a registration is allowed.
       - V(if_needed) registers if there is no credential, if the file is not a valid credential or is another device's, or if a change was
         interrupted.
-      - V(always) registers in every run, and makes the previous credential invalid. It works only until the device is activated. After
-        that, the platform refuses the registration and the task fails. Use the playbook C(fleetops.aliyun_iot.reprovision) then.
+      - V(always) registers in every run, and makes the previous DeviceSecret invalid. With O(auth_type=register), it works only until the
+        device is activated. After that, the platform refuses the registration and the task fails. Use the playbook
+        C(fleetops.aliyun_iot.reprovision) then.
       - V(never) repairs owner, mode and exports only, and fails if a registration is needed.
     type: str
     choices: [if_needed, always, never]
