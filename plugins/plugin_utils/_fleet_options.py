@@ -25,6 +25,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables imp
     OF_ACCOUNT,
     OF_CREDENTIAL,
     OF_RECOVERY,
+    check_evaluated,
     check_host,
     from_account,
 )
@@ -130,7 +131,7 @@ def _filled_in(name: str, value: t.Any, template: Template) -> t.Any:
     if value is None or isinstance(value, (bool, int, float)) or (isinstance(value, str) and "{" not in value):
         return value
     try:
-        return template(value)
+        filled = template(value)
     except (AnsibleError, TemplateError) as error:
         if type(error).__name__ == "AnsibleValueOmittedError":  # since ansible-core 2.19
             return None
@@ -139,3 +140,5 @@ def _filled_in(name: str, value: t.Any, template: Template) -> t.Any:
             hint="Correct it, or the variables that it refers to",
             kind="invalid_option",
         ) from None
+    check_evaluated(name, filled)
+    return filled

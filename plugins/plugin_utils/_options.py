@@ -38,12 +38,12 @@ def text_options(spec: Spec) -> dict[str, bool]:
     return {
         option: kind == "list"
         for option, (kind, elements) in kinds.items()
-        if option != "mode" and (kind == "str" or (kind == "list" and elements == "str"))
+        if option != "mode" and (kind in ("str", "path") or (kind == "list" and elements in ("str", "path")))
     }
 
 
 def check_texts(texts: t.Mapping[str, bool], values: t.Mapping[str, t.Any]) -> None:
-    """Check that YAML did not read a name, a key or a secret as something else, such as 0012345 as 5349.
+    """Check that YAML or a template did not make something else of a name, a key or a secret, such as 5349 of 0012345.
 
     :param texts: those of ``values`` that are text, each with whether it may be a list of it
     :raises InvalidOption: one is of another type; it is not shown, for it may be a secret
@@ -53,8 +53,8 @@ def check_texts(texts: t.Mapping[str, bool], values: t.Mapping[str, t.Any]) -> N
         for each in value if is_list and isinstance(value, list) else [value]:
             kind = next((kind for types, kind in _NO_TEXT if isinstance(each, types)), None)
             if kind:
-                hint = "Use one text" if kind in _NESTED else "Put it into quotes, as it is written"
-                raise InvalidOption(name, None, "is %s, as YAML reads it, and not text" % kind, hint)
+                hint = "Use one text" if kind in _NESTED else "Where it is set, put it into quotes, as it is written"
+                raise InvalidOption(name, None, "is %s, as YAML or a template gives it, and not text" % kind, hint)
 
 
 def check_path(option: str, path: str) -> str:

@@ -24,6 +24,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_file i
 
 Check = t.Callable[[str, t.Any], t.Any]
 
+# A template that only refers to a variable.
+_REFERENCE = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 _PERCENTAGE = re.compile(r"(\d+(?:\.\d+)?)\s*%?")
 
 
@@ -212,12 +214,33 @@ def check_host(variables: t.Mapping[str, t.Any], template: t.Callable[[str], t.A
     :raises InvalidOption: as check_run()
     """
     check_names(variables)
-    check_texts(TEXTS, variables)
+    check_texts(TEXTS, {name: _referred(variables, name) for name in TEXTS if name in variables})
     for name, check in OF_HOST.items():
         if variables.get(name) not in (None, ""):
             value = template(name)
             if value not in (None, ""):
                 check(name, value)
+
+
+def _referred(variables: t.Mapping[str, t.Any], name: str) -> t.Any:
+    """Return the value of the variable that a variable refers to, before Ansible makes text of it (ansible-core before 2.19)."""
+    value, seen = variables[name], {name}
+    while isinstance(value, str):
+        found = _REFERENCE.fullmatch(value.strip())
+        if not found or found[1] in seen or found[1] not in variables:
+            break
+        seen.add(found[1])
+        value = variables[found[1]]
+    return value
+
+
+def check_evaluated(name: str, value: t.Any) -> None:
+    """Check the value that the template of a variable gave.
+
+    :raises InvalidOption: the variable is text, and the value is not
+    """
+    if name in TEXTS:
+        check_texts({name: TEXTS[name]}, {name: value})
 
 
 def check_names(names: t.Iterable[str], more: t.Sequence[str] = ()) -> None:

@@ -235,7 +235,7 @@ gateway_expected_names: [[gw-0001, 0012345]]
     ids=repr,
 )
 def test_what_yaml_read_as_something_else(name: str, value: JSON) -> None:
-    with pytest.raises(InvalidOption, match=f"^{name}: is .* as YAML reads it.* quotes") as refused:
+    with pytest.raises(InvalidOption, match=f"^{name}: is .* as YAML or a template gives it.* quotes") as refused:
         check_host({name: value}, lambda _name: value)
     assert str(value) not in refused.value.msg, "it may be a secret"
 
@@ -255,10 +255,34 @@ gateway_expected_names: [[[gw-0001]], {name: gw-0001}]
 )
 def test_lists_and_dictionaries_are_no_text(name: str, value: JSON) -> None:
     with pytest.raises(
-        InvalidOption, match=f"^{name}: is a (list|dictionary), as YAML reads it.* Use one text"
+        InvalidOption, match=f"^{name}: is a (list|dictionary), as YAML or a template gives it.* Use one text"
     ) as refused:
         check_host({name: value}, lambda _name: value)
     assert str(value) not in refused.value.msg, "it may be a secret"
+
+
+@pytest.mark.parametrize("value", [5349, 0, True, ["gw-0001"], {"name": "gw-0001"}], ids=repr)
+def test_a_variable_that_another_refers_to_is_no_text(value: JSON) -> None:
+    """Before ansible-core 2.19 the evaluated template is text in any case, so the variables themselves are followed."""
+    variables = {"gateway_device_name": "{{ number }}", "number": "{{number_of_site}}", "number_of_site": value}
+    with pytest.raises(InvalidOption, match=r"^gateway_device_name: is .* and not text"):
+        check_host(variables, str)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"number": "0012345"},
+        {},
+        {"number": "{{ number }}"},
+        {"number": "{{ gateway_device_name }}"},
+        {"number": "{{ ours }}-{{ site }}", "ours": 1, "site": 2},
+    ],
+    ids=repr,
+)
+def test_text_that_another_variable_refers_to(variables: JSON) -> None:
+    """What cannot be followed is left to Ansible."""
+    check_host({"gateway_device_name": "{{ number }}", **variables}, str)
 
 
 @pytest.mark.parametrize("value", [None, "", "0012345", "{{ hardware_number }}"])
