@@ -10,7 +10,7 @@ import typing as t
 from ansible import context
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import fleet_devices_spec
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_states import DeviceOutcome
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_states import (
     failure as failure_of_list,
@@ -91,6 +91,8 @@ class ActionModule(ControllerAction):
             if named.problem:
                 raise FleetopsError(named.problem, kind="invalid_option")
             key, name = key or named.product_key, name or named.device_name
+        if not key and options["state"] != "listed":
+            raise InvalidOption("gateway_product_key", None, "is missing", "Set it for this host")
         if not key or not (name or options["all_devices"]):
             return None
         account = account_options(variables.raw, variables.template)
