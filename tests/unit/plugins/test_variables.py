@@ -281,7 +281,7 @@ def test_a_variable_that_another_refers_to_is_no_text(value: JSON) -> None:
     ids=repr,
 )
 def test_text_that_another_variable_refers_to(variables: JSON) -> None:
-    """What cannot be followed is left to Ansible."""
+    """A template that cannot be followed is left to Ansible."""
     check_host({"gateway_device_name": "{{ number }}", **variables}, str)
 
 
