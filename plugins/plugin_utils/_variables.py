@@ -18,7 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
     gateway_recovery_spec,
     openapi_spec,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts, text_options
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_file import checked_page
 
@@ -138,6 +138,8 @@ OF_ACCOUNT = {name: ELSEWHERE.get(name, "platform_" + name) for name in openapi_
 OF_CREDENTIAL = {name: "gateway_" + name for name in gateway_credential_spec()}
 # With those of an account that is asked for ProductSecret, for messages.
 OF_REGISTRATION = {**OF_ACCOUNT, **OF_CREDENTIAL}
+# With the options of a device, for messages about the devices of hosts.
+OF_DEVICE = {**OF_ACCOUNT, **{name: OF_CREDENTIAL[name] for name in ("product_key", "device_name")}}
 OF_RECOVERY = {
     **{name: "gateway_" + name for name in gateway_recovery_spec()},
     **OF_ACCOUNT,
@@ -289,7 +291,18 @@ def naming_variables(text: str, variables: t.Mapping[str, str]) -> str:
 
     :param variables: by option
     """
+    if not variables:
+        return text
     return _options_in(tuple(variables)).sub(lambda found: variables[found[0]], text)
+
+
+def error_with_variables(error: FleetopsError, variables: t.Mapping[str, str]) -> FleetopsError:
+    """Change an error so that it names variables in place of options, and return it.
+
+    :param variables: by option
+    """
+    error.msg, error.hint = (naming_variables(text, variables) for text in (error.msg, error.hint))
+    return error
 
 
 def failure_with_variables(result: t.Mapping[str, t.Any], variables: t.Mapping[str, str]) -> dict[str, t.Any]:
@@ -311,10 +324,10 @@ def failure_with_variables(result: t.Mapping[str, t.Any], variables: t.Mapping[s
 @cache
 def _options_in(options: tuple[str, ...]) -> re.Pattern[str]:
     """Return a pattern that matches an option in a message: a word with an underscore, or a plain word where only an option can be."""
-    distinct = "|".join(sorted((name for name in options if "_" in name), key=len, reverse=True))
-    plain = "|".join(sorted((name for name in options if "_" not in name), key=len, reverse=True))
+    distinct = "|".join(sorted((name for name in options if "_" in name), key=len, reverse=True)) or "(?!)"
+    plain = "|".join(sorted((name for name in options if "_" not in name), key=len, reverse=True)) or "(?!)"
     return re.compile(
         r"(?<![\w./:-])(?:(?:%s)(?![\w/])|(?:%s)(?=: |\[\d+\]\.)"
         r"|(?:(?<=Check )|(?<=[Cc]orrect )|(?<=argument ')|(?<=option ')|(?<=value of )|(?<=arguments: )|(?<=found in ))(?:%s)\b"
-        r"|(?<=and )(?:endpoint|region)\b)" % (distinct, plain, plain)
+        r"|(?:(?<=and )|(?<=and that )|(?<=product_key, ))(?:endpoint|region)\b)" % (distinct, plain, plain)
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from emulator import Emulator
-from operations import called, credential_file, role_variables
+from operations import account, called, credential_file, role_variables
 from playbook import PRODUCT_KEY, Run, inventory, names, run_playbook
 
 JSON = Any
@@ -62,6 +62,42 @@ def test_a_run_that_cannot_be(platform: Emulator, tmp_path: Path, said: JSON, wh
     assert (run.rc != 0, run.stats, called(platform, "register")) == (True, {}, []), run
     assert what in run.stderr
     assert "Traceback" not in run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    ("playbook", "said", "named", "unnamed"),
+    [
+        (
+            "audit",
+            {"platform_access_key_id": "", "gateway_region": "cn-shanghai"},
+            "Set platform_access_key_id",
+            "Set access_key_id",
+        ),
+        ("audit", {"audit_report": "nowhere/audit.json"}, "audit_report: 'nowhere", "dest:"),
+        (
+            "add_devices",
+            {"gateway_product_key": "a1NotThere1"},
+            "Check gateway_product_key, and that gateway_region",
+            "that region",
+        ),
+        ("add_devices", {"platform_ca_path": ["x"]}, "platform_ca_path: is a list", "gateway_ca_path"),
+        ("provision", {"platform_ca_path": "/nowhere/ca.pem"}, "platform_ca_path: ", "gateway_ca_path: "),
+        ("report_merge", {"gateway_report_from": "no*.json"}, "gateway_report_from: 'no*.json'", " reports:"),
+    ],
+    ids=str,
+)
+def test_messages_name_what_was_typed(
+    platform: Emulator, tmp_path: Path, playbook: str, said: JSON, named: str, unnamed: str
+) -> None:
+    """The variable, not the option of a module that the playbook gives it to."""
+    platform.admin.delete_device(PRODUCT_KEY, "gw-0001")
+    hosts = inventory(1, tmp_path, **role_variables(platform))
+    known = {} if said.get("platform_access_key_id") == "" else account(platform)
+    run = run_of(playbook, hosts, tmp_path, **{**known, "gateway_report_to": str(tmp_path / "run.html"), **said})
+    told = run.stdout + run.stderr
+    assert run.rc != 0, run
+    assert named in told, told
+    assert unnamed not in told, told
 
 
 @pytest.mark.parametrize("by", ["playbook", "role"])

@@ -19,6 +19,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables imp
     NAMES,
     OF_ACCOUNT,
     OF_CREDENTIAL,
+    OF_DEVICE,
     OF_RECOVERY,
     REGISTERED,
     check_host,
@@ -193,6 +194,25 @@ def test_the_distance_of_two_words(words: tuple[str, str], expected: int) -> Non
 def test_messages_name_variables(told: str, named: str) -> None:
     assert naming_variables(told, OF_CREDENTIAL) == named
     assert naming_variables(named, OF_CREDENTIAL) == named
+
+
+@pytest.mark.parametrize("variables", [{"dest": "audit_report"}, {"the_dest": "audit_report"}, {}], ids=str)
+def test_messages_of_a_few_options_name_variables(variables: dict[str, str]) -> None:
+    [option] = variables or ["dest"]
+    told = f"{option}: 'x' is in a directory that does not exist"
+    assert naming_variables(told, variables) == told.replace(option, variables.get(option, option))
+
+
+@pytest.mark.parametrize(
+    "advice",
+    [
+        "Check product_key, and that region and instance_id are the product's",
+        "Check product_key, region and instance_id.",
+    ],
+)
+def test_advice_about_a_product_names_variables(advice: str) -> None:
+    named = advice.replace("product_key", "gateway_product_key").replace("region", "gateway_region")
+    assert naming_variables(advice, OF_DEVICE) == named.replace("instance_id", "platform_instance_id")
 
 
 def test_the_account_has_variables_of_its_own() -> None:
