@@ -57,6 +57,22 @@ def check_texts(texts: t.Mapping[str, bool], values: t.Mapping[str, t.Any]) -> N
                 raise InvalidOption(name, None, "is %s, as YAML or a template gives it, and not text" % kind, hint)
 
 
+def number_options(spec: Spec) -> tuple[str, ...]:
+    """Return the options that are numbers."""
+    return tuple(option for option, about in spec.items() if about.get("type") in ("int", "float"))
+
+
+def check_numbers(numbers: t.Iterable[str], values: t.Mapping[str, t.Any]) -> None:
+    """Check that no number is a boolean, which Ansible would read as 1 or 0.
+
+    :param numbers: those of ``values`` that are numbers
+    :raises InvalidOption: one is a boolean
+    """
+    for name in numbers:
+        if isinstance(values.get(name), bool):
+            raise InvalidOption(name, None, "is yes or no, and not a number", "Use a number")
+
+
 def check_path(option: str, path: str) -> str:
     """Return an absolute path of plain characters that names a file.
 

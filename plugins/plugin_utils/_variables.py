@@ -19,7 +19,12 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
     openapi_spec,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts, text_options
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
+    check_numbers,
+    check_texts,
+    number_options,
+    text_options,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_file import checked_page
 
 Check = t.Callable[[str, t.Any], t.Any]
@@ -155,6 +160,16 @@ TEXTS = {
     )
     for option, is_list in text_options(spec).items()
 }
+# Variables whose options are numbers.
+NUMBERS = frozenset(
+    names[option]
+    for spec, names in (
+        (openapi_spec(), OF_ACCOUNT),
+        (gateway_credential_spec(), OF_CREDENTIAL),
+        (gateway_recovery_spec(), OF_RECOVERY),
+    )
+    for option in number_options(spec)
+)
 # Variables that are no option of a module for one gateway.
 OF_HOST: dict[str, Check] = {
     "gateway_service": text,
@@ -217,6 +232,7 @@ def check_host(variables: t.Mapping[str, t.Any], template: t.Callable[[str], t.A
     """
     check_names(variables)
     check_texts(TEXTS, {name: _referred(variables, name) for name in TEXTS if name in variables})
+    check_numbers(NUMBERS, {name: _referred(variables, name) for name in NUMBERS if name in variables})
     for name, check in OF_HOST.items():
         if variables.get(name) not in (None, ""):
             value = template(name)
@@ -239,8 +255,10 @@ def _referred(variables: t.Mapping[str, t.Any], name: str) -> t.Any:
 def check_evaluated(name: str, value: t.Any) -> None:
     """Check the value that the template of a variable gave.
 
-    :raises InvalidOption: the variable is text, and the value is not
+    :raises InvalidOption: the variable is text, and the value is not; or a number, and the value is a boolean
     """
+    if name in NUMBERS:
+        check_numbers([name], {name: value})
     if name in TEXTS:
         check_texts({name: TEXTS[name]}, {name: value})
 

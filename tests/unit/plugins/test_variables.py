@@ -281,6 +281,16 @@ def test_lists_and_dictionaries_are_no_text(name: str, value: JSON) -> None:
     assert str(value) not in refused.value.msg, "it may be a secret"
 
 
+@pytest.mark.parametrize("name", ["gateway_timeout", "gateway_retry_time", "gateway_mqtt_port", "platform_qps_share"])
+@pytest.mark.parametrize("value", [True, False])
+def test_a_boolean_is_no_number(name: str, value: bool) -> None:
+    for variables in ({name: value}, {name: "{{ there }}", "there": value}):
+        with pytest.raises(InvalidOption, match=f"^{name}: is yes or no, and not a number"):
+            check_host(variables, str)
+    for number in (1, 0, "1", 0.5, "{{ there }}"):
+        check_host({name: number}, str)
+
+
 @pytest.mark.parametrize("value", [5349, 0, True, ["gw-0001"], {"name": "gw-0001"}], ids=repr)
 def test_a_variable_that_another_refers_to_is_no_text(value: JSON) -> None:
     """Before ansible-core 2.19 the evaluated template is text in any case, so the variables themselves are followed."""
