@@ -167,20 +167,22 @@ class CallbackModule(DefaultCallback):
         outcome = failed_outcome(result._result, result._task.get_name())
         if not ignore_errors:
             self._outcomes.note_broken(host, outcome)
+            if not action and result._task.run_once is True:
+                self._outcomes.note_run_failed(host)
         if not action or self._display.verbosity or "results" in result._result:
             super().v2_runner_on_failed(result, ignore_errors)
         else:
-            self._show_block("failed", result, ignore_errors)
+            self._show_block("failed", result, ignore_errors, action)
 
     def v2_runner_on_unreachable(self, result: Result) -> None:
-        self._ended_on_a_host(result)
+        action = self._ended_on_a_host(result)
         ignored = bool(result._task.ignore_unreachable)
         if not ignored:
             self._outcomes.note_broken(_host(result), Outcome("not answering"))
         if self._display.verbosity:
             super().v2_runner_on_unreachable(result)
         else:
-            self._show_block("not answering", result, ignored)
+            self._show_block("not answering", result, ignored, action)
 
     def v2_runner_on_skipped(self, result: Result) -> None:
         self._ended_on_a_host(result)
@@ -236,10 +238,12 @@ class CallbackModule(DefaultCallback):
         else:
             self._handle_warnings(result._result)
 
-    def _show_block(self, word: str, result: Result, ignored: bool) -> None:
+    def _show_block(self, word: str, result: Result, ignored: bool, action: str) -> None:
         self._show_warnings(result)
         host = _host(result)
-        failure = self._failures.pop(host, None) or failure_of(host, result._result, _LENGTH)
+        # What a pass says of a host is reported by that task alone, in short; any other one has an error of its own.
+        reported = self._failures.pop(host, None) if action == "fleet_report" else None
+        failure = reported or failure_of(host, result._result, _LENGTH)
         self._show_failure(word, failure, ignored)
 
     def _show_failure(self, word: str, failure: Failure, ignored: bool = False) -> None:
@@ -278,11 +282,10 @@ class CallbackModule(DefaultCallback):
 
     def _show_left_out(self, groups: t.Sequence[Group]) -> None:
         """Name the options that the commands of the table need from whoever types them."""
-        names = left_out()
-        if names and any(map(_has_command, groups)):
+        options = left_out()
+        if options and any(map(_has_command, groups)):
             self._say(
-                "These commands do not have all variables of this run; add with -e what is needed of: "
-                + ", ".join(names)
+                "These commands do not have all options of this run. Add those that are needed: %s" % ", ".join(options)
             )
 
     def _next_command(self, group: Group) -> str:

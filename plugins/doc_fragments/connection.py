@@ -13,10 +13,10 @@ class ModuleDocFragment:
 options:
   proxy:
     description:
-      - The HTTP proxy of the host that connects, C(http://HOST:PORT) or C(http://USER:PASSWORD@HOST:PORT) with special characters as
-        C(%XX). HTTPS and MQTT go through it (CONNECT).
-      - If not set, the value of C(https_proxy) in the environment of that host is used. The hosts, parent domains, addresses and networks
-        (CIDR) in C(no_proxy) of the same environment are connected to without a proxy, even if this option is set.
+      - The HTTP proxy to use, as C(http://HOST:PORT) or C(http://USER:PASSWORD@HOST:PORT) with special characters as C(%XX). HTTPS and MQTT
+        go through it (CONNECT). It is used by the host that connects to the platform, which is the gateway or the controller.
+      - If not set, the value of C(https_proxy) in the environment of that host is used. No proxy is used for the hosts, parent domains,
+        addresses and networks (CIDR) that C(no_proxy) in the same environment lists, even if this option is set.
     type: str
 """
 
@@ -45,8 +45,8 @@ options:
 options:
   wait_for_clock:
     description:
-      - If the clock of a gateway shows a date before 2026, the gateway waits until its time is set before it connects. This is the maximum
-        of this wait, in seconds (0 to 600). A gateway without a battery for its clock starts in 1970, when no certificate is valid yet.
+      - The longest time, in seconds (0 to 600), that a gateway waits until its clock is set. It waits only before a connection, and only if
+        its clock shows a date before 2026. A gateway without a battery for its clock starts in 1970, when no certificate is valid yet.
       - If the controller connects instead of the gateway, this option has no effect.
     type: int
     default: 0

@@ -20,7 +20,7 @@ options:
       - Where the DeviceName comes from.
       - V(mac) is the address of O(device_name_interface), as the kernel prints it (lower case, with colons).
       - V(serial) is the serial number in the device tree, or else DMI's C(product_serial), which only root can read.
-      - A compromised gateway can report any name as its hardware's. So list the allowed names with O(expected_names). A name is called
+      - A compromised gateway can report a false name for its hardware. So list the allowed names with O(expected_names). A name is called
         proven if the inventory itself gives it, or if O(expected_names) has only this name.
       - If a name from the hardware is not proven, and the gateway already has a credential for another device of the same product, the task
         fails.
@@ -48,21 +48,23 @@ options:
     type: str
   path:
     description:
-      - The path of the file with the credential on the gateway. The file has one JSON object with the fields C(deviceName), C(deviceSecret)
-        and C(productKey), or with C(clientId), C(deviceName), C(deviceToken) and C(productKey). It is written as one line.
+      - The path of the file with the credential on the gateway. The file has one JSON object, written as one line. Its fields are
+        C(deviceName), C(deviceSecret) and C(productKey). After a registration with C(auth_type=regnwl), they are C(clientId),
+        C(deviceName), C(deviceToken) and C(productKey).
       - A file in another layout is accepted too. It may have further fields, if their values are strings, numbers, V(true), V(false) or
         V(null). It is not rewritten until a new credential replaces it.
-      - A file is not accepted as a credential if it has an object or array in it, a name that occurs twice, a backslash in a name or in a
-        field of the credential, a character beyond ASCII, or more than 4096 octets.
-      - The directory must belong to root or to the remote user, and must not be writable by anybody else. It is created if it does not
-        exist.
+      - A file is not accepted as a credential in these cases. A value in it is an object or an array. A JSON key occurs twice. A JSON key,
+        or a value of the credential, contains a backslash. The file has a character beyond ASCII, or more than 4096 bytes.
+      - The directory must belong to root or to the user that the task runs as on the gateway, and must not be writable by anybody else. It
+        is created if it does not exist.
     type: str
     default: /etc/aliyun-iot/device.json
   owner:
-    description: The user, by name or number, who owns the credential; the remote user if not set.
+    description: The user, by name or number, who owns the credential. If not set, the user that the task runs as on the gateway (with
+      C(become), usually root).
     type: str
   group:
-    description: The group, by name or number, of the credential; the remote user's if not set.
+    description: The group, by name or number, of the credential. If not set, the group of the user that the task runs as on the gateway.
     type: str
   mode:
     description: The credential's permissions, a quoted string of four octal digits, the last of which is 0, so that only owner and group
@@ -80,9 +82,11 @@ options:
       - Whether handlers have to run after a change. The gateway then stores a note with the change. A change of owner and mode alone leaves
         no note.
       - Until the note is removed, a run that has nothing else to do, or only corrects owner or mode, returns C(changed) with the reason
-        V(unfinished). It does not register for this. A task with C(state=followed_up), and with the C(due) of the result, removes the note.
-      - If not set, it is V(true) in a task of the role P(fleetops.aliyun_iot.gateway#role) if O(service) is set, or if a handler of the
-        play listens to C(Gateway credential changed). The role has a handler that removes the note. In all other tasks it is V(false).
+        V(unfinished). Such a run does not register again. A task with C(state=followed_up), and with the C(due) of the result, removes the
+        note.
+      - If not set, the value depends on the task. In a task of the role P(fleetops.aliyun_iot.gateway#role), it is V(true) if O(service) is
+        set, and also if a handler of the play listens to C(Gateway credential changed). Otherwise, and in every task outside the role, it
+        is V(false). The role has a handler that removes the note.
     type: bool
   exports:
     description:
@@ -93,8 +97,8 @@ options:
     default: []
     suboptions:
       dest:
-        description: The file on the gateway. Its directory is not created; it must exist, belong to root or the remote user, and not be
-          writable by anybody else.
+        description: The file on the gateway. Its directory is not created; it must exist, belong to root or to the user that the task runs
+          as on the gateway, and not be writable by anybody else.
         type: str
         required: true
       format:
@@ -106,8 +110,8 @@ options:
         description:
           - A Jinja2 template on the controller, with the variables C(product_key), C(device_name) and C(device_secret), or C(client_id) and
             C(device_token) in place of the last.
-          - The controller renders it with placeholders for the secret, which the gateway replaces. A filter would change the placeholder.
-            So use C(device_secret), C(client_id) and C(device_token) without a filter.
+          - The controller renders it with placeholders. The gateway replaces the placeholders with the secret. A filter would change a
+            placeholder. So use C(device_secret), C(client_id) and C(device_token) without a filter.
         type: path
       owner:
         description: The file's owner; the credential's if not set.

@@ -13,7 +13,7 @@ class ModuleDocFragment:
 options:
   access_key_id:
     description:
-      - The AccessKey's ID. Use a RAM user's, with no more rights than it needs.
+      - The AccessKey's ID. Use the AccessKey of a RAM user that has no more permissions than necessary.
       - Required unless there is O(profile) or O(credentials).
     type: str
   access_key_secret:

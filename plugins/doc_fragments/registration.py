@@ -32,12 +32,12 @@ options:
     type: str
   ca_path:
     description:
-      - A PEM file of the certificate authorities to trust, or a directory of hashed ones, on the host that sends the registration.
-        If not set, the host's own authorities are trusted.
+      - A PEM file with the certificates of the authorities to trust, or a directory of such certificates that was prepared with C(openssl
+        rehash), on the host that sends the registration. If not set, the host's own authorities are trusted.
     type: str
   validate_certs:
-    description: Whether to verify the endpoint's certificate. With V(false) anybody who can answer in the platform's place gets the
-      DeviceSecret.
+    description: Whether to verify the endpoint's certificate. With V(false), an attacker on the network can pass the signed request on to
+      the platform and read the DeviceSecret in its answer.
     type: bool
     default: true
   timeout:

@@ -30,8 +30,8 @@ options:
     description: The MQTT host to log in to, in place of the platform's, as C(HOST) or C(HOST:PORT), such as the emulator's.
     type: str
   ca_path:
-    description: A PEM file of the certificate authorities to trust, or a directory of hashed ones, on the host that logs in. If not set,
-      the host's own authorities are trusted.
+    description: A PEM file with the certificates of the authorities to trust, or a directory of such certificates that was prepared with
+      C(openssl rehash), on the host that logs in. If not set, the host's own authorities are trusted.
     type: str
   validate_certs:
     description: Whether to verify the platform's certificate.
@@ -115,8 +115,8 @@ error:
   contains:
     kind:
       description:
-        - The kind of error, for conditions, one of V(bad_answer), V(connection), V(ended_early), V(internal), V(invalid_option),
-          V(missing_tool), V(network), V(no_python), V(refused), V(storage), V(throttled), V(tls), V(unreadable).
+        - The kind of error. Use it in C(when) or C(failed_when). It is one of V(bad_answer), V(connection), V(ended_early), V(internal),
+          V(invalid_option), V(missing_tool), V(network), V(no_python), V(refused), V(storage), V(throttled), V(tls), V(unreadable).
         - V(ended_early) means that the program on the gateway was killed, for example for lack of memory.
         - V(internal) is a mistake in this collection; please report it.
       type: str

@@ -102,7 +102,7 @@ devices:
           a valid DeviceName or is listed twice, V(not_attempted) if the module stopped before.
       type: str
     changed:
-      description: Whether it was changed, or would be in check mode.
+      description: Whether the device was changed. In check mode, whether it would be changed.
       type: bool
     error:
       description: The failure of this device, with C(kind), C(code), C(message) and C(hint), if it failed.
@@ -114,9 +114,9 @@ error:
   contains:
     kind:
       description:
-        - The kind of error, for conditions; if devices failed, that of the first. One of V(bad_answer), V(busy), V(credential),
-          V(disabled), V(has_sub_devices), V(internal), V(invalid_option), V(job), V(missing_library), V(network), V(not_found),
-          V(not_proven), V(refused), V(throttled), V(timeout), V(tls).
+        - The kind of error. Use it in C(when) or C(failed_when). If devices failed, it is that of the first. It is one of V(bad_answer),
+          V(busy), V(credential), V(disabled), V(has_sub_devices), V(internal), V(invalid_option), V(job), V(missing_library), V(network),
+          V(not_found), V(not_proven), V(refused), V(throttled), V(timeout), V(tls).
         - V(internal) is a mistake in this collection; please report it.
       type: str
     code:

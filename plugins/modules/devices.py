@@ -117,7 +117,7 @@ devices:
         - V(not_attempted) if the module stopped before it came to this device.
       type: str
     changed:
-      description: Whether it was changed, or would be in check mode.
+      description: Whether the device was changed. In check mode, whether it would be changed.
       type: bool
     error:
       description: The failure of this device, with C(kind), C(code), C(message) and C(hint), if it failed.
@@ -129,8 +129,9 @@ error:
   contains:
     kind:
       description:
-        - The kind of error, for conditions; if devices failed, that of the first. One of V(bad_answer), V(credential), V(internal),
-          V(invalid_option), V(missing_library), V(network), V(not_found), V(purge_maximum), V(refused), V(throttled), V(timeout), V(tls).
+        - The kind of error. Use it in C(when) or C(failed_when). If devices failed, it is that of the first. It is one of V(bad_answer),
+          V(credential), V(internal), V(invalid_option), V(missing_library), V(network), V(not_found), V(purge_maximum), V(refused),
+          V(throttled), V(timeout), V(tls).
         - V(internal) is a mistake in this collection; please report it.
       type: str
     code:

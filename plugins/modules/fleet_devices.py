@@ -11,20 +11,23 @@ short_description: Adds, disables, removes, resets or lists the devices of all h
 version_added: 1.0.0
 description:
   - Does what M(fleetops.aliyun_iot.devices), M(fleetops.aliyun_iot.device_reset) and M(fleetops.aliyun_iot.devices_info) do, for the
-    devices of all hosts of the play's batch. Each host's variables name its account (C(platform_...)), region, instance and product; the
-    devices of one account and product are requested together.
-  - A failure of one account affects only its own hosts and does not fail the task, except for O(state=listed), since an incomplete list
-    would be misleading. If you run the module with the command C(ansible) (ad hoc), it fails if any host was refused, because no later task
-    can report the refused hosts.
+    devices of all hosts of the play's batch. Each host's variables name its account (C(platform_...)), region, instance and product;
+    devices of the same account and product are processed together.
+  - If the requests for the devices of one account and product fail, only the hosts of these devices are affected, and the task succeeds.
+    With O(state=listed) the task fails instead, because an incomplete list would be misleading.
+  - Hosts whose devices are not in the requested state are returned as C(refused), and the task succeeds, so that a later task can report
+    them. In an ad-hoc run (the command C(ansible)) there is no later task, so there the module fails.
   - If two hosts name the same device, it is refused for both hosts, except for O(state=listed).
   - Before O(state=reset), the ProductSecret in a host's variables (C(gateway_product_secret)) is compared with the platform's, if the
-    platform returns it. If they differ, the device is not reset, since it could not register afterwards. In check mode a warning lists
-    what cannot be checked before a reset.
+    platform returns it. If they differ, the device is not reset, since it could not register afterwards. Some things cannot be checked
+    before a reset. They are that Dynamic Registration is switched on, and the ProductSecret if the platform does not return it. In check
+    mode, a warning names them.
 options:
   state:
     description:
-      - V(present) adds the devices, V(enabled) enables, V(disabled) disables, and V(absent) removes them; after V(disabled) and V(absent)
-        another call verifies the result. V(reset) resets them (ResetThing), V(listed) only reads them.
+      - V(present) adds the devices, V(enabled) enables, V(disabled) disables, and V(absent) removes them; after V(disabled) and V(absent),
+        the module itself queries the devices, to verify that they are out of service. V(reset) resets them (ResetThing), V(listed) only
+        reads them.
     type: str
     required: true
     choices: [present, absent, enabled, disabled, listed, reset]
@@ -84,8 +87,8 @@ RETURN = r"""
 products:
   description:
     - A list with one element for each pair of account and product. C(product_key), C(changed) and C(devices) are as returned by
-      M(fleetops.aliyun_iot.devices), M(fleetops.aliyun_iot.device_reset) or M(fleetops.aliyun_iot.devices_info). C(hosts) lists the hosts.
-      C(error) is there if the request failed for all devices of this element.
+      M(fleetops.aliyun_iot.devices), M(fleetops.aliyun_iot.device_reset) or M(fleetops.aliyun_iot.devices_info). C(hosts) lists the hosts
+      whose devices are in this element. C(error) is there if the request failed for all devices of this element.
     - The C(reason) of a device is V(wrong_secret) if it was not reset because the host has another ProductSecret than the platform.
   returned: success
   type: list
@@ -96,8 +99,8 @@ check_mode:
   type: bool
 device_changes:
   description:
-    - Hosts whose devices were changed, each with one of V(added), V(enabled), V(disabled), V(deleted) and V(reset). For
-      O(fleetops.aliyun_iot.fleet_credentials#module:device_changes).
+    - Hosts whose devices were changed, each with one of V(added), V(enabled), V(disabled), V(deleted) and V(reset). Pass this value to the
+      option O(fleetops.aliyun_iot.fleet_credentials#module:device_changes).
   returned: success
   type: dict
   sample: {"gw-0001": "disabled"}

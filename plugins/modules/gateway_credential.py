@@ -12,19 +12,24 @@ version_added: 1.0.0
 description:
   - Registers the gateway's device with Alibaba Cloud IoT Platform (unique-certificate-per-product authentication) and stores the device
     certificate (ProductKey, DeviceName, DeviceSecret) on the gateway.
-  - Three words are used below. A B(lease) is a time in which only one run may change the gateway's credential. A B(note) is a file on the
-    gateway which says that handlers still have to run after a change (see O(follow_up)). C(due) is the ID of a note.
+  - Three words are used below. A B(lease) is a period in which only one run may change the gateway's credential. The option and return
+    value C(lease) is the ID of a lease. A B(note) is a file on the gateway which says that handlers still have to run after a change (see
+    O(follow_up)). C(due) is the ID of a note.
   - Registration issues a new DeviceSecret and makes the one before it invalid. So the module registers only when necessary, and
     never in check mode. On a gateway whose credential is up to date, it runs one shell script and sends nothing to the platform.
   - With O(register_from=gateway), the controller signs the request. The gateway sends the signed request, and stores the DeviceSecret from
     the answer. ProductSecret never leaves the controller, DeviceSecret never leaves the gateway.
   - After an interruption at any point, the next run leaves the gateway with exactly one valid credential.
-  - Two runs on the same gateway wait for each other. Each change takes a lease, which lasts O(retry_time) plus three times O(timeout). If a
-    run is interrupted, the next run waits until this lease ends, because the platform may still process the request of the interrupted run.
-  - After an interruption, after a lost answer and after a reset by the same run, it is uncertain whether the stored credential is valid.
-    The module then verifies it by a login over MQTT, which activates the device. With O(verify=login), it verifies every new credential.
-  - For the login, the module needs the address of the MQTT host. If O(mqtt_endpoint) is set, it is the address. Otherwise, if O(endpoint)
-    is not set, the address follows from O(instance_id) or, without it, from O(region).
+  - If two runs want to change the same gateway, the second waits until the first has finished. Each change takes a lease, which lasts
+    O(retry_time) plus three times O(timeout). If a run is interrupted, the next run waits until this lease ends, because the platform may
+    still process the request of the interrupted run.
+  - In three cases it is uncertain whether the stored credential is valid. An earlier run was interrupted, an answer was lost, or this
+    playbook run has reset the device (M(fleetops.aliyun_iot.device_reset)). The platform may then still process an older request. The
+    module verifies the credential by a login over MQTT, which activates the device. After that, a device that has a DeviceSecret cannot be
+    registered again until it is reset. With O(verify=login), the module verifies every new credential.
+  - For the login, the module needs the address of the MQTT host. The address is O(mqtt_endpoint). If this is not set, the address is
+    derived from O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived, so set O(mqtt_endpoint) too. Without an
+    address there is no login, and with O(verify=login) the task fails before it registers.
 options:
   state:
     description:
@@ -40,8 +45,9 @@ options:
     default: present
   lease:
     description:
-      - The lease that O(state=reset_intended) returned. Set it with O(state=present) after the device was reset while this lease was valid.
-        The module then registers the device, no matter which credential the gateway stores.
+      - The C(lease) that O(state=reset_intended) returned. Reset the device before the lease ends. Then run the module with
+        O(state=present) and this option. It registers the device, no matter which credential the gateway stores. This task may start after
+        the end of the lease, but fails if another run has changed the gateway since then.
     type: str
   lease_time:
     description:
@@ -56,12 +62,14 @@ options:
     type: str
   verify:
     description:
-      - V(login) verifies every newly registered credential by one login over MQTT. The task fails if the login is not accepted. If the
-        platform refused the login, the next run registers again; if the login failed for another reason, the next run retries the login.
-      - The login needs the address of the MQTT host. If O(mqtt_endpoint) is set, it is the address. Otherwise, if O(endpoint) is not set,
-        the address follows from O(instance_id) or, without it, from O(region). The host that registers must reach the MQTT host; otherwise
-        the task fails before it registers.
-      - The login activates the device, and disconnects an agent that is connected with the same credential.
+      - V(login) verifies every newly registered credential by one login over MQTT. If the login does not succeed, the task fails. What the
+        next run does depends on the reason. If the platform refused the login, it registers again. In any other case (no connection, for
+        example), it only repeats the login.
+      - The login needs the address of the MQTT host. The address is O(mqtt_endpoint). If this is not set, the address is derived from
+        O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived, so set O(mqtt_endpoint) too. The host that
+        registers must reach the MQTT host. If it does not, or if there is no address, the task fails before it registers.
+      - The login disconnects an agent that is connected with the same credential. It also activates the device. After that, a device that
+        has a DeviceSecret cannot be registered again until it is reset.
     type: str
     choices: [none, login]
     default: none
@@ -70,7 +78,9 @@ options:
       - When a registration is allowed.
       - V(if_needed) registers if there is no credential, if the file is not a valid credential or is another device's, or if a change was
         interrupted.
-      - V(always) registers in every run. Each time, the credential that the gateway used before becomes invalid.
+      - V(always) registers in every run, and makes the previous DeviceSecret invalid. With O(auth_type=register), it works only until the
+        device is activated. After that, the platform refuses the registration and the task fails. Use the playbook
+        C(fleetops.aliyun_iot.reprovision) then.
       - V(never) repairs owner, mode and exports only, and fails if a registration is needed.
     type: str
     choices: [if_needed, always, never]
@@ -88,15 +98,15 @@ options:
       - The protocol to register over.
       - If not set, the protocol is V(mqtt) if O(auth_type=regnwl) is set, or if the region offers only MQTT (V(cn-beijing),
         V(cn-shenzhen)). In all other cases it is V(https).
-      - Over MQTT the platform gives no reason when it refuses a registration. If it refuses one after an interruption, the module verifies
-        the stored credential by one login, which activates the device.
+      - Over MQTT the platform gives no reason when it refuses a registration. If the refused registration repeats an interrupted one, the
+        stored credential may be valid. The module verifies it by one login, which activates the device.
     type: str
     choices: [https, mqtt]
   auth_type:
     description:
       - V(register) is for a device that was added to the product under its DeviceName. It gets a DeviceSecret.
       - V(regnwl) is registration without pre-registration. The device does not have to be added to the product first. It works over MQTT
-        only, and only if the product allows it. The gateway gets a device token and its client ID, which are stored in place of a
+        only, and only if the product allows it. The platform issues a client ID and a device token. Both are stored in place of a
         DeviceSecret. The platform counts each registration as a new physical device. At most five physical devices can have the same
         DeviceName.
     type: str
@@ -109,7 +119,7 @@ options:
     description:
       - The MQTT host, as C(HOST) or C(HOST:PORT), for registrations and logins. It replaces the host of the platform. Use it for the
         emulator, for example.
-      - O(endpoint) applies to HTTPS only. If it is set, a registration over MQTT needs this option too.
+      - If O(endpoint) is set, the platform's own MQTT host is not used. For a registration over MQTT, set O(mqtt_endpoint) as well.
     type: str
 extends_documentation_fragment:
   - fleetops.aliyun_iot.registration
@@ -210,8 +220,8 @@ registered:
 proven:
   description:
     - Whether a login over MQTT verified the stored credential. V(null) if no login was needed.
-    - A login is needed with O(verify=login). It is also needed after an interruption, a lost answer or a reset by the same run, because the
-      platform may process an earlier request late and then replace the stored DeviceSecret.
+    - A login is needed with O(verify=login). It is also needed after an interruption, a lost answer or a reset in the same playbook run,
+      because the platform may process an earlier request late. It then issues another DeviceSecret, and the one on the gateway is invalid.
     - V(false) if no login was possible, or if the connection failed. In this case, an audit shows whether the stored credential is the same
       as on the platform.
   returned: when the gateway was inspected
@@ -223,7 +233,7 @@ due:
   returned: when the gateway was inspected
   type: str
 lease:
-  description: The lease, for the tasks that follow.
+  description: The ID of the lease. Pass it to the option O(lease) of the tasks that follow.
   returned: with O(state=reset_intended)
   type: str
 lease_ends:
@@ -292,8 +302,8 @@ error:
   contains:
     kind:
       description:
-        - The kind of error, for conditions, one of V(bad_answer), V(busy), V(connection), V(ended_early), V(internal),
-          V(invalid_option), V(missing_library), V(missing_tool), V(name_changed), V(network), V(no_python), V(no_service),
+        - The kind of error. Use it in C(when) or C(failed_when). It is one of V(bad_answer), V(busy), V(connection), V(ended_early),
+          V(internal), V(invalid_option), V(missing_library), V(missing_tool), V(name_changed), V(network), V(no_python), V(no_service),
           V(not_accepted), V(not_proven), V(permission), V(refused), V(registration_needed), V(storage), V(throttled), V(tls),
           V(unexpected_name), V(unproven_name), V(unsafe_path).
         - V(ended_early) means that the program on the gateway was killed, for example for lack of memory.

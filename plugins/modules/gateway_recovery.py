@@ -140,10 +140,9 @@ error:
   contains:
     kind:
       description:
-        - The kind of error, for conditions, one of V(bad_answer), V(busy), V(connection), V(credential), V(internal),
-          V(invalid_option), V(missing_library), V(missing_tool), V(name_changed), V(network), V(no_service), V(not_accepted),
-          V(not_found), V(permission), V(refused), V(storage), V(throttled), V(tls), V(unexpected_name), V(unproven_name),
-          V(unsafe_path).
+        - The kind of error. Use it in C(when) or C(failed_when). It is one of V(bad_answer), V(busy), V(connection), V(credential),
+          V(internal), V(invalid_option), V(missing_library), V(missing_tool), V(name_changed), V(network), V(no_service), V(not_accepted),
+          V(not_found), V(permission), V(refused), V(storage), V(throttled), V(tls), V(unexpected_name), V(unproven_name), V(unsafe_path).
         - V(internal) is a mistake in this collection; please report it.
       type: str
     code:

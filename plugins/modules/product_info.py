@@ -84,8 +84,8 @@ error:
   contains:
     kind:
       description:
-        - The kind of error, for conditions, one of V(bad_answer), V(credential), V(internal), V(invalid_option), V(missing_library),
-          V(network), V(not_found), V(refused), V(throttled), V(tls).
+        - The kind of error. Use it in C(when) or C(failed_when). It is one of V(bad_answer), V(credential), V(internal), V(invalid_option),
+          V(missing_library), V(network), V(not_found), V(refused), V(throttled), V(tls).
         - V(internal) is a mistake in this collection; please report it.
       type: str
     code:

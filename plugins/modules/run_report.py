@@ -88,7 +88,7 @@ error:
   contains:
     kind:
       description:
-        - The kind of error, for conditions, one of V(bad_answer), V(internal), V(invalid_option), V(storage).
+        - The kind of error. Use it in C(when) or C(failed_when). It is one of V(bad_answer), V(internal), V(invalid_option), V(storage).
         - V(internal) is a mistake in this collection; please report it.
       type: str
     code:

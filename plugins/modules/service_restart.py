@@ -61,8 +61,8 @@ error:
   contains:
     kind:
       description:
-        - The kind of error, for conditions, one of V(bad_answer), V(connection), V(internal), V(invalid_option), V(no_service),
-          V(not_restarted), V(storage).
+        - The kind of error. Use it in C(when) or C(failed_when). It is one of V(bad_answer), V(connection), V(internal), V(invalid_option),
+          V(no_service), V(not_restarted), V(storage).
         - V(no_service) means that the service does not exist on the gateway.
         - V(internal) is a mistake in this collection; please report it.
       type: str

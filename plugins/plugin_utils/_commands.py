@@ -39,6 +39,8 @@ _PLAYBOOKS = {
 }
 # The playbooks whose reports have commands for failed gateways: the same playbook again, or another.
 _OF_RUNS = ("provision", "reprovision", "recover", "decommission")
+# The playbook that runs on the controller alone.
+_WITHOUT_GATEWAYS = "report_merge"
 _SWITCHES = {
     "diff": "--diff",
     "become": "--become",
@@ -52,9 +54,9 @@ _VALUES = {
     "connection_password_file": "--connection-password-file",
     "private_key_file": "--private-key",
     "remote_user": "--user",
-    "ssh_common_args": "--ssh-common-args",
-    "ssh_extra_args": "--ssh-extra-args",
 }
+# Options of the connection that may contain a password, such as one for a jump host.
+_NOT_SHOWN = {"ssh_common_args": "--ssh-common-args", "ssh_extra_args": "--ssh-extra-args"}
 # Values that Ansible fills in where the command line has none, each with the setting that it takes.
 _FILLED_IN = {
     "become_method": ("--become-method", "DEFAULT_BECOME_METHOD"),
@@ -143,11 +145,15 @@ def common_options(more: t.Container[str] = ()) -> list[str]:
 
 
 def left_out() -> list[str]:
-    """Return the names of the variables of the command line that no command here has: they may be secrets, or are of this run alone."""
-    names = (
+    """Return the options of the command line that no command here has: they may contain secrets, or are of this run alone.
+
+    A variable is ``-e`` and its name.
+    """
+    names = {
         name for text in _extra_variables() for name, value in _variables_in(text).items() if not _is_kept(name, value)
-    )
-    return sorted({clean(name, _NAME) for name in names if name not in ("target", "_raw_params")})
+    }
+    variables = ["-e " + clean(name, _NAME) for name in sorted(names - {"target", "_raw_params"})]
+    return variables + [option for name, option in _NOT_SHOWN.items() if context.CLIARGS.get(name)]
 
 
 def playbook_command(as_now: bool = True) -> str:
@@ -167,8 +173,8 @@ def limited(hosts: str, playbook: str | None = None, as_now: bool = True) -> str
     :param playbook: in place of the one that runs now
     """
     names = [playbook] if playbook else [shlex.quote(name) for name in context.CLIARGS.get("args") or ()]
-    limit = [_option("--limit", hosts)] if hosts != "localhost" else []
-    return " ".join([playbook_command(as_now), *names, *limit])
+    has_gateways = not all(name.removesuffix(".yml").endswith(_WITHOUT_GATEWAYS) for name in names)
+    return " ".join([playbook_command(as_now), *names, *([_option("--limit", hosts)] if has_gateways else [])])
 
 
 def _option(name: str, value: t.Any) -> str:

@@ -85,6 +85,7 @@ class Outcomes:
     def __init__(self) -> None:
         self._settled: dict[str, Outcome] = {}
         self._broken: dict[str, Outcome] = {}
+        self._of_run: set[str] = set()
 
     def note_pass(self, result: Result) -> dict[str, int]:
         """Record the result of fleet_credentials; return the number of its hosts by word, empty if they were recorded before."""
@@ -127,6 +128,10 @@ class Outcomes:
         """Record that a task failed or its host did not answer; the statistics show whether it was rescued."""
         self._broken[host] = outcome
 
+    def note_run_failed(self, host: str) -> None:
+        """Record that a task for all hosts failed, which Ansible counts for the first one of them."""
+        self._of_run.add(host)
+
     def groups(self, stats: t.Mapping[str, t.Mapping[str, int]]) -> list[Group]:
         """Return the hosts by outcome, the worst last.
 
@@ -141,6 +146,8 @@ class Outcomes:
     def _final(self, host: str, counted: t.Mapping[str, int]) -> Outcome:
         settled = self._settled.get(host)
         if settled and settled.word in BROKEN:
+            return settled
+        if settled and host in self._of_run and counted.get("failures") == 1 and not counted.get("unreachable"):
             return settled
         if counted.get("failures") or counted.get("unreachable"):
             return self._broken.get(host, Outcome("failed" if counted.get("failures") else "not answering"))

@@ -39,7 +39,7 @@ _TEXTS = {
     **{"product_key": NAME, "device_name": NAME, "path": gate.LINE, "status": NAME, "code": NAME},
     **{"message": TEXT, "hint": TEXT, "command": gate.LINE},
 }
-_RUN = ("id", "playbook", "mode", "user", "controller", "ansible_core")
+_RUN = ("id", "playbook", "mode", "user", "controller", "ansible_core", "slices")
 
 
 def read_report(name: str) -> Report:

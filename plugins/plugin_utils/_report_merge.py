@@ -25,7 +25,7 @@ Rebuild = t.Callable[[str, str | None, str | None], str | None]
 def report_names(patterns: t.Sequence[str], merged: Path) -> list[str]:
     """Return the paths of the files that paths and patterns name, without that of the merged report.
 
-    :raises InvalidOption: a pattern matches nothing, or there are too many files
+    :raises InvalidOption: a pattern matches nothing, there are too many files, or the merged report would replace one of a slice
     """
     found: dict[str, None] = {}
     for pattern in patterns:
@@ -35,7 +35,13 @@ def report_names(patterns: t.Sequence[str], merged: Path) -> list[str]:
                 "reports", pattern, "is no file, and no file matches it", "Correct the path or the pattern"
             )
         found.update(dict.fromkeys(map(os.path.abspath, matches)))
-    found.pop(str(merged), None)
+    if found.pop(str(merged), "") is None and not read_report(str(merged))["run"]["slices"]:
+        raise InvalidOption(
+            "dest",
+            str(merged.with_suffix(".html")),
+            "is the report of a slice, which would be lost",
+            "Choose another path",
+        )
     if not 0 < len(found) <= MOST_FILES:
         raise InvalidOption(
             "reports", None, "there are %d, not 1 to %d" % (len(found), MOST_FILES), "Narrow the pattern"

@@ -285,6 +285,26 @@ def test_an_audit_says_what_it_found_and_no_more(platform: Emulator, tmp_path: P
     assert command.startswith("ansible-playbook fleetops.aliyun_iot.recover "), run
 
 
+def test_a_task_for_all_hosts_is_charged_to_none_of_them(platform: Emulator, tmp_path: Path) -> None:
+    hosts = fleet(platform, tmp_path, 2)
+    hosts["gateways"]["vars"].update(account(platform))
+    run_playbook(PROVISION, hosts, tmp_path, "--limit", "gw-0001")
+    run = logged("fleetops.aliyun_iot.audit", hosts, tmp_path, "-e", "audit_fail=true")
+    assert run.rc != 0, run
+    assert re.search(r"\d+ findings", run.stdout + run.stderr), run
+    assert table(run.stdout) == {"up to date": (1, ""), "needs a change: missing: gw-0002": (1, "")}, run
+
+
+def test_a_later_task_that_fails_has_an_error_of_its_own(platform: Emulator, tmp_path: Path) -> None:
+    """The look before has failed for the first host too, which says nothing of the account."""
+    hosts = fleet(platform, tmp_path, 1)
+    wrong = {**account(platform), "platform_access_key_secret": "anotherone"}
+    hosts["gateways"]["vars"].update(wrong)
+    run = logged("fleetops.aliyun_iot.audit", hosts, tmp_path)
+    [block] = [line for line in run.stdout.splitlines() if line.startswith("failed: [gw-0001]")]
+    assert "SignatureDoesNotMatch" in block, run
+
+
 def test_a_command_names_what_it_lacks(platform: Emulator, tmp_path: Path) -> None:
     hosts = fleet(platform, tmp_path, 7)
     hosts["gateways"]["vars"].pop("gateway_product_secret")
@@ -293,7 +313,7 @@ def test_a_command_names_what_it_lacks(platform: Emulator, tmp_path: Path) -> No
     command = next(command for _number, command in table(run.stdout).values() if command)
     assert """-e '{"gateway_mode": "0640"}'""" in command, run
     assert PRODUCT_SECRET not in run.stdout + run.stderr
-    assert "add with -e what is needed of: gateway_product_secret, site" in run.stdout, run
+    assert "Add those that are needed: -e gateway_product_secret, -e site" in run.stdout, run
 
 
 def test_the_role_says_what_it_did(platform: Emulator, tmp_path: Path) -> None:

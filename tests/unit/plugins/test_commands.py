@@ -88,7 +88,7 @@ def test_what_may_be_a_secret_is_named_and_left_out(
     ):
         assert SECRET not in each
         assert [value for value in typed(each) if not value.startswith("target=")] == kept
-    assert left_out() == names
+    assert left_out() == [f"-e {name}" for name in names]
 
 
 def test_the_name_of_a_variable_is_fit_for_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,6 +115,14 @@ def test_switches_and_values_of_the_run_are_kept(monkeypatch: pytest.MonkeyPatch
     assert not {"--connection", "--timeout"} & set(words), "what is so anyway"
 
 
-def test_a_run_without_an_inventory_has_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_of_a_connection_are_named_and_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, ssh_common_args=f"-o ProxyCommand='sshpass -p {SECRET} ssh jump'", ssh_extra_args="-v")
+    assert SECRET not in limited("gw-1", None)
+    assert left_out() == ["--ssh-common-args", "--ssh-extra-args"]
+
+
+def test_only_a_run_without_gateways_has_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     given(monkeypatch, args=("fleetops.aliyun_iot.report_merge",), inventory=())
     assert limited("localhost", None) == "ansible-playbook fleetops.aliyun_iot.report_merge"
+    given(monkeypatch, "target=gateways", args=("fleetops.aliyun_iot.decommission",))
+    assert limited("localhost", None).endswith(" fleetops.aliyun_iot.decommission --limit localhost")

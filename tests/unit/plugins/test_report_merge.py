@@ -100,10 +100,18 @@ def test_many_controllers_are_named_in_part(tmp_path: Path) -> None:
 
 
 def test_patterns_are_filled_in_once_and_without_the_merged_report(tmp_path: Path) -> None:
-    for name in ("a.json", "b.json", "fleet.json", "c.csv"):
+    for name in ("a.json", "b.json", "c.csv"):
         (tmp_path / name).touch()
+    written(tmp_path / "fleet.json", {**RUN, "slices": "2"}, row("gw-1"))
     found = report_names([f"{tmp_path}/*.json", f"{tmp_path}/a.json"], tmp_path / "fleet.json")
     assert found == [f"{tmp_path}/a.json", f"{tmp_path}/b.json"]
+
+
+def test_the_report_of_a_slice_is_not_replaced(tmp_path: Path) -> None:
+    names = [written(tmp_path / f"{name}.json", RUN, row(f"gw-{name}")) for name in "ab"]
+    with pytest.raises(InvalidOption, match=r"^dest: '.*/a.html' is the report of a slice"):
+        report_names([f"{tmp_path}/*.json"], tmp_path / "a.json")
+    assert all(Path(name).exists() for name in names)
 
 
 @pytest.mark.parametrize("pattern", ["none-*.json", "none.json"])
