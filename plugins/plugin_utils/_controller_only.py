@@ -23,6 +23,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options impor
     check_numbers,
     check_texts,
     number_options,
+    plain_types,
     text_options,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import check_failure
@@ -87,7 +88,7 @@ class ControllerAction(ActionBase):
         except AnsibleError as error:
             # Ansible shows this error with lines of the playbook, and one of them may contain a secret.
             raise FleetopsError(
-                str(error.message),
+                plain_types(str(error.message)),
                 hint="See ansible-doc %s for the options" % self._task.action,
                 kind="invalid_option",
             ) from None

@@ -21,6 +21,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import plain_types
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
     OF_ACCOUNT,
     OF_CREDENTIAL,
@@ -121,7 +122,7 @@ def _options(
     result = _validator(spec).validate(found)
     if result.error_messages:
         raise FleetopsError(
-            naming_variables("; ".join(result.error_messages), names),
+            naming_variables(plain_types("; ".join(result.error_messages)), names),
             hint="Correct the variables of this host",
             kind="invalid_option",
         )

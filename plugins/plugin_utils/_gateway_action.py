@@ -29,6 +29,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options impor
     check_numbers,
     check_texts,
     number_options,
+    plain_types,
     text_options,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output, Remote, python_command
@@ -136,7 +137,7 @@ class GatewayAction(ActionBase):
             _result, options = self.validate_argument_spec(argument_spec=spec)
         except AnsibleError as error:
             raise FleetopsError(
-                str(error.message),
+                plain_types(str(error.message)),
                 hint="See ansible-doc %s for the options" % self._task.action,
                 kind="invalid_option",
             ) from error

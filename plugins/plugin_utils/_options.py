@@ -21,6 +21,10 @@ _SERVICE = re.compile(r"[A-Za-z0-9_.@:\\][A-Za-z0-9_.@:\\-]{0,254}")
 # Seconds; less than the time after which a pass over the fleet gives up on a gateway.
 _LONGEST_WAIT = 600
 _MODE = re.compile(r"0[0-7]{3}")
+# The types of ansible-core for values of YAML: the value's own type with a prefix.
+_OF_ANSIBLE = re.compile(
+    r"\b_?Ansible(?:Tagged|LazyTemplate|LazyAccess)?(Bool|Date|DateTime|Dict|Float|Int|List|Mapping|Sequence|Str|Unicode)\b"
+)
 # What YAML may have read in place of text; a boolean is a number too, and comes first.
 _NESTED = ("a list", "a dictionary")
 _NO_TEXT: tuple[tuple[t.Any, str], ...] = (
@@ -71,6 +75,12 @@ def check_numbers(numbers: t.Iterable[str], values: t.Mapping[str, t.Any]) -> No
     for name in numbers:
         if isinstance(values.get(name), bool):
             raise InvalidOption(name, None, "is yes or no, and not a number", "Use a number")
+
+
+def plain_types(message: str) -> str:
+    """Return a message of ansible-core with the types of Python in place of those that ansible-core derives from them."""
+    renamed = {"unicode": "str", "sequence": "list", "mapping": "dict"}
+    return _OF_ANSIBLE.sub(lambda found: renamed.get(found[1].lower(), found[1].lower()), message)
 
 
 def check_path(option: str, path: str) -> str:

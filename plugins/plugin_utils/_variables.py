@@ -346,6 +346,7 @@ def _options_in(options: tuple[str, ...]) -> re.Pattern[str]:
     plain = "|".join(sorted((name for name in options if "_" not in name), key=len, reverse=True)) or "(?!)"
     return re.compile(
         r"(?<![\w./:-])(?:(?:%s)(?![\w/])|(?:%s)(?=: |\[\d+\]\.)"
-        r"|(?:(?<=Check )|(?<=[Cc]orrect )|(?<=argument ')|(?<=option ')|(?<=value of )|(?<=arguments: )|(?<=found in ))(?:%s)\b"
+        r"|(?:(?<=Check )|(?<=[Cc]orrect )|(?<=argument ')|(?<=option ')|(?<=field ')"
+        r"|(?<=value of )|(?<=arguments: )|(?<=found in ))(?:%s)\b"
         r"|(?:(?<=and )|(?<=and that )|(?<=product_key, ))(?:endpoint|region)\b)" % (distinct, plain, plain)
     )

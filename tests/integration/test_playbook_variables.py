@@ -122,6 +122,17 @@ def test_variables_of_hosts(platform: Emulator, tmp_path: Path, by: str) -> None
 
 
 @pytest.mark.parametrize("by", ["playbook", "role"])
+def test_messages_name_types_as_python_does(platform: Emulator, tmp_path: Path, by: str) -> None:
+    own: dict[str, JSON] = {"gw-0001": {"gateway_exports": 5}, "gw-0002": {"gateway_exports": [["x"]]}}
+    hosts = inventory(own, tmp_path, **role_variables(platform))
+    run = run_of("provision", hosts, tmp_path) if by == "playbook" else run_role(hosts, tmp_path)
+    for host in own:
+        told = str(run.result(host)["msg"])
+        assert "gateway_exports" in told, told
+        assert "Ansible" not in told, told
+
+
+@pytest.mark.parametrize("by", ["playbook", "role"])
 def test_text_that_a_template_gives(platform: Emulator, tmp_path: Path, by: str) -> None:
     """It is refused as YAML's number would be; no other device is registered, and no secret that is wrong is sent."""
     own: dict[str, JSON] = {
