@@ -17,6 +17,7 @@ class ActionModule(ControllerAction):
     """Write one report."""
 
     _spec = staticmethod(audit_report_spec)
+    _of_playbooks: t.ClassVar[t.Mapping[str, str]] = {"dest": "audit_report"}
 
     def _perform(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         path = checked_destination(options["dest"])

@@ -43,6 +43,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_actio
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import credential_work, recovery_work
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import sender
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import is_heard
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import OF_DEVICE, error_with_variables
 
 
 class ActionModule(ControllerAction):
@@ -144,7 +145,8 @@ class ActionModule(ControllerAction):
                     devices.append(HostDevice(member.host, account, *member.device))
         done = ensure_all(devices, self._accounts, {"state": "present"}, bool(self._task.check_mode))
         self._changes.update(done.changes)
-        return {**refused, **done.refused}
+        refused.update(done.refused)
+        return {host: error_with_variables(error, OF_DEVICE) for host, error in refused.items()}
 
 
 @contextlib.contextmanager

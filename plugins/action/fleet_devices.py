@@ -10,7 +10,7 @@ import typing as t
 from ansible import context
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import fleet_devices_spec
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_states import DeviceOutcome
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_states import (
     failure as failure_of_list,
@@ -26,7 +26,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import from_inventory
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import shared
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
-    OF_ACCOUNT,
+    OF_DEVICE,
     failure_with_variables,
     naming_variables,
 )
@@ -73,10 +73,13 @@ class ActionModule(ControllerAction):
             "check_mode": bool(self._task.check_mode),
             "device_changes": done.changes,
             "products": done.products,
-            "refused": {host: naming_variables(error.quoted, OF_ACCOUNT) for host, error in refused.items()},
+            "refused": {host: naming_variables(error.quoted, OF_DEVICE) for host, error in refused.items()},
             "unsent": [*(host for host in refused if host not in done.refused), *done.unsent],
             **(_failure(list(map(str, batch)), refused) if ad_hoc and refused else {}),
         }
+
+    def _option_variables(self) -> t.Mapping[str, str]:
+        return OF_DEVICE  # the account and the devices are in the variables of the hosts
 
     def _device(
         self, hosts: Hosts, host: str, known: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]
@@ -91,6 +94,8 @@ class ActionModule(ControllerAction):
             if named.problem:
                 raise FleetopsError(named.problem, kind="invalid_option")
             key, name = key or named.product_key, name or named.device_name
+        if not key and options["state"] != "listed":
+            raise InvalidOption("gateway_product_key", None, "is missing", "Set it for this host")
         if not key or not (name or options["all_devices"]):
             return None
         account = account_options(variables.raw, variables.template)
@@ -101,7 +106,7 @@ class ActionModule(ControllerAction):
 def _failure(batch: t.Sequence[str], refused: t.Mapping[str, FleetopsError]) -> dict[str, t.Any]:
     """Return what makes a task fail in which hosts were refused, where nothing comes after it that would report them."""
     error = failure_of_list(DeviceOutcome(host, "refused", error=refused.get(host)) for host in batch)
-    return failure_with_variables(failure(error), OF_ACCOUNT) if error else {}
+    return failure_with_variables(failure(error), OF_DEVICE) if error else {}
 
 
 def _unproven(product_key: str, signature: bool) -> str:

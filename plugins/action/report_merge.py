@@ -19,6 +19,7 @@ class ActionModule(ControllerAction):
     """Merge reports."""
 
     _spec = staticmethod(report_merge_spec)
+    _of_playbooks: t.ClassVar[t.Mapping[str, str]] = {"reports": "gateway_report_from", "dest": "gateway_report_to"}
 
     def _perform(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         files = ReportFiles.at(options["dest"])

@@ -32,6 +32,7 @@ class ActionModule(ControllerAction):
     """Write one report."""
 
     _spec = staticmethod(run_report_spec)
+    _of_playbooks: t.ClassVar[t.Mapping[str, str]] = {"dest": "gateway_report_to"}
 
     def _perform(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         files = ReportFiles.at(options["dest"])

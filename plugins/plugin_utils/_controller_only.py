@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 from abc import abstractmethod
+from pathlib import Path
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.parameters import remove_values
@@ -18,10 +19,18 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import Spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts, text_options
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
+    check_numbers,
+    check_texts,
+    number_options,
+    plain_types,
+    text_options,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import check_failure
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import failure_with_variables
 
 Result = dict[str, t.Any]
+PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 
 
 class ControllerAction(ActionBase):
@@ -31,6 +40,8 @@ class ControllerAction(ActionBase):
     _supports_async = False
     _requires_connection = False
     _constraints: t.ClassVar[dict[str, t.Any]] = {}  # further arguments of validate_argument_spec()
+    # Options with the variables that the collection's playbooks pass in them.
+    _of_playbooks: t.ClassVar[t.Mapping[str, str]] = {}
 
     @staticmethod
     @abstractmethod
@@ -49,7 +60,7 @@ class ControllerAction(ActionBase):
             check_facts(self._variables)
             result.update(self._perform(self._options()))
         except FleetopsError as error:
-            result.update(failure(error))
+            result.update(failure_with_variables(failure(error), self._option_variables()))
         except AnsibleError:
             raise  # of ansible-core, which reports it
         except Exception as error:  # pylint: disable=broad-except
@@ -63,15 +74,21 @@ class ControllerAction(ActionBase):
         check_failure(self._task, clean)
         return clean
 
+    def _option_variables(self) -> t.Mapping[str, str]:
+        """Return the variables that the users set in place of options, by option, for messages."""
+        path = Path(str(self._task.get_path()).rpartition(":")[0])
+        return self._of_playbooks if PLAYBOOKS.resolve() in path.resolve().parents else {}
+
     def _options(self) -> dict[str, t.Any]:
         spec = self._spec()
         check_texts(text_options(spec), self._task.args)
+        check_numbers(number_options(spec), self._task.args)
         try:
             _result, options = self.validate_argument_spec(argument_spec=spec, **self._constraints)
         except AnsibleError as error:
             # Ansible shows this error with lines of the playbook, and one of them may contain a secret.
             raise FleetopsError(
-                str(error.message),
+                plain_types(str(error.message)),
                 hint="See ansible-doc %s for the options" % self._task.action,
                 kind="invalid_option",
             ) from None

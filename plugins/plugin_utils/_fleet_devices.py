@@ -124,10 +124,25 @@ def _ensure(
     else:
         asked.update(state=state, purge=False, purge_maximum=0, batch_threshold=100)
         outcome = ensure_states(api, asked, check_mode)
+        if state == "disabled":
+            outcome = replace(outcome, items=[_decommissioned(item) for item in outcome.items])
     items = {item.device_name: item for item in outcome.items}
     if state in ("absent", "disabled") and not check_mode:
         items.update(_still_in_service(api, product_key, items.values(), state))
     return outcome.as_result(product_key), items
+
+
+def _decommissioned(item: DeviceOutcome) -> DeviceOutcome:
+    """Return the outcome for a device to disable, with advice for a decommission if the device does not exist."""
+    if item.reason != "missing":
+        return item
+    error = FleetopsError(
+        "the device does not exist on the platform, so it cannot be disabled",
+        hint="Check gateway_product_key and the name of the device. If the device was deleted, decommission its gateway with "
+        "decommission_platform=delete, for which a missing device is no error, or decommission_platform=keep",
+        kind="not_found",
+    )
+    return replace(item, error=error)
 
 
 def _wrong_secrets(group: t.Sequence[HostDevice], accounts: Accounts, done: Done) -> dict[str, DeviceOutcome]:

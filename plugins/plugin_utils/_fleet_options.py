@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import typing as t
-from functools import cache, partial
+from functools import cache
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -21,12 +21,17 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import plain_types
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
     OF_ACCOUNT,
     OF_CREDENTIAL,
+    OF_DEVICE,
     OF_RECOVERY,
+    check_evaluated,
     check_host,
+    error_with_variables,
     from_account,
+    naming_variables,
 )
 
 Variables = dict[str, t.Any]
@@ -71,7 +76,15 @@ def product_secret_reader(
     from_account(name, value)
     if variables.get("gateway_product_secret"):
         raise InvalidOption(name, value, "cannot be combined with gateway_product_secret", "Remove one of them")
-    return partial(accounts.product_secret, account_options(variables, template), product_key)
+    account = account_options(variables, template)
+
+    def read() -> str:
+        try:
+            return accounts.product_secret(account, product_key)
+        except FleetopsError as error:
+            raise error_with_variables(error, OF_DEVICE) from None
+
+    return read
 
 
 def product_secret_check(variables: Variables, template: Template) -> t.Callable[[str], bool] | None:
@@ -109,7 +122,7 @@ def _options(
     result = _validator(spec).validate(found)
     if result.error_messages:
         raise FleetopsError(
-            "; ".join(result.error_messages),
+            naming_variables(plain_types("; ".join(result.error_messages)), names),
             hint="Correct the variables of this host",
             kind="invalid_option",
         )
@@ -130,7 +143,7 @@ def _filled_in(name: str, value: t.Any, template: Template) -> t.Any:
     if value is None or isinstance(value, (bool, int, float)) or (isinstance(value, str) and "{" not in value):
         return value
     try:
-        return template(value)
+        filled = template(value)
     except (AnsibleError, TemplateError) as error:
         if type(error).__name__ == "AnsibleValueOmittedError":  # since ansible-core 2.19
             return None
@@ -139,3 +152,5 @@ def _filled_in(name: str, value: t.Any, template: Template) -> t.Any:
             hint="Correct it, or the variables that it refers to",
             kind="invalid_option",
         ) from None
+    check_evaluated(name, filled)
+    return filled

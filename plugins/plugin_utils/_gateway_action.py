@@ -25,7 +25,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence i
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import Render
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import GatewayWork
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts, text_options
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
+    check_numbers,
+    check_texts,
+    number_options,
+    plain_types,
+    text_options,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output, Remote, python_command
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import PYTHONS
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import failed
@@ -126,11 +132,12 @@ class GatewayAction(ActionBase):
     def _options(self) -> dict[str, t.Any]:
         spec = self._spec()
         check_texts(text_options(spec), self._task.args)
+        check_numbers(number_options(spec), self._task.args)
         try:
             _result, options = self.validate_argument_spec(argument_spec=spec)
         except AnsibleError as error:
             raise FleetopsError(
-                str(error.message),
+                plain_types(str(error.message)),
                 hint="See ansible-doc %s for the options" % self._task.action,
                 kind="invalid_option",
             ) from error

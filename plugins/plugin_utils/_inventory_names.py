@@ -21,7 +21,11 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import 
     check_facts,
     is_proven,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import LOCAL
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import TEXTS
+
+_NAMING = ("gateway_product_key", "gateway_device_name", "gateway_device_name_from", "gateway_expected_names")
 
 
 @dataclass(frozen=True)
@@ -52,17 +56,19 @@ def from_inventory(host: str, variables: Variables) -> InventoryName:
 
 
 def _read(host: str, variables: Variables) -> InventoryName:
-    source = str(variables.get("gateway_device_name_from") or "inventory_hostname")
-    listed = variables.get("gateway_expected_names") or ()
+    values = {name: variables.get(name) for name in _NAMING}
+    check_texts(TEXTS, values)
+    source = str(values["gateway_device_name_from"] or "inventory_hostname")
+    listed = values["gateway_expected_names"] or ()
     expected = tuple(listed.split(",") if isinstance(listed, str) else map(str, listed))
-    name = str(variables.get("gateway_device_name") or "")
+    name = str(values["gateway_device_name"] or "")
     if name:
         source = "device_name"
     elif source not in HARDWARE:
         name = host
     elif is_proven(source, expected):
         name = expected[0]
-    return InventoryName(str(variables.get("gateway_product_key") or ""), name or None, expected)
+    return InventoryName(str(values["gateway_product_key"] or ""), name or None, expected)
 
 
 class Machine(t.NamedTuple):

@@ -21,6 +21,10 @@ _SERVICE = re.compile(r"[A-Za-z0-9_.@:\\][A-Za-z0-9_.@:\\-]{0,254}")
 # Seconds; less than the time after which a pass over the fleet gives up on a gateway.
 _LONGEST_WAIT = 600
 _MODE = re.compile(r"0[0-7]{3}")
+# The types of ansible-core for values of YAML: the value's own type with a prefix.
+_OF_ANSIBLE = re.compile(
+    r"\b_?Ansible(?:Tagged|LazyTemplate|LazyAccess)?(Bool|Date|DateTime|Dict|Float|Int|List|Mapping|Sequence|Str|Unicode)\b"
+)
 # What YAML may have read in place of text; a boolean is a number too, and comes first.
 _NESTED = ("a list", "a dictionary")
 _NO_TEXT: tuple[tuple[t.Any, str], ...] = (
@@ -38,12 +42,12 @@ def text_options(spec: Spec) -> dict[str, bool]:
     return {
         option: kind == "list"
         for option, (kind, elements) in kinds.items()
-        if option != "mode" and (kind == "str" or (kind == "list" and elements == "str"))
+        if option != "mode" and (kind in ("str", "path") or (kind == "list" and elements in ("str", "path")))
     }
 
 
 def check_texts(texts: t.Mapping[str, bool], values: t.Mapping[str, t.Any]) -> None:
-    """Check that YAML did not read a name, a key or a secret as something else, such as 0012345 as 5349.
+    """Check that YAML or a template did not make something else of a name, a key or a secret, such as 5349 of 0012345.
 
     :param texts: those of ``values`` that are text, each with whether it may be a list of it
     :raises InvalidOption: one is of another type; it is not shown, for it may be a secret
@@ -53,8 +57,30 @@ def check_texts(texts: t.Mapping[str, bool], values: t.Mapping[str, t.Any]) -> N
         for each in value if is_list and isinstance(value, list) else [value]:
             kind = next((kind for types, kind in _NO_TEXT if isinstance(each, types)), None)
             if kind:
-                hint = "Use one text" if kind in _NESTED else "Put it into quotes, as it is written"
-                raise InvalidOption(name, None, "is %s, as YAML reads it, and not text" % kind, hint)
+                hint = "Use one text" if kind in _NESTED else "Where it is set, put it into quotes, as it is written"
+                raise InvalidOption(name, None, "is %s, as YAML or a template gives it, and not text" % kind, hint)
+
+
+def number_options(spec: Spec) -> tuple[str, ...]:
+    """Return the options that are numbers."""
+    return tuple(option for option, about in spec.items() if about.get("type") in ("int", "float"))
+
+
+def check_numbers(numbers: t.Iterable[str], values: t.Mapping[str, t.Any]) -> None:
+    """Check that no number is a boolean, which Ansible would read as 1 or 0.
+
+    :param numbers: those of ``values`` that are numbers
+    :raises InvalidOption: one is a boolean
+    """
+    for name in numbers:
+        if isinstance(values.get(name), bool):
+            raise InvalidOption(name, None, "is yes or no, and not a number", "Use a number")
+
+
+def plain_types(message: str) -> str:
+    """Return a message of ansible-core with the types of Python in place of those that ansible-core derives from them."""
+    renamed = {"unicode": "str", "sequence": "list", "mapping": "dict"}
+    return _OF_ANSIBLE.sub(lambda found: renamed.get(found[1].lower(), found[1].lower()), message)
 
 
 def check_path(option: str, path: str) -> str:

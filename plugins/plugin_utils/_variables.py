@@ -18,12 +18,19 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
     gateway_recovery_spec,
     openapi_spec,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts, text_options
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
+    check_numbers,
+    check_texts,
+    number_options,
+    text_options,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_file import checked_page
 
 Check = t.Callable[[str, t.Any], t.Any]
 
+# A template that only refers to a variable.
+_REFERENCE = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 _PERCENTAGE = re.compile(r"(\d+(?:\.\d+)?)\s*%?")
 
 
@@ -136,6 +143,8 @@ OF_ACCOUNT = {name: ELSEWHERE.get(name, "platform_" + name) for name in openapi_
 OF_CREDENTIAL = {name: "gateway_" + name for name in gateway_credential_spec()}
 # With those of an account that is asked for ProductSecret, for messages.
 OF_REGISTRATION = {**OF_ACCOUNT, **OF_CREDENTIAL}
+# With the options of a device, for messages about the devices of hosts.
+OF_DEVICE = {**OF_ACCOUNT, **{name: OF_CREDENTIAL[name] for name in ("product_key", "device_name")}}
 OF_RECOVERY = {
     **{name: "gateway_" + name for name in gateway_recovery_spec()},
     **OF_ACCOUNT,
@@ -151,6 +160,16 @@ TEXTS = {
     )
     for option, is_list in text_options(spec).items()
 }
+# Variables whose options are numbers.
+NUMBERS = frozenset(
+    names[option]
+    for spec, names in (
+        (openapi_spec(), OF_ACCOUNT),
+        (gateway_credential_spec(), OF_CREDENTIAL),
+        (gateway_recovery_spec(), OF_RECOVERY),
+    )
+    for option in number_options(spec)
+)
 # Variables that are no option of a module for one gateway.
 OF_HOST: dict[str, Check] = {
     "gateway_service": text,
@@ -212,12 +231,36 @@ def check_host(variables: t.Mapping[str, t.Any], template: t.Callable[[str], t.A
     :raises InvalidOption: as check_run()
     """
     check_names(variables)
-    check_texts(TEXTS, variables)
+    check_texts(TEXTS, {name: _referred(variables, name) for name in TEXTS if name in variables})
+    check_numbers(NUMBERS, {name: _referred(variables, name) for name in NUMBERS if name in variables})
     for name, check in OF_HOST.items():
         if variables.get(name) not in (None, ""):
             value = template(name)
             if value not in (None, ""):
                 check(name, value)
+
+
+def _referred(variables: t.Mapping[str, t.Any], name: str) -> t.Any:
+    """Return the value of the variable that a variable refers to, before Ansible makes text of it (ansible-core before 2.19)."""
+    value, seen = variables[name], {name}
+    while isinstance(value, str):
+        found = _REFERENCE.fullmatch(value.strip())
+        if not found or found[1] in seen or found[1] not in variables:
+            break
+        seen.add(found[1])
+        value = variables[found[1]]
+    return value
+
+
+def check_evaluated(name: str, value: t.Any) -> None:
+    """Check the value that the template of a variable gave.
+
+    :raises InvalidOption: the variable is text, and the value is not; or a number, and the value is a boolean
+    """
+    if name in NUMBERS:
+        check_numbers([name], {name: value})
+    if name in TEXTS:
+        check_texts({name: TEXTS[name]}, {name: value})
 
 
 def check_names(names: t.Iterable[str], more: t.Sequence[str] = ()) -> None:
@@ -266,7 +309,18 @@ def naming_variables(text: str, variables: t.Mapping[str, str]) -> str:
 
     :param variables: by option
     """
+    if not variables:
+        return text
     return _options_in(tuple(variables)).sub(lambda found: variables[found[0]], text)
+
+
+def error_with_variables(error: FleetopsError, variables: t.Mapping[str, str]) -> FleetopsError:
+    """Change an error so that it names variables in place of options, and return it.
+
+    :param variables: by option
+    """
+    error.msg, error.hint = (naming_variables(text, variables) for text in (error.msg, error.hint))
+    return error
 
 
 def failure_with_variables(result: t.Mapping[str, t.Any], variables: t.Mapping[str, str]) -> dict[str, t.Any]:
@@ -288,10 +342,11 @@ def failure_with_variables(result: t.Mapping[str, t.Any], variables: t.Mapping[s
 @cache
 def _options_in(options: tuple[str, ...]) -> re.Pattern[str]:
     """Return a pattern that matches an option in a message: a word with an underscore, or a plain word where only an option can be."""
-    distinct = "|".join(sorted((name for name in options if "_" in name), key=len, reverse=True))
-    plain = "|".join(sorted((name for name in options if "_" not in name), key=len, reverse=True))
+    distinct = "|".join(sorted((name for name in options if "_" in name), key=len, reverse=True)) or "(?!)"
+    plain = "|".join(sorted((name for name in options if "_" not in name), key=len, reverse=True)) or "(?!)"
     return re.compile(
         r"(?<![\w./:-])(?:(?:%s)(?![\w/])|(?:%s)(?=: |\[\d+\]\.)"
-        r"|(?:(?<=Check )|(?<=[Cc]orrect )|(?<=argument ')|(?<=option ')|(?<=value of )|(?<=arguments: )|(?<=found in ))(?:%s)\b"
-        r"|(?<=and )(?:endpoint|region)\b)" % (distinct, plain, plain)
+        r"|(?:(?<=Check )|(?<=[Cc]orrect )|(?<=argument ')|(?<=option ')|(?<=field ')"
+        r"|(?<=value of )|(?<=arguments: )|(?<=found in ))(?:%s)\b"
+        r"|(?:(?<=and )|(?<=and that )|(?<=product_key, ))(?:endpoint|region)\b)" % (distinct, plain, plain)
     )

@@ -62,6 +62,22 @@ def test_a_host_whose_device_cannot_be_added_fails_and_the_others_go_on(platform
     assert {"gw-0101"} == on_platform(platform) - set(names(20))
 
 
+def test_a_host_without_a_product_fails_and_the_others_go_on(platform: Emulator, tmp_path: Path) -> None:
+    lacking: JSON = {
+        "missing": {},
+        "empty": {"gateway_product_key": ""},
+        "null": {"gateway_product_key": None},
+        "template": {"gateway_product_key": "{{ nothing | default('') }}"},
+    }
+    hosts = fleet(tmp_path, {"gw-0101": {"gateway_product_key": PRODUCT_KEY}, **lacking})
+    del hosts["gateways"]["vars"]["gateway_product_key"]
+    run = operate("add_devices", platform, hosts, tmp_path)
+    assert run.rc != 0
+    assert {host for host, stats in run.stats.items() if stats["failures"]} == set(lacking)
+    assert all("gateway_product_key" in run.result(host)["msg"] for host in lacking)
+    assert called(platform, "RegisterDevice") == ["gw-0101"]
+
+
 def test_it_needs_an_account(platform: Emulator, tmp_path: Path) -> None:
     run = run_playbook("fleetops.aliyun_iot.add_devices", fleet(tmp_path, 1), tmp_path, env=ENV)
     assert run.rc != 0

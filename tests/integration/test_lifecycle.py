@@ -182,6 +182,27 @@ def test_decommission_wants_to_be_told_whom(platform: Emulator, tmp_path: Path) 
     assert credential_file(tmp_path, "gw-0001").read_text() == before
 
 
+def test_a_gateway_whose_device_was_deleted(platform: Emulator, tmp_path: Path) -> None:
+    """Nothing is left to disable, and the error says how its credential is removed all the same."""
+    hosts = gateways(platform, names(2), tmp_path)
+    assert provision(platform, hosts, tmp_path).rc == 0
+    for host in names(2):
+        platform.admin.delete_device(PRODUCT_KEY, host)
+    for arguments in (["--check"], [], []):
+        run = operate("decommission", platform, hosts, tmp_path, *arguments, target="gateways")
+        assert run.rc == 2, run
+        for host in names(2):
+            told = run.result(host)["msg"]
+            assert "does not exist" in told, told
+            assert "decommission_platform=delete" in told, told
+            assert "decommission_platform=keep" in told, told
+            assert "state=" not in told, told
+            assert credential_file(tmp_path, host).exists()
+    for host, fate in zip(names(2), ("delete", "keep"), strict=True):
+        run = operate("decommission", platform, hosts, tmp_path, target=host, decommission_platform=fate)
+        assert (run.rc, credential_file(tmp_path, host).exists()) == (0, False), run
+
+
 def test_a_stolen_gateway_is_disabled_though_nobody_reaches_it(platform: Emulator, tmp_path: Path) -> None:
     for host in names(2):
         in_service(platform, tmp_path, host)

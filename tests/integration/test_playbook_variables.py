@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from emulator import Emulator
-from operations import called, credential_file, role_variables
-from playbook import Run, inventory, names, run_playbook
+from operations import account, called, credential_file, role_variables
+from playbook import PRODUCT_KEY, Run, inventory, names, run_playbook
 
 JSON = Any
 
@@ -23,6 +24,12 @@ PLAYBOOKS = ("provision", "recover", "reprovision", "audit", "decommission")
 
 def run_of(playbook: str, hosts: JSON, tmp_path: Path, *arguments: str, **said: JSON) -> Run:
     return run_playbook(f"fleetops.aliyun_iot.{playbook}", hosts, tmp_path, "-e", json.dumps(said), *arguments)
+
+
+def run_role(hosts: JSON, tmp_path: Path) -> Run:
+    role = {"name": "fleetops.aliyun_iot.gateway", "rolespec_validate": False}
+    play = {"hosts": "gateways", "gather_facts": False, "tasks": [{"ansible.builtin.import_role": role}]}
+    return run_playbook(play, hosts, tmp_path)
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
@@ -57,6 +64,42 @@ def test_a_run_that_cannot_be(platform: Emulator, tmp_path: Path, said: JSON, wh
     assert "Traceback" not in run.stdout + run.stderr
 
 
+@pytest.mark.parametrize(
+    ("playbook", "said", "named", "unnamed"),
+    [
+        (
+            "audit",
+            {"platform_access_key_id": "", "gateway_region": "cn-shanghai"},
+            "Set platform_access_key_id",
+            "Set access_key_id",
+        ),
+        ("audit", {"audit_report": "nowhere/audit.json"}, "audit_report: 'nowhere", "dest:"),
+        (
+            "add_devices",
+            {"gateway_product_key": "a1NotThere1"},
+            "Check gateway_product_key, and that gateway_region",
+            "that region",
+        ),
+        ("add_devices", {"platform_ca_path": ["x"]}, "platform_ca_path: is a list", "gateway_ca_path"),
+        ("provision", {"platform_ca_path": "/nowhere/ca.pem"}, "platform_ca_path: ", "gateway_ca_path: "),
+        ("report_merge", {"gateway_report_from": "no*.json"}, "gateway_report_from: 'no*.json'", " reports:"),
+    ],
+    ids=str,
+)
+def test_messages_name_what_was_typed(
+    platform: Emulator, tmp_path: Path, playbook: str, said: JSON, named: str, unnamed: str
+) -> None:
+    """The variable, not the option of a module that the playbook gives it to."""
+    platform.admin.delete_device(PRODUCT_KEY, "gw-0001")
+    hosts = inventory(1, tmp_path, **role_variables(platform))
+    known = {} if said.get("platform_access_key_id") == "" else account(platform)
+    run = run_of(playbook, hosts, tmp_path, **{**known, "gateway_report_to": str(tmp_path / "run.html"), **said})
+    told = run.stdout + run.stderr
+    assert run.rc != 0, run
+    assert named in told, told
+    assert unnamed not in told, told
+
+
 @pytest.mark.parametrize("by", ["playbook", "role"])
 def test_variables_of_hosts(platform: Emulator, tmp_path: Path, by: str) -> None:
     """One host's mistake is no other host's failure, and whatever resembles nothing of ours is the users' own."""
@@ -69,17 +112,47 @@ def test_variables_of_hosts(platform: Emulator, tmp_path: Path, by: str) -> None
     own = {host: variables for host, (variables, _said) in wrong.items()}
     own["gw-0005"] = {"gateway_site": "north", "gateway_vendor": "acme", "gateway_service": "", "mode": "x"}
     hosts = inventory(own, tmp_path, **role_variables(platform))
-    if by == "playbook":
-        run = run_of("provision", hosts, tmp_path)
-    else:
-        role = {"name": "fleetops.aliyun_iot.gateway", "rolespec_validate": False}
-        play = {"hosts": "gateways", "gather_facts": False, "tasks": [{"ansible.builtin.import_role": role}]}
-        run = run_playbook(play, hosts, tmp_path)
+    run = run_of("provision", hosts, tmp_path) if by == "playbook" else run_role(hosts, tmp_path)
     assert run.rc == 2, run
     assert called(platform, "register") == ["gw-0005"]
     assert [host for host in own if credential_file(tmp_path, host).exists()] == ["gw-0005"]
     for host, (_variables, said) in wrong.items():
         assert said in str(run.result(host)["msg"]), host
+        assert run.result(host)["error"]["kind"] == "invalid_option"
+
+
+@pytest.mark.parametrize("by", ["playbook", "role"])
+def test_messages_name_types_as_python_does(platform: Emulator, tmp_path: Path, by: str) -> None:
+    own: dict[str, JSON] = {"gw-0001": {"gateway_exports": 5}, "gw-0002": {"gateway_exports": [["x"]]}}
+    hosts = inventory(own, tmp_path, **role_variables(platform))
+    run = run_of("provision", hosts, tmp_path) if by == "playbook" else run_role(hosts, tmp_path)
+    for host in own:
+        told = str(run.result(host)["msg"])
+        assert "gateway_exports" in told, told
+        assert "Ansible" not in told, told
+
+
+@pytest.mark.parametrize("by", ["playbook", "role"])
+def test_text_that_a_template_gives(platform: Emulator, tmp_path: Path, by: str) -> None:
+    """It is refused as YAML's number would be; no other device is registered, and no secret that is wrong is sent."""
+    own: dict[str, JSON] = {
+        "gw-0001": {"gateway_device_name": "{{ number }}", "number": 5349},
+        "gw-0002": {"gateway_product_secret": "{{ vault_product_secret }}", "vault_product_secret": 12345678},
+        "gw-0003": {"gateway_device_name": "{{ ['gw-0003'] }}"},
+        "gw-0004": {"gateway_device_name": "{{ number }}", "number": 0},
+        "gw-0005": {"gateway_product_secret": "{{ {'secret': 'IKhJ3sDeLT9tVgqN'} }}"},
+        "gw-0006": {"gateway_device_name": "{{ name }}", "name": "gw-0020"},
+    }
+    platform.admin.put_device(PRODUCT_KEY, "5349")
+    hosts = inventory(own, tmp_path, **role_variables(platform))
+    run = run_of("provision", hosts, tmp_path) if by == "playbook" else run_role(hosts, tmp_path)
+    assert run.rc == 2, run
+    assert called(platform, "register") == ["gw-0020"]
+    for host, variables in list(own.items())[:5]:
+        [name] = [name for name in variables if name.startswith("gateway_")]
+        told = str(run.result(host)["msg"])
+        assert re.search(f"{name}: is a .* and not text", told), told
+        assert not re.search("12345678|IKhJ3sDeLT9tVgqN", told), told
         assert run.result(host)["error"]["kind"] == "invalid_option"
 
 

@@ -174,7 +174,7 @@ def test_the_devices_of_hosts() -> None:
         "six": host(device_name_from="serial", expected_names=["gw-0006", "gw-0007"]),
         "seven": host(device_name_from="mac", result={"device_name": "gw-0007"}),
         "eight": host(device_name_from="mac", result={"unreachable": True}),
-        "nine": host(device_name=20261),
+        "nine": host(device_name="20261"),
         # What a look says of a host that the inventory names changes nothing.
         "ten": host(device_name="gw-0010", result={"device_name": "gw-0001"}),
         "gw-0011": {},
@@ -182,13 +182,15 @@ def test_the_devices_of_hosts() -> None:
         "gw1": host(),
         "bad": host(device_name="{{ undefined }}", result={"device_name": "gw-0001"}),
         "key": {"gateway_product_key": "{{ undefined }}", "gateway_device_name": "gw-0012"},
+        "number": host(device_name=20261),
+        "listed": host(device_name=["gw-0013"]),
         "raises": Undefined(),
     }
     found = device_names(hostvars, hostvars, looks(hostvars))
     assert {name: each["device_name"] for name, each in found.items()} == {
         **{"gw-0001": "gw-0001", "gw-0002": "gw-0002", "three": "gw-0003", "four": "gw-0004", "five": "gw-0005"},
         **{"six": None, "seven": "gw-0007", "eight": None, "nine": "20261", "ten": "gw-0010", "gw-0011": "gw-0011"},
-        **dict.fromkeys(["gw1", "bad", "key", "raises"]),
+        **dict.fromkeys(["gw1", "bad", "key", "number", "listed", "raises"]),
     }
     keys = {name: each["product_key"] for name, each in found.items() if each["device_name"]}
     assert keys == {**dict.fromkeys(keys, KEY), "gw-0011": ""}
@@ -340,6 +342,9 @@ def test_the_inventory_names_no_device(source: str, look: str, platform: str) ->
         ({"gateway_product_key": ""}, "product_key"),
         ({"gateway_product_key": "{{ undefined }}"}, "product_key"),
         (host(device_name="x"), "device_name"),
+        (host(device_name=20261), "gateway_device_name: is a number"),
+        (host(device_name_from="mac", expected_names=[20261]), "gateway_expected_names: is a number"),
+        ({"gateway_product_key": ["a1IoKTestP1"]}, "gateway_product_key: is a list"),
         (Undefined(), "'nothing' is undefined"),
     ],
 )

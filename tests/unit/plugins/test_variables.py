@@ -19,6 +19,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables imp
     NAMES,
     OF_ACCOUNT,
     OF_CREDENTIAL,
+    OF_DEVICE,
     OF_RECOVERY,
     REGISTERED,
     check_host,
@@ -195,6 +196,25 @@ def test_messages_name_variables(told: str, named: str) -> None:
     assert naming_variables(named, OF_CREDENTIAL) == named
 
 
+@pytest.mark.parametrize("variables", [{"dest": "audit_report"}, {"the_dest": "audit_report"}, {}], ids=str)
+def test_messages_of_a_few_options_name_variables(variables: dict[str, str]) -> None:
+    [option] = variables or ["dest"]
+    told = f"{option}: 'x' is in a directory that does not exist"
+    assert naming_variables(told, variables) == told.replace(option, variables.get(option, option))
+
+
+@pytest.mark.parametrize(
+    "advice",
+    [
+        "Check product_key, and that region and instance_id are the product's",
+        "Check product_key, region and instance_id.",
+    ],
+)
+def test_advice_about_a_product_names_variables(advice: str) -> None:
+    named = advice.replace("product_key", "gateway_product_key").replace("region", "gateway_region")
+    assert naming_variables(advice, OF_DEVICE) == named.replace("instance_id", "platform_instance_id")
+
+
 def test_the_account_has_variables_of_its_own() -> None:
     told = "access_key_id: is missing. Check region"
     assert naming_variables(told, OF_RECOVERY) == "platform_access_key_id: is missing. Check gateway_region"
@@ -235,7 +255,7 @@ gateway_expected_names: [[gw-0001, 0012345]]
     ids=repr,
 )
 def test_what_yaml_read_as_something_else(name: str, value: JSON) -> None:
-    with pytest.raises(InvalidOption, match=f"^{name}: is .* as YAML reads it.* quotes") as refused:
+    with pytest.raises(InvalidOption, match=f"^{name}: is .* as YAML or a template gives it.* quotes") as refused:
         check_host({name: value}, lambda _name: value)
     assert str(value) not in refused.value.msg, "it may be a secret"
 
@@ -255,10 +275,44 @@ gateway_expected_names: [[[gw-0001]], {name: gw-0001}]
 )
 def test_lists_and_dictionaries_are_no_text(name: str, value: JSON) -> None:
     with pytest.raises(
-        InvalidOption, match=f"^{name}: is a (list|dictionary), as YAML reads it.* Use one text"
+        InvalidOption, match=f"^{name}: is a (list|dictionary), as YAML or a template gives it.* Use one text"
     ) as refused:
         check_host({name: value}, lambda _name: value)
     assert str(value) not in refused.value.msg, "it may be a secret"
+
+
+@pytest.mark.parametrize("name", ["gateway_timeout", "gateway_retry_time", "gateway_mqtt_port", "platform_qps_share"])
+@pytest.mark.parametrize("value", [True, False])
+def test_a_boolean_is_no_number(name: str, value: bool) -> None:
+    for variables in ({name: value}, {name: "{{ there }}", "there": value}):
+        with pytest.raises(InvalidOption, match=f"^{name}: is yes or no, and not a number"):
+            check_host(variables, str)
+    for number in (1, 0, "1", 0.5, "{{ there }}"):
+        check_host({name: number}, str)
+
+
+@pytest.mark.parametrize("value", [5349, 0, True, ["gw-0001"], {"name": "gw-0001"}], ids=repr)
+def test_a_variable_that_another_refers_to_is_no_text(value: JSON) -> None:
+    """Before ansible-core 2.19 the evaluated template is text in any case, so the variables themselves are followed."""
+    variables = {"gateway_device_name": "{{ number }}", "number": "{{number_of_site}}", "number_of_site": value}
+    with pytest.raises(InvalidOption, match=r"^gateway_device_name: is .* and not text"):
+        check_host(variables, str)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"number": "0012345"},
+        {},
+        {"number": "{{ number }}"},
+        {"number": "{{ gateway_device_name }}"},
+        {"number": "{{ ours }}-{{ site }}", "ours": 1, "site": 2},
+    ],
+    ids=repr,
+)
+def test_text_that_another_variable_refers_to(variables: JSON) -> None:
+    """A template that cannot be followed is left to Ansible."""
+    check_host({"gateway_device_name": "{{ number }}", **variables}, str)
 
 
 @pytest.mark.parametrize("value", [None, "", "0012345", "{{ hardware_number }}"])
