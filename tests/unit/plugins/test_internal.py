@@ -76,6 +76,7 @@ def run(error: Exception) -> dict[str, Any]:
     # The result decides whether the task has failed, so that it is returned.
     keywords = {"failed_when": ["true"]}
     task = SimpleNamespace(args={"secret": SECRET}, no_log=False, async_val=0, check_mode=False, diff=False, **keywords)
+    task.get_path = lambda: "/srv/site.yml:3"
     action = Action(task, SimpleNamespace(_shell=SimpleNamespace(tmpdir=None)), SimpleNamespace(), None, None, None)
     action._supports_async = True
     return dict(action.run(task_vars={}))
