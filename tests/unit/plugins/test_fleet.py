@@ -166,7 +166,7 @@ def test_one_file_of_two_gateways_is_refused_for_both(tmp_path: Path, how: str, 
 def test_one_file_is_found_whatever_its_second_gateway_lacks(tmp_path: Path, trouble: str) -> None:
     """A look that leads to an error has found the file all the same, and nobody is told to put a second credential there."""
     site = Site(tmp_path, HOSTS[:2])
-    first, second = site.benches.values()
+    first, second = list(site.benches.values())
     assert first.run(device_name="gw-0001")["changed"]
     for bench in site.benches.values():
         bench.machine = Target("local")
