@@ -162,7 +162,7 @@ FATES: dict[str, tuple[str | None, dict[str, Any]]] = {
     "product": ("refused", {"key": "a1NoSuchProd"}),
     "unknown": ("refused", {}),
     "sign": ("refused", {"product_secret": "{{ vault_product_secret | reverse }}"}),
-    "list": ("refused", {"product_secret": ["{{ vault_product_secret }}"]}),
+    "list": ("invalid_option", {"product_secret": ["{{ vault_product_secret }}"]}),
     "newline": ("invalid_option", {"product_secret": "{{ vault_product_secret }}\n"}),
     "another": ("bad_answer", {}),
     "half": ("network", {}),
