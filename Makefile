@@ -88,7 +88,7 @@ bench: .venv/test ## Measure runs over a fleet; SCALE=10000: a large inventory (
 	@nox -s bench
 
 clean: ## Remove everything that make has created
-	rm -rf .venv .nox .ansible .demo .emulator .hypothesis .mypy_cache .pytest_cache .ruff_cache docs/build *.tar.gz
+	rm -rf .venv .nox .coverage .ansible .demo .emulator .hypothesis .mypy_cache .pytest_cache .ruff_cache docs/build *.tar.gz
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Stamp files of the environments, so that a second make does not install again. A link and a .pth file make the collection importable

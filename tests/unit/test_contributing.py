@@ -8,12 +8,12 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-import subprocess
 import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tracked import tracked
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _argspec
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
@@ -21,13 +21,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_on
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 MAP = TEXT.partition("## Where things are\n")[2].partition("\n## ")[0]
-FILES = subprocess.run(
-    ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-    cwd=ROOT,
-    check=True,
-    capture_output=True,
-    text=True,
-).stdout.split()
+FILES = tracked()
 # Folders whose rooms are their folders.
 DIVIDED = ("docs", "plugins", "roles", "tests")
 # Each of their files has a place of its own in the map.

@@ -6,21 +6,15 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 import pages
 import pytest
+from tracked import tracked
 
 OURS = "ansible_collections.fleetops.aliyun_iot.docsite."
 GUIDES = [page for page in pages.PAGES if page.suffix == ".rst"]
-MARKDOWN = subprocess.run(
-    ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
-    cwd=pages.ROOT,
-    check=True,
-    capture_output=True,
-    text=True,
-).stdout.split()
+MARKDOWN = tracked("*.md")
 
 
 def test_a_reference_within_the_site_leads_to_a_label() -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tracked import tracked
 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
 
@@ -42,14 +43,7 @@ def load(path: Path) -> dict:
 
 def files() -> list[Path]:
     """Every file that is, or is about to be, committed."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return [path for name in listed.stdout.splitlines() if (path := ROOT / name).is_file()]
+    return [ROOT / name for name in tracked()]
 
 
 def test_the_control_plane_works_in_the_process_of_the_task() -> None:
