@@ -58,6 +58,8 @@ def failed(kind: str, code: object = None) -> JSON:
     ("result", "check_mode", "word"),
     [
         (RIGHT, False, "up to date"),
+        (failed("registration_needed"), True, "needs a change"),
+        (failed("registration_needed"), False, "failed"),
         (RIGHT, True, "up to date"),
         (REGISTERED, False, "registered"),
         ({"changed": True, "registered": False, "reason": "attributes"}, False, "mended"),
