@@ -115,12 +115,20 @@ def test_two_runs_at_once(platform: Emulator, tmp_path: Path, luck: int) -> None
 # A look takes no lock: what it looks at may come and go meanwhile. It is no failure of a tool, and the change that follows compares.
 
 FORESTALLED = """\
-[ -e {once} ] || case "$*" in {arguments}) touch {once}; {event} ;; esac
+[ -e {once} ] || case "$*" in {arguments}) : >{once}; {event} ;; esac
 exec {tool} "$@\""""
 LATE = """\
 {tool} "$@"
 rc=$?
-[ -e {once} ] || case "$*" in {arguments}) touch {once}; {event} ;; esac
+[ -e {once} ] || case "$*" in {arguments}) : >{once}; {event} ;; esac
+exit $rc"""
+# The tool finds no file, but there is one before and after.
+BETWEEN = """\
+[ -e {once} ] && exec {tool} "$@"
+case "$*" in {arguments}) : >{once}; {event} ;; esac
+{tool} "$@"
+rc=$?
+[ ! -e {path}.away ] || mv {path}.away {new}
 exit $rc"""
 
 
@@ -128,6 +136,8 @@ exit $rc"""
     ("tool", "arguments", "script", "event"),
     [
         ("ls", "nothing", FORESTALLED, ""),
+        # The other run stages a credential in place of its probe.
+        ("awk", "*./.device.json.new", BETWEEN, "mv {new} {path}.away"),
         # The other run renames what it has staged.
         ("awk", "*./.device.json.new", FORESTALLED, "mv {new} {path}"),
         ("ls", "*./.device.json.new", FORESTALLED, "mv {new} {path}"),
@@ -154,7 +164,7 @@ def test_a_look_beside_a_change_is_no_failure(
         path.chmod(0o600)
     box.journal.write_text("2 token=x intent=register over=no boot=b taken=1 ttl=80\n")
     paths = {"new": box.new, "path": box.path, "journal": box.journal}
-    values = {"once": tmp_path / "once", "arguments": arguments, "event": event.format(**paths)}
+    values = {"once": tmp_path / "once", "arguments": arguments, "event": event.format(**paths), **paths}
     tools = tmp_path / "tools"
     tools.mkdir()
     write_script(tools / tool, script.format(tool=box.shell.tool(tool), **values))

@@ -70,20 +70,24 @@ size_of() {
     esac
 }
 
-# unread FILE: fails because a tool failed on the file, unless another run has removed it meanwhile, which a look without a lock allows.
-unread() {
-    [ ! -e "$1" ] && [ ! -L "$1" ] || fail storage "awk or sha256sum failed on $here/$1"
+# identify FILE [SIZE]: sets $identity to "FINGERPRINT PRODUCT_KEY DEVICE_NAME", with " token" behind it if there is a device
+# token instead of a DeviceSecret, or to "-" if it is not a credential. Fails if a tool fails more than once on a file that exists: a look
+# takes no lock, so another run may have removed or replaced the file while it was read.
+identify() {
+    for trial in 1 2 3; do
+        identity=-
+        [ -f "$1" ] && [ ! -L "$1" ] || return 0
+        size_of "$1" ${2:+"$2"}
+        [ "$size" -le "$longest_credential" ] || return 0
+        read_identity "$1" && return 0
+    done
+    fail storage "awk or sha256sum failed on $here/$1"
 }
 
-# identify FILE [SIZE]: sets $identity to "FINGERPRINT PRODUCT_KEY DEVICE_NAME", with " token" behind it if there is a device
-# token instead of a DeviceSecret, or to "-" if it is not a credential. Fails if a tool fails.
-identify() {
-    identity=-
-    [ -f "$1" ] && [ ! -L "$1" ] || return 0
-    size_of "$1" ${2:+"$2"}
-    [ "$size" -le "$longest_credential" ] || return 0
+# read_identity FILE: sets $identity as identify does; fails if a tool fails.
+read_identity() {
     # shellcheck disable=SC2046 # the words of the answer are the parameters
-    set -- "$1" $(awk -v fields="$certificate_fields" -v size="$size" "$reading"'
+    set -- $(awk -v fields="$certificate_fields" -v size="$size" "$reading"'
         {
             # Some awks end the text, or the record, at a NUL, so compare the length.
             right = NR == 1 && length($0) == size && parsed($0)
@@ -97,12 +101,12 @@ identify() {
                 print "-"
         }' RS='\001' "$1" 2>/dev/null)
     case $# in
-        2) [ "$2" = - ] || unread "$1" ;;
-        5 | 6)
-            [ "${#2}" = 64 ] && [ "$3" = - ] || fail storage "awk or sha256sum failed on $here/$1"
-            identity="${2%"${2#????????????????}"} $4 $5${6:+ $6}"
+        1) [ "$1" = - ] ;;
+        4 | 5)
+            [ "${#1}" = 64 ] && [ "$2" = - ] || return 1
+            identity="${1%"${1#????????????????}"} $3 $4${5:+ $5}"
             ;;
-        *) unread "$1" ;;
+        *) return 1 ;;
     esac
 }
 

@@ -32,7 +32,7 @@ walk() {
             follow
         elif [ -d "$here/$part" ]; then
             here=$here/$part
-        elif [ -e "$here/$part" ]; then
+        elif [ -e "$here/$part" ] && [ ! -d "$here/$part" ]; then
             fail unsafe_path "$place: $here/$part is not a directory"
         else
             missing=/$part$rest

@@ -6,7 +6,8 @@
 
 # readable FILE SIZE: identifies the file; $identity is "denied" if the remote user may not read it.
 readable() {
-    if [ -f "$1" ] && [ ! -r "$1" ]; then
+    # The last condition: another run may have removed it meanwhile.
+    if [ -f "$1" ] && [ ! -r "$1" ] && [ -e "$1" ]; then
         identity=denied
     else
         identify "$1" ${2:+"$2"}
@@ -101,6 +102,7 @@ due_token() {
     [ -e "./$due_file" ] || [ -L "./$due_file" ] || return 0
     if [ -f "./$due_file" ] && [ ! -L "./$due_file" ]; then
         read -r due 2>/dev/null <"./$due_file"
+        [ -e "./$due_file" ] || [ -n "$due" ] || return 0
     fi
     case "$due " in
         *" token="*) due=${due#* token=} due=${due%% *} ;;
