@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,9 +36,11 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devic
     device_secrets,
     devices_as_asked,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import Product
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import Product, ensure_product
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import decide as decide_product
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.reset import reset
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, ensure_all
 
 JSON = Any
 
@@ -548,3 +552,105 @@ def test_a_lease_that_is_over_does_not_stop_the_others() -> None:
 def test_the_end_of_a_lease_is_a_number(end: JSON) -> None:
     with pytest.raises(InvalidOption, match="leases"):
         reset_of(Platform("gw-0001"), ["gw-0001"], leases={"gw-0001": end})
+
+
+# Permissions
+
+GUIDE = Path(__file__).parents[3] / "docs/docsite/rst/first_fleet_guide.rst"
+PRODUCT_OPTIONS = dict.fromkeys(
+    ("product_key", "authentication", "description", "net_type", "data_format"),
+) | {"product_name": "Ovens", "node_type": "gateway", "state": "present"}
+MANY = 101
+# What a playbook asks for on the platform: the options of fleet_devices, and in which modes it runs.
+OF_PLAYBOOKS: dict[str, list[JSON]] = {
+    "``provision`` and ``add_devices``, to add devices": [{"state": "present"}],
+    "``audit``": [{"state": "listed", "all_devices": True}],
+    "``reprovision``": [{"state": "reset", "reset_topology": may_go} for may_go in (False, True)],
+    "``decommission``": [
+        {"state": "listed", "all_devices": False},
+        {"state": "disabled"},
+        {"state": "absent"},
+    ],
+}
+
+
+def allowed() -> dict[str, set[str]]:
+    """Return the actions that the guide lists, by the first cell of their row; under "more" those for more than 100 gateways."""
+    text = GUIDE.read_text(encoding="utf-8")
+    rows = re.findall(r"^   \* - (.+)\n     - (.*iot:(?:.|\n(?!\n|   \*))*)", text, re.MULTILINE)
+    [more] = re.findall(r"^If there are more than 100 gateways .*$", text, re.MULTILINE)
+    return {row: set(re.findall(r"``iot:(\w+)``", cell)) for row, cell in [*rows, ("more", more)]}
+
+
+class OneAccount(Accounts):
+    """An account whose client is a platform of this module."""
+
+    def __init__(self, platform: JSON) -> None:
+        super().__init__()
+        self._platform = platform
+
+    def client(self, options: JSON) -> JSON:
+        return self._platform
+
+
+class PlatformWithProducts(Platform):
+    """A platform that lists and creates products, and returns ProductSecret."""
+
+    products: list[JSON]
+
+    def _QueryProduct(self, parameters: JSON, form: JSON) -> JSON:
+        return {"Data": {"ProductKey": KEY, "NodeType": 1, "ProductSecret": "productsecret0001"}}
+
+    def _QueryProductList(self, parameters: JSON, form: JSON) -> JSON:
+        return {"Data": {"List": {"ProductInfo": self.products}, "Total": len(self.products)}}
+
+    def _CreateProduct(self, parameters: JSON, form: JSON) -> JSON:
+        return {"ProductKey": KEY}
+
+
+def sent(playbook: str, there: int, count: int, check: bool) -> set[str]:
+    """Return the actions that a playbook sends for so many gateways, some of whose devices exist, one of them disabled and one with a
+    job at its reset.
+    """
+    actions: set[str] = set()
+    for options in OF_PLAYBOOKS[playbook]:
+        platform = PlatformWithProducts(*names(there))
+        if there:
+            platform.devices["gw-00000"] = "DISABLE"
+            platform.jobs["gw-00001"] = ["SUCCESS"]
+        gateways = [
+            HostDevice(name, {"timeout": 10}, KEY, name, signs_with=lambda secret: secret == "productsecret0001")
+            for name in names(count)
+        ]
+        ensure_all(gateways, OneAccount(platform), options, check)  # type: ignore[arg-type]
+        actions |= set(platform.asked)
+    return actions
+
+
+@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.parametrize("playbook", OF_PLAYBOOKS)
+def test_the_guide_names_the_actions_that_a_playbook_sends(playbook: str) -> None:
+    small, hundred, more = (
+        set().union(*(sent(playbook, there, count, check) for check in (True, False) for there in (0, 2, count)))
+        for count in (3, 100, MANY)
+    )
+    assert small | hundred == allowed()[playbook]
+    assert more <= allowed()[playbook] | allowed()["more"]
+    assert allowed()["more"] <= more
+
+
+def test_the_guide_names_the_actions_for_one_variable_or_recover() -> None:
+    platform = PlatformWithProducts("gw-0001")
+    OneAccount(platform).product_secret({}, KEY)
+    assert set(platform.asked) == allowed()["``platform_product_secret: from_account``"]
+
+    platform = PlatformWithProducts(*names(MANY))
+    OneAccount(platform).read_secrets({}, KEY, names(MANY))
+    assert set(platform.asked) == allowed()["``recover``"]
+
+    platform = PlatformWithProducts()
+    described = {"ProductKey": KEY, "ProductName": "Ovens", "NodeType": 1}
+    for platform.products in ([], [described]):
+        for check in (True, False):
+            ensure_product(platform, PRODUCT_OPTIONS, check)  # type: ignore[arg-type]
+    assert set(platform.asked) == allowed()["``platform_product_name``"]
