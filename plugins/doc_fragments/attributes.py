@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The meaning of the attributes; each module says how far it supports them."""
+    """The meaning of the attributes; each module states its level of support."""
 
     DOCUMENTATION = r"""
 options: {}

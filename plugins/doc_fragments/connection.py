@@ -36,8 +36,8 @@ options:
     description:
       - A PEM file of the certificate authorities to trust for MQTT, on the host that connects. If not set, O(ca_path), or else the host's
         own authorities.
-      - The file that the vendor publishes for port 8883 has the MD5 C(c7a6afb466713832af778a7bcb6d1aef). The README of the role
-        P(fleetops.aliyun_iot.gateway#role) says where to get it.
+      - The file that the vendor publishes for port 8883 has the MD5 C(c7a6afb466713832af778a7bcb6d1aef). To get the file, see the README of
+        the role P(fleetops.aliyun_iot.gateway#role).
     type: str
 """
 

@@ -53,8 +53,8 @@ options:
         C(deviceName), C(deviceToken) and C(productKey).
       - A file in another layout is accepted too. It may have further fields, if their values are strings, numbers, V(true), V(false) or
         V(null). It is not rewritten until a new credential replaces it.
-      - A file is not accepted as a credential in these cases. A value in it is an object or an array. A JSON key occurs twice. A JSON key,
-        or a value of the credential, contains a backslash. The file has a character beyond ASCII, or more than 4096 bytes.
+      - A file is not accepted as a credential if a value in it is an object or an array, if a JSON key occurs twice, or if a JSON key or a
+        value of the credential contains a backslash. It is not accepted either if it has a character beyond ASCII, or more than 4096 bytes.
       - The directory must belong to root or to the user that the task runs as on the gateway, and must not be writable by anybody else. It
         is created if it does not exist.
     type: str
@@ -79,8 +79,8 @@ options:
     type: str
   follow_up:
     description:
-      - Whether handlers have to run after a change. The gateway then stores a note with the change. A change of owner and mode alone leaves
-        no note.
+      - Whether handlers have to run after a change. The change then also writes a note on the gateway, a file which records that handlers
+        still have to run. A change of owner and mode alone leaves no note.
       - Until the note is removed, a run that has nothing else to do, or only corrects owner or mode, returns C(changed) with the reason
         V(unfinished). Such a run does not register again. A task with C(state=followed_up), and with the C(due) of the result, removes the
         note.

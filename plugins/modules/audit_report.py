@@ -55,6 +55,7 @@ EXAMPLES = r"""
     findings: "{{ looks | fleetops.aliyun_iot.audit_findings(platform_devices.products) }}"
     dest: ~/audit.json
   run_once: true
+  delegate_to: localhost
 """
 
 RETURN = r"""

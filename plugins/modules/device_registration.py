@@ -12,8 +12,8 @@ version_added: 1.0.0
 description:
   - Sends one signed registration over HTTPS to Alibaba Cloud IoT Platform (unique-certificate-per-product authentication) from the
     controller, and returns the new credential's fingerprint.
-  - Every run issues a new DeviceSecret and makes the one before it invalid. To provision gateways,
-    use M(fleetops.aliyun_iot.gateway_credential).
+  - Every run registers the device. A registration can issue a new DeviceSecret, which makes the previous one invalid. To provision
+    gateways, use M(fleetops.aliyun_iot.gateway_credential).
   - ProductSecret stays in Ansible's own process on the controller, whatever host the task is for.
 options:
   device_name:

@@ -14,11 +14,12 @@ description:
     device's status does not change; it does not become V(UNACTIVE) again.
   - After a reset the stored DeviceSecret stops working, at the latest when the device registers again. Check before the reset that the
     gateway can register and store a credential, as the playbook C(fleetops.aliyun_iot.reprovision) does.
-  - B(It also deletes the topology of a gateway), all its sub-devices. A gateway that has sub-devices is refused unless
-    O(reset_topology=true). For more than 2,000 sub-devices the platform starts a job; the module waits for its end.
+  - B(A reset also deletes the topology of a gateway), which is the list of its sub-devices. The sub-devices themselves are not deleted. A
+    gateway that has sub-devices is refused unless O(reset_topology=true). For more than 2,000 sub-devices the platform starts a job; the
+    module waits for its end.
   - A disabled device is refused, since the platform would not let it register.
-  - Run it once for a whole batch (C(run_once=true)). If one device fails, its error is reported with it, the others are reset, and the
-    module fails at the end.
+  - Run it once for a whole batch (C(run_once=true)). If one device fails, its entry in RV(devices) contains the error. The others are
+    reset, and the module fails at the end.
 options:
   product_key:
     description: The product's ProductKey.
@@ -31,14 +32,14 @@ options:
     required: true
   fingerprints:
     description:
-      - A dictionary of DeviceName to fingerprint, for those of O(names) that only the hardware of a gateway reports. Such a device is reset
-        only if the platform's DeviceSecret has this fingerprint, so that no gateway can have another gateway's device reset. An empty
-        fingerprint never matches.
+      - A dictionary that maps DeviceNames to fingerprints. Use it for the names that only the hardware of a gateway reports. Such a device
+        is reset only if its DeviceSecret on the platform has this fingerprint. This prevents a gateway that reports a false name from
+        causing the reset of another gateway's device. An empty fingerprint never matches.
     type: dict
     default: {}
   leases:
     description:
-      - A dictionary of DeviceName to C(lease_ends), of the result of M(fleetops.aliyun_iot.gateway_credential) with
+      - A dictionary that maps DeviceNames to the value C(lease_ends) in the result of M(fleetops.aliyun_iot.gateway_credential) with
         C(state=reset_intended). Such a device is reset only if there is time for the answer before its lease ends.
     type: dict
     default: {}
@@ -78,6 +79,7 @@ EXAMPLES = r"""
     product_key: a1IoKTestP1
     names: "{{ ansible_play_batch }}"
   run_once: true
+  delegate_to: localhost
 """
 
 RETURN = r"""
@@ -99,7 +101,7 @@ devices:
         - V(requested) if it is reset.
         - V(has_sub_devices) if it was refused because it has sub-devices, V(not_proven) if the platform's DeviceSecret has another
           fingerprint than in O(fingerprints), V(missing) if it does not exist, V(disabled) if it is disabled, V(invalid) if the name is not
-          a valid DeviceName or is listed twice, V(not_attempted) if the module stopped before.
+          a valid DeviceName or is listed twice, V(not_attempted) if the module stopped before it processed this device.
       type: str
     changed:
       description: Whether the device was changed. In check mode, whether it would be changed.
@@ -114,9 +116,9 @@ error:
   contains:
     kind:
       description:
-        - The kind of error. Use it in C(when) or C(failed_when). If devices failed, it is that of the first. It is one of V(bad_answer),
-          V(busy), V(credential), V(disabled), V(has_sub_devices), V(internal), V(invalid_option), V(job), V(missing_library), V(network),
-          V(not_found), V(not_proven), V(refused), V(throttled), V(timeout), V(tls).
+        - The kind of error. Use it in C(when) or C(failed_when). If devices failed, it is the kind of the first error. It is one of
+          V(bad_answer), V(busy), V(credential), V(disabled), V(has_sub_devices), V(internal), V(invalid_option), V(job),
+          V(missing_library), V(network), V(not_found), V(not_proven), V(refused), V(throttled), V(timeout), V(tls).
         - V(internal) is a mistake in this collection; please report it.
       type: str
     code:

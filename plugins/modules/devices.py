@@ -16,8 +16,8 @@ description:
     devices. The platform does this asynchronously; the module waits for the end.
   - The platform issues a DeviceSecret for a device as soon as it is added, but no result contains it. Use
     M(fleetops.aliyun_iot.gateway_credential) to register the gateway.
-  - Names are processed independently. If a name is malformed, listed twice or refused by the platform, its error is reported with it, the
-    others are processed, and the module fails at the end.
+  - Names are processed independently. If a name is malformed, listed twice or refused by the platform, its entry in RV(devices) contains
+    the error. The others are processed, and the module fails at the end.
 options:
   product_key:
     description: The product's ProductKey.
@@ -84,6 +84,7 @@ EXAMPLES = r"""
     product_key: a1IoKTestP1
     names: "{{ groups['gateways'] }}"
   run_once: true
+  delegate_to: localhost
 
 - name: Prevent a stolen device from connecting
   fleetops.aliyun_iot.devices:
@@ -92,6 +93,7 @@ EXAMPLES = r"""
     names: [gw-0013]
     state: disabled
   run_once: true
+  delegate_to: localhost
 """
 
 RETURN = r"""
@@ -114,7 +116,7 @@ devices:
           or V(not_listed) for a device to purge. V(up_to_date) if no change is needed.
         - V(invalid) if the name is not a valid DeviceName or is listed twice.
         - V(missing), with an error, if O(state=enabled) or O(state=disabled) finds no such device.
-        - V(not_attempted) if the module stopped before it came to this device.
+        - V(not_attempted) if the module stopped before it processed this device.
       type: str
     changed:
       description: Whether the device was changed. In check mode, whether it would be changed.
@@ -129,9 +131,9 @@ error:
   contains:
     kind:
       description:
-        - The kind of error. Use it in C(when) or C(failed_when). If devices failed, it is that of the first. It is one of V(bad_answer),
-          V(credential), V(internal), V(invalid_option), V(missing_library), V(network), V(not_found), V(purge_maximum), V(refused),
-          V(throttled), V(timeout), V(tls).
+        - The kind of error. Use it in C(when) or C(failed_when). If devices failed, it is the kind of the first error. It is one of
+          V(bad_answer), V(credential), V(internal), V(invalid_option), V(missing_library), V(network), V(not_found), V(purge_maximum),
+          V(refused), V(throttled), V(timeout), V(tls).
         - V(internal) is a mistake in this collection; please report it.
       type: str
     code:

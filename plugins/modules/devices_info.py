@@ -53,6 +53,7 @@ EXAMPLES = r"""
     product_key: a1IoKTestP1
     names: "{{ groups['gateways'] }}"
   run_once: true
+  delegate_to: localhost
   register: platform
 """
 

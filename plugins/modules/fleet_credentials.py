@@ -12,12 +12,13 @@ version_added: 1.0.0
 description:
   - Does what M(fleetops.aliyun_iot.gateway_credential) does, for all hosts of the play's batch in one process. For gateways whose
     credentials are up to date, this takes a fraction of the time of a task for each host.
-  - The options of each gateway come from the variables of its host, those of the role P(fleetops.aliyun_iot.gateway#role), with the role's
-    defaults. Connection and privilege escalation are those of a task on the host.
-  - The pass first inspects all gateways, and refuses a device that two of them have, for both. It also refuses both if they have
-    the same file on one machine, as C(gateway_path) or in C(gateway_exports). Then it changes the gateways that need it.
-  - A failure of one gateway affects no other gateway and does not fail the task. The result of each is in C(gateways). The role's
-    C(tasks_from=report), or M(fleetops.aliyun_iot.fleet_report), returns it as the result of a task of the host, so that its handlers run.
+  - The options of each gateway are the variables of the role P(fleetops.aliyun_iot.gateway#role), as they are set for its host. A variable
+    that is not set has the role's default. Connection and privilege escalation are the same as for a task on the host.
+  - The pass first inspects all gateways. If two gateways have the same device, both fail and are not changed. The same applies if they use
+    the same file on one machine, as C(gateway_path) or in C(gateway_exports). Then the pass changes the gateways that need it.
+  - A failure of one gateway affects no other gateway and does not fail the task. C(gateways) contains the results by host. To run the
+    handlers of each host, use M(fleetops.aliyun_iot.fleet_report) after the pass, or the role with C(tasks_from=report). They return the
+    result of a host as the result of a task on this host.
   - A pass that takes longer than a few seconds shows its progress, with any callback.
 options:
   state:
@@ -31,23 +32,25 @@ options:
   recover:
     description:
       - Whether to do what M(fleetops.aliyun_iot.gateway_recovery) does, with the account in the variables C(platform_...) of each
-        host. One client for each account keeps within its quotas.
+        host. All hosts with the same account share one client, which does not exceed the account's quotas.
     type: bool
     default: false
   add_devices:
     description:
-      - Whether to add a device to its product before it is registered, if it does not exist. For hosts whose variables name an account,
-        with C(platform_access_key_id) or C(platform_profile).
+      - Whether to add devices that do not exist to their products before they are registered. This is done only for hosts with an account
+        in C(platform_access_key_id), C(platform_profile) or C(platform_credentials).
     type: bool
     default: false
   hardware_names:
     description:
-      - Whether to inspect only gateways whose names come from the hardware. The result of the others is the name in the inventory.
+      - Whether to inspect only gateways whose names come from the hardware. The other gateways are not inspected; their results contain the
+        DeviceName from the inventory.
     type: bool
     default: false
   look_only:
     description:
-      - Whether a pass in check mode only inspects the gateways, without the checks that a change is possible. Another pass makes them.
+      - Whether a pass in check mode only inspects the gateways, and does not check that a change is possible. Use it if a later pass makes
+        these checks.
     type: bool
     default: false
   lease_time:
@@ -55,23 +58,24 @@ options:
     type: int
   looked:
     description:
-      - C(gateways) of an earlier pass. The hardware has to report the same name again. Hosts that failed or did not answer in that pass are
-        skipped.
+      - C(gateways) of an earlier pass. The hardware has to report the same names again. Hosts that failed or were unreachable in that pass
+        are not processed again; their results are returned.
     type: dict
     default: {}
   take_over:
     description:
-      - Whether the pass in O(looked) has already changed the gateways that needed it. Its results are then returned, and no gateway is
-        inspected; a host without a result is left to a task of its own.
+      - Whether to return the results in O(looked) without inspecting a gateway. Use it if that pass has already changed the gateways. A
+        host without a result there is returned in C(left).
     type: bool
     default: false
   continues:
     description:
-      - C(gateways) of the pass with O(state=reset_intended), whose leases this pass uses. Hosts that failed in that pass are skipped.
+      - C(gateways) of the pass with O(state=reset_intended), whose leases this pass uses. Hosts that failed or were
+        unreachable in that pass are not processed again; their results are returned.
     type: dict
     default: {}
   refused:
-    description: Hosts that must not be changed, each with the message that it fails with.
+    description: A dictionary of hosts that must not be changed. The value is the error message of the host.
     type: dict
     default: {}
   withdraw:
@@ -81,18 +85,18 @@ options:
     default: []
   device_changes:
     description:
-      - C(device_changes) of M(fleetops.aliyun_iot.fleet_devices) for the same hosts. Their results have it as C(device_change), and have
-        changed if it has.
+      - C(device_changes) of M(fleetops.aliyun_iot.fleet_devices) for the same hosts. The result of each of these hosts gets the change as
+        C(device_change), and counts as changed.
     type: dict
     default: {}
   most_failed:
     description:
-      - The largest share of the play's hosts that may have failed or not answered in earlier batches, in percent, as a number with or
-        without a percent sign. If more have, nothing is done and C(ended) is V(true).
+      - The limit of failures, as a percentage with or without the percent sign. If a larger share of the hosts failed or was unreachable in
+        earlier batches or in O(looked), the pass does nothing, and C(ended) is V(true). With O(take_over=true), this option has no effect.
     type: raw
     default: 100
   fleet_size:
-    description: The number of hosts that O(most_failed) is a share of; V(0) is the number of hosts of the play.
+    description: The number of hosts that is 100 percent for O(most_failed). V(0) is the number of hosts of the play.
     type: int
     default: 0
   at_once:
@@ -106,19 +110,21 @@ options:
     type: int
     default: 100
   report:
-    description: Whether C(gateways) contains the results of V(all) hosts, or leaves out those that were up to date.
+    description:
+      - V(all) means that C(gateways) contains the results of all hosts. V(changed) leaves out the hosts that were up to date.
     type: str
     choices: [changed, all]
     default: changed
   keep_right:
     description:
-      - Whether C(right) contains the results that C(gateways) leaves out, for M(fleetops.aliyun_iot.run_report). No task reports them.
+      - Whether to return in C(right) the results that C(gateways) leaves out. M(fleetops.aliyun_iot.run_report) needs them for its report.
+        M(fleetops.aliyun_iot.fleet_report) does not print them.
     type: bool
     default: false
   fallback:
     description:
-      - Whether a host whose connection cannot be made in this process is left to M(fleetops.aliyun_iot.fleet_report). With V(false) the
-        host fails.
+      - Whether M(fleetops.aliyun_iot.fleet_report) processes a host that this process cannot handle, because of its connection plugin, for
+        example. With V(false) such a host fails. An unreachable host is reported as unreachable in both cases.
     type: bool
     default: true
 extends_documentation_fragment:
@@ -156,6 +162,7 @@ EXAMPLES = r"""
     report: changed
   register: gateway_fleet
   run_once: true
+  delegate_to: localhost
 
 - name: Report the results, so that handlers run
   ansible.builtin.import_role:
@@ -181,8 +188,9 @@ hosts:
 gateways:
   description:
     - Results by host, with the keys of M(fleetops.aliyun_iot.gateway_credential), and C(unreachable) for a host that did not answer.
-    - C(device_change) is what the run did to the device on the platform, or in check mode would do, be the host right, failed or
-      unreachable. One of V(added), V(enabled), V(disabled), V(deleted) and V(reset); missing if that is nothing.
+    - C(device_change) is the change of the device on the platform, in check mode the predicted change. It is one of V(added), V(enabled),
+      V(disabled), V(deleted) and V(reset), and is missing if the device was not changed. It can also be present if the host failed, was
+      unreachable or was up to date.
   returned: always
   type: dict
 right:

@@ -83,6 +83,7 @@ EXAMPLES = r"""
   fleetops.aliyun_iot.fleet_devices:
     state: present
   run_once: true
+  delegate_to: localhost
 """
 
 RETURN = r"""

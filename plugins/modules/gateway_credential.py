@@ -13,20 +13,21 @@ description:
   - Registers the gateway's device with Alibaba Cloud IoT Platform (unique-certificate-per-product authentication) and stores the device
     certificate (ProductKey, DeviceName, DeviceSecret) on the gateway.
   - Three words are used below. A B(lease) is a period in which only one run may change the gateway's credential. The option and return
-    value C(lease) is the ID of a lease. A B(note) is a file on the gateway which says that handlers still have to run after a change (see
-    O(follow_up)). C(due) is the ID of a note.
-  - Registration issues a new DeviceSecret and makes the one before it invalid. So the module registers only when necessary, and
+    value C(lease) is the ID of a lease. A B(note) is a file on the gateway which records that handlers still have to run after a change
+    (see O(follow_up)). C(due) is the ID of a note.
+  - A registration can issue a new DeviceSecret, which makes the previous one invalid. So the module registers only when necessary, and
     never in check mode. On a gateway whose credential is up to date, it runs one shell script and sends nothing to the platform.
   - With O(register_from=gateway), the controller signs the request. The gateway sends the signed request, and stores the DeviceSecret from
     the answer. ProductSecret never leaves the controller, DeviceSecret never leaves the gateway.
   - After an interruption at any point, the next run leaves the gateway with exactly one valid credential.
   - If two runs want to change the same gateway, the second waits until the first has finished. Each change takes a lease, which lasts
     O(retry_time) plus three times O(timeout). If a run is interrupted, the next run waits until this lease ends, because the platform may
-    still process the request of the interrupted run.
-  - In three cases it is uncertain whether the stored credential is valid. An earlier run was interrupted, an answer was lost, or this
-    playbook run has reset the device (M(fleetops.aliyun_iot.device_reset)). The platform may then still process an older request. The
-    module verifies the credential by a login over MQTT, which activates the device. After that, a device that has a DeviceSecret cannot be
-    registered again until it is reset. With O(verify=login), the module verifies every new credential.
+    still process the request of the interrupted run. The wait is limited to 300 seconds, or to twice the length of the module's own lease
+    if this is longer. If the other lease lasts longer, the task fails at once (kind V(busy)).
+  - It is uncertain whether the stored credential is valid if an earlier run was interrupted, if an answer was lost, or if this playbook run
+    has reset the device (M(fleetops.aliyun_iot.device_reset)). The platform may then still process an older request. The module verifies
+    the credential by a login over MQTT, which activates the device. After that, a device with O(auth_type=register) cannot be registered
+    again until it is reset. With O(verify=login), the module verifies every new credential.
   - For the login, the module needs the address of the MQTT host. The address is O(mqtt_endpoint). If this is not set, the address is
     derived from O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived, so set O(mqtt_endpoint) too. Without an
     address there is no login, and with O(verify=login) the task fails before it registers.
@@ -38,8 +39,8 @@ options:
         credential, and that the host in O(register_from) reaches the platform. It records on the gateway that a registration is needed. It
         takes a lease, which the result returns as C(lease). Until the lease ends, no other run changes this gateway's credential.
       - V(reset_withdrawn) releases the O(lease) of V(reset_intended). Use it if the reset was not sent.
-      - V(followed_up) tells the module that the handlers have run. It removes the note that O(follow_up) has stored. Set O(due) to the
-        C(due) in the result of the task that notified the handlers.
+      - V(followed_up) removes the note that O(follow_up) has stored. Use it after the handlers have run. Set O(due) to the C(due) in the
+        result of the task that notified the handlers.
     type: str
     choices: [present, absent, reset_intended, reset_withdrawn, followed_up]
     default: present
@@ -47,7 +48,7 @@ options:
     description:
       - The C(lease) that O(state=reset_intended) returned. Reset the device before the lease ends. Then run the module with
         O(state=present) and this option. It registers the device, no matter which credential the gateway stores. This task may start after
-        the end of the lease, but fails if another run has changed the gateway since then.
+        the end of the lease, but fails if another run has taken a lease of this gateway in the meantime.
     type: str
   lease_time:
     description:
@@ -68,8 +69,8 @@ options:
       - The login needs the address of the MQTT host. The address is O(mqtt_endpoint). If this is not set, the address is derived from
         O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived, so set O(mqtt_endpoint) too. The host that
         registers must reach the MQTT host. If it does not, or if there is no address, the task fails before it registers.
-      - The login disconnects an agent that is connected with the same credential. It also activates the device. After that, a device that
-        has a DeviceSecret cannot be registered again until it is reset.
+      - The login disconnects an agent that is connected with the same credential. It also activates the device. After that, a device
+        with O(auth_type=register) cannot be registered again until it is reset.
     type: str
     choices: [none, login]
     default: none
@@ -78,8 +79,8 @@ options:
       - When a registration is allowed.
       - V(if_needed) registers if there is no credential, if the file is not a valid credential or is another device's, or if a change was
         interrupted.
-      - V(always) registers in every run, and makes the previous DeviceSecret invalid. With O(auth_type=register), it works only until the
-        device is activated. After that, the platform refuses the registration and the task fails. Use the playbook
+      - V(always) registers in every run, which can make the previous DeviceSecret invalid. With O(auth_type=register), it works only until
+        the device is activated. After that, the platform refuses the registration and the task fails. Use the playbook
         C(fleetops.aliyun_iot.reprovision) then.
       - V(never) repairs owner, mode and exports only, and fails if a registration is needed.
     type: str
@@ -144,7 +145,8 @@ attributes:
   action_group:
     version_added: 1.0.0
 notes:
-  - The fingerprint is the first 16 hexadecimal digits of SHA-256 over C(fleetops:{ProductKey}:{DeviceName}:{DeviceSecret}).
+  - The fingerprint is the first 16 hexadecimal digits of SHA-256 over C(fleetops:{ProductKey}:{DeviceName}:{DeviceSecret}). For a
+    credential with a device token, the token takes the place of the DeviceSecret.
   - No result, diff or log of this module contains a secret, so the task needs no C(no_log).
   - Not verified against the live platform; see the README for what is known and what is not.
 seealso:
@@ -205,7 +207,8 @@ reason:
     - V(forced) with O(register=always).
     - V(attributes) if the owner, the group or the mode of the credential is wrong.
     - V(export) if an export is missing or differs.
-    - V(unfinished) if only the handlers of an earlier change have not run yet (see O(follow_up)).
+    - V(unfinished) if handlers of an earlier change have not run yet, and nothing else has to be changed except owner, group or mode (see
+      O(follow_up)).
     - V(reset), only with O(lease), if the device was reset.
     - With O(state=absent), V(exists) if there is something to remove, or V(up_to_date). With O(state=reset_intended), V(up_to_date) if the
       intended reset was already recorded on the gateway, otherwise V(reset_intended). With O(state=reset_withdrawn), V(withdrawn); with
@@ -214,22 +217,23 @@ reason:
   type: str
   sample: missing
 registered:
-  description: Whether this run registered the device, so that it has a new DeviceSecret.
+  description: Whether this run registered the device, and stored the credential from the answer.
   returned: when the gateway was inspected
   type: bool
 proven:
   description:
     - Whether a login over MQTT verified the stored credential. V(null) if no login was needed.
     - A login is needed with O(verify=login). It is also needed after an interruption, a lost answer or a reset in the same playbook run,
-      because the platform may process an earlier request late. It then issues another DeviceSecret, and the one on the gateway is invalid.
+      because the platform may process an earlier request late. The platform then issues another DeviceSecret, and the one on the gateway is
+      invalid.
     - V(false) if no login was possible, or if the connection failed. In this case, an audit shows whether the stored credential is the same
       as on the platform.
   returned: when the gateway was inspected
   type: bool
 due:
   description:
-    - The ID of the note which says that handlers still have to run (see O(follow_up)). A later task with O(state=followed_up) needs this
-      ID. V(null) if there is none.
+    - The ID of the note which records that handlers still have to run (see O(follow_up)). A later task with O(state=followed_up) needs
+      this ID. V(null) if there is none.
   returned: when the gateway was inspected
   type: str
 lease:
@@ -244,8 +248,9 @@ lease_ends:
 mqtt_root:
   description:
     - The root certificate that a login needs, according to the vendor's documents. C(name) is its name. C(ends) is the last day of its
-      validity. C(port) is the MQTT port whose server certificate has this root. C(found) says whether it is on the gateway. It is looked
-      for in the file C(path), or, if C(path) is V(null), among the authorities of the system. A warning names the gateways that lack it.
+      validity. C(port) is the MQTT port whose server certificate has this root. C(found) is V(true) if the root certificate is on the
+      gateway, in the file C(path), or, if C(path) is V(null), among the authorities of the system. A warning names the gateways that
+      lack it.
     - Only a TLS handshake shows which certificate the platform really presents. O(verify=login) makes such a handshake.
   returned: in check mode, if the documents name the root certificate and the gateway has a store of certificates
   type: dict
@@ -269,8 +274,8 @@ device_name_from:
   sample: inventory_hostname
 device_name_proven:
   description:
-    - Whether the inventory gives the DeviceName. It does so in three cases. O(device_name) is set, the DeviceName is the name of the host,
-      or O(expected_names) has only this name. Otherwise only the gateway's hardware reports it.
+    - V(true) if O(device_name) is set, if the DeviceName is the name of the host, or if O(expected_names) has only this name. V(false) if
+      only the gateway's hardware reports the DeviceName.
   returned: when the gateway was inspected
   type: bool
 credential:

@@ -67,7 +67,8 @@ RETURN = r"""
 reason:
   description:
     - The reason for the change. One of V(up_to_date), V(missing), V(unreadable), V(identity_changed), V(interrupted), V(forced),
-      V(attributes), V(export), V(unfinished) if only the handlers of an earlier change have not run yet (see O(follow_up)).
+      V(attributes), V(export), and V(unfinished) if handlers of an earlier change have not run yet, and nothing else has to be changed
+      except owner, group or mode (see O(follow_up)).
   returned: when the gateway was inspected
   type: str
   sample: missing
@@ -83,7 +84,7 @@ proven:
   type: bool
 due:
   description:
-    - The ID of the note which says that handlers still have to run (see O(follow_up)), for a task of
+    - The ID of the note which records that handlers still have to run (see O(follow_up)), for a task of
       M(fleetops.aliyun_iot.gateway_credential) with C(state=followed_up). V(null) if there is none.
   returned: when the gateway was inspected
   type: str
@@ -107,8 +108,8 @@ device_name_from:
   sample: inventory_hostname
 device_name_proven:
   description:
-    - Whether the inventory gives the DeviceName, with O(device_name), as the host's name, or as the only one of O(expected_names).
-      Otherwise only the gateway's hardware reports it.
+    - V(true) if O(device_name) is set, if the DeviceName is the name of the host, or if O(expected_names) has only this name. V(false) if
+      only the gateway's hardware reports the DeviceName.
   returned: when the gateway was inspected
   type: bool
 credential:

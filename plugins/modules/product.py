@@ -83,6 +83,7 @@ EXAMPLES = r"""
     node_type: gateway
     description: The gateways of our ovens
   run_once: true
+  delegate_to: localhost
 """
 
 RETURN = r"""

@@ -47,6 +47,7 @@ EXAMPLES = r"""
     region: cn-shanghai
     product_name: OvenGateways
   run_once: true
+  delegate_to: localhost
 """
 
 RETURN = r"""

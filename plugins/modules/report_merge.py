@@ -57,6 +57,7 @@ EXAMPLES = r"""
     reports: slices/*.json
     dest: ~/provision.html
   run_once: true
+  delegate_to: localhost
 """
 
 RETURN = r"""

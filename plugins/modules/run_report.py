@@ -66,6 +66,7 @@ EXAMPLES = r"""
   fleetops.aliyun_iot.run_report:
     dest: ~/provision.html
   run_once: true
+  delegate_to: localhost
 """
 
 RETURN = r"""

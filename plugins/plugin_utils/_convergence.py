@@ -326,7 +326,7 @@ class Convergence:
         return {"changed": False, "reason": "withdrawn", "path": self._task.path}
 
     def _followed_up(self) -> Result:
-        """Remove the note which says that handlers still have to run."""
+        """Remove the note which records that handlers still have to run."""
         if not self._check_mode:
             self.remote.answer(self._steps().followed(self._task.due), "followed")
         return {"changed": False, "reason": "followed_up", "path": self._task.path}
