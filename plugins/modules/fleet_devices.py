@@ -19,9 +19,9 @@ description:
     them. In an ad-hoc run (the command C(ansible)) there is no later task, so there the module fails.
   - If two hosts name the same device, it is refused for both hosts, except for O(state=listed).
   - Before O(state=reset), the ProductSecret in a host's variables (C(gateway_product_secret)) is compared with the platform's, if the
-    platform returns it. If they differ, the device is not reset, since it could not register afterwards. Some things cannot be checked
-    before a reset. They are that Dynamic Registration is switched on, and the ProductSecret if the platform does not return it. In check
-    mode, a warning names them.
+    platform returns it. If they differ, the device is not reset, since it could not register afterwards. The module cannot find out
+    whether Dynamic Registration is switched on. If the platform does not return the ProductSecret, it cannot be compared either. In check
+    mode, a warning lists what was not checked.
 options:
   state:
     description:
