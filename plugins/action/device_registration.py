@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import device_registration_spec
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https import urllib_post
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https import http_client_post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import (
     register,
     signed_request,
@@ -37,7 +37,7 @@ class ActionModule(ControllerAction):
         request = signed_request(options, options["device_name"])
         secret = shown = None
         if not self._task.check_mode:
-            post = urllib_post(https_context(options), options["timeout"])
+            post = http_client_post(https_context(options), options["timeout"])
             secret = register(request, post, options["retry_time"]).device_secret
             shown = fingerprint(request.product_key, request.device_name, secret)
         result = {"product_key": request.product_key, "device_name": request.device_name, "fingerprint": shown}

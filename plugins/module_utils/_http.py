@@ -38,12 +38,14 @@ class HttpReply(t.NamedTuple):
 Post = t.Callable[[str, t.Optional[str]], HttpReply]
 
 
-def read_reply(status: int, headers: t.Mapping[str, str], read: t.Callable[[int], bytes], limit: int) -> HttpReply:
+def read_reply(
+    status: int, header: t.Callable[[str], str | None], read: t.Callable[[int], bytes], limit: int
+) -> HttpReply:
     content = read(limit + 1)
-    length = headers.get("Content-Length", "")
+    length = header("Content-Length") or ""
     if length.isdecimal() and len(length) < 20 and len(content) < min(int(length), limit):
         raise EOFError("the answer ended early")
-    return HttpReply(status, content, _retry_after(headers.get("Retry-After")))
+    return HttpReply(status, content, _retry_after(header("Retry-After")))
 
 
 def _retry_after(value: str | None) -> float | None:

@@ -111,7 +111,7 @@ def send_request(
     method = "GET" if body is None else "POST"
     try:
         with session.request(method, url, data=body, headers=dict(headers), timeout=timeout, stream=True) as response:
-            return read_reply(response.status_code, response.headers, response.raw.read, limit)
+            return read_reply(response.status_code, response.headers.get, response.raw.read, limit)
     except (of_requests.InvalidHeader, of_requests.InvalidURL, of_requests.MissingSchema) as error:
         raise internal(error) from None  # all of them are OSErrors, although nothing was sent
     except (

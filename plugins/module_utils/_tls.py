@@ -314,7 +314,7 @@ def _clock_hint() -> str:
 
 
 def _causes(error: BaseException | None) -> t.Iterator[BaseException]:
-    """Yield the exception and the exceptions that it wraps: URLError has a reason, requests and urllib3 nest theirs in args."""
+    """Yield the exception and the exceptions that it wraps: requests and urllib3 nest theirs in args or as the reason."""
     while isinstance(error, BaseException):
         yield error
         inner = getattr(error, "reason", None)

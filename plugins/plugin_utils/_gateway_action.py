@@ -15,10 +15,6 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__
 
-with suppress(ImportError):  # a missing library is reported by _requests when it is needed
-    # Import in the parent process, before Ansible forks: one import per run instead of one per host.
-    importlib.import_module("requests")
-
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import Spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
@@ -52,6 +48,12 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables imp
 ROLE = "fleetops.aliyun_iot.gateway"
 # Since ansible-core 2.19 a rendered template is always text, and the option that says so is deprecated.
 AS_TEXT = {} if tuple(map(int, __version__.split(".")[:2])) >= (2, 19) else {"convert_data": False}
+
+
+def load_requests() -> None:
+    """Import requests in the parent process, before Ansible forks a process per host. A pass imports it only if it needs it."""
+    with suppress(ImportError):  # a missing library is reported by _requests when it is needed
+        importlib.import_module("requests")
 
 
 class GatewayAction(ActionBase):

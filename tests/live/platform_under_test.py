@@ -14,7 +14,7 @@ from mqtt_client import Client
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _gate as gate
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device import mqtt
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https import urllib_post
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https import http_client_post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import exchange
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.signing import registration_body
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, NotFound
@@ -99,7 +99,7 @@ class Live:
 
     def register(self, body: str) -> Answer:
         """Send a registration, once."""
-        reply = urllib_post(self.places.context(), SECONDS)(self.places.register_url, body)
+        reply = http_client_post(self.places.context(), SECONDS)(self.places.register_url, body)
         content = parsed(reply.body)
         data = content.get("data")
         secret = data.get("deviceSecret") if isinstance(data, dict) else None

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -78,10 +80,19 @@ def test_a_convergence_can_be_tried_without_ansible(name: str) -> None:
 
 @pytest.mark.parametrize("entry", ["registration_program", "login_program"])
 def test_a_program_for_gateways_imports_nothing_that_is_slow_there(entry: str) -> None:
-    """dataclasses takes a tenth of the program's time: it reads inspect, and compiles each class."""
-    assert not {"dataclasses", "inspect"} & {
+    """dataclasses takes a tenth of the program's time: it reads inspect, and compiles each class. urllib.request takes as much."""
+    assert not {"dataclasses", "inspect", "urllib.request"} & {
         name for module in reached(f"{PREFIX}module_utils._device.{entry}") for name in imports(module)
     }
+
+
+@pytest.mark.parametrize("action", ["fleet_credentials", "fleet_devices", "fleet_report"])
+def test_a_pass_loads_requests_only_if_it_needs_it(action: str) -> None:
+    """It would make the start of every run longer, and each process that Ansible forks larger."""
+    program = f"import sys, {PREFIX}action.{action}; print('requests' in sys.modules)"
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path), "HOME": "/nonexistent"}
+    told = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout == "False\n"
 
 
 def test_nothing_leads_back_to_itself() -> None:

@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import wait_for_date
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued, Scripts, change
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https import urllib_post
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https import http_client_post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import (
     from_fields,
     reach_broker,
@@ -46,7 +46,7 @@ def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:
     def request_secret(not_after: float) -> Issued | None:
         if todo["broker"]:
             reach_broker(todo["broker"], options, _exchange)
-        secret = send(request, options, options["retry_time"], urllib_post, _exchange, not_after)
+        secret = send(request, options, options["retry_time"], http_client_post, _exchange, not_after)
         return secret if scripts.store else None
 
     answer = change(run, scripts, request_secret, todo["lease"], options["timeout"])

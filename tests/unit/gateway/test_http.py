@@ -30,7 +30,7 @@ from tls_server import Behaviour, Certificates, Server, answers, hangs, hangs_up
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _http, _tls
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https import urllib_post
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https import http_client_post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BusyError,
     FleetopsError,
@@ -69,7 +69,7 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-@pytest.fixture(params=[urllib_post, requests_post], ids=["urllib", "requests"])
+@pytest.fixture(params=[http_client_post, requests_post], ids=["http.client", "requests"])
 def sender(request: pytest.FixtureRequest) -> Sender:
     return request.param
 
@@ -608,7 +608,7 @@ def test_a_lease_does_not_outlast_its_request(certificates: Certificates, serve:
     """A login, or another gateway's registration, may follow in the same thread."""
     thread_context(certificates.ca, True).not_after = clock()
     context = thread_context(certificates.ca, True)
-    assert urllib_post(context, PATIENCE)(serve(answers(b"x")).url, BODY).body == b"x"
+    assert http_client_post(context, PATIENCE)(serve(answers(b"x")).url, BODY).body == b"x"
 
 
 # Mistakes of our own
@@ -628,7 +628,7 @@ def test_a_mistake_is_no_trouble_on_the_way(
 
 @pytest.mark.parametrize(
     ("post_of", "url"),
-    [(urllib_post, "https://127.0.0.1:1/a b"), (requests_post, "https://*.b:1/x")],
+    [(http_client_post, "https://127.0.0.1:1/a b"), (requests_post, "https://*.b:1/x")],
 )
 def test_a_url_that_no_request_can_be_made_of_is_a_mistake(
     certificates: Certificates, post_of: Sender, url: str
@@ -668,7 +668,7 @@ def test_a_proxy_of_the_environment_is_no_mistake(
 
 @settings(max_examples=20)
 @given(data=st.data())
-@pytest.mark.parametrize("post_of", [urllib_post, requests_post], ids=["urllib", "requests"])
+@pytest.mark.parametrize("post_of", [http_client_post, requests_post], ids=["http.client", "requests"])
 def test_any_bytes_are_an_answer_or_an_error(certificates: Certificates, post_of: Sender, data: st.DataObject) -> None:
     head = st.sampled_from([b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 302 Found\r\nLocation: ", CHUNKED, INTERIM])
     header = st.sampled_from(

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tls_server import Behaviour, Certificates, Server, answers
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https import urllib_post
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https import http_client_post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import ConnectFields
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import log_in
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
@@ -52,8 +52,8 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
-def over_urllib(context: TlsContext, host: str, port: int) -> object:
-    return urllib_post(context, TIMEOUT)(f"https://{host}:{port}/x", "a=b")
+def over_http_client(context: TlsContext, host: str, port: int) -> object:
+    return http_client_post(context, TIMEOUT)(f"https://{host}:{port}/x", "a=b")
 
 
 def over_requests(context: TlsContext, host: str, port: int) -> object:
@@ -71,7 +71,7 @@ def broker(connection: Any, _stop: threading.Event) -> None:
 
 
 WAYS: dict[str, tuple[Speak, Behaviour]] = {
-    "urllib": (over_urllib, answers(b"{}")),
+    "http.client": (over_http_client, answers(b"{}")),
     "requests": (over_requests, answers(b"{}")),
     "mqtt": (over_mqtt, broker),
 }

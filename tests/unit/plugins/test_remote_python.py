@@ -198,7 +198,7 @@ def test_a_shell_with_arguments() -> None:
     assert result(sys.executable, todo(shell="/bin/sh -u")) == {"outcome": "stale", "lines": ("begin",)}
 
 
-@pytest.mark.parametrize("lacking", ["ssl", "urllib.request"])
+@pytest.mark.parametrize("lacking", ["ssl", "http.client"])
 def test_half_a_python(tmp_path: Path, lacking: str) -> None:
     """Distributions for small machines cut it up."""
     text = f"import sys; sys.modules[{lacking!r}] = None; exec(sys.stdin.read())"
