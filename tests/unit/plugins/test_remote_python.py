@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shlex
 import subprocess
@@ -21,9 +22,11 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import (
     ENTRIES,
+    _read_sources,
     command,
     program,
     result_of,
+    without_comments,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import PYTHONS as PYTHON_NAMES
 
@@ -192,6 +195,24 @@ def test_the_python_that_the_inventory_names_alone(tmp_path: Path) -> None:
     write_script(tmp_path / "python3.11", f'exec {sys.executable} "$@"')
     with pytest.raises(StorageError, match=r"Python 3\.6 was found"):
         Here(tmp_path, str(write_script(tmp_path / "named", TOO_OLD))).run_python(REGISTRATION, todo(), "x")
+
+
+def without_docstrings(source: str) -> tuple[str, list[int]]:
+    """The syntax tree, and the line of each of its nodes."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree), [node.lineno for node in ast.walk(tree) if hasattr(node, "lineno")]
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_what_is_sent_is_the_program_without_its_documentation(entry: str) -> None:
+    for name, source in _read_sources(entry).items():
+        sent = without_comments(source)
+        assert without_docstrings(sent) == without_docstrings(source), name
+        assert len(sent) < 0.9 * len(source), name
+        assert "SPDX" not in sent
 
 
 def test_a_shell_with_arguments() -> None:
