@@ -164,7 +164,7 @@ class Fleet:
         registering = [member for member in members if member.convergence and member.convergence.will_register()]
         if self._prepare and registering:
             self._refuse(members, self._prepare(registering))
-        self._each("changed", [member for member in members if member.has_to_act()], self._change)
+        self._each("processed", [member for member in members if member.has_to_act()], self._change)
         return members
 
     def _look(self, member: Member) -> None:

@@ -83,7 +83,7 @@ def test_on_a_terminal(platform: Emulator, tmp_path: Path) -> None:
     assert seen.rc != 0, seen.end
     views = [screen for screen in seen.screens if "━" in screen]
     assert [view for view in views if "looked at" in view and "/50" in view and "/s" in view], seen.end
-    [*_others, last] = [view for view in views if "changed" in view]
+    [*_others, last] = [view for view in views if "processed" in view]
     assert re.search(r"\d+ registered .*\d+ failed +1 not answering", last), last
     assert re.search(r"gw-00\d\d \S", last), last
     hint = "    Write it in quotes and with four digits, such as '0600'"

@@ -364,7 +364,7 @@ def test_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     site.run(interval=0.0, at_once=1)
     text = "\n".join(site.screen.lines)
     assert "of 8 gateways looked at" in text
-    assert "of 7 gateways changed" in text
+    assert "of 7 gateways processed" in text
     assert "1 not answering" in text
     assert "a second" in text
 
@@ -387,7 +387,7 @@ def test_whoever_watches_gets_snapshots_in_place_of_lines(tmp_path: Path) -> Non
     site.troubles = {"gw-0001": raising(Unreachable("no route\x1b[2J"))}
     seen: list[Progress] = []
     site.run(watch=seen.append)
-    looked, changed = [[each for each in seen if each.verb == verb][-1] for verb in ("looked at", "changed")]
+    looked, changed = [[each for each in seen if each.verb == verb][-1] for verb in ("looked at", "processed")]
     assert (looked.total, looked.finished, looked.counts) == (8, 8, {"not answering": 1})
     assert (changed.total, changed.finished, changed.running) == (7, 7, 0)
     assert changed.counts == {"registered": 7, "not answering": 1}

@@ -43,7 +43,7 @@ HOSTILE = "no\x1b[2Jway\x9b31m\r\n\u202eout\x07"
 RIGHT = {"changed": False, "reason": "up_to_date"}
 REGISTERED = {"changed": True, "registered": True, "reason": "missing"}
 SILENT = {"unreachable": True, "changed": False, "msg": "no route"}
-HALF = Progress("changed", 10, 5, 2, 10.0, {"registered": 4, "failed": 1}, (Failure("gw-1", "no room", "Make room"),))
+HALF = Progress("processed", 10, 5, 2, 10.0, {"registered": 4, "failed": 1}, (Failure("gw-1", "no room", "Make room"),))
 
 
 def failed(kind: str, code: object = None) -> JSON:
@@ -90,7 +90,7 @@ def test_what_a_gateway_says_is_fit_for_a_terminal() -> None:
     groups = [Group(failed_outcome(error), [HOSTILE]), Group(failed_outcome(told, task=HOSTILE), ["gw"])]
     lines += [line for line, _about in table(groups, lambda group: "")]
     drawn = io.StringIO()
-    progress = Progress("changed", 2, 1, 1, 1.0, {}, (failure_of(HOSTILE, told), failure_of("gw", error)))
+    progress = Progress("processed", 2, 1, 1, 1.0, {}, (failure_of(HOSTILE, told), failure_of("gw", error)))
     Console(file=drawn, width=80, markup=False).print(frame("title", progress))
     lines += drawn.getvalue().splitlines()
     assert len([line for line in lines if "no[2Jway31m" in line]) >= 6
@@ -142,9 +142,9 @@ def test_a_pass_never_waits_for_who_watches(end: socket.socket) -> None:
 
 def test_a_line_of_progress() -> None:
     assert HALF.line() == (
-        "5 of 10 gateways changed, 2 under way, 4 registered, 1 failed, 0.5 a second, about 10 s left"
+        "5 of 10 gateways processed, 2 under way, 4 registered, 1 failed, 0.5 a second, about 10 s left"
     )
-    assert "left" not in Progress("changed", 10, 10, 0, 10.0).line()
+    assert "left" not in Progress("processed", 10, 10, 0, 10.0).line()
     assert Progress("looked at", 10, 0, 3, 0.0).line() == "0 of 10 gateways looked at, 3 under way, 0.0 a second"
 
 
