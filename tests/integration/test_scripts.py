@@ -1049,6 +1049,24 @@ def test_a_disk_that_is_read_only(disk: Box) -> None:
 # The remote user
 
 
+@pytest.mark.parametrize("bits", ["0400", "0440"])
+def test_a_mode_that_denies_writing_to_the_owner(box: Box, bits: str) -> None:
+    """It denies nothing to root, so another user stores the credential."""
+    if ROOT:
+        os.chown(box.folder, 65534, 65534)
+        box.shell = as_nobody(box.shell)
+    agent = box.folder / "agent.env"
+    box.exports = (Export(str(agent), None, None, int(bits, 8), f"SECRET={PLACEHOLDER}\n", "0"),)
+    box.attributes["mode"] = bits
+    for secret in (SECRET, NEW_SECRET):
+        found = box.look()
+        assert box.begin(found, proof="yes").outcome == "begun"
+        assert box.begin(found).outcome == "begun"
+        assert box.store(secret).outcome == "installed"
+        assert (box.path.read_text(), mode(box.path)) == (line(secret), int(bits, 8))
+        assert (agent.read_text(), mode(agent)) == (f"SECRET={secret}\n", int(bits, 8))
+
+
 @pytest.mark.skipif(not ROOT, reason="only root becomes somebody else")
 def test_a_remote_user_who_may_not_read(box: Box) -> None:
     box.provision()

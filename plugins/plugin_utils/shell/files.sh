@@ -88,8 +88,11 @@ stage() {
         -*) ;;
         *) fail storage "ls cannot show $here/$staged" ;;
     esac
+    # Open it before its mode is set, which may deny writing to its owner too, unless that is root.
+    exec 8>>"./$staged"
     own "$staged" "$stage_owner" "$stage_group" "$stage_mode"
-    message=$(exec 2>&1 && "$@" >>"./$staged") || fail storage "cannot write $here/$staged: $message"
+    message=$(exec 2>&1 && "$@" >&8) || fail storage "cannot write $here/$staged: $message"
+    exec 8>&-
     half=
 }
 
