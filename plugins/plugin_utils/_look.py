@@ -31,7 +31,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform impo
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._tools import missing_tools
 
 _STATE = "fleetops-state"
-_FLEETING = "fleeting"
+# The words of the lines after the state: they change by themselves.
+_CLOCK, _FLEETING = "clock", "fleeting"
 _IN_MEMORY = ("tmpfs", "ramfs", "rootfs")
 _PERMISSIONS = re.compile(r"[-dlpscbD][r-][w-][xsS-][r-][w-][xsS-][r-][w-][xtT-][.+@]?")
 _WORD = re.compile(r"[A-Za-z0-9_.:@=/-]{1,128}")
@@ -147,9 +148,9 @@ def read_look(answer: ScriptAnswer, exports: int | None = None) -> Look:
     start = _position(answer)
     before = ScriptAnswer(answer.outcome, answer.lines[:start])
     after = answer.lines[start + 1 :]
-    fleeting = ScriptAnswer(answer.outcome, after).all_of(_FLEETING)
-    clock = _words("clock", (before.all_of("clock") or ["- 0"])[-1], 2)
-    state = tuple(line for line in after if not line.startswith(_FLEETING + " "))
+    fleeting, clocks = (ScriptAnswer(answer.outcome, after).all_of(word) for word in (_FLEETING, _CLOCK))
+    clock = _words(_CLOCK, (clocks or ["- 0"])[-1], 2)
+    state = tuple(line for line in after if line.partition(" ")[0] not in (_FLEETING, _CLOCK))
     found = read_state(ScriptAnswer(answer.outcome, state), exports=exports)
     tools, installer = missing_tools(before)
     return replace(

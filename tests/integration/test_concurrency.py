@@ -18,6 +18,8 @@ from processes import wait_for
 from script_box import SECRET, Box, identity, line
 from shells import stopping_shell, write_script
 
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import lease_left
+
 ENV = {"ANSIBLE_PIPELINING": "1"}
 # How the first run and the second register each gateway.
 PAIRS = dict(
@@ -176,3 +178,27 @@ def test_a_look_beside_a_change_is_no_failure(
     box.environment = {}
     if found.expected != box.look().expected:
         assert box.begin(found).outcome == "stale"
+
+
+# The other run takes its lease a second after the look has begun.
+TAKES_A_LEASE = """\
+[ -e {once} ] || case "$*" in -ldn?./device.json)
+    : >{once}
+    sleep 1
+    read -r boot </proc/sys/kernel/random/boot_id
+    read -r now rest </proc/uptime
+    echo "2 token=x intent=register over=no boot=$boot taken=${{now%%.*}} ttl=80" >{journal} ;;
+esac
+exec {tool} "$@\""""
+
+
+def test_a_lease_that_is_taken_during_a_look_is_not_over(box: Box, tmp_path: Path) -> None:
+    box.provision()
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    values = {"once": tmp_path / "once", "journal": box.journal, "tool": box.shell.tool("ls")}
+    write_script(tools / "ls", TAKES_A_LEASE.format(**values))
+    box.environment = {"PATH": f"{tools}:{box.shell.path}"}
+    found = box.look()
+    assert found.journal is not None
+    assert 60 < lease_left(found) <= 80

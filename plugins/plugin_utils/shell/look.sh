@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154
 
-# Look: prints the state, and changes nothing. First values that change by themselves (the clock, missing tools, a lock whose process has
-# ended), then the state, then the file system in memory that a new credential would be on, if any.
+# Look: prints the state, and changes nothing. First values that change by themselves (missing tools, a lock whose process has ended), then
+# the state, then the clock and the file system in memory that a new credential would be on, if any. The clock is read last: a lease that
+# another run takes during the look must not seem to be taken after it, as if the gateway had restarted.
 
 # mounted PATH: sets $kind and $options of the file system that the path is on, as the last line about its mount point has them.
 mounted() {
@@ -40,8 +41,6 @@ lasting() {
 }
 
 tools awk cat chmod chown id ln ls mkdir mv readlink rm sha256sum sleep sync tr
-clock
-echo "clock $boot $uptime"
 # In a subshell, since state enters the directory again.
 command -v flock >/dev/null || (home && abandoned && echo abandoned_lock)
 # The root certificate of a login: a file, or a line of it in the system's authorities, where OpenSSL looks for them.
@@ -62,5 +61,7 @@ fi
 [ "$root" = unknown ] || echo "root $root"
 echo fleetops-state
 state
+clock
+echo "clock $boot $uptime"
 [ "$credential" != - ] || lasting
 say looked

@@ -47,9 +47,9 @@ LOOK = f"""\
 missing_tool flock
 missing_tool sync
 packages openwrt-opkg
-clock b-1 1234
 fleetops-state
 {STATE}
+clock b-1 1234
 fleetops-end looked
 """
 
