@@ -87,10 +87,10 @@ def test_a_program_for_gateways_imports_nothing_that_is_slow_there(entry: str) -
 
 
 @pytest.mark.parametrize("action", ["fleet_credentials", "fleet_devices", "fleet_report"])
-def test_a_pass_loads_requests_only_if_it_needs_it(action: str) -> None:
+def test_a_pass_loads_requests_only_if_it_needs_it(action: str, tmp_path: Path) -> None:
     """It would make the start of every run longer, and each process that Ansible forks larger."""
     program = f"import sys, {PREFIX}action.{action}; print('requests' in sys.modules)"
-    environment = {"PYTHONPATH": os.pathsep.join(sys.path), "HOME": "/nonexistent"}
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(tmp_path)}
     told = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert told.stdout == "False\n"
 
