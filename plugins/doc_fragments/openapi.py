@@ -24,7 +24,8 @@ options:
     type: str
   profile:
     description:
-      - A profile with an AccessKey, of C(~/.aliyun/config.json) or else of C(~/.alibabacloud/credentials.ini).
+      - The name of a profile that contains an AccessKey. The profile is read from C(~/.aliyun/config.json) or, if it is not there, from
+        C(~/.alibabacloud/credentials.ini).
     type: str
   credentials:
     description:

@@ -49,7 +49,7 @@ options:
     description: The ID of the instance, if it has one.
     type: str
   mqtt_endpoint:
-    description: The MQTT host to log in to, in place of the platform's, as C(HOST) or C(HOST:PORT).
+    description: The MQTT host to log in to, as C(HOST) or C(HOST:PORT). It replaces the host of the platform.
     type: str
   mqtt_port:
     description: The port. The certificate at V(8883) is signed by the platform's own CA. If not set, the port in O(mqtt_endpoint), or else

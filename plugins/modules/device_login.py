@@ -27,7 +27,8 @@ options:
     description: The ID of the instance, if it has one.
     type: str
   mqtt_endpoint:
-    description: The MQTT host to log in to, in place of the platform's, as C(HOST) or C(HOST:PORT), such as the emulator's.
+    description: The MQTT host to log in to, as C(HOST) or C(HOST:PORT). It replaces the host of the platform. Use it for the emulator, for
+      example.
     type: str
   ca_path:
     description: A PEM file with the certificates of the authorities to trust, or a directory of such certificates that was prepared with
@@ -49,10 +50,11 @@ options:
   login_from:
     description:
       - The host that logs in. V(gateway) needs Python on the gateway, and a route from the gateway to the platform.
-      - V(controller) is for gateways without Python or without a route to the platform. The gateway signs, which needs a POSIX shell, awk
-        and the digest's tool, such as sha256sum. A stock OpenWrt has the tools for V(hmacsha256) and V(hmacmd5). The signed password allows
-        a login as this device; it is only in the controller's memory.
-      - A device token, which a registration without pre-registration stores, is itself the password. It can log in only from the gateway.
+      - V(controller) is for gateways without Python or without a route to the platform. The gateway computes the password, which is a
+        signature. For this, it needs a POSIX shell, awk and the tool of the digest, such as sha256sum. A stock OpenWrt has the tools for
+        V(hmacsha256) and V(hmacmd5). Anyone who has this password can log in as this device, so the controller keeps it only in memory.
+      - If the gateway stores a device token in place of a DeviceSecret (after a registration with C(auth_type=regnwl)), the token itself is
+        the password. In this case, only V(gateway) is possible.
     type: str
     choices: [gateway, controller]
     default: gateway

@@ -40,7 +40,8 @@ options:
   leases:
     description:
       - A dictionary that maps DeviceNames to the value C(lease_ends) in the result of M(fleetops.aliyun_iot.gateway_credential) with
-        C(state=reset_intended). Such a device is reset only if there is time for the answer before its lease ends.
+        C(state=reset_intended). A device that is listed here is reset only if there is time for the answer before its
+        lease ends.
     type: dict
     default: {}
   reset_topology:
@@ -88,7 +89,7 @@ product_key:
   returned: with RV(devices)
   type: str
 devices:
-  description: The outcome for each device, in the order of the list; then the names that are not valid.
+  description: The outcome for each of O(names), in their order, but with the names that are not valid at the end.
   returned: always, unless the module failed before it looked at the list
   type: list
   elements: dict

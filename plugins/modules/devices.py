@@ -102,7 +102,8 @@ product_key:
   returned: with RV(devices)
   type: str
 devices:
-  description: The outcome for each device, in the order of the list; then the names that are not valid; then the devices to purge.
+  description: The outcome for each of O(names), in their order, but with the names that are not valid after the others. At the end, the
+    devices to purge.
   returned: always, unless the module failed as a whole, before it changed any device
   type: list
   elements: dict

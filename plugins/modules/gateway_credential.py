@@ -23,11 +23,11 @@ description:
   - If two runs want to change the same gateway, the second waits until the first has finished. Each change takes a lease, which lasts
     O(retry_time) plus three times O(timeout). If a run is interrupted, the next run waits until this lease ends, because the platform may
     still process the request of the interrupted run. The wait is limited to 300 seconds, or to twice the length of the module's own lease
-    if this is longer. If the other lease lasts longer, the task fails at once (kind V(busy)).
-  - It is uncertain whether the stored credential is valid if an earlier run was interrupted, if an answer was lost, or if this playbook run
-    has reset the device (M(fleetops.aliyun_iot.device_reset)). The platform may then still process an older request. The module verifies
-    the credential by a login over MQTT, which activates the device. After that, a device with O(auth_type=register) cannot be registered
-    again until it is reset. With O(verify=login), the module verifies every new credential.
+    if this is longer. If the other run's lease does not end within this limit, the task does not wait. It fails at once (kind V(busy)).
+  - After an interrupted run, after a lost answer, or after a reset of the device by this playbook run
+    (M(fleetops.aliyun_iot.device_reset)), the platform may still process an older request, and the stored credential may then be invalid.
+    So in these cases the module verifies the stored credential by a login over MQTT, which activates the device. After that, a device with
+    O(auth_type=register) cannot be registered again until it is reset. With O(verify=login), the module verifies every new credential.
   - For the login, the module needs the address of the MQTT host. The address is O(mqtt_endpoint). If this is not set, the address is
     derived from O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived, so set O(mqtt_endpoint) too. Without an
     address there is no login, and with O(verify=login) the task fails before it registers.
@@ -114,7 +114,8 @@ options:
     choices: [register, regnwl]
     default: register
   instance_id:
-    description: The ID of the instance. Leave it out if the instance has no ID. It determines the MQTT host; without it, O(region) does.
+    description: The ID of the instance. Leave it out if the instance has no ID. The MQTT host is derived from this ID, or, if it is not
+      set, from O(region), unless O(mqtt_endpoint) is set.
     type: str
   mqtt_endpoint:
     description:
@@ -202,14 +203,14 @@ reason:
     - The reason for the change; V(up_to_date) if no change is needed.
     - V(missing) if there is no credential.
     - V(unreadable) if the file is not a valid credential.
-    - V(identity_changed) if it is the credential of another device, or of the other O(auth_type).
+    - V(identity_changed) if it is the credential of another device, or was issued for the other O(auth_type).
     - V(interrupted) if an earlier change was interrupted.
     - V(forced) with O(register=always).
     - V(attributes) if the owner, the group or the mode of the credential is wrong.
     - V(export) if an export is missing or differs.
     - V(unfinished) if handlers of an earlier change have not run yet, and nothing else has to be changed except owner, group or mode (see
       O(follow_up)).
-    - V(reset), only with O(lease), if the device was reset.
+    - V(reset) if O(lease) is set, which means that an earlier task has reset the device.
     - With O(state=absent), V(exists) if there is something to remove, or V(up_to_date). With O(state=reset_intended), V(up_to_date) if the
       intended reset was already recorded on the gateway, otherwise V(reset_intended). With O(state=reset_withdrawn), V(withdrawn); with
       O(state=followed_up), V(followed_up).
@@ -248,11 +249,11 @@ lease_ends:
 mqtt_root:
   description:
     - The root certificate that a login needs, according to the vendor's documents. C(name) is its name. C(ends) is the last day of its
-      validity. C(port) is the MQTT port whose server certificate has this root. C(found) is V(true) if the root certificate is on the
-      gateway, in the file C(path), or, if C(path) is V(null), among the authorities of the system. A warning names the gateways that
-      lack it.
+      validity. C(port) is the MQTT port whose server certificate has this root. C(path) is O(mqtt_ca_path), the file that should contain
+      the root certificate, or V(null) if it should be among the authorities of the gateway's system. C(found) is V(true) if the gateway can
+      read this file, or if the certificate is among these authorities. A warning names the gateways for which C(found) is V(false).
     - Only a TLS handshake shows which certificate the platform really presents. O(verify=login) makes such a handshake.
-  returned: in check mode, if the documents name the root certificate and the gateway has a store of certificates
+  returned: in check mode, if the documents name the root certificate; without C(path), only if the gateway has a store of certificates
   type: dict
 fingerprint:
   description: The stored credential's fingerprint, V(null) if there is none.
