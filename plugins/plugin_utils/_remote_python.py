@@ -62,12 +62,15 @@ _RESULT = "fleetops-result "
 _COMMENT = re.compile(r"^[ \t]*#.*", re.MULTILINE)
 _DOCSTRING = re.compile(r'""".*?"""', re.DOTALL)
 _IMPORT = re.compile(r"^ *from %s\.([\w.]+) import" % re.escape(COLLECTION), re.MULTILINE)
-# The syntax is that of old Pythons, so that they can report their version.
+# The syntax is that of old Pythons, so that they can report their version. The program collects no garbage and skips the cleanup of the
+# interpreter at its end, which together took a fifth of its time.
 _TEXT = """\
-import json, sys
+import gc, json, os, sys
+gc.disable()
 def say(result):
     sys.stdout.write("\\n%(word)s" + json.dumps(result) + "\\n")
-    sys.exit()
+    sys.stdout.flush()
+    os._exit(0)
 if sys.version_info < %(oldest)r:
     say({"python": "%%d.%%d" %% sys.version_info[:2]})
 import importlib.machinery
