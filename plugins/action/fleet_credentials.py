@@ -36,6 +36,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import (
     asked_for,
     earlier,
+    end_of_run,
     fleet_result,
     too_many_failures,
 )
@@ -105,7 +106,11 @@ class ActionModule(ControllerAction):
                         kind="connection",
                     )
                 )
-        return fleet_result(batch, known, members, options, self._given, check_mode, device_changes=self._changes)
+        result = fleet_result(batch, known, members, options, self._given, check_mode, device_changes=self._changes)
+        # A task that cannot make its connection fails before it could say this itself.
+        if result["left"] and not options["look_only"] and (why := end_of_run(result, variables)):
+            self._display.warning(why)
+        return result
 
     def _open(self, hosts: Hosts, host: str) -> Convergence | Result:
         """Return the convergence of a host, or its result if that is known without a look."""

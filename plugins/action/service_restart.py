@@ -13,6 +13,7 @@ import typing as t
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import service_restart_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Result
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import end_with_handler
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import GatewayAction
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_service
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
@@ -27,6 +28,8 @@ class ActionModule(GatewayAction):
     def _failed(self, error: FleetopsError) -> Result:
         result = super()._failed(error)
         del result["registered"]  # which does not apply here
+        if not self._task.ignore_errors and (why := end_with_handler(self._host(), self._vars)):
+            self._display.warning(why)
         return result
 
     def _perform(self, options: dict[str, t.Any], remote: Remote) -> Result:

@@ -89,27 +89,55 @@ def end_of_run(fleet: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -
     :param fleet: the result of the last pass over the batch
     """
     gateways, counts = fleet["gateways"], fleet["counts"]
-    later = later_hosts(gateways, variables)
-    looks = (variables.get("gateway_looks") or {}).get("gateways", {})
-    unreported = [
-        host for host, look in looks.items() if host not in gateways and (look.get("failed") or look.get("unreachable"))
-    ]
-    if not (later or unreported) or counts["failed"] + counts["unreachable"] < sum(counts.values()):
+    left = list(fleet.get("left", {}))
+    rest = _not_told({*gateways, *left}, variables)
+    if not rest or counts["failed"] + counts["unreachable"] + counts["left"] < sum(counts.values()):
         return ""
     silent = [host for host, result in gateways.items() if result.get("unreachable")]
     told = ["%d failed" % counts["failed"]] if counts["failed"] else []
     if silent:
         told.insert(0, "%d did not answer (%s)" % (len(silent), shown(silent)))
+    if left:
+        told.append("%d left to a task" % len(left))
+    return (
+        "%s ends with this batch, for Ansible does not go on when a whole batch is lost: of its %d gateways %s. %s%s"
+        % (
+            "If the tasks of %s fail, the run" % shown(left) if left else "The run",
+            sum(counts.values()),
+            " and ".join(told),
+            "Then " if left else "",
+            rest,
+        )
+    )
+
+
+def end_with_handler(host: str, variables: t.Mapping[str, t.Any]) -> str:
+    """Return that Ansible ends the run with the batch of a host whose handler failed, if no other host of it is left; else empty."""
+    batch = [str(each) for each in variables.get("ansible_play_batch", ())]
+    if batch != [host] or "gateway_fleet" not in variables:
+        return ""
+    rest = _not_told({host, *variables["gateway_fleet"].get("hosts", ())}, variables)
+    return (
+        "The run ends with this batch, for Ansible does not go on when a whole batch is lost. %s" % rest if rest else ""
+    )
+
+
+def _not_told(batch: t.Collection[str], variables: t.Mapping[str, t.Any]) -> str:
+    """Return sentences that name the hosts whose results are lost if the run ends with a batch, and what to do; empty if there is none."""
+    later = later_hosts(batch, variables)
+    looks = (variables.get("gateway_looks") or {}).get("gateways", {})
+    unreported = [
+        host for host, look in looks.items() if host not in batch and (look.get("failed") or look.get("unreachable"))
+    ]
     rest = [not_reached(later)] if later else []
     if unreported:
         rest.append(
             "%d had failed before or not answered, and will not be reported: %s" % (len(unreported), shown(unreported))
         )
-    return (
-        "The run ends with this batch, for Ansible does not go on when a whole batch is lost: of its %d gateways %s. %s. Look at the "
-        "connection and at what is reported of each, and run again; to go on without them, use --limit"
-        % (len(gateways), " and ".join(told), ". ".join(rest))
-    )
+    if not rest:
+        return ""
+    advice = "Look at the connection and at what is reported of each, and run again; to go on without them, use --limit"
+    return "%s. %s" % (". ".join(rest), advice)
 
 
 def later_hosts(batch: t.Container[str], variables: t.Mapping[str, t.Any]) -> list[str]:

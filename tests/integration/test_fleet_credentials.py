@@ -132,6 +132,34 @@ def test_a_third_of_the_fleet_does_not_answer(platform: Emulator, tmp_path: Path
     assert tripped.read_text().count("used") == 6
 
 
+@pytest.mark.parametrize("name", ["provision", "recover"])
+def test_failures_are_reported_though_every_other_gateway_fails_later(
+    platform: Emulator, tmp_path: Path, name: str
+) -> None:
+    """Here in a task of its own; the restart of a service does the same. Ansible begins no play when all hosts of one have failed."""
+    hosts = inventory(
+        {
+            "gw-0001": {"gateway_mode": "rw"},
+            "gw-0002": UNREACHABLE,
+            "gw-0003": {"ansible_connection": "fleetops.nowhere.plugin"},
+        },
+        tmp_path,
+        **role_variables(platform),
+    )
+    run = operate(name, platform, hosts, tmp_path)
+    assert run.rc != 0, run
+    assert {host: (stats["failures"], stats["unreachable"]) for host, stats in run.stats.items()} == {
+        "gw-0001": (1, 0),
+        "gw-0002": (0, 1),
+        "gw-0003": (1, 0),
+    }, run
+    assert "gateway_mode" in run.result("gw-0001")["msg"]
+    # A run in batches cannot do that; it says so.
+    batches = operate(name, platform, hosts, tmp_path, gateway_serial=1)
+    said = " ".join((batches.stdout + batches.stderr).split())
+    assert "2 had failed before or not answered, and will not be reported: gw-0001, gw-0002" in said, batches
+
+
 def test_a_strategy_that_knows_no_single_run_is_refused(platform: Emulator, tmp_path: Path) -> None:
     hosts = inventory(2, tmp_path, **role_variables(platform))
     run = provision(hosts, tmp_path, env={"ANSIBLE_STRATEGY": "free"})

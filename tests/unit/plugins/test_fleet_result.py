@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import (
     HOSTS_SHOWN,
     end_of_run,
+    end_with_handler,
     later_hosts,
     too_many_failures,
 )
@@ -32,7 +33,14 @@ def fleet(**outcomes: str) -> JSON:
     gateways = {
         host.replace("_", "-"): {outcome: True} for host, outcome in outcomes.items() if outcome not in ("ok", "left")
     }
-    return {"gateways": gateways, "counts": {word: list(outcomes.values()).count(word) for word in words}}
+    left = {host.replace("_", "-"): "why" for host, outcome in outcomes.items() if outcome == "left"}
+    counts = {word: list(outcomes.values()).count(word) for word in words}
+    return {
+        "gateways": gateways,
+        "left": left,
+        "counts": counts,
+        "hosts": [host.replace("_", "-") for host in outcomes],
+    }
 
 
 @pytest.mark.parametrize(
@@ -45,9 +53,17 @@ def fleet(**outcomes: str) -> JSON:
             ("1 did not answer (gw-3) and 1 failed", "1 gateway was not reached: gw-5"),
         ),
         (fleet(gw_1="failed"), ("of its 1 gateways 1 failed",)),
+        # Nobody knows yet whether the task that is to come fails, too.
+        (
+            fleet(gw_1="failed", gw_2="left"),
+            (
+                "If the tasks of gw-2 fail, the run ends",
+                "1 failed and 1 left to a task. Then 3 gateways were not reached: gw-3,",
+            ),
+        ),
         # Somebody is left, so that Ansible goes on.
         (fleet(gw_1="unreachable", gw_2="ok"), ()),
-        (fleet(gw_1="failed", gw_2="left"), ()),
+        (fleet(gw_1="left", gw_2="ok"), ()),
         (fleet(gw_1="failed", gw_2="changed"), ()),
         # Nothing comes after it.
         (fleet(gw_4="failed", gw_5="unreachable"), ()),
@@ -95,3 +111,15 @@ def test_what_is_just_being_reported_is_not_called_unreported() -> None:
     result = fleet(gw_1="failed", gw_2="unreachable")
     variables = play(every=("gw-1", "gw-2"), batch=("gw-1", "gw-2"))
     assert end_of_run(result, {**variables, "gateway_looks": result}) == ""
+
+
+def test_a_handler_that_fails_for_the_last_gateway_of_a_batch() -> None:
+    """The canary registers, and its service does not start: no play comes after it."""
+    passed = {"gateway_fleet": fleet(gw_1="changed"), "gateway_looks": {"gateways": {"gw-9": {"failed": True}}}}
+    message = end_with_handler("gw-1", {**play(batch=("gw-1",)), **passed})
+    assert "4 gateways were not reached: gw-2, gw-3, gw-4, gw-5. 1 had failed before or not answered" in message
+    assert "will not be reported: gw-9." in message
+    both = {**passed, "gateway_fleet": fleet(gw_1="changed", gw_2="changed")}
+    assert end_with_handler("gw-1", {**play(batch=("gw-1", "gw-2")), **both}) == ""
+    assert "reached: gw-3, gw-4, gw-5." in end_with_handler("gw-1", {**play(batch=("gw-1",), failed=("gw-2",)), **both})
+    assert end_with_handler("gw-1", play(batch=("gw-1",))) == ""  # of a play of the users' own
