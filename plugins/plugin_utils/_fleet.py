@@ -240,13 +240,10 @@ class Fleet:
                 member, _since = running.pop(future)
                 future.result()
                 self._note(member)
-            if (
-                not (left or hanging)
-                and running
-                and all(now - since > self._longest for _member, since in running.values())
-            ):
-                hanging = [member for member, _since in running.values()]
-                self._end()
+            overdue = [member for member, since in running.values() if now - since > self._longest]
+            if hanging or (running and not left and len(overdue) == len(running)):
+                hanging = hanging or overdue
+                self._end()  # again with each tick: a connection that was ended may be tried again, or another command hang
             if clock() - shown >= self._interval:
                 shown = clock()
                 self._show(verb, members, len(left), len(running), shown - started)

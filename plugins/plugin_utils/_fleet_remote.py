@@ -259,9 +259,17 @@ def _check_keywords(task: t.Any) -> None:
 
 
 def end_children() -> None:
-    """End the child processes of this process, which its connections have started, where /proc lists them."""
+    """End the child processes of this process, which its connections have started, and their children, where /proc lists them.
+
+    A child of the connection ``local`` is a shell, and what hangs is the command that it waits for.
+    """
+    children: dict[int, list[int]] = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             parent = int(status.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1])
-            if parent == os.getpid():
-                os.kill(int(status.parent.name), signal.SIGTERM)
+            children.setdefault(parent, []).append(int(status.parent.name))
+    ending = [*children.get(os.getpid(), ())]
+    for child in ending:
+        ending.extend(children.get(child, ()))
+        with contextlib.suppress(OSError):
+            os.kill(child, signal.SIGTERM)

@@ -316,6 +316,30 @@ def test_what_hangs_for_good_is_ended_when_all_others_are_done(tmp_path: Path, m
     assert (members["gw-0002"].result or {})["error"]["kind"] == "timeout"
 
 
+def test_what_hangs_again_after_its_connection_was_ended_is_ended_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ansible tries a connection again if ssh_retries says so."""
+    monkeypatch.setattr(_fleet, "_TICK", 0.01)
+    site = Site(tmp_path, HOSTS[:2])
+    ended, ends = threading.Semaphore(0), 0
+
+    def hangs() -> JSON:
+        nonlocal ends
+        while ends < 3 and ended.acquire(timeout=5):
+            ends += 1
+        raise Unreachable("its connection was ended")
+
+    site.troubles = {
+        "gw-0001": lambda: {"changed": False, "product_key": "a", "device_name": "gw-0001"},
+        "gw-0002": hangs,
+    }
+    members = site.run(end=ended.release, longest=0.5)
+    assert ends == 3
+    assert [member.outcome() for member in members.values()] == ["ok", "failed"]
+    assert (members["gw-0002"].result or {})["error"]["kind"] == "timeout"
+
+
 def test_a_pass_that_is_ended_ends_its_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And waits for none of them, though they hang."""
     site = Site(tmp_path, HOSTS[:4])
