@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from emulator import Emulator
-from operations import account, called, credential_file, role_variables
+from operations import account, called, credential_file, in_service, role_variables
 from playbook import PRODUCT_KEY, Run, inventory, names, run_playbook
 
 JSON = Any
@@ -111,6 +111,7 @@ def test_variables_of_hosts(platform: Emulator, tmp_path: Path, by: str) -> None
     }
     own = {host: variables for host, (variables, _said) in wrong.items()}
     own["gw-0005"] = {"gateway_site": "north", "gateway_vendor": "acme", "gateway_service": "", "mode": "x"}
+    own["gw-0005"] |= {"gateway_follow_up": "", "gateway_owner": "", "gateway_proxy": ""}
     hosts = inventory(own, tmp_path, **role_variables(platform))
     run = run_of("provision", hosts, tmp_path) if by == "playbook" else run_role(hosts, tmp_path)
     assert run.rc == 2, run
@@ -119,6 +120,82 @@ def test_variables_of_hosts(platform: Emulator, tmp_path: Path, by: str) -> None
     for host, (_variables, said) in wrong.items():
         assert said in str(run.result(host)["msg"]), host
         assert run.result(host)["error"]["kind"] == "invalid_option"
+
+
+EMPTY = {
+    "provision": (
+        *("gateway_serial", "gateway_max_fail_percentage", "gateway_throttle", "gateway_report", "gateway_report_to"),
+        *("gateway_allow_empty", "gateway_follow_up", "target", "platform_product_name", "platform_product_secret"),
+        *("platform_profile", "platform_credentials", "platform_security_token", "platform_instance_id"),
+    ),
+    "recover": (
+        *("gateway_serial", "gateway_max_fail_percentage", "gateway_throttle", "gateway_report", "target"),
+        *("gateway_recovery_force", "gateway_follow_up"),
+    ),
+    "reprovision": (
+        *("gateway_serial", "gateway_max_fail_percentage", "gateway_throttle", "gateway_lease_time", "target"),
+        *("gateway_reset_topology", "gateway_report_to"),
+    ),
+    "audit": ("audit_report", "audit_fail", "gateway_throttle", "target", "gateway_report_to"),
+    "decommission": ("decommission_platform", "gateway_serial", "gateway_max_fail_percentage", "gateway_report_to"),
+}
+
+
+@pytest.mark.parametrize("empty", ["", None], ids=["text", "null"])
+@pytest.mark.parametrize("playbook", EMPTY)
+def test_an_empty_variable_counts_as_not_set(
+    platform: Emulator, tmp_path: Path, playbook: str, empty: str | None
+) -> None:
+    """A survey, and a template of a pipeline, leave out nothing."""
+    hosts = inventory(2, tmp_path, **role_variables(platform), gateway_verify="none")
+    for host in names(2):
+        in_service(platform, tmp_path, host)
+    if playbook == "provision":
+        credential_file(tmp_path, "gw-0002").unlink()
+        platform.admin.reset(PRODUCT_KEY, "gw-0002")
+    elsewhere = {} if "target" in EMPTY[playbook] else {"target": "gateways"}
+    said = {**account(platform), **dict.fromkeys(EMPTY[playbook], empty), **elsewhere}
+    run = run_of(playbook, hosts, tmp_path, **said)
+    assert run.rc == 0, run
+    changed = {"provision": ["gw-0002"], "reprovision": names(2), "decommission": names(2)}.get(playbook, [])
+    assert [host for host, stats in run.stats.items() if stats["changed"]] == changed, run
+
+
+@pytest.mark.parametrize("empty", ["", None], ids=["text", "null"])
+def test_an_empty_limit_of_failures_is_the_default_one(platform: Emulator, tmp_path: Path, empty: str | None) -> None:
+    """In reprovision, this is 0 and not 100 percent."""
+    own: dict[str, JSON] = {host: {} for host in names(4)}
+    own["gw-0002"] = {"gateway_mode": "rw"}
+    hosts = inventory(own, tmp_path, **role_variables(platform), gateway_verify="none")
+    for host in own:
+        in_service(platform, tmp_path, host)
+    said = {**account(platform), "gateway_serial": 2, "gateway_max_fail_percentage": empty}
+    run = run_of("reprovision", hosts, tmp_path, **said)
+    assert run.rc != 0, run
+    assert called(platform, "ResetThing") == [], run
+    assert "more than 0 %" in " ".join((run.stdout + run.stderr).split()), run
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_variables_of_the_users_own_are_theirs(platform: Emulator, tmp_path: Path, playbook: str) -> None:
+    """Whatever their names are: a variable of a play would go before one of the inventory, and -e before both."""
+    words = (
+        *("account", "product", "created", "given", "keys", "batches", "several_batches", "outcomes", "all_gateways"),
+        *("named", "other_gateways", "findings", "drift", "fate", "looks", "devices", "errors", "refused", "claimed"),
+        *("right", "reported", "looked_only"),
+    )
+    own = {word: f"the {word}" for word in words}
+    mode = f"{{{{ '0640' if [{', '.join(words)}] == expected else 'wrong' }}}}"
+    variables = {**role_variables(platform), **own, "expected": [*own.values()], "gateway_mode": mode}
+    hosts = inventory(1, tmp_path, **variables, gateway_verify="none")
+    in_service(platform, tmp_path, "gw-0001")
+    credential_file(tmp_path, "gw-0001").chmod(0o640)
+    said = {"target": "gateways", "gateway_report_to": str(tmp_path / "run.html")}
+    others = {word: text for word, text in own.items() if word < "g"}
+    run = run_of(playbook, hosts, tmp_path, **account(platform), **said, **others)
+    assert run.stats["gw-0001"]["failures"] == 0, run
+    rows = {row["gateway"]: row for row in json.loads((tmp_path / "run.json").read_text())["gateways"]}
+    assert rows["gw-0001"]["outcome"] == ("changed" if playbook in ("reprovision", "decommission") else "ok")
 
 
 @pytest.mark.parametrize("by", ["playbook", "role"])

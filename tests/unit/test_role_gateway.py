@@ -21,7 +21,7 @@ ROLE = Path(__file__).parents[2] / "roles" / "gateway"
 # A module's paths are its own host's; the role's are looked up by the module.
 KEYS = ("required", "choices", "default", "no_log", "elements")
 # false is not the same as nothing.
-FOLLOWS = "{{ gateway_follow_up | default(omit) }}"
+FOLLOWS = "{{ omit if gateway_follow_up | default(none) in [none, ''] else gateway_follow_up }}"
 
 
 def load(name: str) -> Any:
