@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from emulator import Emulator
 from operations import ENV, account, credential_file, in_service, operate, role_variables, valid_fingerprint
-from playbook import PRODUCT_KEY, inventory, run_playbook
+from playbook import PRODUCT_KEY, inventory, names, run_playbook
 
 JSON = Any
 
@@ -65,6 +65,36 @@ def test_a_fleet_in_reports(platform: Emulator, tmp_path: Path) -> None:
     secrets = [platform.admin.device(PRODUCT_KEY, f"gw-000{number}")["device_secret"] for number in range(1, 5)]
     written = "".join(path.read_text() for path in folder.iterdir())
     assert not [secret for secret in secrets if secret in written]
+
+
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [
+        ("provision", {}),
+        ("provision", {"gateway_serial": 2}),
+        ("recover", {}),
+        ("reprovision", {}),
+        ("decommission", {"target": "gateways"}),
+        ("audit", {}),
+    ],
+    ids=str,
+)
+def test_a_report_that_cannot_be_written_takes_no_result_with_it(
+    platform: Emulator, tmp_path: Path, name: str, extra: JSON
+) -> None:
+    """A disk is full; here no file can be made. Every host is reported, with its handlers, and the run fails after that."""
+    hosts = inventory(3, tmp_path, **role_variables(platform))
+    for host in names(3):
+        in_service(platform, tmp_path, host)
+        if name in ("provision", "recover"):
+            credential_file(tmp_path, host).unlink()
+        if name == "provision":
+            platform.admin.reset(PRODUCT_KEY, host)
+    run = operate(name, platform, hosts, tmp_path, gateway_report_to="/proc/report.html", **extra)
+    assert run.rc == 2, run
+    changed = [] if name == "audit" else names(3)
+    assert [host for host, stats in run.stats.items() if stats["changed"]] == changed, run
+    assert "/proc/report.csv: No such file or directory. Choose another file" in run.stdout.rpartition("TASK [")[2], run
 
 
 def test_an_audit_and_what_follows_it_in_reports(platform: Emulator, tmp_path: Path) -> None:
