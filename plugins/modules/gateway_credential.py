@@ -107,9 +107,9 @@ options:
     description:
       - V(register) is for a device that was added to the product under its DeviceName. It gets a DeviceSecret.
       - V(regnwl) is registration without pre-registration. The device does not have to be added to the product first. It works over MQTT
-        only, and only if the product allows it. The platform issues a client ID and a device token. Both are stored in place of a
-        DeviceSecret. The platform counts each registration as a new physical device. At most five physical devices can have the same
-        DeviceName.
+        only, only in the regions V(cn-beijing) and V(cn-shanghai), and only if the product allows it. The platform issues a client ID and a
+        device token. Both are stored in place of a DeviceSecret. The platform counts each registration as a new physical device. At most
+        five physical devices can have the same DeviceName.
     type: str
     choices: [register, regnwl]
     default: register
@@ -214,11 +214,11 @@ reason:
     - With O(state=absent), V(exists) if there is something to remove, or V(up_to_date). With O(state=reset_intended), V(up_to_date) if the
       intended reset was already recorded on the gateway, otherwise V(reset_intended). With O(state=reset_withdrawn), V(withdrawn); with
       O(state=followed_up), V(followed_up).
-  returned: when the gateway was inspected
+  returned: when the gateway was inspected, and with O(state=reset_withdrawn) and O(state=followed_up)
   type: str
   sample: missing
 registered:
-  description: Whether this run registered the device, and stored the credential from the answer.
+  description: Whether this run registered the device. Unless the task failed, the new credential is stored.
   returned: when the gateway was inspected
   type: bool
 proven:
@@ -275,8 +275,8 @@ device_name_from:
   sample: inventory_hostname
 device_name_proven:
   description:
-    - V(true) if O(device_name) is set, if the DeviceName is the name of the host, or if O(expected_names) has only this name. V(false) if
-      only the gateway's hardware reports the DeviceName.
+    - V(true) if O(device_name) is set, if the DeviceName is the host's name in the inventory, or if O(expected_names) has only this name.
+      V(false) if only the gateway's hardware reports the DeviceName.
   returned: when the gateway was inspected
   type: bool
 credential:
@@ -285,8 +285,8 @@ credential:
   returned: when the gateway was inspected
   type: dict
 path:
-  description: The path of the credential, with symbolic links resolved.
-  returned: when the gateway was inspected
+  description: The path of the credential, with symbolic links resolved if the gateway was inspected.
+  returned: when the gateway was inspected, and with O(state=reset_withdrawn) and O(state=followed_up)
   type: str
 owner:
   description: The credential's owner, V(null) if there is no credential.

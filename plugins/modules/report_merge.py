@@ -74,7 +74,8 @@ slices:
 counts:
   description:
     - The number of gateways by outcome, in all slices - C(failed), C(unreachable), C(drift) for one that an audit found to differ from what
-      it should be, C(left) for one that its run did not reach or left to a task of its own, C(changed) and C(ok).
+      it should be, C(left) for one whose batch its run did not reach, or that M(fleetops.aliyun_iot.fleet_report) processed after the
+      report, C(changed) and C(ok).
   returned: success
   type: dict
   sample: {"failed": 1, "unreachable": 3, "drift": 0, "left": 0, "changed": 5, "ok": 9991}
