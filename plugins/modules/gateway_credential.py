@@ -64,8 +64,8 @@ options:
   verify:
     description:
       - V(login) verifies every newly registered credential by one login over MQTT. If the login does not succeed, the task fails. What the
-        next run does depends on the reason. If the platform refused the login, it registers again. In any other case (no connection, for
-        example), it only repeats the login.
+        next run does depends on the reason. If the platform refused the login, the next run registers again. In any other case (no
+        connection, for example), it only repeats the login.
       - The login needs the address of the MQTT host. The address is O(mqtt_endpoint). If this is not set, the address is derived from
         O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived, so set O(mqtt_endpoint) too. The host that
         registers must reach the MQTT host. If it does not, or if there is no address, the task fails before it registers.
@@ -225,7 +225,7 @@ proven:
   description:
     - Whether a login over MQTT verified the stored credential. V(null) if no login was needed.
     - A login is needed with O(verify=login). It is also needed after an interruption, a lost answer or a reset in the same playbook run,
-      because the platform may process an earlier request late. The platform then issues another DeviceSecret, and the one on the gateway is
+      because the platform may process an earlier request late. If it does, it issues another DeviceSecret, and the one on the gateway is
       invalid.
     - V(false) if no login was possible, or if the connection failed. In this case, an audit shows whether the stored credential is the same
       as on the platform.
@@ -253,7 +253,8 @@ mqtt_root:
       the root certificate, or V(null) if it should be among the authorities of the gateway's system. C(found) is V(true) if the gateway can
       read this file, or if the certificate is among these authorities. A warning names the gateways for which C(found) is V(false).
     - Only a TLS handshake shows which certificate the platform really presents. O(verify=login) makes such a handshake.
-  returned: in check mode, if the documents name the root certificate; without C(path), only if the gateway has a store of certificates
+  returned: in check mode, if the documents name the root certificate, and either O(mqtt_ca_path) is set or the gateway's system has a
+    store of certificates
   type: dict
 fingerprint:
   description: The stored credential's fingerprint, V(null) if there is none.

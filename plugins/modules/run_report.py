@@ -45,7 +45,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Checks that the files can be written, and writes nothing.
+    details: Checks O(dest) and the existing files, but not whether the directory is writable. Writes nothing.
   diff_mode:
     support: none
   idempotent:
@@ -78,9 +78,10 @@ path:
   sample: /srv/reports/provision.html
 counts:
   description:
-    - The number of gateways by outcome, in this run so far - C(failed), C(unreachable), C(drift) for one that an audit found to differ from
-      what it should be, C(left) for one whose batch the run has not reached, or that M(fleetops.aliyun_iot.fleet_report) processes after
-      the report, C(changed) and C(ok).
+    - The number of gateways by outcome, in this run so far. The outcomes are C(failed), C(unreachable), C(drift), C(left), C(changed) and
+      C(ok).
+    - C(drift) means that an audit found the gateway to differ from what it should be. C(left) means that the run has not reached the
+      gateway's batch, or that M(fleetops.aliyun_iot.fleet_report) processes the gateway after the report.
   returned: success
   type: dict
   sample: {"failed": 1, "unreachable": 3, "drift": 0, "left": 0, "changed": 5, "ok": 9991}
