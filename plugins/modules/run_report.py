@@ -45,7 +45,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Checks O(dest) and the existing files, but not whether the directory is writable. Writes nothing.
+    details: Checks that the files can be written, and writes nothing.
   diff_mode:
     support: none
   idempotent:
