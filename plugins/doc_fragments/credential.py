@@ -103,7 +103,8 @@ options:
         required: true
       format:
         description:
-          - V(env) is C(ALIYUN_IOT_PRODUCT_KEY=...) and so on, V(properties) is C(productKey=...), V(json) an indented object.
+          - V(env) is C(ALIYUN_IOT_PRODUCT_KEY=...) and so on, V(properties) is C(productKey=...), V(json) an indented object. Set either
+            this or O(exports[].template).
         type: str
         choices: [env, properties, json]
       template:

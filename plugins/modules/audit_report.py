@@ -22,8 +22,8 @@ options:
   dest:
     description:
       - The file. A relative path is relative to the directory in which C(ansible-playbook) was started. The file's directory must exist.
-      - A file of the same user is replaced. A symbolic link, a file of another user, and anything else that is not a regular file is
-        refused.
+      - An existing file of the user who runs Ansible is replaced. A file of another user, a symbolic link, and anything else that is not a
+        regular file is refused.
     type: path
     required: true
 extends_documentation_fragment:

@@ -18,8 +18,11 @@ description:
     gateway that has sub-devices is refused unless O(reset_topology=true). For more than 2,000 sub-devices the platform starts a job; the
     module waits for its end.
   - A disabled device is refused, since the platform would not let it register.
-  - Run it once for a whole batch (C(run_once=true)). If one device fails, its entry in RV(devices) contains the error. The others are
-    reset, and the module fails at the end.
+  - Run it once for a whole batch (C(run_once=true)). If one device fails, its entry in RV(devices) contains the error, and the module
+    fails at the end. The others are reset, unless the error can affect them too (a lost connection, for example). In this case the
+    module stops, and the rest is V(not_attempted).
+  - If the answer to a reset is lost, the reset is not sent again, whatever O(retry_time) is, because the platform may still process the
+    first request.
 options:
   product_key:
     description: The product's ProductKey.
@@ -89,8 +92,8 @@ product_key:
   returned: with RV(devices)
   type: str
 devices:
-  description: The outcome for each of O(names), in their order, but with the names that are not valid at the end.
-  returned: always, unless the module failed before it looked at the list
+  description: The outcome for each of O(names), in their order, except that the names with the reason V(invalid) come last.
+  returned: always, unless the module failed as a whole, before it reset any device
   type: list
   elements: dict
   contains:
@@ -99,7 +102,7 @@ devices:
       type: str
     reason:
       description:
-        - V(requested) if it is reset.
+        - V(requested) if the module tried to reset the device or, in check mode, would try. C(error) shows whether that failed.
         - V(has_sub_devices) if it was refused because it has sub-devices, V(not_proven) if the platform's DeviceSecret has another
           fingerprint than in O(fingerprints), V(missing) if it does not exist, V(disabled) if it is disabled, V(invalid) if the name is not
           a valid DeviceName or is listed twice, V(not_attempted) if the module stopped before it processed this device.

@@ -64,8 +64,8 @@ options:
   verify:
     description:
       - V(login) verifies every newly registered credential by one login over MQTT. If the login does not succeed, the task fails. What the
-        next run does depends on the reason. If the platform refused the login, it registers again. In any other case (no connection, for
-        example), it only repeats the login.
+        next run does depends on the reason. If the platform refused the login, the next run registers again. In any other case (no
+        connection, for example), it only repeats the login.
       - The login needs the address of the MQTT host. The address is O(mqtt_endpoint). If this is not set, the address is derived from
         O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived, so set O(mqtt_endpoint) too. The host that
         registers must reach the MQTT host. If it does not, or if there is no address, the task fails before it registers.
@@ -107,9 +107,9 @@ options:
     description:
       - V(register) is for a device that was added to the product under its DeviceName. It gets a DeviceSecret.
       - V(regnwl) is registration without pre-registration. The device does not have to be added to the product first. It works over MQTT
-        only, and only if the product allows it. The platform issues a client ID and a device token. Both are stored in place of a
-        DeviceSecret. The platform counts each registration as a new physical device. At most five physical devices can have the same
-        DeviceName.
+        only, only in the regions V(cn-beijing) and V(cn-shanghai), and only if the product allows it. The platform issues a client ID and a
+        device token. Both are stored in place of a DeviceSecret. The platform counts each registration as a new physical device. At most
+        five physical devices can have the same DeviceName.
     type: str
     choices: [register, regnwl]
     default: register
@@ -214,18 +214,18 @@ reason:
     - With O(state=absent), V(exists) if there is something to remove, or V(up_to_date). With O(state=reset_intended), V(up_to_date) if the
       intended reset was already recorded on the gateway, otherwise V(reset_intended). With O(state=reset_withdrawn), V(withdrawn); with
       O(state=followed_up), V(followed_up).
-  returned: when the gateway was inspected
+  returned: when the gateway was inspected, and with O(state=reset_withdrawn) and O(state=followed_up)
   type: str
   sample: missing
 registered:
-  description: Whether this run registered the device, and stored the credential from the answer.
+  description: Whether this run registered the device. Unless the task failed, the new credential is stored.
   returned: when the gateway was inspected
   type: bool
 proven:
   description:
     - Whether a login over MQTT verified the stored credential. V(null) if no login was needed.
     - A login is needed with O(verify=login). It is also needed after an interruption, a lost answer or a reset in the same playbook run,
-      because the platform may process an earlier request late. The platform then issues another DeviceSecret, and the one on the gateway is
+      because the platform may process an earlier request late. If it does, it issues another DeviceSecret, and the one on the gateway is
       invalid.
     - V(false) if no login was possible, or if the connection failed. In this case, an audit shows whether the stored credential is the same
       as on the platform.
@@ -253,7 +253,8 @@ mqtt_root:
       the root certificate, or V(null) if it should be among the authorities of the gateway's system. C(found) is V(true) if the gateway can
       read this file, or if the certificate is among these authorities. A warning names the gateways for which C(found) is V(false).
     - Only a TLS handshake shows which certificate the platform really presents. O(verify=login) makes such a handshake.
-  returned: in check mode, if the documents name the root certificate; without C(path), only if the gateway has a store of certificates
+  returned: in check mode, if the documents name the root certificate, and either O(mqtt_ca_path) is set or the gateway's system has a
+    store of certificates
   type: dict
 fingerprint:
   description: The stored credential's fingerprint, V(null) if there is none.
@@ -275,8 +276,8 @@ device_name_from:
   sample: inventory_hostname
 device_name_proven:
   description:
-    - V(true) if O(device_name) is set, if the DeviceName is the name of the host, or if O(expected_names) has only this name. V(false) if
-      only the gateway's hardware reports the DeviceName.
+    - V(true) if O(device_name) is set, if the DeviceName is the host's name in the inventory, or if O(expected_names) has only this name.
+      V(false) if only the gateway's hardware reports the DeviceName.
   returned: when the gateway was inspected
   type: bool
 credential:
@@ -285,8 +286,8 @@ credential:
   returned: when the gateway was inspected
   type: dict
 path:
-  description: The path of the credential, with symbolic links resolved.
-  returned: when the gateway was inspected
+  description: The path of the credential, with symbolic links resolved if the gateway was inspected.
+  returned: when the gateway was inspected, and with O(state=reset_withdrawn) and O(state=followed_up)
   type: str
 owner:
   description: The credential's owner, V(null) if there is no credential.

@@ -73,8 +73,10 @@ slices:
   sample: 4
 counts:
   description:
-    - The number of gateways by outcome, in all slices - C(failed), C(unreachable), C(drift) for one that an audit found to differ from what
-      it should be, C(left) for one that its run did not reach or left to a task of its own, C(changed) and C(ok).
+    - The number of gateways by outcome, in all slices. The outcomes are C(failed), C(unreachable), C(drift), C(left), C(changed) and
+      C(ok).
+    - C(drift) means that an audit found the gateway to differ from what it should be. C(left) means that the run did not reach the
+      gateway's batch, or that M(fleetops.aliyun_iot.fleet_report) processed the gateway after the report.
   returned: success
   type: dict
   sample: {"failed": 1, "unreachable": 3, "drift": 0, "left": 0, "changed": 5, "ok": 9991}

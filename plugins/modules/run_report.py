@@ -21,8 +21,8 @@ options:
     description:
       - The page; its name ends in C(.html). A relative path is relative to the directory in which C(ansible-playbook) was started. The
         page's directory must exist.
-      - Files of the same user are replaced. A symbolic link, a file of another user, and anything else that is not a regular file is
-        refused.
+      - Existing files of the user who runs Ansible are replaced. A file of another user, a symbolic link, and anything else that is not a
+        regular file is refused.
     type: path
     required: true
   variable:
@@ -30,7 +30,8 @@ options:
     type: str
     default: gateway_fleet
   looked_only:
-    description: Whether the pass only inspected the gateways. A gateway that needs a change is then C(left) until its batch.
+    description: Whether the task that registered O(variable) only inspected the gateways. A gateway that needs a change then counts as
+      C(left), since its batch has not been processed yet.
     type: bool
     default: false
   findings:
@@ -77,8 +78,10 @@ path:
   sample: /srv/reports/provision.html
 counts:
   description:
-    - The number of gateways by outcome, in this run so far - C(failed), C(unreachable), C(drift) for one that an audit found to differ from
-      what it should be, C(left) for one that the run has not reached or leaves to a task of its own, C(changed) and C(ok).
+    - The number of gateways by outcome, in this run so far. The outcomes are C(failed), C(unreachable), C(drift), C(left), C(changed) and
+      C(ok).
+    - C(drift) means that an audit found the gateway to differ from what it should be. C(left) means that the run has not reached the
+      gateway's batch, or that M(fleetops.aliyun_iot.fleet_report) processes the gateway after the report.
   returned: success
   type: dict
   sample: {"failed": 1, "unreachable": 3, "drift": 0, "left": 0, "changed": 5, "ok": 9991}

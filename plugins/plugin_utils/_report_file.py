@@ -21,11 +21,13 @@ def checked_destination(dest: str, option: str = "dest") -> Path:
     """Return the absolute path to write to; a relative one is relative to the working directory.
 
     :param option: the option or variable that names it
-    :raises InvalidOption: the directory does not exist, or a file that may not be replaced exists there
+    :raises InvalidOption: the directory does not exist or is not writable, or a file that may not be replaced exists there
     """
     path = Path(os.path.abspath(dest))
     if not path.parent.is_dir():
         raise InvalidOption(option, dest, "is in a directory that does not exist", "Create %s" % path.parent)
+    if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
+        raise InvalidOption(option, dest, "is in a directory that you cannot write to", "Choose another directory")
     try:
         found = path.lstat()
     except FileNotFoundError:

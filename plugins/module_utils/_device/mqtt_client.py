@@ -45,12 +45,13 @@ CODES: dict[int, tuple[str, str]] = {
     2: ("the client id was refused", "Check sign_method and instance_id, and that the host is the product's"),
     4: (
         "the user name or the password is malformed",
-        "Check sign_method; where the file was edited by hand, remove it and provision the gateway again",
+        "Check sign_method. If the file was edited by hand, remove it and run the playbook fleetops.aliyun_iot.provision, or recover if "
+        "the device is activated",
     ),
     5: (
         "the credential was not accepted",
         "Either the device was disabled or deleted, or its DeviceSecret or device token was replaced: look at the device in the "
-        "console, then enable it, or run the playbook fleetops.aliyun_iot.recover",
+        "console, then enable it, or run the playbook fleetops.aliyun_iot.recover with gateway_recovery_force=true",
     ),
 }
 

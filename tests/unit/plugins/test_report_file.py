@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -86,6 +87,18 @@ def test_a_directory_that_is_not_there(tmp_path: Path, dest: str) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidOption, match=r"directory that does not exist. Create "):
         write(tmp_path / dest)
+
+
+def test_a_directory_that_is_not_writable(everybodys: Path) -> None:
+    everybodys.chmod(0o555)
+    me = os.geteuid()
+    if me == 0:  # who may write everywhere
+        os.seteuid(pwd.getpwnam(SOMEBODY).pw_uid)
+    try:
+        with pytest.raises(InvalidOption, match="is in a directory that you cannot write to"):
+            checked_destination(str(everybodys / "audit.json"))
+    finally:
+        os.seteuid(me)
 
 
 @needs_root
