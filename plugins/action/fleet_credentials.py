@@ -28,7 +28,6 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options
     recovery_options,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote import (
-    FleetRemote,
     Hosts,
     check_run_once,
     end_children,
@@ -121,7 +120,7 @@ class ActionModule(ControllerAction):
         options = read(variables, lambda value: hosts.template(action, value), given)
         if options["follow_up"] is None:
             options["follow_up"] = bool(options["service"]) or is_heard(self._task)
-        remote = FleetRemote(action, variables)
+        remote = hosts.remote(action)
         render = hosts.alone(renderer(action, variables))
         if self._recovers:
             work = recovery_work(options, host, remote, partial(self._accounts.read_secrets, options))

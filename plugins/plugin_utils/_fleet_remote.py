@@ -27,6 +27,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import TaskRemote
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import LOCAL, Target
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import PYTHONS
 
 # Keywords for the connection or the user. A template in one of them would be evaluated for the first host only.
 KEYWORDS = (
@@ -54,6 +55,10 @@ class HostAction(ActionBase):
 class FleetRemote(TaskRemote):
     """A gateway of the pass. An error of its connection affects only this gateway."""
 
+    def __init__(self, action: HostAction, lock: threading.Lock) -> None:
+        super().__init__(action, action.variables)
+        self._lock = lock
+
     def execute(self, command: str, standard_input: str) -> Output:
         try:
             return super().execute(command, standard_input)
@@ -63,6 +68,17 @@ class FleetRemote(TaskRemote):
             raise FleetopsError(
                 str(error), hint="Check the connection and become (ansible -m raw -a id)", kind="connection"
             ) from None
+
+    def python(self, candidates: t.Sequence[str] = PYTHONS) -> str:
+        with self._lock:  # the setting may be a template
+            try:
+                return super().python(candidates)
+            except AnsibleError as error:
+                raise FleetopsError(
+                    "ansible_python_interpreter of this host cannot be evaluated: %s" % str(error).rstrip("."),
+                    hint="Correct it, or the variables that it refers to",
+                    kind="invalid_option",
+                ) from None
 
     def target(self) -> Target:
         connection, play_context = self._action._connection, self._action._play_context
@@ -159,6 +175,10 @@ class Hosts:
         )
         variables["ansible_play_hosts_all"] = variables["ansible_play_hosts"] = self._play_hosts
         return variables
+
+    def remote(self, action: HostAction) -> FleetRemote:
+        """Return the gateway of an action."""
+        return FleetRemote(action, self._lock)
 
     def alone(self, render: Render) -> Render:
         """Return the same renderer, for one thread at a time."""

@@ -92,6 +92,7 @@ def test_trouble_of_one_gateway_is_its_own(platform: Emulator, tmp_path: Path) -
             "gw-0008": {"ansible_shell_executable": str(hanging)},
             "gw-0009": {"gateway_mode": "rw"},
             "gw-0010": {},
+            "gw-0011": {"ansible_python_interpreter": "{{ nobody_said_which }}"},
         },
         tmp_path,
         **role_variables(platform),
@@ -113,6 +114,7 @@ def test_trouble_of_one_gateway_is_its_own(platform: Emulator, tmp_path: Path) -
     for host in ("gw-0005", "gw-0006"):
         assert "gw-0005, gw-0006" in said[host]
     assert "mode" in said["gw-0009"]
+    assert "ansible_python_interpreter of this host cannot be evaluated: 'nobody_said_which'" in said["gw-0011"]
 
 
 def test_a_third_of_the_fleet_does_not_answer(platform: Emulator, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,10 +29,11 @@ def target(transport: str, address: str = "gw-0001", **options: JSON) -> Target:
         return options[name]
 
     action: JSON = SimpleNamespace(
+        variables={},
         _connection=SimpleNamespace(transport=transport, get_option=get_option),
         _play_context=SimpleNamespace(executable=None, remote_addr=address, port=options.pop("keyword_port", None)),
     )
-    return FleetRemote(action, {}).target()
+    return FleetRemote(action, threading.Lock()).target()
 
 
 def test_targets_that_are_one_machine() -> None:
