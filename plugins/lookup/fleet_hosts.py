@@ -45,13 +45,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: The names of the hosts, in the order of the inventory; if there is none, a pattern that matches no host.
+  description:
+    - The names of the hosts, in the order of the inventory; if there is none, a pattern that matches no host.
+    - In place of a name that C(hosts) would take for another pattern, such as a MAC address with colons, a regular expression that matches
+      this name.
   type: list
   elements: str
 """
 
+import re
 import typing as t
 
+from ansible.inventory.manager import split_host_pattern
 from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import outcome_of
@@ -69,7 +74,7 @@ class LookupModule(LookupBase):
             return [NO_HOST]
         names = [host.name for host in hostvars._inventory.get_hosts(self.get_option("target"))]
         found = [name for term in terms for name in _hosts(term, names, hostvars, wanted)]
-        return found or [NO_HOST]
+        return [_pattern(name) for name in found] or [NO_HOST]
 
 
 def _hosts(variable: str, names: list[str], hostvars: t.Any, wanted: set[str]) -> list[str]:
@@ -79,6 +84,13 @@ def _hosts(variable: str, names: list[str], hostvars: t.Any, wanted: set[str]) -
         if isinstance(fleet, dict) and {"gateways", "left"} <= set(fleet):
             return [host for host in names if _outcome(host, fleet) in wanted]
     return []
+
+
+def _pattern(name: str) -> str:
+    """Return a pattern that matches this host alone. Ansible splits names at colons, commas and spaces, and excludes with ``!``."""
+    if split_host_pattern(name) == [name] and name[0] not in "!&":
+        return name
+    return "~%s$" % re.sub(r"[^A-Za-z0-9_]", lambda found: "\\U%08x" % ord(found[0]), name)
 
 
 def _outcome(host: str, fleet: t.Mapping[str, t.Any]) -> str:

@@ -134,6 +134,34 @@ def test_a_third_of_the_fleet_does_not_answer(platform: Emulator, tmp_path: Path
     assert tripped.read_text().count("used") == 6
 
 
+@pytest.mark.parametrize("serial", ["100%", 2])
+def test_names_of_hosts_that_are_no_patterns(platform: Emulator, tmp_path: Path, serial: JSON) -> None:
+    """Whoever names gateways by their MAC addresses writes colons, at which Ansible splits a pattern."""
+    wanted = {
+        "AA:BB:CC:DD:EE:01": "AA:BB:CC:DD:EE:01",
+        "AA:BB:CC:DD:EE:02": "AA:BB:CC:DD:EE:02",
+        "gw 1": "gw-0001",
+        "gw,2": "gw-0002",
+        "!gw-0007": "gw-0003",
+        "&gw-0007": "gw-0004",
+        "gw-000*": "gw-0005",
+        "gw-0006": "gw-0006",
+        "gw-0007": "gw-0007",
+    }
+    for device in wanted.values():
+        platform.admin.put_device(PRODUCT_KEY, device)
+    own = {
+        host: {"gateway_device_name": device, "gateway_path": str(tmp_path / f"{device}.json")}
+        for host, device in wanted.items()
+    }
+    hosts = inventory(own, tmp_path, **role_variables(platform))
+    run = provision(hosts, tmp_path, "-e", json.dumps({"gateway_serial": serial}))
+    assert run.rc == 0, run
+    assert {host for host, stats in run.stats.items() if stats["changed"] == 1} == wanted.keys(), run
+    assert sorted(called(platform, "register")) == sorted(wanted.values())
+    assert "Could not match supplied host pattern" not in " ".join((run.stdout + run.stderr).split())
+
+
 @pytest.mark.parametrize("name", ["provision", "recover"])
 def test_failures_are_reported_though_every_other_gateway_fails_later(
     platform: Emulator, tmp_path: Path, name: str
