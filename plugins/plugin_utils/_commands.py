@@ -12,6 +12,7 @@ from functools import cache
 
 from ansible import constants as C
 from ansible import context
+from ansible.inventory.manager import split_host_pattern
 from ansible.parsing.splitter import parse_kv
 from ansible.parsing.utils.yaml import from_yaml
 
@@ -89,8 +90,14 @@ def command(mended_by: str, hosts: t.Sequence[str], device_name: str | None) -> 
 
     :param mended_by: ``enable``, or a key of the table above
     """
-    begin, end = _ends(mended_by, shlex.quote(",".join(hosts)), device_name)
+    begin, end = _ends(mended_by, shlex.quote(listed(hosts)), device_name)
     return " ".join([begin, *common_options(), end])
+
+
+def listed(hosts: t.Sequence[str]) -> str:
+    """Return hosts as a pattern for the command line. With a comma, Ansible does not split a name at colons, such as a MAC address."""
+    text = ",".join(hosts)
+    return text + "," if "," not in text and split_host_pattern(text) != [text] else text
 
 
 def rebuilt(given: str, host: str | None, device_name: str | None) -> str | None:
@@ -102,7 +109,7 @@ def rebuilt(given: str, host: str | None, device_name: str | None) -> str | None
     """
     if not host:
         return None
-    target = shlex.quote(host)
+    target = shlex.quote(listed([host]))
     for mended_by in ("enable", *_PLAYBOOKS):
         if mended_by == "recover_named" and not DEVICE_NAME.fullmatch(device_name or ""):
             continue

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import listed
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_file import checked_destination, write_report
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._summary import NAMES
 
@@ -35,4 +36,4 @@ def limit_of(hosts: t.Sequence[str], directory: str, name: str) -> str:
             for old in sorted(folder.glob("*" + _SUFFIX), key=lambda each: each.stat().st_mtime)[:-_KEPT]:
                 old.unlink()
             return "@%s" % file
-    return ",".join(hosts)
+    return listed(hosts)

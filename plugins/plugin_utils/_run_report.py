@@ -18,6 +18,7 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import listed
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import shown
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import outcome_of
 
@@ -55,7 +56,7 @@ def rows_of_pass(fleet: t.Mapping[str, t.Any], batch: t.Iterable[str], command: 
             row["command"] = "%s %s --limit %s" % (
                 command,
                 repair_of(row["error"], row["code"]) or playbook,
-                shlex.quote(host),
+                shlex.quote(listed([host])),
             )
         rows.append(row)
     return rows

@@ -12,9 +12,17 @@ from typing import Any
 import pytest
 from ansible import constants as C
 from ansible import context
+from ansible.inventory.manager import InventoryManager
 from ansible.module_utils.common.collections import ImmutableDict
+from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import command, left_out, limited
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import (
+    command,
+    left_out,
+    limited,
+    listed,
+    rebuilt,
+)
 
 SECRET = "IKhJ3sDeLT9tVgqN"
 
@@ -126,3 +134,19 @@ def test_only_a_run_without_gateways_has_no_limit(monkeypatch: pytest.MonkeyPatc
     assert limited("localhost", None) == "ansible-playbook fleetops.aliyun_iot.report_merge"
     given(monkeypatch, "target=gateways", args=("fleetops.aliyun_iot.decommission",))
     assert limited("localhost", None).endswith(" fleetops.aliyun_iot.decommission --limit localhost")
+
+
+@pytest.mark.parametrize(
+    "hosts", [["AA:BB:CC:DD:EE:01"], ["gw 1"], ["gw-1"], ["fe80::1"], ["AA:BB:CC:DD:EE:01", "gw-1"], ["gw-1", "gw 1"]]
+)
+def test_ansible_finds_the_hosts_of_a_command(monkeypatch: pytest.MonkeyPatch, hosts: list[str]) -> None:
+    inventory = InventoryManager(DataLoader(), parse=False)
+    inventory.add_group("gateways")
+    for host in ("AA:BB:CC:DD:EE:01", "AA", "01", "gw", "gw-1", "gw 1", "1", "fe80::1"):
+        inventory.add_host(host, "gateways")
+    assert [str(host) for host in inventory.get_hosts(listed(hosts))] == hosts
+    given(monkeypatch)
+    for mended_by in ("enable", "provision"):
+        assert any(word.endswith(listed(hosts)) for word in shlex.split(command(mended_by, hosts, None)))
+    if len(hosts) == 1:
+        assert rebuilt(command("provision", hosts, None), hosts[0], None) == command("provision", hosts, None)

@@ -300,5 +300,5 @@ def test_what_is_hidden_between_the_ends_of_a_command_is_not_taken_over() -> Non
 
 @pytest.mark.usefixtures("command_line")
 def test_a_host_whose_name_is_for_a_shell_stays_quoted() -> None:
-    given = "ansible-playbook fleetops.aliyun_iot.provision --limit 'gw 1;id'"
-    assert (rebuilt(given, "gw 1;id", None) or "").endswith(" --limit 'gw 1;id'")
+    given = "ansible-playbook fleetops.aliyun_iot.provision --limit 'gw 1;id,'"
+    assert (rebuilt(given, "gw 1;id", None) or "").endswith(" --limit 'gw 1;id,'")

@@ -127,7 +127,7 @@ def test_an_error_is_told_in_parts() -> None:
 
 def test_a_host_whose_name_is_for_a_shell_is_quoted() -> None:
     [row] = rows(**{"gw 1;id": failed("network")})
-    assert row["command"].endswith(" --limit 'gw 1;id'")
+    assert row["command"].endswith(" --limit 'gw 1;id,'")
 
 
 def test_a_host_that_is_left_to_a_task_of_its_own() -> None:
