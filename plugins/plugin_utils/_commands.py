@@ -96,8 +96,8 @@ def command(mended_by: str, hosts: t.Sequence[str], device_name: str | None) -> 
 
 def listed(hosts: t.Sequence[str]) -> str:
     """Return hosts as a pattern for the command line. With a comma, Ansible does not split a name at colons, such as a MAC address."""
-    text = ",".join(hosts)
-    return text + "," if "," not in text and split_host_pattern(text) != [text] else text
+    text, split = ",".join(hosts), t.cast(t.Any, split_host_pattern)
+    return text + "," if "," not in text and split(text) != [text] else text
 
 
 def rebuilt(given: str, host: str | None, device_name: str | None) -> str | None:
