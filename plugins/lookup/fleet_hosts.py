@@ -47,8 +47,8 @@ RETURN = r"""
 _raw:
   description:
     - The names of the hosts, in the order of the inventory; if there is none, a pattern that matches no host.
-    - In place of a name that C(hosts) would take for another pattern, such as a MAC address with colons, a regular expression that matches
-      this name.
+    - In place of names that C(hosts) would take for other patterns, such as MAC addresses with colons, the last element is a regular
+      expression that matches all of them.
   type: list
   elements: str
 """
@@ -74,7 +74,7 @@ class LookupModule(LookupBase):
             return [NO_HOST]
         names = [host.name for host in hostvars._inventory.get_hosts(self.get_option("target"))]
         found = [name for term in terms for name in _hosts(term, names, hostvars, wanted)]
-        return [_pattern(name) for name in found] or [NO_HOST]
+        return _patterns(found) or [NO_HOST]
 
 
 def _hosts(variable: str, names: list[str], hostvars: t.Any, wanted: set[str]) -> list[str]:
@@ -86,11 +86,14 @@ def _hosts(variable: str, names: list[str], hostvars: t.Any, wanted: set[str]) -
     return []
 
 
-def _pattern(name: str) -> str:
-    """Return a pattern that matches this host alone. Ansible splits names at colons, commas and spaces, and excludes with ``!``."""
-    if split_host_pattern(name) == [name] and name[0] not in "!&":
-        return name
-    return "~%s$" % re.sub(r"[^A-Za-z0-9_]", lambda found: "\\U%08x" % ord(found[0]), name)
+def _patterns(names: list[str]) -> list[str]:
+    """Return patterns that match these hosts alone. Ansible splits names at colons, commas and spaces, and excludes with ``!``."""
+    plain = {name for name in names if split_host_pattern(name) == [name] and name[0] not in "!&"}
+    # One expression for all others, since Ansible compares each with every host of the inventory.
+    others = [
+        re.sub(r"[^A-Za-z0-9_]", lambda found: "\\U%08x" % ord(found[0]), name) for name in names if name not in plain
+    ]
+    return [name for name in names if name in plain] + (["~(%s)$" % "|".join(others)] if others else [])
 
 
 def _outcome(host: str, fleet: t.Mapping[str, t.Any]) -> str:
