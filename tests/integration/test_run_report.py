@@ -82,19 +82,22 @@ def test_a_fleet_in_reports(platform: Emulator, tmp_path: Path) -> None:
 def test_a_report_that_cannot_be_written_takes_no_result_with_it(
     platform: Emulator, tmp_path: Path, name: str, extra: JSON
 ) -> None:
-    """A disk is full; here no file can be made. Every host is reported, with its handlers, and the run fails after that."""
-    hosts = inventory(3, tmp_path, **role_variables(platform))
+    """A disk is full; here the folder goes during the pass. Every host is reported, with its handlers, and the run fails after that."""
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    gone = f"{{{{ lookup('ansible.builtin.pipe', 'rm -rf {folder}') }}}}"  # and names no owner
+    hosts = inventory(3, tmp_path, **role_variables(platform), gateway_owner=gone)
     for host in names(3):
         in_service(platform, tmp_path, host)
         if name in ("provision", "recover"):
             credential_file(tmp_path, host).unlink()
         if name == "provision":
             platform.admin.reset(PRODUCT_KEY, host)
-    run = operate(name, platform, hosts, tmp_path, gateway_report_to="/proc/report.html", **extra)
+    run = operate(name, platform, hosts, tmp_path, gateway_report_to=str(folder / "run.html"), **extra)
     assert run.rc == 2, run
     changed = [] if name == "audit" else names(3)
     assert [host for host, stats in run.stats.items() if stats["changed"]] == changed, run
-    assert "/proc/report.csv: No such file or directory. Choose another file" in run.stdout.rpartition("TASK [")[2], run
+    assert f"is in a directory that does not exist. Create {folder}" in run.stdout.rpartition("TASK [")[2], run
 
 
 def test_an_audit_and_what_follows_it_in_reports(platform: Emulator, tmp_path: Path) -> None:
