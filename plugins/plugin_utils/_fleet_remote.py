@@ -140,6 +140,7 @@ class Hosts:
         self._manager = variables["hostvars"]._variable_manager
         self._inventory = variables["hostvars"]._inventory
         self._play_hosts = list(variables["ansible_play_hosts_all"])
+        self._play_batch = list(variables["ansible_play_batch"])
         self._first = action._play_context
         delegated = variables.get("ansible_delegated_vars", {}).get(action._task.delegate_to, {})
         self._first_names = {*variables, *delegated}
@@ -170,10 +171,13 @@ class Hosts:
         return HostVariables(variables, templar.template)
 
     def _variables(self, host: t.Any) -> dict[str, t.Any]:
+        # With one host in place of the hosts of the play. Ansible would copy those for each host, and without any it would search for them.
+        one = self._play_hosts[:1]
         variables: dict[str, t.Any] = self._manager.get_vars(
-            play=self._play, host=host, task=self._task, _hosts=[], _hosts_all=self._play_hosts[:1]
+            play=self._play, host=host, task=self._task, _hosts=one, _hosts_all=one
         )
         variables["ansible_play_hosts_all"] = variables["ansible_play_hosts"] = self._play_hosts
+        variables["ansible_play_batch"] = self._play_batch
         return variables
 
     def remote(self, action: HostAction) -> FleetRemote:

@@ -73,6 +73,25 @@ def test_an_everyday_run_reports_what_was_not_right(platform: Emulator, tmp_path
     assert len(called(platform, "register")) == 5
 
 
+def test_variables_of_a_host_see_its_batch(platform: Emulator, tmp_path: Path) -> None:
+    seen = (
+        "{{ ansible_play_hosts_all | length }}-{{ ansible_play_hosts | length }}-{{ ansible_play_batch | join('+') }}"
+    )
+    own = {host: {"gateway_path": f"{tmp_path}/{seen}-{host}.json"} for host in names(4)}
+    play = {
+        "hosts": "gateways",
+        "gather_facts": False,
+        "serial": 2,
+        "tasks": [{"fleetops.aliyun_iot.fleet_credentials": {}, "run_once": True}],
+    }
+    run = run_playbook(play, inventory(own, tmp_path, **role_variables(platform)), tmp_path, env=FORKS)
+    assert run.rc == 0, run
+    batches = {host: "+".join(names(4)[start : start + 2]) for start in (0, 2) for host in names(4)[start : start + 2]}
+    assert sorted(path.name for path in tmp_path.glob("4-*.json")) == [
+        f"4-4-{batch}-{host}.json" for host, batch in batches.items()
+    ]
+
+
 def test_trouble_of_one_gateway_is_its_own(platform: Emulator, tmp_path: Path) -> None:
     hanging = write_script(tmp_path / "hangs", "kill -9 $PPID; exit 1")
     hosts = inventory(
