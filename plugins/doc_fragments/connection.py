@@ -15,8 +15,8 @@ options:
     description:
       - The HTTP proxy to use, as C(http://HOST:PORT) or C(http://USER:PASSWORD@HOST:PORT) with special characters as C(%XX). HTTPS and MQTT
         go through it (CONNECT). It is used by the host that connects to the platform, which is the gateway or the controller.
-      - If not set, the value of C(https_proxy) in the environment of that host is used. No proxy is used for the hosts, parent domains,
-        addresses and networks (CIDR) that C(no_proxy) in the same environment lists, even if this option is set.
+      - If not set, the value of C(https_proxy) in the environment of that host is used. No proxy is used for a host that C(no_proxy)
+        in the same environment lists by its name, a parent domain, its address or a network (CIDR), even if this option is set.
     type: str
 """
 

@@ -77,8 +77,8 @@ options:
   register:
     description:
       - When a registration is allowed.
-      - V(if_needed) registers if there is no credential, if the file is not a valid credential or is another device's, or if a change was
-        interrupted.
+      - V(if_needed) registers if there is no credential, if the file is not a valid credential, if it is the credential of another device
+        or was issued for the other O(auth_type), or if a change was interrupted.
       - V(always) registers in every run, which can make the previous DeviceSecret invalid. With O(auth_type=register), it works only until
         the device is activated. After that, the platform refuses the registration and the task fails. Use the playbook
         C(fleetops.aliyun_iot.reprovision) then.
@@ -253,8 +253,9 @@ mqtt_root:
       the root certificate, or V(null) if it should be among the authorities of the gateway's system. C(found) is V(true) if the gateway can
       read this file, or if the certificate is among these authorities. A warning names the gateways for which C(found) is V(false).
     - Only a TLS handshake shows which certificate the platform really presents. O(verify=login) makes such a handshake.
-  returned: in check mode, if the documents name the root certificate, and either O(mqtt_ca_path) is set or the gateway's system has a
-    store of certificates
+  returned: in check mode, unless O(endpoint) or O(mqtt_endpoint) is set or O(validate_certs=false). At port 8883, only with
+    O(register_from=gateway), and if O(mqtt_ca_path) is set and contains neither C(~) nor C($). At port 443 or 1883, only if neither
+    O(mqtt_ca_path) nor O(ca_path) is set, and the gateway's system has a store of certificates
   type: dict
 fingerprint:
   description: The stored credential's fingerprint, V(null) if there is none.

@@ -13,8 +13,8 @@ description:
   - Writes an HTML page that needs no network, and the same report as JSON and CSV beside it. Only the user who runs Ansible can read the
     files. The playbooks of this collection write a report if C(gateway_report_to) is set.
   - The page counts the outcomes, lists the changes since the previous report, and shows every gateway with its device, what was done to the
-    device on the platform (C(device_change), such as V(disabled), or V(would be disabled) in check mode), the fingerprint of its
-    credential, its error, and the next command to type. It contains no secret.
+    device on the platform (C(device_change), such as V(disabled), or V(would be disabled) after a run in check mode), the fingerprint of
+    its credential, its error, and the next command to type. It contains no secret.
   - All batches of a run are in one report. It is compared with the report of the previous run, which it replaces.
 options:
   dest:
@@ -45,7 +45,8 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Checks that the files can be written, and writes nothing.
+    details: Checks that the files can be written, and writes nothing. The playbooks of this collection set C(check_mode=false) for this
+      task, so that a run in check mode has a report too.
   diff_mode:
     support: none
   idempotent:
