@@ -11,7 +11,6 @@ assert run.result("gw-0001")["reason"] == "missing"
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -20,11 +19,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import playbook_server
 import processes
 from emulator import Emulator
 from platform_emulator.settings import Settings
 
-CALLBACKS = Path(__file__).parent / "callbacks"
 SECONDS = 300
 
 PRODUCT_KEY = "a1IoKTestP1"
@@ -158,15 +157,16 @@ def start_playbook(
     results_file = tmp_path / "results.jsonl"
     results_file.unlink(missing_ok=True)
     command = command_of(playbook, inventory, tmp_path, *["--check"] * check, *arguments, python=python)
+    environment = {**environment_of(tmp_path), **(env or {})}
+    process: subprocess.Popen[bytes] | playbook_server.Forked
     with (tmp_path / "stdout.txt").open("wb") as stdout, (tmp_path / "stderr.txt").open("wb") as stderr:
-        process = subprocess.Popen(
-            command,
-            cwd=tmp_path,
-            env={**environment_of(tmp_path), **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-        )
+        if python == sys.executable and playbook_server.same_imports(environment, tmp_path):
+            own = command[command.index("playbook") + 1 :]
+            process = playbook_server.fork(own, environment, tmp_path, stdout, stderr)
+        else:
+            process = subprocess.Popen(
+                command, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
+            )
     return Started(process, tmp_path, results_file)
 
 
@@ -174,7 +174,7 @@ def start_playbook(
 class Started:
     """One ansible-playbook, under way; at the end of `with`, neither it nor any process that it started is left."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | playbook_server.Forked
     home: Path
     results_file: Path
 
@@ -217,18 +217,7 @@ def command_of(
 
 def environment_of(tmp_path: Path) -> dict[str, str]:
     """Return what a run has in its environment, with `tmp_path` as its home."""
-    return {
-        "PATH": os.environ["PATH"],
-        "LC_ALL": "C.UTF-8",
-        "HOME": str(tmp_path),
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_FORKS": "10",
-        # A home of a test has too long a name for a socket in it, and no connection is to outlive the run.
-        "ANSIBLE_SSH_ARGS": "-C -o ControlMaster=no",
-        "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
-        "ANSIBLE_CALLBACKS_ENABLED": "json_lines",
-        "RESULTS_FILE": str(tmp_path / "results.jsonl"),
-    }
+    return {**playbook_server.STANDARD, "HOME": str(tmp_path), "RESULTS_FILE": str(tmp_path / "results.jsonl")}
 
 
 def _written(path: Path, content: JSON) -> Path:

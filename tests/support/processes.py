@@ -28,9 +28,12 @@ def wait_for(condition: Callable[[], T], what: str) -> T:
 
 
 def at_home(home: Path) -> list[int]:
-    """Return the processes that were started with this HOME. It goes from parent to child, whatever session they are in."""
+    """Return the processes that were started with this HOME. It goes from parent to child, whatever session they are in.
+
+    A run that was forked has the environment of its server there, but the home is its working directory.
+    """
     entry = b"HOME=" + os.fsencode(home)
-    return [pid for pid in everyone() if entry in read(pid, "environ").split(b"\0")]
+    return [pid for pid in everyone() if entry in read(pid, "environ").split(b"\0") or _forked_in(pid, home)]
 
 
 def kill(find: Callable[[], Iterable[int]]) -> None:
@@ -55,6 +58,13 @@ def read(pid: int, name: str) -> bytes:
         return Path(f"/proc/{pid}/{name}").read_bytes()
     except OSError:
         return b""
+
+
+def _forked_in(pid: int, folder: Path) -> bool:
+    try:
+        return b"playbook_server.py" in read(pid, "cmdline") and Path(f"/proc/{pid}/cwd").readlink() == folder
+    except OSError:
+        return False
 
 
 def _send(pid: int, number: signal.Signals) -> None:

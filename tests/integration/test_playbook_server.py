@@ -1,0 +1,113 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run that the server forks is the run that the command would be."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import playbook_server
+import processes
+import pytest
+from playbook import environment_of, run_playbook, start_playbook
+from processes import wait_for
+
+JSON = Any
+
+# A variable that makes a run a program of its own, and changes nothing else.
+OWN = {"PYTHONDONTWRITEBYTECODE": "1"}
+FORKED = {"DUMMY": "1"}
+
+
+def show(*expressions: str) -> JSON:
+    shown = {f"e{number}": "{{ " + each + " }}" for number, each in enumerate(expressions)}
+    return {"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.debug": {"msg": shown}}]}
+
+
+def test_configuration_environment_and_output_are_those_of_the_command(tmp_path: Path) -> None:
+    play = show(
+        "lookup('env', 'HOME')",
+        "lookup('env', 'VALUE')",
+        "lookup('pipe', 'pwd; echo $HOME $VALUE; umask; echo /proc/self/fd/*')",
+        "lookup('config', 'DEFAULT_FORKS', 'ANSIBLE_PIPELINING', 'DEFAULT_STRATEGY', 'DEFAULT_ROLES_PATH', 'GALAXY_TOKEN_PATH')",
+        "lookup('config', 'DEFAULT_LOCAL_TMP') | dirname",
+        "ansible_version.full",
+        "ansible_playbook_python",
+        "ansible_forks",
+    )
+    env = {"VALUE": "one two", "ANSIBLE_FORKS": "7", "ANSIBLE_PIPELINING": "1"}
+    program, fork = (run_playbook(play, {}, tmp_path, "-v", env={**env, **each}) for each in (OWN, FORKED))
+    assert fork.rc == program.rc == 0, fork
+    assert str(tmp_path) in fork.stdout
+    assert fork == program
+
+
+def test_a_run_leaves_no_temporary_folder_and_the_next_is_forked_too(tmp_path: Path) -> None:
+    run = run_playbook(show("lookup('pipe', 'ls ~/.ansible/tmp')"), {}, tmp_path)
+    assert "ansible-local-" in run.stdout, run
+    assert list((tmp_path / ".ansible/tmp").iterdir()) == []
+    assert playbook_server.same_imports(environment_of(tmp_path), tmp_path)
+
+
+def test_a_run_that_is_killed_says_so_and_is_found_before(tmp_path: Path) -> None:
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.pause": {"minutes": 5}}]}
+    with start_playbook(play, {}, tmp_path) as run:
+        assert isinstance(run.process, playbook_server.Forked)
+        wait_for(lambda: run.process.pid in processes.at_home(tmp_path), "the run")
+        run.kill()
+        assert run.process.returncode == -signal.SIGKILL
+    assert processes.at_home(tmp_path) == []
+
+
+def test_a_run_that_fails_ends_with_its_exit_code(tmp_path: Path) -> None:
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.fail": {}}]}
+    assert [run_playbook(play, {}, tmp_path, env=each).rc for each in (OWN, FORKED)] == [2, 2]
+    assert [run_playbook(play, {}, tmp_path, "--unknown", env=each).rc for each in (OWN, FORKED)] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"ANSIBLE_STRATEGY": "free"},
+        {"ANSIBLE_CALLBACK_PLUGINS": "/elsewhere"},
+        {"ANSIBLE_NEW": "1"},
+        {"PYTHONPATH": "/elsewhere"},
+        {"LC_ALL": "C"},
+        {"LANG": "C"},
+    ],
+    ids=lambda own: next(iter(own)),
+)
+def test_a_variable_that_an_import_may_read_makes_a_program_of_its_own(tmp_path: Path, own: dict[str, str]) -> None:
+    environment = {**environment_of(tmp_path), "OTHER": "1", "ANSIBLE_FORKS": "3"}
+    assert playbook_server.same_imports(environment, tmp_path)
+    assert not playbook_server.same_imports({**environment, **own}, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["ansible.cfg", ".ansible.cfg", ".ansible/plugins"])
+def test_files_that_an_import_may_read_make_a_program_of_its_own(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir(parents=True)
+    assert not playbook_server.same_imports(environment_of(tmp_path), tmp_path)
+
+
+def test_the_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    program = """if True:
+        import os, pathlib, playbook_server, sys
+        home = pathlib.Path(sys.argv[1])
+        with open(home / "out", "wb") as out:
+            environment = {**playbook_server.STANDARD, "HOME": str(home)}
+            assert playbook_server.fork(["--version"], environment, home, out, out).wait(60) == 0
+        print(pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text(), flush=True)
+        os._exit(0)  # as if it were killed
+    """
+    support = str(Path(playbook_server.__file__).parent)
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    env = {**playbook_server.STANDARD, "PYTHONPATH": support}
+    ended = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert "ansible-playbook [core" in (tmp_path / "out").read_text(), ended
+    [server] = map(int, ended.stdout.split())
+    wait_for(lambda: not processes.read(server, "cmdline"), "the server to end")

@@ -1,0 +1,161 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs of ansible-playbook that do not import Ansible again: a process that has imported it forks one for each run.
+
+The imports cost more than all else that a short run does. A fork calls the function that the command calls, in the environment and the
+working directory and with the streams that the test gave it, and reads Ansible's configuration again. Some imports have used the
+configuration already, so `same_imports` says which runs can be forked. A test starts any other run as a program of its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import gc
+import importlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+# The environment of every run, beside what depends on its home.
+STANDARD = {
+    "PATH": os.environ["PATH"],
+    "LC_ALL": "C.UTF-8",
+    "ANSIBLE_NOCOLOR": "1",
+    "ANSIBLE_FORKS": "10",
+    # A home of a test has too long a name for a socket in it, and no connection is to outlive the run.
+    "ANSIBLE_SSH_ARGS": "-C -o ControlMaster=no",
+    "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callbacks"),
+    "ANSIBLE_CALLBACKS_ENABLED": "json_lines",
+}
+# These are read while a playbook runs, not by an import.
+LATE = {"ANSIBLE_FORKS", "ANSIBLE_PIPELINING", "ANSIBLE_SSH_RETRIES"}
+
+
+class Forked:
+    """A run that the server forked, with the methods of subprocess.Popen that tests use."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._lines = connection.makefile("r", encoding="ascii")
+        self._connection = connection
+        self.pid = int(self._lines.readline())
+        self.returncode: int | None = None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit code, or minus the number of the signal that ended the run.
+
+        :raises TimeoutError: the run has not ended within `timeout` seconds
+        """
+        if self.returncode is None:
+            self._connection.settimeout(timeout)
+            self.returncode = int(self._lines.readline())
+            self._lines.close()
+            self._connection.close()
+        return self.returncode
+
+    def kill(self) -> None:
+        if self.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+
+def same_imports(environment: Mapping[str, str], folder: Path) -> bool:
+    """Return whether the imports of a run do the same in its environment as in the standard one.
+
+    :param folder: the working directory and home of the run
+    """
+    names = {*environment, *STANDARD}
+    read = {name for name in names if name.startswith(("ANSIBLE_", "PYTHON", "LC_", "LANG"))} - LATE
+    if any(environment.get(name) != STANDARD.get(name) for name in read):
+        return False
+    return not any((folder / name).exists() for name in ("ansible.cfg", ".ansible.cfg", ".ansible/plugins"))
+
+
+def fork(
+    arguments: list[str], environment: Mapping[str, str], folder: Path, stdout: IO[bytes], stderr: IO[bytes]
+) -> Forked:
+    """Run ansible-playbook in a fork of the server."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        socket.send_fds(_server(), [b"\0"], [theirs.fileno(), stdout.fileno(), stderr.fileno()])
+    ours.sendall(json.dumps({"arguments": arguments, "environment": dict(environment), "folder": str(folder)}).encode())
+    ours.shutdown(socket.SHUT_WR)
+    return Forked(ours)
+
+
+@functools.cache
+def _server() -> socket.socket:
+    """Start the server of this process. It ends when this process does."""
+    ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-P", __file__, str(theirs.fileno())],
+            env=STANDARD,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+    # In this order, from the last to the first.
+    atexit.register(process.wait)
+    atexit.register(ours.close)
+    return ours
+
+
+def serve(calls: socket.socket) -> list[str]:
+    """Fork a run for each call; return in the fork, with what the run has to do."""
+    # Nobody waits for the parents of the runs. Ctrl-C is for the runs.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while received := socket.recv_fds(calls, 1, 3)[1]:
+        if not os.fork():
+            calls.close()
+            return _parent(*received)
+        for each in received:
+            os.close(each)
+    sys.exit()
+
+
+def _parent(connection: int, stdout: int, stderr: int) -> list[str]:
+    """Fork the run, tell the test its process id and then its exit code; return in the run."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    with socket.socket(fileno=connection) as test:
+        call = json.load(test.makefile(encoding="utf-8"))
+        if pid := os.fork():
+            test.sendall(f"{pid}\n".encode())
+            test.sendall(f"{os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}\n".encode())
+            os._exit(0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for source, stream in ((stdout, 1), (stderr, 2)):
+        os.dup2(source, stream)
+        os.close(source)
+    os.environ.clear()
+    os.environ.update(call["environment"])
+    os.chdir(call["folder"])
+    arguments: list[str] = call["arguments"]
+    return arguments
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["HOME"] = home
+        constants = importlib.import_module("ansible.constants")
+        command = importlib.import_module("ansible.cli.playbook")
+    # The garbage collector of a run would look at all that the imports made, and so copy it.
+    gc.freeze()
+    arguments = serve(socket.socket(fileno=int(sys.argv[1])))
+    importlib.reload(constants)
+    sys.argv = ["ansible-playbook", *arguments]
+    command.main(sys.argv)
+
+
+if __name__ == "__main__":
+    main()
