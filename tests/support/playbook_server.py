@@ -24,7 +24,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 # The environment of every run, beside what depends on its home.
 STANDARD = {
@@ -37,6 +37,11 @@ STANDARD = {
     "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callbacks"),
     "ANSIBLE_CALLBACKS_ENABLED": "json_lines",
 }
+# The libraries that the collection imports when it needs them.
+LIBRARIES = (
+    *("alibabacloud_credentials.client", "alibabacloud_credentials.provider", "alibabacloud_tea_openapi.utils"),
+    *("certifi", "darabonba.request", "requests"),
+)
 # These are read while a playbook runs, not by an import.
 LATE = {"ANSIBLE_FORKS", "ANSIBLE_PIPELINING", "ANSIBLE_SSH_RETRIES"}
 
@@ -74,7 +79,7 @@ def same_imports(environment: Mapping[str, str], folder: Path) -> bool:
     :param folder: the working directory and home of the run
     """
     names = {*environment, *STANDARD}
-    read = {name for name in names if name.startswith(("ANSIBLE_", "PYTHON", "LC_", "LANG"))} - LATE
+    read = {name for name in names if name.startswith(("ANSIBLE_", "PYTHON", "LC_", "LANG", "SSL_"))} - LATE
     if any(environment.get(name) != STANDARD.get(name) for name in read):
         return False
     return not any((folder / name).exists() for name in ("ansible.cfg", ".ansible.cfg", ".ansible/plugins"))
@@ -149,12 +154,35 @@ def main() -> None:
         os.environ["HOME"] = home
         constants = importlib.import_module("ansible.constants")
         command = importlib.import_module("ansible.cli.playbook")
+    _remember(constants)
+    for name in LIBRARIES:
+        importlib.import_module(name)
     # The garbage collector of a run would look at all that the imports made, and so copy it.
     gc.freeze()
     arguments = serve(socket.socket(fileno=int(sys.argv[1])))
     importlib.reload(constants)
     sys.argv = ["ansible-playbook", *arguments]
     command.main(sys.argv)
+
+
+def _remember(constants: Any) -> None:
+    """Let runs find parsed what Ansible parses in each: the definitions of its options, its routes, the collection's code.
+
+    If another ansible-core parses them elsewhere, runs are slower and nothing else.
+    """
+    manager = importlib.import_module("ansible.config.manager")
+    definitions = constants.config._base_defs
+    manager.ConfigManager._read_config_yaml_file = lambda *_: definitions
+    finder = importlib.import_module("ansible.utils.collection_loader._collection_finder")
+    finder._meta_yml_to_dict = functools.cache(finder._meta_yml_to_dict)
+    routes = Path(manager.__file__).with_name("ansible_builtin_runtime.yml")
+    finder._meta_yml_to_dict(routes.read_bytes(), ("ansible.builtin", "runtime.yml"))
+    finder.compile = functools.cache(compile)
+    [plugins] = [
+        each for path in sys.path if (each := Path(path, "ansible_collections/fleetops/aliyun_iot/plugins")).exists()
+    ]
+    for file in plugins.rglob("*.py"):
+        finder.compile(source=file.read_bytes(), filename=str(file), mode="exec", flags=0, dont_inherit=True)
 
 
 if __name__ == "__main__":
