@@ -15,8 +15,9 @@ options:
     description:
       - The HTTP proxy to use, as C(http://HOST:PORT) or C(http://USER:PASSWORD@HOST:PORT) with special characters as C(%XX). HTTPS and MQTT
         go through it (CONNECT). It is used by the host that connects to the platform, which is the gateway or the controller.
-      - If not set, the value of C(https_proxy) in the environment of that host is used. No proxy is used for a host that C(no_proxy)
-        in the same environment lists by its name, a parent domain, its address or a network (CIDR), even if this option is set.
+      - If not set, C(https_proxy) in the environment of the host that connects is used. If C(no_proxy) in the same environment lists the
+        destination, no proxy is used, even if this option is set. C(no_proxy) can list a name, a parent domain, an address or a network
+        (CIDR).
     type: str
 """
 
@@ -30,7 +31,7 @@ options:
         Set O(mqtt_ca_path) to the file of this CA.
       - According to the vendor's documents, GlobalSign R1 is the root of the certificates at V(443) and V(1883). It is valid until
         2028-01-28.
-      - If not set, the port in O(mqtt_endpoint), or else 443.
+      - If not set, the port in O(mqtt_endpoint), or else 443. If both give a port, the ports must be the same.
     type: int
   mqtt_ca_path:
     description:

@@ -53,8 +53,9 @@ options:
         C(deviceName), C(deviceToken) and C(productKey).
       - A file in another layout is accepted too. It may have further fields, if their values are strings, numbers, V(true), V(false) or
         V(null). It is not rewritten until a new credential replaces it.
-      - A file is not accepted as a credential if a value in it is an object or an array, if a JSON key occurs twice, or if a JSON key or a
-        value of the credential contains a backslash. It is not accepted either if it has a character beyond ASCII, or more than 4096 bytes.
+      - A file is not accepted as a credential in any of these cases - a value is an object or an array; a JSON key occurs twice; a JSON key
+        contains a backslash; the value of one of the fields above contains a backslash; the file has a character beyond ASCII; the file
+        has more than 4096 bytes.
       - The directory must belong to root or to the user that the task runs as on the gateway, and must not be writable by anybody else. It
         is created if it does not exist.
     type: str
@@ -85,8 +86,8 @@ options:
         V(unfinished). Such a run does not register again. A task with C(state=followed_up), and with the C(due) of the result, removes the
         note.
       - If not set, the value depends on the task. In a task of the role P(fleetops.aliyun_iot.gateway#role), it is V(true) if O(service) is
-        set, and also if a handler of the play listens to C(Gateway credential changed). Otherwise, and in every task outside the role, it
-        is V(false). The role has a handler that removes the note.
+        set or if a handler of the play listens to C(Gateway credential changed). Otherwise, and in every task outside the role, it is
+        V(false). The role has a handler that removes the note.
     type: bool
   exports:
     description:

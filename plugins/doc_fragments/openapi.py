@@ -14,7 +14,8 @@ options:
   access_key_id:
     description:
       - The AccessKey's ID. Use the AccessKey of a RAM user that has no more permissions than necessary.
-      - Required unless there is O(profile) or O(credentials).
+      - Required unless there is O(profile) or O(credentials). The examples leave it out, since C(module_defaults) of the group
+        C(group/fleetops.aliyun_iot.openapi) can set it for all tasks of a play.
     type: str
   access_key_secret:
     description: The AccessKey's secret. Store it in a vault.
@@ -68,5 +69,5 @@ options:
     type: float
     default: 1.0
 requirements:
-  - alibabacloud-tea-openapi and alibabacloud-credentials, in the environment that runs Ansible
+  - requests, alibabacloud-tea-openapi and alibabacloud-credentials, in the environment that runs Ansible
 """

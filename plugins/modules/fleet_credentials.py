@@ -37,8 +37,8 @@ options:
     default: false
   add_devices:
     description:
-      - Whether to add devices that do not exist to their products before they are registered. This is done only for hosts with an account
-        in C(platform_access_key_id), C(platform_profile) or C(platform_credentials).
+      - Whether to add missing devices to their products before the registration. This is done only for hosts with an account in
+        C(platform_access_key_id), C(platform_profile) or C(platform_credentials).
     type: bool
     default: false
   hardware_names:
@@ -58,14 +58,14 @@ options:
     type: int
   looked:
     description:
-      - C(gateways) of an earlier pass. The hardware has to report the same names again. Hosts that failed or were unreachable in that pass
-        are not processed again; their results are returned.
+      - C(gateways) of an earlier pass. A gateway whose hardware reports another name than in that pass fails. Hosts that failed or were
+        unreachable in that pass are not processed again; their results are returned.
     type: dict
     default: {}
   take_over:
     description:
-      - Whether to return the results in O(looked) without inspecting a gateway. Use it if that pass has already changed the gateways. A
-        host without a result there is returned in C(left).
+      - Whether to return the results in O(looked) without inspecting a gateway. Use it if the pass that returned O(looked) has already
+        changed the gateways. A host that has no result in O(looked) is returned in C(left).
     type: bool
     default: false
   continues:
@@ -85,8 +85,8 @@ options:
     default: []
   device_changes:
     description:
-      - C(device_changes) of M(fleetops.aliyun_iot.fleet_devices) for the same hosts. The result of each of these hosts gets the change as
-        C(device_change), and counts as changed.
+      - C(device_changes) of M(fleetops.aliyun_iot.fleet_devices) for the same hosts. The result of each host with a change gets it as
+        C(device_change), and C(changed=true). A failed or unreachable host still counts as failed or unreachable.
     type: dict
     default: {}
   most_failed:
@@ -105,8 +105,8 @@ options:
     default: 0
   connections:
     description:
-      - The largest number of connections. If a gateway does not answer for some seconds, another one is processed in addition, up to this
-        number.
+      - The maximum number of gateways that are processed at the same time, including the slow ones. A gateway whose work takes longer than
+        5 seconds does not count for O(at_once), so another one is started. A value below O(at_once) has no effect.
     type: int
     default: 100
   report:
@@ -138,10 +138,11 @@ attributes:
     support: none
     details: M(fleetops.aliyun_iot.fleet_report) shows the diff of each gateway.
   idempotent:
-    support: full
+    support: partial
+    details: With O(register=always) every run registers.
   action_group:
     support: none
-    details: Its options are variables of the hosts.
+    details: The options of each gateway are variables of its host.
     version_added: 1.0.0
 notes:
   - Needs C(run_once=true), and a strategy that supports it; C(free) and C(host_pinned) do not.
@@ -176,7 +177,8 @@ check_mode:
   returned: always
   type: bool
 counts:
-  description: The number of gateways that were C(ok), C(changed), C(failed), C(unreachable), and C(left) to tasks of their own.
+  description: The number of gateways that were C(ok), C(changed), C(failed), C(unreachable), and C(left) to
+    M(fleetops.aliyun_iot.fleet_report).
   returned: always
   type: dict
   sample: {"ok": 9991, "changed": 5, "failed": 1, "unreachable": 3, "left": 0}
@@ -189,8 +191,8 @@ gateways:
   description:
     - Results by host, with the keys of M(fleetops.aliyun_iot.gateway_credential), and C(unreachable) for a host that did not answer.
     - C(device_change) is the change of the device on the platform, in check mode the predicted change. It is one of V(added), V(enabled),
-      V(disabled), V(deleted) and V(reset), and is missing if the device was not changed. It can also be present if the host failed, was
-      unreachable or was up to date.
+      V(disabled), V(deleted) and V(reset), and is missing if the device was not changed. It can also be present if the gateway failed or
+      was unreachable. If only the device was changed, C(reason) is V(up_to_date) and C(changed) is V(true).
   returned: always
   type: dict
 right:
@@ -198,7 +200,8 @@ right:
   returned: always
   type: dict
 left:
-  description: The hosts that are left to tasks of their own, each with the reason.
+  description: The hosts that this pass could not process, each with the reason. M(fleetops.aliyun_iot.fleet_report) processes them (see
+    O(fallback)).
   returned: always
   type: dict
 ended:
@@ -210,7 +213,8 @@ asked:
   returned: always
   type: dict
 error:
-  description: Describes the failure.
+  description: Describes why the task failed. In C(gateways), the result of each failed gateway has an C(error) with the same keys. The
+    kinds below are those of both.
   returned: on failure
   type: dict
   contains:

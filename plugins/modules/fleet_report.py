@@ -29,7 +29,7 @@ attributes:
     support: full
   action_group:
     support: none
-    details: Its options are variables of the hosts.
+    details: The options of each gateway are variables of its host.
     version_added: 1.0.0
 seealso:
   - module: fleetops.aliyun_iot.fleet_credentials

@@ -11,7 +11,7 @@ short_description: Provisions a gateway with its device certificate
 version_added: 1.0.0
 description:
   - Registers the gateway's device with Alibaba Cloud IoT Platform (unique-certificate-per-product authentication) and stores the device
-    certificate (ProductKey, DeviceName, DeviceSecret) on the gateway.
+    certificate (ProductKey, DeviceName, DeviceSecret) on the gateway. Below, the device certificate is called the credential.
   - Three words are used below. A B(lease) is a period in which only one run may change the gateway's credential. The option and return
     value C(lease) is the ID of a lease. A B(note) is a file on the gateway which records that handlers still have to run after a change
     (see O(follow_up)). C(due) is the ID of a note.
@@ -20,14 +20,15 @@ description:
   - With O(register_from=gateway), the controller signs the request. The gateway sends the signed request, and stores the DeviceSecret from
     the answer. ProductSecret never leaves the controller, DeviceSecret never leaves the gateway.
   - After an interruption at any point, the next run leaves the gateway with exactly one valid credential.
-  - If two runs want to change the same gateway, the second waits until the first has finished. Each change takes a lease, which lasts
-    O(retry_time) plus three times O(timeout). If a run is interrupted, the next run waits until this lease ends, because the platform may
-    still process the request of the interrupted run. The wait is limited to 300 seconds, or to twice the length of the module's own lease
-    if this is longer. If the other run's lease does not end within this limit, the task does not wait. It fails at once (kind V(busy)).
-  - After an interrupted run, after a lost answer, or after a reset of the device by this playbook run
-    (M(fleetops.aliyun_iot.device_reset)), the platform may still process an older request, and the stored credential may then be invalid.
-    So in these cases the module verifies the stored credential by a login over MQTT, which activates the device. After that, a device with
-    O(auth_type=register) cannot be registered again until it is reset. With O(verify=login), the module verifies every new credential.
+  - If another run is changing the gateway, the task waits until that run has finished or its lease has ended. Each change takes a lease,
+    which lasts O(retry_time) plus three times O(timeout). After an interruption, the next run waits for the end of the lease too, because
+    the platform may still process the request of the interrupted run. A task waits at most 300 seconds, or twice the length of its own
+    lease if that is longer. If the lease of the other run lasts longer than that, the task fails at once (kind V(busy)).
+  - After an interrupted run, after a lost answer, or after a reset of the device in this playbook run
+    (M(fleetops.aliyun_iot.device_reset)), the platform may process an earlier request late. It then issues another DeviceSecret, and the
+    one that this run stores on the gateway is invalid. So in these cases the module verifies the stored credential by a login over MQTT,
+    which activates the device. After that, a device with O(auth_type=register) cannot be registered again until it is reset. With
+    O(verify=login), the module verifies every new credential.
   - For the login, the module needs the address of the MQTT host. The address is O(mqtt_endpoint). If this is not set, the address is
     derived from O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived, so set O(mqtt_endpoint) too. Without an
     address there is no login, and with O(verify=login) the task fails before it registers.
@@ -115,7 +116,7 @@ options:
     default: register
   instance_id:
     description: The ID of the instance. Leave it out if the instance has no ID. The MQTT host is derived from this ID, or, if it is not
-      set, from O(region), unless O(mqtt_endpoint) is set.
+      set, from O(region), unless O(mqtt_endpoint) or O(endpoint) is set.
     type: str
   mqtt_endpoint:
     description:
@@ -136,7 +137,7 @@ attributes:
     details:
       - In check mode, the module makes the same checks that a run without check mode makes before its first change (space and permissions
         on the gateway, its Python, a connection to the platform), and fails in the same cases. Only the platform's answer to a registration
-        is not known. With O(register=never), check mode only inspects the gateway.
+        is not known. With O(register=never), or while another run holds the lease, check mode only inspects the gateway.
   diff_mode:
     support: full
     details: Shows a fingerprint in place of the secret.
@@ -145,6 +146,8 @@ attributes:
     details: With O(register=always) every run registers.
   action_group:
     version_added: 1.0.0
+requirements:
+  - requests, in the environment that runs Ansible, for O(register_from=controller) over HTTPS
 notes:
   - The fingerprint is the first 16 hexadecimal digits of SHA-256 over C(fleetops:{ProductKey}:{DeviceName}:{DeviceSecret}). For a
     credential with a device token, the token takes the place of the DeviceSecret.
@@ -253,9 +256,9 @@ mqtt_root:
       the root certificate, or V(null) if it should be among the authorities of the gateway's system. C(found) is V(true) if the gateway can
       read this file, or if the certificate is among these authorities. A warning names the gateways for which C(found) is V(false).
     - Only a TLS handshake shows which certificate the platform really presents. O(verify=login) makes such a handshake.
-  returned: in check mode, unless O(endpoint) or O(mqtt_endpoint) is set or O(validate_certs=false). At port 8883, only with
-    O(register_from=gateway), and if O(mqtt_ca_path) is set and contains neither C(~) nor C($). At port 443 or 1883, only if neither
-    O(mqtt_ca_path) nor O(ca_path) is set, and the gateway's system has a store of certificates
+  returned: in check mode, in two cases. Port 8883 - O(register_from=gateway), and O(mqtt_ca_path) is set, without C(~) and C($). Port 443
+    or 1883 - O(mqtt_ca_path) and O(ca_path) are not set, and the gateway's system has a store of certificates. In both cases, O(endpoint)
+    and O(mqtt_endpoint) are not set, and O(validate_certs=true)
   type: dict
 fingerprint:
   description: The stored credential's fingerprint, V(null) if there is none.
