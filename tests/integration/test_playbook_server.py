@@ -19,9 +19,16 @@ from processes import wait_for
 
 JSON = Any
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 # A variable that makes a run a program of its own, and changes nothing else.
 OWN = {"PYTHONDONTWRITEBYTECODE": "1"}
 FORKED = {"DUMMY": "1"}
+
+
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FORKED", raising=False)
 
 
 def show(*expressions: str) -> JSON:
@@ -86,6 +93,13 @@ def test_a_variable_that_an_import_may_read_makes_a_program_of_its_own(tmp_path:
     environment = {**environment_of(tmp_path), "OTHER": "1", "ANSIBLE_FORKS": "3"}
     assert playbook_server.same_imports(environment, tmp_path)
     assert not playbook_server.same_imports({**environment, **own}, tmp_path)
+
+
+def test_each_run_can_be_a_program_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORKED", "no")
+    with start_playbook(show("1"), {}, tmp_path) as run:
+        assert isinstance(run.process, subprocess.Popen)
+        assert run.wait().rc == 0
 
 
 @pytest.mark.parametrize("name", ["ansible.cfg", ".ansible.cfg", ".ansible/plugins"])

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Playbooks as tests run them: the real ansible-playbook over gateways that are folders of this machine.
+"""Playbooks as tests run them: ansible-playbook over gateways that are folders of this machine.
 
 run = run_playbook(gateway_play(platform), inventory(3, tmp_path), tmp_path)
 assert run.rc == 0, run

@@ -5,7 +5,8 @@
 
 The imports cost more than all else that a short run does. A fork calls the function that the command calls, in the environment and the
 working directory and with the streams that the test gave it, and reads Ansible's configuration again. Some imports have used the
-configuration already, so `same_imports` says which runs can be forked. A test starts any other run as a program of its own.
+configuration already, so `same_imports` says which runs can be forked. A test starts any other run as a program of its own. With FORKED=no
+in the environment, it starts each run so.
 """
 
 from __future__ import annotations
@@ -78,6 +79,8 @@ def same_imports(environment: Mapping[str, str], folder: Path) -> bool:
 
     :param folder: the working directory and home of the run
     """
+    if os.environ.get("FORKED") == "no":
+        return False
     names = {*environment, *STANDARD}
     read = {name for name in names if name.startswith(("ANSIBLE_", "PYTHON", "LC_", "LANG", "SSL_"))} - LATE
     if any(environment.get(name) != STANDARD.get(name) for name in read):
