@@ -31,7 +31,8 @@ options:
         Set O(mqtt_ca_path) to the file of this CA.
       - According to the vendor's documents, GlobalSign R1 is the root of the certificates at V(443) and V(1883). It is valid until
         2028-01-28.
-      - If not set, the port in O(mqtt_endpoint), or else 443. If both give a port, the ports must be the same.
+      - If not set, the port in O(mqtt_endpoint), or else 443. If O(mqtt_port) and O(mqtt_endpoint) both give a
+        port, the ports must be the same.
     type: int
   mqtt_ca_path:
     description:

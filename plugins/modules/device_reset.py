@@ -35,9 +35,10 @@ options:
     required: true
   fingerprints:
     description:
-      - A dictionary that maps DeviceNames to fingerprints. Use it for the names that only the hardware of a gateway reports. Such a device
-        is reset only if its DeviceSecret on the platform has this fingerprint. This prevents a gateway that reports a false name from
-        causing the reset of another gateway's device. An empty fingerprint never matches.
+      - A dictionary that maps DeviceNames to fingerprints. Take each from C(fingerprint) in the result of
+        M(fleetops.aliyun_iot.gateway_credential). List here the devices whose names only the hardware of a gateway reports. A device that
+        is listed here is reset only if its DeviceSecret on the platform has this fingerprint. This prevents a gateway that reports a false
+        name from causing the reset of another gateway's device. An empty fingerprint never matches.
     type: dict
     default: {}
   leases:
@@ -102,7 +103,7 @@ devices:
       type: str
     reason:
       description:
-        - V(requested) if the module tried to reset the device or, in check mode, would try. C(error) shows whether that failed.
+        - V(requested) if the device may be reset. C(error) shows whether the reset failed, or was not sent because the lease ended.
         - V(has_sub_devices) if it was refused because it has sub-devices, V(not_proven) if the platform's DeviceSecret has another
           fingerprint than in O(fingerprints), V(missing) if it does not exist, V(disabled) if it is disabled, V(invalid) if the name is not
           a valid DeviceName or is listed twice, V(not_attempted) if the module stopped before it processed this device.

@@ -17,8 +17,9 @@ description:
   - The pass first inspects all gateways. If two gateways have the same device, both fail and are not changed. The same applies if they use
     the same file on one machine, as C(gateway_path) or in C(gateway_exports). Then the pass changes the gateways that need it.
   - A failure of one gateway affects no other gateway and does not fail the task. C(gateways) contains the results by host. To run the
-    handlers of each host, use M(fleetops.aliyun_iot.fleet_report) after the pass, or the role with C(tasks_from=report). They return the
-    result of a host as the result of a task on this host.
+    handlers of each host, use M(fleetops.aliyun_iot.fleet_report) after the pass, or the role with C(tasks_from=report). Each of the two
+    runs a task on each host. This task returns the host's result of the pass, so that a changed gateway notifies its handlers, and a failed
+    gateway fails its host.
   - A pass that takes longer than a few seconds shows its progress, with any callback.
 options:
   state:
@@ -43,8 +44,8 @@ options:
     default: false
   hardware_names:
     description:
-      - Whether to inspect only gateways whose names come from the hardware. The other gateways are not inspected; their results contain the
-        DeviceName from the inventory.
+      - Whether to process only the gateways whose names come from the hardware. In check mode, these are only inspected, as with
+        O(look_only). The results of the other gateways contain the DeviceName from the inventory.
     type: bool
     default: false
   look_only:
@@ -85,8 +86,8 @@ options:
     default: []
   device_changes:
     description:
-      - C(device_changes) of M(fleetops.aliyun_iot.fleet_devices) for the same hosts. The result of each host with a change gets it as
-        C(device_change), and C(changed=true). A failed or unreachable host still counts as failed or unreachable.
+      - C(device_changes) of M(fleetops.aliyun_iot.fleet_devices) for the same hosts. The result of each host that is listed here contains
+        the change as C(device_change), and C(changed) is V(true). A failed or unreachable host still counts as failed or unreachable.
     type: dict
     default: {}
   most_failed:
@@ -100,13 +101,13 @@ options:
     type: int
     default: 0
   at_once:
-    description: The number of gateways that are processed at the same time; V(0) is the number of forks.
+    description: How many gateways are processed at the same time, not counting those whose work already takes longer than 5 seconds (see
+      O(connections)). V(0) is the number of forks.
     type: int
     default: 0
   connections:
     description:
-      - The maximum number of gateways that are processed at the same time, including the slow ones. A gateway whose work takes longer than
-        5 seconds does not count for O(at_once), so another one is started. A value below O(at_once) has no effect.
+      - How many gateways are processed at the same time at most, counting all. A value below O(at_once) has no effect.
     type: int
     default: 100
   report:
@@ -209,7 +210,8 @@ ended:
   returned: always
   type: bool
 asked:
-  description: Options that take precedence over the variables of the hosts, for M(fleetops.aliyun_iot.fleet_report).
+  description: The options O(state), O(register) and O(lease_time) of this pass, as far as they are set, and O(recover).
+    M(fleetops.aliyun_iot.fleet_report) processes the hosts in RV(left) with them.
   returned: always
   type: dict
 error:

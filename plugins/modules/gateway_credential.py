@@ -12,22 +12,23 @@ version_added: 1.0.0
 description:
   - Registers the gateway's device with Alibaba Cloud IoT Platform (unique-certificate-per-product authentication) and stores the device
     certificate (ProductKey, DeviceName, DeviceSecret) on the gateway. Below, the device certificate is called the credential.
-  - Three words are used below. A B(lease) is a period in which only one run may change the gateway's credential. The option and return
-    value C(lease) is the ID of a lease. A B(note) is a file on the gateway which records that handlers still have to run after a change
-    (see O(follow_up)). C(due) is the ID of a note.
+  - Two terms are used below. A B(lease) is a period in which only one run may change the gateway's credential. The option and return value
+    C(lease) contains its ID. A B(note) is a file on the gateway which records that handlers still have to run after a change (see
+    O(follow_up)). The option and return value C(due) contains its ID.
   - A registration can issue a new DeviceSecret, which makes the previous one invalid. So the module registers only when necessary, and
     never in check mode. On a gateway whose credential is up to date, it runs one shell script and sends nothing to the platform.
   - With O(register_from=gateway), the controller signs the request. The gateway sends the signed request, and stores the DeviceSecret from
     the answer. ProductSecret never leaves the controller, DeviceSecret never leaves the gateway.
-  - After an interruption at any point, the next run leaves the gateway with exactly one valid credential.
+  - After an interruption at any point, run the task again. It finishes the change. The next paragraphs describe how long it waits, and when
+    it verifies the stored credential.
   - If another run is changing the gateway, the task waits until that run has finished or its lease has ended. Each change takes a lease,
     which lasts O(retry_time) plus three times O(timeout). After an interruption, the next run waits for the end of the lease too, because
-    the platform may still process the request of the interrupted run. A task waits at most 300 seconds, or twice the length of its own
-    lease if that is longer. If the lease of the other run lasts longer than that, the task fails at once (kind V(busy)).
+    the platform may still process the request of the interrupted run. A task waits at most 300 seconds or twice the length of its own
+    lease, whichever is longer. If it would have to wait longer, it fails immediately (kind V(busy)).
   - After an interrupted run, after a lost answer, or after a reset of the device in this playbook run
-    (M(fleetops.aliyun_iot.device_reset)), the platform may process an earlier request late. It then issues another DeviceSecret, and the
-    one that this run stores on the gateway is invalid. So in these cases the module verifies the stored credential by a login over MQTT,
-    which activates the device. After that, a device with O(auth_type=register) cannot be registered again until it is reset. With
+    (M(fleetops.aliyun_iot.device_reset)), the platform may process an earlier request late. If it does, it issues another DeviceSecret, and
+    the one that this run has stored on the gateway is invalid. So in these cases the module verifies the stored credential by a login over
+    MQTT, which activates the device. After that, a device with O(auth_type=register) cannot be registered again until it is reset. With
     O(verify=login), the module verifies every new credential.
   - For the login, the module needs the address of the MQTT host. The address is O(mqtt_endpoint). If this is not set, the address is
     derived from O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived, so set O(mqtt_endpoint) too. Without an
@@ -39,7 +40,8 @@ options:
       - V(reset_intended) prepares a reset of the device (ResetThing). It does three things. It checks that the gateway can store a
         credential, and that the host in O(register_from) reaches the platform. It records on the gateway that a registration is needed. It
         takes a lease, which the result returns as C(lease). Until the lease ends, no other run changes this gateway's credential.
-      - V(reset_withdrawn) releases the O(lease) of V(reset_intended). Use it if the reset was not sent.
+      - V(reset_withdrawn) releases the O(lease) of V(reset_intended), and removes the record that a registration is needed, unless an
+        interrupted change had left such a record before. Use it if the reset was not sent.
       - V(followed_up) removes the note that O(follow_up) has stored. Use it after the handlers have run. Set O(due) to the C(due) in the
         result of the task that notified the handlers.
     type: str
@@ -115,8 +117,8 @@ options:
     choices: [register, regnwl]
     default: register
   instance_id:
-    description: The ID of the instance. Leave it out if the instance has no ID. The MQTT host is derived from this ID, or, if it is not
-      set, from O(region), unless O(mqtt_endpoint) or O(endpoint) is set.
+    description: The ID of the instance. Leave it out if the instance has no ID. If neither O(mqtt_endpoint) nor O(endpoint) is
+      set, the MQTT host is derived from this ID. Without an ID, it is derived from O(region).
     type: str
   mqtt_endpoint:
     description:
@@ -211,8 +213,8 @@ reason:
     - V(forced) with O(register=always).
     - V(attributes) if the owner, the group or the mode of the credential is wrong.
     - V(export) if an export is missing or differs.
-    - V(unfinished) if handlers of an earlier change have not run yet, and nothing else has to be changed except owner, group or mode (see
-      O(follow_up)).
+    - V(unfinished) if handlers of an earlier change have not run yet (see O(follow_up)), and the reason would otherwise be V(up_to_date) or
+      V(attributes). A wrong owner, group or mode is corrected in the same run.
     - V(reset) if O(lease) is set, which means that an earlier task has reset the device.
     - With O(state=absent), V(exists) if there is something to remove, or V(up_to_date). With O(state=reset_intended), V(up_to_date) if the
       intended reset was already recorded on the gateway, otherwise V(reset_intended). With O(state=reset_withdrawn), V(withdrawn); with
@@ -253,12 +255,13 @@ mqtt_root:
   description:
     - The root certificate that a login needs, according to the vendor's documents. C(name) is its name. C(ends) is the last day of its
       validity. C(port) is the MQTT port whose server certificate has this root. C(path) is O(mqtt_ca_path), the file that should contain
-      the root certificate, or V(null) if it should be among the authorities of the gateway's system. C(found) is V(true) if the gateway can
-      read this file, or if the certificate is among these authorities. A warning names the gateways for which C(found) is V(false).
+      the root certificate, or V(null) if the certificate should be among the authorities of the gateway's system. C(found) is V(true) if
+      the gateway can read this file, or if the certificate is among these authorities. A warning names the gateways for which C(found) is
+      V(false).
     - Only a TLS handshake shows which certificate the platform really presents. O(verify=login) makes such a handshake.
-  returned: in check mode, in two cases. Port 8883 - O(register_from=gateway), and O(mqtt_ca_path) is set, without C(~) and C($). Port 443
-    or 1883 - O(mqtt_ca_path) and O(ca_path) are not set, and the gateway's system has a store of certificates. In both cases, O(endpoint)
-    and O(mqtt_endpoint) are not set, and O(validate_certs=true)
+  returned: in check mode, if O(endpoint) and O(mqtt_endpoint) are not set and O(validate_certs=true), in two cases. First, the MQTT port is
+    8883, O(register_from=gateway), and O(mqtt_ca_path) is a path without C(~) and C($). Second, the MQTT port is 443 (also the default) or
+    1883, O(mqtt_ca_path) and O(ca_path) are not set, and the gateway's system has a store of certificates
   type: dict
 fingerprint:
   description: The stored credential's fingerprint, V(null) if there is none.
