@@ -260,8 +260,8 @@ mqtt_root:
       V(false).
     - Only a TLS handshake shows which certificate the platform really presents. O(verify=login) makes such a handshake.
   returned: in check mode, if O(endpoint) and O(mqtt_endpoint) are not set and O(validate_certs=true), in two cases. First, the MQTT port is
-    8883, O(register_from=gateway), and O(mqtt_ca_path) is a path without C(~) and C($). Second, the MQTT port is 443 (also the default) or
-    1883, O(mqtt_ca_path) and O(ca_path) are not set, and the gateway's system has a store of certificates
+    8883, O(register_from=gateway), and O(mqtt_ca_path) is a path without C(~) and C($). Second, the MQTT port is 443, which is the default,
+    or 1883; neither O(mqtt_ca_path) nor O(ca_path) is set; and the gateway's system has a store of certificates
   type: dict
 fingerprint:
   description: The stored credential's fingerprint, V(null) if there is none.
