@@ -68,8 +68,9 @@ options:
   take_over:
     description:
       - Whether to return the results in O(looked) without inspecting a gateway. Use it if the pass that returned O(looked) has already
-        changed the gateways. A host that has no result in O(looked) is returned in RV(left), and M(fleetops.aliyun_iot.fleet_report)
-        processes it. If that pass ran with O(report=changed), O(looked) has no result of a host that was up to date.
+        changed the gateways. Each host of the batch that has no result in O(looked) is returned in RV(left), and
+        M(fleetops.aliyun_iot.fleet_report) processes it again. If that pass ran with O(report=changed), these are also the hosts that were
+        up to date. To avoid this, use O(report=all) in that pass, or leave these hosts out of the play.
     type: bool
     default: false
   continues:
@@ -121,8 +122,8 @@ options:
     default: changed
   keep_right:
     description:
-      - Whether to return in C(right) the results that C(gateways) leaves out. M(fleetops.aliyun_iot.run_report) needs them for its report.
-        M(fleetops.aliyun_iot.fleet_report) does not print them.
+      - Whether to return the results that C(gateways) leaves out, in C(right). M(fleetops.aliyun_iot.run_report) needs them for its report.
+        M(fleetops.aliyun_iot.fleet_report) does not use them.
     type: bool
     default: false
   fallback:
@@ -201,7 +202,8 @@ gateways:
   returned: always
   type: dict
 right:
-  description: With O(keep_right), the results of the hosts that were up to date and that C(gateways) leaves out.
+  description: With O(keep_right), the results that C(gateways) leaves out, of hosts that were up to date or, with O(hardware_names=true),
+    were not inspected.
   returned: always
   type: dict
 left:

@@ -17,7 +17,8 @@ description:
     O(follow_up)). The option and return value C(due) contains its ID.
   - A registration can issue a new DeviceSecret, which makes the previous one invalid. So, by default, the module registers only when
     necessary. If the gateway's credential and exports are up to date, it runs one shell script on the gateway and sends nothing to the
-    platform, unless a login of an earlier run has to be repeated. It never registers in check mode.
+    platform, unless an earlier run stored a credential and could not verify it by a login over MQTT (see below). It never registers in
+    check mode.
   - With O(register_from=gateway), the controller signs the request. The gateway sends the signed request, and stores the DeviceSecret from
     the answer. ProductSecret never leaves the controller, DeviceSecret never leaves the gateway.
   - After an interruption at any point, run the task again. It finishes the change. The next paragraphs describe how long it waits, and when
@@ -254,16 +255,16 @@ lease_ends:
   type: float
 mqtt_root:
   description:
-    - The root certificate that a login needs, according to the vendor's documents. C(name) is its name. C(ends) is the last day of its
-      validity. C(port) is the MQTT port whose server certificate has this root. C(path) is O(mqtt_ca_path), the file that should contain
-      the root certificate, or V(null) if the certificate should be among the authorities of the gateway's system. C(found) is V(true) if
-      the gateway can read this file, or if the certificate is among these authorities. A warning names the gateways for which C(found) is
-      V(false).
+    - The root certificate that the gateway needs to log in over MQTT, according to the vendor's documents. C(name) is its name. C(ends) is
+      the last day of its validity. C(port) is the MQTT port whose server certificate has this root. C(path) is O(mqtt_ca_path), the file
+      that should contain the root certificate, or V(null) if the certificate should be among the authorities of the gateway's system.
+      C(found) is V(true) if the gateway can read this file, or if the certificate is among these authorities. A warning names the gateways
+      for which C(found) is V(false).
     - Only a TLS handshake shows which certificate the platform really presents. O(verify=login) makes such a handshake.
   returned: in check mode, if O(validate_certs=true) is set, neither O(endpoint) nor O(mqtt_endpoint) is set, and case 1 or case 2 applies.
-    Case 1 - the MQTT port is 8883, O(register_from=gateway) is set, and O(mqtt_ca_path) is set and contains neither C(~) nor C($). Case 2 -
-    the MQTT port is 443 (the default) or 1883, neither O(mqtt_ca_path) nor O(ca_path) is set, and the gateway's system has a store of
-    certificates
+    Case 1 - the MQTT port is 8883, O(register_from=gateway) is set, and O(mqtt_ca_path) is set and contains neither C(~) nor C($). Case 2,
+    whatever O(register_from) is - the MQTT port is 443 (the default) or 1883, neither O(mqtt_ca_path) nor O(ca_path) is set, and the
+    gateway's system has a store of certificates
   type: dict
 fingerprint:
   description: The stored credential's fingerprint, V(null) if there is none.
