@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import shlex
 import socket
 import time
 import typing as t
@@ -17,7 +16,10 @@ from ansible.release import __version__
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import run_report_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import playbook_command
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import (
+    playbook_command,
+    same_tasks,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_files import ReportFiles
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import (
@@ -54,8 +56,7 @@ class ActionModule(ControllerAction):
                 "is not a result of fleet_credentials",
                 "Register the result of fleet_credentials in this play",
             )
-        playbook = shlex.quote(playbook)
-        rows = rows_of_pass(fleet, self._variables["ansible_play_batch"], playbook_command(), playbook)
+        rows = rows_of_pass(fleet, self._variables["ansible_play_batch"], playbook_command(), same_tasks([playbook]))
         if options["looked_only"]:
             rows = [dict(row, outcome="left") if row["outcome"] == "changed" else row for row in rows]
         return rows
@@ -69,10 +70,18 @@ class ActionModule(ControllerAction):
             "mode": "check mode, nothing was changed" if context.CLIARGS.get("check") else "",
             "begun": _date(time.time() - age),
             "ended": _date(time.time()),
-            "user": getpass.getuser(),
+            "user": _user(),
             "controller": socket.gethostname(),
             "ansible_core": __version__,
         }
+
+
+def _user() -> str:
+    """Return the name of the user, or the number of one without a name, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "uid %d" % os.getuid()
 
 
 def _process(number: int) -> tuple[str, float]:

@@ -395,6 +395,12 @@ def test_few_hosts_are_named_and_many_are_in_a_file(tmp_path: Path) -> None:
     assert Path(newest[1:]).exists()
 
 
+def test_names_that_utf_8_cannot_represent_are_in_no_file(tmp_path: Path) -> None:
+    hosts = [os.fsdecode(b"gw-\xe4%d" % number) for number in range(9)]
+    assert limit_of(hosts, str(tmp_path), "provision") == ",".join(hosts)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_a_place_for_the_file_all_hosts_are_named(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     hosts = [f"gw-{number}" for number in range(9)]
