@@ -119,10 +119,18 @@ class Outcomes:
                 counts[outcome.word] = counts.get(outcome.word, 0) + 1
         return counts if result["device_changes"] else {}
 
-    def note_done(self, host: str, result: Result, check_mode: bool) -> None:
-        """Record the result of a successful task of this collection, unless a pass has reported it before."""
-        if self._settled.get(host, Outcome("left to a task")).word == "left to a task":
-            self._settled[host] = outcome_of_result(result, check_mode)
+    def note_task(self, host: str, result: Result, check_mode: bool, is_report: bool = False) -> None:
+        """Record the result of a task of this collection for one gateway, unless a pass or an earlier task has reported it.
+
+        A failure, also one that the playbook ignores, is recorded in any case, and replaced by the result of a later task.
+
+        :param is_report: whether the task repeats what a pass has reported
+        """
+        if result.get("error") and not result.get("failed"):  # the keyword failed_when changes this field alone
+            result = dict(result, failed=True)
+        outcome, before = outcome_of_result(result, check_mode), self._settled.get(host, Outcome("left to a task"))
+        if before.word == "left to a task" or (not is_report and {before.word, outcome.word} & {*BROKEN}):
+            self._settled[host] = outcome
 
     def note_broken(self, host: str, outcome: Outcome) -> None:
         """Record that a task failed or its host did not answer; the statistics show whether it was rescued."""

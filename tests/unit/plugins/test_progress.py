@@ -264,8 +264,8 @@ def test_the_last_word_on_a_host() -> None:
     outcomes.note_pass(
         {**fleet(a=REGISTERED, b=REGISTERED, c=RIGHT), "left": {"d": "no plugin"}, "hosts": list("abcd")}
     )
-    outcomes.note_done("d", REGISTERED, False)
-    outcomes.note_done("c", REGISTERED, False)  # a pass has said it
+    outcomes.note_task("d", REGISTERED, False)
+    outcomes.note_task("c", REGISTERED, False)  # a pass has said it
     for host in "ab":
         outcomes.note_broken(host, Outcome("failed", "Restart the service"))
     found = of(outcomes, a="failures", b="changed", c="", d="changed", e="failures", f="changed", g="")
@@ -273,6 +273,23 @@ def test_the_last_word_on_a_host() -> None:
         **{"a": "failed", "b": "registered", "c": "up to date", "d": "registered"},
         **{"e": "failed", "f": "changed", "g": "ok"},
     }, "b was rescued"
+
+
+def test_a_failure_that_the_playbook_ignores_is_the_outcome_until_a_later_task() -> None:
+    outcomes = Outcomes()
+    outcomes.note_pass(fleet(b=REGISTERED, c=failed("tls"), d={**failed("tls"), "device_change": "reset"}))
+    outcomes.note_task("a", failed("tls"), False)
+    outcomes.note_task("b", SILENT, False)
+    outcomes.note_task("c", REGISTERED, False)  # a rescue
+    outcomes.note_task("d", failed("tls"), False, is_report=True)
+    outcomes.note_task("e", {**failed("tls"), "failed": False}, False)  # by failed_when
+    groups = outcomes.groups(stats(a="", b="changed", c="changed", d="", e=""))
+    assert {host: (group.outcome.word, group.outcome.cause) for group in groups for host in group.hosts} == {
+        **{"a": ("failed", "tls"), "b": ("not answering", ""), "c": ("registered", "")},
+        **{"d": ("failed", "tls, device reset"), "e": ("failed", "tls")},
+    }
+    outcomes.note_task("a", RIGHT, False)
+    assert of(outcomes)["a"] == "up to date"
 
 
 def test_what_only_a_look_has_said_is_not_done() -> None:
