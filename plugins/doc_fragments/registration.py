@@ -23,7 +23,7 @@ options:
   region:
     description:
       - The region of the product, such as V(cn-shanghai). V(cn-beijing) and V(cn-shenzhen) offer no registration over HTTPS.
-      - Required for a registration unless O(endpoint) is set.
+      - Required for a registration over HTTPS unless O(endpoint) is set.
     type: str
   endpoint:
     description:

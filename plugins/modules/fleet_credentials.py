@@ -16,10 +16,10 @@ description:
     that is not set has the role's default. Connection and privilege escalation are the same as for a task on the host.
   - The pass first inspects all gateways. If two gateways have the same device, both fail and are not changed. The same applies if they use
     the same file on one machine, as C(gateway_path) or in C(gateway_exports). Then the pass changes the gateways that need it.
-  - A failure of one gateway affects no other gateway and does not fail the task. C(gateways) contains the results by host. To run the
-    handlers of each host, use M(fleetops.aliyun_iot.fleet_report) after the pass, or the role with C(tasks_from=report). Each of the two
-    runs a task on each host. This task returns the host's result of the pass, so that a changed gateway notifies its handlers, and a failed
-    gateway fails its host.
+  - A failure of one gateway affects no other gateway and does not fail the task. C(gateways) contains the results by host.
+  - To run the handlers of each host, run M(fleetops.aliyun_iot.fleet_report) on each host after the pass. The role with
+    C(tasks_from=report) does this, and notifies the role's handlers. M(fleetops.aliyun_iot.fleet_report) returns the host's result of the
+    pass, so a changed gateway notifies its handlers, and a failed gateway fails its host.
   - A pass that takes longer than a few seconds shows its progress, with any callback.
 options:
   state:
@@ -32,8 +32,9 @@ options:
     choices: [if_needed, always, never]
   recover:
     description:
-      - Whether to do what M(fleetops.aliyun_iot.gateway_recovery) does, with the account in the variables C(platform_...) of each
-        host. All hosts with the same account share one client, which does not exceed the account's quotas.
+      - Whether to read the DeviceSecret from the platform in place of a registration, as M(fleetops.aliyun_iot.gateway_recovery) does. The
+        account is in the variables C(platform_...) of each host. All hosts with the same account share one client, which does not exceed
+        the account's quotas.
     type: bool
     default: false
   add_devices:
@@ -66,7 +67,8 @@ options:
   take_over:
     description:
       - Whether to return the results in O(looked) without inspecting a gateway. Use it if the pass that returned O(looked) has already
-        changed the gateways. A host that has no result in O(looked) is returned in C(left).
+        changed the gateways. A host that has no result in O(looked) is returned in RV(left), and
+        M(fleetops.aliyun_iot.fleet_report) processes it. With O(report=changed), a host that was up to date has no result.
     type: bool
     default: false
   continues:
@@ -201,8 +203,8 @@ right:
   returned: always
   type: dict
 left:
-  description: The hosts that this pass could not process, each with the reason. M(fleetops.aliyun_iot.fleet_report) processes them (see
-    O(fallback)).
+  description: The hosts that this pass could not process, or that have no result in O(looked) with O(take_over=true), each with the reason.
+    M(fleetops.aliyun_iot.fleet_report) processes them (see O(fallback)).
   returned: always
   type: dict
 ended:

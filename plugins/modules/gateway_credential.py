@@ -15,8 +15,9 @@ description:
   - Two terms are used below. A B(lease) is a period in which only one run may change the gateway's credential. The option and return value
     C(lease) contains its ID. A B(note) is a file on the gateway which records that handlers still have to run after a change (see
     O(follow_up)). The option and return value C(due) contains its ID.
-  - A registration can issue a new DeviceSecret, which makes the previous one invalid. So the module registers only when necessary, and
-    never in check mode. On a gateway whose credential is up to date, it runs one shell script and sends nothing to the platform.
+  - A registration can issue a new DeviceSecret, which makes the previous one invalid. So, by default, the module registers only when
+    necessary. It never registers in check mode. On a gateway whose credential is up to date, it then runs one shell script and sends
+    nothing to the platform.
   - With O(register_from=gateway), the controller signs the request. The gateway sends the signed request, and stores the DeviceSecret from
     the answer. ProductSecret never leaves the controller, DeviceSecret never leaves the gateway.
   - After an interruption at any point, run the task again. It finishes the change. The next paragraphs describe how long it waits, and when
@@ -72,8 +73,8 @@ options:
       - The login needs the address of the MQTT host. The address is O(mqtt_endpoint). If this is not set, the address is derived from
         O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived, so set O(mqtt_endpoint) too. The host that
         registers must reach the MQTT host. If it does not, or if there is no address, the task fails before it registers.
-      - The login disconnects an agent that is connected with the same credential. It also activates the device. After that, a device
-        with O(auth_type=register) cannot be registered again until it is reset.
+      - The platform allows one connection for each device, so the login disconnects the agent if it is connected as this device. It also
+        activates the device. After that, a device with O(auth_type=register) cannot be registered again until it is reset.
     type: str
     choices: [none, login]
     default: none
@@ -259,9 +260,10 @@ mqtt_root:
       the gateway can read this file, or if the certificate is among these authorities. A warning names the gateways for which C(found) is
       V(false).
     - Only a TLS handshake shows which certificate the platform really presents. O(verify=login) makes such a handshake.
-  returned: in check mode, if O(endpoint) and O(mqtt_endpoint) are not set and O(validate_certs=true), in two cases. First, the MQTT port is
-    8883, O(register_from=gateway), and O(mqtt_ca_path) is a path without C(~) and C($). Second, the MQTT port is 443 (also the default) or
-    1883, O(mqtt_ca_path) and O(ca_path) are not set, and the gateway's system has a store of certificates
+  returned: in check mode, if O(validate_certs=true) is set, neither O(endpoint) nor O(mqtt_endpoint) is set, and case 1 or case 2 applies.
+    Case 1 - the MQTT port is 8883, O(register_from=gateway) is set, and O(mqtt_ca_path) is set and contains neither C(~) nor C($). Case 2 -
+    the MQTT port is 443 (the default) or 1883, neither O(mqtt_ca_path) nor O(ca_path) is set, and the gateway's system has a store of
+    certificates
   type: dict
 fingerprint:
   description: The stored credential's fingerprint, V(null) if there is none.

@@ -136,7 +136,8 @@ class OpenApi:
                 with self._limiter.turn(action, depth, self._qps_share):
                     if not_after is not None and clock() >= not_after:
                         raise BusyError(
-                            "%s: the lease on the gateway ended before the request was sent" % _about(action, query),
+                            "%s: too little time was left before the end of the lease on the gateway, so the request was not sent"
+                            % _about(action, query),
                             hint="Run again; for a large batch, use a smaller gateway_serial or a longer gateway_lease_time",
                         )
                     reply = self._call_api(action, query, body)

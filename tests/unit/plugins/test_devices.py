@@ -577,8 +577,8 @@ OF_PLAYBOOKS: dict[str, list[JSON]] = {
 def allowed() -> dict[str, set[str]]:
     """Return the actions that the guide lists, by the first cell of their row; under "more" those for more than 100 gateways."""
     text = GUIDE.read_text(encoding="utf-8")
-    rows = re.findall(r"^   \* - (.+)\n     - (.*iot:(?:.|\n(?!\n|   \*))*)", text, re.MULTILINE)
-    [more] = re.findall(r"^If there are 101 or more gateways .*$", text, re.MULTILINE)
+    rows = re.findall(r"^   \* - (.+?)(?: \(.*\))?\n     - (.*iot:(?:.|\n(?!\n|   \*))*)", text, re.MULTILINE)
+    [more] = re.findall(r"So for more than 100 gateways of one product, [^.]*\.", text)
     return {row: set(re.findall(r"``iot:(\w+)``", cell)) for row, cell in [*rows, ("more", more)]}
 
 

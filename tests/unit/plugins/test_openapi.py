@@ -133,7 +133,7 @@ def test_nothing_is_sent_when_it_is_too_late(clock: Clock, monkeypatch: pytest.M
     monkeypatch.setattr(_openapi, "clock", clock)
     platform = Platform(*[{"Success": True}] * 2)
     api(platform, clock).call("ResetThing", {"DeviceName": "gw-0001"}, not_after=100.5)
-    with pytest.raises(BusyError, match=r"ResetThing .*the lease on the gateway ended"):
+    with pytest.raises(BusyError, match=r"ResetThing .*before the end of the lease on the gateway"):
         api(platform, clock).call("ResetThing", {"DeviceName": "gw-0001"}, not_after=100.0)
     assert len(platform.asked) == 1
 
