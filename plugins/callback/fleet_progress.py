@@ -165,7 +165,7 @@ class CallbackModule(DefaultCallback):
     def v2_runner_on_failed(self, result: Result, ignore_errors: bool = False) -> None:
         action, host = self._ended_on_a_host(result), _host(result)
         outcome = failed_outcome(result._result, result._task.get_name())
-        if action in _OF_ONE_GATEWAY and "error" in result._result:
+        if action in _OF_ONE_GATEWAY:
             self._note_task(result, action)
         if not ignore_errors:
             self._outcomes.note_broken(host, outcome)

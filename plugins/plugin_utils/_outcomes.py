@@ -79,6 +79,16 @@ def failed_outcome(result: Result, task: str = "") -> Outcome:
     return Outcome("failed", clean(cause, LENGTH), repair_of(kind, None if code is None else str(code)))
 
 
+def _deciding(result: Result) -> Result | None:
+    """Return the item of a loop that decides on the outcome: one that failed, or else one that did most; None if all were skipped."""
+    items = [item for item in result.get("results", [result]) if not item.get("skipped")]
+    return max(
+        items,
+        key=lambda item: [bool(item.get(name)) for name in ("error", "unreachable", "registered", "changed")],
+        default=None,
+    )
+
+
 class Outcomes:
     """The outcomes of a run so far, the last one of each host."""
 
@@ -124,11 +134,17 @@ class Outcomes:
 
         A failure, also one that the playbook ignores, is recorded in any case, and replaced by the result of a later task.
 
+        :param result: that of the task; of a loop, it has those of the items as ``results``
         :param is_report: whether the task repeats what a pass has reported
         """
-        if result.get("error") and not result.get("failed"):  # the keyword failed_when changes this field alone
-            result = dict(result, failed=True)
-        outcome, before = outcome_of_result(result, check_mode), self._settled.get(host, Outcome("left to a task"))
+        deciding = _deciding(result)
+        if not deciding or (
+            deciding.get("failed") and not deciding.get("error")
+        ):  # a failure that is not the gateway's
+            return
+        if deciding.get("error"):  # the keyword failed_when changes no other field than failed
+            deciding = dict(deciding, failed=True)
+        outcome, before = outcome_of_result(deciding, check_mode), self._settled.get(host, Outcome("left to a task"))
         if before.word == "left to a task" or (not is_report and {before.word, outcome.word} & {*BROKEN}):
             self._settled[host] = outcome
 

@@ -292,6 +292,18 @@ def test_a_failure_that_the_playbook_ignores_is_the_outcome_until_a_later_task()
     assert of(outcomes)["a"] == "up to date"
 
 
+def test_a_loop_has_one_outcome() -> None:
+    outcomes, skipped = Outcomes(), {"changed": False, "skipped": True}
+    mended = {**RIGHT, "changed": True, "reason": "attributes"}
+    outcomes.note_task("a", {"changed": True, "results": [mended, REGISTERED, RIGHT]}, False)
+    outcomes.note_task("b", {"changed": False, "results": [skipped, RIGHT]}, False)
+    outcomes.note_task("c", {"changed": True, "failed": True, "results": [failed("tls"), REGISTERED]}, False)
+    outcomes.note_task("d", {"changed": False, "skipped": True, "results": [skipped]}, False)
+    outcomes.note_task("e", {"changed": True, "failed": True}, False)  # by failed_when
+    found = of(outcomes, a="changed", b="", c="", d="", e="changed")
+    assert found == {"a": "registered", "b": "up to date", "c": "failed", "d": "ok", "e": "changed"}
+
+
 def test_what_only_a_look_has_said_is_not_done() -> None:
     outcomes = Outcomes()
     looked = {**fleet(a=REGISTERED, b=RIGHT), "check_mode": True}
