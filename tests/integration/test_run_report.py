@@ -129,6 +129,18 @@ def test_a_report_in_the_home_with_a_file_whose_name_is_not_utf_8(platform: Emul
     assert r"k\udce4fig.yml" in (tmp_path / "berlin.html").read_text("utf-8")
 
 
+def test_a_report_of_a_run_of_several_playbooks_names_all_of_them(platform: Emulator, tmp_path: Path) -> None:
+    hosts = inventory(["gw-0001"], tmp_path, **role_variables(platform), gateway_device_name="no one")
+    first = tmp_path / "my site.yml"
+    first.write_text(json.dumps([{"hosts": "gateways", "gather_facts": False, "tasks": []}]))
+    said = ["-e", f"gateway_report_to={tmp_path}/report.html", str(first)]
+    run = run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path, *said, env=ENV)
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["run"]["playbook"] == "my site, provision", run
+    [row] = report["gateways"]
+    assert row["command"].endswith(f" '{first}' fleetops.aliyun_iot.provision --limit gw-0001")
+
+
 def test_gateways_that_were_right_are_in_the_report_and_not_in_the_output(platform: Emulator, tmp_path: Path) -> None:
     hosts = inventory(3, tmp_path, **role_variables(platform))
     page = tmp_path / "report.html"
