@@ -103,8 +103,9 @@ devices:
       type: str
     reason:
       description:
-        - V(requested) if no check refused the device. Without C(error), the module has reset it or, in check mode, would reset it. With
-          C(error), the reset or its job failed, or the reset was not sent because too little time was left before the end of the lease.
+        - V(requested) if the device passed the checks that the module makes before the first reset. Without C(error), the module has reset
+          it or, in check mode, would reset it. With C(error), the reset or its job failed, or the reset was not sent because too little
+          time was left before the end of the lease.
         - V(has_sub_devices) if it was refused because it has sub-devices, V(not_proven) if the platform's DeviceSecret has another
           fingerprint than in O(fingerprints), V(missing) if it does not exist, V(disabled) if it is disabled, V(invalid) if the name is not
           a valid DeviceName or is listed twice, V(not_attempted) if the module stopped before it processed this device.

@@ -46,7 +46,8 @@ options:
   hardware_names:
     description:
       - Whether to process only the gateways whose names come from the hardware. In check mode, these are only inspected, as with
-        O(look_only). The results of the other gateways contain the DeviceName from the inventory.
+        O(look_only). The other gateways are not inspected. Their results contain the DeviceName from the inventory; C(gateways) contains
+        these results only with O(report=all).
     type: bool
     default: false
   look_only:
@@ -67,8 +68,8 @@ options:
   take_over:
     description:
       - Whether to return the results in O(looked) without inspecting a gateway. Use it if the pass that returned O(looked) has already
-        changed the gateways. A host that has no result in O(looked) is returned in RV(left), and
-        M(fleetops.aliyun_iot.fleet_report) processes it. With O(report=changed), a host that was up to date has no result.
+        changed the gateways. A host that has no result in O(looked) is returned in RV(left), and M(fleetops.aliyun_iot.fleet_report)
+        processes it. If that pass ran with O(report=changed), O(looked) has no result of a host that was up to date.
     type: bool
     default: false
   continues:
@@ -186,7 +187,8 @@ counts:
   type: dict
   sample: {"ok": 9991, "changed": 5, "failed": 1, "unreachable": 3, "left": 0}
 hosts:
-  description: The hosts of the pass. A host that is neither in C(gateways) nor in C(left) was up to date.
+  description: The hosts of the pass. A host that is neither in C(gateways) nor in C(left) was up to date or, with
+    O(hardware_names=true), was not inspected.
   returned: always
   type: list
   elements: str

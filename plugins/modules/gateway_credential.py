@@ -16,8 +16,8 @@ description:
     C(lease) contains its ID. A B(note) is a file on the gateway which records that handlers still have to run after a change (see
     O(follow_up)). The option and return value C(due) contains its ID.
   - A registration can issue a new DeviceSecret, which makes the previous one invalid. So, by default, the module registers only when
-    necessary. It never registers in check mode. On a gateway whose credential is up to date, it then runs one shell script and sends
-    nothing to the platform.
+    necessary. If the gateway's credential and exports are up to date, it runs one shell script on the gateway and sends nothing to the
+    platform, unless a login of an earlier run has to be repeated. It never registers in check mode.
   - With O(register_from=gateway), the controller signs the request. The gateway sends the signed request, and stores the DeviceSecret from
     the answer. ProductSecret never leaves the controller, DeviceSecret never leaves the gateway.
   - After an interruption at any point, run the task again. It finishes the change. The next paragraphs describe how long it waits, and when
