@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import shlex
 import socket
 import time
 import typing as t
@@ -17,7 +16,10 @@ from ansible.release import __version__
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import run_report_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import playbook_command
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import (
+    playbook_command,
+    same_tasks,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_files import ReportFiles
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import (
@@ -36,13 +38,13 @@ class ActionModule(ControllerAction):
 
     def _perform(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         files = ReportFiles.at(options["dest"])
-        playbooks = context.CLIARGS.get("args") or ("",)
-        report = compose_report(self._run(playbooks[0]), self._rows(options, playbooks[0]), files.earlier())
+        playbooks = context.CLIARGS.get("args") or ()
+        report = compose_report(self._run(playbooks), self._rows(options, playbooks), files.earlier())
         if not self._task.check_mode:
             files.write(report)
         return {"changed": True, "path": str(files.page), "counts": report["counts"]}
 
-    def _rows(self, options: t.Mapping[str, t.Any], playbook: str) -> list[Row]:
+    def _rows(self, options: t.Mapping[str, t.Any], playbooks: t.Sequence[str]) -> list[Row]:
         if options["findings"] is not None:
             return rows_of_findings(options["findings"])
         # Not with a template, which would evaluate the results of all hosts.
@@ -54,25 +56,32 @@ class ActionModule(ControllerAction):
                 "is not a result of fleet_credentials",
                 "Register the result of fleet_credentials in this play",
             )
-        playbook = shlex.quote(playbook)
-        rows = rows_of_pass(fleet, self._variables["ansible_play_batch"], playbook_command(), playbook)
+        rows = rows_of_pass(fleet, self._variables["ansible_play_batch"], playbook_command(), same_tasks(playbooks))
         if options["looked_only"]:
             rows = [dict(row, outcome="left") if row["outcome"] == "changed" else row for row in rows]
         return rows
 
-    def _run(self, playbook: str) -> dict[str, str]:
+    def _run(self, playbooks: t.Sequence[str]) -> dict[str, str]:
         identity, age = _process(os.getppid())
-        name = os.path.basename(playbook).removesuffix(".yml")
+        names = [os.path.basename(playbook).removesuffix(".yml").rpartition(".")[2] for playbook in playbooks]
         return {
             "id": identity,
-            "playbook": name.rpartition(".")[2],
+            "playbook": ", ".join(names),
             "mode": "check mode, nothing was changed" if context.CLIARGS.get("check") else "",
             "begun": _date(time.time() - age),
             "ended": _date(time.time()),
-            "user": getpass.getuser(),
+            "user": _user(),
             "controller": socket.gethostname(),
             "ansible_core": __version__,
         }
+
+
+def _user() -> str:
+    """Return the name of the user, or the number of one without a name, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "uid %d" % os.getuid()
 
 
 def _process(number: int) -> tuple[str, float]:

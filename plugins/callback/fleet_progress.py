@@ -154,7 +154,7 @@ class CallbackModule(DefaultCallback):
             if not content["check_mode"] or context.CLIARGS.get("check"):  # a look before the change is no outcome
                 self._show_counts(self._outcomes.note_devices(content))
         elif action in _OF_ONE_GATEWAY:
-            self._outcomes.note_done(_host(result), content, result._task.check_mode is True)
+            self._note_task(result, action)
         elif action == "run_report" and content.get("path"):
             self._reports = [*(path for path in self._reports if path != content["path"]), content["path"]]
         if self._is_quiet(result):
@@ -165,6 +165,8 @@ class CallbackModule(DefaultCallback):
     def v2_runner_on_failed(self, result: Result, ignore_errors: bool = False) -> None:
         action, host = self._ended_on_a_host(result), _host(result)
         outcome = failed_outcome(result._result, result._task.get_name())
+        if action in _OF_ONE_GATEWAY:
+            self._note_task(result, action)
         if not ignore_errors:
             self._outcomes.note_broken(host, outcome)
             if not action and result._task.run_once is True:
@@ -177,6 +179,8 @@ class CallbackModule(DefaultCallback):
     def v2_runner_on_unreachable(self, result: Result) -> None:
         action = self._ended_on_a_host(result)
         ignored = bool(result._task.ignore_unreachable)
+        if action in _OF_ONE_GATEWAY:
+            self._note_task(result, action)
         if not ignored:
             self._outcomes.note_broken(_host(result), Outcome("not answering"))
         if self._display.verbosity:
@@ -203,6 +207,11 @@ class CallbackModule(DefaultCallback):
         if action == _OURS + "fleet_credentials":
             self._end_task()
         return action[len(_OURS) :] if action.startswith(_OURS) else ""
+
+    def _note_task(self, result: Result, action: str) -> None:
+        if "censored" not in result._result:  # with no_log, nothing but changed is known
+            check_mode = result._task.check_mode is True
+            self._outcomes.note_task(_host(result), result._result, check_mode, is_report=action == "fleet_report")
 
     def _end_task(self) -> None:
         if self._watcher:

@@ -56,8 +56,14 @@ _VALUES = {
     "private_key_file": "--private-key",
     "remote_user": "--user",
 }
-# Options of the connection that may contain a password, such as one for a jump host.
-_NOT_SHOWN = {"ssh_common_args": "--ssh-common-args", "ssh_extra_args": "--ssh-extra-args"}
+# Options that may contain a password, such as one for a jump host, or are of this run alone.
+_NOT_SHOWN = {
+    "ssh_common_args": "--ssh-common-args",
+    "ssh_extra_args": "--ssh-extra-args",
+    "start_at_task": "--start-at-task",
+}
+# Options that choose the tasks of a playbook, each with what Ansible fills in.
+_CHOICES = {"tags": ("--tags", ["all"]), "skip_tags": ("--skip-tags", [])}
 # Values that Ansible fills in where the command line has none, each with the setting that it takes.
 _FILLED_IN = {
     "become_method": ("--become-method", "DEFAULT_BECOME_METHOD"),
@@ -179,9 +185,21 @@ def limited(hosts: str, playbook: str | None = None, as_now: bool = True) -> str
     :param hosts: what ``--limit`` takes
     :param playbook: in place of the one that runs now
     """
-    names = [playbook] if playbook else [shlex.quote(name) for name in context.CLIARGS.get("args") or ()]
+    names = [playbook] if playbook else context.CLIARGS.get("args") or ()
     has_gateways = not all(name.removesuffix(".yml").endswith(_WITHOUT_GATEWAYS) for name in names)
-    return " ".join([playbook_command(as_now), *names, *([_option("--limit", hosts)] if has_gateways else [])])
+    what = playbook or same_tasks(names)
+    return " ".join([playbook_command(as_now), what, *([_option("--limit", hosts)] if has_gateways else [])])
+
+
+def same_tasks(playbooks: t.Iterable[str]) -> str:
+    """Return playbooks of this run as its command line names them, with the options that choose their tasks."""
+    given = context.CLIARGS
+    chosen = [
+        _option(option, ",".join(sorted(given[name])))
+        for name, (option, filled_in) in _CHOICES.items()
+        if list(given.get(name) or filled_in) != filled_in
+    ]
+    return " ".join([*map(shlex.quote, playbooks), *chosen])
 
 
 def _option(name: str, value: t.Any) -> str:

@@ -29,8 +29,8 @@ def limit_of(hosts: t.Sequence[str], directory: str, name: str) -> str:
     text = "".join(host + "\n" for host in hosts)
     if len(hosts) > NAMES:
         folder = Path(directory).expanduser()
-        file = folder / ("%s-%s%s" % (name, hashlib.sha256(text.encode()).hexdigest()[:8], _SUFFIX))
-        with suppress(FleetopsError, OSError):
+        with suppress(FleetopsError, OSError, UnicodeError):
+            file = folder / ("%s-%s%s" % (name, hashlib.sha256(text.encode()).hexdigest()[:8], _SUFFIX))
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_report(checked_destination(str(file)), text)
             for old in sorted(folder.glob("*" + _SUFFIX), key=lambda each: each.stat().st_mtime)[:-_KEPT]:

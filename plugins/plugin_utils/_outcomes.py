@@ -79,6 +79,16 @@ def failed_outcome(result: Result, task: str = "") -> Outcome:
     return Outcome("failed", clean(cause, LENGTH), repair_of(kind, None if code is None else str(code)))
 
 
+def _deciding(result: Result) -> Result | None:
+    """Return the item of a loop that decides on the outcome: one that failed, or else one that did most; None if all were skipped."""
+    items = [item for item in result.get("results", [result]) if not item.get("skipped")]
+    return max(
+        items,
+        key=lambda item: [bool(item.get(name)) for name in ("error", "unreachable", "registered", "changed")],
+        default=None,
+    )
+
+
 class Outcomes:
     """The outcomes of a run so far, the last one of each host."""
 
@@ -119,10 +129,24 @@ class Outcomes:
                 counts[outcome.word] = counts.get(outcome.word, 0) + 1
         return counts if result["device_changes"] else {}
 
-    def note_done(self, host: str, result: Result, check_mode: bool) -> None:
-        """Record the result of a successful task of this collection, unless a pass has reported it before."""
-        if self._settled.get(host, Outcome("left to a task")).word == "left to a task":
-            self._settled[host] = outcome_of_result(result, check_mode)
+    def note_task(self, host: str, result: Result, check_mode: bool, is_report: bool = False) -> None:
+        """Record the result of a task of this collection for one gateway, unless a pass or an earlier task has reported it.
+
+        A failure, also one that the playbook ignores, is recorded in any case, and replaced by the result of a later task.
+
+        :param result: that of the task; of a loop, it has those of the items as ``results``
+        :param is_report: whether the task repeats what a pass has reported
+        """
+        deciding = _deciding(result)
+        if not deciding or (
+            deciding.get("failed") and not deciding.get("error")
+        ):  # a failure that is not the gateway's
+            return
+        if deciding.get("error"):  # the keyword failed_when changes no other field than failed
+            deciding = dict(deciding, failed=True)
+        outcome, before = outcome_of_result(deciding, check_mode), self._settled.get(host, Outcome("left to a task"))
+        if before.word == "left to a task" or (not is_report and {before.word, outcome.word} & {*BROKEN}):
+            self._settled[host] = outcome
 
     def note_broken(self, host: str, outcome: Outcome) -> None:
         """Record that a task failed or its host did not answer; the statistics show whether it was rescued."""

@@ -63,6 +63,7 @@ def checked_page(dest: str, option: str = "dest") -> tuple[Path, Path, Path]:
 def write_report(path: Path, text: str) -> None:
     """Write ``text`` into a new file of mode 0600 beside ``path``, sync it and rename it to ``path``.
 
+    A character that UTF-8 cannot represent, such as one of a command line in another encoding, is written as its number.
     Whatever appears at ``path`` meanwhile, the rename replaces it; its content and its owner are never used.
 
     :raises StorageError: the old report stays
@@ -73,8 +74,8 @@ def write_report(path: Path, text: str) -> None:
         raise _cannot_write(path, error) from None
     new = ".fleetops-report-" + secrets.token_hex(8)
     try:
-        with os.fdopen(os.open(new, NEW_FILE, 0o600, dir_fd=directory), "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(os.open(new, NEW_FILE, 0o600, dir_fd=directory), "wb") as file:
+            file.write(text.encode("utf-8", "backslashreplace"))
             file.flush()
             os.fsync(file.fileno())
         os.rename(new, path.name, src_dir_fd=directory, dst_dir_fd=directory)

@@ -42,7 +42,7 @@ def rows_of_pass(fleet: t.Mapping[str, t.Any], batch: t.Iterable[str], command: 
 
     :param fleet: the result of fleet_credentials; a host that is not in it was up to date
     :param command: the command that runs a playbook over the same inventory, without the playbook's name
-    :param playbook: the one that ran
+    :param playbook: the one that ran, or several, quoted, with the options that choose their tasks
     """
     results, left = {**fleet.get("right", {}), **fleet["gateways"]}, fleet["left"]
     rows = []

@@ -7,6 +7,7 @@ collection.
 
 from __future__ import annotations
 
+import os
 import re
 import typing as t
 from functools import cache
@@ -112,7 +113,7 @@ def page(name: str, value: t.Any) -> str:
 
     :raises InvalidOption: it cannot; without this check the run would fail only at its end
     """
-    checked_page(text(name, value), name)
+    checked_page(os.path.expanduser(os.path.expandvars(text(name, value))), name)  # as an option of type path
     return str(value)
 
 

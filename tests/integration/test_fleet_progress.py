@@ -17,7 +17,17 @@ import pyte
 import pytest
 from emulator import Emulator
 from operations import account, credential_file, in_service, role_variables
-from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, command_of, environment_of, inventory, names, run_playbook
+from playbook import (
+    PRODUCT_KEY,
+    PRODUCT_SECRET,
+    Run,
+    command_of,
+    environment_of,
+    gateway_play,
+    inventory,
+    names,
+    run_playbook,
+)
 from terminal import Seen, run_on_terminal, text_of
 
 JSON = Any
@@ -324,6 +334,30 @@ def test_the_role_says_what_it_did(platform: Emulator, tmp_path: Path) -> None:
     assert {row: number for row, (number, _command) in table(run.stdout).items()} == {
         "registered": 1,
         "failed: invalid_option: gw-0002": 1,
+    }, run
+
+
+def test_keywords_of_a_task_hide_no_failure(platform: Emulator, tmp_path: Path) -> None:
+    """The playbook goes on, but the credential of these gateways is not as it should be; no_log hides what was done."""
+    keywords: JSON = {
+        "gw-0001": {"ignore_errors": True},
+        "gw-0002": {"failed_when": False},
+        "gw-0003": {"ignore_unreachable": True},
+        "gw-0004": {"no_log": True},
+        "gw-0005": {"ignore_errors": True},
+    }
+    [task] = gateway_play(platform, mode="{{ mode }}")["tasks"]
+    tasks = [{**task, **own, "when": f"inventory_hostname == '{host}'"} for host, own in keywords.items()]
+    again = gateway_play(platform)["tasks"][0] | {"when": "inventory_hostname == 'gw-0005'"}
+    play = {"hosts": "gateways", "gather_facts": False, "tasks": [*tasks, again]}
+    hosts = inventory(5, tmp_path, mode="rw")
+    hosts["gateways"]["hosts"]["gw-0003"].update(SILENT, mode="0600")
+    hosts["gateways"]["hosts"]["gw-0004"]["mode"] = "0600"
+    run = logged(play, hosts, tmp_path)
+    assert run.rc == 0, run
+    assert {row: number for row, (number, _command) in table(run.stdout).items()} == {
+        **{"registered": 1, "changed": 1, "failed: invalid_option: gw-0001, gw-0002": 2},
+        "not answering: gw-0003": 1,
     }, run
 
 

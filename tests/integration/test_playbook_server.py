@@ -46,11 +46,13 @@ def test_configuration_environment_and_output_are_those_of_the_command(tmp_path:
         "ansible_version.full",
         "ansible_playbook_python",
         "ansible_forks",
+        "'%H %Z' | strftime(0)",
     )
-    env = {"VALUE": "one two", "ANSIBLE_FORKS": "7", "ANSIBLE_PIPELINING": "1"}
+    env = {"VALUE": "one two", "ANSIBLE_FORKS": "7", "ANSIBLE_PIPELINING": "1", "TZ": "ABC-9"}
     program, fork = (run_playbook(play, {}, tmp_path, "-v", env={**env, **each}) for each in (OWN, FORKED))
     assert fork.rc == program.rc == 0, fork
     assert str(tmp_path) in fork.stdout
+    assert "09 ABC" in fork.stdout
     assert fork == program
 
 
@@ -86,6 +88,7 @@ def test_a_run_that_fails_ends_with_its_exit_code(tmp_path: Path) -> None:
         {"PYTHONPATH": "/elsewhere"},
         {"LC_ALL": "C"},
         {"LANG": "C"},
+        {"ALIBABA_CLOUD_ACCESS_KEY_ID": "id"},
     ],
     ids=lambda own: next(iter(own)),
 )
@@ -102,7 +105,7 @@ def test_each_run_can_be_a_program_of_its_own(tmp_path: Path, monkeypatch: pytes
         assert run.wait().rc == 0
 
 
-@pytest.mark.parametrize("name", ["ansible.cfg", ".ansible.cfg", ".ansible/plugins"])
+@pytest.mark.parametrize("name", ["ansible.cfg", ".ansible.cfg", ".ansible/plugins", ".alibabacloud", ".aliyun"])
 def test_files_that_an_import_may_read_make_a_program_of_its_own(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir(parents=True)
     assert not playbook_server.same_imports(environment_of(tmp_path), tmp_path)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,30 @@ def test_an_audit_and_what_follows_it_in_reports(platform: Emulator, tmp_path: P
     gone = report_of("decommission", platform, hosts, tmp_path, target="gw-0001")
     assert outcomes(gone) == {"gw-0001": ("changed", "exists")}
     assert report_of("audit", platform, hosts, tmp_path)["changes"], "compared with the audit before"
+
+
+def test_a_report_in_the_home_with_a_file_whose_name_is_not_utf_8(platform: Emulator, tmp_path: Path) -> None:
+    hosts = inventory(2, tmp_path, **role_variables(platform))
+    hosts["gateways"]["hosts"]["gw-0002"]["gateway_device_name"] = "no one"
+    more = tmp_path / os.fsdecode(b"k\xe4fig.yml")
+    more.write_text("site: berlin\n")
+    said = ["-e", f"@{more}", "-e", "gateway_report_to=~/$SITE.html"]
+    run = run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path, *said, env={**ENV, "SITE": "berlin"})
+    rows = json.loads((tmp_path / "berlin.json").read_text())["gateways"]
+    assert {row["gateway"]: row["outcome"] for row in rows} == {"gw-0001": "changed", "gw-0002": "failed"}, run
+    assert r"k\udce4fig.yml" in (tmp_path / "berlin.html").read_text("utf-8")
+
+
+def test_a_report_of_a_run_of_several_playbooks_names_all_of_them(platform: Emulator, tmp_path: Path) -> None:
+    hosts = inventory(["gw-0001"], tmp_path, **role_variables(platform), gateway_device_name="no one")
+    first = tmp_path / "my site.yml"
+    first.write_text(json.dumps([{"hosts": "gateways", "gather_facts": False, "tasks": []}]))
+    said = ["-e", f"gateway_report_to={tmp_path}/report.html", str(first)]
+    run = run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path, *said, env=ENV)
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["run"]["playbook"] == "my site, provision", run
+    [row] = report["gateways"]
+    assert row["command"].endswith(f" '{first}' fleetops.aliyun_iot.provision --limit gw-0001")
 
 
 def test_gateways_that_were_right_are_in_the_report_and_not_in_the_output(platform: Emulator, tmp_path: Path) -> None:

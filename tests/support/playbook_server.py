@@ -23,6 +23,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -37,14 +38,20 @@ STANDARD = {
     "ANSIBLE_SSH_ARGS": "-C -o ControlMaster=no",
     "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callbacks"),
     "ANSIBLE_CALLBACKS_ENABLED": "json_lines",
+    # The vendor's library asks no cloud for an AccessKey.
+    "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true",
 }
 # The libraries that the collection imports when it needs them.
 LIBRARIES = (
     *("alibabacloud_credentials.client", "alibabacloud_credentials.provider", "alibabacloud_tea_openapi.utils"),
     *("certifi", "darabonba.request", "requests"),
 )
+# The beginnings of the names of variables that imports read; the last one is for the vendor's libraries.
+READ = ("ANSIBLE_", "PYTHON", "LC_", "LANG", "SSL_", "ALIBABA_")
 # These are read while a playbook runs, not by an import.
 LATE = {"ANSIBLE_FORKS", "ANSIBLE_PIPELINING", "ANSIBLE_SSH_RETRIES"}
+# Files and folders of the home that imports look for.
+FILES = ("ansible.cfg", ".ansible.cfg", ".ansible/plugins", ".alibabacloud", ".aliyun")
 
 
 class Forked:
@@ -82,10 +89,10 @@ def same_imports(environment: Mapping[str, str], folder: Path) -> bool:
     if os.environ.get("FORKED") == "no":
         return False
     names = {*environment, *STANDARD}
-    read = {name for name in names if name.startswith(("ANSIBLE_", "PYTHON", "LC_", "LANG", "SSL_"))} - LATE
+    read = {name for name in names if name.startswith(READ)} - LATE
     if any(environment.get(name) != STANDARD.get(name) for name in read):
         return False
-    return not any((folder / name).exists() for name in ("ansible.cfg", ".ansible.cfg", ".ansible/plugins"))
+    return not any((folder / name).exists() for name in FILES)
 
 
 def fork(
@@ -147,6 +154,7 @@ def _parent(connection: int, stdout: int, stderr: int) -> list[str]:
         os.close(source)
     os.environ.clear()
     os.environ.update(call["environment"])
+    time.tzset()
     os.chdir(call["folder"])
     arguments: list[str] = call["arguments"]
     return arguments

@@ -22,6 +22,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands impo
     limited,
     listed,
     rebuilt,
+    same_tasks,
 )
 
 SECRET = "IKhJ3sDeLT9tVgqN"
@@ -121,6 +122,19 @@ def test_switches_and_values_of_the_run_are_kept(monkeypatch: pytest.MonkeyPatch
     assert words[words.index("--forks") + 1] == "50"
     assert words[words.index("--become-user") + 1] == "iot"
     assert not {"--connection", "--timeout"} & set(words), "what is so anyway"
+
+
+def test_the_same_playbook_again_runs_no_other_tasks_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = {"tags": ["iot", "a gent"], "skip_tags": ("reboot",), "start_at_task": "Stop the agent"}
+    given(monkeypatch, args=("my site.yml",), **chosen)
+    tasks = ["my site.yml", "--tags", "a gent,iot", "--skip-tags", "reboot"]
+    assert shlex.split(limited("gw-1", None)) == ["ansible-playbook", "-i", "fleet.yml", *tasks, "--limit", "gw-1"]
+    assert shlex.split(same_tasks(["my site.yml"])) == tasks
+    assert left_out() == ["--start-at-task"]
+    for repair in (limited("gw-1", "fleetops.aliyun_iot.recover"), command("recover", ["gw-1"], None)):
+        assert "tags" not in repair, "the collection's playbooks have none"
+    given(monkeypatch, tags=["all"], skip_tags=(), start_at_task=None)
+    assert (same_tasks(["x.yml"]), left_out()) == ("x.yml", [])
 
 
 def test_options_of_a_connection_are_named_and_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -264,8 +264,8 @@ def test_the_last_word_on_a_host() -> None:
     outcomes.note_pass(
         {**fleet(a=REGISTERED, b=REGISTERED, c=RIGHT), "left": {"d": "no plugin"}, "hosts": list("abcd")}
     )
-    outcomes.note_done("d", REGISTERED, False)
-    outcomes.note_done("c", REGISTERED, False)  # a pass has said it
+    outcomes.note_task("d", REGISTERED, False)
+    outcomes.note_task("c", REGISTERED, False)  # a pass has said it
     for host in "ab":
         outcomes.note_broken(host, Outcome("failed", "Restart the service"))
     found = of(outcomes, a="failures", b="changed", c="", d="changed", e="failures", f="changed", g="")
@@ -273,6 +273,35 @@ def test_the_last_word_on_a_host() -> None:
         **{"a": "failed", "b": "registered", "c": "up to date", "d": "registered"},
         **{"e": "failed", "f": "changed", "g": "ok"},
     }, "b was rescued"
+
+
+def test_a_failure_that_the_playbook_ignores_is_the_outcome_until_a_later_task() -> None:
+    outcomes = Outcomes()
+    outcomes.note_pass(fleet(b=REGISTERED, c=failed("tls"), d={**failed("tls"), "device_change": "reset"}))
+    outcomes.note_task("a", failed("tls"), False)
+    outcomes.note_task("b", SILENT, False)
+    outcomes.note_task("c", REGISTERED, False)  # a rescue
+    outcomes.note_task("d", failed("tls"), False, is_report=True)
+    outcomes.note_task("e", {**failed("tls"), "failed": False}, False)  # by failed_when
+    groups = outcomes.groups(stats(a="", b="changed", c="changed", d="", e=""))
+    assert {host: (group.outcome.word, group.outcome.cause) for group in groups for host in group.hosts} == {
+        **{"a": ("failed", "tls"), "b": ("not answering", ""), "c": ("registered", "")},
+        **{"d": ("failed", "tls, device reset"), "e": ("failed", "tls")},
+    }
+    outcomes.note_task("a", RIGHT, False)
+    assert of(outcomes)["a"] == "up to date"
+
+
+def test_a_loop_has_one_outcome() -> None:
+    outcomes, skipped = Outcomes(), {"changed": False, "skipped": True}
+    mended = {**RIGHT, "changed": True, "reason": "attributes"}
+    outcomes.note_task("a", {"changed": True, "results": [mended, REGISTERED, RIGHT]}, False)
+    outcomes.note_task("b", {"changed": False, "results": [skipped, RIGHT]}, False)
+    outcomes.note_task("c", {"changed": True, "failed": True, "results": [failed("tls"), REGISTERED]}, False)
+    outcomes.note_task("d", {"changed": False, "skipped": True, "results": [skipped]}, False)
+    outcomes.note_task("e", {"changed": True, "failed": True}, False)  # by failed_when
+    found = of(outcomes, a="changed", b="", c="", d="", e="changed")
+    assert found == {"a": "registered", "b": "up to date", "c": "failed", "d": "ok", "e": "changed"}
 
 
 def test_what_only_a_look_has_said_is_not_done() -> None:
@@ -393,6 +422,12 @@ def test_few_hosts_are_named_and_many_are_in_a_file(tmp_path: Path) -> None:
         os.utime(newest[1:], (number, number))
     assert len(list(folder.iterdir())) == 20
     assert Path(newest[1:]).exists()
+
+
+def test_names_that_utf_8_cannot_represent_are_in_no_file(tmp_path: Path) -> None:
+    hosts = [os.fsdecode(b"gw-\xe4%d" % number) for number in range(9)]
+    assert limit_of(hosts, str(tmp_path), "provision") == ",".join(hosts)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_place_for_the_file_all_hosts_are_named(tmp_path: Path) -> None:

@@ -82,6 +82,12 @@ def test_what_is_in_the_way_is_refused(tmp_path: Path, make: Callable[[Path], No
     assert victim.read_text() == "mine"
 
 
+@pytest.mark.parametrize("text", [os.fsdecode(b"-i fl\xf6tte.yml"), "\ud83d"], ids=["bytes", "surrogate"])
+def test_text_that_utf_8_cannot_represent_is_written_all_the_same(tmp_path: Path, text: str) -> None:
+    write_report(tmp_path / "report.html", text)
+    assert (tmp_path / "report.html").read_text("utf-8") == text.encode("ascii", "backslashreplace").decode()
+
+
 @pytest.mark.parametrize("dest", ["nowhere/audit.json", "file/audit.json"])
 def test_a_directory_that_is_not_there(tmp_path: Path, dest: str) -> None:
     (tmp_path / "file").write_text("")

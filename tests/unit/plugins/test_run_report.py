@@ -8,11 +8,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import pwd
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
+from ansible_collections.fleetops.aliyun_iot.plugins.action import run_report
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_gate import earlier_report
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import (
     as_csv,
@@ -283,3 +286,15 @@ def test_a_spreadsheet_takes_nothing_for_a_formula() -> None:
     results = {name: failed("network") for name in ("=1+1", "+1", "-1", "@x", "\tx", "gw-0001")}
     cells = list(csv.DictReader(io.StringIO(as_csv(compose_report(RUN, rows(**results))))))
     assert sorted(row["gateway"] for row in cells) == sorted(["'=1+1", "'+1", "'-1", "'@x", "'\tx", "gw-0001"])
+
+
+def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs as a user of its own."""
+
+    def unknown(number: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    assert run_report._user() == f"uid {os.getuid()}"
