@@ -138,12 +138,12 @@ class Outcomes:
         :param is_report: whether the task repeats what a pass has reported
         """
         deciding = _deciding(result)
-        if not deciding or (
-            deciding.get("failed") and not deciding.get("error")
-        ):  # a failure that is not the gateway's
+        if not deciding:
             return
         if deciding.get("error"):  # the keyword failed_when changes no other field than failed
             deciding = dict(deciding, failed=True)
+        elif deciding.get("failed"):  # a failure that is not the gateway's
+            return
         outcome, before = outcome_of_result(deciding, check_mode), self._settled.get(host, Outcome("left to a task"))
         if before.word == "left to a task" or (not is_report and {before.word, outcome.word} & {*BROKEN}):
             self._settled[host] = outcome
