@@ -69,8 +69,8 @@ options:
     description:
       - Whether to return the results in O(looked) without inspecting a gateway. Use it if the pass that returned O(looked) has already
         changed the gateways. Each host of the batch that has no result in O(looked) is returned in RV(left), and
-        M(fleetops.aliyun_iot.fleet_report) processes it again. If that pass ran with O(report=changed), these are also the hosts that were
-        up to date. To avoid this, use O(report=all) in that pass, or leave these hosts out of the play.
+        M(fleetops.aliyun_iot.fleet_report) processes it. With O(report=changed), that pass returned no result for a host that was up to
+        date, so such hosts are in RV(left) too. To avoid this, use O(report=all) in that pass, or leave these hosts out of the play.
     type: bool
     default: false
   continues:
@@ -146,6 +146,7 @@ attributes:
     support: partial
     details: With O(register=always) every run registers.
   action_group:
+    description: Whether C(module_defaults) can set defaults for this module with a group of the collection.
     support: none
     details: The options of each gateway are variables of its host.
     version_added: 1.0.0

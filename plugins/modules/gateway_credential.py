@@ -261,10 +261,9 @@ mqtt_root:
       C(found) is V(true) if the gateway can read this file, or if the certificate is among these authorities. A warning names the gateways
       for which C(found) is V(false).
     - Only a TLS handshake shows which certificate the platform really presents. O(verify=login) makes such a handshake.
-  returned: in check mode, if O(validate_certs=true) is set, neither O(endpoint) nor O(mqtt_endpoint) is set, and case 1 or case 2 applies.
-    Case 1 - the MQTT port is 8883, O(register_from=gateway) is set, and O(mqtt_ca_path) is set and contains neither C(~) nor C($). Case 2,
-    whatever O(register_from) is - the MQTT port is 443 (the default) or 1883, neither O(mqtt_ca_path) nor O(ca_path) is set, and the
-    gateway's system has a store of certificates
+  returned: in check mode, unless O(validate_certs=false), O(endpoint) or O(mqtt_endpoint) is set. In addition, one of these must be true.
+    (1) The MQTT port is 8883, O(register_from=gateway), and O(mqtt_ca_path) is set, without C(~) and C($). (2) The MQTT port is 443 (the
+    default) or 1883, neither O(mqtt_ca_path) nor O(ca_path) is set, and the gateway's system has a store of certificates
   type: dict
 fingerprint:
   description: The stored credential's fingerprint, V(null) if there is none.
@@ -324,6 +323,8 @@ error:
           V(not_accepted), V(not_proven), V(permission), V(refused), V(registration_needed), V(storage), V(throttled), V(tls),
           V(unexpected_name), V(unproven_name), V(unsafe_path).
         - V(ended_early) means that the program on the gateway was killed, for example for lack of memory.
+        - V(not_proven) means that the login of O(verify=login) did not verify the credential. V(not_accepted) means that the platform
+          refused the login, so the credential is not valid. V(unproven_name) is about the DeviceName (see O(expected_names)).
         - V(internal) is a mistake in this collection; please report it.
       type: str
     code:
