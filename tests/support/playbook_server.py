@@ -179,7 +179,7 @@ def main() -> None:
 def _remember(constants: Any) -> None:
     """Let runs find parsed what Ansible parses in each: the definitions of its options, its routes, the collection's code.
 
-    If another ansible-core parses them elsewhere, runs are slower and nothing else.
+    With another ansible-core, which may parse them elsewhere, adapt this function, or remove it: then runs are only slower.
     """
     manager = importlib.import_module("ansible.config.manager")
     definitions = constants.config._base_defs
