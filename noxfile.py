@@ -331,10 +331,9 @@ def release(session: nox.Session) -> None:
     session.run("ansible-galaxy", "collection", "build", "--force", ".")
 
 
-@nox.session(venv_backend="virtualenv")
+@nox.session
 def lock(session: nox.Session) -> None:
     """Update the pins of all packages, for every supported Python."""
-    session.install("uv")
     pin = (
         "uv",
         "pip",
@@ -347,7 +346,7 @@ def lock(session: nox.Session) -> None:
         "--no-emit-index-url",
         "--custom-compile-command=nox -s lock",
     )
-    names = [f"requirements/{name}" for name in ("demo", "test", "importer", "docs", "advisories")]
+    names = [f"requirements/{name}" for name in ("uv", "demo", "test", "importer", "docs", "advisories")]
     for name in (*names, "tests/support/linkkit/requirements"):
         session.run(*pin, "--universal", "--python-version=3.11", f"{name}.in", f"--output-file={name}.txt")
     session.run(
@@ -386,12 +385,7 @@ def environment(session: nox.Session, name: str, python: str | Path, requirement
     home, wanted = Path(".venv", name).absolute(), Path(requirements)
     stamp = home / wanted.name
     if not stamp.exists() or stamp.read_text() != wanted.read_text():
-        shutil.rmtree(home, ignore_errors=True)
-        session.run(str(python), "-m", "venv", str(home))
-        session.run(
-            *(str(home / "bin/python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-compile"),
-            *("--require-hashes", "--requirement", requirements),
-        )
+        session.run("requirements/install.sh", str(home), requirements, str(python))
         shutil.copy(wanted, stamp)
     return home / "bin"
 

@@ -172,6 +172,7 @@ def main() -> None:
     gc.freeze()
     arguments = serve(socket.socket(fileno=int(sys.argv[1])))
     importlib.reload(constants)
+    constants.DEFAULT_INTERNAL_POLL_INTERVAL = 0.02
     sys.argv = ["ansible-playbook", *arguments]
     command.main(sys.argv)
 

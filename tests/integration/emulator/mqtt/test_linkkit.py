@@ -17,7 +17,8 @@ import pytest
 from emulator import Emulator
 
 SUPPORT = Path(__file__).parents[3] / "support" / "linkkit"
-ENVIRONMENT = Path(__file__).parents[4] / ".venv" / "linkkit"
+ROOT = Path(__file__).parents[4]
+ENVIRONMENT = ROOT / ".venv" / "linkkit"
 
 PRODUCT_KEY, PRODUCT_SECRET, DEVICE_NAME = "a1IoKTestP1", "6vEu5Qlj5STest01", "gw-0001"
 
@@ -28,9 +29,7 @@ def python() -> Path:
     requirements, stamp = SUPPORT / "requirements.txt", ENVIRONMENT / "requirements.txt"
     if not stamp.exists() or stamp.read_bytes() != requirements.read_bytes():
         new = ENVIRONMENT.with_name(f"linkkit.{os.getpid()}")
-        pip = [new / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([sys.executable, "-m", "venv", new], check=True)
-        subprocess.run([*pip, "--require-hashes", "--requirement", requirements], check=True)
+        subprocess.run(["requirements/install.sh", new, requirements, sys.executable], cwd=ROOT, check=True)
         shutil.copy(requirements, new)
         shutil.rmtree(ENVIRONMENT, ignore_errors=True)
         new.rename(ENVIRONMENT)
