@@ -105,7 +105,7 @@ def test_each_run_can_be_a_program_of_its_own(tmp_path: Path, monkeypatch: pytes
         assert run.wait().rc == 0
 
 
-@pytest.mark.parametrize("name", ["ansible.cfg", ".ansible.cfg", ".ansible/plugins", ".alibabacloud", ".aliyun"])
+@pytest.mark.parametrize("name", playbook_server.FILES)
 def test_files_that_an_import_may_read_make_a_program_of_its_own(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir(parents=True)
     assert not playbook_server.same_imports(environment_of(tmp_path), tmp_path)

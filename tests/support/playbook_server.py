@@ -46,12 +46,27 @@ LIBRARIES = (
     *("alibabacloud_credentials.client", "alibabacloud_credentials.provider", "alibabacloud_tea_openapi.utils"),
     *("certifi", "darabonba.request", "requests"),
 )
+# The plugins of Ansible that most runs load.
+KINDS = (
+    "action",
+    "become",
+    "cache",
+    "callback",
+    "connection",
+    "filter",
+    "inventory",
+    "lookup",
+    "shell",
+    "strategy",
+    "test",
+    "vars",
+)
 # The beginnings of the names of variables that imports read; the last one is for the vendor's libraries.
 READ = ("ANSIBLE_", "PYTHON", "LC_", "LANG", "SSL_", "ALIBABA_")
 # These are read while a playbook runs, not by an import.
 LATE = {"ANSIBLE_FORKS", "ANSIBLE_PIPELINING", "ANSIBLE_SSH_RETRIES"}
 # Files and folders of the home that imports look for.
-FILES = ("ansible.cfg", ".ansible.cfg", ".ansible/plugins", ".alibabacloud", ".aliyun")
+FILES = ("ansible.cfg", ".ansible.cfg", ".ansible/collections", ".ansible/plugins", ".alibabacloud", ".aliyun")
 
 
 class Forked:
@@ -165,36 +180,40 @@ def main() -> None:
         os.environ["HOME"] = home
         constants = importlib.import_module("ansible.constants")
         command = importlib.import_module("ansible.cli.playbook")
-    _remember(constants)
-    for name in LIBRARIES:
-        importlib.import_module(name)
+        _preload(constants)
+    options_of_plugins = constants.config._plugins
     # The garbage collector of a run would look at all that the imports made, and so copy it.
     gc.freeze()
     arguments = serve(socket.socket(fileno=int(sys.argv[1])))
     importlib.reload(constants)
+    constants.config._plugins = options_of_plugins
+    # By default, a run looks every millisecond whether a task has ended.
     constants.DEFAULT_INTERNAL_POLL_INTERVAL = 0.02
     sys.argv = ["ansible-playbook", *arguments]
     command.main(sys.argv)
 
 
-def _remember(constants: Any) -> None:
-    """Let runs find parsed what Ansible parses in each: the definitions of its options, its routes, the collection's code.
+def _preload(constants: Any) -> None:
+    """Load what each run would load and parse: Ansible's plugins and their options, the collection, and the libraries that it uses.
 
-    With another ansible-core, which may parse them elsewhere, adapt this function, or remove it: then runs are only slower.
+    With another ansible-core, which may keep them elsewhere, adapt this function, or remove it: then runs are only slower.
     """
     manager = importlib.import_module("ansible.config.manager")
     definitions = constants.config._base_defs
     manager.ConfigManager._read_config_yaml_file = lambda *_: definitions
-    finder = importlib.import_module("ansible.utils.collection_loader._collection_finder")
-    finder._meta_yml_to_dict = functools.cache(finder._meta_yml_to_dict)
-    routes = Path(manager.__file__).with_name("ansible_builtin_runtime.yml")
-    finder._meta_yml_to_dict(routes.read_bytes(), ("ansible.builtin", "runtime.yml"))
-    finder.compile = functools.cache(compile)
-    [plugins] = [
-        each for path in sys.path if (each := Path(path, "ansible_collections/fleetops/aliyun_iot/plugins")).exists()
+    loader = importlib.import_module("ansible.plugins.loader")
+    loader.init_plugin_loader()
+    loader._configure_collection_loader = lambda *_: None  # it warns if it is called again
+    for kind in KINDS:
+        list(getattr(loader, f"{kind}_loader").all(class_only=True))
+    [collection] = [
+        each for path in sys.path if (each := Path(path, "ansible_collections/fleetops/aliyun_iot")).exists()
     ]
-    for file in plugins.rglob("*.py"):
-        finder.compile(source=file.read_bytes(), filename=str(file), mode="exec", flags=0, dont_inherit=True)
+    for kind in ("module_utils", "plugin_utils", "action", "callback", "filter", "inventory", "lookup"):
+        for file in (collection / "plugins" / kind).rglob("*.py"):
+            importlib.import_module(".".join(file.relative_to(collection.parents[2]).with_suffix("").parts))
+    for name in LIBRARIES:
+        importlib.import_module(name)
 
 
 if __name__ == "__main__":
