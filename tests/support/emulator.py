@@ -21,11 +21,14 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
-import requests
+import urllib3
 
 PROGRAM = Path(__file__).parents[2] / "roles" / "emulator" / "files"
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
+
+# They are kept open, because tests call the admin API more often than anything else.
+CONNECTIONS = urllib3.PoolManager(timeout=60, retries=False, maxsize=8)
 
 JSON = Any  # what a JSON answer holds is for the test to say
 
@@ -95,9 +98,9 @@ class Admin:
         self._call("DELETE", "/faults")
 
     def _call(self, method: str, path: str, body: JSON | None = None) -> Any:
-        answer = requests.request(method, self._url + path, json=body, timeout=60)
-        assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
-        return answer.json() if answer.content else None
+        answer = CONNECTIONS.request(method, self._url + path, json=body)
+        assert answer.status < 400, f"{method} {path}: {answer.status} {answer.data.decode()}"
+        return answer.json() if answer.data else None
 
 
 class Emulator:

@@ -64,7 +64,10 @@ KINDS = (
 # The beginnings of the names of variables that imports read; the last one is for the vendor's libraries.
 READ = ("ANSIBLE_", "PYTHON", "LC_", "LANG", "SSL_", "ALIBABA_")
 # These are read while a playbook runs, not by an import.
-LATE = {"ANSIBLE_FORKS", "ANSIBLE_PIPELINING", "ANSIBLE_SSH_RETRIES"}
+LATE = {
+    *("ANSIBLE_FORKS", "ANSIBLE_PIPELINING", "ANSIBLE_RETRY_FILES_ENABLED", "ANSIBLE_RETRY_FILES_SAVE_PATH"),
+    *("ANSIBLE_SSH_RETRIES", "ANSIBLE_STDOUT_CALLBACK"),
+}
 # Files and folders of the home that imports look for.
 FILES = ("ansible.cfg", ".ansible.cfg", ".ansible/collections", ".ansible/plugins", ".alibabacloud", ".aliyun")
 
