@@ -31,13 +31,13 @@ options:
         Set O(mqtt_ca_path) to the file of this CA.
       - According to the vendor's documents, GlobalSign R1 is the root of the certificates at V(443) and V(1883). It is valid until
         2028-01-28.
-      - If not set, the port in O(mqtt_endpoint), or else 443. If O(mqtt_port) and O(mqtt_endpoint) both give a
-        port, the ports must be the same.
+      - If this option is not set, the port in O(mqtt_endpoint) is used. If that has no port either, 443 is used. If O(mqtt_port) and
+        O(mqtt_endpoint) both give a port, the ports must be the same.
     type: int
   mqtt_ca_path:
     description:
-      - A PEM file of the certificate authorities to trust for MQTT, on the host that connects. If not set, O(ca_path), or else the host's
-        own authorities.
+      - A PEM file of the certificate authorities to trust for MQTT, on the host that connects. If this option is not set, O(ca_path) is
+        used. If that is not set either, the host's own authorities are trusted.
       - The file that the vendor publishes for port 8883 has the MD5 C(c7a6afb466713832af778a7bcb6d1aef). To get the file, see the README of
         the role P(fleetops.aliyun_iot.gateway#role).
     type: str

@@ -35,8 +35,8 @@ options:
     description:
       - The DeviceNames that are allowed with O(device_name_from=mac) or O(device_name_from=serial). Write each name exactly as the gateway
         reports it. Any other name is refused.
-      - A list of one name proves that the name is this gateway's. A longer list, such as all names of a group, only limits which names are
-        accepted.
+      - A list of one name proves that the name belongs to this gateway. A longer list, such as all names of a group, only limits which
+        names are accepted.
     type: list
     elements: str
     default: []
@@ -56,16 +56,17 @@ options:
       - A file is not accepted as a credential in any of these cases - a value is an object or an array; a JSON key occurs twice; a JSON key
         contains a backslash; the value of one of the fields above contains a backslash; the file has a character beyond ASCII; the file
         has more than 4096 bytes.
-      - The directory must belong to root or to the user that the task runs as on the gateway, and must not be writable by anybody else. It
-        is created if it does not exist.
+      - The directory must belong to root or to the task's user on the gateway (with C(become), the user that it becomes), and must not be
+        writable by anybody else. It is created if it does not exist.
     type: str
     default: /etc/aliyun-iot/device.json
   owner:
-    description: The user, by name or number, who owns the credential. If not set, the user that the task runs as on the gateway (with
-      C(become), usually root).
+    description: The user, by name or number, who owns the credential. If this option is not set, the file belongs to the task's user on the
+      gateway (with C(become), usually root).
     type: str
   group:
-    description: The group, by name or number, of the credential. If not set, the group of the user that the task runs as on the gateway.
+    description: The group, by name or number, of the credential. If this option is not set, the file gets the group of the task's user on
+      the gateway.
     type: str
   mode:
     description: The credential's permissions, a quoted string of four octal digits, the last of which is 0, so that only owner and group
@@ -74,9 +75,9 @@ options:
     default: "0600"
   service:
     description:
-      - The service on the gateway that handlers restart when the credential has changed, by its name in systemd, OpenRC or C(/etc/init.d).
-        If it does not exist, the task fails before it registers; see M(fleetops.aliyun_iot.service_restart). The module itself restarts
-        nothing.
+      - The name, in systemd, OpenRC or C(/etc/init.d), of the service on the gateway that handlers restart when the credential has changed.
+        If the service does not exist, the task fails before it registers; see M(fleetops.aliyun_iot.service_restart). The module itself
+        restarts nothing.
     type: str
   follow_up:
     description:
@@ -98,8 +99,8 @@ options:
     default: []
     suboptions:
       dest:
-        description: The file on the gateway. Its directory is not created; it must exist, belong to root or to the user that the task runs
-          as on the gateway, and not be writable by anybody else.
+        description: The file on the gateway. Its directory is not created; it must exist, belong to root or to the task's user on the
+          gateway, and not be writable by anybody else.
         type: str
         required: true
       format:
@@ -110,8 +111,8 @@ options:
         choices: [env, properties, json]
       template:
         description:
-          - A Jinja2 template on the controller, with the variables C(product_key), C(device_name) and C(device_secret), or C(client_id) and
-            C(device_token) in place of the last.
+          - A Jinja2 template on the controller, with the variables C(product_key), C(device_name) and C(device_secret). For a credential
+            with a device token, C(client_id) and C(device_token) take the place of C(device_secret).
           - The controller renders it with placeholders. The gateway replaces the placeholders with the secret. A filter would change a
             placeholder. So use C(device_secret), C(client_id) and C(device_token) without a filter.
         type: path

@@ -36,7 +36,7 @@ options:
   fingerprints:
     description:
       - A dictionary that maps DeviceNames to fingerprints. Take each from C(fingerprint) in the result of
-        M(fleetops.aliyun_iot.gateway_credential). List here the devices whose names only the hardware of a gateway reports. A device that
+        M(fleetops.aliyun_iot.gateway_credential). List here the devices whose names come only from the hardware of a gateway. A device that
         is listed here is reset only if its DeviceSecret on the platform has this fingerprint. This prevents a gateway that reports a false
         name from causing the reset of another gateway's device. An empty fingerprint never matches.
     type: dict
@@ -103,9 +103,9 @@ devices:
       type: str
     reason:
       description:
-        - V(requested) if the device passed the checks, and the module did not stop before it. Without C(error), the device was reset or, in
-          check mode, would be reset. With C(error) and C(changed=true), it was reset, but its job failed. With C(error) and
-          C(changed=false), the reset failed, or was not sent because too little time was left before the end of the lease.
+        - V(requested) if the device passed the checks, and the module did not stop before it processed this device. Without C(error), the
+          device was reset or, in check mode, would be reset. With C(error) and C(changed=true), it was reset, but its job failed. With
+          C(error) and C(changed=false), the reset failed, or was not sent because too little time was left before the end of the lease.
         - V(has_sub_devices) if it was refused because it has sub-devices, V(not_proven) if the platform's DeviceSecret has another
           fingerprint than in O(fingerprints), V(missing) if it does not exist, V(disabled) if it is disabled, V(invalid) if the name is not
           a valid DeviceName or is listed twice, V(not_attempted) if the module stopped before it processed this device.

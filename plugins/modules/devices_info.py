@@ -19,7 +19,7 @@ options:
     type: str
     required: true
   names:
-    description: The DeviceNames. If not set, all devices of the product.
+    description: The DeviceNames. If this option is not set, all devices of the product are returned.
     type: list
     elements: str
 extends_documentation_fragment:

@@ -61,16 +61,16 @@ options:
     type: int
   looked:
     description:
-      - C(gateways) of an earlier pass. A gateway whose hardware reports another name than in that pass fails. Hosts that failed or were
-        unreachable in that pass are not processed again; their results are returned.
+      - C(gateways) of an earlier pass. If the hardware of a gateway reports another name than in that pass, this gateway fails. Hosts that
+        failed or were unreachable in that pass are not processed again; their results are returned.
     type: dict
     default: {}
   take_over:
     description:
-      - Whether to return the results in O(looked) without inspecting a gateway. Use it if the pass that returned O(looked) has already
-        changed the gateways. Each host of the batch that has no result in O(looked) is returned in RV(left), and
-        M(fleetops.aliyun_iot.fleet_report) processes it. With O(report=changed), that pass returned no result for a host that was up to
-        date, so such hosts are in RV(left) too. To avoid this, use O(report=all) in that pass, or leave these hosts out of the play.
+      - Whether to return the results that O(looked) contains, without inspecting a gateway. Use it if the pass that returned O(looked) has
+        already changed the gateways. Each host of the batch that has no result in O(looked) is returned in RV(left), and
+        M(fleetops.aliyun_iot.fleet_report) processes it. If that pass had O(report=changed), it returned no result for a host that was up
+        to date, so such hosts are in RV(left) too. To avoid this, use O(report=all) in that pass, or leave these hosts out of the play.
     type: bool
     default: false
   continues:
@@ -111,7 +111,8 @@ options:
     default: 0
   connections:
     description:
-      - How many gateways are processed at the same time at most, counting all. A value below O(at_once) has no effect.
+      - The maximum number of gateways that are processed at the same time, including those that O(at_once) does not count. A value below
+        O(at_once) has no effect.
     type: int
     default: 100
   report:
@@ -122,7 +123,7 @@ options:
     default: changed
   keep_right:
     description:
-      - Whether to return the results that C(gateways) leaves out, in C(right). M(fleetops.aliyun_iot.run_report) needs them for its report.
+      - Whether RV(right) contains the results that RV(gateways) leaves out. M(fleetops.aliyun_iot.run_report) needs them for its report.
         M(fleetops.aliyun_iot.fleet_report) does not use them.
     type: bool
     default: false
@@ -203,8 +204,8 @@ gateways:
   returned: always
   type: dict
 right:
-  description: With O(keep_right), the results that C(gateways) leaves out, of hosts that were up to date or, with O(hardware_names=true),
-    were not inspected.
+  description: With O(keep_right), the results that RV(gateways) leaves out. They belong to hosts that were up to date or, with
+    O(hardware_names=true), were not inspected.
   returned: always
   type: dict
 left:
@@ -222,8 +223,8 @@ asked:
   returned: always
   type: dict
 error:
-  description: Describes why the task failed. In C(gateways), the result of each failed gateway has an C(error) with the same keys. The
-    kinds below are those of both.
+  description: Describes why the task failed. In C(gateways), the result of each failed gateway has an C(error) with the same keys. The list
+    of kinds below covers the error of the task and the errors in C(gateways).
   returned: on failure
   type: dict
   contains:

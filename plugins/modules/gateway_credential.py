@@ -262,8 +262,9 @@ mqtt_root:
       for which C(found) is V(false).
     - Only a TLS handshake shows which certificate the platform really presents. O(verify=login) makes such a handshake.
   returned: in check mode, unless O(validate_certs=false), O(endpoint) or O(mqtt_endpoint) is set. In addition, one of these must be true.
-    (1) The MQTT port is 8883, O(register_from=gateway), and O(mqtt_ca_path) is set, without C(~) and C($). (2) The MQTT port is 443 (the
-    default) or 1883, neither O(mqtt_ca_path) nor O(ca_path) is set, and the gateway's system has a store of certificates
+    (1) The MQTT port is 8883, O(register_from=gateway) is set, and O(mqtt_ca_path) is a path that contains neither C(~) nor C($). (2) The
+    MQTT port is 443 (the default) or 1883, neither O(mqtt_ca_path) nor O(ca_path) is set, and the gateway's system has a store of
+    certificates
   type: dict
 fingerprint:
   description: The stored credential's fingerprint, V(null) if there is none.
