@@ -205,7 +205,7 @@ def gates(session: nox.Session) -> None:
 
 @nox.session
 def molecule(session: nox.Session) -> None:
-    """Run the Molecule scenarios on containers, then on loopback gateways; HOSTS selects one of these."""
+    """Run the Molecule scenarios (-- NAME...: these) on containers, then on loopback gateways; HOSTS selects one of these."""
     kinds = [kind for kind in ("containers", "loopback") if os.environ.get("HOSTS") in (None, "", kind)]
     if not kinds:
         session.error(f"HOSTS is containers or loopback, not {os.environ['HOSTS']}")
@@ -215,7 +215,7 @@ def molecule(session: nox.Session) -> None:
     if len(kinds) > 1 and (problem := containers.unusable()):
         session.log(f"Using loopback gateways only: {problem}")
         kinds.remove("containers")
-    scenarios = sorted(path.parent.name for path in Path("extensions/molecule").glob("*/molecule.yml"))
+    scenarios = session.posargs or sorted(path.parent.name for path in Path("extensions/molecule").glob("*/molecule.yml"))
     named = [word for name in scenarios for word in ("--scenario-name", name)]
     home = Path(".venv/molecule").absolute()
     for kind in kinds:

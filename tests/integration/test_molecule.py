@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Molecule's scenarios, on the gateways that need the least."""
+"""Two of Molecule's scenarios, on the gateways that need the least. `make molecule` runs all, on containers too."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ import pytest
 from fleet import Size, unusable
 
 ROOT = Path(__file__).parents[2]
-SCENARIOS = [path.parent.name for path in ROOT.glob("extensions/molecule/*/molecule.yml")]
+# The first run of a gateway, and the scenario with the most steps; other tests try what the remaining scenarios do.
+SCENARIOS = ("default", "reset")
 SIZE = Size(3, busybox=1, openwrt=1)
 
 
 @pytest.mark.skipif(bool(unusable(SIZE)), reason=unusable(SIZE) or "")
 def test_the_scenarios_pass_on_loopback_gateways() -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "nox", "--session", "molecule"],
+        [sys.executable, "-m", "nox", "--session", "molecule", "--", *SCENARIOS],
         cwd=ROOT,
         env={**os.environ, "HOSTS": "loopback"},
         stdin=subprocess.DEVNULL,
@@ -31,5 +32,4 @@ def test_the_scenarios_pass_on_loopback_gateways() -> None:
         check=False,
     )
     assert ran.returncode == 0, ran.stdout
-    assert SCENARIOS
     assert ran.stdout.endswith(f"{len(SCENARIOS)} scenarios passed on loopback\n"), ran.stdout

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
+import fork_server
 import urllib3
 
 PROGRAM = Path(__file__).parents[2] / "roles" / "emulator" / "files"
@@ -118,7 +119,7 @@ class Emulator:
         self._seed_file = directory / "seed.yml"
         self._ready_file = directory / "endpoints.json"
         self._options = options
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | fork_server.Forked | None = None
         directory.mkdir(parents=True, exist_ok=True)
         self.seed(seed or {})
 
@@ -158,14 +159,19 @@ class Emulator:
         if self.endpoints:
             arguments += ["--https-port", str(self.port)]
             arguments += [f"--{name}-port={self.endpoints[name]['port']}" for name in ("mqtts", "mqtt")]
+        command = ["serve", *map(str, arguments), *self._options]
+        environment = {**os.environ, "PYTHONPATH": str(PROGRAM)}
         with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "platform_emulator", "serve", *arguments, *self._options],
-                env={**os.environ, "PYTHONPATH": str(PROGRAM)},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+            if fork_server.forking():
+                self._process = fork_server.fork("platform_emulator", command, environment, Path.cwd(), log, log)
+            else:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "platform_emulator", *command],
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                )
         self._wait_until_ready(self._process)
 
     def stop(self) -> None:
@@ -180,7 +186,7 @@ class Emulator:
         self.stop()
         self.start()
 
-    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+    def _wait_until_ready(self, process: subprocess.Popen[bytes] | fork_server.Forked) -> None:
         deadline = time.monotonic() + START_SECONDS
         while not self._ready_file.exists():
             if process.poll() is not None or time.monotonic() > deadline:

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import playbook_server
+import fork_server
 import processes
 from emulator import Emulator
 from platform_emulator.settings import Settings
@@ -158,11 +158,11 @@ def start_playbook(
     results_file.unlink(missing_ok=True)
     command = command_of(playbook, inventory, tmp_path, *["--check"] * check, *arguments, python=python)
     environment = {**environment_of(tmp_path), **(env or {})}
-    process: subprocess.Popen[bytes] | playbook_server.Forked
+    process: subprocess.Popen[bytes] | fork_server.Forked
     with (tmp_path / "stdout.txt").open("wb") as stdout, (tmp_path / "stderr.txt").open("wb") as stderr:
-        if python == sys.executable and playbook_server.same_imports(environment, tmp_path):
+        if python == sys.executable and fork_server.same_imports(environment, tmp_path):
             own = command[command.index("playbook") + 1 :]
-            process = playbook_server.fork(own, environment, tmp_path, stdout, stderr)
+            process = fork_server.fork("ansible-playbook", own, environment, tmp_path, stdout, stderr)
         else:
             process = subprocess.Popen(
                 command, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
@@ -174,7 +174,7 @@ def start_playbook(
 class Started:
     """One ansible-playbook, under way; at the end of `with`, neither it nor any process that it started is left."""
 
-    process: subprocess.Popen[bytes] | playbook_server.Forked
+    process: subprocess.Popen[bytes] | fork_server.Forked
     home: Path
     results_file: Path
 
@@ -217,7 +217,7 @@ def command_of(
 
 def environment_of(tmp_path: Path) -> dict[str, str]:
     """Return what a run has in its environment, with `tmp_path` as its home."""
-    return {**playbook_server.STANDARD, "HOME": str(tmp_path), "RESULTS_FILE": str(tmp_path / "results.jsonl")}
+    return {**fork_server.STANDARD, "HOME": str(tmp_path), "RESULTS_FILE": str(tmp_path / "results.jsonl")}
 
 
 def _written(path: Path, content: JSON) -> Path:

@@ -62,7 +62,7 @@ def read(pid: int, name: str) -> bytes:
 
 def _forked_in(pid: int, folder: Path) -> bool:
     try:
-        return b"playbook_server.py" in read(pid, "cmdline") and Path(f"/proc/{pid}/cwd").readlink() == folder
+        return b"fork_server.py" in read(pid, "cmdline") and Path(f"/proc/{pid}/cwd").readlink() == folder
     except OSError:
         return False
 

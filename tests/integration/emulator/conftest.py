@@ -29,8 +29,13 @@ def seed() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory, seed: dict[str, Any]) -> Iterator[Emulator]:
-    with Emulator(tmp_path_factory.mktemp("emulator"), seed) as emulator:
-        yield emulator
+    emulator = Emulator(tmp_path_factory.mktemp("emulator"), seed)
+    # As a program of its own, since tests look at its command line and its environment.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FORKED", "no")
+        emulator.start()
+    yield emulator
+    emulator.stop()
 
 
 @pytest.fixture

@@ -193,7 +193,8 @@ def test_changes_without_a_body(platform: Emulator, device: Device) -> None:
 
 
 @needs_root
-def test_another_user_gets_neither_the_token_nor_any_file(public: Path) -> None:
+def test_another_user_gets_neither_the_token_nor_any_file(public: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORKED", "no")  # another user sees its own command line and environment
     (public / "for everybody").write_text("readable")
     with Emulator(public) as platform:
         assert as_nobody('cat "$1"', public / "for everybody").stdout == "readable"

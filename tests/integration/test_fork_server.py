@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import playbook_server
+import fork_server
 import processes
 import pytest
 from playbook import environment_of, run_playbook, start_playbook
@@ -60,13 +60,13 @@ def test_a_run_leaves_no_temporary_folder_and_the_next_is_forked_too(tmp_path: P
     run = run_playbook(show("lookup('pipe', 'ls ~/.ansible/tmp')"), {}, tmp_path)
     assert "ansible-local-" in run.stdout, run
     assert list((tmp_path / ".ansible/tmp").iterdir()) == []
-    assert playbook_server.same_imports(environment_of(tmp_path), tmp_path)
+    assert fork_server.same_imports(environment_of(tmp_path), tmp_path)
 
 
 def test_a_run_that_is_killed_says_so_and_is_found_before(tmp_path: Path) -> None:
     play = {"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.pause": {"minutes": 5}}]}
     with start_playbook(play, {}, tmp_path) as run:
-        assert isinstance(run.process, playbook_server.Forked)
+        assert isinstance(run.process, fork_server.Forked)
         wait_for(lambda: run.process.pid in processes.at_home(tmp_path), "the run")
         run.kill()
         assert run.process.returncode == -signal.SIGKILL
@@ -94,8 +94,8 @@ def test_a_run_that_fails_ends_with_its_exit_code(tmp_path: Path) -> None:
 )
 def test_a_variable_that_an_import_may_read_makes_a_program_of_its_own(tmp_path: Path, own: dict[str, str]) -> None:
     environment = {**environment_of(tmp_path), "OTHER": "1", "ANSIBLE_FORKS": "3"}
-    assert playbook_server.same_imports(environment, tmp_path)
-    assert not playbook_server.same_imports({**environment, **own}, tmp_path)
+    assert fork_server.same_imports(environment, tmp_path)
+    assert not fork_server.same_imports({**environment, **own}, tmp_path)
 
 
 def test_each_run_can_be_a_program_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,25 +105,25 @@ def test_each_run_can_be_a_program_of_its_own(tmp_path: Path, monkeypatch: pytes
         assert run.wait().rc == 0
 
 
-@pytest.mark.parametrize("name", playbook_server.FILES)
+@pytest.mark.parametrize("name", fork_server.FILES)
 def test_files_that_an_import_may_read_make_a_program_of_its_own(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir(parents=True)
-    assert not playbook_server.same_imports(environment_of(tmp_path), tmp_path)
+    assert not fork_server.same_imports(environment_of(tmp_path), tmp_path)
 
 
 def test_the_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     program = """if True:
-        import os, pathlib, playbook_server, sys
+        import os, pathlib, fork_server, sys
         home = pathlib.Path(sys.argv[1])
         with open(home / "out", "wb") as out:
-            environment = {**playbook_server.STANDARD, "HOME": str(home)}
-            assert playbook_server.fork(["--version"], environment, home, out, out).wait(60) == 0
+            environment = {**fork_server.STANDARD, "HOME": str(home)}
+            assert fork_server.fork("ansible-playbook", ["--version"], environment, home, out, out).wait(60) == 0
         print(pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text(), flush=True)
         os._exit(0)  # as if it were killed
     """
-    support = str(Path(playbook_server.__file__).parent)
+    support = str(Path(fork_server.__file__).parent)
     command = [sys.executable, "-c", program, str(tmp_path)]
-    env = {**playbook_server.STANDARD, "PYTHONPATH": support}
+    env = {**fork_server.STANDARD, "PYTHONPATH": support}
     ended = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     assert "ansible-playbook [core" in (tmp_path / "out").read_text(), ended
     [server] = map(int, ended.stdout.split())

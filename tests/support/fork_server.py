@@ -1,12 +1,12 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs of ansible-playbook that do not import Ansible again: a process that has imported it forks one for each run.
+"""Programs of the tests that import nothing again: a process that has imported the program forks one for each start.
 
 The imports cost more than all else that a short run does. A fork calls the function that the command calls, in the environment and the
-working directory and with the streams that the test gave it, and reads Ansible's configuration again. Some imports have used the
-configuration already, so `same_imports` says which runs can be forked. A test starts any other run as a program of its own. With FORKED=no
-in the environment, it starts each run so.
+working directory and with the streams that the test gave it. The programs are ansible-playbook, which reads its configuration again, and
+the emulator. Some imports of Ansible have used the configuration already, so `same_imports` says which runs can be forked. A test starts
+any other run as a program of its own. With FORKED=no in the environment, it starts each program so.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -73,30 +73,52 @@ FILES = ("ansible.cfg", ".ansible.cfg", ".ansible/collections", ".ansible/plugin
 
 
 class Forked:
-    """A run that the server forked, with the methods of subprocess.Popen that tests use."""
+    """A program that the server forked, with the methods of subprocess.Popen that tests use."""
 
     def __init__(self, connection: socket.socket) -> None:
-        self._lines = connection.makefile("r", encoding="ascii")
         self._connection = connection
-        self.pid = int(self._lines.readline())
+        self._received = b""
+        self.pid = int(self._line(None))
         self.returncode: int | None = None
 
     def wait(self, timeout: float | None = None) -> int:
-        """Return the exit code, or minus the number of the signal that ended the run.
+        """Return the exit code, or minus the number of the signal that ended the program.
 
-        :raises TimeoutError: the run has not ended within `timeout` seconds
+        :raises TimeoutError: it has not ended within `timeout` seconds
         """
         if self.returncode is None:
-            self._connection.settimeout(timeout)
-            self.returncode = int(self._lines.readline())
-            self._lines.close()
+            self.returncode = int(self._line(timeout))
             self._connection.close()
         return self.returncode
 
-    def kill(self) -> None:
+    def poll(self) -> int | None:
+        """Return the exit code, None while the program runs."""
+        try:
+            return self.wait(0)
+        except (BlockingIOError, TimeoutError):
+            return None
+
+    def send_signal(self, number: int) -> None:
         if self.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _line(self, timeout: float | None) -> bytes:
+        self._connection.settimeout(timeout)
+        while b"\n" not in self._received:
+            received = self._connection.recv(100)
+            assert received, "the server has ended"
+            self._received += received
+        line, _newline, self._received = self._received.partition(b"\n")
+        return line
+
+
+def forking() -> bool:
+    """Return whether tests may fork programs."""
+    return os.environ.get("FORKED") != "no"
 
 
 def same_imports(environment: Mapping[str, str], folder: Path) -> bool:
@@ -104,7 +126,7 @@ def same_imports(environment: Mapping[str, str], folder: Path) -> bool:
 
     :param folder: the working directory and home of the run
     """
-    if os.environ.get("FORKED") == "no":
+    if not forking():
         return False
     names = {*environment, *STANDARD}
     read = {name for name in names if name.startswith(READ)} - LATE
@@ -114,24 +136,29 @@ def same_imports(environment: Mapping[str, str], folder: Path) -> bool:
 
 
 def fork(
-    arguments: list[str], environment: Mapping[str, str], folder: Path, stdout: IO[bytes], stderr: IO[bytes]
+    program: str,
+    arguments: list[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    stdout: IO[bytes],
+    stderr: IO[bytes],
 ) -> Forked:
-    """Run ansible-playbook in a fork of the server."""
+    """Run a program, one of PROGRAMS, in a fork of its server."""
     ours, theirs = socket.socketpair()
     with theirs:
-        socket.send_fds(_server(), [b"\0"], [theirs.fileno(), stdout.fileno(), stderr.fileno()])
+        socket.send_fds(_server(program), [b"\0"], [theirs.fileno(), stdout.fileno(), stderr.fileno()])
     ours.sendall(json.dumps({"arguments": arguments, "environment": dict(environment), "folder": str(folder)}).encode())
     ours.shutdown(socket.SHUT_WR)
     return Forked(ours)
 
 
 @functools.cache
-def _server() -> socket.socket:
-    """Start the server of this process. It ends when this process does."""
+def _server(program: str) -> socket.socket:
+    """Start the server of this process for a program. It ends when this process does."""
     ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-P", __file__, str(theirs.fileno())],
+            [sys.executable, "-P", __file__, program, str(theirs.fileno())],
             env=STANDARD,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
@@ -144,8 +171,8 @@ def _server() -> socket.socket:
 
 
 def serve(calls: socket.socket) -> list[str]:
-    """Fork a run for each call; return in the fork, with what the run has to do."""
-    # Nobody waits for the parents of the runs. Ctrl-C is for the runs.
+    """Fork a program for each call; return in the fork, with the arguments of the program."""
+    # Nobody waits for the parents of the programs. Ctrl-C is for the programs.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while received := socket.recv_fds(calls, 1, 3)[1]:
@@ -158,7 +185,7 @@ def serve(calls: socket.socket) -> list[str]:
 
 
 def _parent(connection: int, stdout: int, stderr: int) -> list[str]:
-    """Fork the run, tell the test its process id and then its exit code; return in the run."""
+    """Fork the program, send the test its process id and then its exit code; return in the program."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with socket.socket(fileno=connection) as test:
         call = json.load(test.makefile(encoding="utf-8"))
@@ -179,21 +206,44 @@ def _parent(connection: int, stdout: int, stderr: int) -> list[str]:
 
 
 def main() -> None:
+    sys.exit(PROGRAMS[sys.argv[1]](socket.socket(fileno=int(sys.argv[2]))))
+
+
+def _ready(calls: socket.socket) -> list[str]:
+    """Serve with what has been imported; return in each fork, with the arguments of its program."""
+    # The garbage collector of a program would look at all that the imports made, and so copy it.
+    gc.freeze()
+    return serve(calls)
+
+
+def _emulator(calls: socket.socket) -> int:
+    sys.path.insert(0, str(Path(__file__).parents[2] / "roles" / "emulator" / "files"))
+    command = importlib.import_module("platform_emulator.__main__")
+    importlib.import_module("platform_emulator.server")
+    code: int = command.main(_ready(calls))
+    return code
+
+
+def _playbook(calls: socket.socket) -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ["HOME"] = home
         constants = importlib.import_module("ansible.constants")
         command = importlib.import_module("ansible.cli.playbook")
         _preload(constants)
     options_of_plugins = constants.config._plugins
-    # The garbage collector of a run would look at all that the imports made, and so copy it.
-    gc.freeze()
-    arguments = serve(socket.socket(fileno=int(sys.argv[1])))
+    arguments = _ready(calls)
     importlib.reload(constants)
     constants.config._plugins = options_of_plugins
     # By default, a run looks every millisecond whether a task has ended.
     constants.DEFAULT_INTERNAL_POLL_INTERVAL = 0.02
     sys.argv = ["ansible-playbook", *arguments]
     command.main(sys.argv)
+
+
+PROGRAMS: dict[str, Callable[[socket.socket], int | None]] = {
+    "ansible-playbook": _playbook,
+    "platform_emulator": _emulator,
+}
 
 
 def _preload(constants: Any) -> None:
