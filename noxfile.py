@@ -215,7 +215,9 @@ def molecule(session: nox.Session) -> None:
     if len(kinds) > 1 and (problem := containers.unusable()):
         session.log(f"Using loopback gateways only: {problem}")
         kinds.remove("containers")
-    scenarios = session.posargs or sorted(path.parent.name for path in Path("extensions/molecule").glob("*/molecule.yml"))
+    scenarios = session.posargs or sorted(
+        path.parent.name for path in Path("extensions/molecule").glob("*/molecule.yml")
+    )
     named = [word for name in scenarios for word in ("--scenario-name", name)]
     home = Path(".venv/molecule").absolute()
     for kind in kinds:

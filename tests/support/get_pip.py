@@ -8,7 +8,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-# Options of the script that pip does not know.
-packages = [argument for argument in sys.argv[1:] if argument not in ("--no-setuptools", "--no-wheel")]
-subprocess.run([sys.executable, "-m", "ensurepip"], check=True)
-subprocess.run([sys.executable, "-m", "pip", "install", *packages], check=True)
+packages = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+# uv needs a tenth of the time, but does not read the configuration of pip.
+uv = subprocess.run(["uv", "pip", "install", "--system-certs", "--python", sys.executable, *packages], check=False)
+if uv.returncode:
+    subprocess.run([sys.executable, "-m", "ensurepip"], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "install", *packages], check=True)

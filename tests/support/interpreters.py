@@ -15,8 +15,8 @@ PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
 
 
 def interpreter(version: str) -> Path | None:
-    """Return a bare Python of this version ("3.8") that can make environments, kept by pyenv or on the PATH."""
-    for folder in [*_kept_by_pyenv(version), *os.get_exec_path()]:
+    """Return a bare Python of this version ("3.8") that can make environments: the system's (the fastest), pyenv's or the PATH's."""
+    for folder in ["/usr/bin", *_kept_by_pyenv(version), *os.get_exec_path()]:
         python = Path(folder, f"python{version}")
         # pyenv puts programs on the PATH that only say what is not switched on; an environment's Python is not bare.
         if python.exists() and folder != str(Path(sys.prefix, "bin")) and _runs(python):
