@@ -86,9 +86,10 @@ options:
       - Until the note is removed, a run that has nothing else to do, or only corrects owner or mode, returns C(changed) with the reason
         V(unfinished). Such a run does not register again. A task with C(state=followed_up), and with the C(due) of the result, removes the
         note.
-      - If not set, it is V(true) in a task of the role P(fleetops.aliyun_iot.gateway#role) and in M(fleetops.aliyun_iot.fleet_credentials),
-        if O(service) is set or if a handler of the play listens to C(Gateway credential changed). Otherwise, and in every other task, it is
-        V(false). The role has a handler that removes the note.
+      - If this option is not set, the value depends on the task. In a task of the role P(fleetops.aliyun_iot.gateway#role) and in
+        M(fleetops.aliyun_iot.fleet_credentials), it is V(true) if O(service) is set or if a handler of the play listens to C(Gateway
+        credential changed), and V(false) if neither is the case. In every other task, it is V(false). The role has a handler that removes
+        the note.
     type: bool
   exports:
     description:

@@ -180,7 +180,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 check_mode:
-  description: Whether the pass ran in check mode, so that C(changed) counts what would be changed.
+  description: Whether the pass ran in check mode. If so, C(changed) in RV(counts) is the number of gateways that would be changed.
   returned: always
   type: bool
 counts:
@@ -209,8 +209,8 @@ right:
   returned: always
   type: dict
 left:
-  description: The hosts that this pass could not process, or that have no result in O(looked) with O(take_over=true), each with the reason.
-    M(fleetops.aliyun_iot.fleet_report) processes them (see O(fallback)).
+  description: The hosts that this pass could not process, each with the reason. If this pass has O(take_over=true), also the hosts that
+    have no result in O(looked). M(fleetops.aliyun_iot.fleet_report) processes them (see O(fallback)).
   returned: always
   type: dict
 ended:
@@ -219,7 +219,7 @@ ended:
   type: bool
 asked:
   description: The options O(state), O(register) and O(lease_time) of this pass, as far as they are set, and O(recover).
-    M(fleetops.aliyun_iot.fleet_report) processes the hosts in RV(left) with them.
+    M(fleetops.aliyun_iot.fleet_report) uses these options when it processes the hosts in RV(left).
   returned: always
   type: dict
 error:

@@ -42,8 +42,8 @@ options:
       - V(reset_intended) prepares a reset of the device (ResetThing). It does three things. It checks that the gateway can store a
         credential, and that the host in O(register_from) reaches the platform. It records on the gateway that a registration is needed. It
         takes a lease, which the result returns as C(lease). Until the lease ends, no other run changes this gateway's credential.
-      - V(reset_withdrawn) releases the O(lease) of V(reset_intended), and removes the record that a registration is needed, unless an
-        interrupted change had left such a record before. Use it if the reset was not sent.
+      - V(reset_withdrawn) releases the O(lease) of V(reset_intended). It also removes the record that a registration is needed. But if an
+        interrupted change had left such a record before V(reset_intended), the record stays. Use it if the reset was not sent.
       - V(followed_up) removes the note that O(follow_up) has stored. Use it after the handlers have run. Set O(due) to the C(due) in the
         result of the task that notified the handlers.
     type: str
@@ -218,9 +218,9 @@ reason:
     - V(unfinished) if handlers of an earlier change have not run yet (see O(follow_up)), and the reason would otherwise be V(up_to_date) or
       V(attributes). A wrong owner, group or mode is corrected in the same run.
     - V(reset) if O(lease) is set, which means that an earlier task has reset the device.
-    - With O(state=absent), V(exists) if there is something to remove, or V(up_to_date). With O(state=reset_intended), V(up_to_date) if the
-      intended reset was already recorded on the gateway, otherwise V(reset_intended). With O(state=reset_withdrawn), V(withdrawn); with
-      O(state=followed_up), V(followed_up).
+    - With O(state=absent), V(exists) if there is something to remove, otherwise V(up_to_date). With O(state=reset_intended), V(up_to_date)
+      if the intended reset was already recorded on the gateway, otherwise V(reset_intended). With O(state=reset_withdrawn), V(withdrawn);
+      with O(state=followed_up), V(followed_up).
   returned: when the gateway was inspected, and with O(state=reset_withdrawn) and O(state=followed_up)
   type: str
   sample: missing
@@ -261,9 +261,9 @@ mqtt_root:
       C(found) is V(true) if the gateway can read this file, or if the certificate is among these authorities. A warning names the gateways
       for which C(found) is V(false).
     - Only a TLS handshake shows which certificate the platform really presents. O(verify=login) makes such a handshake.
-  returned: in check mode, unless O(validate_certs=false), O(endpoint) or O(mqtt_endpoint) is set. In addition, one of these must be true.
-    (1) The MQTT port is 8883, O(register_from=gateway) is set, and O(mqtt_ca_path) is a path that contains neither C(~) nor C($). (2) The
-    MQTT port is 443 (the default) or 1883, neither O(mqtt_ca_path) nor O(ca_path) is set, and the gateway's system has a store of
+  returned: in check mode, if O(validate_certs=true), if neither O(endpoint) nor O(mqtt_endpoint) is set, and if condition (1) or (2) is
+    true. (1) The MQTT port is 8883, O(register_from=gateway) is set, and O(mqtt_ca_path) is a path that contains neither C(~) nor C($). (2)
+    The MQTT port is 443 (the default) or 1883, neither O(mqtt_ca_path) nor O(ca_path) is set, and the gateway's system has a store of
     certificates
   type: dict
 fingerprint:
@@ -324,7 +324,8 @@ error:
           V(not_accepted), V(not_proven), V(permission), V(refused), V(registration_needed), V(storage), V(throttled), V(tls),
           V(unexpected_name), V(unproven_name), V(unsafe_path).
         - V(ended_early) means that the program on the gateway was killed, for example for lack of memory.
-        - V(not_proven) means that the login of O(verify=login) did not verify the credential. V(not_accepted) means that the platform
+        - V(not_proven) means that no login was possible although O(verify=login) is set, or that the login failed for another reason than a
+          refusal, such as no connection. So it is not known whether the credential is valid. V(not_accepted) means that the platform
           refused the login, so the credential is not valid. V(unproven_name) is about the DeviceName (see O(expected_names)).
         - V(internal) is a mistake in this collection; please report it.
       type: str
