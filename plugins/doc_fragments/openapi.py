@@ -30,8 +30,9 @@ options:
     type: str
   credentials:
     description:
-      - V(default_chain) uses the AccessKey that the vendor's default credential chain finds - C(ALIBABA_CLOUD_ACCESS_KEY_ID) and
-        C(ALIBABA_CLOUD_ACCESS_KEY_SECRET) in the environment, OIDC, the current profile, the host's RAM role.
+      - V(default_chain) uses the AccessKey that the vendor's default credential chain finds. The chain looks at
+        C(ALIBABA_CLOUD_ACCESS_KEY_ID) and C(ALIBABA_CLOUD_ACCESS_KEY_SECRET) in the environment, at OIDC, at the current profile, and at
+        the host's RAM role.
       - To find a RAM role, the chain sends a request to the metadata address of the cloud. Because of this request, the chain is used only
         if you set this option.
     type: str

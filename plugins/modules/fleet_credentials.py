@@ -14,8 +14,9 @@ description:
     credentials are up to date, this takes a fraction of the time of a task for each host.
   - The options of each gateway are the variables of the role P(fleetops.aliyun_iot.gateway#role), as they are set for its host. A variable
     that is not set has the role's default. Connection and privilege escalation are the same as for a task on the host.
-  - The pass first inspects all gateways. If two gateways have the same device, both fail and are not changed. The same applies if they use
-    the same file on one machine, as C(gateway_path) or in C(gateway_exports). Then the pass changes the gateways that need it.
+  - The pass first inspects all gateways. If two gateways have the same device, both fail and are not changed. The same applies to two
+    gateways that are on one machine and use the same file there, whether C(gateway_path) or C(gateway_exports) names it. Then the pass
+    changes the gateways that need it.
   - A failure of one gateway affects no other gateway and does not fail the task. C(gateways) contains the results by host.
   - To run the handlers of each host, run M(fleetops.aliyun_iot.fleet_report) on each host after the pass. The role with
     C(tasks_from=report) does this, and notifies the role's handlers. M(fleetops.aliyun_iot.fleet_report) returns the host's result of the
@@ -84,7 +85,7 @@ options:
     type: dict
     default: {}
   withdraw:
-    description: The hosts in O(refused) whose leases are released, since no reset was sent.
+    description: Those hosts in O(refused) for which no reset was sent. The pass releases their leases.
     type: list
     elements: str
     default: []
@@ -218,7 +219,7 @@ ended:
   returned: always
   type: bool
 asked:
-  description: The options O(state), O(register) and O(lease_time) of this pass, as far as they are set, and O(recover).
+  description: The option O(recover) of this pass, and those of the options O(state), O(register) and O(lease_time) that are set.
     M(fleetops.aliyun_iot.fleet_report) uses these options when it processes the hosts in RV(left).
   returned: always
   type: dict

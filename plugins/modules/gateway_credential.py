@@ -43,7 +43,8 @@ options:
         credential, and that the host in O(register_from) reaches the platform. It records on the gateway that a registration is needed. It
         takes a lease, which the result returns as C(lease). Until the lease ends, no other run changes this gateway's credential.
       - V(reset_withdrawn) releases the O(lease) of V(reset_intended). It also removes the record that a registration is needed. But if an
-        interrupted change had left such a record before V(reset_intended), the record stays. Use it if the reset was not sent.
+        interrupted change had left such a record before V(reset_intended), the record stays. Use V(reset_withdrawn) if the reset was not
+        sent.
       - V(followed_up) removes the note that O(follow_up) has stored. Use it after the handlers have run. Set O(due) to the C(due) in the
         result of the task that notified the handlers.
     type: str
@@ -225,7 +226,7 @@ reason:
   type: str
   sample: missing
 registered:
-  description: Whether this run registered the device. Unless the task failed, the new credential is stored.
+  description: Whether this run registered the device. If this is V(true) and the task did not fail, the new credential is stored.
   returned: when the gateway was inspected
   type: bool
 proven:
@@ -256,10 +257,10 @@ lease_ends:
 mqtt_root:
   description:
     - The root certificate that the gateway needs to log in over MQTT, according to the vendor's documents. C(name) is its name. C(ends) is
-      the last day of its validity. C(port) is the MQTT port whose server certificate has this root. C(path) is O(mqtt_ca_path), the file
-      that should contain the root certificate, or V(null) if the certificate should be among the authorities of the gateway's system.
-      C(found) is V(true) if the gateway can read this file, or if the certificate is among these authorities. A warning names the gateways
-      for which C(found) is V(false).
+      the last day of its validity. C(port) is the MQTT port whose server certificate has this root. C(path) is the value of
+      O(mqtt_ca_path), whose file should contain the root certificate. It is V(null) if the certificate should be among the authorities of
+      the gateway's system instead. C(found) is V(true) if the gateway can read this file, or if the certificate is among these authorities.
+      A warning names the gateways for which C(found) is V(false).
     - Only a TLS handshake shows which certificate the platform really presents. O(verify=login) makes such a handshake.
   returned: in check mode, if O(validate_certs=true), if neither O(endpoint) nor O(mqtt_endpoint) is set, and if condition (1) or (2) is
     true. (1) The MQTT port is 8883, O(register_from=gateway) is set, and O(mqtt_ca_path) is a path that contains neither C(~) nor C($). (2)
@@ -324,9 +325,9 @@ error:
           V(not_accepted), V(not_proven), V(permission), V(refused), V(registration_needed), V(storage), V(throttled), V(tls),
           V(unexpected_name), V(unproven_name), V(unsafe_path).
         - V(ended_early) means that the program on the gateway was killed, for example for lack of memory.
-        - V(not_proven) means that no login was possible although O(verify=login) is set, or that the login failed for another reason than a
-          refusal, such as no connection. So it is not known whether the credential is valid. V(not_accepted) means that the platform
-          refused the login, so the credential is not valid. V(unproven_name) is about the DeviceName (see O(expected_names)).
+        - V(not_proven) means that no login was possible although O(verify=login) is set, or that the login failed but was not refused (no
+          connection, for example). So it is not known whether the credential is valid. V(not_accepted) means that the platform refused the
+          login, so the credential is not valid. V(unproven_name) is about the DeviceName (see O(expected_names)).
         - V(internal) is a mistake in this collection; please report it.
       type: str
     code:
