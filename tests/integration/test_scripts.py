@@ -200,6 +200,29 @@ def test_what_is_a_credential(box: Box, secret: str) -> None:
     assert box.look().credential == Identity(fingerprint(secret), KEY, NAME)
 
 
+def test_a_look_starts_few_programs(one: Box, tmp_path: Path) -> None:
+    """On many gateways, the start of a program takes longer than what it does."""
+    one.provision()
+    started, tools = tmp_path / "started", tmp_path / "tools"
+    tools.mkdir()
+    for tool in TOOLS:
+        write_script(tools / tool, f'echo {tool} >>{started}\nexec {one.shell.tool(tool)} "$@"')
+    one.environment = {"PATH": f"{tools}:{one.shell.path}"}
+    assert one.look().credential == identity()
+    assert sorted(started.read_text().split()) == ["awk", "id", "ls", "sha256sum"]
+
+
+def test_an_awk_that_warns(one: Box, tmp_path: Path) -> None:
+    """It does so on the stream on which the identity is."""
+    one.provision()
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    warning = "awk: warning: identified escape sequence '- - -'"
+    write_script(tools / "awk", f'echo "{warning}" >&2\nexec {one.shell.tool("awk")} "$@"')
+    one.environment = {"PATH": f"{tools}:{one.shell.path}"}
+    assert one.look().credential == identity()
+
+
 PRETTY = f'''{{
     "deviceSecret": "{SECRET}",
     "note": "it\\u00e4 is \\"hand-made\\" {{",\r

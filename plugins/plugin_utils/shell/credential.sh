@@ -84,30 +84,40 @@ identify() {
     fail storage "awk or sha256sum failed on $here/$1"
 }
 
-# read_identity FILE: sets $identity as identify does; fails if a tool fails.
+# read_identity FILE: sets $identity as identify does; fails if a tool fails. awk prints the identity to its standard error, before which an
+# awk may print a warning, because its standard output leads to sha256sum.
 read_identity() {
-    # shellcheck disable=SC2046 # the words of the answer are the parameters
-    set -- $(awk -v fields="$certificate_fields" -v size="$size" "$reading"'
+    answer=$({
+        awk -v fields="$certificate_fields" -v size="$size" "$reading"'
         {
             # Some awks end the text, or the record, at a NUL, so compare the length.
             right = NR == 1 && length($0) == size && parsed($0)
         }
         END {
             if (right) {
-                printf "%s", "fleetops:" value["productKey"] ":" value["deviceName"] ":" secret | "sha256sum"
-                close("sha256sum")
-                print value["productKey"] " " value["deviceName"] (kind == "secret" ? "" : " " kind)
+                print "identified " value["productKey"] " " value["deviceName"] (kind == "secret" ? "" : " " kind) >"/dev/stderr"
+                printf "%s", "fleetops:" value["productKey"] ":" value["deviceName"] ":" secret
             } else
-                print "-"
-        }' RS='\001' "$1" 2>/dev/null)
+                print "identified -" >"/dev/stderr"
+        }' RS='\001' "$1" 2>&3 | sha256sum 2>/dev/null
+    } 3>&1)
+    # shellcheck disable=SC2086 # the words of the answer are the parameters
+    set -- ${answer##*"identified "}
+    found="${1:-} ${2:-}"
     case $# in
-        1) [ "$1" = - ] ;;
-        4 | 5)
-            [ "${#1}" = 64 ] && [ "$2" = - ] || return 1
-            identity="${1%"${1#????????????????}"} $3 $4${5:+ $5}"
+        3)
+            [ "$1" = - ]
+            return
+            ;;
+        4) ;;
+        5)
+            found="$found $3"
+            shift
             ;;
         *) return 1 ;;
     esac
+    [ "${#3}" = 64 ] && [ "$4" = - ] || return 1
+    identity="${3%"${3#????????????????}"} $found"
 }
 
 # swap FILE [TEXT]: prints TEXT with placeholders in place of the secret of the credential FILE, and of the client id of a device token.

@@ -96,12 +96,12 @@ stage() {
     half=
 }
 
-# promote STAGED NAME: renames the file to NAME, with a sync before and after.
+# promote STAGED NAME [FILE]: renames the file to NAME, with a sync of it, and of FILE, before, and of the directory after.
 promote() {
     if [ -d "./$2" ] || [ -L "./$2" ]; then
         fail unsafe_path "$here/$2 is a directory or a symbolic link"
     fi
-    try sync "./$1"
+    try sync "./$1" ${3:+"./$3"}
     message=$(mv -f "./$1" "./$2" 2>&1) || {
         case $message in
             *' busy'* | *'not permitted'*) irreplaceable "$2" ;;
@@ -195,10 +195,9 @@ open_journal() {
     write_journal "$first" ${3:+"$3"}
 }
 
-# add_to_journal LINE
+# add_to_journal LINE: adds the line; the next promote has to sync the journal.
 add_to_journal() {
     message=$(exec 2>&1 && echo "$1" | cat >>"./$journal_file") || fail storage "$message"
-    try sync "./$journal_file"
 }
 
 # close_journal: ends the change. If handlers have to run after it, the journal becomes the note of that, in one rename.

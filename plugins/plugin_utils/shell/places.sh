@@ -66,10 +66,13 @@ follow() {
 
 # guard DIRECTORY HOLDER: enters the directory, which exists and is named without symbolic links, and fails unless it is safe. If HOLDER
 # is yes, files are written in it, so only its owner may write to it, and it must not have an access control list. The directory is
-# entered before it is checked, so that the checked directory is the one that is used, even if its name leads elsewhere later.
+# entered before it is checked, so that the checked directory is the one that is used, even if its name leads elsewhere later. Sets $shown
+# to what ls says of the file $place in it, if HOLDER is yes and the file exists.
 guard() {
     guarded=$1
     holder=$2
+    beside=
+    [ -z "$holder" ] || beside=./${place##*/}
     cd -P "${guarded:-/}" || fail permission "$place: the remote user may not enter ${guarded:-/}"
     [ "$PWD" = "${guarded:-/}" ] || unsafe "${guarded:-/}" "became a symbolic link"
     dots=.
@@ -80,8 +83,9 @@ guard() {
         up=$up../
         left=${left%/*}
     done
+    # The file comes last, because ls sorts the names.
     # shellcheck disable=SC2046,SC2086 # words
-    set -- $(ls -ldn $dots 2>/dev/null)
+    set -- $(ls -ldn $dots ${beside:+"$beside"} 2>/dev/null)
     for name in $dots; do
         # Permissions, links, user, group, size, a date of three words, name.
         [ "${9:-}" = "$name" ] || fail storage "ls cannot show the directory ${guarded:-/}"
@@ -105,6 +109,7 @@ guard() {
         guarded=${guarded%/*}
         shift 9
     done
+    shown=$*
 }
 
 # enter FILE: enters the directory of the file, as far as it exists, if it is safe; sets $here and $missing.
@@ -119,13 +124,14 @@ enter() {
 }
 
 # home: enters the directory of the credential, as far as it exists; sets $stored_in to it if all of it exists. If the script is in it
-# already, it stays: the directory has been checked, and its name may lead elsewhere by now.
+# already, it stays: the directory has been checked, and its name may lead elsewhere by now. $shown is empty then.
 stored_in=
 entered=
 home() {
     if [ "$PWD" = "$entered" ]; then
         here=$home_here
         missing=$home_missing
+        shown=
     else
         enter "$path"
         at_home

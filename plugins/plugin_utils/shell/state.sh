@@ -14,27 +14,31 @@ readable() {
     fi
 }
 
-# entry NUMBER FILE: "entry NUMBER PERMISSIONS UID GID SIZE USER GROUP"; "-" for a name that has blanks in it. Sets $entry_size.
+# entry NUMBER FILE [WORD...]: prints "entry NUMBER PERMISSIONS UID GID SIZE USER GROUP" if the file exists; "-" for a name that has blanks
+# in it. The words are what ls has just said of the file, if it has been asked. Sets $entry_size.
 entry() {
     number_of=$1
     entry_size=
-    # shellcheck disable=SC2046 # the words of the answer are the parameters
-    set -- "$2" $(ls -ldn "$2" 2>/dev/null)
-    if [ $# -lt 6 ]; then
-        [ -e "$1" ] || [ -L "$1" ] || return 0
-        # Another run may have created it meanwhile.
-        # shellcheck disable=SC2046
-        set -- "$1" $(ls -ldn "$1" 2>/dev/null)
-        [ $# -ge 6 ] || fail storage "ls cannot show $here/$1"
+    name_of=$2
+    shift 2
+    if [ $# -lt 5 ]; then
+        [ -e "$name_of" ] || [ -L "$name_of" ] || return 0
+        # shellcheck disable=SC2046 # the words of the answer are the parameters
+        set -- $(ls -ldn "$name_of" 2>/dev/null)
+        if [ $# -lt 5 ]; then
+            # Another run may have removed it meanwhile.
+            [ -e "$name_of" ] || [ -L "$name_of" ] || return 0
+            fail storage "ls cannot show $here/$name_of"
+        fi
     fi
-    numbers="$2 $4 $5 $6"
-    entry_size=$6
-    if [ "$4:$5" = "$me:$my_group" ]; then
+    numbers="$1 $3 $4 $5"
+    entry_size=$5
+    if [ "$3:$4" = "$me:$my_group" ]; then
         echo "entry $number_of $numbers $my_name $my_group_name"
         return
     fi
     # shellcheck disable=SC2046
-    set -- "$6" $(ls -ld "$1" 2>/dev/null)
+    set -- "$5" $(ls -ld "$name_of" 2>/dev/null)
     if [ $# -ge 6 ] && [ "$6" = "$1" ]; then
         echo "entry $number_of $numbers $4 $5"
     else
@@ -122,7 +126,8 @@ state() {
     echo "path $here$missing/$file"
     credential=-
     if [ -z "$missing" ]; then
-        entry 0 "./$file"
+        # shellcheck disable=SC2086 # words
+        entry 0 "./$file" $shown
         identity=${1:-}
         [ -n "$identity" ] || readable "./$file" "$entry_size"
         credential=$identity
@@ -154,7 +159,8 @@ export_state() {
     echo "place $number $dest"
     [ -z "$missing" ] || return 0
     name=${dest##*/}
-    entry "$number" "./$name"
+    # shellcheck disable=SC2086 # words
+    entry "$number" "./$name" $shown
     [ ! -e ".$name.new" ] && [ ! -L ".$name.new" ] || echo leftover
     case $credential in
         - | denied) return 0 ;;

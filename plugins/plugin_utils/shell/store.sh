@@ -20,7 +20,7 @@ stage "$file" "$owner" "$group" "$mode" credential_line
 read_back
 stored=$identity
 add_to_journal "stored ${stored%% *}"
-promote "$new" "$file"
+promote "$new" "$file" "$journal_file"
 # shellcheck disable=SC2086 # numbers
 write_exports $exports_wanted
 case "$verifies$doubt $line " in
