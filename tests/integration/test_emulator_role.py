@@ -29,7 +29,7 @@ SEED = {
 
 def run(playbook: Any, home: Path, *arguments: str, check: bool = False) -> Run:
     """Run a playbook and leave alone what outlives it."""
-    return start_playbook(playbook, {}, home, *arguments, check=check).wait()
+    return start_playbook(playbook, {}, home, *arguments, check=check, env={"ANSIBLE_PIPELINING": "1"}).wait()
 
 
 class Role:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from emulator import Emulator
 from hostile import attack
 
 
-@pytest.mark.parametrize("callback", ["default", "fleetops.aliyun_iot.fleet_progress"])
-def test_no_answer_of_a_gateway_becomes_authority(platform: Emulator, tmp_path: Path, callback: str) -> None:
-    assert attack(platform, tmp_path, callback=callback) == []
+def test_no_answer_of_a_gateway_becomes_authority(platform: Emulator, tmp_path: Path) -> None:
+    """With the callback of the collection; `make compare` does the same with Ansible's own and each ansible-core."""
+    assert attack(platform, tmp_path, callback="fleetops.aliyun_iot.fleet_progress") == []
