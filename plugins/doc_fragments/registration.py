@@ -32,8 +32,8 @@ options:
     type: str
   ca_path:
     description:
-      - A PEM file with the certificates of the authorities to trust, or a directory of such certificates that was prepared with C(openssl
-        rehash), on the host that sends the registration. If not set, the host's own authorities are trusted.
+      - A path on the host that sends the registration. It is either a PEM file with the certificates of the authorities to trust, or a
+        directory of such certificates that was prepared with C(openssl rehash). If not set, the host's own authorities are trusted.
     type: str
   validate_certs:
     description: Whether to verify the endpoint's certificate. With V(false), an attacker on the network can pass the signed request on to

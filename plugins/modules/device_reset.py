@@ -12,8 +12,8 @@ version_added: 1.0.0
 description:
   - Resets the dynamic registration of devices (ResetThing), after which each can register again and gets a new DeviceSecret. The
     device's status does not change; it does not become V(UNACTIVE) again.
-  - After a reset the stored DeviceSecret stops working, at the latest when the device registers again. Check before the reset that the
-    gateway can register and store a credential, as the playbook C(fleetops.aliyun_iot.reprovision) does.
+  - A reset makes the stored DeviceSecret invalid, perhaps immediately, but at the latest when the device registers again. Check before the
+    reset that the gateway can register and store a credential, as the playbook C(fleetops.aliyun_iot.reprovision) does.
   - B(A reset also deletes the topology of a gateway), which is the list of its sub-devices. The sub-devices themselves are not deleted. A
     gateway that has sub-devices is refused unless O(reset_topology=true). For more than 2,000 sub-devices the platform starts a job; the
     module waits for its end.

@@ -11,7 +11,7 @@ short_description: Provisions all gateways of a batch with their device certific
 version_added: 1.0.0
 description:
   - Does what M(fleetops.aliyun_iot.gateway_credential) does, for all hosts of the play's batch in one process. For gateways whose
-    credentials are up to date, this takes a fraction of the time of a task for each host.
+    credentials are up to date, this takes only a fraction of the time that a separate task on each host would take.
   - The options of each gateway are the variables of the role P(fleetops.aliyun_iot.gateway#role), as they are set for its host. A variable
     that is not set has the role's default. Connection and privilege escalation are the same as for a task on the host.
   - The pass first inspects all gateways. If two gateways have the same device, both fail and are not changed. The same applies to two
@@ -106,8 +106,8 @@ options:
     type: int
     default: 0
   at_once:
-    description: How many gateways are processed at the same time, not counting those whose work already takes longer than 5 seconds (see
-      O(connections)). V(0) is the number of forks.
+    description: How many gateways are processed at the same time, not counting those that have already been processed for more than 5
+      seconds (see O(connections)). V(0) is the number of forks.
     type: int
     default: 0
   connections:
@@ -219,7 +219,7 @@ ended:
   returned: always
   type: bool
 asked:
-  description: The option O(recover) of this pass, and those of the options O(state), O(register) and O(lease_time) that are set.
+  description: The option O(recover) of this pass. Also O(state), O(register) and O(lease_time), each only if it is set.
     M(fleetops.aliyun_iot.fleet_report) uses these options when it processes the hosts in RV(left).
   returned: always
   type: dict

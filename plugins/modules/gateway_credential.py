@@ -12,9 +12,9 @@ version_added: 1.0.0
 description:
   - Registers the gateway's device with Alibaba Cloud IoT Platform (unique-certificate-per-product authentication) and stores the device
     certificate (ProductKey, DeviceName, DeviceSecret) on the gateway. Below, the device certificate is called the credential.
-  - Two terms are used below. A B(lease) is a period in which only one run may change the gateway's credential. The option and return value
-    C(lease) contains its ID. A B(note) is a file on the gateway which records that handlers still have to run after a change (see
-    O(follow_up)). The option and return value C(due) contains its ID.
+  - Two terms are used below. A B(lease) is a period in which only one run may change the gateway's credential. The ID of a lease is in the
+    option C(lease) and in the return value C(lease). A B(note) is a file on the gateway which records that handlers still have to run after
+    a change (see O(follow_up)). The ID of a note is in the option C(due) and in the return value C(due).
   - A registration can issue a new DeviceSecret, which makes the previous one invalid. So, by default, the module registers only when
     necessary. If the gateway's credential and exports are up to date, it runs one shell script on the gateway and sends nothing to the
     platform, unless an earlier run stored a credential and could not verify it by a login over MQTT (see below). It never registers in
@@ -106,7 +106,8 @@ options:
       - If not set, the protocol is V(mqtt) if O(auth_type=regnwl) is set, or if the region offers only MQTT (V(cn-beijing),
         V(cn-shenzhen)). In all other cases it is V(https).
       - Over MQTT the platform gives no reason when it refuses a registration. If the refused registration repeats an interrupted one, the
-        stored credential may be valid. The module verifies it by one login, which activates the device.
+        credential that is already stored on the gateway may still be valid. The module verifies it by one login, which activates the
+        device.
     type: str
     choices: [https, mqtt]
   auth_type:
@@ -258,14 +259,14 @@ mqtt_root:
   description:
     - The root certificate that the gateway needs to log in over MQTT, according to the vendor's documents. C(name) is its name. C(ends) is
       the last day of its validity. C(port) is the MQTT port whose server certificate has this root. C(path) is the value of
-      O(mqtt_ca_path), whose file should contain the root certificate. It is V(null) if the certificate should be among the authorities of
-      the gateway's system instead. C(found) is V(true) if the gateway can read this file, or if the certificate is among these authorities.
-      A warning names the gateways for which C(found) is V(false).
+      O(mqtt_ca_path), the file that should contain the root certificate. C(path) is V(null) if the certificate should be among the
+      authorities of the gateway's system instead. C(found) is V(true) if the gateway can read this file, or if the certificate is among
+      these authorities. A warning names the gateways for which C(found) is V(false).
     - Only a TLS handshake shows which certificate the platform really presents. O(verify=login) makes such a handshake.
-  returned: in check mode, if O(validate_certs=true), if neither O(endpoint) nor O(mqtt_endpoint) is set, and if condition (1) or (2) is
-    true. (1) The MQTT port is 8883, O(register_from=gateway) is set, and O(mqtt_ca_path) is a path that contains neither C(~) nor C($). (2)
-    The MQTT port is 443 (the default) or 1883, neither O(mqtt_ca_path) nor O(ca_path) is set, and the gateway's system has a store of
-    certificates
+  returned: in check mode, if all of these are true - O(state) is V(present), O(validate_certs) is V(true), neither O(endpoint) nor
+    O(mqtt_endpoint) is set, and condition (1) or condition (2) is met. (1) The MQTT port is 8883, O(register_from=gateway) is set, and
+    O(mqtt_ca_path) is a path that contains neither C(~) nor C($). (2) The MQTT port is 443 (the default) or 1883, neither O(mqtt_ca_path)
+    nor O(ca_path) is set, and the gateway's system has a store of certificates
   type: dict
 fingerprint:
   description: The stored credential's fingerprint, V(null) if there is none.
