@@ -9,6 +9,7 @@ Other output stays above the view. rich interprets no markup here: names and mes
 from __future__ import annotations
 
 import sys
+import threading
 import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import BROKEN, UNFINISHED, WORDS, Progress
@@ -28,7 +29,7 @@ def is_available() -> bool:
 
 
 class LiveView:
-    """The view, until :meth:`stop`. Only one thread at a time may use it."""
+    """The view, until :meth:`stop`. Only one thread at a time may use it; others may print."""
 
     def __init__(self, title: str) -> None:
         """Take the terminal.
@@ -38,12 +39,28 @@ class LiveView:
         from rich.console import Console
         from rich.live import Live
 
+        lock = threading.RLock()
+
         class OpenConsole(Console):
-            """Leaves the cursor visible, since a run that is killed could not restore it."""
+            """Leaves the cursor visible, since a run that is killed could not restore it, and lets one thread at a time draw.
+
+            Other output removes as many lines as the view had when it began. If another thread drew meanwhile, lines would stay.
+            """
 
             def show_cursor(self, show: bool = True) -> bool:
                 return False
 
+            def __enter__(self) -> Console:
+                lock.acquire()
+                return super().__enter__()
+
+            def __exit__(self, exc_type: t.Any, exc_value: t.Any, traceback: t.Any) -> None:
+                try:
+                    super().__exit__(exc_type, exc_value, traceback)
+                finally:
+                    lock.release()
+
+        self._lock = lock  # before any lock of rich
         self._title = title
         self._live = Live(
             console=OpenConsole(highlight=False, markup=False, emoji=False),
@@ -51,15 +68,18 @@ class LiveView:
             transient=True,
             redirect_stderr=sys.stderr.isatty(),
         )
-        self._live.start()
+        with lock:
+            self._live.start()
 
     def show(self, progress: Progress) -> None:
         """Draw the view anew."""
-        self._live.update(frame(self._title, progress), refresh=True)
+        with self._lock:
+            self._live.update(frame(self._title, progress), refresh=True)
 
     def stop(self) -> None:
         """Remove the view from the terminal."""
-        self._live.stop()
+        with self._lock:
+            self._live.stop()
 
 
 def frame(title: str, progress: Progress) -> RenderableType:

@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyte
 import pytest
-from rich.console import Console
+from rich.console import Console, ConsoleOptions
 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _progress
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._limit_file import limit_of
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._live import frame
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._live import LiveView, frame
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._outcomes import (
     Group,
     Outcome,
@@ -173,6 +174,32 @@ def made_view() -> View:
             return VIEWS[0]
         threading.Event().wait(0.1)
     raise AssertionError("no view was made")
+
+
+def test_what_another_thread_prints_leaves_no_line_of_an_older_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The view grows while the other output is drawn above it."""
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr("sys.stdout", out := io.StringIO())
+    view = LiveView("The title")
+    view.show(Progress("looked at", 9, 1, 1, 1.0))
+    failures = (Failure("gw-0001", "broken", ""), Failure("gw-0002", "broken", ""))
+    grows = threading.Thread(target=view.show, args=(Progress("looked at", 9, 3, 1, 1.0, failures=failures),))
+
+    class Slow:
+        def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[str]:
+            grows.start()
+            grows.join(0.5)
+            yield "a warning"
+
+    view._live.console.print(Slow())
+    grows.join()
+    screen = pyte.Screen(100, 30)
+    pyte.Stream(screen).feed(out.getvalue().replace("\n", "\r\n"))
+    view.stop()
+    shown = [line.strip() for line in screen.display if line.strip()]
+    assert [line for line in shown if line in ("a warning", "The title")] == ["a warning", "The title"]
+    assert shown[-1] == "gw-0002 broken"
 
 
 def test_a_view_lives_as_long_as_its_pass() -> None:
