@@ -60,7 +60,7 @@ class LiveView:
                 finally:
                     lock.release()
 
-        self._lock = lock  # before any lock of rich
+        self._lock = lock  # taken before any lock of rich, so that two threads never wait for each other
         self._title = title
         self._live = Live(
             console=OpenConsole(highlight=False, markup=False, emoji=False),

@@ -223,6 +223,18 @@ def test_an_awk_that_warns(one: Box, tmp_path: Path) -> None:
     assert one.look().credential == identity()
 
 
+@pytest.mark.parametrize("dies", ["kill -9 $$", "exit 2"])
+def test_an_awk_that_dies_after_the_identity(box: Box, tmp_path: Path, dies: str) -> None:
+    """Without the text, sha256sum would give a fingerprint of nothing."""
+    box.provision()
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    write_script(tools / "awk", f'{box.shell.tool("awk")} "$@" >/dev/null\n{dies}')
+    box.environment = {"PATH": f"{tools}:{box.shell.path}"}
+    with pytest.raises(StorageError, match="awk or sha256sum failed"):
+        box.look()
+
+
 PRETTY = f'''{{
     "deviceSecret": "{SECRET}",
     "note": "it\\u00e4 is \\"hand-made\\" {{",\r

@@ -85,10 +85,10 @@ identify() {
 }
 
 # read_identity FILE: sets $identity as identify does; fails if a tool fails. awk prints the identity to its standard error, before which an
-# awk may print a warning, because its standard output leads to sha256sum.
+# awk may print a warning, because its standard output leads to sha256sum. "whole" follows if awk has not died before the end of the text.
 read_identity() {
     answer=$({
-        awk -v fields="$certificate_fields" -v size="$size" "$reading"'
+        { awk -v fields="$certificate_fields" -v size="$size" "$reading"'
         {
             # Some awks end the text, or the record, at a NUL, so compare the length.
             right = NR == 1 && length($0) == size && parsed($0)
@@ -99,25 +99,25 @@ read_identity() {
                 printf "%s", "fleetops:" value["productKey"] ":" value["deviceName"] ":" secret
             } else
                 print "identified -" >"/dev/stderr"
-        }' RS='\001' "$1" 2>&3 | sha256sum 2>/dev/null
+        }' RS='\001' "$1" 2>&3 && echo whole >&3; } | sha256sum 2>/dev/null
     } 3>&1)
     # shellcheck disable=SC2086 # the words of the answer are the parameters
     set -- ${answer##*"identified "}
     found="${1:-} ${2:-}"
     case $# in
-        3)
-            [ "$1" = - ]
+        4)
+            [ "$1 $2" = "- whole" ]
             return
             ;;
-        4) ;;
-        5)
+        5) ;;
+        6)
             found="$found $3"
             shift
             ;;
         *) return 1 ;;
     esac
-    [ "${#3}" = 64 ] && [ "$4" = - ] || return 1
-    identity="${3%"${3#????????????????}"} $found"
+    [ "$3" = whole ] && [ "${#4}" = 64 ] && [ "$5" = - ] || return 1
+    identity="${4%"${4#????????????????}"} $found"
 }
 
 # swap FILE [TEXT]: prints TEXT with placeholders in place of the secret of the credential FILE, and of the client id of a device token.
