@@ -73,6 +73,10 @@ class Shell:
     command: tuple[str, ...]
     path: str
 
+    def has(self, name: str) -> bool:
+        """Return whether there is a tool of this name."""
+        return shutil.which(name, path=self.path) is not None
+
     def tool(self, name: str) -> str:
         """Return the command that a tool is."""
         real = shutil.which(name, path=self.path)

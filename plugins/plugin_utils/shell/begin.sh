@@ -62,7 +62,7 @@ if [ "$proof" = yes ]; then
     try rm -f "./$staged"
 else
     # Put a file where the journal is staged: replacing it shows that files can be removed here, and promote that they can be renamed.
-    (set -C && : >"./$journal_file.new") 2>/dev/null
+    [ -e "./$journal_file.new" ] || [ -L "./$journal_file.new" ] || create "$journal_file.new"
     open_journal "$intent" "$over"
 fi
 say begun

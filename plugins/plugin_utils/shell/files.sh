@@ -22,6 +22,24 @@ own() {
     esac
 }
 
+# create FILE: creates the empty file, which must not exist. Only if that fails, a subshell finds out why. A redirection that fails would
+# end the shell with : in place of true.
+create() {
+    set -C
+    true 2>/dev/null >"./$1" || message=$(exec 2>&1 && : >"./$1") || fail storage "cannot write $here/$1: $message"
+    set +C
+}
+
+# append FILE LINE...: appends the lines. Only if that fails, cat says why, which printf in some shells does not.
+append() {
+    appended=$1
+    shift
+    printf '%s\n' "$@" 2>/dev/null >>"./$appended" || {
+        message=$(exec 2>&1 && printf '%s\n' "$@" | cat >>"./$appended")
+        fail storage "cannot write $here/$appended: $message"
+    }
+}
+
 # drop FILE...: removes the files that exist.
 drop() {
     for dropped do
@@ -79,7 +97,7 @@ stage() {
     shift 4
     [ ! -d "$staged" ] || fail unsafe_path "$here/$staged is a directory"
     drop "$staged"
-    message=$(exec 2>&1 && set -C && : >"./$staged") || fail storage "cannot write $here/$staged: $message"
+    create "$staged"
     half=$PWD/$staged
     # The content is written last, when no umask or access control list of the directory lets others read it.
     show "./$staged"
@@ -171,10 +189,10 @@ write_lines() {
     written=$1
     shift
     drop "$written.new"
-    message=$(exec 2>&1 && set -C && printf '%s\n' "$@" | cat >"./$written.new") || {
-        rm -f "./$written.new"
-        fail storage "cannot write $here/$written: $message"
-    }
+    create "$written.new"
+    half=$PWD/$written.new
+    append "$written.new" "$@"
+    half=
     promote "$written.new" "$written"
 }
 
@@ -193,11 +211,6 @@ open_journal() {
     clock
     first="2 token=$token intent=$1 over=$2 product_key=$product_key device_name=$device_name boot=$boot taken=$uptime ttl=$ttl"
     write_journal "$first" ${3:+"$3"}
-}
-
-# add_to_journal LINE: adds the line; the next promote has to sync the journal.
-add_to_journal() {
-    message=$(exec 2>&1 && echo "$1" | cat >>"./$journal_file") || fail storage "$message"
 }
 
 # close_journal: ends the change. If handlers have to run after it, the journal becomes the note of that, in one rename.

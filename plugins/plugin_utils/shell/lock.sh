@@ -24,8 +24,8 @@ claim_file() {
     if [ -L "$lock_file" ] && ! outlived; then
         return 1
     fi
-    # In a subshell first: a redirection that fails would end the shell.
-    message=$(exec 2>&1 && : <>"$lock_file") || {
+    # Without exec first: its redirection would end the shell if it failed. Only then, a subshell finds out why.
+    true 2>/dev/null <>"$lock_file" || message=$(exec 2>&1 && : <>"$lock_file") || {
         case $message in
             *'ermission denied'*) fail permission "the remote user may not open the lock $here/$lock_file" ;;
         esac

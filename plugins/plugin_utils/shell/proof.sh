@@ -48,7 +48,7 @@ replaceable() {
                 0:* | "$me:$me":*) ;;
                 *) return 0 ;;
             esac
-            message=$( (set -C && : >"./$2") 2>&1) || fail storage "cannot write $here/$2: $message"
+            create "$2"
             has_links=yes
             ln -- "./$2" "./$2.link" 2>/dev/null || has_links=no
             rm -f "./$2" "./$2.link"

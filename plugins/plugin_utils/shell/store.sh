@@ -19,7 +19,7 @@ ours
 stage "$file" "$owner" "$group" "$mode" credential_line
 read_back
 stored=$identity
-add_to_journal "stored ${stored%% *}"
+append "$journal_file" "stored ${stored%% *}" # and promote syncs it
 promote "$new" "$file" "$journal_file"
 # shellcheck disable=SC2086 # numbers
 write_exports $exports_wanted
