@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import signal
 import typing as t
 from functools import partial
@@ -55,6 +56,7 @@ class ActionModule(ControllerAction):
     def _perform(self, options: t.Mapping[str, t.Any]) -> Result:
         check_run_once(self._task)
         self._accounts = Accounts()
+        gc.freeze()  # A collection would visit, and so copy, the memory that this process shares with the one that it was forked from.
         with _ending_children():
             return self._pass(options, self._variables)
 

@@ -214,9 +214,6 @@ class Hosts:
         connection = executor._connection = executor._get_connection(variables, templar, connection_type)
         executor._set_connection_options(variables, templar)
         connection.update_vars(variables)
-        connection._play_context = play_context.set_task_and_variable_override(
-            task=self._task, variables=variables, templar=templar
-        )
         return HostAction(
             task=self._task,
             connection=connection,

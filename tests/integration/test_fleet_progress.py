@@ -109,7 +109,7 @@ def test_on_a_terminal(platform: Emulator, tmp_path: Path) -> None:
         **{"failed: storage: gw-0007, gw-0019": 2, "failed: refused, code 6250: gw-0015": 1},
         **{
             "not answering: gw-0003": 1,
-            "failed: fleetops.aliyun_iot.gateway : Report what was done to the gateway: gw-0042": 1,
+            "failed: Report what was done to the gateway: gw-0042": 1,
         },
     }, seen.end
 
