@@ -177,7 +177,12 @@ class TaskRemote(Remote):
         with suppress(AnsibleError, KeyError):  # not every connection has the option
             self._action._connection.set_option("pipelining", True)
         try:
-            outcome = self._action._low_level_execute_command(command, in_data=standard_input.encode("utf-8"))
+            # With the shell named, ansible-core leaves out the "sleep 0" that it adds because a terminal can lose output: there is none.
+            outcome = self._action._low_level_execute_command(
+                command,
+                in_data=standard_input.encode("utf-8"),
+                executable=self._action._play_context.executable or None,
+            )
         except AnsibleConnectionFailure:
             raise
         except AnsibleError as error:

@@ -221,7 +221,23 @@ def test_a_change_starts_few_programs(one: Box, tmp_path: Path) -> None:
         ["awk", "cat", "id", "ls", "ls", "ls", "mkdir", "mv", "rm", "sha256sum", "sync", "sync", *of_lock, *of_link]
     )
     assert sorted(started.read_text().split()) == sorted(
-        ["awk", "cat", "id", "ls", "ls", "ls", "mv", "rm", "rm", "sha256sum", "sync", "sync", "sync", *of_lock, *of_link]
+        [
+            "awk",
+            "cat",
+            "id",
+            "ls",
+            "ls",
+            "ls",
+            "mv",
+            "rm",
+            "rm",
+            "sha256sum",
+            "sync",
+            "sync",
+            "sync",
+            *of_lock,
+            *of_link,
+        ]
     )
 
 
