@@ -21,8 +21,11 @@ def checked_destination(dest: str, option: str = "dest") -> Path:
     """Return the absolute path to write to; a relative one is relative to the working directory.
 
     :param option: the option or variable that names it
-    :raises InvalidOption: the directory does not exist or is not writable, or a file that may not be replaced exists there
+    :raises InvalidOption: the directory does not exist or is not writable, or a file that may not be replaced exists there; or the name
+        contains a NUL
     """
+    if "\0" in dest:
+        raise InvalidOption(option, dest, "contains a NUL, which no name of a file does", "Remove it")
     path = Path(os.path.abspath(dest))
     if not path.parent.is_dir():
         raise InvalidOption(option, dest, "is in a directory that does not exist", "Create %s" % path.parent)

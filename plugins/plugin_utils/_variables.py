@@ -26,7 +26,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options impor
     number_options,
     text_options,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_file import checked_page
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_file import checked_destination, checked_page
 
 Check = t.Callable[[str, t.Any], t.Any]
 
@@ -54,12 +54,12 @@ def batches(name: str, value: t.Any) -> list[str]:
     sizes = value if isinstance(value, list) else [value]
     shown = [str(size).strip() for size in sizes]
     for size in shown:
-        if not re.fullmatch(r"[1-9]\d*%?", size) or (size.endswith("%") and int(size[:-1]) > 100):
+        if not re.fullmatch(r"[1-9]\d{0,8}%?", size) or (size.endswith("%") and int(size[:-1]) > 100):
             raise InvalidOption(
                 name,
                 value,
                 "is not a size of batches",
-                "Use a number from 1, a percentage such as 10%, or a list of them",
+                "Use a number from 1 to 999999999, a percentage such as 10%, or a list of them",
             )
     if not shown:
         raise InvalidOption(name, value, "is empty", "Leave it out for all gateways at once")
@@ -113,8 +113,22 @@ def page(name: str, value: t.Any) -> str:
 
     :raises InvalidOption: it cannot; without this check the run would fail only at its end
     """
-    checked_page(os.path.expanduser(os.path.expandvars(text(name, value))), name)  # as an option of type path
+    checked_page(_expanded(text(name, value)), name)
     return str(value)
+
+
+def findings(name: str, value: t.Any) -> str:
+    """Return the path of the file for the findings of an audit, if it can be written.
+
+    :raises InvalidOption: it cannot; without this check the run would fail only after the audit
+    """
+    checked_destination(_expanded(text(name, value)), name)
+    return str(value)
+
+
+def _expanded(path: str) -> str:
+    """Return a path as an option of type path has it."""
+    return os.path.expanduser(os.path.expandvars(path))
 
 
 def from_account(name: str, value: t.Any) -> str:
@@ -180,7 +194,7 @@ OF_HOST: dict[str, Check] = {
 }
 OF_RUN: dict[str, Check] = {
     "audit_fail": truth,
-    "audit_report": text,
+    "audit_report": findings,
     "decommission_platform": one_of("disable", "delete", "keep"),
     "gateway_allow_empty": truth,
     "gateway_lease_time": number,

@@ -53,6 +53,13 @@ def test_a_misspelt_variable_of_a_run(platform: Emulator, tmp_path: Path, playbo
         ({"gateway_verify": "logn"}, "none or login"),
         ({"gateway_report_to": "report"}, "gateway_report_to: 'report' does not end in .html"),
         ({"gateway_report_to": "nowhere/report.html"}, "in a directory that does not exist"),
+        ({"gateway_report_to": "a\0.html"}, "contains a NUL"),
+        ({"gateway_serial": 10**30}, "is not a size of batches"),
+        # Not only when the audit is done.
+        (
+            {"audit_report": "nowhere/audit.json"},
+            "audit_report: 'nowhere/audit.json' is in a directory that does not exist",
+        ),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
