@@ -359,7 +359,7 @@ class Convergence:
             try:
                 proven, after = self._ending.verify(self._steps(), after, follows=not unproven)
             except FleetopsError as error:
-                error.registered = registered
+                error.registered, self.known["proven"] = registered, False
                 raise
         return self._finished_result(after, registered, proven)
 

@@ -108,7 +108,7 @@ def test_a_secret_that_a_late_request_has_replaced(platform: Emulator, tmp_path:
     for gateway in gateways:
         result = run.result(gateway.host)
         assert told(run, gateway) == ["not_accepted"], result
-        assert (result["changed"], result["registered"]) == (True, True)
+        assert (result["changed"], result["registered"], result["proven"]) == (True, True, False)
         assert "Run again, which registers again" in result["msg"]
         stored = run_stored(gateway)
         first, *marks = journal(gateway)

@@ -211,9 +211,11 @@ def test_what_a_login_refuses_is_registered_again(bench: Bench) -> None:
         bench.run(loses=1)
     expire(bench)
     bench.login.outcome = "refused"
+    convergence = bench.convergence()
     with pytest.raises(FleetopsError) as caught:
-        bench.run()
+        convergence.run()
     assert (caught.value.kind, caught.value.registered) == ("not_accepted", True)
+    assert convergence.known["proven"] is False
     bench.login.outcome = ""
     assert bench.run()["registered"]
     assert bench.is_right()
