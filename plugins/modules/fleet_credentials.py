@@ -106,8 +106,8 @@ options:
     type: int
     default: 0
   at_once:
-    description: How many gateways are processed at the same time, not counting those that have already been processed for more than 5
-      seconds (see O(connections)). V(0) is the number of forks.
+    description: How many gateways are processed at the same time. A gateway that is still in progress after 5 seconds is no longer counted,
+      so that another one can start (see O(connections)). V(0) is the number of forks.
     type: int
     default: 0
   connections:

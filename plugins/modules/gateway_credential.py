@@ -17,8 +17,8 @@ description:
     a change (see O(follow_up)). The ID of a note is in the option C(due) and in the return value C(due).
   - A registration can issue a new DeviceSecret, which makes the previous one invalid. So, by default, the module registers only when
     necessary. If the gateway's credential and exports are up to date, it runs one shell script on the gateway and sends nothing to the
-    platform, unless an earlier run stored a credential and could not verify it by a login over MQTT (see below). It never registers in
-    check mode.
+    platform. The one exception is that it repeats the login over MQTT if the login of an earlier run with a new credential failed (see
+    O(verify)). It never registers in check mode.
   - With O(register_from=gateway), the controller signs the request. The gateway sends the signed request, and stores the DeviceSecret from
     the answer. ProductSecret never leaves the controller, DeviceSecret never leaves the gateway.
   - After an interruption at any point, run the task again. It finishes the change. The next paragraphs describe how long it waits, and when
@@ -84,7 +84,8 @@ options:
     description:
       - When a registration is allowed.
       - V(if_needed) registers if there is no credential, if the file is not a valid credential, if it is the credential of another device
-        or was issued for the other O(auth_type), or if a change was interrupted.
+        or was issued for the other O(auth_type), if a change was interrupted and its new credential is not on the gateway, or if the
+        platform refused the login with the new credential.
       - V(always) registers in every run, which can make the previous DeviceSecret invalid. With O(auth_type=register), it works only until
         the device is activated. After that, the platform refuses the registration and the task fails. Use the playbook
         C(fleetops.aliyun_iot.reprovision) then.
@@ -213,7 +214,7 @@ reason:
     - V(missing) if there is no credential.
     - V(unreadable) if the file is not a valid credential.
     - V(identity_changed) if it is the credential of another device, or was issued for the other O(auth_type).
-    - V(interrupted) if an earlier change was interrupted.
+    - V(interrupted) if an earlier change was interrupted, or if the platform refused the login with its new credential.
     - V(forced) with O(register=always).
     - V(attributes) if the owner, the group or the mode of the credential is wrong.
     - V(export) if an export is missing or differs.
@@ -221,7 +222,8 @@ reason:
       V(attributes). A wrong owner, group or mode is corrected in the same run.
     - V(reset) if O(lease) is set, which means that an earlier task has reset the device.
     - With O(state=absent), V(exists) if there is something to remove, otherwise V(up_to_date). With O(state=reset_intended), V(up_to_date)
-      if the intended reset was already recorded on the gateway, otherwise V(reset_intended). With O(state=reset_withdrawn), V(withdrawn);
+      if an earlier task with O(state=reset_intended) has recorded the reset on the gateway, and no registration has begun since. Otherwise
+      V(reset_intended). With O(state=reset_withdrawn), V(withdrawn);
       with O(state=followed_up), V(followed_up).
   returned: when the gateway was inspected, and with O(state=reset_withdrawn) and O(state=followed_up)
   type: str
@@ -236,8 +238,8 @@ proven:
     - A login is needed with O(verify=login). It is also needed after an interruption, a lost answer or a reset in the same playbook run,
       because the platform may process an earlier request late. If it does, it issues another DeviceSecret, and the one on the gateway is
       invalid.
-    - V(false) if no login was possible, or if the connection failed. In this case, an audit shows whether the stored credential is the same
-      as on the platform.
+    - V(false) if no login was possible, if the connection failed, or if the platform refused the login. In this case, an audit shows
+      whether the stored credential is the same as on the platform.
   returned: when the gateway was inspected
   type: bool
 due:
