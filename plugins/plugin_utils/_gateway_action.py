@@ -177,8 +177,11 @@ class TaskRemote(Remote):
         with suppress(AnsibleError, KeyError):  # not every connection has the option
             self._action._connection.set_option("pipelining", True)
         try:
+            # With the shell named, ansible-core leaves out the "sleep 0" that it adds because a terminal can lose output: there is none.
             outcome = self._action._low_level_execute_command(
-                command, in_data=standard_input.encode("utf-8"), executable=self._starts(command)
+                command,
+                in_data=standard_input.encode("utf-8"),
+                executable=self._action._play_context.executable or None,
             )
         except AnsibleConnectionFailure:
             raise
@@ -192,13 +195,6 @@ class TaskRemote(Remote):
                 kind="connection",
             ) from None
         return str(outcome["stdout"]), int(outcome["rc"])
-
-    def _starts(self, command: str) -> str | bool:
-        """Return the shell that starts the command; for a command that is a shell itself, False: the login shell starts it, as with raw.
-
-        ansible-core adds "sleep 0" to the command if it chooses the shell itself, because a terminal can lose output. There is no terminal.
-        """
-        return command != self.shell and self.shell
 
     def python(self, candidates: t.Sequence[str] = PYTHONS) -> str:
         """Return the command of the Python that the inventory names, if it does, in the task's environment."""
