@@ -575,10 +575,10 @@ OF_PLAYBOOKS: dict[str, list[JSON]] = {
 
 
 def allowed() -> dict[str, set[str]]:
-    """Return the actions that the guide lists, by the first cell of their row; under "more" those for more than 100 gateways."""
+    """Return the actions that the guide lists, by the first cell of their row; under "more" those for more than 100 devices."""
     text = GUIDE.read_text(encoding="utf-8")
     rows = re.findall(r"^   \* - (.+?)(?: \(.*\))?\n     - (.*iot:(?:.|\n(?!\n|   \*))*)", text, re.MULTILINE)
-    [more] = re.findall(r"For more than 100 gateways of one product, (?:.|\n)*? too\.", text)
+    [more] = re.findall(r"If more than 100 devices of one product are queried at once, (?:.|\n)*? too\.", text)
     return {row: set(re.findall(r"``iot:(\w+)``", cell)) for row, cell in [*rows, ("more", more)]}
 
 
