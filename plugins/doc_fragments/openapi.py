@@ -50,7 +50,8 @@ options:
     description: The instance's ID, from the Overview page in the console. Required if, and only if, the instance has an ID.
     type: str
   ca_path:
-    description: A PEM file of certificate authorities to trust in addition to the controller's own.
+    description: A PEM file of certificate authorities to trust in addition to those of the controller's system. If the system has none,
+      those of the Python package certifi are trusted.
     type: path
   timeout:
     description: How long one call may take until its answer is complete, in seconds (1 to 300).

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import certifi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -519,6 +520,23 @@ def test_a_mistake_of_our_own_is_no_lack_of_an_access_key(monkeypatch: pytest.Mo
     monkeypatch.setattr(_wire, "AccessKey", None)
     with pytest.raises(TypeError):
         find_credential({**OPTIONS, "access_key_id": "id", "access_key_secret": SECRET})
+
+
+@pytest.mark.parametrize("system", ["none", "an empty file", "an empty directory", "a file", "a directory"])
+def test_the_authorities_of_certifi_are_trusted_if_the_system_has_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, system: str
+) -> None:
+    authority = Path(certifi.where()).read_text().split("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n"
+    (tmp_path / "file").write_text(authority if system == "a file" else "")
+    (tmp_path / "directory").mkdir()
+    if system == "a directory":
+        (tmp_path / "directory" / "5ad8a5d6.0").write_text(authority)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / ("file" if "file" in system else "nothing")))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / ("directory" if "directory" in system else "nothing")))
+    trusted: list[str] = []
+    monkeypatch.setattr(_openapi, "trust", lambda _context, path: trusted.append(path))
+    connect({**OPTIONS, "access_key_id": "id", "access_key_secret": SECRET})
+    assert trusted == ([] if system in ("a file", "a directory") else [certifi.where()])
 
 
 @pytest.mark.parametrize("library", ["alibabacloud_credentials.client", "alibabacloud_tea_openapi.utils"])
