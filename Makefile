@@ -58,7 +58,7 @@ gates: .venv/test ## Run the property tests of untrusted input, 20,000 examples 
 molecule: .venv/test ## Run the Molecule scenarios on containers and on loopback gateways (HOSTS= selects one; root)
 	@nox -s molecule
 
-pythons: .venv/test ## Run the tests of the gateways' code on every installed Python
+pythons: .venv/test ## Run the tests of the gateways' code on every installed Python that unit does not use
 	@nox -s pythons
 
 matrix: .venv/test ## Try every ansible-core with every Python of gateways; write the table in README.md

@@ -272,8 +272,10 @@ def image(session: nox.Session) -> None:
 
 @nox.session
 def pythons(session: nox.Session) -> None:
-    """Run the tests of the gateways' code on every installed Python."""
+    """Run the tests of the gateways' code on every installed Python; the session unit runs them with its own."""
     for version in PYTHONS:
+        if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+            continue
         python = interpreter(version)
         if not python:
             not_tried(session, version)

@@ -91,8 +91,8 @@ def _play(module: str, everyone: list[Case]) -> JSON:
     task["check_mode"] = "{{ wanted_check }}"
     # What a gateway wrote is no template when it is used later.
     use = {"ansible.builtin.debug": {"msg": "{{ told.msg | default('') ~ told.error | default('') }}"}}
-    later = {**use, "when": "use | default(false)"}
-    return {"hosts": [case.host for case in everyone], "gather_facts": False, "tasks": [task, later]}
+    tasks = [task, *[use] * (module == "gateway_credential")]
+    return {"hosts": [case.host for case in everyone], "gather_facts": False, "tasks": tasks}
 
 
 def _host(platform: Emulator, home: Path, case: Case) -> JSON:
@@ -104,8 +104,7 @@ def _host(platform: Emulator, home: Path, case: Case) -> JSON:
         (root / "device.json").write_text(credential_text(PRODUCT_KEY, case.host, secret))
         (root / "device.json").chmod(0o600)
     wanted = {"path": f"{root}/device.json", **case.options}
-    use = case.module == "gateway_credential"
-    return {"wanted": wanted, "wanted_check": case.check, "ansible_shell_executable": str(shell), "use": use}
+    return {"wanted": wanted, "wanted_check": case.check, "ansible_shell_executable": str(shell)}
 
 
 # Shells

@@ -69,7 +69,11 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-@pytest.fixture(params=[http_client_post, requests_post], ids=["http.client", "requests"])
+# requests is for the controller, whose oldest Python is 3.11.
+SENDERS = {"http.client": http_client_post, **({"requests": requests_post} if sys.version_info >= (3, 11) else {})}
+
+
+@pytest.fixture(params=SENDERS.values(), ids=SENDERS)
 def sender(request: pytest.FixtureRequest) -> Sender:
     return request.param
 
