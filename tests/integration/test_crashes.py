@@ -147,8 +147,8 @@ def assert_converged(platform: Emulator, tmp_path: Path, hosts: Iterable[str], d
 # Every step
 
 
-STEPS = 44  # more calls of the counted tools than any change makes
-STEPS_OF_FINISHING = 38
+STEPS = 36  # more calls of the counted tools than any change makes
+STEPS_OF_FINISHING = 34
 
 
 def die_at_every_step(platform: Emulator, variables: Hosts, tmp_path: Path, **options: Any) -> list[str]:

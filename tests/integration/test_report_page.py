@@ -34,7 +34,7 @@ JSON = Any
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
 
-NUMBER = 200
+NUMBER = 120
 SILENT = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}
 # What the audit finds of a gateway: outcome, and reason.
 FINDINGS = {
@@ -51,7 +51,7 @@ FINDINGS = {
 
 
 def drifted_fleet(platform: Emulator, tmp_path: Path) -> JSON:
-    """Two hundred gateways: one is right for each that is not, and a device has no gateway."""
+    """Most gateways are right, and a device has no gateway."""
     as_new(platform)
     own = {name: {} for name in names(NUMBER)} | {"gw-0009": {"gateway_timeout": "ten"}, "gw-0010": SILENT}
     hosts = inventory(own, tmp_path, **role_variables(platform))
@@ -119,13 +119,13 @@ def test_the_report_of_an_audit(browser: Browser, audit: Path, tmp_path: Path) -
     }
     with opened(browser, audit) as window:
         page = window.page
-        assert [row["device_name"] for row in report["gateways"] if not row["gateway"]] == ["gw-0201"]
+        assert [row["device_name"] for row in report["gateways"] if not row["gateway"]] == [f"gw-{NUMBER + 1:04}"]
         assert page.title().startswith(f"audit: {NUMBER + 1} gateways, ")
         assert [item.split() for item in page.locator(".counts li").all_inner_texts()] == [
             ["1", "failed"],
             ["1", "unreachable"],
             ["8", "drift"],
-            ["191", "ok"],
+            [str(NUMBER - len(FINDINGS)), "ok"],
         ]
         widths = page.locator(".chart rect").evaluate_all("all => all.map(one => one.getBoundingClientRect().width)")
         assert max(widths) > 0.9 * sum(widths)
