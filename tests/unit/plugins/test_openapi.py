@@ -522,15 +522,18 @@ def test_a_mistake_of_our_own_is_no_lack_of_an_access_key(monkeypatch: pytest.Mo
         find_credential({**OPTIONS, "access_key_id": "id", "access_key_secret": SECRET})
 
 
-@pytest.mark.parametrize("system", ["none", "an empty file", "an empty directory", "a file", "a directory"])
+@pytest.mark.parametrize(
+    "system", ["none", "an empty file", "an empty directory", "a directory without hashes", "a file", "a directory"]
+)
 def test_the_authorities_of_certifi_are_trusted_if_the_system_has_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, system: str
 ) -> None:
     authority = Path(certifi.where()).read_text().split("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n"
     (tmp_path / "file").write_text(authority if system == "a file" else "")
     (tmp_path / "directory").mkdir()
-    if system == "a directory":
-        (tmp_path / "directory" / "5ad8a5d6.0").write_text(authority)
+    if system.startswith("a directory"):
+        name = "5ad8a5d6.0" if system == "a directory" else "authority.pem"
+        (tmp_path / "directory" / name).write_text(authority)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / ("file" if "file" in system else "nothing")))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / ("directory" if "directory" in system else "nothing")))
     trusted: list[str] = []
