@@ -148,9 +148,10 @@ def _port(port: object) -> int | None:
     """
     if port is None or port == "":
         return None
-    if isinstance(port, bool) or not str(port).isdecimal():
+    digits = str(port)
+    if isinstance(port, bool) or not digits.isdecimal() or len(digits) > 9:
         raise InvalidOption("mqtt_port", port, "is not a number", "Use 8883 or 443")
-    return int(str(port))
+    return int(digits)
 
 
 class FilterModule:

@@ -52,8 +52,10 @@ def _retry_after(value: str | None) -> float | None:
     """Return the seconds of a Retry-After header, which has them or a date; None if it cannot be read."""
     if not value:
         return None
-    if value.strip().isdecimal():
-        return float(value)
+    # float() takes fewer characters for white space than strip() does.
+    digits = value.strip()
+    if digits.isdecimal():
+        return float(digits)
     from email.utils import parsedate_to_datetime
 
     try:

@@ -67,13 +67,14 @@ def batches(name: str, value: t.Any) -> list[str]:
 
 
 def number(name: str, value: t.Any) -> int:
-    """Return a whole number from 0.
+    """Return a whole number from 0 to 999999999.
 
     :raises InvalidOption: it is not valid
     """
-    if isinstance(value, bool) or not re.fullmatch(r"\d+", str(value).strip()):
-        raise InvalidOption(name, value, "is not a number", "Use a whole number from 0")
-    return int(value)
+    digits = str(value).strip()
+    if isinstance(value, bool) or not re.fullmatch("[0-9]{1,9}", digits):
+        raise InvalidOption(name, value, "is not a number", "Use a whole number from 0 to 999999999")
+    return int(digits)
 
 
 def truth(name: str, value: t.Any) -> bool:

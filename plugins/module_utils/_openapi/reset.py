@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import typing as t
 from dataclasses import replace
 
@@ -110,7 +111,9 @@ def _checked_leases(leases: t.Mapping[str, t.Any]) -> dict[str, float]:
     for name, end in leases.items():
         try:
             ends[name] = float(end)
-        except (TypeError, ValueError):
+            if not math.isfinite(ends[name]):
+                raise ValueError(end)
+        except (OverflowError, TypeError, ValueError):
             raise InvalidOption(
                 "leases", name, "has an end that is not a number", "Use lease_ends of gateway_credential's result"
             ) from None

@@ -147,6 +147,8 @@ def test_settings_are_changed_one_by_one_and_kept(platform: Emulator) -> None:
         ("POST", "/faults", {"action": "register"}, 400, "needs exactly one effect"),
         ("GET", "/requests?sign=1", None, 400, "can be filtered by action"),
         ("GET", "/requests?since=x", None, 400, "since (a number)"),
+        ("GET", f"/requests?since={2**63}", None, 400, "since (a number)"),
+        ("GET", f"/requests?since={'9' * 5000}", None, 400, "since (a number)"),
     ],
 )
 def test_errors_are_json_and_say_why(

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mutations import outcome
 from tls_server import Behaviour, Certificates, Server, answers, hangs, hangs_up, repeats, trickles
@@ -685,6 +685,8 @@ def test_any_bytes_are_an_answer_or_an_error(certificates: Certificates, post_of
     assert isinstance(ended, HttpReply) or ended.hint
 
 
+@example("0\x1f")
+@example("9" * 5000)
 @given(st.text() | st.from_regex(r"\A[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{1,5} \d\d:\d\d:\d\d [+-]?\d{1,5}\Z"))
 def test_any_retry_after_is_a_time_or_none(value: str) -> None:
     seconds = _http._retry_after(value)

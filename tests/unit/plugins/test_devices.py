@@ -548,7 +548,7 @@ def test_a_lease_that_is_over_does_not_stop_the_others() -> None:
     assert reset_of(platform, ["gw-0001", "gw-0002"]) == {"gw-0001": (False, "busy"), "gw-0002": (True, "")}
 
 
-@pytest.mark.parametrize("end", ["soon", None, [], {}])
+@pytest.mark.parametrize("end", ["soon", None, [], {}, "nan", float("nan"), "inf", float("-inf"), 10**400])
 def test_the_end_of_a_lease_is_a_number(end: JSON) -> None:
     with pytest.raises(InvalidOption, match="leases"):
         reset_of(Platform("gw-0001"), ["gw-0001"], leases={"gw-0001": end})

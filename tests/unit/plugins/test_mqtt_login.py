@@ -73,6 +73,7 @@ def test_the_port_and_the_authorities_that_go_with_it(options: dict[str, Any], p
         ((KEY, NAME), {"region": "cn-shanghai", "mqtt_port": 0}, "mqtt_port: 0 is not a port"),
         ((KEY, NAME), {"region": "cn-shanghai", "mqtt_port": 65536}, "mqtt_port: 65536 is not a port"),
         ((KEY, NAME), {"region": "cn-shanghai", "mqtt_port": "mqtts"}, "mqtt_port: 'mqtts' is not a number"),
+        ((KEY, NAME), {"region": "cn-shanghai", "mqtt_port": "8" * 5000}, "mqtt_port: '8888"),
         ((KEY, NAME), {"region": "cn-shanghai", "mqtt_port": True}, "mqtt_port: True is not a number"),
         (
             (KEY, NAME),

@@ -281,6 +281,16 @@ def test_lists_and_dictionaries_are_no_text(name: str, value: JSON) -> None:
     assert str(value) not in refused.value.msg, "it may be a secret"
 
 
+@pytest.mark.parametrize("name", ["gateway_lease_time", "gateway_throttle"])
+def test_a_number_of_a_run(name: str) -> None:
+    for value in (0, 5, "20", " 20 "):
+        check_run({name: value})
+    for value in ("-1", "1.5", "x", "5\x1f5", "9" * 5000):
+        with pytest.raises(InvalidOption, match=f"^{name}: .* is not a number"):
+            check_run({name: value})
+    check_run({name: "20\x1f"})
+
+
 @pytest.mark.parametrize("name", ["gateway_timeout", "gateway_retry_time", "gateway_mqtt_port", "platform_qps_share"])
 @pytest.mark.parametrize("value", [True, False])
 def test_a_boolean_is_no_number(name: str, value: bool) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
@@ -154,7 +155,7 @@ class Admin:
         query = dict(request.query)
         since = query.pop("since", "0")
         unknown = query.keys() - {"action", "product_key", "device_name"}
-        if unknown or not since.isdecimal():
+        if unknown or not re.fullmatch("[0-9]{1,18}", since):
             raise Invalid(
                 "requests can be filtered by action, product_key, device_name and since (a number); remove the other parameters"
             )

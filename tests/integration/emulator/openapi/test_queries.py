@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from datetime import UTC, datetime
 
@@ -109,3 +110,29 @@ def test_beyond_ten_thousand_only_a_token_leads_on(call: Sdk) -> None:
     assert call("QueryDevice", **page, CurrentPage=20_001, NextToken=token)["Code"] == "iot.common.InvalidPageParams"
     with pytest.raises(Denied, match="InvalidNextToken"):
         call("QueryDevice", **page, NextToken=KEY.id)
+
+
+@pytest.mark.parametrize("number", ["9" * 19, "9" * 5000, "-1", "x"])
+def test_a_token_with_a_number_that_cannot_be(call: Sdk, number: str) -> None:
+    token = base64.urlsafe_b64encode(f"device {number}".encode()).decode()
+    with pytest.raises(Denied, match="InvalidNextToken"):
+        call("QueryDevice", ProductKey=PRODUCT_KEY, NextToken=token)
+
+
+@pytest.mark.parametrize("throttling", [False, True])
+@pytest.mark.parametrize(
+    ("action", "name"),
+    [
+        ("QueryDevice", "CurrentPage"),
+        ("QueryDeviceByStatus", "CurrentPage"),
+        ("QueryProductList", "CurrentPage"),
+        ("GetThingTopo", "PageNo"),
+    ],
+)
+def test_a_page_that_cannot_be(platform: Emulator, call: Sdk, action: str, name: str, throttling: bool) -> None:
+    platform.admin.settings(throttling=throttling)
+    given = {"ProductKey": PRODUCT_KEY, "DeviceName": GATEWAY, "PageSize": 50, "Status": 3}
+    assert call(action, **given, **{name: "9" * 18})["Code"] == "iot.common.InvalidPageParams"
+    for number in ("9" * 19, "9" * 5000):
+        with pytest.raises(Denied, match=f"Invalid{name}"):
+            call(action, **given, **{name: number})

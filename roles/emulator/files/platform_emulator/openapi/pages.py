@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -35,7 +36,7 @@ def asked(call: Call, largest: int, number: str = "CurrentPage", defaults: tuple
     """Return the page that a call asks for; raises OpenApiRefusal. Without defaults both parameters are required."""
     first, ten = defaults or (None, None)
     page = Page(call.number(number, first), call.number("PageSize", ten))
-    if page.number < 1 or not 1 <= page.size <= largest:
+    if not 1 <= page.number < 10**9 or not 1 <= page.size <= largest:
         raise OpenApiRefusal("iot.common.InvalidPageParams")
     return page
 
@@ -43,6 +44,6 @@ def asked(call: Call, largest: int, number: str = "CurrentPage", defaults: tuple
 def depth(parameters: Mapping[str, str]) -> int:
     """Return the depth of a page for its quota, page number times page size; 0 if these are not numbers."""
     numbers = [parameters.get(name, "") for name in ("CurrentPage", "PageSize")]
-    if not all(number.isdecimal() for number in numbers):
+    if not all(re.fullmatch("[0-9]{1,18}", number) for number in numbers):
         return 0
     return int(numbers[0]) * int(numbers[1])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping, Sequence
 
 from platform_emulator.openapi import pages, times
@@ -147,8 +148,8 @@ def _next_token(call: Call, devices: list[Device]) -> Mapping[str, object]:
 def _row_number(token: str) -> int:
     try:
         kind, number = base64.urlsafe_b64decode(token).decode().split()
-        if kind != "device":
-            raise ValueError(kind)
+        if kind != "device" or not re.fullmatch("[0-9]{1,18}", number):
+            raise ValueError(token)
         return int(number)
     except (ValueError, binascii.Error):
         raise invalid("NextToken") from None
