@@ -69,8 +69,8 @@ options:
       the gateway.
     type: str
   mode:
-    description: The credential's permissions, a quoted string of four octal digits, the last of which is 0, so that only owner and group
-      have access.
+    description: The credential's permissions, a quoted string of four octal digits, such as V(0600) or V(0640). The first and the last are
+      0, so that only owner and group have access, and the owner must be able to read the file.
     type: str
     default: "0600"
   service:

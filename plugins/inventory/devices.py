@@ -15,14 +15,17 @@ description:
     a gateway; set it with O(compose) or in C(group_vars).
   - Each host is in the group C(product_{ProductKey}) and in C(status_unactive), C(status_online), C(status_offline) or C(status_disable).
   - Its variables are C(iot_product_key), C(iot_product_name), C(iot_device_name), C(iot_status), C(iot_activated), C(iot_nickname),
-    C(iot_id), C(iot_created) and C(iot_fingerprint). Neither these nor the cache contain a DeviceSecret.
+    C(iot_id), C(iot_created) and C(iot_fingerprint), the fingerprint of the DeviceSecret (see M(fleetops.aliyun_iot.gateway_credential)).
+    Neither these nor the cache contain a DeviceSecret.
   - The name of the inventory file must end in C(devices.yml) or C(devices.yaml).
-  - Names from the platform and from the cache are checked before any host is added. A host must not have the name of the controller, of a
-    group, of a pattern, or of a host from an inventory source that was read before; read this source last. If any name is refused, no host
-    is added. Use O(hostname) to avoid the conflict.
-  - In names of groups, C(_) replaces characters that are not allowed in variables. A host joins a group of another inventory source only if
-    the name of the group, or a prefix of it, is in O(groups) or O(keyed_groups).
-  - No variable is evaluated as a template. Control characters in texts are replaced.
+  - Names from the platform and from the cache are checked before any host is added. A name is refused if it means the controller
+    (C(localhost) or a loopback address), if Ansible would read it as a pattern, or if a group or a host of another inventory source already
+    has it. Only sources that were read before are compared, so give this source as the last C(-i). If any name is refused, no host is
+    added. Use O(hostname) to avoid the conflict.
+  - In names of groups, C(_) replaces characters that are not allowed in the name of a variable. Hosts may join a group of another inventory
+    source only if its name is in O(groups), is a C(parent_group) in O(keyed_groups), or begins with C(product_), with C(status_) or with a
+    C(prefix) in O(keyed_groups). If a host would join any other group of another source, no host is added.
+  - Values from the platform are never evaluated as templates. Control characters in texts are replaced.
 options:
   plugin:
     description: Marks the file as a source of this plugin.
@@ -51,7 +54,7 @@ author:
 EXAMPLES = r"""
 plugin: fleetops.aliyun_iot.devices
 region: cn-shanghai
-credentials: default_chain # the AccessKey of the environment, or of the host's RAM role
+credentials: default_chain # the AccessKey of the environment, or of the controller's RAM role
 products: [a1IoKTestP1]
 strict: true
 compose:

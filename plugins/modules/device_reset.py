@@ -104,8 +104,9 @@ devices:
     reason:
       description:
         - V(requested) if the device passed the checks and was processed. Without C(error), the device was reset or, in check mode, would be
-          reset. With C(error) and C(changed=true), it was reset, but its job failed. With C(error) and C(changed=false), the reset failed,
-          or was not sent because too little time was left before the end of the lease.
+          reset. With C(error) and C(changed=true), it was reset, but its job failed, or has not ended in time. With C(error) and
+          C(changed=false), the reset failed, its answer was lost (the platform may still process it), or it was not sent because too little
+          time was left before the end of the lease.
         - V(has_sub_devices) if it was refused because it has sub-devices, V(not_proven) if the platform's DeviceSecret has another
           fingerprint than in O(fingerprints), V(missing) if it does not exist, V(disabled) if it is disabled, V(invalid) if the name is not
           a valid DeviceName or is listed twice, V(not_attempted) if the module stopped before it processed this device.

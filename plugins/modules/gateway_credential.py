@@ -23,10 +23,11 @@ description:
     the answer. ProductSecret never leaves the controller, DeviceSecret never leaves the gateway.
   - After an interruption at any point, run the task again. It finishes the change. The next paragraphs describe how long it waits, and when
     it verifies the stored credential.
-  - If another run is changing the gateway, the task waits until that run has finished or its lease has ended. Each change takes a lease,
-    which lasts O(retry_time) plus three times O(timeout). After an interruption, the next run waits for the end of the lease too, because
-    the platform may still process the request of the interrupted run. A task waits at most 300 seconds or twice the length of its own
-    lease, whichever is longer. If it would have to wait longer, it fails immediately (kind V(busy)).
+  - If another run is changing the gateway, the task waits until that run has finished or its lease has ended. Each registration takes a
+    lease, which lasts O(retry_time) plus three times O(timeout), and with O(state=reset_intended) also O(lease_time). After an
+    interruption, the next run waits for the end of the lease too, because the platform may still process the request of the interrupted
+    run. A task waits at most 300 seconds or twice the length of its own lease, whichever is longer. If it would have to wait longer, it
+    fails immediately (kind V(busy)).
   - After an interrupted run, after a lost answer, or after a reset of the device in this playbook run
     (M(fleetops.aliyun_iot.device_reset)), the platform may process an earlier request late. If it does, it issues another DeviceSecret, and
     the one that this run has stored on the gateway is invalid. So in these cases the module verifies the stored credential by a login over
@@ -75,6 +76,8 @@ options:
       - The login needs the address of the MQTT host. The address is O(mqtt_endpoint). If this is not set, the address is derived from
         O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived, so set O(mqtt_endpoint) too. The host that
         registers must reach the MQTT host. If it does not, or if there is no address, the task fails before it registers.
+      - With O(auth_type=regnwl), the gateway always logs in itself, because the device token does not leave it. So it needs Python and a
+        route to the MQTT host even with O(register_from=controller), where this is not checked before the registration.
       - The platform allows one connection for each device, so the login disconnects the agent if it is connected as this device. It also
         activates the device. After that, a device with O(auth_type=register) cannot be registered again until it is reset.
     type: str
@@ -89,7 +92,8 @@ options:
       - V(always) registers in every run, which can make the previous DeviceSecret invalid. With O(auth_type=register), it works only until
         the device is activated. After that, the platform refuses the registration and the task fails. Use the playbook
         C(fleetops.aliyun_iot.reprovision) then.
-      - V(never) repairs owner, mode and exports only, and fails if a registration is needed.
+      - V(never) fails if a registration is needed. It still repairs owner, group, mode and exports, and finishes a change whose new
+        credential is already on the gateway.
     type: str
     choices: [if_needed, always, never]
     default: if_needed
@@ -238,7 +242,7 @@ proven:
     - A login is needed with O(verify=login). It is also needed after an interruption, a lost answer or a reset in the same playbook run,
       because the platform may process an earlier request late. If it does, it issues another DeviceSecret, and the one on the gateway is
       invalid.
-    - V(false) if no login was possible, if the connection failed, or if the platform refused the login. In this case, an audit shows
+    - V(false) if no login was possible, if the connection failed, or if the platform refused the login. In these cases, an audit shows
       whether the stored credential is the same as on the platform.
   returned: when the gateway was inspected
   type: bool

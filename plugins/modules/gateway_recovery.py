@@ -12,11 +12,13 @@ version_added: 1.0.0
 description:
   - Reads the device's current DeviceSecret from the platform with an AccessKey of the account, and stores it on the gateway as
     M(fleetops.aliyun_iot.gateway_credential) does. For a gateway that has lost its credential while its device is activated.
-  - Registers and resets nothing, so the gateway's topology is kept and other users of the credential stay connected.
+  - Registers and resets nothing, so the gateway's topology is kept, and a program that is connected with this credential stays connected.
+    After an interrupted change, the module may verify the new credential by a login, which disconnects such a program.
   - The DeviceSecret passes through the controller's memory. The AccessKey never leaves the controller. The task runs on the gateway as
     usual, without C(delegate_to).
-  - If the gateway has a credential of this device, it is not replaced and the platform is not called, unless O(force=true). This includes
-    a device token. The platform never returns a token, so O(force=true) replaces it by the DeviceSecret.
+  - If the gateway has a credential of this device and no change of it was interrupted, it is not replaced and the platform is not called,
+    unless O(force=true). This includes a device token. The platform never returns a token, so O(force=true) replaces it by the
+    DeviceSecret.
   - No DeviceSecret is read for a DeviceName that only the gateway's hardware reports; see O(expected_names).
 options:
   product_key:
@@ -30,7 +32,8 @@ options:
   mqtt_endpoint:
     description:
       - The MQTT host of the login that verifies a recovered credential after an interruption, as C(HOST) or C(HOST:PORT).
-      - If not set, the host of O(region) or O(instance_id), unless O(openapi_endpoint) is set.
+      - If not set, the address is derived from O(instance_id), or else from O(region). If O(openapi_endpoint) is set, nothing is derived;
+        then no login is possible (see RV(proven)). The controller logs in.
     type: str
 extends_documentation_fragment:
   - fleetops.aliyun_iot.openapi
@@ -67,8 +70,8 @@ RETURN = r"""
 reason:
   description:
     - The reason for the change. One of V(up_to_date), V(missing), V(unreadable), V(identity_changed), V(interrupted), V(forced),
-      V(attributes), V(export), and V(unfinished) if handlers of an earlier change have not run yet, and nothing else has to be changed
-      except owner, group or mode (see O(follow_up)).
+      V(attributes), V(export) and V(unfinished). They have the same meaning as in M(fleetops.aliyun_iot.gateway_credential). V(forced) is
+      that of O(force=true).
   returned: when the gateway was inspected
   type: str
   sample: missing
@@ -78,8 +81,8 @@ registered:
   type: bool
 proven:
   description:
-    - Whether a login over MQTT verified the stored credential. V(null) if no login was needed, V(false) if none was possible or the
-      connection failed.
+    - Whether a login over MQTT verified the stored credential. V(null) if no login was needed, V(false) if none was possible, the
+      connection failed, or the platform refused the login.
   returned: when the gateway was inspected
   type: bool
 due:

@@ -127,6 +127,7 @@ REPORTS: dict[str, tuple[Kind, ...]] = {
     "_device.registration_program": (
         "bad_answer",
         "busy",
+        "connection",
         "internal",
         "missing_tool",
         "network",

@@ -224,15 +224,19 @@ NAMES = frozenset(
 REGISTERED = frozenset(
     {"gateway_devices", "gateway_fleet", "gateway_looks", "gateway_names", "gateway_proven"}
     | {"gateway_reset", "gateway_resettable", "gateway_result", "platform_devices", "platform_product"}
+    | {"claimed_devices", "decommissioned_devices"}
 )
 
 
 def check_run(variables: t.Mapping[str, t.Any]) -> None:
     """Check the variables that were given for a run.
 
-    :raises InvalidOption: one is misspelt or invalid
+    :raises InvalidOption: one is misspelt or invalid, or would replace what the playbooks themselves set
     """
     check_names(variables, ("target",))
+    for name in variables:
+        if name in REGISTERED or str(name).startswith("fleetops_"):
+            raise InvalidOption(name, None, "is set by the playbooks themselves", "Remove it from --extra-vars")
     for name, check in {**OF_RUN, **OF_HOST}.items():
         value = variables.get(name)
         # A template may refer to variables of hosts, so its value is checked for each host.

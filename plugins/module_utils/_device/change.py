@@ -107,6 +107,7 @@ def read_answer(output: str) -> ScriptAnswer:
             "the gateway's shell did not finish: %s" % (message("\n".join(lines[-3:]), 300) or "no output"),
             hint="Check that the gateway has a POSIX shell and that the connection and become work (ansible -m raw -a id). The become "
             "method must not need a terminal, as doas with a password and sudo with requiretty do: scripts are sent on standard input",
+            kind="connection",
         )
     answer = ScriptAnswer(lines[ends[0]][len(_END) :], tuple(lines[: ends[0]]))
     if answer.outcome == "failed":

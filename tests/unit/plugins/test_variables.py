@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,20 @@ def test_every_variable_of_a_playbook_is_known(path: Path) -> None:
     assert named - own <= NAMES | REGISTERED
     for name in named:
         check_names([name])
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "playbooks").rglob("*.yml")), ids=lambda path: path.name)
+def test_what_a_playbook_sets_cannot_be_given_for_a_run(path: Path) -> None:
+    def names(found: JSON) -> Iterator[str]:
+        if isinstance(found, dict) and "name" in found:
+            yield from found.get("ansible.builtin.set_fact", {})
+            yield from [found["register"]] if "register" in found else []
+        for each in found.values() if isinstance(found, dict) else found if isinstance(found, list) else []:
+            yield from names(each)
+
+    for name in names(yaml.safe_load(path.read_text())):
+        with pytest.raises(InvalidOption, match=f"^{name}: is set by the playbooks themselves"):
+            check_run({name: {}})
 
 
 @pytest.mark.parametrize(
@@ -113,6 +128,8 @@ def test_other_variables_are_the_users_own(name: str) -> None:
         {"audit_fail": "ture"},
         {"decommission_platform": "remove"},
         {"traget": "gateways"},
+        {"fleetops_target": "all"},
+        *({name: {}} for name in sorted(REGISTERED)),
     ],
     ids=str,
 )
