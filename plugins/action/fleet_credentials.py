@@ -14,7 +14,7 @@ from functools import partial
 from ansible import context
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import fleet_credentials_spec
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption, internal
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
@@ -52,9 +52,11 @@ class ActionModule(ControllerAction):
 
     BYPASS_HOST_LOOP = True  # ansible-core itself refuses strategies that would run it once for each host
     _spec = staticmethod(fleet_credentials_spec)
+    _of_playbooks: t.ClassVar[t.Mapping[str, str]] = {"at_once": "gateway_throttle"}
 
     def _perform(self, options: t.Mapping[str, t.Any]) -> Result:
         check_run_once(self._task)
+        _check(options)
         self._accounts = Accounts()
         gc.freeze()  # A collection would visit, and so copy, the memory that this process shares with the one that it was forked from.
         with _ending_children():
@@ -153,6 +155,20 @@ class ActionModule(ControllerAction):
         self._changes.update(done.changes)
         refused.update(done.refused)
         return {host: error_with_variables(error, OF_DEVICE) for host, error in refused.items()}
+
+
+def _check(options: t.Mapping[str, t.Any]) -> None:
+    """Check the numbers, and the results of earlier tasks.
+
+    :raises InvalidOption: one is out of range, or is no result
+    """
+    for name, least in (("at_once", 0), ("connections", 1), ("fleet_size", 0)):
+        if options[name] < least:
+            raise InvalidOption(name, options[name], "is out of range", "Use %d or more" % least)
+    for name in ("looked", "continues"):
+        for host, result in options[name].items():
+            if not isinstance(result, dict):
+                raise InvalidOption(name, None, "has no result for %s" % host, "Use gateways of fleet_credentials")
 
 
 @contextlib.contextmanager

@@ -41,7 +41,10 @@ Post = t.Callable[[str, t.Optional[str]], HttpReply]
 def read_reply(
     status: int, header: t.Callable[[str], str | None], read: t.Callable[[int], bytes], limit: int
 ) -> HttpReply:
-    content = read(limit + 1)
+    try:
+        content = read(limit + 1)
+    except ValueError:  # of http.client and urllib3 for a chunk whose size is negative
+        raise EOFError("the answer is not valid HTTP") from None
     length = header("Content-Length") or ""
     if length.isdecimal() and len(length) < 20 and len(content) < min(int(length), limit):
         raise EOFError("the answer ended early")

@@ -113,6 +113,8 @@ def send_request(
         with session.request(method, url, data=body, headers=dict(headers), timeout=timeout, stream=True) as response:
             return read_reply(response.status_code, response.headers.get, response.raw.read, limit)
     except (of_requests.InvalidHeader, of_requests.InvalidURL, of_requests.MissingSchema) as error:
+        if context.sent:  # a header of the answer
+            raise ConnectionError(error) from error
         raise internal(error) from None  # all of them are OSErrors, although nothing was sent
     except (
         of_urllib3.DecodeError,

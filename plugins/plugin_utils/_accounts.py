@@ -20,7 +20,7 @@ Options = t.Mapping[str, t.Any]
 # Options that distinguish accounts and their endpoints.
 _IDENTITY = (
     *("access_key_id", "access_key_secret", "security_token", "profile", "credentials"),
-    *("region", "openapi_endpoint", "instance_id", "ca_path", "timeout", "retry_time"),
+    *("region", "openapi_endpoint", "instance_id", "ca_path", "timeout", "retry_time", "qps_share"),
 )
 Key = tuple[t.Any, ...]
 
@@ -82,7 +82,8 @@ class SecretReader:
         question = _Question(names)
         self._waiting.append(question)
         with self._asking:
-            if not question.answer.done():
+            # A call takes the names of those that have waited longest, and this question may not be among them.
+            while not question.answer.done():
                 self._ask()
         return question.answer.result()
 

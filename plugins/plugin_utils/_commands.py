@@ -16,18 +16,11 @@ from ansible.inventory.manager import split_host_pattern
 from ansible.parsing.splitter import parse_kv
 from ansible.parsing.utils.yaml import from_yaml
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import (
-    gateway_credential_spec,
-    gateway_recovery_spec,
-    openapi_spec,
-)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import DEVICE_NAME
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
     NAMES,
-    OF_ACCOUNT,
-    OF_CREDENTIAL,
-    OF_RECOVERY,
+    SECRETS,
 )
 
 # For each repair, the playbook and the variables to set. {name} is the DeviceName.
@@ -72,21 +65,11 @@ _FILLED_IN = {
     "task_timeout": ("--task-timeout", "TASK_TIMEOUT"),
     "timeout": ("--timeout", "DEFAULT_TIMEOUT"),
 }
-_SECRETS = {
-    names[option]
-    for spec, names in (
-        (openapi_spec(), OF_ACCOUNT),
-        (gateway_credential_spec(), OF_CREDENTIAL),
-        (gateway_recovery_spec(), OF_RECOVERY),
-    )
-    for option, about in spec.items()
-    if about.get("no_log")
-}
 # Of the run alone, not of its gateways: a command for some of them must not write over the report of all.
 _OF_THIS_RUN = {"audit_fail", "audit_report", "gateway_report_from", "gateway_report_to"}
 # Characters of a name.
 _NAME = 60
-_KEPT = NAMES - _SECRETS - _OF_THIS_RUN
+_KEPT = NAMES - SECRETS - _OF_THIS_RUN
 
 
 def command(mended_by: str, hosts: t.Sequence[str], device_name: str | None) -> str:

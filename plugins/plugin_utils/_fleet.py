@@ -250,13 +250,15 @@ class Fleet:
         if self._watch:
             self._show(verb, members, 0, 0, clock() - started)
         for member in hanging:
-            member.fail(
-                FleetopsError(
-                    "the work on the gateway did not end within %d seconds" % self._longest,
-                    hint="Check which process hangs on the gateway. Then run the playbook again: the new run finishes the change",
-                    kind="timeout",
-                )
+            if member.outcome() in ("ok", "changed"):  # it ended well after all
+                continue
+            error = FleetopsError(
+                "the work on the gateway did not end within %d seconds" % self._longest,
+                hint="Check which process hangs on the gateway. Then run the playbook again: the new run finishes the change",
+                kind="timeout",
             )
+            error.registered = bool((member.result or {}).get("registered"))
+            member.fail(error)
 
     def _note(self, member: Member) -> None:
         """Record a failed gateway, in the order of the failures."""

@@ -27,6 +27,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables imp
     OF_CREDENTIAL,
     OF_DEVICE,
     OF_RECOVERY,
+    SECRETS,
     check_evaluated,
     check_host,
     error_with_variables,
@@ -147,8 +148,10 @@ def _filled_in(name: str, value: t.Any, template: Template) -> t.Any:
     except (AnsibleError, TemplateError) as error:
         if type(error).__name__ == "AnsibleValueOmittedError":  # since ansible-core 2.19
             return None
+        # The error of ansible-core quotes the value.
+        why = "a part of it is read as a template" if name in SECRETS else str(error).rstrip(".")
         raise FleetopsError(
-            "the variable %s of this host cannot be evaluated: %s" % (name, str(error).rstrip(".")),
+            "the variable %s of this host cannot be evaluated: %s" % (name, why),
             hint="Correct it, or the variables that it refers to",
             kind="invalid_option",
         ) from None

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import typing as t
 from datetime import date
@@ -67,14 +68,22 @@ def number_options(spec: Spec) -> tuple[str, ...]:
 
 
 def check_numbers(numbers: t.Iterable[str], values: t.Mapping[str, t.Any]) -> None:
-    """Check that no number is a boolean, which Ansible would read as 1 or 0.
+    """Check that no number is a boolean, which Ansible would read as 1 or 0, or is not finite, which it could not read as an integer.
 
     :param numbers: those of ``values`` that are numbers
-    :raises InvalidOption: one is a boolean
+    :raises InvalidOption: one is
     """
     for name in numbers:
         if isinstance(values.get(name), bool):
             raise InvalidOption(name, None, "is yes or no, and not a number", "Use a number")
+        try:
+            finite = math.isfinite(float(values.get(name, 0)))
+        except OverflowError:
+            finite = False
+        except (TypeError, ValueError):
+            continue  # ansible-core reports this, or evaluates a template first
+        if not finite:
+            raise InvalidOption(name, None, "is infinite, too large, or not a number", "Use a number")
 
 
 def plain_types(message: str) -> str:

@@ -52,9 +52,9 @@ def batches(name: str, value: t.Any) -> list[str]:
     :raises InvalidOption: one is neither, or is 0
     """
     sizes = value if isinstance(value, list) else [value]
-    shown = [str(size).strip() for size in sizes]
+    shown = [str(size) for size in sizes]
     for size in shown:
-        if not re.fullmatch(r"[1-9]\d{0,8}%?", size) or (size.endswith("%") and int(size[:-1]) > 100):
+        if not re.fullmatch("[1-9][0-9]{0,8}%?", size) or (size.endswith("%") and int(size[:-1]) > 100):
             raise InvalidOption(
                 name,
                 value,
@@ -71,10 +71,10 @@ def number(name: str, value: t.Any) -> int:
 
     :raises InvalidOption: it is not valid
     """
-    digits = str(value).strip()
-    if isinstance(value, bool) or not re.fullmatch("[0-9]{1,9}", digits):
+    found = None if isinstance(value, bool) else re.fullmatch(" *([0-9]{1,9}) *", str(value))
+    if not found:
         raise InvalidOption(name, value, "is not a number", "Use a whole number from 0 to 999999999")
-    return int(digits)
+    return int(found[1])
 
 
 def truth(name: str, value: t.Any) -> bool:
@@ -176,6 +176,17 @@ TEXTS = {
     )
     for option, is_list in text_options(spec).items()
 }
+# Variables whose values are not shown.
+SECRETS = frozenset(
+    names[option]
+    for spec, names in (
+        (openapi_spec(), OF_ACCOUNT),
+        (gateway_credential_spec(), OF_CREDENTIAL),
+        (gateway_recovery_spec(), OF_RECOVERY),
+    )
+    for option, about in spec.items()
+    if about.get("no_log")
+)
 # Variables whose options are numbers.
 NUMBERS = frozenset(
     names[option]
@@ -289,7 +300,7 @@ def check_names(names: t.Iterable[str], more: t.Sequence[str] = ()) -> None:
     :param more: further variables of the collection
     :raises InvalidOption: one is
     """
-    for name in names:
+    for name in map(str, names):
         meant = next((ours for ours in more if _is_near(name, ours)), None) or _meant(name)
         if meant:
             raise InvalidOption(name, None, "is not a variable of this collection", "Did you mean %s?" % meant)
@@ -298,7 +309,7 @@ def check_names(names: t.Iterable[str], more: t.Sequence[str] = ()) -> None:
 @cache
 def _meant(name: str) -> str | None:
     """Return the variable of the collection that a name is probably meant for; None if it is one, or the users' own."""
-    if not isinstance(name, str) or name.startswith("ansible_") or name in NAMES or name in REGISTERED:
+    if name.startswith("ansible_") or name in NAMES or name in REGISTERED:
         return None
     near = [(distance(name, ours), ours) for ours in NAMES if _is_near(name, ours)]
     return min(near)[1] if near else None

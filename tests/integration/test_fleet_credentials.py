@@ -112,6 +112,9 @@ def test_trouble_of_one_gateway_is_its_own(platform: Emulator, tmp_path: Path) -
             "gw-0009": {"gateway_mode": "rw"},
             "gw-0010": {},
             "gw-0011": {"ansible_python_interpreter": "{{ nobody_said_which }}"},
+            "gw-0012": {"gateway_product_secret": "s3cr{{ etVALUE"},
+            "gw-0013": {"gateway_proxy": "http://user:s3cr{%25etVALUE@proxy:3128"},
+            "gw-0014": {"gateway_timeout": "inf"},
         },
         tmp_path,
         **role_variables(platform),
@@ -134,6 +137,28 @@ def test_trouble_of_one_gateway_is_its_own(platform: Emulator, tmp_path: Path) -
         assert "gw-0005, gw-0006" in said[host]
     assert "mode" in said["gw-0009"]
     assert "ansible_python_interpreter of this host cannot be evaluated: 'nobody_said_which'" in said["gw-0011"]
+    assert "gateway_product_secret of this host cannot be evaluated" in said["gw-0012"]
+    assert "gateway_proxy" in said["gw-0013"]
+    assert "etVALUE" not in run.stdout + run.stderr + "".join(said.values())
+    assert "gateway_timeout" in said["gw-0014"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"at_once": -1}, "at_once: -1 is out of range"),
+        ({"connections": 0}, "connections: 0 is out of range"),
+        ({"fleet_size": -5}, "fleet_size: -5 is out of range"),
+        ({"looked": {"gw-0001": 5}}, "looked: has no result for gw-0001"),
+    ],
+    ids=str,
+)
+def test_options_of_a_pass_that_cannot_be(tmp_path: Path, options: JSON, says: str) -> None:
+    tasks = [{"fleetops.aliyun_iot.fleet_credentials": options, "run_once": True}]
+    play = {"hosts": "gateways", "gather_facts": False, "tasks": tasks}
+    run = run_playbook(play, inventory(1, tmp_path), tmp_path)
+    assert (run.rc, run.result("gw-0001")["error"]["kind"]) == (2, "invalid_option"), run
+    assert says in run.result("gw-0001")["msg"]
 
 
 def test_a_third_of_the_fleet_does_not_answer(platform: Emulator, tmp_path: Path) -> None:

@@ -214,8 +214,8 @@ def connect(options: t.Mapping[str, t.Any]) -> OpenApi:
     for name, least, most in (("timeout", 1, 300), ("retry_time", 0, 3600)):
         if not least <= options[name] <= most:
             raise InvalidOption(name, options[name], "is out of range", "Use %d to %d seconds" % (least, most))
-    if not 0 < options["qps_share"] <= 1:
-        raise InvalidOption("qps_share", options["qps_share"], "is out of range", "Use more than 0, and 1 at the most")
+    if not 0.01 <= options["qps_share"] <= 1:
+        raise InvalidOption("qps_share", options["qps_share"], "is out of range", "Use 0.01 to 1")
     host = openapi_host(options["region"], options["openapi_endpoint"])
     context = tls_context(None, True)
     if options["ca_path"]:

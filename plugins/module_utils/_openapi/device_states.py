@@ -127,6 +127,9 @@ def ensure_states(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool
     timeout = check_job_timeout(options)
     if options["purge"] and state != "present":
         raise InvalidOption("purge", True, "is allowed with state=present only", "Leave purge out")
+    for option in ("purge_maximum", "batch_threshold"):
+        if options[option] < 0:
+            raise InvalidOption(option, options[option], "is out of range", "Use 0 or more")
     names, wrong = checked_names(options["names"])
     refused = [DeviceOutcome(name, "invalid", error=error) for name, error in wrong]
     many = state == "present" and len(names) >= options["batch_threshold"]

@@ -123,8 +123,11 @@ def products(api: OpenApi) -> t.Iterator[Product]:
 
 
 def find_products(api: OpenApi, product_key: str | None, product_name: str | None) -> list[Product]:
-    """Return the product of that key, or of that name, or all; an empty list where there is none."""
-    if product_key:
+    """Return the product of that key, or of that name, or all if both are None; an empty list where there is none.
+
+    :raises InvalidOption: the key cannot be one
+    """
+    if product_key is not None:
         try:
             return [product_of_key(api, product_key)]
         except NotFound:
@@ -138,6 +141,10 @@ def ensure_product(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: boo
     :param options: as in ``product_spec()``
     :raises FleetopsError: the platform refused, or the product cannot be changed so
     """
+    name = options["product_name"]
+    # Without a key and a name, any product of the account would be the one.
+    if name == "" or (name is None and options["product_key"] is None):
+        raise InvalidOption("product_name", None, "is empty", "Set it, or set product_key to the key of a product")
     found = next(iter(find_products(api, options["product_key"], options["product_name"])), None)
     if options["state"] == "absent":
         return _remove(api, found, check_mode)

@@ -35,7 +35,7 @@ def reset(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Out
     product_key = check_product_key(options["product_key"])
     timeout = check_job_timeout(options)
     names, wrong = checked_names(options["names"])
-    leases = _checked_leases(options["leases"])
+    leases = _checked_leases(options["leases"], options["names"])
     proofs = _checked_proofs(options["fingerprints"], options["names"])
     gateways = bool(names) and product_of_key(api, product_key).node_type != "device"
     found = named_devices(api, product_key, names) if names else {}
@@ -102,16 +102,18 @@ def _refusal(count: int) -> FleetopsError:
     )
 
 
-def _checked_leases(leases: t.Mapping[str, t.Any]) -> dict[str, float]:
+def _checked_leases(leases: t.Mapping[str, t.Any], names: t.Container[str]) -> dict[str, float]:
     """Return when the leases end, by DeviceName.
 
-    :raises InvalidOption: one is not a number
+    :raises InvalidOption: one is not a number, or of a device that is not in ``names``, as with the fingerprints
     """
     ends = {}
     for name, end in leases.items():
+        if name not in names:
+            raise InvalidOption("leases", name, "is not one of names", "Correct the DeviceName")
         try:
             ends[name] = float(end)
-            if not math.isfinite(ends[name]):
+            if isinstance(end, bool) or not math.isfinite(ends[name]):
                 raise ValueError(end)
         except (OverflowError, TypeError, ValueError):
             raise InvalidOption(

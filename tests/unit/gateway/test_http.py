@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import http.client
 import os
 import shutil
@@ -481,6 +482,31 @@ def test_an_answer_of_no_size_is_not_kept(send: Callable[..., HttpReply], serve:
     with pytest.raises(FleetopsError) as caught:
         send(server.url, timeout=PATIENCE)
     assert caught.value.kind in ("network", "bad_answer")
+
+
+# urllib3 leaves the connection of such an answer to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        CHUNKED + b"-2\r\nx\r\n",
+        CHUNKED + b"x\r\nx\r\n",
+        CHUNKED + b"\xff\r\nx\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 80\r\nContent-Length: 81\r\n\r\nx",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\nx",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nx",
+    ],
+)
+def test_an_answer_that_is_not_http(
+    send: Callable[..., HttpReply], serve: Callable[..., Server], answer: bytes
+) -> None:
+    """It is trouble on the way, after which the platform may have registered; never a mistake of ours."""
+    ended = outcome(lambda: send(serve(lambda connection, _stop: connection.sendall(answer)).url))
+    if isinstance(ended, HttpReply):
+        assert ended.body == b"x", "http.client reads to the end of the connection if the length is no number"
+    else:
+        assert (ended.kind in ("network", "bad_answer"), ended.may_have_registered) == (True, True), ended
+    gc.collect()
 
 
 def test_a_request_that_nobody_reads(sender: Sender, certificates: Certificates) -> None:

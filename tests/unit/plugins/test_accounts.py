@@ -14,8 +14,9 @@ import pytest
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BadAnswer, FleetopsError, NetworkError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_states import DeviceOutcome, Outcome
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import NAMES_PER_QUERY
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _accounts, _fleet_devices
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts, SecretReader
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts, SecretReader, _Question
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, ensure_all
 
 JSON = Any
@@ -38,8 +39,9 @@ def test_one_client_for_each_account_region_and_instance(monkeypatch: pytest.Mon
     one = accounts.client(account("one"))
     assert accounts.client(account("one")) is one
     others = [account("two"), account("one", region="eu-central-1"), account("one", instance_id="iot-1")]
-    assert len({id(accounts.client(options)) for options in others}) == 3
-    assert len(made) == 4
+    others.append(account("one", qps_share=0.1))
+    assert len({id(accounts.client(options)) for options in others}) == 4
+    assert len(made) == 5
 
 
 def test_what_is_asked_for_at_the_same_time_is_one_question(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,6 +68,19 @@ def test_what_is_asked_for_at_the_same_time_is_one_question(monkeypatch: pytest.
         found = {name: answer.result(30) for name, answer in answers.items()}
     assert asked == [["a"], ["b", "c", "d", "gone"]]
     assert found == {**{name: {name: f"secret of {name}"} for name in "abcd"}, "gone": {}}
+
+
+def test_more_questions_than_a_call_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that calls may be the last of them."""
+    monkeypatch.setattr(_accounts, "device_secrets", lambda _api, _key, names: dict.fromkeys(names, "secret"))
+    api: JSON = None
+    reader = SecretReader(api, KEY)
+    reader._waiting.extend(_Question([f"gw-{number:04}"]) for number in range(2 * NAMES_PER_QUERY))
+    found: list[JSON] = []
+    thread = threading.Thread(target=lambda: found.append(reader.read(["gw-last"])), daemon=True)
+    thread.start()
+    thread.join(30)
+    assert found == [{"gw-last": "secret"}]
 
 
 def test_a_failure_is_that_of_all_who_asked_together(monkeypatch: pytest.MonkeyPatch) -> None:

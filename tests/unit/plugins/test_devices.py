@@ -275,6 +275,14 @@ def test_purge_is_refused_before_anything_changes(wanted: list[str], options: JS
     assert set(platform.asked) <= {"QueryDevice"}
 
 
+@pytest.mark.parametrize("option", ["purge_maximum", "batch_threshold"])
+def test_a_number_of_devices_is_not_negative(option: str) -> None:
+    platform = Platform("gw-0001")
+    with pytest.raises(InvalidOption, match=f"^{option}: -1 is out of range"):
+        run(platform, ["gw-0001"], purge=True, **{option: -1})
+    assert not platform.asked
+
+
 def test_nothing_is_purged_when_something_failed() -> None:
     platform = Platform("gw-old")
     platform.refuse["RegisterDevice", "gw-new"] = OpenApiRefused("no", code="iot.device.X")
@@ -548,10 +556,18 @@ def test_a_lease_that_is_over_does_not_stop_the_others() -> None:
     assert reset_of(platform, ["gw-0001", "gw-0002"]) == {"gw-0001": (False, "busy"), "gw-0002": (True, "")}
 
 
-@pytest.mark.parametrize("end", ["soon", None, [], {}, "nan", float("nan"), "inf", float("-inf"), 10**400])
+@pytest.mark.parametrize("end", ["soon", None, True, [], {}, "nan", float("nan"), "inf", float("-inf"), 10**400])
 def test_the_end_of_a_lease_is_a_number(end: JSON) -> None:
     with pytest.raises(InvalidOption, match="leases"):
         reset_of(Platform("gw-0001"), ["gw-0001"], leases={"gw-0001": end})
+
+
+def test_a_lease_is_of_a_device_that_is_to_be_reset() -> None:
+    """A misspelt name would leave the right device without the end of its lease."""
+    platform = Platform("gw-0001")
+    with pytest.raises(InvalidOption, match="leases: 'gw-O001' is not one of names"):
+        reset_of(platform, ["gw-0001"], leases={"gw-O001": 1000.5})
+    assert not platform.asked
 
 
 # Permissions
@@ -625,6 +641,21 @@ def sent(playbook: str, there: int, count: int, check: bool) -> set[str]:
         ensure_all(gateways, OneAccount(platform), options, check)  # type: ignore[arg-type]
         actions |= set(platform.asked)
     return actions
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+@pytest.mark.parametrize(
+    ("key", "name", "option"),
+    [("", None, "product_key"), (None, None, "product_name"), (None, "", "product_name"), (KEY, "", "product_name")],
+)
+def test_no_product_is_the_one_that_nothing_names(key: str | None, name: str | None, option: str, state: str) -> None:
+    """As with a variable that is empty: the first product of the account must not be changed or deleted in its place."""
+    platform = PlatformWithProducts()
+    platform.products = [{"ProductKey": KEY, "ProductName": "Ovens", "NodeType": 1}]
+    options = {**PRODUCT_OPTIONS, "product_key": key, "product_name": name, "description": "new", "state": state}
+    with pytest.raises(InvalidOption, match=f"^{option}: "):
+        ensure_product(platform, options, False)  # type: ignore[arg-type]
+    assert not platform.asked
 
 
 @pytest.mark.usefixtures("no_pauses")

@@ -316,6 +316,28 @@ def test_what_hangs_for_good_is_ended_when_all_others_are_done(tmp_path: Path, m
     assert (members["gw-0002"].result or {})["error"]["kind"] == "timeout"
 
 
+@pytest.mark.parametrize("failure", [None, "refused"])
+def test_what_ends_after_all_keeps_its_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: str | None
+) -> None:
+    """A registration that happened is reported, though it came too late."""
+    monkeypatch.setattr(_fleet, "_TICK", 0.01)
+    site = Site(tmp_path, HOSTS[:1])
+    ended = threading.Event()
+
+    def late() -> JSON:
+        assert ended.wait(30)
+        result = {"changed": True, "registered": True, "product_key": "a", "device_name": "gw-0001"}
+        return {**result, "failed": True, "error": {"kind": failure}} if failure else result
+
+    site.troubles = {"gw-0001": late}
+    member = site.run(end=ended.set, longest=0.1)["gw-0001"]
+    assert member.outcome() == ("failed" if failure else "changed")
+    result = member.result or {}
+    assert (result["registered"], result["changed"]) == (True, True)
+    assert not failure or result["error"]["kind"] == "timeout"
+
+
 def test_what_hangs_again_after_its_connection_was_ended_is_ended_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -426,6 +426,7 @@ def test_no_host(region: str | None, endpoint: str | None, says: str) -> None:
         ({"timeout": 0}, "timeout: 0 is out of range"),
         ({"retry_time": -1}, "retry_time: -1 is out of range"),
         ({"qps_share": 0.0}, "qps_share: 0.0 is out of range"),
+        ({"qps_share": 1e-300}, "qps_share: 1e-300 is out of range"),
         ({"qps_share": 1.1}, "qps_share: 1.1 is out of range"),
         ({"ca_path": "/nowhere.pem"}, "ca_path: '/nowhere.pem' cannot be used"),
         (

@@ -16,6 +16,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options impor
     check_interface,
     check_lease,
     check_mode,
+    check_numbers,
     check_owner,
     check_path,
     check_service,
@@ -52,6 +53,20 @@ def test_paths(path: str) -> None:
 def test_what_is_no_path(path: str) -> None:
     with pytest.raises(InvalidOption, match="dest: "):
         check_path("dest", path)
+
+
+@pytest.mark.parametrize(
+    "value", [True, False, "inf", "-Infinity", " nan ", float("inf"), float("nan"), 10**400, "9" * 5000, "1e400"]
+)
+def test_what_is_no_number(value: object) -> None:
+    with pytest.raises(InvalidOption, match=r"^timeout: is ") as caught:
+        check_numbers(["timeout"], {"timeout": value})
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.5, "30", "1e3", None, "soon", "{{ soon }}", [1]])
+def test_numbers_and_what_ansible_core_reports_itself(value: object) -> None:
+    check_numbers(["timeout", "retry_time"], {"timeout": value})
 
 
 @pytest.mark.parametrize("name", ["root", "0", "www-data", "_agent", "a.b", "DOMAIN\\user", "user@domain", "svc$"])

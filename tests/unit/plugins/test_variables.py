@@ -114,6 +114,7 @@ def test_other_variables_are_the_users_own(name: str) -> None:
         {"gateway_serial": [1, "110%"]},
         {"gateway_serial": []},
         {"gateway_serial": "10.5%"},
+        {"gateway_serial": "10% "},
         {"gateway_max_fail_percentage": "half"},
         {"gateway_max_fail_percentage": "101%"},
         {"gateway_max_fail_percentage": -1},
@@ -151,6 +152,7 @@ def test_a_run_is_refused(variables: JSON) -> None:
         {"gateway_verify": ""},
         {"gateway_verify": "login", "gateway_service": "agent", "audit_fail": "true"},
         {"target": "gw-0001:gw-0002"},
+        {1: 2},
     ],
     ids=str,
 )
@@ -302,10 +304,9 @@ def test_lists_and_dictionaries_are_no_text(name: str, value: JSON) -> None:
 def test_a_number_of_a_run(name: str) -> None:
     for value in (0, 5, "20", " 20 "):
         check_run({name: value})
-    for value in ("-1", "1.5", "x", "5\x1f5", "9" * 5000):
+    for value in ("-1", "1.5", "x", "5\x1f", "9" * 5000):
         with pytest.raises(InvalidOption, match=f"^{name}: .* is not a number"):
             check_run({name: value})
-    check_run({name: "20\x1f"})
 
 
 @pytest.mark.parametrize("name", ["gateway_timeout", "gateway_retry_time", "gateway_mqtt_port", "platform_qps_share"])
