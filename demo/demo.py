@@ -40,7 +40,8 @@ GATEWAYS = ["bakery", "dairy", "mill", "orchard", "winery"]
 CUT_SHORT, OPENED_UP, RESET = "dairy", "orchard", "mill"
 PRODUCT_KEY = "a1IoKDemo01"
 ACCESS_KEY_ID = "demo"
-REPORT = Path(os.environ.get("DEMO_REPORT") or DEMO.parent / ".demo" / "report.html")
+REPORT = Path(os.environ.get("DEMO_REPORT") or DEMO.parent / ".demo" / "report.html").absolute()
+REPORT_FILES = [REPORT.with_suffix(suffix) for suffix in (".html", ".json", ".csv")]
 NOT_AUTHORIZED = 5  # of a CONNACK
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -79,8 +80,9 @@ def main() -> int:
 def demonstrate(platform: Platform) -> None:
     folder = platform.folder
     write_inventory(platform)
-    shutil.rmtree(REPORT.parent, ignore_errors=True)
-    REPORT.parent.mkdir(mode=0o700, parents=True)
+    REPORT.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for file in REPORT_FILES:
+        file.unlink(missing_ok=True)
 
     say("Provision five gateways that have no credential")
     first = provision(platform)
@@ -244,7 +246,7 @@ def write_inventory(platform: Platform) -> None:
 def provision(platform: Platform) -> Results:
     report = f"gateway_report_to={REPORT}"
     results = gateway_results(run(platform, "fleetops.aliyun_iot.provision", "-e", report))
-    written = "".join(path.read_text() for path in REPORT.parent.iterdir())
+    written = "".join(path.read_text() for path in REPORT_FILES)
     check(not any(secret in written for secret in platform.secrets()), "no secret is in the report", quiet=True)
     return results
 

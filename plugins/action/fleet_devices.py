@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible import context
 
@@ -20,6 +21,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_on
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, ensure_all
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options import (
     account_options,
+    may_reset_topology,
     product_secret_check,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote import Hosts, check_run_once
@@ -99,8 +101,14 @@ class ActionModule(ControllerAction):
         if not key or not (name or options["all_devices"]):
             return None
         account = account_options(variables.raw, variables.template)
-        signs = product_secret_check(variables.raw, variables.template) if options["state"] == "reset" else None
-        return HostDevice(host, account, str(key), str(name or ""), known, signs)
+        device = HostDevice(host, account, str(key), str(name or ""), known)
+        if options["state"] != "reset":
+            return device
+        return replace(
+            device,
+            signs_with=product_secret_check(variables.raw, variables.template),
+            reset_topology=may_reset_topology(variables.raw, variables.template),
+        )
 
 
 def _failure(batch: t.Sequence[str], refused: t.Mapping[str, FleetopsError]) -> dict[str, t.Any]:

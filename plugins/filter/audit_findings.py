@@ -59,6 +59,7 @@ _value:
 """
 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import command
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import shown
 
 Result = t.Mapping[str, t.Any]
 Identity = tuple[str, str]
@@ -118,6 +119,10 @@ def audit_findings(
     spoken_for = {_identity(look) for look in (*looks.values(), *others.values())} | set(holders)
     # A gateway that was not inspected may have any device of its product, if only its hardware reports the name.
     unknown = {names.get("product_key") for names in others.values() if not names.get("device_name")}
+    nameless: dict[str | None, list[str]] = {}
+    for name, look in looks.items():
+        if not look.get("device_name"):
+            nameless.setdefault(look.get("product_key"), []).append(name)
     return findings + [
         {
             "gateway": None,
@@ -127,13 +132,23 @@ def audit_findings(
             "fingerprint": None,
             "status": device["status"],
             "finding": "no_gateway",
-            "detail": "no gateway of the inventory has this device; add the gateway, or remove the device with fleetops.aliyun_iot.devices",
+            "detail": _without_gateway(nameless.get(identity[0], [])),
             "mended_by": "",
             "command": None,
         }
         for identity, device in sorted(platform.items())
         if identity not in spoken_for and identity[0] not in unknown
     ]
+
+
+def _without_gateway(nameless: t.Sequence[str]) -> str:
+    """Return what to do about a device without a gateway.
+
+    :param nameless: the hosts that may have any device of its product
+    """
+    if nameless:
+        return "no gateway that was inspected has this device, but one of these may have it: %s" % shown(nameless)
+    return "no gateway of the inventory has this device; add the gateway, or remove the device with fleetops.aliyun_iot.devices"
 
 
 def _identity(names: Result | None) -> Identity | None:

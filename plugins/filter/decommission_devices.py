@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.errors import AnsibleError, AnsibleFilterError
+from jinja2 import TemplateError
+
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_device_name
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import InventoryName, from_inventory
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import Variables, shared
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import OF_RUN
 
 DOCUMENTATION = r"""
 name: decommission_devices
@@ -21,7 +25,7 @@ description:
     inventory names none because the name comes from the hardware, it is the device whose credential the gateway stores, and only if the
     platform's DeviceSecret has the same fingerprint.
   - A gateway is refused if it stores the credential of another device than the inventory names, or if nothing proves which device it has.
-positional: hostvars, looks, platform
+positional: hostvars, looks, platform, fate
 options:
   _input:
     description: The hosts.
@@ -45,6 +49,11 @@ options:
         proven by a credential, and none is refused for lack of proof.
     type: list
     elements: dict
+  fate:
+    description:
+      - What the run does with all devices, V(disable), V(delete) or V(keep). If set, a host is refused whose variable
+        C(decommission_platform) has another value (V(disable) if it has none).
+    type: str
 author:
   - fleetops contributors (@fleetops)
 """
@@ -76,6 +85,7 @@ def decommission_devices(
     hostvars: t.Mapping[str, Variables],
     looks: t.Mapping[str, Look],
     platform: t.Iterable[t.Mapping[str, t.Any]] | None = None,
+    fate: str | None = None,
 ) -> dict[str, dict[str, t.Any]]:
     """Return the device of each host with its proof, or the reason why the host is refused."""
     fingerprints: dict[tuple[str, str], str] | None = None
@@ -85,11 +95,32 @@ def decommission_devices(
             for result in platform
             for device in result.get("devices", [])
         }
+    try:
+        OF_RUN["decommission_platform"]("decommission_platform", fate or "disable")
+    except FleetopsError as invalid:
+        raise AnsibleFilterError(str(invalid)) from None
     decided = {host: _device(host, hostvars[host], looks.get(host) or {}, fingerprints) for host in hosts}
+    for host, device in decided.items():
+        if fate and not device["error"] and (problem := _disagrees(hostvars[host], fate)):
+            decided[host] = _refused(problem)
     proven = {host: (d["product_key"], d["device_name"]) for host, d in decided.items() if d["proven_by"]}
     for host, error in shared(proven).items():
         decided[host] = _refused(error)
     return decided
+
+
+def _disagrees(variables: Variables, fate: str) -> str:
+    """Return why a host is refused whose variables want another fate for its device than the run has; empty if they do not."""
+    try:
+        own = variables.get("decommission_platform") or "disable"
+    except (AnsibleError, TemplateError) as error:
+        return str(error)
+    if own == fate:
+        return ""
+    return (
+        "decommission_platform is %s for this host, and %s for the run. Nothing was changed for this host. Set the variable with -e, for "
+        "all hosts" % (own, fate)
+    )
 
 
 def _device(host: str, variables: Variables, look: Look, fingerprints: Platform | None) -> dict[str, t.Any]:

@@ -49,7 +49,7 @@ from pathlib import Path
 from ansible import constants as C
 from ansible import context
 from ansible.errors import AnsibleError
-from ansible.inventory.manager import InventoryManager
+from ansible.inventory.manager import InventoryManager, split_host_pattern
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.vars import load_extra_vars
 
@@ -80,10 +80,20 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[str], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[str]:
         variables, loader = variables or {}, t.cast(t.Any, self._loader)
-        pattern = variables.get("target") or next(iter(terms), None)
+        target = variables.get("target")
+        if target in (None, "", []):  # the name of a host may be a number, 0 too
+            target = next(iter(terms), None) or []
+        patterns = [str(pattern) for pattern in (target if isinstance(target, list) else [target])]
+        # For Ansible a list that names nothing, or nothing but exceptions, means all hosts.
+        parts = [part for pattern in patterns for part in split_host_pattern(pattern)]
+        if patterns and all(part.startswith(("!", "&")) for part in parts):
+            raise AnsibleError(
+                "The variable target is %r, which names no host and no group. Name the gateways; for all of a group but some, write "
+                "gateways:!gw-0001" % ",".join(patterns)
+            )
         _keep_retry_file_here()
         if any(context.CLIARGS.get(option) for option in _ONLY_LISTED):
-            return _listed(pattern or NO_HOST)
+            return patterns or [NO_HOST]
         try:
             check_run(load_extra_vars(loader))
         except FleetopsError as error:
@@ -93,18 +103,18 @@ class LookupModule(LookupBase):
                 "This playbook has no tags, so --tags and --skip-tags would skip all of it or nothing. Run it without them; to select "
                 "gateways, use --limit or the variable target"
             )
-        if not pattern:
+        if not patterns:
             raise AnsibleError("Name the gateways with -e target=..., a host or a pattern; there is no default")
-        if self._hosts(pattern, variables["groups"]):
-            return _listed(pattern)
+        if self._hosts(patterns, variables["groups"]):
+            return patterns
         if truth("gateway_allow_empty", variables.get("gateway_allow_empty") or False):
-            return _listed(NO_HOST)
+            return [NO_HOST]
         raise AnsibleError(
             "No host matches %s; correct the inventory, --limit, or the variable target. If a run may have no gateway, such as a slice of "
-            "the inventory, set -e gateway_allow_empty=true" % pattern
+            "the inventory, set -e gateway_allow_empty=true" % ", ".join(patterns)
         )
 
-    def _hosts(self, pattern: str, groups: t.Mapping[str, t.Sequence[str]]) -> list[t.Any]:
+    def _hosts(self, patterns: list[str], groups: t.Mapping[str, t.Sequence[str]]) -> list[t.Any]:
         """Return the hosts of the run that match; there are no C(hostvars) before the first play."""
         inventory = InventoryManager(self._loader, parse=False)
         for group, hosts in groups.items():
@@ -112,11 +122,7 @@ class LookupModule(LookupBase):
             for host in hosts:
                 inventory.add_host(host, group)
         inventory.subset(context.CLIARGS.get("subset"))
-        return list(inventory.get_hosts(pattern))
-
-
-def _listed(pattern: str | list[str]) -> list[str]:
-    return [pattern] if isinstance(pattern, str) else list(pattern)
+        return list(inventory.get_hosts(patterns))
 
 
 def _keep_retry_file_here() -> None:

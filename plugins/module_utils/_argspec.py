@@ -280,7 +280,6 @@ def fleet_devices_spec() -> Spec:
         "gateways": {"type": "dict", "default": {}},
         "known_alone": {"type": "bool", "default": False},
         "all_devices": {"type": "bool", "default": False},
-        "reset_topology": {"type": "bool", "default": False},
     }
 
 

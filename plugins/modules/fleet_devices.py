@@ -22,6 +22,8 @@ description:
     platform returns it. If they differ, the device is not reset, since it could not register afterwards. The module cannot find out
     whether Dynamic Registration is switched on. If the platform does not return the ProductSecret, it cannot be compared either. In check
     mode, a warning lists what was not checked.
+  - O(state=reset) also deletes the topology of a gateway. A gateway that has sub-devices is refused, unless C(gateway_reset_topology) is
+    true in the variables of its host.
 options:
   state:
     description:
@@ -44,10 +46,6 @@ options:
     default: false
   all_devices:
     description: Whether O(state=listed) returns all devices of the products, not only those of the hosts.
-    type: bool
-    default: false
-  reset_topology:
-    description: As in M(fleetops.aliyun_iot.device_reset).
     type: bool
     default: false
 extends_documentation_fragment:

@@ -23,6 +23,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devic
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.reset import reset
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts, account_key
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import OF_STATES
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import shown
 
 Result = dict[str, t.Any]
 Options = t.Mapping[str, t.Any]
@@ -35,7 +36,8 @@ _NOT_SENT = ("disabled", "has_sub_devices", "missing", "not_proven", "invalid", 
 class HostDevice:
     """The device of a host, with its result from an earlier pass.
 
-    ``signs_with`` returns whether a ProductSecret is the one in the host's variables; None if they have none.
+    ``signs_with`` returns whether a ProductSecret is the one in the host's variables; None if they have none. ``reset_topology`` is whether
+    a reset may delete the topology of the gateway.
     """
 
     host: str
@@ -44,6 +46,7 @@ class HostDevice:
     device_name: str
     known: t.Mapping[str, t.Any] = field(default_factory=dict)
     signs_with: t.Callable[[str], bool] | None = field(default=None, repr=False)
+    reset_topology: bool = False
 
 
 @dataclass
@@ -68,7 +71,8 @@ def ensure_all(devices: t.Iterable[HostDevice], accounts: Accounts, options: Opt
     """
     groups: dict[tuple[t.Any, ...], list[HostDevice]] = {}
     for device in devices:
-        groups.setdefault((account_key(device.account), device.product_key), []).append(device)
+        key = (account_key(device.account), device.product_key, device.reset_topology)
+        groups.setdefault(key, []).append(device)
     done = Done()
     for group in groups.values():
         wrong: dict[str, DeviceOutcome] = {}
@@ -83,7 +87,9 @@ def ensure_all(devices: t.Iterable[HostDevice], accounts: Accounts, options: Opt
                 result["devices"] += [item.as_result() for item in wrong.values()]
         except FleetopsError as error:
             if options["state"] == "listed":
-                raise  # conclusions from an incomplete list would be wrong
+                # Conclusions from an incomplete list would be wrong.
+                error.msg += ". It was called for %s" % shown([device.host for device in group])
+                raise
             result, items = {"product_key": group[0].product_key, "changed": False, "devices": []}, {}
             result["error"] = error.as_result()
             done.refused.update((device.host, error) for device in group)
@@ -118,7 +124,7 @@ def _ensure(
         asked.update(
             fingerprints={device.device_name: device.known.get("fingerprint") for device in unproven},
             leases={device.device_name: device.known["lease_ends"] for device in group if "lease_ends" in device.known},
-            reset_topology=options["reset_topology"],
+            reset_topology=group[0].reset_topology,
         )
         outcome: Outcome = reset(api, asked, check_mode)
     else:

@@ -19,6 +19,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
     openapi_spec,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import check_ranges
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import plain_types
@@ -33,6 +34,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables imp
     error_with_variables,
     from_account,
     naming_variables,
+    truth,
 )
 
 Variables = dict[str, t.Any]
@@ -58,9 +60,11 @@ def recovery_options(variables: Variables, template: Template, given: t.Mapping[
 def account_options(variables: Variables, template: Template) -> Options:
     """Return the options of the account and of its OpenAPI.
 
-    :raises FleetopsError: as credential_options()
+    :raises FleetopsError: as credential_options(), or a number is out of range
     """
-    return _options(openapi_spec, OF_ACCOUNT, variables, template, {})
+    options = _options(openapi_spec, OF_ACCOUNT, variables, template, {})
+    check_ranges(options)
+    return options
 
 
 def product_secret_reader(
@@ -96,6 +100,16 @@ def product_secret_check(variables: Variables, template: Template) -> t.Callable
     name = "gateway_product_secret"
     value = str(_filled_in(name, variables.get(name), template) or "")
     return (lambda secret: secret == value) if value else None
+
+
+def may_reset_topology(variables: Variables, template: Template) -> bool:
+    """Return whether a host's variables allow a reset that deletes the topology of its gateway.
+
+    :raises FleetopsError: as credential_options()
+    """
+    name = "gateway_reset_topology"
+    value = _filled_in(name, variables.get(name), template)
+    return value not in (None, "") and truth(name, value)
 
 
 def has_account(variables: Variables) -> bool:

@@ -13,7 +13,7 @@ from ansible import context
 from ansible.errors import AnsibleError
 from jinja2 import TemplateError
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_device_name, check_product_key
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import (
     HARDWARE,
@@ -59,6 +59,9 @@ def _read(host: str, variables: Variables) -> InventoryName:
     values = {name: variables.get(name) for name in _NAMING}
     check_texts(TEXTS, values)
     source = str(values["gateway_device_name_from"] or "inventory_hostname")
+    if source not in ("inventory_hostname", *HARDWARE):
+        choices = "Use inventory_hostname, %s" % " or ".join(HARDWARE)
+        raise InvalidOption("gateway_device_name_from", source, "is not a valid value", choices)
     listed = values["gateway_expected_names"] or ()
     expected = tuple(listed.split(",") if isinstance(listed, str) else map(str, listed))
     name = str(values["gateway_device_name"] or "")

@@ -202,6 +202,7 @@ OF_HOST: dict[str, Check] = {
     "gateway_service": text,
     "gateway_verify": one_of("none", "login"),
     "gateway_follow_up": truth,
+    "gateway_reset_topology": truth,
     "platform_product_secret": from_account,
 }
 OF_RUN: dict[str, Check] = {
@@ -215,7 +216,6 @@ OF_RUN: dict[str, Check] = {
     "gateway_report": one_of("changed", "all"),
     "gateway_report_from": texts,
     "gateway_report_to": page,
-    "gateway_reset_topology": truth,
     "gateway_serial": batches,
     "gateway_throttle": number,
     "platform_product_name": text,

@@ -214,6 +214,17 @@ def test_a_fleet_that_is_right_does_not_fail(platform: Emulator, tmp_path: Path)
     assert "20 of 20 as they should be" in run.stdout
 
 
+def test_a_wrong_option_of_one_host_is_its_own_finding(platform: Emulator, tmp_path: Path) -> None:
+    in_service(platform, tmp_path, "gw-0001")
+    own: JSON = {"gw-0001": {}, "gw-0002": {"gateway_retry_time": 7200}, "gw-0003": {"gateway_timeout": 0}}
+    report = tmp_path / "audit.json"
+    hosts = inventory(own, tmp_path, **role_variables(platform))
+    run = operate("audit", platform, hosts, tmp_path, audit_report=str(report))
+    assert run.rc == 0, run
+    found = {each["gateway"]: each["finding"] for each in json.loads(report.read_text()) if each["gateway"]}
+    assert found == {"gw-0001": "ok", "gw-0002": "failed", "gw-0003": "failed"}
+
+
 def test_a_platform_that_does_not_answer_is_no_finding(platform: Emulator, tmp_path: Path) -> None:
     in_service(platform, tmp_path, "gw-0001")
     hosts = inventory(1, tmp_path, **role_variables(platform))

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from terminal import run_on_terminal
@@ -67,6 +67,23 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType
     yield module
     for number, handler in handlers.items():
         signal.signal(number, handler)
+
+
+def test_it_removes_no_file_of_others(demo: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The folder of the report may be any, and its path relative."""
+
+    def ends(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    folder = demo.REPORT.parent
+    folder.mkdir()
+    for name in ("report.html", "report.json", "report.csv", "precious"):
+        (folder / name).touch()
+    for name in ("write_inventory", "provision"):
+        monkeypatch.setattr(demo, name, ends if name == "provision" else lambda _platform: None)
+    with pytest.raises(KeyboardInterrupt):
+        demo.demonstrate(SimpleNamespace(folder=tmp_path))
+    assert os.listdir(folder) == ["precious"]
 
 
 def test_it_shows_a_fleet_that_is_right_and_leaves_nothing(tmp_path: Path) -> None:

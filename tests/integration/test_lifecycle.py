@@ -380,8 +380,15 @@ def test_refusals_before_the_reset(platform: Emulator, tmp_path: Path, full_disk
     assert credential_file(tmp_path, "gw-0004").read_text() == valid_text(platform, "gw-0004") != before["gw-0004"]
     assert platform.admin.device(PRODUCT_KEY, "gw-0003")["sub_devices"]
 
-    # With consent it is reset; the topology is gone.
-    consent = operate("reprovision", platform, hosts, tmp_path, target="gw-0003", gateway_reset_topology=True)
+    # The consent of another host is none, though that host is the first of the batch.
+    hosts["gateways"]["hosts"]["gw-0002"]["gateway_reset_topology"] = True
+    refused = operate("reprovision", platform, hosts, tmp_path, target="gw-0002:gw-0003", **everyone)
+    assert "gateway_reset_topology" in refused.result("gw-0003")["msg"], refused
+    assert platform.admin.device(PRODUCT_KEY, "gw-0003")["sub_devices"]
+
+    # With its own it is reset; the topology is gone.
+    hosts["gateways"]["hosts"]["gw-0003"]["gateway_reset_topology"] = True
+    consent = operate("reprovision", platform, hosts, tmp_path, target="gw-0003")
     assert consent.rc == 0, consent
     assert platform.admin.device(PRODUCT_KEY, "gw-0003")["sub_devices"] == []
     assert credential_file(tmp_path, "gw-0003").read_text() == valid_text(platform, "gw-0003") != before["gw-0003"]

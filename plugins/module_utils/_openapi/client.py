@@ -205,17 +205,25 @@ def _throttled(words: str, code: str, hint: str, reply: HttpReply) -> Throttled:
     return error
 
 
-def connect(options: t.Mapping[str, t.Any]) -> OpenApi:
-    """Return the OpenAPI with an AccessKey.
+def check_ranges(options: t.Mapping[str, t.Any]) -> None:
+    """Check the numbers of ``openapi_spec()``.
 
-    :param options: as in ``openapi_spec()``
-    :raises FleetopsError: InvalidOption; of kind missing_library, or credential where there is no AccessKey
+    :raises InvalidOption: one is out of range
     """
     for name, least, most in (("timeout", 1, 300), ("retry_time", 0, 3600)):
         if not least <= options[name] <= most:
             raise InvalidOption(name, options[name], "is out of range", "Use %d to %d seconds" % (least, most))
     if not 0.01 <= options["qps_share"] <= 1:
         raise InvalidOption("qps_share", options["qps_share"], "is out of range", "Use 0.01 to 1")
+
+
+def connect(options: t.Mapping[str, t.Any]) -> OpenApi:
+    """Return the OpenAPI with an AccessKey.
+
+    :param options: as in ``openapi_spec()``
+    :raises FleetopsError: InvalidOption; of kind missing_library, or credential where there is no AccessKey
+    """
+    check_ranges(options)
     host = openapi_host(options["region"], options["openapi_endpoint"])
     context = tls_context(None, True)
     if options["ca_path"]:

@@ -118,7 +118,7 @@ def test_one_accounts_failure_is_that_of_its_own_hosts(monkeypatch: pytest.Monke
     listed = ensure_all(hosts, Accounts(), {"state": "listed", "all_devices": False}, False)
     assert [(each["product_key"], each["hosts"]) for each in listed.products] == [(KEY, ["a", "c"]), (OTHER, ["b"])]
     wrong = [*hosts, HostDevice("d", account("wrong"), KEY, "gw-0004")]
-    with pytest.raises(FleetopsError, match="no such key"):
+    with pytest.raises(FleetopsError, match=r"no such key\. It was called for d\."):
         ensure_all(wrong, Accounts(), {"state": "listed", "all_devices": False}, False)
     monkeypatch.setattr(_fleet_devices, "_ensure", lambda *_arguments: ({"changed": True}, {}))
     done = ensure_all(wrong, Accounts(), {"state": "present"}, False)
@@ -171,7 +171,24 @@ def reset_of(monkeypatch: pytest.MonkeyPatch, secret: str | None, hosts: list[Ho
     monkeypatch.setattr(_accounts, "connect", lambda options: options)
     monkeypatch.setattr(_accounts, "product_secret", product_secret)
     monkeypatch.setattr(_fleet_devices, "reset", reset)
-    return ensure_all(hosts, Accounts(), {"state": "reset", "reset_topology": False}, False), sent
+    return ensure_all(hosts, Accounts(), {"state": "reset"}, False), sent
+
+
+def test_a_topology_goes_only_with_the_consent_of_its_own_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, bool] = {}
+
+    def reset(_api: JSON, options: JSON, _check_mode: bool) -> Outcome:
+        asked.update(dict.fromkeys(options["names"], options["reset_topology"]))
+        return Outcome([])
+
+    monkeypatch.setattr(_accounts, "connect", lambda options: options)
+    monkeypatch.setattr(_fleet_devices, "reset", reset)
+    hosts = [
+        HostDevice(host, account("one"), KEY, host, reset_topology=host == "gw-0002")
+        for host in ("gw-0001", "gw-0002", "gw-0003")
+    ]
+    ensure_all(hosts, Accounts(), {"state": "reset"}, False)
+    assert asked == {"gw-0001": False, "gw-0002": True, "gw-0003": False}
 
 
 def signing(host: str, secret: str | None) -> HostDevice:

@@ -5,15 +5,21 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible import context
+from ansible.errors import AnsibleFilterError
 
+from ansible_collections.fleetops.aliyun_iot.plugins.action import audit_report
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.audit_findings import FilterModule as Findings
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.audit_findings import audit_findings
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.audit_table import FilterModule as Table
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.audit_table import audit_table
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 
 JSON = Any
 
@@ -168,8 +174,16 @@ def test_a_gateway_that_nobody_reaches_stands_for_its_device() -> None:
 
 
 def test_a_gateway_that_nobody_reaches_is_not_the_device_that_is_named_like_it() -> None:
-    inventory = {"gw-0001": {"product_key": KEY, "device_name": None, "error": None}}
-    findings = audit_findings({"gw-0001": {"unreachable": True}}, [platform(device())], inventory)
+    inventory = {
+        name: {"product_key": key, "device_name": None, "error": None}
+        for name, key in (("gw-0001", KEY), ("two", OTHER))
+    }
+    looks = {name: {"unreachable": True} for name in inventory}
+    findings = audit_findings(looks, [platform(device())], inventory)
+    assert findings.pop(1)["finding"] == "unreachable"
+    assert (
+        findings[-1]["detail"] == "no gateway that was inspected has this device, but one of these may have it: gw-0001"
+    )
     assert [(each["gateway"], each["device_name"], each["status"], each["finding"]) for each in findings] == [
         ("gw-0001", None, None, "unreachable"),
         (None, "gw-0001", "OFFLINE", "no_gateway"),
@@ -224,6 +238,34 @@ def test_gateways_that_are_repaired_alike_share_a_command() -> None:
 def test_nothing_but_a_count_when_all_is_right() -> None:
     assert audit_table(audit_findings({"one": look()}, [platform(device())])) == ["1 of 1 as they should be"]
     assert audit_table([]) == ["0 of 0 as they should be"]
+
+
+@pytest.mark.parametrize("finding", [{}, {"gateway": "one"}, "ok"], ids=str)
+def test_what_is_no_finding(finding: JSON) -> None:
+    with pytest.raises(AnsibleFilterError, match=r"audit_table: findings: .* is no finding of an audit. Use what the"):
+        audit_table([finding])
+
+
+def test_a_finding_may_have_no_more_than_its_name() -> None:
+    assert audit_table([{"finding": "missing", "mended_by": "provision"}])[1:] == [
+        "-        -            -       -            missing  -",
+        "0 of 1 as they should be",
+    ]
+
+
+@pytest.mark.parametrize(
+    "finding", [{"seen": date(2026, 1, 1)}, {2: "x", "a": "y"}, {"x": float("nan")}, {date(2026, 1, 1): 1}], ids=str
+)
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_findings_that_are_no_json(tmp_path: Path, finding: JSON, check_mode: bool) -> None:
+    task = SimpleNamespace(check_mode=check_mode, async_val=0, diff=False, args={})
+    action = audit_report.ActionModule(task, SimpleNamespace(), SimpleNamespace(), None, None, None)
+    with pytest.raises(
+        InvalidOption,
+        match=r"^findings: hold a value or a key that JSON does not have, such as a date\. Use what the filter",
+    ):
+        action._perform({"dest": f"{tmp_path}/audit.json", "findings": [finding]})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_filters_have_their_names() -> None:

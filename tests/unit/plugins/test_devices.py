@@ -581,7 +581,7 @@ MANY = 101
 OF_PLAYBOOKS: dict[str, list[JSON]] = {
     "``provision`` and ``add_devices``, to add devices": [{"state": "present"}],
     "``audit``": [{"state": "listed", "all_devices": True}],
-    "``reprovision``": [{"state": "reset", "reset_topology": may_go} for may_go in (False, True)],
+    "``reprovision``": [{"state": "reset"}],
     "``decommission``": [
         {"state": "listed", "all_devices": False},
         {"state": "disabled"},

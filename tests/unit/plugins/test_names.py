@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleFilterError
 from jinja2 import UndefinedError
 from looks import KEY, NAME, NEW, OURS
 
@@ -150,6 +151,15 @@ def test_who_is_to_be_reset_holds_the_devices_secret(held: Identity | None) -> N
 
 def host(**variables: JSON) -> JSON:
     return {"gateway_product_key": KEY, **{f"gateway_{name}": value for name, value in variables.items()}}
+
+
+class UndefinedFate(dict[str, JSON]):
+    """Variables of which only one cannot be evaluated."""
+
+    def get(self, name: str, default: JSON = None) -> JSON:
+        if name == "decommission_platform":
+            raise UndefinedError("'nope' is undefined")
+        return super().get(name, default)
 
 
 class Undefined(dict[str, JSON]):
@@ -309,6 +319,20 @@ def test_the_inventory_names_the_device(source: str, look: str, platform: str) -
         assert device == {"product_key": KEY, "device_name": "gw-0001", "proven_by": "inventory", "error": None}
 
 
+def test_one_host_does_not_say_what_becomes_of_the_devices_of_others() -> None:
+    """A task that runs once has the variables of the first host."""
+    fates = {"gw-0001": "delete", "gw-0002": "", "gw-0003": "delete", "gw-0004": "disable"}
+    hostvars = {name: host(device_name=name) | {"decommission_platform": fate} for name, fate in fates.items()}
+    hostvars["gw-0005"] = UndefinedFate(host(device_name="gw-0005"))
+    every = decommission_devices(hostvars, hostvars, {}, [], "delete")
+    assert every.pop("gw-0005")["error"] == "'nope' is undefined"
+    assert [name for name, device in every.items() if device["error"]] == ["gw-0002", "gw-0004"]
+    for name in ("gw-0002", "gw-0004"):
+        assert "decommission_platform is disable for this host, and delete for the run" in every[name]["error"]
+    with pytest.raises(AnsibleFilterError, match="decommission_platform: 'Delete' is not a valid value"):
+        decommission_devices(hostvars, hostvars, {}, [], "Delete")
+
+
 # With the list, the hardware may say gw-0001 and gw-0002.
 PROVEN = {("hardware", held) for held in ("ours", "listed", "another")}
 PROVEN |= {("several expected names", held) for held in ("ours", "listed")}
@@ -345,6 +369,11 @@ def test_the_inventory_names_no_device(source: str, look: str, platform: str) ->
         (host(device_name=20261), "gateway_device_name: is a number"),
         (host(device_name_from="mac", expected_names=[20261]), "gateway_expected_names: is a number"),
         ({"gateway_product_key": ["a1IoKTestP1"]}, "gateway_product_key: is a list"),
+        (host(device_name_from="MAC"), "gateway_device_name_from: 'MAC' is not a valid value"),
+        (
+            host(device_name_from="hostname", result={"credential": HELD["ours"]}),
+            "gateway_device_name_from: 'hostname'",
+        ),
         (Undefined(), "'nothing' is undefined"),
     ],
 )

@@ -1,0 +1,61 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The hosts that a playbook is for, whatever YAML makes of the name of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible import context
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.collections import ImmutableDict
+from ansible.parsing.dataloader import DataLoader
+
+from ansible_collections.fleetops.aliyun_iot.plugins.lookup.fleet_target import LookupModule
+
+
+def chosen(target: Any, monkeypatch: pytest.MonkeyPatch, **command_line: bool) -> list[str]:
+    monkeypatch.setattr(context, "CLIARGS", ImmutableDict(command_line))
+    variables = {"groups": {"gateways": ["gw-1", "5", "0"]}, "target": target}
+    return LookupModule(DataLoader()).run(["gateways"], variables)
+
+
+@pytest.mark.parametrize("command_line", [{}, {"listhosts": True}], ids=str)
+@pytest.mark.parametrize(
+    ("target", "patterns"),
+    [
+        *((target, ["gateways"]) for target in (None, "", [])),
+        *(("gw-1", ["gw-1"]), (5, ["5"]), (0, ["0"]), (["gw-1", 5], ["gw-1", "5"])),
+    ],
+    ids=str,
+)
+def test_the_name_of_a_host_may_be_a_number(
+    monkeypatch: pytest.MonkeyPatch, command_line: dict[str, bool], target: Any, patterns: list[str]
+) -> None:
+    assert chosen(target, monkeypatch, **command_line) == patterns
+
+
+@pytest.mark.parametrize("command_line", [{}, {"listhosts": True}], ids=str)
+@pytest.mark.parametrize(
+    "target", [",", ":", " ", "\n", [","], ["", ""], ", ,", "!", "!gw-1", "&gateways", ["!gw-1", "&5"]], ids=repr
+)
+def test_a_target_that_names_nothing_is_not_all_hosts(
+    monkeypatch: pytest.MonkeyPatch, command_line: dict[str, bool], target: Any
+) -> None:
+    """As of a command line whose own variables are empty: ``-e target="$ONE,$TWO"``."""
+    with pytest.raises(AnsibleError, match="names no host and no group"):
+        chosen(target, monkeypatch, **command_line)
+
+
+def test_a_group_without_some_of_its_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert chosen("gateways:!gw-1", monkeypatch) == ["gateways:!gw-1"]
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"), [("none", "none"), (7, "7"), (False, "False"), (["a", 7], "a, 7")], ids=str
+)
+def test_a_target_without_a_host_is_named(monkeypatch: pytest.MonkeyPatch, target: Any, shown: str) -> None:
+    with pytest.raises(AnsibleError, match=f"No host matches {shown}; correct"):
+        chosen(target, monkeypatch)
