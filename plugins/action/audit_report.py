@@ -9,8 +9,10 @@ import json
 import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import audit_report_spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_file import checked_destination, write_report
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import OF_AUDIT
 
 
 class ActionModule(ControllerAction):
@@ -21,6 +23,12 @@ class ActionModule(ControllerAction):
 
     def _perform(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         path = checked_destination(options["dest"])
+        try:
+            text = json.dumps(options["findings"], indent=4, sort_keys=True, allow_nan=False)
+        except (TypeError, ValueError):
+            raise InvalidOption(
+                "findings", None, "hold a value or a key that JSON does not have, such as a date", OF_AUDIT
+            ) from None
         if not self._task.check_mode:
-            write_report(path, json.dumps(options["findings"], indent=4, sort_keys=True) + "\n")
+            write_report(path, text + "\n")
         return {"changed": True, "path": str(path)}

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import report_merge_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import rebuilt
@@ -27,7 +28,15 @@ class ActionModule(ControllerAction):
         run, rows = merge_reports(names, rebuilt)
         earlier = files.earlier()
         report = compose_report(run, rows, earlier)
-        changed = not all(file.exists() for file in files) or files.kept.read_text("utf-8") != as_json(report)
+        changed = not all(file.exists() for file in files) or _content(files.kept) != as_json(report).encode()
         if changed and not self._task.check_mode:
             files.write(report)
         return {"changed": changed, "path": str(files.page), "counts": report["counts"], "slices": len(names)}
+
+
+def _content(file: Path) -> bytes | None:
+    """Return what is in a file, None if it cannot be read: it is replaced then, as one that holds no report."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return None

@@ -26,7 +26,7 @@ extends_documentation_fragment:
   - result_format_callback
 options:
   interval:
-    description: Seconds between two lines of progress.
+    description: Seconds between two lines of progress, more than 0.
     type: float
     default: 5
     env:
@@ -37,7 +37,7 @@ options:
   limit_path:
     description:
       - A directory for the files that the commands at the end give to C(--limit) where a group has more than five hosts. It is created if
-        it does not exist. The newest 20 files are kept.
+        it does not exist. The newest 20 of these files are kept.
     type: path
     default: ~/.ansible/fleet_progress
     env:
@@ -50,15 +50,18 @@ author:
 """
 
 import atexit
+import math
 import os
 import sys
 import time
 import typing as t
 
 from ansible import constants, context
+from ansible.errors import AnsibleOptionsError
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
 from ansible_collections.fleetops.aliyun_iot.plugins.lookup.fleet_hosts import NO_HOST
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _live
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import left_out, limited
@@ -105,6 +108,13 @@ class CallbackModule(DefaultCallback):
         self._watcher: Watcher | None = None
         self._began = time.monotonic()
         self._reports: list[str] = []
+
+    def set_options(self, *args: t.Any, **keywords: t.Any) -> None:
+        super().set_options(*args, **keywords)
+        interval = self.get_option("interval")
+        if not 0 < interval < math.inf:
+            hint = "Correct FLEET_PROGRESS_INTERVAL, or interval in the configuration of Ansible"
+            raise AnsibleOptionsError(str(InvalidOption("interval", interval, "is no number of seconds above 0", hint)))
 
     # Begin
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.errors import AnsibleFilterError
+
 DOCUMENTATION = r"""
 name: audit_table
 short_description: Lays the findings of an audit out as a table
@@ -38,7 +40,9 @@ _value:
   elements: str
 """
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import command
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import kind_of
 
 COLUMNS = ("gateway", "device_name", "status", "fingerprint", "finding", "detail")
 Finding = t.Mapping[str, t.Any]
@@ -46,8 +50,11 @@ Finding = t.Mapping[str, t.Any]
 
 def audit_table(findings: t.Sequence[Finding]) -> list[str]:
     """Return aligned lines with a heading, then the commands that repair the findings, and last how many gateways are right."""
-    wrong = [finding for finding in findings if finding["finding"] != "ok"]
-    rows = [COLUMNS] + [tuple(str(finding[name] or "-") for name in COLUMNS) for finding in wrong]
+    try:
+        wrong = [finding for finding in findings if kind_of(finding) != "ok"]
+    except FleetopsError as error:
+        raise AnsibleFilterError("audit_table: %s" % error) from error
+    rows = [COLUMNS] + [tuple(str(finding.get(name) or "-") for name in COLUMNS) for finding in wrong]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     lines = (
         ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -61,12 +68,12 @@ def _commands(wrong: t.Sequence[Finding]) -> list[str]:
     """Return each command once, for all gateways that it repairs; one that names a device is for a gateway of its own."""
     alike: dict[tuple[str, str | None], list[str]] = {}
     for finding in wrong:
-        if finding.get("mended_by"):
-            device = finding["device_name"] if finding["mended_by"] == "recover_named" else None
+        if finding.get("mended_by") and finding.get("gateway"):
+            device = finding.get("device_name") if finding["mended_by"] == "recover_named" else None
             alike.setdefault((finding["mended_by"], device), []).append(finding["gateway"])
     return [
         "%s: %s"
-        % (", ".join(sorted({f["finding"] for f in wrong if f["gateway"] in hosts})), command(how, hosts, device))
+        % (", ".join(sorted({kind_of(f) for f in wrong if f.get("gateway") in hosts})), command(how, hosts, device))
         for (how, device), hosts in alike.items()
     ]
 

@@ -14,6 +14,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
     check_device_name,
     check_product_key,
+    is_device_secret,
 )
 
 DOCUMENTATION = r"""
@@ -121,24 +122,48 @@ def mqtt_login(
         product_key, device_name = _text("product_key", product_key), _text("device_name", device_name)
         check_product_key(product_key)
         check_device_name(device_name)
+        region, instance_id = _text_or_none("region", region), _text_or_none("instance_id", instance_id)
+        mqtt_endpoint = _text_or_none("mqtt_endpoint", mqtt_endpoint)
         host, port = address(product_key, region, instance_id, mqtt_endpoint, _port(mqtt_port))
+        ca_path, secret = _text_or_none("mqtt_ca_path", mqtt_ca_path), _secret(device_secret)
         # Sign in any case, so that an unknown sign_method is reported without a secret too.
-        connect = login(product_key, device_name, str(device_secret or ""), sign_method)
+        connect = login(product_key, device_name, secret, _text("sign_method", sign_method))
     except FleetopsError as error:
         raise AnsibleFilterError("mqtt_login: %s" % error) from error
-    place = {"host": host, "port": port, "ca_path": mqtt_ca_path or None}
+    place = {"host": host, "port": port, "ca_path": ca_path}
     result = {**place, "user_name": connect.user_name, "client_id": connect.client_id}
-    return dict(result, password=connect.password) if device_secret else result
+    return dict(result, password=connect.password) if secret else result
 
 
 def _text(option: str, value: object) -> str:
-    """Return a name as text: a playbook may have a name of digits as a number.
+    """Return an option as text: a playbook may have a name of digits as a number.
 
     :raises InvalidOption: it is neither text nor a number
     """
     if value is None or isinstance(value, (bool, list, dict)):
         raise InvalidOption(option, value, "is not a string", "Use a string")
     return str(value)
+
+
+def _text_or_none(option: str, value: object) -> str | None:
+    """Return an option as text, None if it is not set or empty.
+
+    :raises InvalidOption: it is neither text nor a number
+    """
+    return _text(option, value) if value is not None and value != "" else None
+
+
+def _secret(secret: object) -> str:
+    """Return a DeviceSecret, empty if there is none.
+
+    :raises InvalidOption: it can be none. The message never contains it
+    """
+    if secret is None or secret == "":
+        return ""
+    if isinstance(secret, bool) or not is_device_secret(str(secret)):
+        hint = "Use 1 to 64 letters, digits and . _ + / = -, without a line break; a vault file often adds one"
+        raise InvalidOption("device_secret", None, "is not a DeviceSecret", hint)
+    return str(secret)
 
 
 def _port(port: object) -> int | None:

@@ -11,6 +11,7 @@ result, a decision, a path, a command or a message.
 from __future__ import annotations
 
 import json
+import math
 import re
 import typing as t
 
@@ -144,7 +145,7 @@ def only(name: str, value: object, required: t.Collection[str], optional: t.Coll
 
 
 def document(name: str, value: object, limit: int = OUTPUT) -> object:
-    """Parse JSON of at most ``limit`` characters, without names that occur twice in an object and without NaN or Infinity.
+    """Parse JSON of at most ``limit`` characters, without names that occur twice in an object and without NaN or Infinity, 1e999 included.
 
     :raises StorageError: it is not
     """
@@ -159,8 +160,15 @@ def document(name: str, value: object, limit: int = OUTPUT) -> object:
     def constant(word: str) -> object:
         raise ValueError(word)
 
+    def finite(word: str) -> float:
+        found = float(word)
+        if math.isinf(found):
+            raise ValueError(word)
+        return found
+
     try:
-        return t.cast(object, json.loads(checked, object_pairs_hook=unique, parse_constant=constant))
+        found = json.loads(checked, object_pairs_hook=unique, parse_constant=constant, parse_float=finite)
+        return t.cast(object, found)
     except (ValueError, RecursionError):
         raise bad_answer(name, "%s is not a JSON document" % _excerpt(checked)) from None
 

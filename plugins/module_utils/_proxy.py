@@ -12,7 +12,7 @@ import base64
 import os
 import re
 import typing as t
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._endpoints import split_endpoint
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BadAnswer, InvalidOption
@@ -25,11 +25,11 @@ _WITH_PORT = re.compile(r"(\[[^\]]*\]|[^:]*):([0-9]{1,5})")
 
 
 class Proxy(t.NamedTuple):
-    """An HTTP proxy; ``credentials`` is ``USER:PASSWORD``, or empty."""
+    """An HTTP proxy; ``credentials`` is ``USER:PASSWORD`` in the octets that were given, of whatever encoding, or empty."""
 
     host: str
     port: int
-    credentials: str = ""
+    credentials: bytes = b""
 
     def __repr__(self) -> str:
         """Return a text without the password."""
@@ -93,8 +93,7 @@ def open_tunnel(connection: Connection, proxy: Proxy, host: str, port: int) -> N
     target = "%s:%d" % ("[%s]" % host if ":" in host else host, port)
     lines = ["CONNECT %s HTTP/1.1" % target, "Host: %s" % target]
     if proxy.credentials:
-        encoded = base64.b64encode(proxy.credentials.encode("utf-8")).decode("ascii")
-        lines.append("Proxy-Authorization: Basic " + encoded)
+        lines.append("Proxy-Authorization: Basic " + base64.b64encode(proxy.credentials).decode("ascii"))
     connection.sendall("".join(line + "\r\n" for line in [*lines, ""]).encode("ascii"))
     head, octet = bytearray(), bytearray(1)
     # Read octet by octet, since what follows the empty line is from the host.
@@ -114,7 +113,7 @@ def open_tunnel(connection: Connection, proxy: Proxy, host: str, port: int) -> N
 
 
 def _environment(name: str) -> str:
-    """Return a variable of the environment in lower case, or else in upper case, as curl does."""
+    """Return a variable of the environment in lower case, even an empty one, or else in upper case, as urllib and requests do."""
     return os.environ.get(name, os.environ.get(name.upper(), "")).strip()
 
 
@@ -125,7 +124,10 @@ def _parse(text: str, default_port: int | None) -> Proxy | None:
     port = parts.port or default_port if parts else None
     if not parts or not port or parts.path not in ("", "/") or (found and scheme.lower() != "http") or parts.scheme:
         return None
-    return Proxy(parts.host, port, unquote(credentials))
+    try:
+        return Proxy(parts.host, port, unquote_to_bytes(credentials.encode("utf-8", "surrogateescape")))
+    except UnicodeError:  # a surrogate that stands for no octet
+        return None
 
 
 def _is_excluded(host: str, port: int, listed: str) -> bool:

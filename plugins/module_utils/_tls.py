@@ -240,8 +240,10 @@ def trust(context: TlsContext, ca_path: str, option: str = "ca_path") -> None:
             context.load_verify_locations(capath=ca_path)
         else:
             context.load_verify_locations(cafile=ca_path)
-    except OSError as error:
-        problem = "it contains no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+    except (OSError, ValueError) as error:
+        problem = getattr(error, "strerror", "no file can have this name")
+        if isinstance(error, ssl.SSLError):
+            problem = "it contains no certificate"
         raise TlsError(
             "%s: %r cannot be used: %s" % (option, ca_path, problem),
             hint="Set it to a PEM file that exists on the host that connects",

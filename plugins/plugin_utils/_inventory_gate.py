@@ -30,8 +30,9 @@ LONGEST_TEXT = 256
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,252}")
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
-_FINGERPRINT = re.compile(r"[0-9a-f]{16}")
-_RESERVED = ("all", "ungrouped", "localhost", "ip6-localhost", "ip6-loopback")
+_FINGERPRINT = re.compile(r"(?:[0-9a-f]{16})?")  # empty for a device without a DeviceSecret
+_GROUPS = ("all", "ungrouped")
+_LOOPBACK = ("localhost", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback")
 _TEXTS = ("iot_product_name", "iot_nickname", "iot_id", "iot_created")
 
 Variables = dict[str, t.Any]
@@ -100,7 +101,7 @@ def check_host_name(name: object, device: Variables) -> str:
         raise _refused(
             name, device, "is not 1 to 253 of A-Z a-z 0-9 _ . : @ -, beginning with a letter, a digit or an underscore"
         )
-    if name.casefold() in _RESERVED or _is_loopback(name):
+    if name.casefold() in _GROUPS or _is_loopback(name.rpartition("@")[2]):  # ssh takes USER@HOST too
         raise _refused(name, device, "is a name of the controller or of a group that Ansible itself defines")
     if not _MAC.fullmatch(name) and split_host_pattern(name) != [name]:
         raise _refused(name, device, "is a pattern of several hosts for Ansible")
@@ -109,7 +110,7 @@ def check_host_name(name: object, device: Variables) -> str:
 
 def _is_loopback(name: str) -> bool:
     label = name.casefold().rstrip(".")
-    if label == "localhost" or label.startswith("localhost.") or label.endswith(".localhost"):
+    if label.partition(".")[0] in _LOOPBACK or label.endswith(".localhost"):
         return True
     try:
         address = ip_address(name)
@@ -162,9 +163,7 @@ def check_joined_groups(
     for group, host in joined.items():
         if group in hosts:
             problem = "is a host of another inventory source, and would be a group of %s"
-        elif group in ("all", "ungrouped") or (
-            group in foreign and group not in chosen and not group.startswith(tuple(prefixes))
-        ):
+        elif group in _GROUPS or (group in foreign and group not in chosen and not group.startswith(tuple(prefixes))):
             problem = "is a group of another inventory source or of Ansible's own, and %s would join it"
         else:
             continue

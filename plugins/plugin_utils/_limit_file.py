@@ -30,10 +30,22 @@ def limit_of(hosts: t.Sequence[str], directory: str, name: str) -> str:
     if len(hosts) > NAMES:
         folder = Path(directory).expanduser()
         with suppress(FleetopsError, OSError, UnicodeError):
-            file = folder / ("%s-%s%s" % (name, hashlib.sha256(text.encode()).hexdigest()[:8], _SUFFIX))
+            file = folder / _file_name(name, text.encode())
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_report(checked_destination(str(file)), text)
-            for old in sorted(folder.glob("*" + _SUFFIX), key=lambda each: each.stat().st_mtime)[:-_KEPT]:
-                old.unlink()
+            with suppress(OSError):
+                _remove_old(folder)
             return "@%s" % file
     return listed(hosts)
+
+
+def _remove_old(folder: Path) -> None:
+    """Remove all but the newest of the files that were written here. Others may have files in the same directory."""
+    named = [file for file in folder.glob("*-????????" + _SUFFIX) if file.is_file()]
+    written = [file for file in named if file.name == _file_name(file.name.rpartition("-")[0], file.read_bytes())]
+    for old in sorted(written, key=lambda each: each.stat().st_mtime)[:-_KEPT]:
+        old.unlink()
+
+
+def _file_name(name: str, content: bytes) -> str:
+    return "%s-%s%s" % (name, hashlib.sha256(content).hexdigest()[:8], _SUFFIX)

@@ -21,17 +21,24 @@ def checked_destination(dest: str, option: str = "dest") -> Path:
     """Return the absolute path to write to; a relative one is relative to the working directory.
 
     :param option: the option or variable that names it
-    :raises InvalidOption: the directory does not exist or is not writable, or a file that may not be replaced exists there; or the name
-        contains a NUL
+    :raises InvalidOption: the directory does not exist or is not writable, or a file that may not be replaced exists there; or no file can
+        have this name
+    :raises StorageError: the path cannot be looked at
     """
     if "\0" in dest:
         raise InvalidOption(option, dest, "contains a NUL, which no name of a file does", "Remove it")
-    path = Path(os.path.abspath(dest))
-    if not path.parent.is_dir():
-        raise InvalidOption(option, dest, "is in a directory that does not exist", "Create %s" % path.parent)
-    if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
-        raise InvalidOption(option, dest, "is in a directory that you cannot write to", "Choose another directory")
     try:
+        os.fsencode(dest)
+    except UnicodeError:
+        raise InvalidOption(
+            option, dest, "contains a character that no file's name can have here", "Remove it"
+        ) from None
+    path = Path(os.path.abspath(dest))
+    try:
+        if not path.parent.is_dir():
+            raise InvalidOption(option, dest, "is in a directory that does not exist", "Create %s" % path.parent)
+        if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
+            raise InvalidOption(option, dest, "is in a directory that you cannot write to", "Choose another directory")
         found = path.lstat()
     except FileNotFoundError:
         return path
@@ -84,10 +91,11 @@ def write_report(path: Path, text: str) -> None:
         os.rename(new, path.name, src_dir_fd=directory, dst_dir_fd=directory)
         os.fsync(directory)
     except OSError as error:
-        with suppress(OSError):
-            os.unlink(new, dir_fd=directory)
         raise _cannot_write(path, error) from None
     finally:
+        # Also after an interrupt; after the rename there is none.
+        with suppress(OSError):
+            os.unlink(new, dir_fd=directory)
         os.close(directory)
 
 

@@ -31,7 +31,7 @@ MOST_GATEWAYS = 100_000
 TEXT = 2000
 NAME = 255
 
-_DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC")
 # Fields that the collection itself writes.
 _ALPHABETS = {"reason": re.compile(r"[a-z_]{1,64}"), "fingerprint": gate.FINGERPRINT}
 # Texts of other origin, which may be wrong names that the report is about: one printable line of at most this length.

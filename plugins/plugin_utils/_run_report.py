@@ -18,6 +18,7 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import listed
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import shown
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import outcome_of
@@ -32,6 +33,7 @@ FIELDS = (
 # By kind of error, the playbook that helps if running the same one again does not.
 _REPAIRS = {"registration_needed": "provision", "not_accepted": "recover"}
 _ALREADY_ACTIVE = "6289"
+OF_AUDIT = "Use what the filter fleetops.aliyun_iot.audit_findings returns"
 
 Row = dict[str, t.Any]
 Report = dict[str, t.Any]
@@ -63,14 +65,27 @@ def rows_of_pass(fleet: t.Mapping[str, t.Any], batch: t.Iterable[str], command: 
 
 
 def rows_of_findings(findings: t.Iterable[t.Mapping[str, t.Any]]) -> list[Row]:
-    """Return a row for each finding of an audit; one of a device without a gateway has no gateway."""
+    """Return a row for each finding of an audit; one of a device without a gateway has no gateway.
+
+    :raises InvalidOption: as :func:`kind_of`
+    """
     rows = []
     for finding in findings:
-        what = str(finding["finding"])
+        what = kind_of(finding)
         outcome = what if what in ("ok", "unreachable", "failed") else "drift"
         row = {name: _text(finding.get(name)) for name in FIELDS}
         rows.append(dict(row, outcome=outcome, reason=what, message=_text(finding.get("detail")), code=None))
     return rows
+
+
+def kind_of(finding: t.Mapping[str, t.Any]) -> str:
+    """Return what was found.
+
+    :raises InvalidOption: an audit has no such finding
+    """
+    if not isinstance(finding, t.Mapping) or not finding.get("finding"):
+        raise InvalidOption("findings", finding, "is no finding of an audit", OF_AUDIT)
+    return str(finding["finding"])
 
 
 def repair_of(kind: str | None, code: str | None) -> str | None:

@@ -101,6 +101,7 @@ class ScriptBuilder:
             "sysfs": "/sys",
             "proc": "/proc",
             "init_scripts": "/etc/init.d",
+            "accounts": "/etc",
             "release": "/etc/openwrt_release",
             "export_count": len(exports),
             "certificate_fields": _FIELDS,

@@ -42,7 +42,7 @@ class Watcher:
         """Open the channel and begin.
 
         :param say: shows a line
-        :param interval: seconds between two lines of the same task
+        :param interval: seconds between two lines of the same task, finite and more than 0
         :param view: makes a live view with a title; without it, passes are shown as lines too
         """
         self._say = say

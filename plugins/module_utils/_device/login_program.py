@@ -90,8 +90,9 @@ def _stored(path: str) -> Certificate:
     try:
         with open(path, "rb") as file:
             content = file.read(LONGEST + 1)
-    except OSError as error:
-        raise no_credential(path, "cannot be read: %s" % error.strerror) from None
+    except (OSError, ValueError) as error:
+        problem = getattr(error, "strerror", "no file can have this name")
+        raise no_credential(path, "cannot be read: %s" % problem) from None
     certificate = parse(content)
     if certificate is None:
         raise no_credential(path, "does not contain a valid credential")

@@ -57,6 +57,20 @@ def test_what_is_no_object_is_none(tmp_path: Path, text: str) -> None:
         log_in(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("none.json", "No such file or directory"),
+        *((name, "no file can have this name") for name in ("a\0b", "\ud800")),
+    ],
+    ids=ascii,
+)
+def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, problem: str) -> None:
+    with pytest.raises(StorageError, match=f"cannot be read: {problem}") as raised:
+        log_in(tmp_path / name)
+    assert raised.value.kind == "unreadable"
+
+
 def test_a_file_without_an_end_is_not_read_to_it(tmp_path: Path) -> None:
     """Sparse, it costs the user who made it nothing."""
     path = tmp_path / "device.json"

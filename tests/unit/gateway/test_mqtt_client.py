@@ -241,6 +241,12 @@ def test_mqtt_has_authorities_of_its_own(
     assert "mqtt_port 8883" in caught.value.hint
 
 
+@pytest.mark.parametrize("path", ["a\0b", "/x\ud800"], ids=ascii)
+def test_a_name_that_no_file_can_have_is_none_of_authorities(path: str) -> None:
+    with pytest.raises(TlsError, match=r"^ca_path: '.*' cannot be used: no file can have this name"):
+        mqtt_context({"ca_path": path, "validate_certs": True})
+
+
 def test_a_file_that_is_not_there_is_named_by_its_option() -> None:
     for options, option in (({}, "ca_path"), ({"mqtt_ca_path": "/missing.pem"}, "mqtt_ca_path")):
         with pytest.raises(TlsError, match=f"^{option}: '/missing.pem' cannot be used"):

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import threading
 from pathlib import Path
 from typing import Any, Callable
@@ -156,6 +158,14 @@ def test_a_proxy_that_fails_is_trouble_on_the_way(way: str, certificates: Certif
     assert "proxy" in caught.value.hint
 
 
+def test_a_password_is_sent_in_its_own_octets(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ConnectProxy({}) as proxy:
+        monkeypatch.setitem(os.environb, b"https_proxy", b"http://us\xe9r:p%E9@" + proxy.address.encode())
+        with pytest.raises(FleetopsError, match="HTTP status 403"):
+            WAYS["http.client"][0](context_of("http.client", certificates.ca), "platform.example", 443)
+    assert base64.b64encode(b"us\xe9r:p\xe9").decode() in proxy.heads[0]
+
+
 def test_a_proxy_that_is_not_there(way: str, certificates: Certificates) -> None:
     with pytest.raises(NetworkError, match=r"the proxy 127\.0\.0\.1:1 cannot be reached") as caught:
         WAYS[way][0](context_of(way, certificates.ca, "http://me:hidden@127.0.0.1:1"), "platform.example", 443)
@@ -226,13 +236,15 @@ def test_whom_no_proxy_lists(
         ({"HTTPS_PROXY": "http://upper:1"}, None, Proxy("upper", 1)),
         ({"HTTPS_PROXY": "http://upper:1", "https_proxy": "http://lower:2"}, None, Proxy("lower", 2)),
         ({"HTTPS_PROXY": "http://upper:1", "https_proxy": ""}, None, None),
+        ({}, "http://me:p%E9\udcff@h:1", Proxy("h", 1, b"me:p\xe9\xff")),
+        ({"https_proxy": "http://m\udce9:ä@h:1"}, None, Proxy("h", 1, b"m\xe9:\xc3\xa4")),
         ({"https_proxy": "http://lower:2"}, "http://option:3", Proxy("option", 3)),
         ({"https_proxy": "lower:2"}, None, Proxy("lower", 2)),
         ({"https_proxy": "lower"}, None, Proxy("lower", 80)),
-        ({"https_proxy": "http://me:a%40b@[::1]:8080/"}, None, Proxy("::1", 8080, "me:a@b")),
+        ({"https_proxy": "http://me:a%40b@[::1]:8080/"}, None, Proxy("::1", 8080, b"me:a@b")),
         ({"http_proxy": "http://other:1", "all_proxy": "http://other:2"}, None, None),
     ],
-    ids=str,
+    ids=ascii,
 )
 def test_which_proxy(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], given: str | None, proxy: Proxy | None
@@ -271,7 +283,9 @@ def test_a_proxy_that_can_be_given(value: str | None) -> None:
         "http://a b:1",
         "http://me:hidden@:1",
         "http://hidden:1\r\nX: y",
+        "http://me:hidden\ud800@proxy:1",
     ],
+    ids=ascii,
 )
 def test_a_proxy_that_cannot_be_given(value: str) -> None:
     with pytest.raises(InvalidOption) as caught:
@@ -281,7 +295,7 @@ def test_a_proxy_that_cannot_be_given(value: str) -> None:
 
 
 def test_nobody_prints_the_password() -> None:
-    assert "hidden" not in repr(Proxy("proxy", 1, "me:hidden"))
+    assert "hidden" not in repr(Proxy("proxy", 1, b"me:hidden"))
 
 
 @given(st.text(max_size=60), st.text(max_size=40), st.integers(1, 65535))

@@ -155,7 +155,20 @@ def test_exact_keys() -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        *("", "{", "[]]", "nul", "'a'", "NaN", "[Infinity]", "-Infinity", '{"a":1,"a":1}', '[{"b":{"a":1,"a":2}}]'),
+        *(
+            "",
+            "{",
+            "[]]",
+            "nul",
+            "'a'",
+            "NaN",
+            "[Infinity]",
+            "-Infinity",
+            "[1e999]",
+            "-1e999",
+            '{"a":1,"a":1}',
+            '[{"b":{"a":1,"a":2}}]',
+        ),
         *(
             "[" * 60_000,
             '{"a":' * 60_000,

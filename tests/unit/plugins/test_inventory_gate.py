@@ -125,6 +125,12 @@ def test_a_usual_name_is_one(name: str) -> None:
             "localhost.localdomain",
             "x.localhost",
             "ip6-localhost",
+            "ip6-localhost.",
+            "ip6-loopback.",
+            "localhost4",
+            "localhost6.localdomain6",
+            "root@localhost",
+            "root@127.0.0.1",
             "all",
             "ungrouped",
         ),
@@ -181,10 +187,8 @@ def test_an_address_is_no_option(value: object) -> None:
 
 
 def test_what_the_platform_says_of_a_device_goes_through() -> None:
-    assert checked_devices([DEVICE, {**DEVICE, "iot_activated": None}], ["a1IoKTestP1"], "it") == [
-        DEVICE,
-        {**DEVICE, "iot_activated": None},
-    ]
+    devices = [DEVICE, {**DEVICE, "iot_activated": None}, {**DEVICE, "iot_fingerprint": ""}]
+    assert checked_devices(devices, ["a1IoKTestP1"], "it") == devices
 
 
 @pytest.mark.parametrize(

@@ -87,14 +87,31 @@ def test_the_port_and_the_authorities_that_go_with_it(options: dict[str, Any], p
         ((KEY, [NAME]), {"region": "cn-shanghai"}, r"device_name: \['gw-0001'\] is not a string"),
         ((None, NAME), {"region": "cn-shanghai"}, "product_key: is not a string"),
         (("a1/b", NAME), {"region": "cn-shanghai"}, "product_key: 'a1/b' is not a ProductKey"),
+        ((KEY, NAME), {"region": 5}, "region: '5' is not a region"),
+        ((KEY, NAME), {"region": ["cn-shanghai"]}, r"region: \['cn-shanghai'\] is not a string"),
+        ((KEY, NAME), {"instance_id": True}, "instance_id: True is not a string"),
+        ((KEY, NAME), {"mqtt_endpoint": {}}, "mqtt_endpoint: {} is not a string"),
+        ((KEY, NAME), {"region": "cn-shanghai", "mqtt_ca_path": []}, r"mqtt_ca_path: \[\] is not a string"),
+        ((KEY, NAME), {"region": "cn-shanghai", "sign_method": ["x"]}, r"sign_method: \['x'\] is not a string"),
+        ((KEY, NAME), {"region": "cn-shanghai", "sign_method": None}, "sign_method: is not a string"),
     ],
 )
-def test_what_no_login_can_be_made_of(arguments: tuple[Any, Any], options: dict[str, str], message: str) -> None:
+def test_what_no_login_can_be_made_of(arguments: tuple[Any, Any], options: dict[str, Any], message: str) -> None:
     with pytest.raises(AnsibleFilterError, match=message):
         mqtt_login(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    "secret", ["hidden\n", "hidd en", ["hidden"], {"hidden": 1}, True, "\ud800", "x" * 65], ids=ascii
+)
+def test_what_is_no_secret_is_not_signed_with_and_not_shown(secret: Any) -> None:
+    with pytest.raises(AnsibleFilterError, match=r"mqtt_login: device_secret: is not a DeviceSecret\. Use ") as caught:
+        mqtt_login(KEY, NAME, device_secret=secret, region="cn-shanghai")
+    assert "hidd" not in str(caught.value)
 
 
 def test_a_name_may_be_a_number() -> None:
     """As YAML and native templates have a serial number."""
     login = mqtt_login(KEY, 10012345, device_secret="s", region="cn-shanghai")
     assert login == mqtt_login(KEY, "10012345", device_secret="s", region="cn-shanghai")
+    assert mqtt_login(KEY, NAME, instance_id=12345)["host"] == "12345.mqtt.iothub.aliyuncs.com"

@@ -16,8 +16,11 @@ from typing import Any
 
 import pyte
 import pytest
+from ansible.errors import AnsibleError
+from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from rich.console import Console, ConsoleOptions
 
+from ansible_collections.fleetops.aliyun_iot.plugins.callback.fleet_progress import CallbackModule
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _progress
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._limit_file import limit_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._live import LiveView, frame
@@ -226,8 +229,7 @@ def test_a_view_lives_as_long_as_its_pass() -> None:
     assert sender("task-1") is None
 
 
-@pytest.mark.parametrize("interval", [0.01, 0.0, -1.0])
-def test_without_a_view_there_are_lines(interval: float) -> None:
+def test_without_a_view_there_are_lines() -> None:
     told = threading.Event()
     lines: list[str] = []
 
@@ -235,7 +237,7 @@ def test_without_a_view_there_are_lines(interval: float) -> None:
         lines.append(line)
         told.set()
 
-    watcher = Watcher(say, interval, None)
+    watcher = Watcher(say, 0.01, None)
     try:
         watcher.begin("task-1", "The pass")
         send = sender("task-1")
@@ -250,6 +252,18 @@ def test_without_a_view_there_are_lines(interval: float) -> None:
         watcher.close()
     assert HALF.line() in lines
     assert "Another task: 1 hosts done" in lines
+
+
+@pytest.mark.parametrize("interval", [0.01, float("nan"), float("inf"), 0.0, -1.0])
+def test_the_time_between_two_lines_is_one(monkeypatch: pytest.MonkeyPatch, interval: float) -> None:
+    callback = CallbackModule()
+    monkeypatch.setattr(DefaultCallback, "set_options", lambda _callback, **_options: None)
+    monkeypatch.setattr(callback, "get_option", {"interval": interval}.get)
+    if interval == 0.01:
+        callback.set_options()
+        return
+    with pytest.raises(AnsibleError, match=r"^interval: \S+ is no number of seconds above 0\. Correct FLEET_PROGRESS_"):
+        callback.set_options()
 
 
 # The end
@@ -449,6 +463,21 @@ def test_few_hosts_are_named_and_many_are_in_a_file(tmp_path: Path) -> None:
         os.utime(newest[1:], (number, number))
     assert len(list(folder.iterdir())) == 20
     assert Path(newest[1:]).exists()
+
+
+def test_files_of_others_stay(tmp_path: Path) -> None:
+    """Also one whose name looks like ours, and what is no file."""
+    theirs = [
+        tmp_path / f"{name}.hosts" for name in ("site", "site-20260101", "-01234567", "a-b", *map(str, range(25)))
+    ]
+    for path in theirs:
+        path.write_text("gw-1\n")
+        os.utime(path, (0, 0))
+    (tmp_path / "folder-01234567.hosts").mkdir()
+    named = {limit_of([f"gw-{number}" for number in range(most)], str(tmp_path), "provision") for most in range(6, 30)}
+    ours = {path for path in tmp_path.glob("provision-*") if f"@{path}" in named}
+    assert len(ours) == 20
+    assert {*tmp_path.iterdir()} == {*theirs, *ours, tmp_path / "folder-01234567.hosts"}
 
 
 def test_names_that_utf_8_cannot_represent_are_in_no_file(tmp_path: Path) -> None:

@@ -88,6 +88,22 @@ def test_text_that_utf_8_cannot_represent_is_written_all_the_same(tmp_path: Path
     assert (tmp_path / "report.html").read_text("utf-8") == text.encode("ascii", "backslashreplace").decode()
 
 
+@pytest.mark.parametrize(
+    ("dest", "problem"),
+    [
+        ("a\0.json", r"^dest: .*contains a NUL"),
+        ("\ud800.json", r"^dest: .*contains a character that no file's name can have"),
+        ("\ud800/audit.json", r"^dest: .*contains a character that no file's name can have"),
+        ("x" * 300, "File name too long"),
+        ("x" * 300 + "/audit.json", "File name too long"),
+    ],
+    ids=["NUL", "surrogate", "its directory's", "long", "long directory"],
+)
+def test_a_name_that_no_file_can_have(tmp_path: Path, dest: str, problem: str) -> None:
+    with pytest.raises((InvalidOption, StorageError), match=problem):
+        checked_destination(str(tmp_path / dest))
+
+
 @pytest.mark.parametrize("dest", ["nowhere/audit.json", "file/audit.json"])
 def test_a_directory_that_is_not_there(tmp_path: Path, dest: str) -> None:
     (tmp_path / "file").write_text("")
@@ -130,14 +146,28 @@ def test_whoever_is_faster_gets_nothing(everybodys: Path, trick: str) -> None:
     assert (everybodys / "theirs").read_bytes() == b""
 
 
-def test_the_old_report_stays_if_the_new_one_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "caught", "message"),
+    [
+        (OSError(28, "No space left on device"), StorageError, r"audit.json: No space left on device"),
+        (KeyboardInterrupt("^C"), KeyboardInterrupt, r"\^C"),
+    ],
+    ids=["full", "interrupted"],
+)
+def test_the_old_report_stays_if_the_new_one_cannot_be_written(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    caught: type[BaseException],
+    message: str,
+) -> None:
     path = write(tmp_path / "audit.json")
 
-    def full(_file: int) -> None:
-        raise OSError(28, "No space left on device")
+    def fail(_file: int) -> None:
+        raise error
 
-    monkeypatch.setattr(_report_file.os, "fsync", full)
-    with pytest.raises(StorageError, match=r"audit.json: No space left on device"):
+    monkeypatch.setattr(_report_file.os, "fsync", fail)
+    with pytest.raises(caught, match=message):
         write_report(path, '["new"]\n')
     monkeypatch.undo()
     assert path.read_text() == "[]\n"

@@ -8,7 +8,9 @@ from __future__ import annotations
 import copy
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from ansible.module_utils.common.collections import ImmutableDict
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.fleetops.aliyun_iot.plugins.action import report_merge
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption, StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _report_gate
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import command, rebuilt
@@ -145,6 +148,32 @@ def test_what_is_too_long_is_not_read_to_its_end(tmp_path: Path, monkeypatch: py
         read_report(name)
 
 
+@pytest.mark.parametrize(
+    ("spoil", "changed"),
+    [
+        (lambda _path: None, False),
+        (lambda path: path.write_bytes(path.read_bytes() + b"\xff"), True),
+        (Path.unlink, True),
+    ],
+    ids=["same", "no text", "none"],
+)
+def test_whether_a_merged_report_changes(tmp_path: Path, spoil: Callable[[Path], None], changed: bool) -> None:
+    for number in range(2):
+        written(tmp_path / f"{number}.json", {**RUN, "id": str(number)}, row(f"gw-{number}"))
+    task = SimpleNamespace(check_mode=False, async_val=0, diff=False, args={})
+    action = report_merge.ActionModule(task, SimpleNamespace(), SimpleNamespace(), None, None, None)
+    options = {"reports": [f"{tmp_path}/[01].json"], "dest": f"{tmp_path}/all.html"}
+    assert action._perform(options)["changed"] is True
+    merged = (tmp_path / "all.json").read_bytes()
+    spoil(tmp_path / "all.json")
+    assert action._perform(options)["changed"] is changed
+    assert (tmp_path / "all.json").read_bytes() == merged
+
+
+def test_what_cannot_be_read_is_no_merged_report(tmp_path: Path) -> None:
+    assert report_merge._content(tmp_path) is None
+
+
 # What somebody has changed
 
 GOOD = json.loads(
@@ -243,6 +272,11 @@ def test_a_message_says_which_file_and_field(tmp_path: Path) -> None:
         read_report(str(file))
     assert f"reports: '{file}' is no report of this collection: gateways[0].outcome" in str(caught.value)
     assert "gateway's answer" not in str(caught.value)
+
+
+def test_a_date_is_of_digits_of_ascii() -> None:
+    with pytest.raises(StorageError, match=r"run\.begun"):
+        parse_report(changed(("run", "begun"), "٢٠٢٦-01-01 00:00:00 UTC"))
 
 
 # Commands

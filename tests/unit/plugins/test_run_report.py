@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.fleetops.aliyun_iot.plugins.action import run_report
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_gate import earlier_report
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import (
     as_csv,
@@ -151,6 +152,12 @@ def test_findings_of_an_audit() -> None:
         ("three", "unreachable", "unreachable", "no route"),
         (None, "drift", "no_gateway", "x"),
     ]
+
+
+@pytest.mark.parametrize("finding", [{}, {"finding": None}, {"gateway": "one"}], ids=str)
+def test_what_is_no_finding(finding: JSON) -> None:
+    with pytest.raises(InvalidOption, match=r"^findings: \{.*\} is no finding of an audit. Use what the filter"):
+        rows_of_findings([finding])
 
 
 # Reports
