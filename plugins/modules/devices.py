@@ -40,7 +40,7 @@ options:
   purge:
     description:
       - Whether to remove every device of the product that is not in the list. For O(state=present) only.
-      - Nothing is removed if any name of the list fails.
+      - Nothing is removed if any name of the list fails. An empty list is refused.
     type: bool
     default: false
   purge_maximum:

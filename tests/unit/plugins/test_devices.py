@@ -260,7 +260,7 @@ def test_purge_removes_what_is_not_listed() -> None:
     ("wanted", "options", "kind"),
     [
         (["gw-0001"], {"purge_maximum": 1}, "purge_maximum"),
-        ([], {"purge_maximum": 2}, "purge_maximum"),
+        ([], {"purge_maximum": 10}, "invalid_option"),
         (["gw-0001", "gw 0002"], {}, "invalid_option"),
         (["gw-0001", "gw-0001"], {}, "invalid_option"),
         (["gw-0001"], {"state": "absent"}, "invalid_option"),
