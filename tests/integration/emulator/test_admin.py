@@ -144,6 +144,9 @@ def test_settings_are_changed_one_by_one_and_kept(platform: Emulator) -> None:
         ("PATCH", "/settings", {"reregistration": "never"}, 400, "choose one of rotate, same, refuse"),
         ("PATCH", "/settings", {"unknown_device_code": True}, 400, "write a whole number from 1"),
         ("PATCH", "/settings", ["rotate"], 400, "must be a mapping"),
+        ("PUT", "/products/a1IoKTestP1", {"product_name": "\ud800"}, 400, "product_name: has the wrong form"),
+        ("PATCH", "/products/a1IoKTestP1/devices/OvenDevice01", {"nickname": "\udfff"}, 400, "nickname: has the wrong"),
+        ("POST", "/faults", {"action": "register", "code": 1, "message": "\ud800"}, 400, "message: has the wrong form"),
         ("POST", "/faults", {"action": "register"}, 400, "needs exactly one effect"),
         ("GET", "/requests?sign=1", None, 400, "can be filtered by action"),
         ("GET", "/requests?since=x", None, 400, "since (a number)"),
@@ -159,9 +162,19 @@ def test_errors_are_json_and_say_why(
     assert message in answer.json()["error"]
 
 
-@pytest.mark.parametrize("body", [b"{", b"\xff"])
-def test_a_body_that_is_not_json(platform: Emulator, body: bytes) -> None:
-    answer = call(platform, "PATCH", "/settings", data=body, headers={"Content-Type": "application/json"})
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"{", {}),
+        (b"\xff", {}),
+        pytest.param(b"[" * 100_000, {}, id="deep"),
+        (b"{}", {"Content-Type": "application/json; charset=nosuch"}),
+        (b"{}", {"Content-Type": "application/json; charset=hex"}),
+        (b"{}", {"Content-Encoding": "gzip"}),
+    ],
+)
+def test_a_body_that_is_not_json(platform: Emulator, body: bytes, headers: dict[str, str]) -> None:
+    answer = call(platform, "PATCH", "/settings", data=body, headers={"Content-Type": "application/json", **headers})
     assert (answer.status_code, answer.json()["error"]) == (
         400,
         "the body is not JSON in UTF-8; send a JSON object",

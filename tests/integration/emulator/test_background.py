@@ -5,17 +5,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from emulator import PROGRAM
+from platform_emulator import process
+from platform_emulator.options import Options
+from platform_emulator.process import Running
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -88,6 +93,78 @@ def test_stop_ends_no_stranger(command: Command, tmp_path: Path) -> None:
         assert said(command("stop")) == "not running"
         assert stranger.poll() is None
         stranger.kill()
+
+
+def test_the_number_in_a_held_lock_is_never_that_of_a_stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks right after a lock is taken finds nobody, or the one that holds it."""
+    (tmp_path / "process.json").write_text(json.dumps({"pid": 1, "fingerprint": "of a crashed one"}))
+    seen: list[Running | None] = []
+    real = fcntl.flock
+
+    def flock(file: Any, operation: int) -> None:
+        real(file, operation)
+        if operation & fcntl.LOCK_EX:
+            seen.append(process.running(tmp_path))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with process.sole_owner(options := Options(tmp_path, "127.0.0.1", 0, 0, 0, None, None)):
+        pass
+    own = Running(os.getpid(), options.fingerprint())
+    assert seen[-1] == own
+    assert set(seen) <= {None, own}
+    assert process.running(tmp_path) is None
+
+
+def test_one_that_ends_by_itself_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    looks = iter([Running(gone.pid, ""), None])
+    monkeypatch.setattr(process, "running", lambda _state_dir: next(looks))
+    assert process.stop(tmp_path)
+
+
+def test_one_that_runs_out_of_sight_is_not_said_to_be_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In another container, which has process numbers of its own."""
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    monkeypatch.setattr(process, "running", lambda _state_dir: Running(gone.pid, ""))
+    with pytest.raises(ProcessLookupError):
+        process.stop(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "1", "\ufeff", "[" * 100_000])
+def test_a_ready_file_of_other_content(command: Command, tmp_path: Path, content: str) -> None:
+    ready = tmp_path / "ready.json"
+    ready.write_text(content)
+    assert said(command("start", "--ready-file", str(ready))) == "started"
+    assert json.loads(ready.read_text())["ca_file"] == f"{tmp_path}/state/ca.pem"
+
+
+def test_starts_at_once_start_one(command: Command) -> None:
+    with ThreadPoolExecutor() as starters:
+        ended = list(starters.map(lambda _number: said(command("start")), range(3)))
+    assert sorted(ended) == ["already running", "already running", "started"]
+    assert said(command("start")) == "already running"
+
+
+def test_a_start_waits_for_one_that_another_has_begun(command: Command, tmp_path: Path) -> None:
+    directory = tmp_path / "state"
+    serve = ["serve", "--state-dir", str(directory), "--ready-file", str(directory / "endpoints.json")]
+    with subprocess.Popen(
+        [sys.executable, "-m", "platform_emulator", *serve], env={"PYTHONPATH": str(PROGRAM)}, stderr=subprocess.DEVNULL
+    ) as begun:
+        while process.running(directory) is None:
+            assert begun.poll() is None
+        assert said(command("start")) == "already running"
+        assert endpoints(tmp_path)["pid"] == begun.pid
+        assert said(command("stop")) == "stopped"
+
+
+def test_names_that_are_not_utf_8(command: Command, tmp_path: Path) -> None:
+    seed = tmp_path / os.fsdecode(b"seed-\xff.yml")
+    seed.write_text("{}")
+    assert said(command("start", "--seed", str(seed))) == "started"
+    assert said(command("start", "--seed", str(seed))) == "already running"
 
 
 def test_why_it_did_not_start(command: Command, tmp_path: Path) -> None:

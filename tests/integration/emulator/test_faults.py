@@ -235,7 +235,11 @@ def test_a_used_up_fault_does_not_come_back_after_a_crash(platform: Emulator, re
         ({"action": "register", "code": 500, "times": "always"}, "times: 'always' is not possible"),
         ({"action": "register", "code": 500, "device_name": "abc"}, "device_name: has the wrong form"),
         ({"action": "register", "code": 500, "message": "a\nb"}, "message: has the wrong form"),
+        ({"action": "register", "code": 500, "message": "\ud800"}, "message: has the wrong form"),
+        ({"action": "register", "code": 10**5000}, "code: a value of type int is not possible"),
         ({"action": "register", "redirect": "a b"}, "redirect: has the wrong form"),
+        ({"action": "register", "redirect": "a\0b"}, "redirect: has the wrong form"),
+        ({"action": "register", "redirect": "a\x7fb"}, "redirect: has the wrong form"),
         (["register"], "must be a mapping"),
     ],
 )

@@ -19,6 +19,7 @@ from platform_emulator import seed
 from platform_emulator.fields import Invalid
 
 PRODUCT = {"product_key": "a1IoKTestP1", "product_secret": "6vEu5Qlj5STest01"}
+HUGE = 10**5000  # more digits than Python writes
 DEVICE = {"name": "gw-0002", "secret": "0123456789abcdef0123456789abcdef", "status": "OFFLINE"}
 FULL: dict[str, Any] = {
     "access_keys": [{"id": "testKeyId", "secret": "testKeySecret"}],
@@ -142,6 +143,8 @@ def within(product: dict[str, Any]) -> dict[str, Any]:
         (within({"node_type": True}), "products[0].node_type: True is not possible; choose one of device, gateway"),
         (within({"node_type": 2}), "products[0].node_type: 2 is not possible; choose one of device, gateway"),
         (within({"dynamic_registration": 1}), "products[0].dynamic_registration: must be true or false"),
+        (within({"node_type": HUGE}), "products[0].node_type: a value of type int is not possible; choose one of"),
+        (within({"product_name": "\ud800"}), "products[0].product_name: has the wrong form; write up to 64"),
         (within({"colour": "red"}), "products[0].colour: is not a known key"),
         (within({"devices": "gw-0001"}), "products[0].devices: must be a list"),
         (within({"devices": ["gw"]}), "products[0].devices[0]: has the wrong form; write 4 to 32 letters"),
@@ -155,6 +158,9 @@ def within(product: dict[str, Any]) -> dict[str, Any]:
         ({"access_keys": [{"id": "k", "secret": "s"}] * 2}, "access_keys[1].id: k is listed twice"),
         ({"settings": {"reregistration": "no"}}, "settings.reregistration: 'no' is not possible; choose one of rotate"),
         ({"settings": {"colour": "red"}}, "settings.colour: is not a known key"),
+        ({"settings": {"job_polls": HUGE}}, "settings.job_polls: a value of type int is not possible; write a whole"),
+        ({"settings": {HUGE: 1}}, "settings.a value of type int: is not a known key"),
+        ({"settings": {5: 1}}, "settings.5: is not a known key"),
         ({"faults": [{"action": "register"}]}, "faults[0]: needs exactly one effect"),
         ({"faults": [{"action": "register", "delay": "x"}]}, "faults[0].delay: must be a number"),
     ],
@@ -205,6 +211,35 @@ def test_bad_yaml_is_one_line_without_its_content(serve: Any, content: str) -> N
     assert ended.stderr.count("\n") == 1
     if "!" not in content:
         assert "TopSecret1" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("2026-02-30T00:00:00Z", "2026-02-30", "2026-01-02T03:04:05+99:00", "!!int abc", "!!int ''", "!!float abc"),
+        *("!!bool abc", "!!timestamp abc", pytest.param("9" * 5000, id="5000 digits")),
+    ],
+)
+def test_a_value_that_cannot_be(serve: Any, tmp_path: Path, value: str) -> None:
+    ended = serve(f"access_keys: [{{id: TopSecret1, secret: s, expires: {value}}}]")
+    assert (ended.returncode, ended.stderr) == (
+        2,
+        f"platform_emulator: {tmp_path}/seed.yml: has a number, a time or a !! tag with a value that cannot be;"
+        " correct it\n",
+    )
+
+
+@pytest.mark.parametrize("content", ["[", "{a: ", "- "])
+def test_a_seed_without_bottom(serve: Any, tmp_path: Path, content: str) -> None:
+    ended = serve(content * 3000)
+    message = f"platform_emulator: {tmp_path}/seed.yml: is nested too deeply\n"
+    assert (ended.returncode, ended.stderr) == (2, message)
+
+
+def test_half_a_character_is_one_line(serve: Any) -> None:
+    ended = serve('products: [{product_key: a1, product_secret: s, product_name: "\\ud800"}]')
+    assert ended.returncode == 2
+    assert "seed.yml: products[0].product_name: has the wrong form" in ended.stderr
 
 
 def test_a_missing_seed_is_one_line(tmp_path: Path) -> None:

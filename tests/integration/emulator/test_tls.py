@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from emulator import Emulator
 from platform_emulator import certificates
@@ -169,6 +170,17 @@ def test_a_ca_with_anothers_key_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="the key is not the certificate's"):
         make(tmp_path / "one")
     assert (tmp_path / "one" / "ca.pem").read_bytes() == before
+
+
+def test_a_ca_key_with_a_password_is_not_replaced(tmp_path: Path) -> None:
+    make(tmp_path)
+    key = serialization.load_pem_private_key((tmp_path / "ca.key").read_bytes(), None)
+    encryption = serialization.BestAvailableEncryption(b"password")
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (tmp_path / "ca.key").write_bytes(encrypted := key.private_bytes(*form, encryption))
+    with pytest.raises(Invalid, match="the CA cannot be used"):
+        make(tmp_path)
+    assert (tmp_path / "ca.key").read_bytes() == encrypted
 
 
 def test_a_ca_key_alone_gets_its_certificate(tmp_path: Path) -> None:

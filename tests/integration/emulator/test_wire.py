@@ -78,6 +78,12 @@ def test_nothing_else_is_served(platform: Emulator, method: str, path: str, stat
     assert platform.admin.requests() == []
 
 
+@pytest.mark.parametrize("path", [PATH, "/"])
+def test_a_body_that_is_not_in_its_encoding(platform: Emulator, path: str) -> None:
+    whole = request(VECTOR["body"], path=path).replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n")
+    assert send(platform, whole).startswith(b"HTTP/1.1 400 ")
+
+
 def test_a_body_without_end_is_refused(platform: Emulator) -> None:
     answer = send(platform, request("a=" + "b" * 10_000))
     assert answer.startswith(b"HTTP/1.1 413 ")

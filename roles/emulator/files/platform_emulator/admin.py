@@ -217,7 +217,7 @@ def _device(device: Device) -> dict[str, object]:
 async def _json(request: web.Request) -> object:
     try:
         content: object = json.loads(await request.text() or "{}")
-    except ValueError:
+    except (ValueError, LookupError, RecursionError, web.RequestPayloadError):
         raise Invalid("the body is not JSON in UTF-8; send a JSON object") from None
     return content
 

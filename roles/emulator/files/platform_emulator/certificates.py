@@ -80,7 +80,7 @@ def _authority(state_dir: Path) -> tuple[x509.Certificate, rsa.RSAPrivateKey]:
         certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
         if certificate.public_key() != key.public_key():
             raise ValueError("the key is not the certificate's")
-    except ValueError as error:
+    except (ValueError, TypeError) as error:  # TypeError: the key has a password
         raise Invalid(
             f"{certificate_file}: the CA cannot be used ({error}); restore it and ca.key or remove both"
         ) from None

@@ -62,7 +62,9 @@ class Fields:
         for key in self._values:
             if key not in self._known:
                 known = ", ".join(dict.fromkeys(self._known))
-                raise Invalid(f"{self.place(str(key))}: is not a known key; the known ones are {known}")
+                raise Invalid(
+                    f"{self.place(key if isinstance(key, str) else _shown(key))}: is not a known key; the known ones are {known}"
+                )
 
 
 def text(pattern: str, advice: str) -> Reader[str]:
@@ -71,7 +73,7 @@ def text(pattern: str, advice: str) -> Reader[str]:
     def read(value: object, where: str) -> str:
         if not isinstance(value, str):
             raise Invalid(f"{where}: must be text, not {_kind(value)}; put it in quotes")
-        if not re.fullmatch(pattern, value):
+        if not re.fullmatch(pattern, value) or re.search(r"[\ud800-\udfff]", value):  # half a character is not UTF-8
             raise Invalid(f"{where}: has the wrong form; write {advice}")
         return value
 
@@ -81,7 +83,7 @@ def text(pattern: str, advice: str) -> Reader[str]:
 def choice(*options: str) -> Reader[str]:
     def read(value: object, where: str) -> str:
         if not isinstance(value, str) or value not in options:
-            raise Invalid(f"{where}: {value!r} is not possible; choose one of {', '.join(options)}")
+            raise Invalid(f"{where}: {_shown(value)} is not possible; choose one of {', '.join(options)}")
         return value
 
     return read
@@ -90,7 +92,7 @@ def choice(*options: str) -> Reader[str]:
 def integer(low: int, high: int) -> Reader[int]:
     def read(value: object, where: str) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise Invalid(f"{where}: {value!r} is not possible; write a whole number from {low} to {high}")
+            raise Invalid(f"{where}: {_shown(value)} is not possible; write a whole number from {low} to {high}")
         return value
 
     return read
@@ -115,6 +117,13 @@ def list_of(reader: Reader[T]) -> Reader[list[T]]:
         return [reader(item, f"{where}[{index}]") for index, item in enumerate(value)]
 
     return read
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except (ValueError, RecursionError):  # a huge number, or lists in lists in lists
+        return _kind(value)
 
 
 def _kind(value: object) -> str:

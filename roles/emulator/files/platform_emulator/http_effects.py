@@ -188,7 +188,7 @@ class OtherData(Effect[Answer]):
         return replace(answer, body=compact_json({**body, "data": {**body["data"], self.key: self.value}}))
 
 
-_location = text(r"\S{1,2000}", "a URL")
+_location = text(r"[^\s\x00-\x1f\x7f]{1,2000}", "a URL")
 message = text(r"[^\x00-\x1f]{0,100}", "up to 100 printable characters")
 
 HTTP: Effects[Answer] = {

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,4 +30,4 @@ class Options:
     def fingerprint(self) -> str:
         """Return a digest of the options and of the seed's content, to compare two runs."""
         seed = self.seed.read_bytes() if self.seed and self.seed.exists() else b""
-        return hashlib.sha256("\n".join(self.arguments()).encode() + b"\0" + seed).hexdigest()
+        return hashlib.sha256(os.fsencode("\n".join(self.arguments())) + b"\0" + seed).hexdigest()

@@ -3,8 +3,8 @@
 
 """The process of a state directory: at most one, known by the lock that it holds.
 
-The kernel releases the lock when the process ends. So the process number in the file of a held lock is always that of
-the emulator.
+The kernel releases the locks when the process ends, and a process locks the file with its number only when that is
+written. So the process number in the file of a held lock is always that of the emulator.
 """
 
 from __future__ import annotations
@@ -49,14 +49,19 @@ class Running:
 @contextmanager
 def sole_owner(options: Options) -> Iterator[None]:
     """Lock the state directory for this process; raises Invalid if another process has locked it."""
-    with os.fdopen(open_own(_lock_file(options.state_dir), os.O_RDWR | os.O_CREAT), "w") as lock:
+    flags = os.O_RDWR | os.O_CREAT
+    with (
+        os.fdopen(open_own(options.state_dir / "process.lock", flags), "w") as lock,
+        os.fdopen(open_own(_record(options.state_dir), flags), "w") as record,
+    ):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Invalid(f"{options.state_dir}: another emulator runs on it; stop it or use another") from None
-        lock.truncate()
-        json.dump(asdict(Running(os.getpid(), options.fingerprint())), lock)
-        lock.flush()
+        record.truncate()
+        json.dump(asdict(Running(os.getpid(), options.fingerprint())), record)
+        record.flush()
+        fcntl.flock(record, fcntl.LOCK_EX)  # `running` holds it for moments only
         yield
 
 
@@ -64,14 +69,14 @@ def running(state_dir: Path) -> Running | None:
     """Return the process that serves the directory, if any; raises Invalid if other users could have written its number."""
     try:
         check_directory(state_dir)
-        descriptor = open_own(_lock_file(state_dir), os.O_RDONLY)
+        descriptor = open_own(_record(state_dir), os.O_RDONLY)
     except FileNotFoundError:
         return None
-    with os.fdopen(descriptor) as lock:
+    with os.fdopen(descriptor) as record:
         try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(record, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return Running(**json.loads(_soon(lambda: read_own(_lock_file(state_dir)), STOP_SECONDS)))
+            return Running(**json.loads(_soon(lambda: read_own(_record(state_dir)), STOP_SECONDS)))
     return None
 
 
@@ -83,9 +88,10 @@ def start(options: Options, log_file: Path, seconds: float) -> bool:
     ready_file = options.ready_file or options.state_dir / "endpoints.json"
     options = replace(options, ready_file=ready_file)
     present = running(options.state_dir)
-    if present and present.fingerprint == options.fingerprint() and _ready(ready_file, present.pid):
+    if _serves(present, options, ready_file, seconds):
         return False
-    stop(options.state_dir)
+    if present:
+        _end(present, options.state_dir)
     own_directory(options.state_dir)
     with os.fdopen(open_own(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab") as log:
         log_end = log.tell()
@@ -104,6 +110,8 @@ def start(options: Options, log_file: Path, seconds: float) -> bool:
     ended = process.poll()
     process.kill()
     process.wait()
+    if ended is not None and _serves(running(options.state_dir), options, ready_file, seconds):
+        return False  # another start, at the same time, was first
     with log_file.open("rb") as log:
         log.seek(log_end)
         raise NotStarted(_why(ended, log.read().decode(errors="replace"), log_file))
@@ -112,17 +120,32 @@ def start(options: Options, log_file: Path, seconds: float) -> bool:
 def stop(state_dir: Path) -> bool:
     """End the process that serves the directory; returns whether there was one."""
     found = running(state_dir)
-    if found is None:
-        return False
-    os.kill(found.pid, signal.SIGTERM)
-    if not _soon(lambda: running(state_dir) != found, STOP_SECONDS):
-        os.kill(found.pid, signal.SIGKILL)
-        _soon(lambda: running(state_dir) != found, STOP_SECONDS)
-    return True
+    if found:
+        _end(found, state_dir)
+    return found is not None
 
 
-def _lock_file(state_dir: Path) -> Path:
+def _end(found: Running, state_dir: Path) -> None:
+    try:
+        os.kill(found.pid, signal.SIGTERM)
+        if not _soon(lambda: running(state_dir) != found, STOP_SECONDS):
+            os.kill(found.pid, signal.SIGKILL)
+            _soon(lambda: running(state_dir) != found, STOP_SECONDS)
+    except ProcessLookupError:
+        if running(state_dir) == found:  # in another container
+            raise
+
+
+def _record(state_dir: Path) -> Path:
     return state_dir / "process.json"
+
+
+def _serves(found: Running | None, options: Options, ready_file: Path, seconds: float) -> bool:
+    """Return whether a process has the same options, and is ready in time: another start may have only begun it."""
+    if found is None or found.fingerprint != options.fingerprint():
+        return False
+    _soon(lambda: _ready(ready_file, found.pid) or running(options.state_dir) != found, seconds)
+    return _ready(ready_file, found.pid)
 
 
 def _ready(ready_file: Path, pid: int) -> bool:
@@ -134,6 +157,8 @@ def _ready(ready_file: Path, pid: int) -> bool:
         with build_opener(ProxyHandler({})).open(f"{endpoints['admin_url']}/health", timeout=5) as answer:
             return bool(answer.status == 200)
     except (OSError, Invalid):  # an answer that does not come is a URLError or a TimeoutError, both OSErrors
+        return False
+    except (ValueError, LookupError, TypeError, RecursionError):  # the file has other content
         return False
 
 

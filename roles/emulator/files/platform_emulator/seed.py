@@ -65,6 +65,10 @@ def load(path: Path) -> Seed:
         raise Invalid(f"{path}: is not YAML: {error.problem} at {place}") from None
     except yaml.YAMLError:
         raise Invalid(f"{path}: is not YAML") from None
+    except (ValueError, LookupError, AttributeError):  # what PyYAML lets through, depending on the tag
+        raise Invalid(f"{path}: has a number, a time or a !! tag with a value that cannot be; correct it") from None
+    except RecursionError:
+        raise Invalid(f"{path}: is nested too deeply") from None
     try:
         return read(content)
     except Invalid as error:

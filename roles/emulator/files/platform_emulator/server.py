@@ -66,7 +66,7 @@ async def _serve(options: Options, store: Store, context: ssl.SSLContext) -> Non
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    platform = web.Application(client_max_size=BODY_LIMIT)
+    platform = web.Application(client_max_size=BODY_LIMIT, middlewares=[_without_unreadable])
     platform.add_routes([*registration.routes(store), *openapi.routes(store)])
     broker = Broker(store)
     token = admin_guard.new_token()
@@ -95,6 +95,15 @@ async def _serve(options: Options, store: Store, context: ssl.SSLContext) -> Non
             if options.ready_file:
                 options.ready_file.unlink(missing_ok=True)
     _log.info("stopped")
+
+
+@web.middleware
+async def _without_unreadable(request: web.Request, handler: admin_guard.Handler) -> web.StreamResponse:
+    """Answer 400 to a body that is not in its Content-Encoding."""
+    try:
+        return await handler(request)
+    except web.RequestPayloadError:
+        raise web.HTTPBadRequest from None
 
 
 @asynccontextmanager

@@ -43,11 +43,20 @@ def test_a_property_post_is_answered_with_its_id(log_in: Connect, qos: int, numb
     }
 
 
-@pytest.mark.parametrize("payload", [b"", b"hello", b"[]", b"{}", b"\xff"])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        *(b"", b"hello", b"[]", b"{}", b"\xff", b"1", pytest.param(b"[" * 200_000, id="deep")),
+        *(b'{"id":"\\ud800"}', b'{"id":NaN}', b'{"id":-Infinity}', b'{"id":1.5}', b'{"id":true}', b'{"id":null}'),
+        b'{"id":["1"]}',
+        pytest.param(b'{"id":%s}' % (b"9" * 5000), id="long"),
+    ],
+)
 def test_a_property_post_that_is_none(log_in: Connect, payload: bytes) -> None:
     device = log_in()
     device.publish(POST, payload)
-    assert device.content()["code"] == 460
+    content = device.content()
+    assert (content["code"], content["id"]) == (460, "")
 
 
 @pytest.mark.parametrize("qos", [0, 1])

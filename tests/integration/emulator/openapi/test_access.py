@@ -227,6 +227,36 @@ def test_v3_lets_clients_sign_the_least(platform: Emulator) -> None:
     assert send(platform, params={"ProductKey": PRODUCT_KEY}, headers=headers).json()["Success"] is True
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"x-acs-signature-nonce": b"\xff"}, (400, "SignatureDoesNotMatch")),
+        ({"host": b"\xff"}, (400, "SignatureDoesNotMatch")),
+        ({"Authorization": b"\xff"}, (400, "IncompleteSignature")),
+        ({"key": b"\xff"}, (404, "InvalidAccessKeyId.NotFound")),
+        ({"x-acs-action": b"\xff"}, (404, "InvalidAction.NotFound")),
+    ],
+    ids=str,
+)
+def test_v3_with_headers_that_are_not_utf_8(
+    platform: Emulator, changes: dict[str, bytes], expected: tuple[int, str]
+) -> None:
+    headers = {
+        "host": b"localhost",
+        "x-acs-action": b"QueryProduct",
+        "x-acs-content-sha256": b"0",
+        "x-acs-date": timestamp().encode(),
+        "x-acs-signature-nonce": b"1",
+        "x-acs-version": b"2018-01-20",
+    }
+    credential = changes.get("key", KEY.id.encode())
+    end = changes.get("Authorization", b"")
+    names = ";".join(headers).encode()
+    authorization = b"ACS3-HMAC-SHA256 Credential=%s,SignedHeaders=%s,Signature=0%s" % (credential, names, end)
+    headers |= {name: value for name, value in changes.items() if name in headers}
+    assert refusal(send(platform, headers={**headers, "Authorization": authorization})) == expected
+
+
 def test_an_instance_with_an_id_must_be_named(platform: Emulator, call: Sdk) -> None:
     platform.admin.settings(instance_id="iot-test01")
     for parameters in ({}, {"IotInstanceId": "iot-test02"}):

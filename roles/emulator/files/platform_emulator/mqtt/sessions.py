@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -101,15 +102,16 @@ class Session:
 def _property_reply(post: bytes) -> bytes:
     """Return the answer to a property post with the same id, in the format of the Alink protocol."""
     try:
-        content = json.loads(post)
-    except ValueError:
-        content = None
-    good = isinstance(content, dict) and "id" in content
+        number = json.loads(post)["id"]
+        # Of another type, or with half a character, it could not be sent back as it came. A boolean is an int of Python.
+        good = type(number) in (int, str) and not re.search("[\ud800-\udfff]", str(number))
+    except (ValueError, LookupError, TypeError, RecursionError):
+        good = False
     return compact_json(
         {
             "code": 200 if good else 460,
             "data": {},
-            "id": content["id"] if good else "",
+            "id": number if good else "",
             "message": "success" if good else "request parameter error",
             "method": "thing.event.property.post",
             "version": "1.0",

@@ -59,8 +59,10 @@ class Message:
 async def read(request: web.Request) -> Message:
     """Return the request; raises HTTPRequestEntityTooLarge."""
     query = request.raw_path.partition("?")[2]
+    # aiohttp hands on bytes that are not UTF-8 as surrogates, which neither an answer nor the store can hold.
+    headers = CIMultiDict((name, value.encode(errors="replace").decode()) for name, value in request.headers.items())
     body = await request.clone(client_max_size=BODY_LIMIT).read()
-    return Message(request.method, _parameters(query.encode()), CIMultiDict(request.headers), body)
+    return Message(request.method, _parameters(query.encode()), headers, body)
 
 
 def _parameters(text: bytes) -> dict[str, str]:
