@@ -44,6 +44,8 @@ GATES = (
     "tests/unit/plugins/test_openapi_answers.py",
     "tests/unit/plugins/test_openapi_wire.py",
     "tests/unit/plugins/test_inventory_gate.py",
+    "tests/unit/gateway/test_http.py",
+    "tests/unit/gateway/test_proxy.py",
     "tests/unit/gateway/test_registration.py",
     "tests/unit/gateway/test_mqtt_client.py",
 )

@@ -320,17 +320,31 @@ def with_lists(one: Box) -> Box:
     return one
 
 
-def test_where_ls_shows_no_lists_a_secret_of_mode_0600_is_not_read(open_box: Deep) -> None:
+@pytest.mark.parametrize("when", ["before", "after begin", "of the export"])
+@pytest.mark.parametrize("bits", ["0600", "0640"])
+@pytest.mark.parametrize("entry", ["u:65534:rw", "o::r"])
+def test_where_ls_shows_no_lists_none_is_inherited(open_box: Deep, when: str, bits: str, entry: str) -> None:
+    """BusyBox's ls shows none."""
     lists(open_box)
-    subprocess.run(["setfacl", "-d", "-m", "u:65534:rw", str(open_box.path.parent)], check=True)
-    try:
+    agent = open_box.folder / "agent"
+    agent.mkdir()
+    open_box.attributes["mode"] = bits
+    open_box.exports = (Export(str(agent / "iot.env"), None, None, int(bits, 8), f"{PLACEHOLDER}\n", "0"),)
+    if when == "after begin":
         open_box.begin(open_box.look())
-        open_box.store()
-    except StorageError:
-        assert not open_box.path.exists(), "its ls shows them"
-        return
-    assert open_box.path.read_text() == line()
-    assert as_nobody("cat", str(open_box.path)).returncode != 0
+    listed = agent if when == "of the export" else open_box.path.parent
+    subprocess.run(["setfacl", "-d", "-m", entry, str(listed)], check=True)
+    with pytest.raises(StorageError, match="access control list") as caught:
+        open_box.store() if when == "after begin" else open_box.begin(open_box.look())
+    assert caught.value.kind == "unsafe_path"
+    assert str(listed) in caught.value.msg
+    assert [path.name for path in listed.iterdir() if path.name in ("iot.env", ".iot.env.new", "device.json")] == []
+    if when == "after begin":
+        # The next run goes on.
+        subprocess.run(["setfacl", "-b", str(listed)], check=True)
+        assert open_box.begin(open_box.look()).outcome == "begun"
+        assert open_box.store().outcome == "installed"
+        assert as_nobody("cat", str(open_box.path)).returncode != 0
 
 
 @pytest.mark.parametrize("arguments", [("-d", "-m", "u:65534:r"), ("-m", "u:65534:rwx")], ids=["default", "of its own"])

@@ -122,6 +122,28 @@ def test_a_file_system_that_keeps_no_attributes(box: Box, tmp_path: Path, proof:
     assert not box.journal.exists()
 
 
+@pytest.mark.parametrize("proof", PROOFS)
+@pytest.mark.parametrize(
+    ("chmod", "says"),
+    [
+        ("exit 0", "stores the permissions -rwxr-xr-x instead of -rw-------"),
+        ("echo 'chmod: Operation not permitted' >&2; exit 1", "chmod: Operation not permitted"),
+    ],
+    ids=["deaf", "denied"],
+)
+def test_a_file_system_without_permissions(box: Box, tmp_path: Path, proof: str, chmod: str, says: str) -> None:
+    """As vfat, where every file has those of its mount; no access control list is taken for the reason."""
+    ls = f"{box.shell.tool('ls')} \"$@\" | sed 's/^-rw-------/-rwxr-xr-x/'"
+    fat = with_tools(box, tmp_path / "tools", ls=ls, chmod=chmod, sed=f'exec {shutil.which("sed")} "$@"')
+    with pytest.raises(StorageError, match=says) as caught:
+        fat.begin(fat.look(), proof=proof)
+    assert caught.value.kind == "storage"
+    assert not box.journal.exists()
+    if chmod == "exit 0":
+        box.attributes["mode"] = "0755"
+        assert fat.begin(fat.look(), proof=proof).outcome == "begun"
+
+
 @pytest.mark.parametrize("bits", ["0400", "0600", "0640", "0660", "0750", "0710"])
 def test_a_file_system_that_keeps_them(box: Box, bits: str) -> None:
     box.attributes = {"owner": str(os.geteuid()), "group": str(os.getegid()), "mode": bits}

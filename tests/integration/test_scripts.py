@@ -918,6 +918,34 @@ def test_places_are_named_without_symbolic_links(box: Box) -> None:
     assert found.places == {1: str(box.folder / "real" / "deeper" / "x y")}
 
 
+@pytest.mark.parametrize(
+    "target",
+    ["data/iot", "data/iot/", "data//iot//", "data/./iot/.", "./data/iot", "here/../data/iot/", "{folder}/data/iot/"],
+)
+def test_a_link_to_a_directory_that_does_not_exist_yet(box: Box, target: str) -> None:
+    (box.folder / "here").mkdir()
+    (box.folder / "iot").symlink_to(target.format(folder=box.folder))
+    found = box.look()
+    assert found.path == str(box.folder / "data" / "iot" / "device.json")
+    assert box.begin(found, proof="yes").outcome == "begun"
+    assert box.files() == ["here", "iot"]
+    assert box.begin(found).outcome == "begun"
+    assert box.store().outcome == "installed"
+    assert (box.folder / "data" / "iot" / "device.json").read_text() == line()
+
+
+def test_a_link_back_from_a_directory_that_does_not_exist(box: Box) -> None:
+    """Where that leads is known only when the directory is there: it may become a link itself."""
+    (box.folder / "iot").symlink_to("data/../iot.d")
+    with pytest.raises(
+        StorageError, match=f"symbolic link leads to .. of {box.folder}/data, which does not exist"
+    ) as no:
+        box.look()
+    assert no.value.kind == "unsafe_path"
+    (box.folder / "data").mkdir()
+    assert box.look().path == str(box.folder / "iot.d" / "device.json")
+
+
 @pytest.mark.parametrize("kind", ["symlink", "dangling", "directory", "fifo"])
 def test_what_is_no_file_is_seen_and_left_alone(box: Box, kind: str) -> None:
     box.exports = (export(box, 1, "x\n"),)
@@ -1019,6 +1047,75 @@ def test_a_group_with_a_blank_in_its_name(box: Box, tmp_path: Path) -> None:
     assert found.credential == identity()
     assert found.entry is not None
     assert (found.entry.gid, found.entry.group) == (54321, "54321")
+
+
+# As ls of BusyBox shows an account with a long name: its first 8 characters.
+CUT = """\
+case $1 in
+    -ldn) exec {tool} "$@" ;;
+esac
+{tool} "$@" | sed 's/ 54321  *54322 / systemd- systemd- /'"""
+
+
+def with_accounts(box: Box, tmp_path: Path, known: tuple[str, ...], asked: tuple[str, ...] | None) -> None:
+    """Give the stored file accounts with long names.
+
+    :param known: the lines of /etc/passwd and /etc/group
+    :param asked: what getent answers for each, if there is one
+    """
+    os.chown(box.path, 54321, 54322)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    write_script(tools / "ls", CUT.format(tool=box.shell.tool("ls")))
+    answers = dict(zip(("passwd 54321", "group 54322"), asked or (), strict=False))
+    cases = "".join(f"'{which}') echo '{said}' ;; " for which, said in answers.items())
+    write_script(tools / "getent", f'case "$*" in {cases}*) exit 2 ;; esac')
+    for name, lines in zip(("passwd", "group"), known, strict=False):
+        (tmp_path / name).write_text(lines)
+    box.environment = {"PATH": f"{tools}:{box.shell.path}:/usr/bin:/bin"}
+
+
+LOCAL = (
+    "root:x:0:0::/:/bin/sh\n+\nsystemd-x:x:5432:54321::/:\nsystemd-network:x:54321:54322::/:\nsystemd-alias:x:54321:1::/:\n",
+    "root:x:0:\nsystemd-x:x:543:54322\nsystemd-journal:x:54322:\n",
+)
+REMOTE = ("systemd-network:*:54321:54322::/:", "systemd-journal:*:54322:")
+BLANKS = ("systemd- network:*:54321:54322::/:", "systemd- journal:*:54322:")
+
+
+@pytest.mark.skipif(not ROOT, reason="only root gives files away")
+@pytest.mark.parametrize(
+    ("known", "asked", "names"),
+    [
+        (LOCAL, None, ("systemd-network", "systemd-journal")),
+        (("", ""), REMOTE, ("systemd-network", "systemd-journal")),
+        ((), REMOTE, ("systemd-network", "systemd-journal")),
+        (("", ""), BLANKS, ("54321", "54322")),
+        ((), None, ("54321", "54322")),
+    ],
+    ids=["of the gateway", "of a directory service", "no files", "blanks", "of nobody knows whom"],
+)
+def test_a_name_that_ls_has_cut(
+    box: Box, tmp_path: Path, known: tuple[str, ...], asked: tuple[str, ...] | None, names: tuple[str, str]
+) -> None:
+    """It is neither the whole name nor that of another account, whose whole name it is."""
+    box.provision()
+    with_accounts(box, tmp_path, known, asked)
+    found = read_look(box.run(box.gateway.script("look", accounts=tmp_path)))
+    assert found.entry is not None
+    assert (found.entry.uid, found.entry.user, found.entry.gid, found.entry.group) == (54321, names[0], 54322, names[1])
+    assert found.entry.has(*names, 0o600, 0, 0)
+    assert not found.entry.has("systemd-", None, 0o600, 0, 54322)
+    assert not found.entry.has(None, "systemd-", 0o600, 54321, 0)
+
+
+@pytest.mark.skipif(not ROOT, reason="only root gives files away")
+def test_a_name_that_cannot_be_cut_is_not_looked_up(one: Box, tmp_path: Path) -> None:
+    one.provision()
+    os.chown(one.path, 54321, 54322)
+    started = note_tools(one, tmp_path)
+    assert one.look().credential == identity()
+    assert sorted(started.read_text().split()) == ["awk", "id", "ls", "ls", "sha256sum"]
 
 
 def test_an_export_whose_directory_does_not_exist(box: Box) -> None:

@@ -33,10 +33,11 @@ NONE: dict[str, str] = {}
 class Managed:
     """A gateway with these tools and scripts of init's, which record what they are called with."""
 
-    def __init__(self, box: Box, folder: Path, tools: dict[str, str], scripts: dict[str, str]) -> None:
+    def __init__(self, box: Box, folder: Path, tools: dict[str, str], scripts: dict[str, str] | None) -> None:
         self.record, self.scripts = folder / "record", folder / "init.d"
-        self.scripts.mkdir()
-        for name, text in scripts.items():
+        if scripts is not None:
+            self.scripts.mkdir()
+        for name, text in (scripts or {}).items():
             write_script(self.scripts / name, self._text(text))
         # The machine's own systemctl and service are none of the gateway's.
         place = folder / "tools"
@@ -65,13 +66,13 @@ class Managed:
         return self.record.read_text().splitlines() if self.record.exists() else []
 
 
-WAYS = {
+WAYS: dict[str, tuple[dict[str, str], dict[str, str] | None, str, str]] = {
     "systemd": ({"systemctl": LOADED, "rc-service": "exit 1"}, NONE, "systemd", "restart -- agent"),
     "openrc": ({"rc-service": OPENRC}, {"agent": "exit 1"}, "openrc", "agent restart"),
     "systemd that does not run": ({"systemctl": "exit 1", "rc-service": OPENRC}, NONE, "openrc", "agent restart"),
     "procd or sysv": ({"systemctl": "exit 1", "service": "exit 1"}, {"agent": RECORD}, "init", "restart"),
     "busybox init": (NONE, {"S50agent": RECORD, "S51other": "exit 1"}, "init", "restart"),
-    "bsd": ({"service": RECORD}, NONE, "service", "agent restart"),
+    "bsd": ({"service": RECORD}, None, "service", "agent restart"),
     "no setsid": ({"setsid": 'exec "$@"'}, {"agent": RECORD}, "init", "restart"),
 }
 
@@ -87,11 +88,13 @@ def test_every_way_to_restart(box: Box, tmp_path: Path, way: str) -> None:
     assert managed.called() == [called]
 
 
-NOWHERE = {
+NOWHERE: dict[str, tuple[dict[str, str], dict[str, str] | None, str]] = {
     "not found": ({"systemctl": SYSTEMD % "not-found"}, NONE, r"systemd cannot start the service agent \(not-found\)"),
     "masked": ({"systemctl": SYSTEMD % "masked"}, {"agent": RECORD}, "masked"),
     "openrc": ({"rc-service": "exit 1"}, {"agent": RECORD}, "OpenRC has no service agent"),
     "systemd that does not run": ({"systemctl": "exit 1", "rc-service": "exit 1"}, NONE, "OpenRC"),
+    "nothing": (NONE, None, "nor a script /"),
+    "debian without systemd": ({"systemctl": "exit 1", "service": RECORD}, {"agents": RECORD}, "nor a script /"),
     "procd": (NONE, {"other": RECORD, "agents": RECORD, "S5agent": RECORD, "S501agent": RECORD}, "nor a script /"),
 }
 

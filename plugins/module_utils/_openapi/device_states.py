@@ -128,7 +128,9 @@ def ensure_states(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool
     if options["purge"] and state != "present":
         raise InvalidOption("purge", True, "is allowed with state=present only", "Leave purge out")
     if options["purge"] and not options["names"]:
-        raise InvalidOption("names", None, "is empty, so that purge would remove every device", "Name the devices to keep")
+        raise InvalidOption(
+            "names", None, "is empty, so that purge would remove every device", "Name the devices to keep"
+        )
     for option in ("purge_maximum", "batch_threshold"):
         if options[option] < 0:
             raise InvalidOption(option, options[option], "is out of range", "Use 0 or more")

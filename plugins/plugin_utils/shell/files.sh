@@ -88,6 +88,11 @@ read_back() {
     wanted_device || fail storage "$here/$staged does not read back as it was written"
 }
 
+# listed: fails because the directory gives its files an access control list.
+listed() {
+    fail unsafe_path "$here gives its files an access control list (setfacl -b removes it)"
+}
+
 # stage NAME OWNER GROUP MODE COMMAND...: writes the output of the command to a new file beside NAME, and sets $staged to its name.
 stage() {
     staged=.$1.new
@@ -102,8 +107,17 @@ stage() {
     # The content is written last, when no umask or access control list of the directory lets others read it.
     show "./$staged"
     case $shown_mode in
-        -*+) fail unsafe_path "$here gives its files an access control list (setfacl -b removes it)" ;;
-        -*) ;;
+        -*+) listed ;;
+        -rw-------*) ;;
+        -*)
+            # BusyBox's ls does not mark the list, but a file that the umask did not restrict has one: it overrides the umask. A file
+            # system without permissions has no list; there chmod has no effect either, which own or kept reports.
+            chmod 0600 "./$staged" 2>/dev/null
+            show "./$staged"
+            case $shown_mode in
+                -rw-------*) listed ;;
+            esac
+            ;;
         *) fail storage "ls cannot show $here/$staged" ;;
     esac
     # Open it before its mode is set, which may deny writing to its owner too, unless that is root.

@@ -24,19 +24,21 @@ walk() {
         case $part in
             .) continue ;;
             ..)
+                [ -z "$missing" ] || fail unsafe_path "$place: a symbolic link leads to .. of $here$missing, which does not exist"
                 here=${here%/*}
                 continue
                 ;;
         esac
-        if [ -L "$here/$part" ]; then
+        if [ -n "$missing" ]; then
+            missing=$missing/$part
+        elif [ -L "$here/$part" ]; then
             follow
         elif [ -d "$here/$part" ]; then
             here=$here/$part
         elif [ -e "$here/$part" ] && [ ! -d "$here/$part" ]; then
             fail unsafe_path "$place: $here/$part is not a directory"
         else
-            missing=/$part$rest
-            break
+            missing=/$part
         fi
     done
     [ -x "${here:-/}" ] || fail permission "$place: the remote user may not enter ${here:-/}"

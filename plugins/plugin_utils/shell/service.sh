@@ -6,7 +6,7 @@
 # BusyBox's init, which may have a number before the name), or the command service.
 
 # service_manager: sets $manager to systemd, openrc, init (then $init_script is the service's) or service. Fails if it does
-# not know the service $service, or if there is no service manager.
+# not know the service $service, or if there is no service manager. What the command service knows shows only when it restarts something.
 service_manager() {
     load_state=
     ! command -v systemctl >/dev/null || load_state=$(systemctl show --property=LoadState -- "$service" 2>/dev/null)
@@ -35,5 +35,8 @@ service_manager() {
     done
     set -f
     manager=service
-    command -v service >/dev/null || fail no_service "there is neither systemd nor OpenRC, nor a script $init_scripts/$service"
+    # Beside systemd, the command service of Linux knows only these scripts.
+    if [ -d "$init_scripts" ] || ! command -v service >/dev/null; then
+        fail no_service "there is neither systemd nor OpenRC, nor a script $init_scripts/$service"
+    fi
 }

@@ -14,6 +14,25 @@ readable() {
     fi
 }
 
+# full DATABASE NUMBER NAME: sets $account to the name of the user (passwd) or group with this number, which ls shows as NAME; to "-" if it
+# is unknown or has blanks in it. BusyBox's ls cuts names to 8 characters, so only a name of this length is looked up.
+full() {
+    account=$3
+    case $account in
+        ????????) ;;
+        *) return ;;
+    esac
+    account=$(awk -F: -v "number=$2" '$3 == number { print $1; exit }' "$accounts/$1" 2>/dev/null)
+    if [ -z "$account" ] && command -v getent >/dev/null; then
+        # An account of a directory service.
+        account=$(getent "$1" "$2" 2>/dev/null)
+        account=${account%%:*}
+    fi
+    case $account in
+        '' | *[!!-~]*) account=- ;;
+    esac
+}
+
 # entry NUMBER FILE [WORD...]: prints "entry NUMBER PERMISSIONS UID GID SIZE USER GROUP" if the file exists; "-" for a name that has blanks
 # in it. The words are what ls has just said of the file, if it has been asked. Sets $entry_size.
 entry() {
@@ -38,9 +57,12 @@ entry() {
         return
     fi
     # shellcheck disable=SC2046
-    set -- "$5" $(ls -ld "$name_of" 2>/dev/null)
-    if [ $# -ge 6 ] && [ "$6" = "$1" ]; then
-        echo "entry $number_of $numbers $4 $5"
+    set -- "$3" "$4" "$5" $(ls -ld "$name_of" 2>/dev/null)
+    if [ $# -ge 8 ] && [ "$8" = "$3" ]; then
+        full passwd "$1" "$6"
+        numbers="$numbers $account"
+        full group "$2" "$7"
+        echo "entry $number_of $numbers $account"
     else
         echo "entry $number_of $numbers - -"
     fi
