@@ -935,7 +935,7 @@ def test_a_link_to_a_directory_that_does_not_exist_yet(box: Box, target: str) ->
 
 
 def test_a_link_back_from_a_directory_that_does_not_exist(box: Box) -> None:
-    """Where that leads is known only when the directory is there: it may become a link itself."""
+    """The directory may become a link itself, so nobody knows yet where that leads."""
     (box.folder / "iot").symlink_to("data/../iot.d")
     with pytest.raises(
         StorageError, match=f"symbolic link leads to .. of {box.folder}/data, which does not exist"
