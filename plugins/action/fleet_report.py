@@ -56,6 +56,15 @@ class ActionModule(GatewayAction):
                 "is not a result of fleet_credentials",
                 "Register the result of fleet_credentials in this play",
             )
+        if host not in fleet["hosts"]:
+            problem, hint = (
+                "is the result of a pass that did not process this host",
+                "Register the result of its own pass",
+            )
+            if fleet["ended"]:
+                problem += ", because too many gateways had failed"
+                hint = "Correct what failed, and run again"
+            raise InvalidOption("variable", options["variable"], problem, hint)
         return {"changed": False, "reason": "up_to_date"}
 
     def _do(self, asked: t.Mapping[str, t.Any], remote: Remote) -> Result:

@@ -13,6 +13,7 @@ version_added: 1.0.0
 description:
   - Reads the result of M(fleetops.aliyun_iot.fleet_credentials) that an earlier play registered, for the keyword C(hosts) of a play.
     Hosts that are not in the list take no time and print nothing, unlike hosts that skip a task.
+  - If the variable has the result of another task, lists the hosts whose own result has one of the outcomes.
 options:
   _terms:
     description: The name of the registered variable.
@@ -78,12 +79,18 @@ class LookupModule(LookupBase):
 
 
 def _hosts(variable: str, names: list[str], hostvars: t.Any, wanted: set[str]) -> list[str]:
+    others: dict[str, t.Any] = {}
     # All hosts of the play have the result, except those that failed before it; usually the first host has it.
     for name in names:
-        fleet = hostvars.raw_get(name).get(variable)
-        if isinstance(fleet, dict) and {"gateways", "left"} <= set(fleet):
-            return [host for host in names if _outcome(host, fleet) in wanted]
-    return []
+        found = hostvars.raw_get(name).get(variable)
+        if not isinstance(found, dict):
+            continue
+        if {"gateways", "left"} <= set(found):
+            return [host for host in names if _outcome(host, found) in wanted]
+        if found.get("skipped"):  # for every host
+            return []
+        others[name] = found
+    return [host for host, result in others.items() if outcome_of(result) in wanted]
 
 
 def _patterns(names: list[str]) -> list[str]:

@@ -101,6 +101,61 @@ def test_a_report_that_cannot_be_written_takes_no_result_with_it(
     assert f"is in a directory that does not exist. Create {folder}" in run.stdout.rpartition("TASK [")[2], run
 
 
+def test_a_report_that_lacks_a_batch_fails_the_run(platform: Emulator, tmp_path: Path) -> None:
+    """The place of the report is writable again when the last batch writes."""
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    command = f"('rm -rf ' if inventory_hostname == 'gw-0001' else 'mkdir -p ') ~ '{folder}'"
+    owner = f"{{{{ lookup('ansible.builtin.pipe', {command}) }}}}"  # which names none
+    hosts = inventory(3, tmp_path, **role_variables(platform), gateway_owner=owner)
+    for host in names(3):
+        in_service(platform, tmp_path, host)
+    extra = {"target": "gateways", "gateway_serial": 1, "gateway_report_to": str(folder / "run.html")}
+    run = operate("decommission", platform, hosts, tmp_path, **extra)
+    assert [host for host, stats in run.stats.items() if stats["changed"]] == names(3), run
+    rows = json.loads((folder / "run.json").read_text())["gateways"]
+    assert [row["gateway"] for row in rows] == names(3)[1:], run
+    assert run.rc == 2, run
+    assert f"Create {folder}" in run.stdout.rpartition("TASK [")[2], run
+
+
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [
+        ("provision", {}),
+        ("provision", {"target": "gw-*"}),
+        ("provision", {"target": ["gw-0002", "gw-0001"]}),
+        ("recover", {}),
+        ("reprovision", {}),
+        ("decommission", {"target": "gateways"}),
+        ("audit", {}),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_place_of_the_inventory_that_cannot_be_written_fails_the_run_at_its_end(
+    platform: Emulator, tmp_path: Path, name: str, extra: JSON, writable: bool
+) -> None:
+    page = tmp_path / ("run.html" if writable else "nowhere/run.html")
+    hosts = inventory(2, tmp_path, **role_variables(platform), gateway_report_to=str(page))
+    for host in names(2):
+        in_service(platform, tmp_path, host)
+    run = operate(name, platform, hosts, tmp_path, **extra)
+    if writable:
+        assert (run.rc, page.exists()) == (0, True), run
+    else:
+        assert run.rc == 2, run
+        assert f"Create {page.parent}" in run.stdout.rpartition("TASK [")[2], run
+
+
+def test_a_place_of_a_group_that_the_run_is_limited_to_is_checked(platform: Emulator, tmp_path: Path) -> None:
+    hosts = inventory(2, tmp_path, **role_variables(platform))
+    hosts["berlin"] = {"hosts": {"gw-0002": {}}, "vars": {"gateway_report_to": "nowhere/berlin.html"}}
+    run = operate("provision", platform, hosts, tmp_path, "--limit", "berlin")
+    assert (run.rc, run.stats["gw-0002"]["changed"]) == (2, 1), run
+    assert "Create" in run.stdout.rpartition("TASK [")[2], run
+
+
 def test_an_audit_and_what_follows_it_in_reports(platform: Emulator, tmp_path: Path) -> None:
     hosts = inventory(2, tmp_path, **role_variables(platform), **account(platform))
     for host in ("gw-0001", "gw-0002"):
