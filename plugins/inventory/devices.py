@@ -17,6 +17,8 @@ description:
   - Its variables are C(iot_product_key), C(iot_product_name), C(iot_device_name), C(iot_status), C(iot_activated), C(iot_nickname),
     C(iot_id), C(iot_created) and C(iot_fingerprint), the fingerprint of the DeviceSecret (see M(fleetops.aliyun_iot.gateway_credential)).
     Neither these nor the cache contain a DeviceSecret.
+  - What is in the cache is used only for the same O(products), O(region), O(openapi_endpoint), O(instance_id), O(access_key_id), O(profile)
+    and O(credentials). After you have changed one of these options, the platform is asked.
   - The name of the inventory file must end in C(devices.yml) or C(devices.yaml).
   - Names from the platform and from the cache are checked before any host is added. A name is refused if it means the controller
     (C(localhost) or a loopback address), if Ansible would read it as a pattern, or if a group or a host of another inventory source already
@@ -66,6 +68,8 @@ keyed_groups:
     prefix: site
 """
 
+import hashlib
+import json
 import typing as t
 
 from ansible.errors import AnsibleError, AnsibleParserError
@@ -88,6 +92,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_gat
     checked_devices,
 )
 
+# The options that choose the devices. No secret is among them.
+_CHOOSING = ("region", "openapi_endpoint", "instance_id", "access_key_id", "profile", "credentials")
+
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     """Read the devices, or the cache, and add hosts: all of them, or none if the gate refuses any."""
@@ -108,7 +115,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 )
         self.inventory = InventoryData()  # of this source alone, until the gate has seen everything
         try:
-            devices = self._devices(self.get_cache_key(path), cache)
+            devices = self._devices(path, cache)
             named: dict[str, Variables] = {}
             for variables in devices:
                 self._add(wrap_var(variables), named)  # a nickname is text, even with braces in it
@@ -122,9 +129,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         _transfer(self.inventory, inventory)
         self.inventory = inventory
 
-    def _devices(self, key: str, cache: bool) -> list[Variables]:
+    def _key(self, path: str, products: list[str]) -> str:
+        """Return the key of this source in the cache. It changes with the options that choose the devices."""
+        chosen = [products, *(self.get_option(name) for name in _CHOOSING)]
+        digest = hashlib.sha256(json.dumps(chosen, default=str).encode()).hexdigest()[:16]
+        return "%s_%s" % (self.get_cache_key(path), digest)
+
+    def _devices(self, path: str, cache: bool) -> list[Variables]:
         """Return the variables of every device, from the cache if it may be used and has them."""
         products = list(dict.fromkeys(self.get_option("products")))
+        key = self._key(path, products)
         if cache and self.get_option("cache") and key in self._cache:
             return checked_devices(self._cache[key], products, "the cache")
         devices = checked_devices(self._ask(products), products, "the platform's answer")

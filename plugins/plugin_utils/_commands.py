@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import typing as t
 from functools import cache
@@ -70,6 +71,10 @@ _OF_THIS_RUN = {"audit_fail", "audit_report", "gateway_report_from", "gateway_re
 # Characters of a name.
 _NAME = 60
 _KEPT = NAMES - SECRETS - _OF_THIS_RUN
+# The names of hosts that are patterns of others, options, files, templates, or several lines.
+_MORE_THAN_A_NAME = re.compile(r"[~@!&-]|.*[*?\[\],{\x00-\x1f\x7f-\xa0\u2028\u2029]", re.DOTALL)
+# A value of key=value that Ansible reads as it is.
+_WORD = re.compile(r"[\w@%+=:,./-]+")
 
 
 def command(mended_by: str, hosts: t.Sequence[str], device_name: str | None) -> str:
@@ -79,14 +84,26 @@ def command(mended_by: str, hosts: t.Sequence[str], device_name: str | None) -> 
 
     :param mended_by: ``enable``, or a key of the table above
     """
-    begin, end = _ends(mended_by, shlex.quote(listed(hosts)), device_name)
+    begin, end = _ends(mended_by, listed(hosts), device_name)
     return " ".join([begin, *common_options(), end])
 
 
 def listed(hosts: t.Sequence[str]) -> str:
-    """Return hosts as a pattern for the command line. With a comma, Ansible does not split a name at colons, such as a MAC address."""
-    text, split = ",".join(hosts), t.cast(t.Any, split_host_pattern)
+    """Return hosts as a pattern for the command line, which matches no others."""
+    return in_one_piece(",".join(map(pattern_of, hosts)))
+
+
+def in_one_piece(text: str) -> str:
+    """Return a pattern, or several with commas. With a comma, Ansible splits none at colons, such as a MAC address, or at blanks."""
+    split = t.cast(t.Any, split_host_pattern)
     return text + "," if "," not in text and split(text) != [text] else text
+
+
+def pattern_of(host: str) -> str:
+    """Return the pattern that matches the host of this name alone: the name, or a regular expression without characters for Ansible."""
+    if host == host.strip() and not _MORE_THAN_A_NAME.match(host):
+        return host
+    return "~%s$" % re.sub(r"[^A-Za-z0-9_-]", lambda found: "\\U%08x" % ord(found[0]), host)
 
 
 def rebuilt(given: str, host: str | None, device_name: str | None) -> str | None:
@@ -98,7 +115,7 @@ def rebuilt(given: str, host: str | None, device_name: str | None) -> str | None
     """
     if not host:
         return None
-    target = shlex.quote(listed([host]))
+    target = listed([host])
     for mended_by in ("enable", *_PLAYBOOKS):
         if mended_by == "recover_named" and not DEVICE_NAME.fullmatch(device_name or ""):
             continue
@@ -106,7 +123,7 @@ def rebuilt(given: str, host: str | None, device_name: str | None) -> str | None
         if given.startswith(begin + " ") and given.endswith(" " + end):
             return command(mended_by, [host], device_name)
     for playbook in _OF_RUNS:
-        end = "fleetops.aliyun_iot.%s --limit %s" % (playbook, target)
+        end = "fleetops.aliyun_iot.%s %s" % (playbook, _option("--limit", target))
         if given.startswith("ansible-playbook ") and given.endswith(" " + end):
             return " ".join(["ansible-playbook", *common_options(), end])
     return None
@@ -115,10 +132,13 @@ def rebuilt(given: str, host: str | None, device_name: str | None) -> str | None
 def _ends(mended_by: str, target: str, device_name: str | None) -> tuple[str, str]:
     """Return the parts of a command before and after the common options."""
     if mended_by == "enable":
-        return "ansible " + target, "-m fleetops.aliyun_iot.fleet_devices -a state=enabled"
+        return "ansible " + shlex.quote(target), "-m fleetops.aliyun_iot.fleet_devices -a state=enabled"
     playbook, variables = _PLAYBOOKS[mended_by]
     more = ["-e " + shlex.quote(each.format(name=device_name)) for each in variables.split()]
-    return "ansible-playbook fleetops.aliyun_iot." + playbook, " ".join(["-e target=" + target, *more])
+    # Ansible splits the text of key=value at blanks, and reads quotes and escapes in it.
+    as_json = json.dumps({"target": target})
+    chosen = "-e target=" + shlex.quote(target) if _WORD.fullmatch(target) else _option("-e", as_json)
+    return "ansible-playbook fleetops.aliyun_iot." + playbook, " ".join([chosen, *more])
 
 
 def common_options(more: t.Container[str] = ()) -> list[str]:
@@ -128,8 +148,9 @@ def common_options(more: t.Container[str] = ()) -> list[str]:
     """
     given = context.CLIARGS
     config: t.Any = C
-    default = config.DEFAULT_HOST_LIST
-    options = [_option("-i", source) for source in given.get("inventory") or () if source not in default]
+    sources = list(given.get("inventory") or ())
+    # With one -i, Ansible reads none of the default sources.
+    options = [_option("-i", source) for source in sources if sources != list(config.DEFAULT_HOST_LIST)]
     kept = (_kept(text, more) for text in _extra_variables())
     options += [_option("-e", text) for text in kept if text]
     options += [switch for name, switch in _SWITCHES.items() if given.get(name)]
@@ -194,12 +215,17 @@ def _extra_variables() -> tuple[str, ...]:
 
 
 def _kept(text: str, more: t.Container[str]) -> str:
-    """Return the part of an option ``-e`` that a command may have: a file, or variables of the collection that are no secret."""
+    """Return the part of an option ``-e`` that a command may have: a file, or variables of the collection that are no secret.
+
+    It is one line of printable characters, as a report needs it.
+    """
     if text.startswith("@"):
         return text
     variables = _variables_in(text)
     kept = {name: value for name, value in variables.items() if name in more or _is_kept(name, value)}
-    return text if kept == variables else json.dumps(kept) if kept else ""
+    if kept == variables and text.isprintable():
+        return text
+    return json.dumps(kept) if kept else ""
 
 
 def _is_kept(name: str, value: t.Any) -> bool:

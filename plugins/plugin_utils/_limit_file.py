@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import listed
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import in_one_piece, listed, pattern_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_file import checked_destination, write_report
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._summary import NAMES
 
@@ -20,14 +20,14 @@ _KEPT = 20
 
 
 def limit_of(hosts: t.Sequence[str], directory: str, name: str) -> str:
-    """Return the value of ``--limit`` for hosts: their names, or a file of names in the directory.
+    """Return the value of ``--limit`` for hosts: their names, or a file of names in the directory. A name may be a pattern instead.
 
     The name of a file contains a digest of its content, so that a printed command never applies to other hosts.
 
     :param name: the beginning of the file's name
     """
-    text = "".join(host + "\n" for host in hosts)
-    if len(hosts) > NAMES:
+    text = "".join(pattern_of(host) + "\n" for host in hosts)
+    if len(hosts) > NAMES and "," not in directory:  # where Ansible would split the path
         folder = Path(directory).expanduser()
         with suppress(FleetopsError, OSError, UnicodeError):
             file = folder / _file_name(name, text.encode())
@@ -35,7 +35,7 @@ def limit_of(hosts: t.Sequence[str], directory: str, name: str) -> str:
             write_report(checked_destination(str(file)), text)
             with suppress(OSError):
                 _remove_old(folder)
-            return "@%s" % file
+            return in_one_piece("@%s" % file)
     return listed(hosts)
 
 

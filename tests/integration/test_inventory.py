@@ -183,3 +183,53 @@ def forge(text: str, change: JSON) -> str:
     devices = json.loads(stored["__payload__"]) if wrapped else stored
     devices[0].update(change)
     return json.dumps({**stored, "__payload__": json.dumps(devices)} if wrapped else devices)
+
+
+def test_the_cache_is_of_what_the_source_asks_for(platform: Emulator, tmp_path: Path) -> None:
+    """A source that asks for other products, of another instance or with another AccessKey, does not get what was stored before."""
+    folder = tmp_path / "cache"
+    cache = {
+        "hostname": "iot_product_key[-1] ~ '-' ~ iot_device_name",
+        "cache": True,
+        "cache_plugin": "ansible.builtin.jsonfile",
+        "cache_connection": str(folder),
+    }
+    first = ["1-hz-0001", "1-hz-0002"]
+    second = ["2-hz-0002", "2-sh-0001"]
+    own_key = {"credentials": None, "access_key_id": KEY.id, "access_key_secret": KEY.secret}
+    endpoint = platform.endpoints["openapi_endpoint"]
+    for options, hosts in (
+        ({"products": [FIRST]}, first),
+        ({"products": [FIRST, SECOND]}, first + second),
+        ({"products": [SECOND]}, second),
+        ({"region": "cn-beijing"}, first),
+        (own_key, first),
+        ({"openapi_endpoint": endpoint.replace("127.0.0.1", "localhost")}, first),
+        ({"instance_id": "iot-other"}, []),
+    ):
+        platform.admin.clear_requests()
+        changed = {name: value for name, value in source(platform, **cache, **options).items() if value is not None}
+        found, said = listed(tmp_path, changed)
+        assert sorted(found["_meta"]["hostvars"].keys() - {"web-0001", "db-0001"}) == hosts, (options, said)
+        assert platform.admin.requests() or not hosts, options
+    platform.admin.clear_requests()
+    again, _said = listed(tmp_path, source(platform, **cache, products=[FIRST, SECOND]))
+    assert again["_meta"]["hostvars"].keys() - {"web-0001", "db-0001"} == {*first, *second}
+    assert not platform.admin.requests(), "each of them is still there"
+    text = "".join(path.name + path.read_text() for path in folder.iterdir())
+    assert not [part for part in (KEY.id, KEY.secret) if part in text]
+
+
+def test_a_cache_of_an_earlier_version_is_not_read(platform: Emulator, tmp_path: Path) -> None:
+    """Its name was that of the file alone, so that nobody knows what it was of."""
+    folder = tmp_path / "cache"
+    cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(folder)}
+    first, _said = listed(tmp_path, source(platform, **cache))
+    [file] = folder.iterdir()
+    name, digest = file.name.rsplit("_", 1)
+    assert len(digest) == 16
+    file.rename(folder / name)
+    (folder / name).write_text(forge((folder / name).read_text(), {"iot_nickname": "of old"}))
+    again, said = listed(tmp_path, source(platform, **cache))
+    assert "of old" not in json.dumps(again), said
+    assert again == first

@@ -18,9 +18,10 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     NotFound,
     OpenApiRefused,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import OpenApiAnswer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import LONGEST_TEXT, OpenApiAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_product_key
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
 
 PAGE_SIZE = 200
 # What the platform writes into its fields; a time is a number of milliseconds, or a text.
@@ -141,6 +142,9 @@ def ensure_product(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: boo
     :param options: as in ``product_spec()``
     :raises FleetopsError: the platform refused, or the product cannot be changed so
     """
+    # YAML ends a text after > or | with a line feed.
+    texts = {name: options[name].strip() for name in ("product_name", "description") if options[name] is not None}
+    options = {**options, **texts}
     name = options["product_name"]
     # Without a key and a name, any product of the account would be the one.
     if name == "" or (name is None and options["product_key"] is None):
@@ -154,13 +158,14 @@ def ensure_product(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: boo
     if wanted == found:
         return ProductOutcome("up_to_date", found, found)
     if not check_mode:
-        described = {"ProductName": wanted.product_name, "Description": wanted.description}
+        texts = {"product_name": found.product_name, "description": found.description, **texts}
+        described = {"ProductName": texts["product_name"], "Description": texts["description"]}
         api.call("UpdateProduct", {"ProductKey": found.product_key, **described})
     return ProductOutcome("changed", found, wanted)
 
 
 def decide(found: Product, options: t.Mapping[str, t.Any]) -> Product:
-    """Return the product with the changes in ``options``; fields that are not set stay.
+    """Return the product with the changes in ``options``; fields that are not set stay. Texts are as they are read from the platform.
 
     :raises FleetopsError: of kind immutable: a field that cannot be changed differs
     """
@@ -172,8 +177,14 @@ def decide(found: Product, options: t.Mapping[str, t.Any]) -> Product:
                 hint="Create another product",
                 kind="immutable",
             )
-    mutable = {name: options[name] for name in ("product_name", "description") if options[name] is not None}
-    return replace(found, **mutable)
+    mutable = [name for name in ("product_name", "description") if options[name] is not None]
+    wanted: dict[str, t.Any] = {name: _as_read(options[name]) for name in mutable}
+    return replace(found, **wanted)
+
+
+def _as_read(text: str) -> str:
+    """Return a text as it is read from the platform once it is there."""
+    return clean(text.strip(), LONGEST_TEXT)
 
 
 def _create(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> ProductOutcome:
@@ -196,7 +207,7 @@ def _create(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> P
         product_name=options["product_name"],
         node_type=options["node_type"],
         authentication=options["authentication"] or "secret",
-        description=options["description"] or "",
+        description=_as_read(options["description"] or ""),
         device_count=0,
         created=None,
     )
@@ -207,8 +218,8 @@ def _create(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> P
         "NodeType": NODE_TYPES.index(wanted.node_type),
         "AuthType": wanted.authentication,
     }
-    if wanted.description:
-        parameters["Description"] = wanted.description
+    if options["description"]:
+        parameters["Description"] = options["description"]
     if options["net_type"]:
         parameters["NetType"] = options["net_type"].upper()
     if options["data_format"]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from ansible import context
 from ansible.inventory.manager import InventoryManager
 from ansible.module_utils.common.collections import ImmutableDict
 from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.splitter import parse_kv
 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import (
     command,
@@ -24,6 +26,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands impo
     rebuilt,
     same_tasks,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._limit_file import limit_of
 
 SECRET = "IKhJ3sDeLT9tVgqN"
 
@@ -59,6 +62,8 @@ def typed(text: str) -> list[str]:
         ("decommission_platform=delete", ["decommission_platform=delete"]),
         ("target=gw-0001:&site_a", ["target=gw-0001:&site_a"]),
         ("{gateway_serial: [1, 10%]}", ["{gateway_serial: [1, 10%]}"]),
+        ('{\n  "gateway_path": "/a",\n  "gateway_serial": [1]\n}', ['{"gateway_path": "/a", "gateway_serial": [1]}']),
+        ("gateway_path=/a\ngateway_mode=0640", ['{"gateway_path": "/a", "gateway_mode": "0640"}']),
     ],
 )
 def test_variables_of_the_collection_are_kept(monkeypatch: pytest.MonkeyPatch, text: str, kept: list[str]) -> None:
@@ -161,6 +166,113 @@ def test_ansible_finds_the_hosts_of_a_command(monkeypatch: pytest.MonkeyPatch, h
     assert [str(host) for host in inventory.get_hosts(listed(hosts))] == hosts
     given(monkeypatch)
     for mended_by in ("enable", "provision"):
-        assert any(word.endswith(listed(hosts)) for word in shlex.split(command(mended_by, hosts, None)))
+        assert any(listed(hosts) in word for word in shlex.split(command(mended_by, hosts, None)))
     if len(hosts) == 1:
         assert rebuilt(command("provision", hosts, None), hosts[0], None) == command("provision", hosts, None)
+
+
+# Names that Ansible reads as something else in at least one place, each with hosts or groups that it would mean.
+ODD = {
+    "site 3": ["site"],
+    "gw-*": ["gw-1"],
+    "gw-?": ["gw-1"],
+    "gw-[1]": ["gw-1"],
+    "gw-[1:2]": ["gw-1"],
+    "~gw": ["gw-1"],
+    "!gw-1": ["gw-2"],
+    "&gw-1": ["gw-1"],
+    "@gw-1": [],
+    "gw-1,gw-2": ["gw-1", "gw-2"],
+    "gw-1:gw-2": ["gw-1", "gw-2"],
+    " gw-1": ["gw-1"],
+    "gw-1\n": ["gw-1"],
+    "gw'1": [],
+    'gw"1': [],
+    "gw\\x2d1": ["gw-1"],
+    "gw=1 site=2": [],
+    "{{ 'gw-' ~ 1 }}": ["gw-1"],
+    "{# #}gw-1": ["gw-1"],
+    "--become": [],
+    "gw+é": [],
+}
+
+
+def found_by(pattern: str | list[str], hosts: list[str], limit: str | None = None) -> list[str]:
+    """Return the names of the hosts that Ansible finds."""
+    inventory = InventoryManager(DataLoader(), parse=False)
+    inventory.add_group("site")
+    for host in hosts:
+        inventory.add_host(host, "site")
+    inventory.subset(limit)
+    return [str(host) for host in inventory.get_hosts(pattern)]
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_command_is_for_the_host_of_that_name_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, is_there: bool
+) -> None:
+    """Also if the inventory of the one who types it does not have the host."""
+    others = [*{"gw-1", "gw-2", "gw", "3", *ODD[name]} - {"site"}]
+    hosts, expected = [*others, *([name] if is_there else [])], [name] if is_there else []
+    given(monkeypatch)
+    printed = command("provision", [name], None)
+    assert rebuilt(printed, name, None) == printed
+    [text] = typed(printed)
+    read: Any = DataLoader().load if text.startswith("{") else parse_kv  # as load_extra_vars() of Ansible
+    variables = read(text)
+    assert list(variables) == ["target"]
+    assert "{" not in variables["target"], "the value is evaluated as a template"
+    assert found_by(variables["target"], hosts) == expected
+    pattern = shlex.split(command("enable", [name], None))[1]
+    assert not pattern.startswith("-")
+    assert found_by(pattern, hosts) == expected
+    monkeypatch.setitem(limit_of.__globals__, "NAMES", 0)
+    for limit in (shlex.split(limited(listed([name])))[-1], limit_of([name], str(tmp_path), "provision")):
+        assert not limit.startswith("-")
+        assert found_by("site", hosts, limit) == expected
+
+
+@pytest.mark.parametrize(
+    ("hosts", "target"),
+    [
+        (["gw-1"], "target=gw-1"),
+        (["gw-1", "gw-2.example"], "target=gw-1,gw-2.example"),
+        (["AA:BB:CC:DD:EE:01"], "target=AA:BB:CC:DD:EE:01,"),
+        (["iot@gw-1"], "target=iot@gw-1"),
+        (["gw 1"], '{"target": "gw 1,"}'),
+        (["gw-1", "gw-*"], '{"target": "gw-1,~gw-\\\\U0000002a$"}'),
+    ],
+)
+def test_a_plain_name_is_printed_as_it_is(monkeypatch: pytest.MonkeyPatch, hosts: list[str], target: str) -> None:
+    given(monkeypatch)
+    assert typed(command("provision", hosts, None)) == [target]
+
+
+@pytest.mark.parametrize(
+    ("sources", "default", "printed"),
+    [
+        (["/hosts.json"], ["/hosts.json"], []),
+        (["/hosts.json", "/extra.json"], ["/hosts.json"], ["/hosts.json", "/extra.json"]),
+        (["/hosts.json"], ["/hosts.json", "/extra.json"], ["/hosts.json"]),
+        (["/extra.json", "/hosts.json"], ["/hosts.json", "/extra.json"], ["/extra.json", "/hosts.json"]),
+        (("/hosts.json", "/extra.json"), ["/hosts.json", "/extra.json"], []),
+    ],
+)
+def test_the_sources_are_left_out_only_if_all_are_the_default_ones(
+    monkeypatch: pytest.MonkeyPatch, sources: list[str], default: list[str], printed: list[str]
+) -> None:
+    """With one ``-i``, Ansible reads none of the default ones."""
+    given(monkeypatch, inventory=sources)
+    monkeypatch.setattr(C, "DEFAULT_HOST_LIST", default)
+    words = shlex.split(limited("gw-1"))
+    assert [value for option, value in pairwise(words) if option == "-i"] == printed
+
+
+@pytest.mark.parametrize("folder", ["limits", "a b", "a:b", "a [1] b", "a,b", " a"])
+def test_ansible_finds_the_file_of_hosts(tmp_path: Path, folder: str) -> None:
+    hosts = [f"gw-{number}" for number in range(9)]
+    limit = limit_of(hosts, str(tmp_path / folder), "provision")
+    assert found_by("site", [*hosts, "gw-9"], limit) == hosts
+    assert limit.startswith("@") == ("," not in folder)
+    assert limit.endswith(",") == (folder in {"a b", "a:b", "a [1] b", " a"})

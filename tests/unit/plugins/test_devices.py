@@ -504,6 +504,9 @@ def test_waiting_has_an_end() -> None:
 PRODUCT = Product(KEY, "Ovens", "gateway", "secret", "old", 0, 1)
 
 
+NAMED = replace(PRODUCT, product_name="Stoves", description="two lines")
+
+
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [
@@ -511,6 +514,8 @@ PRODUCT = Product(KEY, "Ovens", "gateway", "secret", "old", 0, 1)
         ({"description": "new"}, replace(PRODUCT, description="new")),
         ({"description": ""}, replace(PRODUCT, description="")),
         ({"product_name": "Stoves", "node_type": "gateway"}, replace(PRODUCT, product_name="Stoves")),
+        ({"product_name": "Stoves\n", "description": " two\nlines\n"}, NAMED),
+        ({"description": "x" * 201}, replace(PRODUCT, description="x" * 200 + "...")),
     ],
     ids=str,
 )
@@ -685,3 +690,66 @@ def test_the_guide_names_the_actions_for_one_variable_or_recover() -> None:
         for check in (True, False):
             ensure_product(platform, PRODUCT_OPTIONS, check)  # type: ignore[arg-type]
     assert set(platform.asked) == allowed()["``platform_product_name``"]
+
+
+class PlatformWithOneProduct(Platform):
+    """A platform that creates and changes one product, and stores its texts as they are sent."""
+
+    stored: JSON = None
+
+    def _QueryProduct(self, parameters: JSON, form: JSON) -> JSON:
+        return {"Data": self.stored}
+
+    def _QueryProductList(self, parameters: JSON, form: JSON) -> JSON:
+        found = [self.stored] if self.stored else []
+        return {"Data": {"List": {"ProductInfo": found}, "Total": len(found)}}
+
+    def _CreateProduct(self, parameters: JSON, form: JSON) -> JSON:
+        self.stored = {"ProductKey": KEY, "NodeType": 1, **texts_of(parameters)}
+        return {"ProductKey": KEY}
+
+    def _UpdateProduct(self, parameters: JSON, form: JSON) -> JSON:
+        self.stored.update(texts_of(parameters))
+        return {}
+
+
+def texts_of(parameters: JSON) -> JSON:
+    return {name: text for name, text in parameters.items() if name in ("ProductName", "Description")}
+
+
+@pytest.mark.parametrize(
+    "description",
+    ["hot\n", "two\nlines\n", " \t", "a\u202eb", "tab\tbed", "x" * 300, "x" * 201 + "\n"],
+)
+@pytest.mark.parametrize("name", ["Ovens", "Ovens\n"])
+@pytest.mark.parametrize("key", [None, KEY])
+def test_a_text_of_several_lines_is_changed_once(key: str | None, name: str, description: str) -> None:
+    """Such as one from ``>`` or ``|`` of YAML. The platform gets it without the blanks around it."""
+    platform: JSON = PlatformWithOneProduct()
+    wanted = {**PRODUCT_OPTIONS, "product_name": name, "description": description}
+    create = ensure_product(platform, wanted, False)
+    assert (create.reason, platform.stored.get("Description", "")) == ("missing", description.strip())
+    assert platform.stored["ProductName"] == "Ovens"
+    wanted["product_key"] = key
+    assert ensure_product(platform, wanted, True).reason == "up_to_date"
+    other = ensure_product(platform, {**wanted, "description": "other"}, False)
+    assert (other.reason, platform.stored["Description"]) == ("changed", "other")
+    predicted = ensure_product(platform, wanted, True)
+    change = ensure_product(platform, wanted, False)
+    assert (change, change.reason, platform.stored["Description"]) == (predicted, "changed", description.strip())
+    again = ensure_product(platform, wanted, False)
+    assert (again.reason, again.after) == ("up_to_date", change.after)
+
+
+def test_a_new_name_leaves_the_lines_of_the_description() -> None:
+    platform: JSON = PlatformWithOneProduct()
+    options = {**PRODUCT_OPTIONS, "description": "two\nlines"}
+    ensure_product(platform, options, False)
+    ensure_product(platform, {**options, "product_key": KEY, "product_name": "Stoves"}, False)
+    assert texts_of(platform.stored) == {"ProductName": "Stoves", "Description": "two\nlines"}
+
+
+def test_a_name_of_blanks_is_none() -> None:
+    platform: JSON = PlatformWithOneProduct()
+    with pytest.raises(InvalidOption, match=r"^product_name: "):
+        ensure_product(platform, {**PRODUCT_OPTIONS, "product_name": " \n"}, False)

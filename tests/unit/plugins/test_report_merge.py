@@ -336,3 +336,12 @@ def test_what_is_hidden_between_the_ends_of_a_command_is_not_taken_over() -> Non
 def test_a_host_whose_name_is_for_a_shell_stays_quoted() -> None:
     given = "ansible-playbook fleetops.aliyun_iot.provision --limit 'gw 1;id,'"
     assert (rebuilt(given, "gw 1;id", None) or "").endswith(" --limit 'gw 1;id,'")
+
+
+def test_a_command_with_variables_of_several_lines_stays_as_it_is_in_the_next_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    variables = '{\n  "gateway_path": "/a",\n  "gateway_service": "my\tagent"\n}'
+    monkeypatch.setattr(context, "CLIARGS", ImmutableDict({"extra_vars": (variables,)}))
+    printed = command("provision", ["gw-*"], None)
+    assert parse_report(changed(("gateways", 0, "command"), printed))["gateways"][0]["command"] == printed
