@@ -18,7 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devic
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction, failure
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, ensure_all
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import Done, HostDevice, ensure_all
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options import (
     account_options,
     may_reset_topology,
@@ -66,6 +66,8 @@ class ActionModule(ControllerAction):
             refused.update((host, FleetopsError(text, kind="shared_name")) for host, text in twice.items())
             devices = [device for device in devices if device.host not in twice]
         done = ensure_all(devices, Accounts(), options, bool(self._task.check_mode))
+        if options["all_devices"]:
+            _check_listed(refused, known, done)
         refused.update(done.refused)
         if options["state"] == "reset" and self._task.check_mode:
             for product in dict.fromkeys(device.product_key for device in devices if device.host not in refused):
@@ -109,6 +111,16 @@ class ActionModule(ControllerAction):
             signs_with=product_secret_check(variables.raw, variables.template),
             reset_topology=may_reset_topology(variables.raw, variables.template),
         )
+
+
+def _check_listed(refused: t.Mapping[str, FleetopsError], known: Known, done: Done) -> None:
+    """Raise the error of a host because of which the devices of its product are not listed, and would seem not to exist."""
+    listed = {product["product_key"] for product in done.products}
+    for host, error in refused.items():
+        key = known.get(host, {}).get("product_key")
+        if key and key not in listed:
+            error.msg += ". Without the account of %s, the devices of %s cannot be listed" % (host, key)
+            raise error
 
 
 def _failure(batch: t.Sequence[str], refused: t.Mapping[str, FleetopsError]) -> dict[str, t.Any]:

@@ -81,9 +81,12 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[str]:
         variables, loader = variables or {}, t.cast(t.Any, self._loader)
         target = variables.get("target")
-        if target in (None, "", []):  # the name of a host may be a number, 0 too
+        if target in (None, "", []):  # and not 0, which would be the default for the keyword hosts of a later play
             target = next(iter(terms), None) or []
-        patterns = [str(pattern) for pattern in (target if isinstance(target, list) else [target])]
+        patterns = target if isinstance(target, list) else [target]
+        for pattern in patterns:
+            if not isinstance(pattern, str):
+                raise AnsibleError("The variable target is %r, which is no text. Write it in quotes" % (pattern,))
         # For Ansible a list that names nothing, or nothing but exceptions, means all hosts.
         parts = [part for pattern in patterns for part in split_host_pattern(pattern)]
         if patterns and all(part.startswith(("!", "&")) for part in parts):

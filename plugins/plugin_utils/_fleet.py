@@ -46,7 +46,12 @@ class Unreachable(Exception):
 
 
 class LeftToTask(Exception):
-    """The pass cannot process this gateway, but a task on the host can. The text is the reason."""
+    """The pass cannot process this gateway, but a task on the host can. The text is the reason.
+
+    ``device`` is ProductKey and DeviceName, as far as the inventory names them: two such hosts must not register one device.
+    """
+
+    device: tuple[str, str] = ("", "")
 
 
 @dataclass
@@ -196,7 +201,7 @@ class Fleet:
         except FleetopsError as error:
             member.result = failed(member.known(), error)
         except LeftToTask as why:
-            member.left = str(why)
+            member.left, member.device = str(why), why.device
         except Exception as error:  # a bug of ours: the host is left to a task, and the pass continues
             member.left = internal(error).where
         if not member.has_to_act() and member.convergence:

@@ -82,6 +82,7 @@ def ensure_all(devices: t.Iterable[HostDevice], accounts: Accounts, options: Opt
                 wrong = _wrong_secrets(group, accounts, done)
             right = [device for device in group if device.device_name not in wrong]
             result, items = _ensure(api, right, group[0].product_key, options, check_mode)
+            items.update(_not_attempted(items.values()))
             items.update(wrong)
             if wrong:
                 result["devices"] += [item.as_result() for item in wrong.values()]
@@ -134,8 +135,32 @@ def _ensure(
             outcome = replace(outcome, items=[_decommissioned(item) for item in outcome.items])
     items = {item.device_name: item for item in outcome.items}
     if state in ("absent", "disabled") and not check_mode:
-        items.update(_still_in_service(api, product_key, items.values(), state))
+        try:
+            items.update(_still_in_service(api, product_key, items.values(), state))
+        except FleetopsError as error:
+            doubt = FleetopsError(
+                "the device was changed, but the query whether it is out of service failed: %s" % error.msg,
+                hint=error.hint,
+                code=error.code,
+                kind=error.kind,
+            )
+            items.update({name: replace(item, error=doubt) for name, item in items.items() if item.changed})
     return outcome.as_result(product_key), items
+
+
+def _not_attempted(items: t.Collection[DeviceOutcome]) -> dict[str, DeviceOutcome]:
+    """Return the devices that were not processed after an error of another one, each with this error."""
+    causes = [item.error for item in items if item.error and item.reason not in _NOT_SENT]
+    if not causes:
+        return {}
+    cause = causes[-1]  # after which nothing was sent
+    error = FleetopsError(
+        "the device was not processed, because of an error of another one: %s" % cause.msg,
+        hint=cause.hint,
+        code=cause.code,
+        kind=cause.kind,
+    )
+    return {item.device_name: replace(item, error=error) for item in items if item.reason == "not_attempted"}
 
 
 def _decommissioned(item: DeviceOutcome) -> DeviceOutcome:
@@ -176,7 +201,7 @@ def _still_in_service(
     api: OpenApi, product_key: str, items: t.Iterable[DeviceOutcome], state: str
 ) -> dict[str, DeviceOutcome]:
     """Query the devices that were removed or disabled; return those that are still in service, each with an error."""
-    done = {item.device_name: item for item in items if not item.error}
+    done = {item.device_name: item for item in items if not item.error and item.reason != "not_attempted"}
     return {
         name: replace(
             done[name],

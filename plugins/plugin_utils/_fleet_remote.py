@@ -25,6 +25,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import Render
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import LeftToTask, Unreachable
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import TaskRemote
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import from_inventory
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import LOCAL, Target
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import PYTHONS
@@ -156,8 +157,12 @@ class Hosts:
         with self._lock:
             try:
                 return self._action(host_name)
-            except AnsibleError as error:
-                raise LeftToTask(str(error)) from None
+            except (AnsibleError, LeftToTask) as error:
+                left = LeftToTask(str(error))
+                with contextlib.suppress(AnsibleError):
+                    named = from_inventory(host_name, self.variables(host_name))
+                    left.device = (named.product_key, named.device_name or "")
+                raise left from None
 
     def template(self, action: HostAction, value: t.Any) -> t.Any:
         """Return a value of the host's variables with its templates filled in."""

@@ -189,7 +189,11 @@ def fleet_result(
         counts[outcome] += 1
         if outcome == "left":
             left[host] = member.left
-        elif member.result and (outcome != "ok" or options["report"] == "all"):
+        elif member.result and (
+            outcome != "ok"
+            or options["report"] == "all"
+            or (options["look_only"] and member.result.get("proven") is False)  # whose login is still to be repeated
+        ):
             gateways[host] = member.result
             if outcome == "failed":
                 gateways[host] = failure_with_variables(

@@ -225,6 +225,17 @@ def test_a_wrong_option_of_one_host_is_its_own_finding(platform: Emulator, tmp_p
     assert found == {"gw-0001": "ok", "gw-0002": "failed", "gw-0003": "failed"}
 
 
+def test_devices_that_cannot_be_listed_are_no_finding(platform: Emulator, tmp_path: Path) -> None:
+    """With a wrong option of every host, no gateway is not_on_platform."""
+    in_service(platform, tmp_path, "gw-0001")
+    hosts = inventory(1, tmp_path, **role_variables(platform))
+    run = operate("audit", platform, hosts, tmp_path, platform_qps_share=2)
+    assert run.rc == 2, run
+    assert "not_on_platform" not in run.stdout
+    assert "platform_qps_share: 2.0 is out of range" in run.stdout
+    assert "Without the account of gw-0001" in run.stdout
+
+
 def test_a_platform_that_does_not_answer_is_no_finding(platform: Emulator, tmp_path: Path) -> None:
     in_service(platform, tmp_path, "gw-0001")
     hosts = inventory(1, tmp_path, **role_variables(platform))

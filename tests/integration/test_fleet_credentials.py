@@ -73,6 +73,24 @@ def test_an_everyday_run_reports_what_was_not_right(platform: Emulator, tmp_path
     assert len(called(platform, "register")) == 5
 
 
+def test_a_host_that_no_pass_processed_is_not_up_to_date(platform: Emulator, tmp_path: Path) -> None:
+    """A play of one's own may go on after a pass that did nothing because too many gateways had failed."""
+    hosts = inventory(4, tmp_path, **role_variables(platform))
+    hosts["gateways"]["hosts"]["gw-0001"]["gateway_mode"] = "rw"
+    batch = {"run_once": True, "delegate_to": "localhost", "register": "gateway_fleet"}
+    tasks: JSON = [
+        {"fleetops.aliyun_iot.fleet_credentials": {"most_failed": 0}, **batch},
+        {"fleetops.aliyun_iot.fleet_report": {}},
+    ]
+    play = {"hosts": "gateways", "gather_facts": False, "serial": [2, 2], "tasks": tasks}
+    run = run_playbook(play, hosts, tmp_path, env=ENV)
+    assert run.rc == 2, run
+    assert [host for host, stats in run.stats.items() if stats["failures"]] == ["gw-0001", "gw-0003", "gw-0004"], run
+    for host in ("gw-0003", "gw-0004"):
+        assert "did not process this host, because too many gateways had failed" in run.result(host)["msg"]
+        assert not credential_file(tmp_path, host).exists()
+
+
 def test_variables_of_a_host_see_its_batch(platform: Emulator, tmp_path: Path) -> None:
     seen = (
         "{{ ansible_play_hosts_all | length }}-{{ ansible_play_hosts | length }}-{{ ansible_play_batch | join('+') }}"
@@ -353,6 +371,17 @@ def test_facts_of_the_first_gateway_say_nothing_of_the_others(platform: Emulator
     assert "gateway_names, which only the inventory may set" in " ".join((run.stdout + run.stderr).split())
     assert not run.stats.get("gw-0002", {}).get("unreachable")
     assert called(platform, "register") == []
+
+
+def test_two_hosts_that_are_left_to_tasks_do_not_register_one_device(platform: Emulator, tmp_path: Path) -> None:
+    """The first host's password is not the one that was typed in, which the pass then does not know."""
+    same = {"gateway_device_name": "gw-0009"}
+    own: JSON = {"gw-0001": {"ansible_become_password": "of-its-own"}, "gw-0002": same, "gw-0003": same}
+    (tmp_path / "typed").write_text("typed")
+    run = provision(inventory(own, tmp_path, **role_variables(platform)), tmp_path, "--become-password-file", "typed")
+    assert run.rc == 2, run
+    assert called(platform, "register") == ["gw-0001"]
+    assert {run.result(host)["error"]["kind"] for host in ("gw-0002", "gw-0003")} == {"shared_name"}
 
 
 def test_what_a_pass_cannot_do_a_task_of_the_host_does(platform: Emulator, tmp_path: Path) -> None:

@@ -174,6 +174,53 @@ def reset_of(monkeypatch: pytest.MonkeyPatch, secret: str | None, hosts: list[Ho
     return ensure_all(hosts, Accounts(), {"state": "reset"}, False), sent
 
 
+def test_what_was_not_attempted_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its host would register without a reset, or be taken for one whose device is there."""
+
+    def reset(_api: JSON, options: JSON, _check_mode: bool) -> Outcome:
+        trouble = NetworkError("no answer")
+        own = FleetopsError("2 sub-devices", kind="has_sub_devices")
+        return Outcome(
+            [
+                DeviceOutcome("gw-0001", "requested", changed=True),
+                DeviceOutcome("gw-0002", "requested", error=trouble),
+                DeviceOutcome("gw-0003", "not_attempted"),
+                DeviceOutcome("gw-0004", "has_sub_devices", error=own),
+            ]
+        )
+
+    monkeypatch.setattr(_accounts, "connect", lambda options: options)
+    monkeypatch.setattr(_fleet_devices, "reset", reset)
+    hosts = [HostDevice(name, account("one"), KEY, name) for name in ("gw-0001", "gw-0002", "gw-0003", "gw-0004")]
+    done = ensure_all(hosts, Accounts(), {"state": "reset"}, False)
+    assert {host: error.kind for host, error in done.refused.items()} == {
+        **{"gw-0002": "network", "gw-0003": "network", "gw-0004": "has_sub_devices"}
+    }
+    assert "because of an error of another one: no answer" in done.refused["gw-0003"].msg
+    assert sorted(done.unsent) == ["gw-0003", "gw-0004"]
+    assert done.changes == {"gw-0001": "reset"}
+
+
+def test_what_was_done_is_told_if_the_query_after_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def states(_api: JSON, options: JSON, _check_mode: bool) -> Outcome:
+        items = [DeviceOutcome(name, "enabled", changed=name == "gw-0001") for name in options["names"]]
+        return Outcome(items)
+
+    def query(*_arguments: JSON) -> JSON:
+        raise NetworkError("no answer")
+
+    monkeypatch.setattr(_accounts, "connect", lambda options: options)
+    monkeypatch.setattr(_fleet_devices, "ensure_states", states)
+    monkeypatch.setattr(_fleet_devices, "devices_as_asked", query)
+    hosts = [HostDevice(name, account("one"), KEY, name) for name in ("gw-0001", "gw-0002")]
+    done = ensure_all(hosts, Accounts(), {"state": "disabled"}, False)
+    assert (done.changes, done.unsent) == ({"gw-0001": "disabled"}, [])
+    assert {host: error.kind for host, error in done.refused.items()} == {"gw-0001": "network"}
+    assert [(device["device_name"], device["changed"]) for device in done.products[0]["devices"]] == [
+        *(("gw-0001", True), ("gw-0002", False))
+    ]
+
+
 def test_a_topology_goes_only_with_the_consent_of_its_own_host(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, bool] = {}
 

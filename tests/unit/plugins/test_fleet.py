@@ -30,7 +30,7 @@ JSON = Any
 OPTIONS: JSON = {
     **{"state": None, "register": None, "lease_time": None, "recover": False, "report": "changed", "keep_right": False},
     **{"looked": {}, "continues": {}, "refused": {}, "withdraw": []},
-    **{"take_over": False, "most_failed": 100, "fleet_size": 0},
+    **{"take_over": False, "most_failed": 100, "fleet_size": 0, "look_only": False},
 }
 
 
@@ -114,6 +114,26 @@ def test_every_trouble_is_that_of_one_gateway(tmp_path: Path) -> None:
     assert members["gw-0004"].left.startswith("KeyError at ")
     assert "our mistake" not in members["gw-0004"].left
     assert (members["gw-0002"].result or {})["error"]["kind"] == "invalid_option"
+
+
+def test_a_gateway_that_is_left_to_a_task_is_compared_with_the_others(tmp_path: Path) -> None:
+    site = Site(tmp_path, HOSTS[:4])
+    left = LeftToTask("its password is the one that was typed in")
+    left.device = ("a1IoKTestP1", "gw-0002")
+    site.troubles = {"gw-0001": raising(left)}
+    members = site.run()
+    assert [member.outcome() for member in members.values()] == ["failed", "failed", "changed", "changed"]
+    for host in ("gw-0001", "gw-0002"):
+        assert (members[host].result or {})["error"]["kind"] == "shared_name"
+
+
+def test_a_login_that_is_still_to_be_repeated_is_in_the_result_of_a_look(tmp_path: Path) -> None:
+    """Of it the next batches are made."""
+    looked = {"changed": False, "reason": "up_to_date", "product_key": "a", "device_name": "gw-0001", "proven": False}
+    members = [Member("gw-0001", result=looked), Member("gw-0002", result={**looked, "proven": None})]
+    for look_only in (True, False):
+        result = fleet_result(HOSTS[:2], {}, members, {**OPTIONS, "look_only": look_only}, {})
+        assert list(result["gateways"]) == (["gw-0001"] if look_only else [])
 
 
 def test_one_device_on_two_gateways_is_refused_for_both(tmp_path: Path) -> None:

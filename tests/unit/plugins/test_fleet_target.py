@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The hosts that a playbook is for, whatever YAML makes of the name of one."""
+"""The hosts that a playbook is for."""
 
 from __future__ import annotations
 
@@ -27,14 +27,21 @@ def chosen(target: Any, monkeypatch: pytest.MonkeyPatch, **command_line: bool) -
     ("target", "patterns"),
     [
         *((target, ["gateways"]) for target in (None, "", [])),
-        *(("gw-1", ["gw-1"]), (5, ["5"]), (0, ["0"]), (["gw-1", 5], ["gw-1", "5"])),
+        *(("gw-1", ["gw-1"]), ("5", ["5"]), ("0", ["0"]), (["gw-1", "5"], ["gw-1", "5"])),
     ],
     ids=str,
 )
-def test_the_name_of_a_host_may_be_a_number(
+def test_the_hosts_that_are_named(
     monkeypatch: pytest.MonkeyPatch, command_line: dict[str, bool], target: Any, patterns: list[str]
 ) -> None:
     assert chosen(target, monkeypatch, **command_line) == patterns
+
+
+@pytest.mark.parametrize("target", [0, 5, False, 1.5, ["gw-1", 5], {"gw-1": None}], ids=str)
+def test_a_target_is_text(monkeypatch: pytest.MonkeyPatch, target: Any) -> None:
+    """A later play of the same playbook would take 0 for no target at all, and so all gateways."""
+    with pytest.raises(AnsibleError, match="is no text"):
+        chosen(target, monkeypatch)
 
 
 @pytest.mark.parametrize("command_line", [{}, {"listhosts": True}], ids=str)
@@ -53,9 +60,7 @@ def test_a_group_without_some_of_its_hosts(monkeypatch: pytest.MonkeyPatch) -> N
     assert chosen("gateways:!gw-1", monkeypatch) == ["gateways:!gw-1"]
 
 
-@pytest.mark.parametrize(
-    ("target", "shown"), [("none", "none"), (7, "7"), (False, "False"), (["a", 7], "a, 7")], ids=str
-)
+@pytest.mark.parametrize(("target", "shown"), [("none", "none"), ("7", "7"), (["a", "7"], "a, 7")], ids=str)
 def test_a_target_without_a_host_is_named(monkeypatch: pytest.MonkeyPatch, target: Any, shown: str) -> None:
     with pytest.raises(AnsibleError, match=f"No host matches {shown}; correct"):
         chosen(target, monkeypatch)
