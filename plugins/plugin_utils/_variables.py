@@ -166,37 +166,17 @@ OF_RECOVERY = {
     **OF_ACCOUNT,
     "force": "gateway_recovery_force",
 }
+_SPECS = (
+    (openapi_spec(), OF_ACCOUNT),
+    (gateway_credential_spec(), OF_CREDENTIAL),
+    (gateway_recovery_spec(), OF_RECOVERY),
+)
 # Variables whose options are text, each with whether it may be a list of it.
-TEXTS = {
-    names[option]: is_list
-    for spec, names in (
-        (openapi_spec(), OF_ACCOUNT),
-        (gateway_credential_spec(), OF_CREDENTIAL),
-        (gateway_recovery_spec(), OF_RECOVERY),
-    )
-    for option, is_list in text_options(spec).items()
-}
+TEXTS = {names[option]: is_list for spec, names in _SPECS for option, is_list in text_options(spec).items()}
 # Variables whose values are not shown.
-SECRETS = frozenset(
-    names[option]
-    for spec, names in (
-        (openapi_spec(), OF_ACCOUNT),
-        (gateway_credential_spec(), OF_CREDENTIAL),
-        (gateway_recovery_spec(), OF_RECOVERY),
-    )
-    for option, about in spec.items()
-    if about.get("no_log")
-)
+SECRETS = frozenset(names[option] for spec, names in _SPECS for option, about in spec.items() if about.get("no_log"))
 # Variables whose options are numbers.
-NUMBERS = frozenset(
-    names[option]
-    for spec, names in (
-        (openapi_spec(), OF_ACCOUNT),
-        (gateway_credential_spec(), OF_CREDENTIAL),
-        (gateway_recovery_spec(), OF_RECOVERY),
-    )
-    for option in number_options(spec)
-)
+NUMBERS = frozenset(names[option] for spec, names in _SPECS for option in number_options(spec))
 # Variables that are no option of a module for one gateway.
 OF_HOST: dict[str, Check] = {
     "gateway_service": text,
