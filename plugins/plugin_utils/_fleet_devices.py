@@ -138,12 +138,7 @@ def _ensure(
         try:
             items.update(_still_in_service(api, product_key, items.values(), state))
         except FleetopsError as error:
-            doubt = FleetopsError(
-                "the device was changed, but the query whether it is out of service failed: %s" % error.msg,
-                hint=error.hint,
-                code=error.code,
-                kind=error.kind,
-            )
+            doubt = _because_of(error, "the device was changed, but the query whether it is out of service failed")
             items.update({name: replace(item, error=doubt) for name, item in items.items() if item.changed})
     return outcome.as_result(product_key), items
 
@@ -153,14 +148,14 @@ def _not_attempted(items: t.Collection[DeviceOutcome]) -> dict[str, DeviceOutcom
     causes = [item.error for item in items if item.error and item.reason not in _NOT_SENT]
     if not causes:
         return {}
-    cause = causes[-1]  # after which nothing was sent
-    error = FleetopsError(
-        "the device was not processed, because of an error of another one: %s" % cause.msg,
-        hint=cause.hint,
-        code=cause.code,
-        kind=cause.kind,
-    )
+    # Nothing was sent after the last one.
+    error = _because_of(causes[-1], "the device was not processed, because of an error of another one")
     return {item.device_name: replace(item, error=error) for item in items if item.reason == "not_attempted"}
+
+
+def _because_of(error: FleetopsError, problem: str) -> FleetopsError:
+    """Return the error of a device that an error of another request leaves with a problem."""
+    return FleetopsError("%s: %s" % (problem, error.msg), hint=error.hint, code=error.code, kind=error.kind)
 
 
 def _decommissioned(item: DeviceOutcome) -> DeviceOutcome:
