@@ -228,11 +228,25 @@ def check_run(variables: t.Mapping[str, t.Any]) -> None:
     for name in variables:
         if name in REGISTERED or str(name).startswith("fleetops_"):
             raise InvalidOption(name, None, "is set by the playbooks themselves", "Remove it from --extra-vars")
+    given = {}
     for name, check in {**OF_RUN, **OF_HOST}.items():
         value = variables.get(name)
         # A template may refer to variables of hosts, so its value is checked for each host.
         if value not in (None, "") and not (isinstance(value, str) and "{{" in value):
-            check(name, value)
+            given[name] = check(name, value)
+    if "audit_report" in given and "gateway_report_to" in given:
+        _check_apart(given["audit_report"], given["gateway_report_to"])
+
+
+def _check_apart(found: str, report: str) -> None:
+    """Check that the findings of an audit are in none of the three files of its report, which would replace them.
+
+    :raises InvalidOption: they are
+    """
+    if checked_destination(_expanded(found)) in checked_page(_expanded(report)):
+        raise InvalidOption(
+            "audit_report", found, "is a file of the report that gateway_report_to names", "Choose another name"
+        )
 
 
 def check_host(variables: t.Mapping[str, t.Any], template: t.Callable[[str], t.Any]) -> None:

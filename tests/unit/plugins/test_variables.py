@@ -106,6 +106,14 @@ def test_other_variables_are_the_users_own(name: str) -> None:
     check_names([name])
 
 
+@pytest.mark.parametrize("suffix", [".html", ".json", ".csv"])
+def test_a_report_does_not_replace_the_findings_of_an_audit(suffix: str, tmp_path: Path) -> None:
+    page = {"gateway_report_to": str(tmp_path / "audit.html")}
+    check_run({"audit_report": str(tmp_path / "findings.json"), **page})
+    with pytest.raises(InvalidOption, match=r"audit_report: .*gateway_report_to"):
+        check_run({"audit_report": f"{tmp_path}/../{tmp_path.name}/audit{suffix}", **page})
+
+
 @pytest.mark.parametrize(
     "variables",
     [
