@@ -36,8 +36,8 @@ options:
     type: int
   mqtt_ca_path:
     description:
-      - A PEM file of the certificate authorities to trust for MQTT, on the host that connects. If this option is not set, O(ca_path) is
-        used. If that is not set either, the host's own authorities are trusted.
+      - A PEM file or a directory of the certificate authorities to trust for MQTT, on the host that connects. If this option is not set,
+        O(ca_path) is used. If that is not set either, the host's own authorities are trusted.
       - The file that the vendor publishes for port 8883 has the MD5 C(c7a6afb466713832af778a7bcb6d1aef). To get the file, see the README of
         the role P(fleetops.aliyun_iot.gateway#role).
     type: str

@@ -29,7 +29,8 @@ options:
     default: inventory_hostname
   device_name_interface:
     description:
-      - The network interface for O(device_name_from=mac). Defaults to the first physical interface in alphabetical order.
+      - The network interface for O(device_name_from=mac). Defaults to the first physical interface, in alphabetical
+        order, that has a permanent address and is not connected by USB.
     type: str
   expected_names:
     description:

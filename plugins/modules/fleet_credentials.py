@@ -47,8 +47,8 @@ options:
   hardware_names:
     description:
       - Whether to process only the gateways whose names come from the hardware. In check mode, these are only inspected, as with
-        O(look_only). The other gateways are not inspected. Their results contain the DeviceName from the inventory; C(gateways) contains
-        these results only with O(report=all).
+        O(look_only). The other gateways are not inspected. Each of them has a result that contains only the DeviceName from the
+        inventory. With O(report=all), C(gateways) contains these results too.
     type: bool
     default: false
   look_only:
@@ -68,10 +68,11 @@ options:
     default: {}
   take_over:
     description:
-      - Whether to return the results that O(looked) contains, without inspecting a gateway. Use it if the pass that returned O(looked) has
-        already changed the gateways. Each host of the batch that has no result in O(looked) is returned in RV(left), and
-        M(fleetops.aliyun_iot.fleet_report) processes it. If that pass had O(report=changed), it returned no result for a host that was up
-        to date, so such hosts are in RV(left) too. To avoid this, use O(report=all) in that pass, or leave these hosts out of the play.
+      - Whether to inspect nothing, and return the results in O(looked). Use it if the pass that returned O(looked) has already changed the
+        gateways.
+      - A host without a result in O(looked) is in RV(left), and M(fleetops.aliyun_iot.fleet_report) processes it. A pass with
+        O(report=changed) returns no result for hosts that were up to date. To avoid processing them again, use O(report=all) in that pass,
+        or leave these hosts out of the play.
     type: bool
     default: false
   continues:

@@ -26,8 +26,8 @@ description:
   - If another run is changing the gateway, the task waits until that run has finished or its lease has ended. Each registration takes a
     lease, which lasts O(retry_time) plus three times O(timeout), and with O(state=reset_intended) also O(lease_time). After an
     interruption, the next run waits for the end of the lease too, because the platform may still process the request of the interrupted
-    run. A task waits at most 300 seconds or twice the length of its own lease, whichever is longer. If it would have to wait longer, it
-    fails immediately (kind V(busy)).
+    run. A task waits at most 300 seconds, or twice the length of its own lease without O(lease_time), whichever is longer. If it would
+    have to wait longer, it fails immediately (kind V(busy)).
   - After an interrupted run, after a lost answer, or after a reset of the device in this playbook run
     (M(fleetops.aliyun_iot.device_reset)), the platform may process an earlier request late. If it does, it issues another DeviceSecret, and
     the one that this run has stored on the gateway is invalid. So in these cases the module verifies the stored credential by a login over
@@ -76,8 +76,8 @@ options:
       - The login needs the address of the MQTT host. The address is O(mqtt_endpoint). If this is not set, the address is derived from
         O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived, so set O(mqtt_endpoint) too. The host that
         registers must reach the MQTT host. If it does not, or if there is no address, the task fails before it registers.
-      - With O(auth_type=regnwl), the gateway always logs in itself, because the device token does not leave it. So it needs Python and a
-        route to the MQTT host even with O(register_from=controller), where this is not checked before the registration.
+      - With O(auth_type=regnwl), the gateway always logs in itself. So it needs Python and a route to the MQTT host, also with
+        O(register_from=controller). In that case, this is not checked before the registration.
       - The platform allows one connection for each device, so the login disconnects the agent if it is connected as this device. It also
         activates the device. After that, a device with O(auth_type=register) cannot be registered again until it is reset.
     type: str
@@ -269,10 +269,11 @@ mqtt_root:
       authorities of the gateway's system instead. C(found) is V(true) if the gateway can read this file, or if the certificate is among
       these authorities. A warning names the gateways for which C(found) is V(false).
     - Only a TLS handshake shows which certificate the platform really presents. O(verify=login) makes such a handshake.
-  returned: in check mode, if all of these are true - O(state) is V(present), O(validate_certs) is V(true), neither O(endpoint) nor
-    O(mqtt_endpoint) is set, and condition (1) or condition (2) is met. (1) The MQTT port is 8883, O(register_from=gateway) is set, and
-    O(mqtt_ca_path) is a path that contains neither C(~) nor C($). (2) The MQTT port is 443 (the default) or 1883, neither O(mqtt_ca_path)
-    nor O(ca_path) is set, and the gateway's system has a store of certificates
+    - It is returned only with O(state=present), if O(validate_certs) is V(true) and neither O(endpoint) nor O(mqtt_endpoint) is set. If the
+      MQTT port is 8883, it also needs O(register_from=gateway), and a path in O(mqtt_ca_path) that contains neither C(~) nor C($). If the
+      MQTT port is 443 (the default) or 1883, neither O(mqtt_ca_path) nor O(ca_path) may be set, and the gateway's system must have a store
+      of certificates.
+  returned: in check mode, under the conditions in the description
   type: dict
 fingerprint:
   description: The stored credential's fingerprint, V(null) if there is none.
