@@ -31,19 +31,8 @@ Outcome = t.Literal["accepted", "refused", "failed", "impossible"]
 
 # CONNACK codes that mean that the credential is not valid; any other failure of a login leaves that open.
 NOT_ACCEPTED = (4, 5)
-# Kinds of errors after which a later login may succeed.
-_PASSING: tuple[Kind, ...] = (
-    "bad_answer",
-    "busy",
-    "ended_early",
-    "internal",
-    "network",
-    "refused",
-    "storage",
-    "throttled",
-    "tls",
-    "unreadable",
-)
+# Kinds of errors without whose cause being removed no login is possible. After any other error a later login may succeed.
+_LASTING: tuple[Kind, ...] = ("invalid_option", "missing_library", "missing_tool", "no_python")
 _OPTIONS = ("path", "region", "instance_id", "mqtt_endpoint", "ca_path", "timeout")
 _OPTIONAL = ("mqtt_port", "mqtt_ca_path", "proxy")
 
@@ -89,7 +78,7 @@ class Login:
         except FleetopsError as error:
             if error.kind == "refused" and error.code in NOT_ACCEPTED:
                 return "refused", error.msg
-            return ("failed" if error.kind in _PASSING else "impossible"), error.msg
+            return ("impossible" if error.kind in _LASTING else "failed"), error.msg
         return "accepted", ""
 
 

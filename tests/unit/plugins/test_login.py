@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, Kind
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _login
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import Login
 
@@ -42,12 +42,15 @@ def test_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcome(monkeypatch, FleetopsError("no", kind="refused", code=2)) == ("failed", "no")
 
 
-@pytest.mark.parametrize("kind", ["network", "tls", "throttled", "busy", "ended_early", "internal"])
+LASTING = ["invalid_option", "missing_library", "missing_tool", "no_python"]
+
+
+@pytest.mark.parametrize("kind", sorted(set(get_args(Kind)) - set(LASTING)))
 def test_what_says_nothing_of_the_credential_leaves_the_doubt(monkeypatch: pytest.MonkeyPatch, kind: Any) -> None:
     assert outcome(monkeypatch, FleetopsError("why", kind=kind)) == ("failed", "why")
 
 
-@pytest.mark.parametrize("kind", ["no_python", "invalid_option", "missing_tool"])
+@pytest.mark.parametrize("kind", LASTING)
 def test_what_stays_as_it_is_ends_it(monkeypatch: pytest.MonkeyPatch, kind: Any) -> None:
     assert outcome(monkeypatch, FleetopsError("why", kind=kind)) == ("impossible", "why")
 
