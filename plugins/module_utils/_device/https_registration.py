@@ -245,5 +245,6 @@ def _throttled(text: str, code: int | None, reply: HttpReply) -> Throttled:
 def _refused_by_http(what: str, status: int) -> FleetopsError:
     problem = "a redirect, which is not followed" if 300 <= status < 400 else "without the platform's JSON"
     error = BadAnswer("%s: HTTP status %d, %s" % (what, status, problem), hint=WRONG_HOST)
-    error.may_have_registered = False
+    # 303 is the answer to a processed request. A proxy may replace another answer than 200, but not a refusal, by its own.
+    error.may_have_registered = status == 303 or 200 <= status < 300
     return error

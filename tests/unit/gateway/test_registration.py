@@ -382,6 +382,13 @@ def test_http_refusals_without_json(status: int, words: str) -> None:
     assert error.may_have_registered is False
 
 
+@pytest.mark.parametrize("status", [201, 202, 203, 204, 206, 303])
+def test_http_answers_to_a_request_that_was_processed(status: int) -> None:
+    """A proxy that transforms answers says 203."""
+    error = failure(reply(b"<html></html>", status))
+    assert (error.kind, error.may_have_registered) == ("bad_answer", True)
+
+
 @given(data=st.data(), status=st.sampled_from([200, 200, 200, 400, 429, 500]))
 def test_no_wrong_answer_gets_past(data: st.DataObject, status: int) -> None:
     answer = data.draw(mutated(ANSWER))
