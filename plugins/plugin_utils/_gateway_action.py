@@ -17,6 +17,7 @@ from ansible.release import __version__
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import Spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import MESSAGE, message
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import Render
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import GatewayWork
@@ -164,6 +165,13 @@ def renderer(action: ActionBase, variables: dict[str, t.Any]) -> Render:
     return render
 
 
+def _shown(text: str) -> str:
+    """Return what a connection or become printed, which a gateway may have written: its beginning and its end, where the cause is."""
+    if len(text) <= MESSAGE:
+        return message(text, 4 * MESSAGE)
+    return f"{message(text[:100])} ... {message(text[100 - MESSAGE :], 4 * MESSAGE)}"
+
+
 class TaskRemote(Remote):
     """The gateway of a task, over the task's connection."""
 
@@ -183,11 +191,11 @@ class TaskRemote(Remote):
                 in_data=standard_input.encode("utf-8"),
                 executable=self._action._play_context.executable or None,
             )
-        except AnsibleConnectionFailure:
-            raise
+        except AnsibleConnectionFailure as error:
+            raise AnsibleConnectionFailure(_shown(str(error))) from None
         except AnsibleError as error:
             if "pipelining" not in str(error):
-                raise
+                raise AnsibleError(_shown(str(error))) from None
             raise FleetopsError(
                 "the connection %s does not support standard input, which scripts are sent on"
                 % self._action._connection.transport,
