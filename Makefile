@@ -34,59 +34,28 @@ test: .venv/test ## Run lint, docs, pythons, compare, unit and integration
 both: .venv/test
 	+@$(if $(findstring n,$(firstword -$(MAKEFLAGS))),echo) nox -s test
 
-lint: .venv/test ## Check style, types, documentation, licences, sanity and the rules of Galaxy
-	@nox -s lint
+lint: ## Check style, types, documentation, licences, sanity and the rules of Galaxy
+unit: ## Run the unit tests
+coverage: ## Run the unit tests and measure the coverage of the plugins
+integration: ## Run the integration tests: playbooks, shells, the emulator
+model: ## Explore the model of a change: every platform, every interleaving of two runs
+faults: ## Run 300 trials of random faults in concurrent runs (15 minutes)
+gates: ## Run the property tests of untrusted input, 20,000 examples each
+molecule: ## Run the Molecule scenarios on containers and on loopback gateways (HOSTS= selects one; root)
+pythons: ## Run the tests of the gateways' code on every installed Python that unit does not use
+matrix: ## Try every ansible-core with every Python of gateways; write the table in README.md
+compare: ## Try the same, and compare the result with the table in README.md
+devel: ## Try the development version of ansible-core (network)
+release: ## Build the artifact of the version in TAG
+live: ## Test the unconfirmed points on the real platform (an account, and a product for this test)
+image: ## Build an execution environment with the collection, aliyun-iot-ee (podman; network)
+docs: ## Build the website of the documentation, in docs/build
+advisories: ## Compare every pinned package with the published vulnerabilities (network)
+bench: ## Measure runs over a fleet; SCALE=10000: a large inventory (root)
 
-unit: .venv/test ## Run the unit tests
-	@nox -s unit
-
-coverage: .venv/test ## Run the unit tests and measure the coverage of the plugins
-	@nox -s coverage
-
-integration: .venv/test ## Run the integration tests: playbooks, shells, the emulator
-	@nox -s integration
-
-model: .venv/test ## Explore the model of a change: every platform, every interleaving of two runs
-	@nox -s model
-
-faults: .venv/test ## Run 300 trials of random faults in concurrent runs (15 minutes)
-	@nox -s faults
-
-gates: .venv/test ## Run the property tests of untrusted input, 20,000 examples each
-	@nox -s gates
-
-molecule: .venv/test ## Run the Molecule scenarios on containers and on loopback gateways (HOSTS= selects one; root)
-	@nox -s molecule
-
-pythons: .venv/test ## Run the tests of the gateways' code on every installed Python that unit does not use
-	@nox -s pythons
-
-matrix: .venv/test ## Try every ansible-core with every Python of gateways; write the table in README.md
-	@nox -s matrix
-
-compare: .venv/test ## Try the same, and compare the result with the table in README.md
-	@nox -s compare
-
-devel: .venv/test ## Try the development version of ansible-core (network)
-	@nox -s devel
-
-release: .venv/test ## Build the artifact of the version in TAG
-	@nox -s release
-
-live: .venv/test ## Test the unconfirmed points on the real platform (an account, and a product for this test)
-	@nox -s live
-
-image: .venv/test ## Build an execution environment with the collection, aliyun-iot-ee (podman; network)
-	@nox -s image
-
-docs: .venv/test ## Build the website of the documentation, in docs/build
-	@nox -s docs
-
-advisories: .venv/test ## Compare every pinned package with the published vulnerabilities (network)
-	@nox -s advisories
-
-bench: .venv/test ## Measure runs over a fleet; SCALE=10000: a large inventory (root)
-	@nox -s bench
+# Each of these is the session of nox of the same name.
+lint unit coverage integration model faults gates molecule pythons matrix compare devel release live image docs advisories bench: .venv/test
+	@nox -s $@
 
 clean: ## Remove everything that make has created
 	rm -rf .venv .nox .coverage .ansible .demo .emulator .hypothesis .mypy_cache .pytest_cache .ruff_cache docs/build *.tar.gz
