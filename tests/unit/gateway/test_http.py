@@ -16,8 +16,6 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
@@ -55,19 +53,7 @@ TRICKLE = 0.05
 Sender = Callable[[TlsContext, float], Post]
 
 
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("certificates"))
-
-
 # A server of one behaviour
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
 
 
 # requests is for the controller, whose oldest Python is 3.11.
@@ -77,16 +63,6 @@ SENDERS = {"http.client": http_client_post, **({"requests": requests_post} if sy
 @pytest.fixture(params=SENDERS.values(), ids=SENDERS)
 def sender(request: pytest.FixtureRequest) -> Sender:
     return request.param
-
-
-@pytest.fixture
-def serve(certificates: Certificates) -> Iterator[Callable[..., Server]]:
-    with ExitStack() as stack:
-
-        def start(behaviour: Behaviour, certificate: Path = certificates.server, *versions: ssl.TLSVersion) -> Server:
-            return stack.enter_context(Server(behaviour, certificate, versions))
-
-        yield start
 
 
 @pytest.fixture

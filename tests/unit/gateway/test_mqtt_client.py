@@ -46,11 +46,6 @@ RIGHT_TOKEN = {"productKey": KEY, "deviceName": NAME, "clientId": "c-1", "device
 ALPHABET = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.+/=^@:,%")
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("certificates"))
-
-
 @pytest.fixture
 def context(certificates: Certificates) -> TlsContext:
     return tls_context(certificates.ca, True)

@@ -42,18 +42,6 @@ HOST = "127.0.0.1"
 Speak = Callable[[TlsContext, str, int], object]
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("https_proxy", "no_proxy", "all_proxy", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("certificates"))
-
-
 def over_http_client(context: TlsContext, host: str, port: int) -> object:
     return http_client_post(context, TIMEOUT)(f"https://{host}:{port}/x", "a=b")
 

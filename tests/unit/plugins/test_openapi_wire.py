@@ -12,8 +12,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -31,26 +30,6 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.wire 
 KEY_ID, SECRET, TOKEN = "LTAItest0001", "theAccessKeySecret0001", "the+Security/Token0001=="
 RIGHT = json.dumps({"Success": True, "RequestId": "R1", "Data": {"x": 1}}).encode()
 HEAD = b"HTTP/1.1 200 OK\r\n"
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture
-def serve(certificates: Certificates) -> Iterator[Callable[..., Server]]:
-    with ExitStack() as stack:
-        yield lambda behaviour, certificate=certificates.server, *versions: stack.enter_context(
-            Server(behaviour, certificate, versions)
-        )
 
 
 Call = Callable[..., OpenApiAnswer | FleetopsError]
