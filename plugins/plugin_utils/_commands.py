@@ -241,6 +241,5 @@ def _variables_in(text: str) -> dict[str, t.Any]:
     """Return the variables of an option ``-e``, as Ansible reads them; nothing of a file, which is named and not read."""
     if text.startswith("@"):
         return {}
-    read: t.Any = from_yaml if text.startswith(("{", "[")) else parse_kv
-    found = read(text)
+    found: t.Any = from_yaml(text) if text.startswith(("{", "[")) else t.cast("t.Any", parse_kv)(text)
     return dict(found) if isinstance(found, dict) else {}

@@ -219,7 +219,9 @@ ALLOWED = {
     # Nothing that is read runs.
     **{("pickle", name): set() for name in ("load", "loads")},
     **{("yaml", name): set() for name in ("load", "safe_load", "unsafe_load")},
-    **{(None, name): set() for name in ("eval", "exec", "literal_eval", "from_json", "from_yaml")},
+    **{(None, name): set() for name in ("eval", "exec", "literal_eval", "from_json")},
+    # The run's own command line.
+    (None, "from_yaml"): {"plugin_utils/_commands.py:_variables_in"},
 }
 
 
