@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BadAnswer, FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import Trouble, network_error
 
 # Bytes of the answer to a form.
@@ -68,11 +68,6 @@ def _retry_after(value: str | None) -> float | None:
 
 
 def failed_post(url: str, error: Trouble | FleetopsError, sent: bool) -> FleetopsError:
-    if isinstance(error, BadAnswer):
-        result: FleetopsError = BadAnswer("%s: %s" % (url, error.msg), hint=error.hint)
-    elif isinstance(error, FleetopsError):
-        result = error
-    else:
-        result = network_error(url, error, "endpoint")
+    result = network_error(url, error, "endpoint")
     result.may_have_registered = sent
     return result

@@ -250,13 +250,20 @@ def trust(context: TlsContext, ca_path: str, option: str = "ca_path") -> None:
         ) from error
 
 
-def network_error(what: str, error: Trouble, option: str, masked: t.Callable[[str], str] = str) -> FleetopsError:
-    """Return the error that an exception means: TlsError or NetworkError; or InternalError for a bug of ours.
+def network_error(
+    what: str, error: Trouble | FleetopsError, option: str, masked: t.Callable[[str], str] = str
+) -> FleetopsError:
+    """Return the error that an exception means: TlsError or NetworkError, or InternalError for a bug of ours. A BadAnswer gets ``what``
+    before its message; any other error is returned as it is.
 
     :param what: the attempted operation, with the URL
     :param option: the option with the endpoint
     :param masked: removes secrets from a text
     """
+    if isinstance(error, BadAnswer):
+        return BadAnswer("%s: %s" % (what, error.msg), hint=error.hint)
+    if isinstance(error, FleetopsError):
+        return error
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, _OUR_OWN):

@@ -21,6 +21,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import L
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
     HTTPS_REGIONS,
     MQTT_ONLY_REGIONS,
+    check_device_name,
+    check_product_key,
+    check_product_secret,
     check_region,
     is_device_secret,
 )
@@ -88,12 +91,6 @@ def check_registration(options: t.Mapping[str, t.Any], device_name: str) -> tupl
 
     :raises InvalidOption: one of them is missing or invalid
     """
-    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
-        check_device_name,
-        check_product_key,
-        check_product_secret,
-    )
-
     product_key = check_product_key(options["product_key"])
     product_secret = check_product_secret(options["product_secret"])
     check_device_name(device_name)

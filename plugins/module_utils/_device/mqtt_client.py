@@ -25,7 +25,6 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import L
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import (
     TROUBLE,
     TlsContext,
-    Trouble,
     network_error,
 )
 
@@ -96,18 +95,9 @@ def log_in(address: tuple[str, int], connect: ConnectFields, context: TlsContext
     try:
         code, _payload = exchange(address, connect, context, timeout, ())
     except (*TROUBLE, FleetopsError) as error:
-        raise mqtt_error(what, error) from None
+        raise network_error(what, error, "mqtt_endpoint") from None
     if code:
         raise _refusal(what, code)
-
-
-def mqtt_error(what: str, error: Trouble | FleetopsError) -> FleetopsError:
-    """Return the error that an exception of an exchange means; ``what`` was attempted."""
-    if isinstance(error, BadAnswer):
-        return BadAnswer("%s: %s" % (what, error.msg), hint=error.hint)
-    if isinstance(error, FleetopsError):
-        return error
-    return network_error(what, error, "mqtt_endpoint")
 
 
 def _connack(answers: t.BinaryIO) -> int:

@@ -13,10 +13,17 @@ import json
 import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import WRONG_HOST
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import ConnectFields
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import (
+    WRONG_HOST,
+    check_registration,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import (
+    ConnectFields,
+    address,
+    registration,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import CODES as LOGIN_CODES
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import Exchange, mqtt_error
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import Exchange
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BadAnswer,
     FleetopsError,
@@ -29,7 +36,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform impo
     is_device_token,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry_noting_doubt
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TROUBLE, TlsContext
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TROUBLE, TlsContext, network_error
 
 # CONNACK codes of a refused registration: what each means, and what to do next. The platform gives no other reason.
 REFUSED = 4
@@ -68,12 +75,6 @@ def signed_connect(options: t.Mapping[str, t.Any], device_name: str) -> MqttRequ
     :param options: as in ``gateway_credential_spec()``
     :raises InvalidOption: one is missing or invalid
     """
-    # Imported lazily: gateways send a signed request and never load this.
-    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import (
-        check_registration,
-    )
-    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import address, registration
-
     product_key, product_secret = check_registration(options, device_name)
     instance_id, auth_type = options["instance_id"], options["auth_type"]
     address_options = (options["region"], instance_id, options["mqtt_endpoint"], options.get("mqtt_port"))
@@ -98,7 +99,7 @@ def register(request: MqttRequest, exchange: Exchange, context: TlsContext, time
         try:
             code, payload = exchange((request.host, request.port), request.connect, context, timeout, topics)
         except (*TROUBLE, FleetopsError) as error:
-            failure = mqtt_error(what, error)
+            failure = network_error(what, error, "mqtt_endpoint")
             failure.may_have_registered = context.sent
             raise failure from None
         return parse_answer(request, what, code, payload) if request.connect else Issued()

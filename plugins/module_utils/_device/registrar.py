@@ -17,7 +17,14 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import Post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import MQTT_ONLY_REGIONS, REGNWL_REGIONS
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, https_context, mqtt_context
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import (
+    TROUBLE,
+    TlsContext,
+    https_context,
+    mqtt_context,
+    network_error,
+)
 
 # Imported lazily: gateways that register over HTTPS never load the MQTT code.
 if t.TYPE_CHECKING:
@@ -97,10 +104,6 @@ def reach_broker(address: tuple[str, int], options: t.Mapping[str, t.Any], excha
 
     :raises FleetopsError: NetworkError or TlsError
     """
-    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import mqtt_error
-    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry
-    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TROUBLE
-
     host, port = str(address[0]), int(address[1])
     context = mqtt_context(options)
 
@@ -108,7 +111,8 @@ def reach_broker(address: tuple[str, int], options: t.Mapping[str, t.Any], excha
         try:
             exchange((host, port), None, context, options["timeout"], ())
         except (*TROUBLE, FleetopsError) as error:
-            raise mqtt_error("the login that is to verify the credential, at %s:%d" % (host, port), error) from None
+            what = "the login that is to verify the credential, at %s:%d" % (host, port)
+            raise network_error(what, error, "mqtt_endpoint") from None
 
     retry(attempt, options["retry_time"])
 
