@@ -41,7 +41,7 @@ options:
     type: bool
     default: true
   timeout:
-    description: How long one request may take, in seconds (1 to 300).
+    description: How long one request may take, in seconds (1 to 300). The time to resolve the name of the host is not limited.
     type: int
     default: 10
   retry_time:

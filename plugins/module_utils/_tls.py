@@ -283,7 +283,7 @@ def _proxy_error(what: str, problem: NoTunnel) -> FleetopsError:
     if 300 <= problem.status < 500:
         hint = "Allow this connection on the proxy, or list the host in no_proxy"
         return FleetopsError(message, hint=hint, kind="network")
-    return NetworkError(message, hint="Check the proxy, and the option proxy or https_proxy of the host that connects")
+    return NetworkError(message, hint="Correct proxy, or https_proxy in the environment of the host that connects")
 
 
 def _tls_error(what: str, causes: list[BaseException], option: str) -> FleetopsError | None:

@@ -126,8 +126,7 @@ class GatewayIssuer(ControllerIssuer):
             "lease": lease,
             "broker": login_address(self._options),
         }
-        alternative = "register_from: controller (gateway_register_from in the role)"
-        result = self._remote.run_python("_device.registration_program", todo, alternative)
+        result = self._remote.run_python("_device.registration_program", todo, "register_from: controller")
         return ScriptAnswer(result["outcome"], tuple(result["lines"]))
 
 

@@ -148,6 +148,12 @@ def test_playbooks_and_the_role_know_no_other_reason() -> None:
     assert {"attributes", "exists"} <= used <= known
 
 
+def test_no_hint_names_a_variable_beside_its_option() -> None:
+    """Messages name the variable in place of the option where the option comes from a variable."""
+    texts = [path.read_text(encoding="utf-8") for path in PLUGINS.rglob("*.py") if path.parent.name != "modules"]
+    assert not [text for text in texts if "in the role)" in text]
+
+
 NOUN_CLAUSE = re.compile(r"\s*(What|Who|Whose|Where|How|Whether|Which)\b")
 
 

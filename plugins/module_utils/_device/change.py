@@ -33,7 +33,7 @@ _END = "fleetops-end "
 BECOME = "Become root: add --become, or set ansible_become: true for the host"
 # Kinds of failures that a script reports, and what to do about them.
 _HINTS: dict[Kind, str] = {
-    "no_service": "Correct service (gateway_service in the role), or install the service first",
+    "no_service": "Correct service, or install the service first",
     "missing_tool": "Set ansible_shell_executable to a shell that has it, such as dash or BusyBox's ash",
     "permission": BECOME,
     "storage": "Correct the cause and run again; the run resumes where this one stopped",
