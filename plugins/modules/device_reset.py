@@ -21,15 +21,15 @@ description:
   - Run it once for a whole batch (C(run_once=true)). If one device fails, its entry in RV(devices) contains the error, and the module
     fails at the end. The others are reset, unless the error can affect them too (a lost connection, for example). In this case the
     module stops, and the rest is V(not_attempted).
-  - If the answer to a reset is lost, the reset is not sent again, whatever O(retry_time) is, because the platform may still process the
-    first request.
+  - If the answer to a reset is lost, or is an error of a server (HTTP status 500 or higher), the reset is not sent again, whatever
+    O(retry_time) is, because the platform may still process the first request.
 options:
   product_key:
     description: The product's ProductKey.
     type: str
     required: true
   names:
-    description: The DeviceNames.
+    description: The DeviceNames. A name that is listed twice is refused.
     type: list
     elements: str
     required: true

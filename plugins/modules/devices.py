@@ -25,7 +25,7 @@ options:
     type: str
     required: true
   names:
-    description: The DeviceNames, 4 to 32 of the characters C(A-Z a-z 0-9 - _ @ . :) each.
+    description: The DeviceNames, 4 to 32 of the characters C(A-Z a-z 0-9 - _ @ . :) each. A name that is listed twice is refused.
     type: list
     elements: str
     required: true

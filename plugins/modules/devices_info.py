@@ -75,7 +75,8 @@ devices:
       description: V(UNACTIVE) (has never connected), V(ONLINE), V(OFFLINE) or V(DISABLE).
       type: str
     activated:
-      description: Whether it has ever connected. A reset does not change that.
+      description: Whether it has ever connected. A reset does not change that. V(null) if the device is disabled and the platform does not
+        report when it first connected.
       type: bool
     nickname:
       description: The alias in the console.

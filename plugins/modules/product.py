@@ -23,8 +23,8 @@ options:
     type: str
   product_name:
     description:
-      - The name, 4 to 30 letters, digits and C(_). Without O(product_key), the product with this name is
-        managed. Required to create one.
+      - The name, 4 to 30 letters, digits, parentheses and C(_ - @). A letter that is not ASCII counts as two. Without O(product_key), the
+        product with this name is managed. Required to create one.
     type: str
   node_type:
     description: Whether its devices are gateways. Required for a new product; it cannot be changed later.
@@ -117,10 +117,11 @@ product:
       description: The description.
       type: str
     device_count:
-      description: How many devices it has.
+      description: How many devices it has; V(null) if the platform does not report it.
       type: int
     created:
-      description: When it was created, in milliseconds since 1970; V(null) in check mode for a product that would be created.
+      description: When it was created, in milliseconds since 1970; V(null) in check mode for a product that would be created, and for a
+        new product that could not be read.
       type: int
 dynamic_registration:
   description: Whether dynamic registration is switched on, which the OpenAPI does not report.

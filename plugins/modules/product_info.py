@@ -73,7 +73,7 @@ products:
       description: The description.
       type: str
     device_count:
-      description: How many devices it has.
+      description: How many devices it has; V(null) if the platform does not report it.
       type: int
     created:
       description: When it was created, in milliseconds since 1970.

@@ -178,7 +178,7 @@ def test_check_mode_changes_nothing_and_reading_never_does(platform: Emulator, t
     platform.admin.clear_requests()
     tasks = [
         task("create", "product", product_name="Never", node_type="device"),
-        task("delete", "product", product_key=PRODUCT, state="absent"),
+        task("delete", "product", product_key=DEVICES, state="absent"),
         task("add many", "devices", product_key=PRODUCT, names=[f"new-{n:04}" for n in range(150)]),
         task("reset", "device_reset", product_key=DEVICES, names=["hz-0001"]),
         task("find", "product_info", product_name="Stoves"),
@@ -274,8 +274,8 @@ def test_bad_input(platform: Emulator, tmp_path: Path) -> None:
         ),
         "bad name": (
             task("", "product", product_name="!", node_type="device"),
-            "refused",
-            "InvalidFormattedProductName",
+            "invalid_option",
+            "product_name: '!' cannot be",
         ),
         "reset": (task("", "device_reset", product_key=DEVICES, names=["hz-none"]), "not_found", "hz-none"),
         "switch": (
@@ -306,29 +306,35 @@ def test_what_is_wrong_with_some(platform: Emulator, tmp_path: Path) -> None:
     platform.admin.fault("DeleteDevice", drop_after=True)
     many = [f"new-{number:04}" for number in range(100, 250)]
     tasks = [
-        task("few", "devices", product_key=PRODUCT, names=["new-0001", "new-0002", "x", "new-0003", "new-0001"]),
-        task("many", "devices", product_key=PRODUCT, names=[*many, "new-0001"]),
         task(
-            "temporary", "devices", product_key=PRODUCT, names=["new-0001"], state="absent", **_options(TEMPORARY_KEY)
+            "few",
+            "devices",
+            product_key=PRODUCT,
+            names=["new-0001", "new-0002", "x", "new-0003", "new-0001", "new-0004"],
+        ),
+        task("many", "devices", product_key=PRODUCT, names=[*many, "new-0004"]),
+        task(
+            "temporary", "devices", product_key=PRODUCT, names=["new-0004"], state="absent", **_options(TEMPORARY_KEY)
         ),
     ]
     told = results(run(play(platform, tasks), tmp_path))
     few, all_, temporary = told["few"], told["many"], told["temporary"]
     assert few["failed"]
     assert [(item["device_name"], item["reason"], item["changed"]) for item in few["devices"]] == [
-        ("new-0001", "missing", True),
         ("new-0002", "missing", False),
         ("new-0003", "missing", True),
+        ("new-0004", "missing", True),
+        ("new-0001", "invalid", False),
         ("x", "invalid", False),
         ("new-0001", "invalid", False),
     ]
-    assert few["msg"].startswith("3 of 5 devices failed: new-0002: RegisterDevice DeviceName=new-0002 ")
+    assert few["msg"].startswith("4 of 6 devices failed: new-0002: RegisterDevice DeviceName=new-0002 ")
     assert all_["failed"]
     assert {item["device_name"] for item in all_["devices"] if "error" in item} == {"new-0101", "new-0102"}
-    assert reasons(all_)["new-0001"] == "up_to_date"
+    assert reasons(all_)["new-0004"] == "up_to_date"
     assert set(on_platform(platform, PRODUCT)) >= {*many, "new-0003"} - {"new-0101", "new-0102"}
     assert temporary["changed"]
-    assert "new-0001" not in on_platform(platform, PRODUCT)
+    assert not {"new-0001", "new-0004"} & set(on_platform(platform, PRODUCT))
     assert len(calls(platform, action="BatchQueryDeviceDetail")) > 3
 
 

@@ -17,6 +17,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import c
 # More than any number that is counted or identifies something; as a message shows it.
 LARGEST_NUMBER = 2**63
 LONGEST_TEXT = 200
+CODE = "[!-~]*"
 
 HINT = "Check openapi_endpoint, and the proxies between the controller and the platform"
 
@@ -30,10 +31,19 @@ def parse(content: bytes) -> dict[str, t.Any] | None:
     return answer if isinstance(answer, dict) else None
 
 
+def valid_texts(content: dict[str, t.Any]) -> dict[str, str]:
+    """Return the fields that a refusal may have: texts, and a C(Code) only if it is one of the platform's form."""
+    texts = {name: value for name, value in content.items() if isinstance(value, str)}
+    if not re.fullmatch(CODE, texts.get("Code", "")):
+        del texts["Code"]
+    return texts
+
+
 class OpenApiAnswer:
     """A JSON object in an answer. Every method reads one field, and raises BadAnswer if the field is not valid.
 
-    A field may be missing, for the platform leaves out what is empty; then it reads as empty.
+    A field may be missing, for the platform leaves out what is empty; then it reads as empty. A number on which something depends is
+    read with :meth:`count`.
     """
 
     def __init__(self, about: str, content: dict[str, t.Any]) -> None:
@@ -72,6 +82,12 @@ class OpenApiAnswer:
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < LARGEST_NUMBER:
             raise self.wrong(name)
         return value
+
+    def count(self, name: str) -> int:
+        """Return a number from 0 on, that is not missing."""
+        if name not in self:
+            raise self.wrong(name, "is missing")
+        return self.number(name)
 
     def text(self, name: str, masked: t.Callable[[str], str] = str) -> str:
         """Return a text that somebody wrote, for somebody to read: on one line and cut to LONGEST_TEXT; empty if it is null.

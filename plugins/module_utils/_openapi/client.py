@@ -24,7 +24,14 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     Throttled,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import HttpReply
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import HINT, OpenApiAnswer, parse
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import (
+    CODE,
+    HINT,
+    LONGEST_TEXT,
+    OpenApiAnswer,
+    parse,
+    valid_texts,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.quotas import LIMITER, Limiter
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.wire import (
     LONGEST_ANSWER,
@@ -35,6 +42,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.wire 
     access_key,
     caller,
     from_vendor,
+    is_usable,
+    missing_library,
+    no_credential,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
     HTTPS_REGIONS,
@@ -76,6 +86,10 @@ HINTS = {
     "InvalidTimeStamp": "Set this host's clock",
     "NoPermission": "Allow the RAM user this action (iot:ACTION) in a policy",
     "Forbidden": "Allow the RAM user this action (iot:ACTION) in a policy",
+    "MissingNetType": "Set net_type, which data_format requires",
+    "iot.prod.InvalidFormattedProductName": "Correct product_name: 4 to 30 letters, digits, parentheses and _ - @",
+    "iot.prod.LongProductDesc": "Shorten description to 100 characters",
+    "iot.prod.AlreadyExistedProductName": "Set another product_name: a product of the account has this one",
     "Throttling": "Set qps_share below 1 if other programs or controllers use the same account, or raise retry_time",
 }
 
@@ -123,7 +137,7 @@ class OpenApi:
         :param form: those sent in the body, since many names do not fit into a URL
         :param depth: of a page: its number times its size
         :param not_after: the value of clock() after which the request must not be sent
-        :param once: do not retry after a lost answer, since the platform may still process the first request
+        :param once: do not retry after a lost answer or a server error, since the platform may still process the first request
         :raises BusyError: ``not_after`` has passed
         :raises FleetopsError: OpenApiRefused, NotFound among them; Throttled, BadAnswer, NetworkError, TlsError
         """
@@ -144,10 +158,11 @@ class OpenApi:
                     reply = self._call_api(action, query, body)
             except (*TROUBLE, BadAnswer) as error:
                 failure = self._failure(action, query, error)
-                if once and self._was_sent():
-                    raise FleetopsError(failure.msg, hint=LOST, kind=failure.kind) from None
-                raise failure from None
-            return self._answer(action, query, reply)
+                raise (_lost(failure) if once and self._was_sent() else failure) from None
+            try:
+                return self._answer(action, query, reply)
+            except FleetopsError as error:
+                raise (_lost(error) if once and _in_doubt(error, reply) else error) from None
 
         return retry(attempt, self._retry_time)
 
@@ -157,8 +172,9 @@ class OpenApi:
         if len(reply.body) > LONGEST_ANSWER:
             raise BadAnswer("%s: the answer is longer than %d bytes" % (about, LONGEST_ANSWER), hint=HINT)
         content = parse(reply.body)
-        if content is None and (reply.status == 429 or reply.status >= 500):
-            raise _throttled("%s: HTTP status %d" % (about, reply.status), str(reply.status), "", reply)
+        if _is_overload(reply):
+            # A server in front of the API may have answered, in a form of its own.
+            raise self._refusal(action, query, valid_texts(content or {}), reply)
         if 300 <= reply.status < 400:
             raise BadAnswer("%s: HTTP status %d, a redirect, which is not followed" % (about, reply.status), hint=HINT)
         if content is None:
@@ -172,7 +188,7 @@ class OpenApi:
         """Return the error for a refusal, by the API itself or (with an HTTP status) by the gateway in front of it."""
         answer, masked = OpenApiAnswer(_about(action, query), content), self._masked()
         no_code = str(reply.status) if reply.status >= 400 else "no code"
-        code = clean(masked(answer.matching("Code", r"[!-~]*")), LONGEST_CODE) or no_code
+        code = clean(masked(answer.matching("Code", CODE)), LONGEST_CODE) or no_code
         words = "%s: refused with %s" % (_about(action, query), code)
         message = answer.text("ErrorMessage", masked) or answer.text("Message", masked)
         if message and not code.startswith("Signature"):  # its message repeats the whole request
@@ -180,8 +196,10 @@ class OpenApi:
         if request_id := answer.text("RequestId", masked):
             words += ", RequestId %s" % request_id
         hint = next((hint for start, hint in HINTS.items() if code.startswith(start)), "").replace("ACTION", action)
-        if code.startswith("Throttling") or reply.status == 429 or reply.status >= 500:
-            return _throttled(words, code, hint, reply)
+        if code.startswith("Throttling") or _is_overload(reply):
+            error = Throttled(words, hint=hint or "Try again later", code=code)
+            error.retry_after = reply.retry_after
+            return error
         kind = NotFound if code in NOT_THERE else OpenApiRefused
         refusal = kind(words, hint=hint, code=code)
         data = content.get("Data")
@@ -199,10 +217,19 @@ class OpenApi:
         return Masked(self._secrets())
 
 
-def _throttled(words: str, code: str, hint: str, reply: HttpReply) -> Throttled:
-    error = Throttled(words, hint=hint or "Try again later", code=code)
-    error.retry_after = reply.retry_after
-    return error
+def _is_overload(reply: HttpReply) -> bool:
+    return reply.status == 429 or reply.status >= 500
+
+
+def _in_doubt(error: FleetopsError, reply: HttpReply) -> bool:
+    """Return whether the platform may have processed the request although its reply is an error."""
+    refused = isinstance(error, OpenApiRefused) or str(error.code).startswith("Throttling")
+    return not refused and not 300 <= reply.status < 500
+
+
+def _lost(error: FleetopsError) -> FleetopsError:
+    """Return the final error of a request that must not be repeated."""
+    return FleetopsError(error.msg, hint=LOST, code=error.code, kind=error.kind)
 
 
 def check_ranges(options: t.Mapping[str, t.Any]) -> None:
@@ -327,31 +354,14 @@ def find_credential(options: t.Mapping[str, t.Any]) -> t.Any:
         except NoAccessKey:
             return usable(lambda: Client(provider=ProfileCredentialsProvider(profile_name=profile)))
     except NoAccessKey:
+        parts = ("access_key_id", "access_key_secret", "security_token")
+        unusable = ", ".join(name for name in parts if options[name] and not is_usable(options[name]))
         problems = {
-            "access_key_id": "the AccessKey contains a character that cannot be sent",
+            "access_key_id": "%s contains a character that cannot be sent" % (unusable or "the AccessKey"),
             "profile": "profile %r contains no usable AccessKey" % profile,
             "credentials": "the default chain of the vendor's SDK found no AccessKey",
         }
         raise no_credential(problems[several[0]]) from None
-
-
-def no_credential(problem: str) -> FleetopsError:
-    """Return the error of a call that cannot be signed, since there is no usable AccessKey."""
-    return FleetopsError(
-        "OpenAPI: " + problem,
-        hint="Set access_key_id and access_key_secret, or profile: NAME. To use ALIBABA_CLOUD_ACCESS_KEY_ID and "
-        "ALIBABA_CLOUD_ACCESS_KEY_SECRET of the environment, or the RAM role of this host, set credentials: default_chain",
-        kind="credential",
-    )
-
-
-def missing_library(error: ImportError) -> FleetopsError:
-    return FleetopsError(
-        "the OpenAPI needs the Python libraries alibabacloud-tea-openapi and alibabacloud-credentials (%s)" % error.msg,
-        hint="Install them into the environment that runs ansible-playbook (%s): pip install alibabacloud-tea-openapi "
-        "alibabacloud-credentials" % _python(),
-        kind="missing_library",
-    )
 
 
 def openapi_host(region: str | None, endpoint: str | None) -> str:
@@ -376,10 +386,5 @@ def numbered(name: str, values: t.Iterable[str]) -> dict[str, str]:
 def _about(action: str, query: Parameters) -> str:
     """Return the action and the objects that it is about, for messages."""
     names = ("DeviceName", "ProductName", "ProductKey", "ApplyId", "JobId")
-    return " ".join([action, *("%s=%s" % (name, query[name]) for name in names if name in query)])
-
-
-def _python() -> str:
-    import sys
-
-    return sys.executable
+    known = [(name, clean(str(query[name]), LONGEST_TEXT)) for name in names if name in query]
+    return " ".join([action, *("%s=%s" % pair for pair in known)])

@@ -14,6 +14,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     InvalidOption,
     OpenApiRefused,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import LONGEST_TEXT
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.batch_add import add_many
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import (
@@ -23,6 +24,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devic
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.jobs import check_job_timeout
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_product_key
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
 
 SHOWN = 5
 
@@ -83,7 +85,7 @@ def failure(items: t.Iterable[DeviceOutcome]) -> FleetopsError | None:
     failed = [(item.device_name, item.error) for item in items if item.error]
     if not failed:
         return None
-    messages = ["%s: %s" % (name, error.msg) for name, error in failed[:SHOWN]]
+    messages = ["%s: %s" % (clean(name, LONGEST_TEXT), error.msg) for name, error in failed[:SHOWN]]
     if len(failed) > SHOWN:
         messages.append("and %d more" % (len(failed) - SHOWN))
     first = failed[0][1]

@@ -9,6 +9,7 @@ Its answers contain every DeviceSecret in clear text. Only :func:`device_secrets
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 from dataclasses import asdict, dataclass
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
@@ -49,18 +50,27 @@ class Device:
         return asdict(self)
 
 
-def checked_names(names: t.Iterable[str]) -> tuple[list[str], list[tuple[str, FleetopsError]]]:
+def checked_names(names: t.Collection[str]) -> tuple[list[str], list[tuple[str, FleetopsError]]]:
     """Return the valid names, in their order, and the malformed and repeated ones, each with its error."""
-    valid: dict[str, None] = {}
-    wrong = []
+    valid = []
+    wrong: list[tuple[str, FleetopsError]] = []
+    counts = Counter(names)
     for name in names:
         try:
-            if check_device_name(name) in valid:
+            if counts[_checked_name(name)] > 1:
                 raise InvalidOption("names", name, "is listed twice", "List every name once")
-            valid[name] = None
-        except FleetopsError as error:
+            valid.append(name)
+        except InvalidOption as error:
             wrong.append((name, error))
-    return list(valid), wrong
+    return valid, wrong
+
+
+def _checked_name(name: str) -> str:
+    """Return a name of the option C(names) if it is a DeviceName."""
+    try:
+        return check_device_name(name)
+    except InvalidOption as error:
+        raise InvalidOption("names", name, "is not a DeviceName (%d characters)" % len(name), error.hint) from None
 
 
 def devices_as_asked(api: OpenApi, product_key: str, names: t.Sequence[str] | None) -> dict[str, Device]:
@@ -71,7 +81,7 @@ def devices_as_asked(api: OpenApi, product_key: str, names: t.Sequence[str] | No
     check_product_key(product_key)
     if names is None:
         return all_devices(api, product_key)
-    different = list(dict.fromkeys(check_device_name(name) for name in names))
+    different = list(dict.fromkeys(map(_checked_name, names)))
     return named_devices(api, product_key, different) if different else {}
 
 
@@ -112,9 +122,12 @@ def device_secrets(api: OpenApi, product_key: str, names: t.Sequence[str]) -> di
 
 
 def sub_devices(api: OpenApi, product_key: str, device_name: str) -> int:
-    """Return how many sub-devices there are in a gateway's topology."""
+    """Return how many sub-devices there are in a gateway's topology.
+
+    :raises BadAnswer: the answer does not contain the number
+    """
     asked: dict[str, str | int] = {"ProductKey": product_key, "DeviceName": device_name, "PageNo": 1, "PageSize": 1}
-    return api.call("GetThingTopo", asked).inner("Data").number("Total")
+    return api.call("GetThingTopo", asked).inner("Data").count("Total")
 
 
 def chunks(names: t.Sequence[str], size: int) -> list[t.Sequence[str]]:
@@ -137,22 +150,36 @@ def _pages(api: OpenApi, product_key: str) -> t.Iterator[tuple[dict[str, OpenApi
     platform needs the token of the page before.
 
     Devices of an earlier page are left out: they move to later pages when others are added. A page without new devices is the last one.
+
+    :raises BadAnswer: the number is missing or less than the devices, so that the list would be cut
     """
     asked: dict[str, str | int] = {"ProductKey": product_key, "CurrentPage": 1, "PageSize": PAGE_SIZE}
     seen: set[str] = set()
-    page = 1
+    page, total = 1, 0
     while True:
         answer = api.call("QueryDevice", {**asked, "CurrentPage": page}, depth=page * PAGE_SIZE)
-        total = answer.number("Total")
+        total = max(
+            total, answer.count("Total")
+        )  # it falls when others remove devices that are already in an earlier page
         items = answer.inner("Data").objects("DeviceInfo", PAGE_SIZE)
         new = {name: item for name, item in ((_name(product_key, item), item) for item in items) if name not in seen}
         seen.update(new)
+        check_total(answer, total, len(seen))
         yield new, total
         if not new or page * PAGE_SIZE >= total:
             return
         if token := answer.matching("NextToken", TOKEN):
             asked["NextToken"] = token
         page += 1
+
+
+def check_total(answer: OpenApiAnswer, total: int, seen: int) -> None:
+    """Check the number of all entries of a list against those that its pages have contained so far.
+
+    :raises BadAnswer: it is less, or there are no entries although it is not 0
+    """
+    if total < seen or (total and not seen):
+        raise answer.wrong("Total", "is %d, but the list has %d entries so far" % (total, seen))
 
 
 def _with_details(api: OpenApi, product_key: str, items: t.Iterable[tuple[str, OpenApiAnswer]]) -> dict[str, Device]:
@@ -176,6 +203,8 @@ def _name(product_key: str, item: OpenApiAnswer) -> str:
 
 def _device(product_key: str, device_name: str, item: OpenApiAnswer) -> Device:
     status = item.matching("DeviceStatus", STATUS) or item.matching("Status", STATUS)
+    if not status:
+        raise item.wrong("Status", "is missing")
     activated = {"UNACTIVE": False, "ONLINE": True, "OFFLINE": True}.get(status)
     if activated is None and "UtcActive" in item:
         activated = bool(item.matching("UtcActive", TIME))

@@ -8,11 +8,13 @@ The platform's answers contain the ProductSecret in clear text. Only :func:`prod
 
 from __future__ import annotations
 
+import re
 import typing as t
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    BadAnswer,
     FleetopsError,
     InvalidOption,
     NotFound,
@@ -20,6 +22,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import LONGEST_TEXT, OpenApiAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import check_total
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_product_key
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
 
@@ -30,6 +33,8 @@ TIME = "[0-9T:.Z +-]{0,40}"
 NODE_TYPES = ("device", "gateway")
 NET_TYPES = ("wifi", "cellular", "ethernet", "other")
 DATA_FORMATS = ("custom", "alink")
+PRODUCT_NAME = re.compile(r"[\w@()-]+")
+LONGEST_DESCRIPTION = 100
 
 # The one setting that the OpenAPI can neither read nor change.
 DYNAMIC_REGISTRATION = {
@@ -42,14 +47,16 @@ DYNAMIC_REGISTRATION = {
 
 @dataclass(frozen=True)
 class Product:
-    """One product, without its secret. ``created`` is a time in milliseconds, as the platform has it."""
+    """One product, without its secret. ``created`` is a time in milliseconds, as the platform has it. What the platform does not report
+    is empty or None.
+    """
 
     product_key: str
     product_name: str
     node_type: str
     authentication: str
     description: str
-    device_count: int
+    device_count: int | None
     created: int | None
 
     def as_result(self) -> dict[str, t.Any]:
@@ -108,17 +115,22 @@ def _query(api: OpenApi, product_key: str) -> OpenApiAnswer:
 
 
 def products(api: OpenApi) -> t.Iterator[Product]:
-    """Yield every product of the account, in this instance. A page without new products is the last one."""
+    """Yield every product of the account, in this instance. A page without new products is the last one.
+
+    :raises BadAnswer: the number of all is missing or less than the products, so that the list would be cut
+    """
     seen: set[str] = set()
-    page = 1
+    page, total = 1, 0
     while True:
         asked = {"CurrentPage": page, "PageSize": PAGE_SIZE}
         data = api.call("QueryProductList", asked, depth=page * PAGE_SIZE).inner("Data")
+        total = max(total, data.count("Total"))
         items = map(_product, data.inner("List").objects("ProductInfo", PAGE_SIZE))
         new = {product.product_key: product for product in items if product.product_key not in seen}
         seen.update(new)
+        check_total(data, total, len(seen))
         yield from new.values()
-        if not new or page * PAGE_SIZE >= data.number("Total"):
+        if not new or page * PAGE_SIZE >= total:
             return
         page += 1
 
@@ -133,14 +145,15 @@ def find_products(api: OpenApi, product_key: str | None, product_name: str | Non
             return [product_of_key(api, product_key)]
         except NotFound:
             return []
-    return [product for product in products(api) if product_name in (None, product.product_name)]
+    wanted = None if product_name is None else product_name.strip()
+    return [product for product in products(api) if wanted in (None, product.product_name)]
 
 
 def ensure_product(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> ProductOutcome:
     """Ensure that one product is as in ``options``.
 
     :param options: as in ``product_spec()``
-    :raises FleetopsError: the platform refused, or the product cannot be changed so
+    :raises FleetopsError: a text is one that the platform refuses, it refused, or the product cannot be changed so
     """
     # YAML ends a text after > or | with a line feed.
     texts = {name: options[name].strip() for name in ("product_name", "description") if options[name] is not None}
@@ -157,11 +170,34 @@ def ensure_product(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: boo
     wanted = decide(found, options)
     if wanted == found:
         return ProductOutcome("up_to_date", found, found)
+    _check_texts({name: text for name, text in texts.items() if getattr(wanted, name) != getattr(found, name)})
     if not check_mode:
         texts = {"product_name": found.product_name, "description": found.description, **texts}
         described = {"ProductName": texts["product_name"], "Description": texts["description"]}
         api.call("UpdateProduct", {"ProductKey": found.product_key, **described})
     return ProductOutcome("changed", found, wanted)
+
+
+def _check_texts(texts: t.Mapping[str, str]) -> None:
+    """Check the texts that are to be sent against the documented limits of the platform.
+
+    :raises InvalidOption: one is too short, too long, or has a character that is not allowed
+    """
+    name, description = texts.get("product_name"), texts.get("description", "")
+    if name is not None and not (PRODUCT_NAME.fullmatch(name) and 4 <= _width(name) <= 30):
+        raise InvalidOption(
+            "product_name",
+            name,
+            "cannot be the name of a product",
+            "Use 4 to 30 letters, digits, parentheses and _ - @; a letter that is not ASCII counts as two",
+        )
+    if len(description) > LONGEST_DESCRIPTION:
+        problem = "has %d characters" % len(description)
+        raise InvalidOption("description", None, problem, "Use up to %d" % LONGEST_DESCRIPTION)
+
+
+def _width(text: str) -> int:
+    return sum(1 if character.isascii() else 2 for character in text)
 
 
 def decide(found: Product, options: t.Mapping[str, t.Any]) -> Product:
@@ -202,6 +238,9 @@ def _create(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> P
             "is missing",
             "Set it to gateway or device, for a new product; it cannot be changed later",
         )
+    if options["data_format"] and not options["net_type"]:
+        raise InvalidOption("net_type", None, "is missing", "data_format requires it. Set it, or leave data_format out")
+    _check_texts({name: options[name] for name in ("product_name", "description") if options[name] is not None})
     wanted = Product(
         product_key="",
         product_name=options["product_name"],
@@ -233,7 +272,11 @@ def _create(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> P
         if not found or decide(found[0], options) != found[0]:
             raise
         return ProductOutcome("missing", None, found[0])
-    return ProductOutcome("missing", None, product_of_key(api, _key_of(answer)))
+    after = replace(wanted, product_key=_key_of(answer))
+    # Its key must not be lost if it cannot be read yet.
+    with suppress(FleetopsError):
+        after = product_of_key(api, after.product_key)
+    return ProductOutcome("missing", None, after)
 
 
 def _key_of(answer: OpenApiAnswer) -> str:
@@ -244,6 +287,12 @@ def _key_of(answer: OpenApiAnswer) -> str:
 def _remove(api: OpenApi, found: Product | None, check_mode: bool) -> ProductOutcome:
     if found is None:
         return ProductOutcome("up_to_date", None, None)
+    if found.device_count is None:
+        raise BadAnswer(
+            "product %s (%s): the platform does not report how many devices would be deleted with it"
+            % (found.product_key, found.product_name),
+            hint="Nothing was changed. Delete it in the console",
+        )
     if found.device_count:
         raise FleetopsError(
             "product %s (%s): has %d devices, which would be deleted with it"
@@ -266,6 +315,6 @@ def _product(item: OpenApiAnswer) -> Product:
         node_type=NODE_TYPES[int(node_type)] if node_type else "",
         authentication=item.matching("AuthType", "[a-z0-9_]{0,32}"),
         description=item.text("Description"),
-        device_count=item.number("DeviceCount"),
+        device_count=item.number("DeviceCount") if "DeviceCount" in item else None,
         created=int(created) if created.isdecimal() else None,
     )

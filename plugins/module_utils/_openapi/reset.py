@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import OpenApiAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_states import (
     DeviceOutcome,
@@ -35,8 +36,9 @@ def reset(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Out
     product_key = check_product_key(options["product_key"])
     timeout = check_job_timeout(options)
     names, wrong = checked_names(options["names"])
-    leases = _checked_leases(options["leases"], options["names"])
-    proofs = _checked_proofs(options["fingerprints"], options["names"])
+    listed = frozenset(options["names"])
+    leases = _checked_leases(options["leases"], listed)
+    proofs = _checked_proofs(options["fingerprints"], listed)
     gateways = bool(names) and product_of_key(api, product_key).node_type != "device"
     found = named_devices(api, product_key, names) if names else {}
     items = []
@@ -64,7 +66,7 @@ def reset(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Out
     )
 
 
-def _checked_proofs(fingerprints: t.Mapping[str, t.Any], names: t.Container[str]) -> dict[str, str]:
+def _checked_proofs(fingerprints: t.Mapping[str, t.Any], names: t.AbstractSet[str]) -> dict[str, str]:
     """Return the fingerprints that must be the platform's, by DeviceName.
 
     :raises InvalidOption: one is of a device that is not in ``names``, so that a misspelt name would leave the right device unprotected
@@ -78,7 +80,7 @@ def _checked_proofs(fingerprints: t.Mapping[str, t.Any], names: t.Container[str]
 def _disabled() -> FleetopsError:
     return FleetopsError(
         "the device is disabled, so it could not register after a reset",
-        hint="It was not reset. Enable it (fleetops.aliyun_iot.devices with state: enabled) and run again",
+        hint="It was not reset. Enable it (ansible HOST -m fleetops.aliyun_iot.fleet_devices -a state=enabled) and run again",
         kind="disabled",
     )
 
@@ -102,7 +104,7 @@ def _refusal(count: int) -> FleetopsError:
     )
 
 
-def _checked_leases(leases: t.Mapping[str, t.Any], names: t.Container[str]) -> dict[str, float]:
+def _checked_leases(leases: t.Mapping[str, t.Any], names: t.AbstractSet[str]) -> dict[str, float]:
     """Return when the leases end, by DeviceName.
 
     :raises InvalidOption: one is not a number, or of a device that is not in ``names``, as with the fingerprints
@@ -129,19 +131,18 @@ def _reset(
 
     :param last: the value of clock() after which a device must not be reset, by DeviceName
     """
-    jobs: dict[str, str] = {}
+    answers: dict[str, OpenApiAnswer] = {}
 
     def start(name: str) -> None:
         # Send it once: if the platform processed a lost first request late, it would revoke the secret registered after the second.
         asked = {"ProductKey": product_key, "DeviceName": name}
-        answer = api.call("ResetThing", asked, not_after=last.get(name), once=True)
-        if job_id := answer.matching("JobId", "[!-~]{0,64}"):
-            jobs[name] = job_id
+        answers[name] = api.call("ResetThing", asked, not_after=last.get(name), once=True)
 
     results = {item.device_name: item for item in one_by_one(items, start)}
-    for name, job_id in jobs.items():
+    for name, answer in answers.items():
         try:
-            finish_job(api, job_id, timeout)
+            if job_id := answer.matching("JobId", "[!-~]{0,64}"):
+                finish_job(api, job_id, timeout)
         except FleetopsError as error:
             results[name] = replace(results[name], error=error)  # changed: the device itself is reset
     return list(results.values())

@@ -16,6 +16,7 @@ import typing as t
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import HttpReply
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._requests import (
     send_request,
@@ -54,7 +55,7 @@ def access_key(credential: t.Any) -> AccessKey:
     """
     found = from_vendor(credential.get_credential)
     parts = (found.access_key_id, found.access_key_secret, found.security_token or "")
-    if not all(isinstance(part, str) and _USABLE.fullmatch(part) for part in (*parts[:2], parts[2] or "none")):
+    if not all(map(is_usable, (*parts[:2], parts[2] or "none"))):
         raise NoAccessKey
     return AccessKey(*parts)
 
@@ -68,6 +69,36 @@ def from_vendor(call: t.Callable[[], t.Any]) -> t.Any:
         return call()
     except Exception:  # pylint: disable=broad-except
         raise NoAccessKey from None
+
+
+def is_usable(part: object) -> bool:
+    """Return whether a part of an AccessKey can be sent."""
+    return isinstance(part, str) and bool(_USABLE.fullmatch(part))
+
+
+def no_credential(problem: str) -> FleetopsError:
+    """Return the error of a call that cannot be signed, since there is no usable AccessKey."""
+    return FleetopsError(
+        "OpenAPI: " + problem,
+        hint="Set access_key_id and access_key_secret, or profile: NAME. To use ALIBABA_CLOUD_ACCESS_KEY_ID and "
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET of the environment, or the RAM role of this host, set credentials: default_chain",
+        kind="credential",
+    )
+
+
+def missing_library(error: ImportError) -> FleetopsError:
+    return FleetopsError(
+        "the OpenAPI needs the Python libraries alibabacloud-tea-openapi and alibabacloud-credentials (%s)" % error.msg,
+        hint="Install them into the environment that runs ansible-playbook (%s): pip install alibabacloud-tea-openapi "
+        "alibabacloud-credentials" % _python(),
+        kind="missing_library",
+    )
+
+
+def _python() -> str:
+    import sys
+
+    return sys.executable
 
 
 def caller(host: str, key: t.Callable[[], AccessKey], context: TlsContext, timeout: float) -> CallApi:

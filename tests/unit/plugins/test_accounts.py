@@ -12,7 +12,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BadAnswer, FleetopsError, NetworkError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    BadAnswer,
+    BusyError,
+    FleetopsError,
+    NetworkError,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_states import DeviceOutcome, Outcome
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import NAMES_PER_QUERY
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _accounts, _fleet_devices
@@ -186,18 +191,19 @@ def test_what_was_not_attempted_is_no_success(monkeypatch: pytest.MonkeyPatch) -
                 DeviceOutcome("gw-0002", "requested", error=trouble),
                 DeviceOutcome("gw-0003", "not_attempted"),
                 DeviceOutcome("gw-0004", "has_sub_devices", error=own),
+                DeviceOutcome("gw-0005", "requested", error=BusyError("the lease has ended")),
             ]
         )
 
     monkeypatch.setattr(_accounts, "connect", lambda options: options)
     monkeypatch.setattr(_fleet_devices, "reset", reset)
-    hosts = [HostDevice(name, account("one"), KEY, name) for name in ("gw-0001", "gw-0002", "gw-0003", "gw-0004")]
+    hosts = [HostDevice(name, account("one"), KEY, name) for name in (f"gw-000{number}" for number in range(1, 6))]
     done = ensure_all(hosts, Accounts(), {"state": "reset"}, False)
     assert {host: error.kind for host, error in done.refused.items()} == {
-        **{"gw-0002": "network", "gw-0003": "network", "gw-0004": "has_sub_devices"}
+        **{"gw-0002": "network", "gw-0003": "network", "gw-0004": "has_sub_devices", "gw-0005": "busy"}
     }
     assert "because of an error of another one: no answer" in done.refused["gw-0003"].msg
-    assert sorted(done.unsent) == ["gw-0003", "gw-0004"]
+    assert sorted(done.unsent) == ["gw-0003", "gw-0004", "gw-0005"]
     assert done.changes == {"gw-0001": "reset"}
 
 

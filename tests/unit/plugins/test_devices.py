@@ -36,7 +36,11 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devic
     device_secrets,
     devices_as_asked,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import Product, ensure_product
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import (
+    Product,
+    ensure_product,
+    find_products,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import decide as decide_product
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.reset import reset
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
@@ -174,13 +178,55 @@ def run(platform: Platform, wanted: list[str], check: bool = False, **options: J
 
 def test_names_that_cant_be_are_told_one_by_one() -> None:
     valid, wrong = checked_names(["gw-1", "x", "gw-2", "gw-1", "gw 3"])
-    assert valid == ["gw-1", "gw-2"]
-    assert [(name, error.kind) for name, error in wrong] == [
-        ("x", "invalid_option"),
-        ("gw-1", "invalid_option"),
-        ("gw 3", "invalid_option"),
+    assert valid == ["gw-2"]
+    assert [(name, error.kind, error.msg) for name, error in wrong] == [
+        ("gw-1", "invalid_option", "names: 'gw-1' is listed twice"),
+        ("x", "invalid_option", "names: 'x' is not a DeviceName (1 characters)"),
+        ("gw-1", "invalid_option", "names: 'gw-1' is listed twice"),
+        ("gw 3", "invalid_option", "names: 'gw 3' is not a DeviceName (4 characters)"),
     ]
-    assert "twice" in wrong[1][1].msg
+
+
+def test_a_name_that_is_listed_twice_is_not_changed() -> None:
+    """The one that is meant may be another one, and no device is both changed and failed."""
+    platform = Platform("gw-0001", "gw-0002")
+    wanted = ["gw-0001", "gw-0002", "gw-0001"]
+    outcome = reset(platform, {**OPTIONS, "names": wanted}, False)  # type: ignore[arg-type]
+    assert [(item.device_name, item.reason, item.changed) for item in outcome.items] == [
+        ("gw-0002", "requested", True),
+        ("gw-0001", "invalid", False),
+        ("gw-0001", "invalid", False),
+    ]
+    assert run(platform, wanted, state="absent") == {"gw-0002": "exists", "gw-0001": "invalid_option"}
+    assert set(platform.devices) == {"gw-0001"}
+
+
+def test_a_message_repeats_a_name_without_what_a_terminal_obeys() -> None:
+    _valid, wrong = checked_names(["gw\x1b[31m\0" + "1" * 999])
+    error = failure([DeviceOutcome(name, "invalid", error=error) for name, error in wrong])
+    assert error is not None
+    assert error.msg.startswith("1 of 1 devices failed: gw[31m111")
+    assert error.msg.isprintable()
+
+
+class CountedName(str):
+    """A name that counts with how many others it is compared."""
+
+    __slots__ = ()
+    comparisons = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        CountedName.comparisons += 1
+        return str.__eq__(self, other)
+
+
+@pytest.mark.parametrize("option", ["leases", "fingerprints"])
+def test_a_name_is_not_compared_with_all_others(option: str) -> None:
+    wanted = [CountedName(name) for name in names(1000)]
+    CountedName.comparisons = 0
+    reset_of(Platform(), wanted, **{option: {CountedName(name): "1000" for name in wanted}})  # type: ignore[arg-type]
+    assert CountedName.comparisons < 20 * len(wanted)
 
 
 # Decisions
@@ -414,6 +460,11 @@ def test_a_device_has_a_fingerprint_and_no_secret() -> None:
     assert "secret-of" not in repr(device.as_result())
 
 
+def test_a_name_that_cannot_be_is_told_by_its_option() -> None:
+    with pytest.raises(InvalidOption, match=r"^names: 'gw 1' is not a DeviceName"):
+        devices_as_asked(Platform(), KEY, ["gw-1", "gw 1"])  # type: ignore[arg-type]
+
+
 def test_secrets_are_for_whoever_asks_for_them() -> None:
     found = device_secrets(Platform("gw-0001"), KEY, ["gw-0001", "gw-0002"])  # type: ignore[arg-type]
     assert found == {"gw-0001": "secret-of-gw-0001"}
@@ -538,7 +589,7 @@ def test_what_a_product_is_for_stays() -> None:
         lambda platform: run(platform, ["gw-0001"], job_timeout=0),
         lambda platform: run(platform, ["gw-0001"], product_key="no key"),
         lambda platform: reset_of(platform, ["gw-0001"], job_timeout=0),
-        lambda platform: devices_as_asked(platform, KEY, ["x"]),
+        lambda platform: devices_as_asked(platform, KEY, ["gw-1", "x"]),
         lambda platform: devices_as_asked(platform, "", None),
     ],
 )
@@ -719,7 +770,7 @@ def texts_of(parameters: JSON) -> JSON:
 
 @pytest.mark.parametrize(
     "description",
-    ["hot\n", "two\nlines\n", " \t", "a\u202eb", "tab\tbed", "x" * 300, "x" * 201 + "\n"],
+    ["hot\n", "two\nlines\n", " \t", "a\u202eb", "tab\tbed", "x" * 100 + "\n"],
 )
 @pytest.mark.parametrize("name", ["Ovens", "Ovens\n"])
 @pytest.mark.parametrize("key", [None, KEY])
@@ -739,6 +790,63 @@ def test_a_text_of_several_lines_is_changed_once(key: str | None, name: str, des
     assert (change, change.reason, platform.stored["Description"]) == (predicted, "changed", description.strip())
     again = ensure_product(platform, wanted, False)
     assert (again.reason, again.after) == ("up_to_date", change.after)
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize(
+    ("option", "wanted"),
+    [
+        ("product_name", {"product_name": "abc"}),
+        ("product_name", {"product_name": "a" * 31}),
+        ("product_name", {"product_name": "网" * 16}),
+        ("product_name", {"product_name": "Oven s"}),
+        ("product_name", {"product_name": "Oven!"}),
+        ("description", {"description": "d" * 101}),
+        ("net_type", {"data_format": "alink"}),
+    ],
+    ids=str,
+)
+def test_what_the_platform_refuses_is_told_before_it_is_sent(option: str, wanted: JSON, check: bool) -> None:
+    platform: JSON = PlatformWithOneProduct()
+    with pytest.raises(InvalidOption, match=f"^{option}: "):
+        ensure_product(platform, {**PRODUCT_OPTIONS, **wanted}, check)
+    ensure_product(platform, PRODUCT_OPTIONS, False)
+    if option != "net_type":
+        with pytest.raises(InvalidOption, match=f"^{option}: "):
+            ensure_product(platform, {**PRODUCT_OPTIONS, "product_key": KEY, **wanted}, check)
+    assert platform.calls["CreateProduct"] == 1
+    assert platform.calls["UpdateProduct"] == 0
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"product_name": "网关"},
+        {"product_name": "A_b-c@d(1)"},
+        {"product_name": "a" * 30},
+        {"description": "\u7f51" * 100},
+        {"data_format": "alink", "net_type": "wifi"},
+    ],
+    ids=str,
+)
+def test_what_the_platform_allows_is_sent(wanted: JSON) -> None:
+    platform: JSON = PlatformWithOneProduct()
+    assert ensure_product(platform, {**PRODUCT_OPTIONS, **wanted}, False).reason == "missing"
+
+
+def test_a_product_that_is_there_is_not_refused_for_its_texts() -> None:
+    """It may be older than the limits."""
+    platform: JSON = PlatformWithOneProduct()
+    platform.stored = {"ProductKey": KEY, "NodeType": 1, "ProductName": "Old", "Description": "d" * 150}
+    wanted = {**PRODUCT_OPTIONS, "product_name": "Old", "description": "d" * 150, "data_format": "alink"}
+    assert ensure_product(platform, wanted, False).reason == "up_to_date"
+
+
+def test_a_product_is_found_by_a_name_with_a_line_feed() -> None:
+    platform: JSON = PlatformWithOneProduct()
+    ensure_product(platform, PRODUCT_OPTIONS, False)
+    [found] = find_products(platform, None, " Ovens\n")
+    assert found.product_name == "Ovens"
 
 
 def test_a_new_name_leaves_the_lines_of_the_description() -> None:

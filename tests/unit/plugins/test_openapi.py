@@ -153,6 +153,45 @@ def test_what_may_have_been_processed_is_not_sent_again_if_that_would_harm(clock
         assert len(platform.asked) == 2
 
 
+@pytest.mark.parametrize(
+    ("answer", "kind", "code"),
+    [
+        (HttpReply(504, b"<html>gateway time-out</html>"), "throttled", "504"),
+        (denied(502, "BadGateway"), "throttled", "BadGateway"),
+        (denied(500, "InternalError"), "throttled", "InternalError"),
+        (HttpReply(503, b" " * (_wire.LONGEST_ANSWER + 1)), "bad_answer", None),
+        (HttpReply(200, b'{"Success":tr'), "bad_answer", None),
+    ],
+    ids=["504", "502", "500", "long", "half"],
+)
+def test_an_error_that_may_hide_a_success_is_final_if_a_repetition_would_harm(
+    clock: Clock, answer: JSON, kind: str, code: str | None
+) -> None:
+    platform = Platform(answer, {"Success": True})
+    with pytest.raises(FleetopsError) as caught:
+        api(platform, clock).call("ResetThing", {"DeviceName": "gw-0001"}, once=True)
+    assert (caught.value.kind, caught.value.code, len(platform.asked)) == (kind, code, 1)
+    assert "may still process" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [denied(400, "Throttling.User"), denied(503, "Throttling.Api"), denied(429, "TooMany"), HttpReply(429, b"")],
+    ids=repr,
+)
+def test_what_was_refused_for_its_rate_is_sent_again_in_any_case(clock: Clock, answer: JSON) -> None:
+    platform = Platform(answer, {"Success": True})
+    api(platform, clock).call("ResetThing", {"DeviceName": "gw-0001"}, once=True)
+    assert len(platform.asked) == 2
+
+
+@pytest.mark.parametrize("answer", [HttpReply(302, b""), HttpReply(403, b"<html>no</html>")], ids=repr)
+def test_what_did_not_reach_the_platform_is_in_no_doubt(clock: Clock, answer: JSON) -> None:
+    with pytest.raises(FleetopsError, match="Check openapi_endpoint") as caught:
+        api(Platform(answer), clock).call("ResetThing", {"DeviceName": "gw-0001"}, once=True)
+    assert "may still process" not in caught.value.hint
+
+
 def test_a_repetition_that_would_be_too_late_is_not_sent(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_openapi, "clock", clock)
     platform = Platform(TimeoutError("timed out"), {"Success": True})
@@ -216,6 +255,29 @@ def test_a_refusal_says_what_to_quote_and_what_to_do(clock: Clock) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("code", "option"),
+    [
+        ("MissingNetType", "net_type"),
+        ("iot.prod.InvalidFormattedProductName", "product_name"),
+        ("iot.prod.LongProductDesc", "description"),
+        ("iot.prod.AlreadyExistedProductName", "product_name"),
+    ],
+)
+def test_a_refused_text_of_a_product_is_named_by_its_option(clock: Clock, code: str, option: str) -> None:
+    with pytest.raises(OpenApiRefused) as caught:
+        api(Platform(refused(code)), clock).call("CreateProduct", {})
+    assert option in caught.value.hint.split(": ")[0].replace(",", "").split()
+
+
+def test_a_message_repeats_a_name_without_what_a_terminal_obeys(clock: Clock) -> None:
+    with pytest.raises(OpenApiRefused) as caught:
+        api(Platform(refused("iot.x")), clock).call("CreateProduct", {"ProductName": "a\x1b[31m\0b" + "c" * 999})
+    assert caught.value.msg.startswith("CreateProduct ProductName=a[31mbccc")
+    assert caught.value.msg.isprintable()
+    assert len(caught.value.msg) < 400
+
+
 def test_a_refusal_keeps_what_came_with_it(clock: Clock) -> None:
     with pytest.raises(OpenApiRefused) as caught:
         api(Platform(refused("iot.x", Data={"names": [1]})), clock).call("QueryDevice", {})
@@ -236,6 +298,12 @@ def test_a_refusal_keeps_what_came_with_it(clock: Clock) -> None:
         EOFError("cut short"),
         HttpReply(502, b"<html>bad gateway</html>"),
         HttpReply(429, b""),
+        reply({"Code": "Service Unavailable", "Message": "x"}, 503),
+        reply({"Code": {"a": 1}}, 503),
+        reply({"Code": -1}, 500),
+        reply({"Code": "X", "Message": {"a": 1}}, 503),
+        reply({"Code": "X", "RequestId": [1]}, 503),
+        reply({"Code": "Too Many"}, 429),
     ],
     ids=repr,
 )
@@ -256,6 +324,24 @@ def test_trouble_that_stays_never_reads_as_not_there(clock: Clock, trouble: JSON
         api(Platform(*[trouble] * 99), clock, retry_time=10).call("QueryDevice", {})
     assert caught.value.__class__ is kind
     assert "tries)" in caught.value.msg
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (
+            reply({"Code": "Service Unavailable", "Message": "later"}, 503),
+            "QueryDevice: refused with 503 (later) (1 try)",
+        ),
+        (reply({"Code": "Busy", "Message": {"a": 1}}, 503), "QueryDevice: refused with Busy (1 try)"),
+        (reply({"Code": ["x"]}, 429), "QueryDevice: refused with 429 (1 try)"),
+    ],
+    ids=repr,
+)
+def test_an_overload_is_told_however_it_is_answered(clock: Clock, answer: JSON, says: str) -> None:
+    with pytest.raises(Throttled) as caught:
+        api(Platform(answer), clock, retry_time=0).call("QueryDevice", {})
+    assert caught.value.msg == says
 
 
 @pytest.mark.parametrize("mistake", [KeyError(SECRET), TypeError(SECRET), ValueError(SECRET)], ids=repr)
@@ -431,7 +517,11 @@ def test_no_host(region: str | None, endpoint: str | None, says: str) -> None:
         ({"ca_path": "/nowhere.pem"}, "ca_path: '/nowhere.pem' cannot be used"),
         (
             {"access_key_id": "id", "access_key_secret": SECRET + "\n"},
-            "the AccessKey contains a character that cannot be sent",
+            "OpenAPI: access_key_secret contains a character that cannot be sent",
+        ),
+        (
+            {"access_key_id": "id", "access_key_secret": SECRET, "security_token": "two words"},
+            "OpenAPI: security_token contains a character that cannot be sent",
         ),
     ],
     ids=str,

@@ -97,7 +97,7 @@ RIGHT: dict[str, JSON] = {
 }
 RESET = {"product_key": KEY, "names": [NAME], "job_timeout": 1, "reset_topology": True, "timeout": 5}
 RESET.update({"leases": {}, "fingerprints": {}})
-NEW = {"product_key": None, "product_name": "New", "state": "present", "node_type": "gateway"}
+NEW = {"product_key": None, "product_name": "News", "state": "present", "node_type": "gateway"}
 NEW.update(dict.fromkeys(("authentication", "description", "net_type", "data_format")))
 
 
@@ -279,6 +279,7 @@ def test_a_wrong_field_is_named(name: str, action: str, path: str, value: JSON) 
 def test_a_reset_says_of_a_wrong_job_which_device_it_is() -> None:
     told = reset(api(Platform(changed("ResetThing", "JobId", ["j"]))), RESET, False)
     assert [(item.device_name, item.error and item.error.kind) for item in told.items] == [(NAME, "bad_answer")]
+    assert told.items[0].changed, "the device is reset all the same"
 
 
 def test_free_text_is_cut_and_loses_what_a_terminal_obeys() -> None:
@@ -298,6 +299,119 @@ def test_a_page_that_brings_nothing_new_is_the_last(name: str) -> None:
     platform = Platform(answers)
     READERS[name][0](api(platform))
     assert platform.calls <= 4
+
+
+class PagedPlatform:
+    """Has 130 devices or 450 products, and says a number of all that is not theirs."""
+
+    def __init__(self, totals: JSON) -> None:
+        self.totals = totals
+        self.calls = 0
+
+    def __call__(self, action: str, query: dict[str, str], form: dict[str, str]) -> HttpReply:
+        total = self.totals[self.calls] if isinstance(self.totals, list) else self.totals
+        position = {} if total is None else {"Total": total}
+        self.calls += 1
+        first = (int(query["CurrentPage"]) - 1) * int(query["PageSize"])
+        page = range(first, first + int(query["PageSize"]))
+        if action == "QueryDevice":
+            infos = [{**DEVICE, "DeviceName": f"gw-{n:04}", "DeviceStatus": "ONLINE"} for n in page if n < 130]
+            return HttpReply(200, body_of(success(Data={"DeviceInfo": infos}, **position)))
+        found = [{**PRODUCT, "ProductKey": f"a1{n}"} for n in page if n < 450]
+        return HttpReply(200, body_of(success(Data={"List": {"ProductInfo": found}, **position})))
+
+
+def reading(platform: Any, name: str) -> JSON:
+    api = OpenApi(platform, endpoint="iot.example", retry_time=0, limiter=Limiter(lambda: 0.0, lambda _seconds: None))
+    return outcome(lambda: READERS[name][0](api))
+
+
+@pytest.mark.parametrize("total", [None, 0, 10, 120])
+@pytest.mark.parametrize("name", ["all devices", "many by name", "products", "products by name"])
+def test_a_list_is_not_cut_by_a_wrong_number(name: str, total: int | None) -> None:
+    told = reading(PagedPlatform(total), name)
+    assert isinstance(told, BadAnswer)
+    assert "the answer's Total is " in told.msg
+
+
+@pytest.mark.parametrize(("name", "count"), [("all devices", 130), ("products", 450)])
+def test_a_number_that_falls_does_not_end_a_list(name: str, count: int) -> None:
+    """Others remove devices and products while the list is read."""
+    assert len(reading(PagedPlatform([count, 60, 40]), name)) == count
+
+
+@pytest.mark.parametrize(
+    "answer", [success(Total=0), success(Total=0, Data={}), success(Total=0, Data={"DeviceInfo": []})]
+)
+def test_an_empty_list_may_be_left_out(answer: JSON) -> None:
+    assert all_devices(api(Platform({"QueryDevice": answer})), KEY) == {}
+
+
+def test_a_list_that_is_left_out_is_not_an_empty_one() -> None:
+    told = outcome(lambda: all_devices(api(Platform({"QueryDevice": success(Total=3)})), KEY))
+    assert isinstance(told, BadAnswer)
+
+
+# Fields that a decision to delete or to reset depends on
+
+
+@pytest.mark.parametrize("topology", [success(), success(Data={}), success(Data={"List": {"deviceInfo": [{}]}})])
+def test_a_gateway_whose_sub_devices_are_not_told_is_not_reset(topology: JSON) -> None:
+    answers = {**RIGHT, "GetThingTopo": topology}
+    del answers["ResetThing"]
+    told = outcome(lambda: reset(api(Platform(answers)), {**RESET, "reset_topology": False}, False))
+    assert isinstance(told, BadAnswer)
+    assert "Total is missing" in told.msg
+
+
+def test_a_product_whose_devices_are_not_told_is_not_deleted() -> None:
+    described = {name: value for name, value in PRODUCT.items() if name != "DeviceCount"}
+    platform = api(Platform({"QueryProduct": success(Data=described)}))
+    for check in (True, False):
+        told = outcome(
+            lambda check=check: ensure_product(platform, {**NEW, "product_key": KEY, "state": "absent"}, check)
+        )
+        assert isinstance(told, BadAnswer)
+        assert "how many devices" in told.msg
+    assert product_of_key(platform, KEY).as_result()["device_count"] is None
+
+
+@pytest.mark.parametrize("status", [None, ""])
+def test_a_device_whose_status_is_not_told_is_not_reset(status: str | None) -> None:
+    """It may be disabled."""
+    answers = {**RIGHT, "BatchQueryDeviceDetail": success(Data={"Data": [{**DEVICE, "Status": status}]})}
+    del answers["ResetThing"]
+    told = outcome(lambda: reset(api(Platform(answers)), RESET, False))
+    assert isinstance(told, BadAnswer)
+    assert "Status is missing" in told.msg
+
+
+# Changes that succeeded
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        HttpReply(500, body_of({"Code": "X"})),
+        {**REJECTED, "Code": "iot.prod.NotExistedProduct"},
+        success(Data={**PRODUCT, "ProductKey": "a1IoKTestP2"}),
+    ],
+    ids=["error", "not yet there", "another one"],
+)
+def test_a_new_product_that_cannot_be_read_keeps_its_key(answer: JSON) -> None:
+    nothing = success(Data={"List": {"ProductInfo": []}, "Total": 0})
+    answers = {**RIGHT, "QueryProductList": nothing, "QueryProduct": answer}
+    told = ensure_product(api(Platform(answers)), {**NEW, "description": "hot"}, False).as_result()
+    assert (told["changed"], told["reason"], told["product_key"]) == (True, "missing", KEY)
+    assert told["product"] == {
+        "product_key": KEY,
+        "product_name": "News",
+        "node_type": "gateway",
+        "authentication": "secret",
+        "description": "hot",
+        "device_count": 0,
+        "created": None,
+    }
 
 
 def test_a_device_that_moved_to_the_next_page_is_there_once() -> None:
