@@ -125,7 +125,7 @@ def test_it_finds_out_what_a_platform_does(new: Emulator, tmp_path: Path) -> Non
             "CONNACK 0, deviceName, deviceSecret, productKey on /ext/register"
         ),
         "registration over MQTT, authType regnwl": (
-            "CONNACK 0, clientId, deviceName, deviceToken, productKey on /ext/regnwl, a token of 64 characters"
+            "CONNACK 0, clientId, deviceName, deviceToken, productKey on /ext/regnwl, a token of 48 characters"
         ),
         "login without a timestamp": "CONNACK 0",
     }

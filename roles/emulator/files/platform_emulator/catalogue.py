@@ -71,6 +71,8 @@ def _put_topology(store: Store, gateway: Device, sub_devices: list[tuple[str | N
     store.rows("UPDATE device SET gateway = NULL WHERE gateway = ?", (gateway.iot_id,))
     for key, name in sub_devices:
         key = key or gateway.product_key
+        if (key, name) == (gateway.product_key, gateway.device_name):
+            raise Invalid(f"sub_devices of {name}: a gateway cannot be its own sub-device; remove it")
         if store.product(key) is None:
             raise Invalid(f"sub_devices of {gateway.device_name}: there is no product {key}; add it first")
         sub_device = store.device(key, name) or Device(key, name)

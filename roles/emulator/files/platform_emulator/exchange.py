@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +17,8 @@ from platform_emulator.answers import Answer
 from platform_emulator.http_effects import Drop, Effect
 from platform_emulator.refusals import Refusal
 from platform_emulator.store import Store
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Action:
 
 
 async def run(request: web.Request, store: Store, action: Action) -> web.StreamResponse:
-    """Process the request and send the answer, as changed by a fault if one matches."""
+    """Process the request and send the answer, as changed by a fault if one matches. Raises sqlite3.Error."""
     with store.transaction():
         fault = faults.take(store, action.name, action.product_key, action.device_name)
         entry = request_log.opened(
@@ -52,7 +56,7 @@ async def run(request: web.Request, store: Store, action: Action) -> web.StreamR
         with store.transaction():
             answer = early or _processed(action, effect)
             request_log.answered(store, entry, answer.http_status, answer.code)
-        return await _send(request, answer if early else await effect.after(answer))
+        return await send(request, answer if early else await effect.after(answer))
     except Drop:
         return _close(request, web.Response())
 
@@ -71,7 +75,13 @@ def _processed(action: Action, effect: Effect[Answer]) -> Answer:
         return action.refuse(refusal)
 
 
-async def _send(request: web.Request, answer: Answer) -> web.StreamResponse:
+async def failed(request: web.Request, error: sqlite3.Error, answer: Answer) -> web.StreamResponse:
+    """Log that the state could not be read or written, and send the answer."""
+    _log.error("%s: %s", type(error).__name__, error)
+    return await send(request, answer)
+
+
+async def send(request: web.Request, answer: Answer) -> web.StreamResponse:
     if answer.cut is None:
         return web.Response(
             status=answer.http_status, body=answer.body, content_type=answer.content_type, headers=answer.headers

@@ -18,12 +18,15 @@ from typing import Any
 from platform_emulator.fields import Fields, Invalid, choice, integer
 from platform_emulator.http_effects import HTTP, Effect, Effects
 from platform_emulator.mqtt import mqtt_effects
-from platform_emulator.openapi.openapi_effects import OPENAPI
-from platform_emulator.openapi.quotas import QPS
+from platform_emulator.openapi import openapi_effects
 from platform_emulator.products import device_name, product_key
 from platform_emulator.store import Store
 
-ACTIONS: Mapping[str, Effects[Any]] = {"register": HTTP, **mqtt_effects.ACTIONS, **dict.fromkeys(QPS, OPENAPI)}
+ACTIONS: Mapping[str, Effects[Any]] = {"register": HTTP, **mqtt_effects.ACTIONS, **openapi_effects.ACTIONS}
+
+# A fault of another action cannot depend on a product or a device.
+OF_PRODUCTS = ACTIONS.keys() - {"mqtt_tcp"} - openapi_effects.WITHOUT_PRODUCT
+OF_DEVICES = OF_PRODUCTS - openapi_effects.ACTIONS.keys() | openapi_effects.OF_ONE_DEVICE
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ def read(value: object, where: str) -> Fault:
         raise Invalid(f"{where or 'fault'}: needs exactly one effect, has {found}; choose one of {', '.join(effects)}")
     fault = Fault(
         action=action,
-        product_key=fields.get("product_key", product_key),
-        device_name=fields.get("device_name", device_name),
+        product_key=fields.get("product_key", product_key) if action in OF_PRODUCTS else None,
+        device_name=fields.get("device_name", device_name) if action in OF_DEVICES else None,
         times=1 if (times := fields.get("times", _times)) is None else times,
         name=names[0],
         effect=effect,

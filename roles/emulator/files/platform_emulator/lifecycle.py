@@ -15,14 +15,23 @@ from platform_emulator.settings import Settings
 
 def register(device: Device, settings: Settings) -> Device:
     """Return the device after a dynamic registration, with the secret that it gets; raises Refusal 6204 or 6289."""
-    if device.disabled:
-        raise Refusal(refusals.DEVICE_DISABLED)
+    _check_enabled(device)
     closed = ("activated", "registered") if settings.reregistration == "refuse" else ("activated",)
     if device.registration in closed:
         raise Refusal(refusals.ALREADY_ACTIVE)
-    if device.renew_secret or settings.reregistration == "rotate":
-        device = replace(device, device_secret=new_device_secret(), renew_secret=False)
+    if device.renew_secret:
+        device = _revoked(device)
+    elif settings.reregistration == "rotate":
+        device = replace(device, device_secret=new_device_secret())
     return replace(device, registration="registered", registrations=device.registrations + 1)
+
+
+def register_for_token(device: Device) -> Device:
+    """Return the device after a registration that issues a device token; raises Refusal 6204."""
+    _check_enabled(device)
+    if device.renew_secret:
+        device = _revoked(device)
+    return replace(device, registrations=device.registrations + 1)
 
 
 def log_in(device: Device) -> Device:
@@ -31,11 +40,19 @@ def log_in(device: Device) -> Device:
     A login with the secret from before a reset does not close the registration: the device still has to get a new one.
     """
     registration = device.registration if device.renew_secret else "activated"
-    return replace(device, online=True, activated_at=device.activated_at or utc_now(), registration=registration)
+    now = utc_now()
+    return replace(
+        device,
+        online=True,
+        activated_at=device.activated_at or now,
+        online_at=now,
+        changed_at=now,
+        registration=registration,
+    )
 
 
 def log_out(device: Device) -> Device:
-    return replace(device, online=False)
+    return replace(device, online=False, changed_at=utc_now())
 
 
 def reset(device: Device, settings: Settings) -> Device:
@@ -46,7 +63,7 @@ def reset(device: Device, settings: Settings) -> Device:
     """
     device = replace(device, registration="unregistered")
     if settings.reset_revokes == "at_once":
-        return replace(device, device_secret=new_device_secret(), renew_secret=False)
+        return _revoked(device)
     return replace(device, renew_secret=settings.reset_revokes == "at_registration")
 
 
@@ -60,7 +77,15 @@ def enable(device: Device) -> Device:
 
 def deactivate(device: Device) -> Device:
     """Return the device as if it had never connected. The platform has no such action; tests use it."""
-    return replace(device, online=False, activated_at=None, registration="unregistered", renew_secret=False)
+    return replace(
+        device,
+        online=False,
+        activated_at=None,
+        online_at=None,
+        changed_at=None,
+        registration="unregistered",
+        renew_secret=False,
+    )
 
 
 def with_status(device: Device, status: str) -> Device:
@@ -72,3 +97,14 @@ def with_status(device: Device, status: str) -> Device:
         return deactivate(device)
     online = log_in(device)
     return online if status == "ONLINE" else log_out(online)
+
+
+def _check_enabled(device: Device) -> None:
+    if device.disabled:
+        raise Refusal(refusals.DEVICE_DISABLED)
+
+
+def _revoked(device: Device) -> Device:
+    """Return the device with a new secret; the former one and all device tokens are invalid."""
+    generation = device.token_generation + 1
+    return replace(device, device_secret=new_device_secret(), renew_secret=False, token_generation=generation)

@@ -76,8 +76,9 @@ class Device:
     * activated: it has connected; registrations are refused until a reset.
 
     `activated_at` is the first connection ever: a reset leaves it, so the status does not become UNACTIVE again.
-    `renew_secret` is true after a reset, until the next registration issues a new secret. `gateway` is the iot_id of the
-    gateway whose sub-device this is.
+    `online_at` is the last login, `changed_at` the last login or end of a connection. `renew_secret` is true after a reset,
+    until the next registration issues a new secret. Device tokens of another generation than `token_generation` are
+    revoked. `gateway` is the iot_id of the gateway whose sub-device this is.
     """
 
     product_key: str
@@ -88,10 +89,13 @@ class Device:
     gmt_create: str = field(default_factory=utc_now)
     activated_at: str | None = None
     online: bool = False
+    online_at: str | None = None
+    changed_at: str | None = None
     disabled: bool = False
     registration: str = "unregistered"
     renew_secret: bool = False
     registrations: int = 0
+    token_generation: int = 0
     gateway: str | None = None
 
     @property

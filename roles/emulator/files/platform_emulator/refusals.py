@@ -10,6 +10,7 @@ platform's; clients must use the code.
 from __future__ import annotations
 
 PARAMETER_ERROR = 460
+SYSTEM_ERROR = 500
 PRODUCT_NOT_FOUND = 6250
 REGISTRATION_SWITCHED_OFF = 6288
 ALREADY_ACTIVE = 6289
@@ -20,6 +21,7 @@ DEVICE_NOT_FOUND = 6100
 
 MESSAGES: dict[int | str, str] = {
     PARAMETER_ERROR: "request parameter error",
+    SYSTEM_ERROR: "unknown system error",
     PRODUCT_NOT_FOUND: "query product info failed",
     REGISTRATION_SWITCHED_OFF: "dynamic registration is not enabled",
     ALREADY_ACTIVE: "device is already active",

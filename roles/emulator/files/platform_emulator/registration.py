@@ -10,6 +10,7 @@ aliyun-iot-linkkit 1.2.13 (Python), alibabacloud-iot-device-sdk (Node) and LinkS
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -102,7 +103,10 @@ def routes(store: Store) -> list[web.RouteDef]:
             return _refused(refusal, settings.load(store).refusals)
 
         action = Action("register", named.get("productKey"), named.get("deviceName"), process, refuse)
-        return await exchange.run(request, store, action)
+        try:
+            return await exchange.run(request, store, action)
+        except sqlite3.Error as error:
+            return await exchange.failed(request, error, _refused(Refusal(refusals.SYSTEM_ERROR), "http_200"))
 
     return [web.post(PATH, handle)]
 

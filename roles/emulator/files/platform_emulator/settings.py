@@ -20,8 +20,9 @@ class Settings:
     * reregistration: a device that is not activated registers. `rotate`: every call issues a new secret, the last one
       is valid (https://www.alibabacloud.com/help/doc-detail/148667.htm). `same`: every call returns the secret that was
       issued when the device was added. `refuse`: that secret is issued once, then 6289.
-    * reset_revokes: when a reset ends the old secret. `at_once`; `at_registration`: it works until the device registers
-      again (default: the documents promise nothing earlier); `never`: registering again follows `reregistration` alone.
+    * reset_revokes: when a reset ends the old secret and the device tokens. `at_once`; `at_registration`: they work until
+      a device registers again under the name (default: the documents promise nothing earlier); `never`: registering again
+      follows `reregistration` alone.
     * refusals: a refused registration is HTTP 200 with another code, or HTTP 400 with it.
     * unknown_device_code: the code for a registration of a device that was never added.
     * registration_window: seconds after which a connection that registered over MQTT is closed

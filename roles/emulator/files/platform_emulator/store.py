@@ -12,9 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from platform_emulator.fields import Invalid
-from platform_emulator.products import Device, Product
+from platform_emulator.products import Device, Product, utc_now
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCHEMA = f"""
 CREATE TABLE product (
     product_key TEXT PRIMARY KEY,
@@ -36,10 +36,13 @@ CREATE TABLE device (
     gmt_create TEXT NOT NULL,
     activated_at TEXT,
     online INTEGER NOT NULL,
+    online_at TEXT,
+    changed_at TEXT,
     disabled INTEGER NOT NULL,
     registration TEXT NOT NULL,
     renew_secret INTEGER NOT NULL,
     registrations INTEGER NOT NULL,
+    token_generation INTEGER NOT NULL,
     gateway TEXT REFERENCES device (iot_id) ON DELETE SET NULL,
     PRIMARY KEY (product_key, device_name)
 );
@@ -49,11 +52,17 @@ CREATE TABLE device_token (
     product_key TEXT NOT NULL,
     device_name TEXT NOT NULL,
     device_token TEXT NOT NULL,
+    generation INTEGER NOT NULL,
     FOREIGN KEY (product_key, device_name) REFERENCES device ON DELETE CASCADE
 );
 CREATE TABLE access_key (id TEXT PRIMARY KEY, secret TEXT NOT NULL, security_token TEXT NOT NULL, expires TEXT NOT NULL);
 CREATE TABLE nonce (access_key_id TEXT NOT NULL, nonce TEXT NOT NULL, time REAL NOT NULL, PRIMARY KEY (access_key_id, nonce));
-CREATE TABLE application (id INTEGER PRIMARY KEY AUTOINCREMENT, spec TEXT NOT NULL);
+CREATE INDEX nonce_time ON nonce (time);
+CREATE TABLE application (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    spec TEXT NOT NULL,
+    product_key TEXT REFERENCES product ON DELETE CASCADE
+);
 CREATE TABLE job (id TEXT PRIMARY KEY, spec TEXT NOT NULL);
 CREATE TABLE setting (name TEXT PRIMARY KEY, value NOT NULL);
 CREATE TABLE fault (id INTEGER PRIMARY KEY AUTOINCREMENT, spec TEXT NOT NULL, remaining INTEGER);
@@ -72,6 +81,24 @@ CREATE TABLE request (
 CREATE TABLE seeded (entry TEXT PRIMARY KEY, digest TEXT NOT NULL);
 PRAGMA user_version = {SCHEMA_VERSION};
 """
+# Faults are deleted, because some that were possible are now refused. Those of the seed are applied again.
+FROM_VERSION_2 = f"""
+ALTER TABLE device ADD COLUMN online_at TEXT;
+ALTER TABLE device ADD COLUMN changed_at TEXT;
+ALTER TABLE device ADD COLUMN token_generation INTEGER NOT NULL DEFAULT 0;
+UPDATE device SET online_at = activated_at, changed_at = activated_at;
+ALTER TABLE device_token ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX nonce_time ON nonce (time);
+DELETE FROM application WHERE json_extract(spec, '$.product_key') NOT IN (SELECT product_key FROM product);
+ALTER TABLE application ADD COLUMN product_key TEXT REFERENCES product ON DELETE CASCADE;
+UPDATE application SET product_key = json_extract(spec, '$.product_key');
+UPDATE job SET spec = json_set(
+    spec, '$.gateway', (SELECT gateway FROM device WHERE iot_id = json_extract(spec, '$.sub_devices[0]'))
+);
+DELETE FROM fault;
+DELETE FROM seeded WHERE entry = 'faults';
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
 
 
 class Store:
@@ -83,10 +110,11 @@ class Store:
         self._db.row_factory = sqlite3.Row
         # NORMAL: commits survive a crash of the process; only a power failure can lose the last ones.
         self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")
-        version = self.row("PRAGMA user_version")
-        if version is None or version[0] == 0:
-            self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
-        elif version[0] != SCHEMA_VERSION:
+        row = self.row("PRAGMA user_version")
+        version = row[0] if row else 0
+        if version in (0, 2):
+            self._db.executescript(f"BEGIN IMMEDIATE; {FROM_VERSION_2 if version else SCHEMA} COMMIT;")
+        elif version != SCHEMA_VERSION:
             raise Invalid(f"{path}: was made by another version of the emulator; remove the state directory")
 
     def close(self) -> None:
@@ -98,10 +126,10 @@ class Store:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+            self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:  # after some errors, SQLite itself has rolled back
+                self._db.execute("ROLLBACK")
 
     def rows(self, statement: str, values: Sequence[object] = ()) -> list[sqlite3.Row]:
         return self._db.execute(statement, values).fetchall()
@@ -172,7 +200,7 @@ class Store:
 
     def all_offline(self) -> None:
         """Set all devices offline, since connections end with the process."""
-        self.rows("UPDATE device SET online = 0")
+        self.rows("UPDATE device SET online = 0, changed_at = ? WHERE online = 1", (utc_now(),))
 
     def _save(self, table: str, values: dict[str, object], key: tuple[str, ...]) -> None:
         columns = ", ".join(values)

@@ -194,6 +194,49 @@ def test_some_physical_devices_share_a_name(broker: Emulator, connect: Connect, 
     assert first.gone()
 
 
+def test_a_token_is_short_enough_for_every_client(register_mqtt: Connect) -> None:
+    assert 0 < len(register_mqtt("regnwl").content()["deviceToken"]) < 64
+
+
+@pytest.mark.parametrize(
+    ("setting", "before", "after", "again"), [("at_once", 5, 5, 0), ("at_registration", 0, 5, 0), ("never", 0, 0, 4)]
+)
+@pytest.mark.parametrize("auth_type", ["register", "regnwl"])
+def test_a_reset_revokes_tokens_as_it_revokes_the_secret(
+    broker: Emulator,
+    connect: Connect,
+    register_mqtt: Connect,
+    auth_type: str,
+    setting: str,
+    before: int,
+    after: int,
+    again: int,
+) -> None:
+    """`before` and `after` the next registration; `again` is the answer to it, the name had no place left."""
+    broker.admin.settings(reset_revokes=setting)
+    issued = [register_mqtt("regnwl").content() for _attempt in range(5)]
+    assert register_mqtt("regnwl").connack == 4
+    assert connect(*token_login(issued[0])).connack == 0
+    broker.admin.reset(PRODUCT_KEY, DEVICE_NAME)
+    assert device(broker)["registration"] == "unregistered"
+    if setting != "never":  # where a login with the token closes the registration again
+        assert connect(*token_login(issued[0])).connack == before
+        assert device(broker)["registration"] == "unregistered"
+    assert register_mqtt(auth_type).connack == (again if auth_type == "regnwl" else 0)
+    assert connect(*token_login(issued[1])).connack == after
+
+
+def test_a_registration_for_a_token_after_a_reset_revokes_the_secret(
+    broker: Emulator, connect: Connect, register_mqtt: Connect
+) -> None:
+    secret = register_mqtt().content()["deviceSecret"]
+    broker.admin.reset(PRODUCT_KEY, DEVICE_NAME)
+    issued = register_mqtt("regnwl").content()
+    assert connect(*login(PRODUCT_KEY, DEVICE_NAME, secret)).connack == 5
+    assert connect(*token_login(issued)).connack == 0
+    assert device(broker)["registration"] == "activated"
+
+
 def test_tokens_survive_kill_9(broker: Emulator, connect: Connect, register_mqtt: Connect) -> None:
     issued = register_mqtt("regnwl").content()
     broker.kill()

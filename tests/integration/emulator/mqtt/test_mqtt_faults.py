@@ -155,6 +155,8 @@ def test_a_fault_of_one_action_leaves_the_others_alone(broker: Emulator, log_in:
         {"action": "connect", "http_status": 503},
         {"action": "connect", "no_message": True},
         {"action": "mqtt_tcp", "connack": 5},
+        {"action": "mqtt_tcp", "hang": 1, "device_name": DEVICE_NAME},
+        {"action": "mqtt_tcp", "hang": 1, "product_key": PRODUCT_KEY},
         {"action": "register", "connack": 5},
     ],
 )

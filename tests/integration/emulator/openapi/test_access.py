@@ -10,8 +10,10 @@ import hashlib
 import hmac
 import re
 import uuid
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Any, Self
 from xml.etree import ElementTree
 
 import pytest
@@ -21,7 +23,13 @@ from account import EXPIRED_KEY, GATEWAY_NAME, KEY, PRODUCT_KEY, TEMPORARY_KEY, 
 from alibabacloud_tea_openapi.utils import Utils
 from darabonba.core import DaraCore
 from emulator import Emulator
-from platform_emulator.openapi.openapi_signatures import canonical_query, encoded
+from platform_emulator import access_keys
+from platform_emulator.access_keys import AccessKey
+from platform_emulator.openapi import openapi_access
+from platform_emulator.openapi.openapi_refusals import OpenApiRefusal
+from platform_emulator.openapi.openapi_signatures import SignedV1, canonical_query, encoded
+from platform_emulator.settings import Settings
+from platform_emulator.store import Store
 from sdks import Denied, Sdk
 
 HOUR = timedelta(hours=1)
@@ -148,6 +156,52 @@ def test_a_nonce_is_good_once_even_across_a_restart(platform: Emulator) -> None:
     assert refusal(send(platform, data=values)) == (400, "SignatureNonceUsed")
     platform.admin.settings(nonce_reuse="allow")
     assert send(platform, data=values).status_code == 200
+
+
+class Clock(datetime):
+    """A datetime whose `now` a test sets."""
+
+    time = datetime.now(UTC).replace(microsecond=0)
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return cls.fromtimestamp(cls.time.timestamp(), tz)
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "sent", "replayed", "code"),
+    [
+        (900, 900, 0, "SignatureNonceUsed"),
+        (900, 900, 1800, "SignatureNonceUsed"),
+        (900, 900, 1801, r"InvalidTimeStamp\.Expired"),
+        (900, -900, 0, "SignatureNonceUsed"),
+        (7200, 0, 7200, "SignatureNonceUsed"),
+        (0, 0, 10_000_000, "SignatureNonceUsed"),
+        (0, -10_000_000, 0, "SignatureNonceUsed"),
+    ],
+)
+def test_a_nonce_is_good_once_while_its_request_is_valid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tolerance: int, sent: int, replayed: int, code: str
+) -> None:
+    monkeypatch.setattr(openapi_access, "datetime", Clock)
+    store, settings, start = Store(tmp_path / "state.sqlite"), Settings(timestamp_tolerance=tolerance), Clock.time
+    access_keys.save(store, AccessKey(KEY.id, KEY.secret))
+
+    def ask(nonce: str, offset: int) -> None:
+        time = (start + timedelta(seconds=offset)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        signed = SignedV1(KEY.id, "", time, nonce, "", "")
+        openapi_access.check(store, replace(signed, signature=signed.right_signature(KEY.secret)), settings)
+
+    ask("nonce", sent)
+    monkeypatch.setattr(Clock, "time", start + timedelta(seconds=replayed))
+    ask("another", replayed)
+    with pytest.raises(OpenApiRefusal, match=code):
+        ask("nonce", sent)
+    monkeypatch.setattr(openapi_access, "NONCES", 2)
+    for number in range(9):
+        ask(f"{number}", replayed)
+    assert tolerance or len(store.rows("SELECT 1 FROM nonce")) == 3
+    store.close()
 
 
 def test_a_forged_request_uses_up_no_nonce(platform: Emulator) -> None:
@@ -299,4 +353,36 @@ def test_the_log_and_the_state_keep_no_secret_of_a_call(platform: Emulator) -> N
 
 
 def test_a_body_beyond_all_names_is_refused(platform: Emulator) -> None:
-    assert send(platform, data=b"x" * 5_000_000).status_code == 413
+    answer = send(platform, params={"Format": "JSON"}, data=b"x" * 5_000_000)
+    assert refusal(answer) == (413, "RequestEntityTooLarge")
+    assert platform.admin.requests() == []
+
+
+def test_a_body_that_is_not_in_its_encoding_is_refused(platform: Emulator) -> None:
+    answer = send(platform, params={"Format": "JSON"}, data=b"not compressed", headers={"Content-Encoding": "gzip"})
+    assert refusal(answer) == (400, "InvalidRequestBody")
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS"])
+def test_another_method_is_refused(platform: Emulator, method: str) -> None:
+    answer = send(platform, method, params={"Format": "JSON"})
+    assert refusal(answer) == (405, "UnsupportedHTTPMethod")
+    assert answer.headers["Allow"] == "GET, POST"
+    assert ElementTree.fromstring(send(platform, method).content).findtext("Code") == "UnsupportedHTTPMethod"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_longest_query(platform: Emulator, method: str) -> None:
+    names = {f"DeviceName.{number}": f"{number:03}{':@' * 14}." for number in range(1, 101)}
+    asked = with_signature(method, parameters(Action="BatchQueryDeviceDetail", **names))
+    assert send(platform, method, params=asked).json()["Success"] is True
+    (entry,) = platform.admin.requests()
+    assert entry["names"] == 100
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x01", "\x1f", "\ufffe", "\uffff"])
+def test_what_xml_cannot_hold_is_replaced(platform: Emulator, call: Sdk, character: str) -> None:
+    call("UpdateProduct", ProductKey=PRODUCT_KEY, ProductName="Ovens", Description=f"a{character}b\t\U0001f525")
+    asked = with_signature("POST", parameters(Action="QueryProduct", Format="XML"))
+    root = ElementTree.fromstring(send(platform, data=asked).content)
+    assert root.findtext("Data/Description") == "a\ufffdb\t\U0001f525"

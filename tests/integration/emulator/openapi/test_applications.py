@@ -87,6 +87,7 @@ def test_names_with_nicknames_take_precedence(platform: Emulator, call: Sdk) -> 
         "DeviceNameList.2.DeviceNickname": "烤箱二",
     }
     application = {"ApplyId": call("BatchCheckDeviceNames", body, **PRODUCT)["Data"]["ApplyId"]}
+    assert status(call, application)["Status"] == "CHECK_SUCCESS"
     call("BatchRegisterDeviceWithApplyId", **PRODUCT, **application)
     created = call("QueryPageByApplyId", **application)["ApplyDeviceList"]["ApplyDeviceInfo"]
     assert [info["DeviceName"] for info in created] == ["oven-two", "oven-ten"]
@@ -155,6 +156,7 @@ def test_some_names_fail_on_demand(
     platform.admin.fault(action, **fault)
     application = applied(call, NAMES)
     if created is not None:
+        assert status(call, application)["Status"] == "CHECK_SUCCESS"
         call("BatchRegisterDeviceWithApplyId", **PRODUCT, **application)
     data = status(call, application)
     assert data["Status"] == ("CHECK_FAILED" if created is None else "CREATE_FAILED")
@@ -170,10 +172,10 @@ def test_an_application_is_registered_once_and_only_after_its_check(call: Sdk) -
         return call("BatchRegisterDeviceWithApplyId", **PRODUCT, **application)
 
     assert register()["Code"] == "iot.device.IncorrentDeviceApplyInfo"
-    assert status(call, application)["Status"] == "CHECK_SUCCESS"
+    assert [status(call, application)["Status"] for _attempt in range(2)] == ["CHECK", "CHECK_SUCCESS"]
     assert register()["Data"] == application
     assert register()["Code"] == "iot.device.CreateDeviceTaskIsRunning"
-    assert status(call, application)["Status"] == "CREATE_SUCCESS"
+    assert [status(call, application)["Status"] for _attempt in range(2)] == ["CREATE", "CREATE_SUCCESS"]
     assert register()["Code"] == "iot.device.IncorrentDeviceApplyInfo"
 
 
@@ -182,9 +184,31 @@ def test_applications_that_do_not_exist(platform: Emulator, call: Sdk) -> None:
         assert call(action, **PRODUCT, ApplyId=999_999)["Code"] == "iot.device.DeviceApplyIsNotFound"
         with pytest.raises(Denied, match="InvalidApplyId"):
             call(action, **PRODUCT, ApplyId="x")
+
+
+def test_an_application_is_that_of_its_product(platform: Emulator, call: Sdk) -> None:
     platform.admin.put_product("a1Another01")
-    other = call("QueryBatchRegisterDeviceStatus", ProductKey="a1Another01", **applied(call, NAMES))
-    assert other["Code"] == "iot.device.DeviceApplyIsNotFound"
+    application = applied(call, NAMES)
+    for action in ("QueryBatchRegisterDeviceStatus", "BatchRegisterDeviceWithApplyId"):
+        other = call(action, ProductKey="a1Another01", **application)
+        assert other["Code"] == "iot.device.DeviceApplyIsNotFound"
+        with pytest.raises(Denied, match="MissingProductKey"):
+            call(action, **application)
+    assert [status(call, application)["Status"] for _attempt in range(2)] == ["CHECK", "CHECK_SUCCESS"]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_an_application_ends_with_its_product(platform: Emulator, call: Sdk, again: bool) -> None:
+    platform.admin.settings(job_polls=0)
+    checked, random = applied(call, NAMES), call("BatchRegisterDevice", **PRODUCT, Count=3)["Data"]
+    assert status(call, checked)["Status"] == "CHECK_SUCCESS"
+    call("BatchRegisterDeviceWithApplyId", **PRODUCT, **checked)
+    call("DeleteProduct", **PRODUCT)
+    if again:
+        platform.admin.put_product(PRODUCT_KEY)
+    for application in (checked, random):
+        answers = [call("QueryPageByApplyId", ApplyId=application["ApplyId"]) for _attempt in range(2)]
+        assert [answer.get("Code") for answer in answers] == ["iot.device.DeviceApplyIsNotFound"] * 2
 
 
 def test_random_names(platform: Emulator, call: Sdk) -> None:

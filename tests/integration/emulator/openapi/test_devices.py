@@ -131,5 +131,29 @@ def test_more_go_in_a_job(platform: Emulator, call: Sdk, fault: dict[str, int], 
     assert (statuses, topology(call)["Total"]) == ([status] * 2, left)
 
 
+@pytest.fixture
+def many(platform: Emulator) -> list[str]:
+    """The gateway has more sub-devices than are removed at once."""
+    names = [f"sub-{number}" for number in range(2001)]
+    platform.admin.put_device(PRODUCT_KEY, GATEWAY, sub_devices=names)
+    return names
+
+
+def test_a_job_leaves_sub_devices_that_another_gateway_has_meanwhile(
+    platform: Emulator, call: Sdk, many: list[str]
+) -> None:
+    platform.admin.settings(job_polls=0)
+    job = {"JobId": call("ResetThing", **GATEWAY_NAME)["JobId"]}
+    other = platform.admin.put_device(PRODUCT_KEY, "OvenDevice02", sub_devices=many[:2])
+    assert call("QueryJob", **job)["Data"]["Status"] == "COMPLETED"
+    assert platform.admin.device(PRODUCT_KEY, many[0])["gateway"] == other["iot_id"]
+    assert topology(call)["Total"] == 0
+
+
+def test_a_deleted_gateway_loses_all_sub_devices_at_once(platform: Emulator, call: Sdk, many: list[str]) -> None:
+    assert set(call("DeleteDevice", **GATEWAY_NAME)) == {"RequestId", "Success"}
+    assert {device["gateway"] for device in platform.admin.devices(PRODUCT_KEY)} == {None}
+
+
 def test_a_job_that_does_not_exist(call: Sdk) -> None:
     assert call("QueryJob", JobId="0123")["Code"] == "iot.system.IllegalRequest"

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from typing import Any
 
@@ -14,8 +16,16 @@ from account import GATEWAY, GATEWAY_NAME, KEY, PRODUCT_KEY
 from emulator import Emulator
 from platform_emulator import faults
 from platform_emulator.fields import Invalid
+from platform_emulator.openapi.quotas import QPS
 from processes import wait_for
 from sdks import Denied, Sdk
+
+WITH_NAMES = {
+    "BatchCheckDeviceNames",
+    "BatchGetDeviceState",
+    "BatchQueryDeviceDetail",
+    "BatchRegisterDeviceWithApplyId",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +106,59 @@ def test_a_fault_of_one_action_leaves_the_others_alone(platform: Emulator, call:
     platform.admin.fault("ResetThing", code="Throttling.User")
     assert call("QueryDeviceDetail", **GATEWAY_NAME)["Success"] is True
     assert len(platform.admin.faults()) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "left"), [({"fail_names": ["OvenDevice03"]}, ["02", "04"]), ({"fail_after": 2}, ["02", "03"])]
+)
+@pytest.mark.parametrize(
+    ("action", "key"),
+    [
+        ("BatchGetDeviceState", "device_name"),
+        ("BatchGetDeviceState", "iot_id"),
+        ("BatchQueryDeviceDetail", "device_name"),
+    ],
+)
+def test_a_part_of_a_query_fails(
+    platform: Emulator, call: Sdk, action: str, key: str, fault: dict[str, Any], left: list[str]
+) -> None:
+    devices = [platform.admin.put_device(PRODUCT_KEY, f"OvenDevice{number:02}") for number in range(2, 5)]
+    parameter = {"device_name": "DeviceName", "iot_id": "IotId"}[key]
+    asked = {f"{parameter}.{number}": device[key] for number, device in enumerate(devices, 1)}
+    platform.admin.fault(action, **fault)
+    found = re.findall('"DeviceName": "OvenDevice(..)"', json.dumps(call(action, ProductKey=PRODUCT_KEY, **asked)))
+    assert found == left
+    found = re.findall('"DeviceName": "OvenDevice(..)"', json.dumps(call(action, ProductKey=PRODUCT_KEY, **asked)))
+    assert found == ["02", "03", "04"]
+
+
+@pytest.mark.parametrize("action", sorted(QPS.keys() - {"BatchRegisterDevice", "ResetThing"} - WITH_NAMES))
+def test_no_part_fails_of_an_action_on_one_thing(action: str) -> None:
+    for fault in ({"fail_names": ["gw-0001"]}, {"fail_after": 1}):
+        with pytest.raises(Invalid, match="needs exactly one effect, has none"):
+            faults.read({"action": action, **fault}, "")
+
+
+@pytest.mark.parametrize("action", ["BatchRegisterDevice", "ResetThing"])
+def test_what_has_no_names_fails_by_number(action: str) -> None:
+    assert faults.read({"action": action, "fail_after": 1}, "").name == "fail_after"
+    with pytest.raises(Invalid, match="needs exactly one effect, has none"):
+        faults.read({"action": action, "fail_names": ["gw-0001"]}, "")
+
+
+@pytest.mark.parametrize(
+    ("action", "key"),
+    [
+        ("QueryDevice", "device_name"),
+        ("BatchGetDeviceState", "device_name"),
+        ("QueryJob", "product_key"),
+        ("CreateProduct", "product_key"),
+        ("CreateProduct", "device_name"),
+    ],
+)
+def test_a_fault_for_one_thing_of_an_action_that_does_not_name_it(action: str, key: str) -> None:
+    with pytest.raises(Invalid, match=f"{key}: is not a known key"):
+        faults.read({"action": action, "drop_after": True, key: "a1IoKTestP1"}, "")
 
 
 @pytest.mark.parametrize(

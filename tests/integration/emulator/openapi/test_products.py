@@ -58,6 +58,15 @@ def test_products_that_cannot_be_created(platform: Emulator, call: Sdk, changes:
     assert len(platform.admin.products()) == 1
 
 
+def test_a_validation_of_an_unknown_kind(platform: Emulator, call: Sdk) -> None:
+    for kind in (0, 3, 9, "x"):
+        with pytest.raises(Denied, match="InvalidValidateType"):
+            call("CreateProduct", ProductName="Fridges", NodeType=1, ValidateType=kind)
+    assert len(platform.admin.products()) == 1
+    for kind in (1, 2):
+        assert call("CreateProduct", ProductName=f"Fridges{kind}", NodeType=1, ValidateType=kind)["Success"] is True
+
+
 @pytest.mark.parametrize("name", ["烤箱", "烤" * 15, "Oven", "a" * 30])
 def test_a_character_beyond_ascii_counts_twice(call: Sdk, name: str) -> None:
     assert call("CreateProduct", ProductName=name, NodeType=1)["Success"] is True

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 from datetime import UTC, datetime
 
 import pytest
+import sdks
 from account import GATEWAY, GATEWAY_NAME, KEY, PRODUCT_KEY
 from emulator import Emulator
 from platform_emulator.openapi import times
@@ -37,6 +39,38 @@ def test_gmt_is_chinas_time(platform: Emulator, call: Sdk) -> None:
     assert data["GmtActive"] == times.gmt(data["UtcActive"])
     moment = call("GetDeviceStatus", **GATEWAY_NAME)["Data"]["Timestamp"]
     assert abs(moment / 1000 - datetime.now(UTC).timestamp()) < 600
+
+
+def test_the_last_login_and_the_last_change_of_the_status(platform: Emulator, call: Sdk) -> None:
+    def look() -> tuple[str, str, str, int]:
+        detail = call("QueryDeviceDetail", **GATEWAY_NAME)["Data"]
+        (state,) = call("BatchGetDeviceState", ProductKey=PRODUCT_KEY, **{"DeviceName.1": GATEWAY})["DeviceStatusList"][
+            "DeviceStatus"
+        ]
+        assert (detail["GmtOnline"], state["LastOnlineTime"]) == (times.gmt(detail["UtcOnline"]),) * 2
+        changed = call("GetDeviceStatus", **GATEWAY_NAME)["Data"]["Timestamp"]
+        assert changed == state["Timestamp"]
+        return detail["Status"], detail["UtcActive"], detail["UtcOnline"], changed
+
+    platform.admin.put_device(PRODUCT_KEY, GATEWAY, status="ONLINE")
+    first = look()
+    time.sleep(0.01)
+    platform.admin.put_device(PRODUCT_KEY, GATEWAY, status="OFFLINE")
+    time.sleep(0.01)
+    platform.admin.put_device(PRODUCT_KEY, GATEWAY, status="ONLINE")
+    again = look()
+    assert (first[0], again[0], first[1]) == ("ONLINE", "ONLINE", again[1])
+    assert first[1] == first[2] < again[2]
+    assert again[3] == times.milliseconds(again[2])
+    time.sleep(0.01)
+    platform.restart()
+    call = sdks.generic(platform.endpoints, KEY)
+    offline = look()
+    assert (offline[0], offline[2]) == ("OFFLINE", again[2])
+    assert offline[3] > again[3]
+    platform.restart()
+    call = sdks.generic(platform.endpoints, KEY)
+    assert look() == offline
 
 
 def test_up_to_a_hundred_details_of_those_that_exist(platform: Emulator, call: Sdk) -> None:

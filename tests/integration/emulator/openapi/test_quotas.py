@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from account import GATEWAY_NAME
 from emulator import Emulator
+from platform_emulator.openapi import pages
 from platform_emulator.openapi.openapi_refusals import OpenApiRefusal
 from platform_emulator.openapi.quotas import QPS, Throttle
 from sdks import Denied, Sdk
@@ -57,6 +58,21 @@ def test_calls_are_throttled_when_it_is_set(platform: Emulator, call: Sdk) -> No
     with pytest.raises(Denied) as denied:
         ask_deeply(100)
     assert (denied.value.http_status, denied.value.code) == (400, "Throttling.User")
+
+
+@pytest.mark.parametrize(
+    ("page", "depth"),
+    [
+        ({"CurrentPage": "10000"}, 100_000),
+        ({"CurrentPage": "10000", "PageSize": ""}, 100_000),
+        ({"CurrentPage": "10000", "PageSize": "5"}, 50_000),
+        ({"PageSize": "50"}, 50),
+        ({}, 10),
+        ({"CurrentPage": "x"}, 0),
+    ],
+)
+def test_a_page_is_as_deep_as_its_defaults_make_it(page: dict[str, str], depth: int) -> None:
+    assert pages.depth(page) == depth
 
 
 @pytest.mark.parametrize(("http_status", "expected"), [({}, 400), ({"http_status": 429}, 429)])

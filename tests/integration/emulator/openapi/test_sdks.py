@@ -77,7 +77,9 @@ def _prepared(platform: Emulator, call: Sdk, action: str) -> dict[str, object]:
     """Return what only another call can tell: the number of an application, or of a job."""
     if action in ("BatchRegisterDeviceWithApplyId", "QueryBatchRegisterDeviceStatus", "QueryPageByApplyId"):
         names = {"ProductKey": PRODUCT_KEY, "DeviceName": ["OvenDevice02", "OvenDevice03"]}
-        return {"ApplyId": call("BatchCheckDeviceNames", **names)["Data"]["ApplyId"]}
+        application = {"ApplyId": call("BatchCheckDeviceNames", **names)["Data"]["ApplyId"]}
+        call("QueryBatchRegisterDeviceStatus", ProductKey=PRODUCT_KEY, **application)
+        return application
     if action == "QueryJob":
         platform.admin.put_device(*GATEWAY_NAME.values(), sub_devices=[f"sub-{number}" for number in range(2001)])
         return {"JobId": call("ResetThing", **GATEWAY_NAME)["JobId"]}

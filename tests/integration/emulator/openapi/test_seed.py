@@ -70,6 +70,15 @@ def test_keys_that_cannot_be(key: dict[str, Any], message: str) -> None:
         seed.read({"access_keys": [{"id": "testKeyId", "secret": "testKeySecret", **key}]})
 
 
+@pytest.mark.parametrize("own", ["gw-0001", {"product_key": "a1Gateways1", "name": "gw-0001"}])
+def test_a_gateway_is_not_its_own_sub_device(tmp_path: Path, own: object) -> None:
+    with (
+        Emulator(tmp_path, {"products": [{"product_key": "a1Gateways1", "product_secret": "secret"}]}) as platform,
+        pytest.raises(AssertionError, match="sub_devices of gw-0001: a gateway cannot be its own sub-device"),
+    ):
+        platform.admin.put_device("a1Gateways1", "gw-0001", sub_devices=[own])
+
+
 def test_a_sub_device_of_a_product_that_is_not_there(tmp_path: Path) -> None:
     attached = [{"product_key": "a1Nothing01", "name": "sensor-1"}]
     with (

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
-from dataclasses import replace
 
 from platform_emulator import lifecycle, refusals, registration, settings, signatures
 from platform_emulator.answers import compact_json
@@ -130,15 +129,13 @@ class Access:
         request = _signed_request(asked, ("2", "-2"))
         product = registration.authorizing_product(self._store, request)
         device = self._store.device(product.product_key, request.device_name)
-        device = device or Device(product.product_key, request.device_name)
+        device = lifecycle.register_for_token(device or Device(product.product_key, request.device_name))
         sharers = tokens.count(self._store, device)
-        if device.disabled:
-            raise Refusal(refusals.DEVICE_DISABLED)
         if device.registration == "activated" and not sharers:
             raise Refusal(refusals.ALREADY_ACTIVE)
         if sharers >= current.devices_per_name:
             raise ConnectRefused(BAD_USER_NAME_OR_PASSWORD, f"{sharers} physical devices share the name already")
-        self._store.save_device(replace(device, registrations=device.registrations + 1))
+        self._store.save_device(device)
         token = tokens.issue(self._store, device)
         names = {"productKey": device.product_key, "deviceName": device.device_name}
         return _issued("/ext/regnwl", {**names, "clientId": token.client_id, "deviceToken": token.device_token})

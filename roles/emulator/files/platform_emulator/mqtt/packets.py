@@ -16,7 +16,11 @@ from typing import Any
 from amqtt.adapters import BufferReader, StreamReaderAdapter
 from amqtt.errors import AMQTTError, CodecError, MQTTError, NoDataError
 from amqtt.mqtt import MQTTPacket, packet_class
-from amqtt.mqtt.packet import MQTTFixedHeader
+from amqtt.mqtt.connect import ConnectPacket, ConnectVariableHeader
+from amqtt.mqtt.packet import MQTTFixedHeader, PacketIdVariableHeader
+from amqtt.mqtt.publish import PublishPacket
+from amqtt.mqtt.subscribe import SubscribePacket, SubscribePayload
+from amqtt.mqtt.unsubscribe import UnsubscribePacket, UnubscribePayload
 
 Packet = MQTTPacket[Any, Any, Any]
 
@@ -40,25 +44,30 @@ class Stream:
         return f"{name[0]}:{name[1]}" if name else "gone"
 
     async def receive(self, seconds: float) -> Packet:
-        """Return the next packet, if it comes whole within that time; raises Ended."""
+        """Return the next packet, if it comes whole within that time and violates no rule; raises Ended."""
         try:
             async with asyncio.timeout(seconds):
                 header = await MQTTFixedHeader.from_stream(StreamReaderAdapter(self._reader))
                 if header is None or header.remaining_length > SIZE_LIMIT:
                     raise Ended
                 body = await self._reader.readexactly(header.remaining_length)
-            return await packet_class(header).from_stream(BufferReader(body), header)
+            packet = await packet_class(header).from_stream(BufferReader(body), header)
         except (TimeoutError, OSError, asyncio.IncompleteReadError):
             raise Ended from None
         except (AMQTTError, MQTTError, CodecError, NoDataError, struct.error, ValueError):
             raise Ended from None
+        if _is_violation(packet):
+            raise Ended
+        return packet
 
-    async def send(self, packet: Packet) -> None:
-        """Raise Ended when the client is gone."""
+    async def send(self, packet: Packet, seconds: float) -> None:
+        """Send the packet; raises Ended if the client is gone, or does not read for that time."""
         try:
-            self._writer.write(packet.to_bytes())
-            await self._writer.drain()
-        except OSError:
+            async with asyncio.timeout(seconds):
+                self._writer.write(packet.to_bytes())
+                await self._writer.drain()
+        except OSError:  # TimeoutError is one
+            self.abort()  # closing would wait for the client
             raise Ended from None
 
     def close(self) -> None:
@@ -68,3 +77,21 @@ class Stream:
     def abort(self) -> None:
         """Close now."""
         self._writer.transport.abort()
+
+
+def _is_violation(packet: Packet) -> bool:
+    """Return whether MQTT 3.1.1 requires that a server closes the connection: [MQTT-3.1.2-3], [2.3.1-1], [3.8.3-3, -4], [3.10.3-2]."""
+    match packet:
+        case ConnectPacket(variable_header=ConnectVariableHeader(reserved_flag=reserved)):
+            return reserved
+        case PublishPacket():
+            return bool(packet.qos) and not packet.packet_id
+        case SubscribePacket(
+            variable_header=PacketIdVariableHeader(packet_id=number), payload=SubscribePayload(topics=wanted)
+        ):
+            return not number or not wanted or any(qos > 2 for _topic_filter, qos in wanted)
+        case UnsubscribePacket(
+            variable_header=PacketIdVariableHeader(packet_id=number), payload=UnubscribePayload(topics=unwanted)
+        ):
+            return not number or not unwanted
+    return False

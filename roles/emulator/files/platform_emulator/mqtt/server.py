@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,12 +24,12 @@ from platform_emulator.http_effects import Drop, Effect
 from platform_emulator.mqtt import connect
 from platform_emulator.mqtt.connect import Connect
 from platform_emulator.mqtt.mqtt_access import Access
-from platform_emulator.mqtt.mqtt_replies import ACCEPTED, ConnectRefused, Reply
+from platform_emulator.mqtt.mqtt_replies import ACCEPTED, SERVER_UNAVAILABLE, ConnectRefused, Reply
 from platform_emulator.mqtt.packets import Ended, Stream
 from platform_emulator.mqtt.sessions import Session, Sessions
 from platform_emulator.store import Store
 
-CONNECT_SECONDS = 30.0  # for the TLS handshake, and then for CONNECT
+CONNECT_SECONDS = 30.0  # for the TLS handshake, then for CONNECT, and for the answer
 
 _log = logging.getLogger(__name__)
 
@@ -83,6 +84,8 @@ class Broker:
                 await self._connect(stream, connect.read(packet, over_tls=context is not None))
         except (Drop, Ended, OSError):
             pass
+        except sqlite3.Error as error:
+            _log.error("%s: %s", type(error).__name__, error)
 
     def _fault_before_any_byte(self, stream: Stream) -> Effect[Reply] | None:
         with self._store.transaction():
@@ -100,6 +103,25 @@ class Broker:
 
     async def _connect(self, stream: Stream, asked: Connect) -> None:
         """Answer a CONNECT, as changed by a fault if one matches; then serve the session."""
+        try:
+            effect, reply, early = await self._answer(stream, asked)
+        except sqlite3.Error:
+            await _send(stream, Reply(SERVER_UNAVAILABLE))
+            raise
+        if early or reply.code != ACCEPTED:
+            await _send(stream, reply)
+        elif asked.action == "connect":
+            client = asked.core if "authType" in asked.fields else ""
+            session = Session(stream, *asked.names, client, asked.keep_alive)
+            with self._sessions.entered(session):
+                await _send(stream, await effect.after(reply))
+                await session.run()
+        else:
+            await _send(stream, await effect.after(reply))
+            await _wait_for_the_end(stream, settings.load(self._store).registration_window)
+
+    async def _answer(self, stream: Stream, asked: Connect) -> tuple[Effect[Reply], Reply, bool]:
+        """Process a CONNECT; return the effect of a fault, the reply, and whether the effect has replaced the processing."""
         with self._store.transaction():
             fault = faults.take(self._store, asked.action, asked.product_key, asked.device_name)
             entry = request_log.opened(
@@ -115,17 +137,7 @@ class Broker:
         with self._store.transaction():
             reply = early or self._processed(asked)
             request_log.answered(self._store, entry, None, reply.code)
-        if early or reply.code != ACCEPTED:
-            await _send(stream, reply)
-        elif asked.action == "connect":
-            client = asked.core if "authType" in asked.fields else ""
-            session = Session(stream, *asked.names, client, asked.keep_alive)
-            with self._sessions.entered(session):
-                await _send(stream, await effect.after(reply))
-                await session.run()
-        else:
-            await _send(stream, await effect.after(reply))
-            await _wait_for_the_end(stream, settings.load(self._store).registration_window)
+        return effect, reply, early is not None
 
     def _processed(self, asked: Connect) -> Reply:
         try:
@@ -136,9 +148,10 @@ class Broker:
 
 
 async def _send(stream: Stream, reply: Reply) -> None:
-    await stream.send(ConnackPacket.build(0, reply.code))
+    await stream.send(ConnackPacket.build(0, reply.code), CONNECT_SECONDS)
     if reply.message:
-        await stream.send(PublishPacket.build(reply.message.topic, reply.message.payload, None, False, 0, False))
+        message = PublishPacket.build(reply.message.topic, reply.message.payload, None, False, 0, False)
+        await stream.send(message, CONNECT_SECONDS)
 
 
 async def _wait_for_the_end(stream: Stream, seconds: float) -> None:
@@ -146,4 +159,4 @@ async def _wait_for_the_end(stream: Stream, seconds: float) -> None:
     async with asyncio.timeout(seconds):
         while not isinstance(packet := await stream.receive(seconds), DisconnectPacket):
             if isinstance(packet, PingReqPacket):
-                await stream.send(PingRespPacket.build())
+                await stream.send(PingRespPacket.build(), seconds)

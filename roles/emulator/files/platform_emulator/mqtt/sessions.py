@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import logging
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,12 +28,15 @@ from platform_emulator import lifecycle
 from platform_emulator.answers import compact_json
 from platform_emulator.mqtt import topics
 from platform_emulator.mqtt.mqtt_replies import Message
-from platform_emulator.mqtt.packets import Ended, Stream
+from platform_emulator.mqtt.packets import Ended, Packet, Stream
 from platform_emulator.store import Store
 
 HIGHEST_QOS = 1  # the platform knows no QoS 2
 REFUSED_FILTER = 0x80
 PACKET_IDS = 65_535
+RETRY_SECONDS = 1.0
+
+_log = logging.getLogger(__name__)
 
 
 class Session:
@@ -56,19 +61,22 @@ class Session:
                     variable_header=PacketIdVariableHeader(packet_id=number), payload=SubscribePayload(topics=wanted)
                 ):
                     granted = [self._subscribe(topic_filter, qos) for topic_filter, qos in wanted]
-                    await self._stream.send(SubackPacket.build(number, granted))
+                    await self._send(SubackPacket.build(number, granted))
                 case UnsubscribePacket(
                     variable_header=PacketIdVariableHeader(packet_id=number), payload=UnubscribePayload(topics=unwanted)
                 ):
                     for topic_filter in unwanted:
                         self._filters.pop(topic_filter, None)
-                    await self._stream.send(UnsubackPacket.build(number))
+                    await self._send(UnsubackPacket.build(number))
                 case PingReqPacket():
-                    await self._stream.send(PingRespPacket.build())
+                    await self._send(PingRespPacket.build())
                 case PubackPacket():
                     pass
                 case _:  # DISCONNECT, or a packet that a client must not send
                     raise Ended
+
+    async def _send(self, packet: Packet) -> None:
+        await self._stream.send(packet, self._patience)
 
     def end(self) -> None:
         """Disconnect the device."""
@@ -86,7 +94,7 @@ class Session:
         if qos > HIGHEST_QOS or not topics.is_own(topic, *self.device):
             raise Ended
         if qos and packet.packet_id is not None:
-            await self._stream.send(PubackPacket.build(packet.packet_id))
+            await self._send(PubackPacket.build(packet.packet_id))
         if topic == topics.PROPERTY_POST.format(*self.device):
             # The platform answers whether or not the device has subscribed.
             await self._deliver(Message(f"{topic}_reply", _property_reply(payload)), 0)
@@ -96,7 +104,7 @@ class Session:
 
     async def _deliver(self, message: Message, qos: int) -> None:
         packet_id = next(self._packet_ids) if qos else None
-        await self._stream.send(PublishPacket.build(message.topic, message.payload, packet_id, False, qos, False))
+        await self._send(PublishPacket.build(message.topic, message.payload, packet_id, False, qos, False))
 
 
 def _property_reply(post: bytes) -> bytes:
@@ -147,7 +155,7 @@ class Sessions:
                 del clients[session.client]
                 if not clients:
                     del self._open[session.device]
-                    self._log_out(*session.device)
+                    self._log_out(session.device)
 
     def _changed(self, product_key: str, device_name: str | None) -> None:
         """Schedule a check of the device after the transaction."""
@@ -161,8 +169,15 @@ class Sessions:
             for session in self._open.get((product_key, device_name), {}).values():
                 session.end()
 
-    def _log_out(self, product_key: str, device_name: str) -> None:
-        with self._store.transaction():
-            device = self._store.device(product_key, device_name)
-            if device:
-                self._store.save_device(lifecycle.log_out(device))
+    def _log_out(self, names: tuple[str, str]) -> None:
+        """Set the device offline unless it has a session again; if the state cannot be written, try again later."""
+        if names in self._open:
+            return
+        try:
+            with self._store.transaction():
+                device = self._store.device(*names)
+                if device:
+                    self._store.save_device(lifecycle.log_out(device))
+        except sqlite3.Error as error:
+            _log.error("%s %s is not set offline yet: %s: %s", *names, type(error).__name__, error)
+            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._log_out, names)

@@ -56,7 +56,7 @@ def batch_check_device_names(call: Call) -> Mapping[str, object]:
 
 def batch_register_device_with_apply_id(call: Call) -> Mapping[str, object]:
     """Start the registration of names after a query has returned that they are checked; only once."""
-    application = _asked(call)
+    application = _of_product(call)
     if application.status == "CREATE":
         raise OpenApiRefusal("iot.device.CreateDeviceTaskIsRunning")
     if application.status != "CHECK_SUCCESS":
@@ -77,10 +77,7 @@ def batch_register_device(call: Call) -> Mapping[str, object]:
 
 def query_batch_register_device_status(call: Call) -> Mapping[str, object]:
     """Return the state of an application; the lists of names are empty unless it failed."""
-    product = call.product()
-    application = _asked(call)
-    if application.product_key != product.product_key:
-        raise OpenApiRefusal("iot.device.DeviceApplyIsNotFound")
+    application = _queried(call, _of_product(call))
     errors = application.errors
     valid = [name for name in application.names if name not in errors] if errors else []
     return {
@@ -97,8 +94,8 @@ def query_batch_register_device_status(call: Call) -> Mapping[str, object]:
 
 def query_page_by_apply_id(call: Call) -> Mapping[str, object]:
     """Return the devices that were created, in the order of their names in the application."""
-    page = pages.asked(call, 50, defaults=(1, 10))
-    application = _asked(call)
+    page = pages.asked(call, 50, optional=True)
+    application = _queried(call, _named(call))
     created = application.names if application.status.startswith("CREATE_") else []
     names = [name for name in created if name not in application.errors]
     found = [call.store.device(application.product_key, name) for name in names[page.offset :][: page.size]]
@@ -161,13 +158,25 @@ def _started(call: Call, application: Application) -> Mapping[str, object]:
     return {"Data": {"ApplyId": _save(call, replace(application, polls=call.settings.job_polls, failing=fail))}}
 
 
-def _asked(call: Call) -> Application:
-    """Return the application that a call names, after counting the query; raises OpenApiRefusal."""
+def _named(call: Call) -> Application:
+    """Return the application that a call names; raises OpenApiRefusal."""
     number = call.number("ApplyId")
     row = call.store.row("SELECT spec FROM application WHERE id = ?", (number,))
     if row is None:
         raise OpenApiRefusal("iot.device.DeviceApplyIsNotFound")
-    application = replace(Application(**json.loads(row["spec"])), number=number)
+    return replace(Application(**json.loads(row["spec"])), number=number)
+
+
+def _of_product(call: Call) -> Application:
+    """Return the application that a call names with its product; raises OpenApiRefusal."""
+    product, application = call.product(), _named(call)
+    if application.product_key != product.product_key:
+        raise OpenApiRefusal("iot.device.DeviceApplyIsNotFound")
+    return application
+
+
+def _queried(call: Call, application: Application) -> Application:
+    """Return the application after counting a query, which may end its work."""
     if application.status not in ("CHECK", "CREATE"):
         return application
     polls = application.polls
@@ -194,6 +203,7 @@ def _done(call: Call, application: Application) -> Application:
 def _save(call: Call, application: Application) -> int:
     spec = json.dumps(asdict(application))
     if not application.number:
-        return call.store.insert("INSERT INTO application (spec) VALUES (?)", (spec,))
+        values = (spec, application.product_key)
+        return call.store.insert("INSERT INTO application (spec, product_key) VALUES (?, ?)", values)
     call.store.rows("UPDATE application SET spec = ? WHERE id = ?", (spec, application.number))
     return application.number

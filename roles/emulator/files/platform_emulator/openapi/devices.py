@@ -57,27 +57,23 @@ def enable_thing(call: Call) -> Mapping[str, object]:
 
 
 def reset_thing(call: Call) -> Mapping[str, object]:
-    """Return the device may register again; a gateway loses its topology as well."""
+    """Let the device register again, and remove the sub-devices of a gateway from it."""
     _change(call, lifecycle.reset)
-    return _empty_topology(call, call.device())
+    gateway = call.device()
+    sub_devices = [device.iot_id for device in call.store.sub_devices(gateway)]
+    if len(sub_devices) > AT_ONCE:
+        return {"JobId": jobs.start(call, gateway.iot_id, sub_devices)}
+    jobs.detach(call.store, gateway.iot_id, sub_devices)
+    return {}
 
 
 def delete_device(call: Call) -> Mapping[str, object]:
-    """Return a gateway's sub-devices stay, without it."""
+    """Delete the device. The sub-devices of a gateway stay, without it."""
     device = call.device()
-    result = _empty_topology(call, device)
     call.store.delete_device(device.product_key, device.device_name)
-    return result
+    return {}
 
 
 def _change(call: Call, change: Callable[[Device, Settings], Device]) -> Mapping[str, object]:
     call.store.save_device(change(call.device(), call.settings))
-    return {}
-
-
-def _empty_topology(call: Call, gateway: Device) -> Mapping[str, object]:
-    sub_devices = [device.iot_id for device in call.store.sub_devices(gateway)]
-    if len(sub_devices) > AT_ONCE:
-        return {"JobId": jobs.start(call, sub_devices)}
-    jobs.detach(call.store, sub_devices)
     return {}

@@ -19,9 +19,10 @@ from platform_emulator.store import Store
 
 @dataclass(frozen=True)
 class Job:
-    """It ends after `polls` more queries; then the sub-devices that are not in `failing` are detached."""
+    """It ends after `polls` more queries; then the sub-devices that are not in `failing` are detached from the gateway."""
 
     job_id: str
+    gateway: str
     sub_devices: list[str]
     failing: list[str]
     polls: int
@@ -30,11 +31,11 @@ class Job:
     modified: str
 
 
-def start(call: Call, sub_devices: list[str]) -> str:
-    """Start a job over sub-devices, by their IotId; returns its ID."""
+def start(call: Call, gateway: str, sub_devices: list[str]) -> str:
+    """Start a job over a gateway's sub-devices, all by their IotId; returns its ID."""
     fail = sorted(failing(call.effect, sub_devices))
     now = utc_now()
-    job = Job(secrets.token_hex(16), sub_devices, fail, call.settings.job_polls, "IN_PROGRESS", now, now)
+    job = Job(secrets.token_hex(16), gateway, sub_devices, fail, call.settings.job_polls, "IN_PROGRESS", now, now)
     _save(call.store, job)
     return job.job_id
 
@@ -55,9 +56,10 @@ def query_job(call: Call) -> Mapping[str, object]:
     }
 
 
-def detach(store: Store, iot_ids: list[str]) -> None:
-    for iot_id in iot_ids:
-        store.rows("UPDATE device SET gateway = NULL WHERE iot_id = ?", (iot_id,))
+def detach(store: Store, gateway: str, sub_devices: list[str]) -> None:
+    """Detach sub-devices from the gateway; those that belong to another one by now stay there."""
+    for iot_id in sub_devices:
+        store.rows("UPDATE device SET gateway = NULL WHERE iot_id = ? AND gateway = ?", (iot_id, gateway))
 
 
 def _after_a_query(store: Store, job: Job) -> Job:
@@ -67,7 +69,7 @@ def _after_a_query(store: Store, job: Job) -> Job:
         job = replace(job, polls=job.polls - 1)
     else:
         fails = set(job.failing)
-        detach(store, [iot_id for iot_id in job.sub_devices if iot_id not in fails])
+        detach(store, job.gateway, [iot_id for iot_id in job.sub_devices if iot_id not in fails])
         job = replace(job, status="FAILED" if fails else "COMPLETED", modified=utc_now())
     _save(store, job)
     return job

@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from aiohttp import web
 from multidict import CIMultiDict
 
 from platform_emulator.forms import FORM_TYPE, form_pairs
+from platform_emulator.openapi.openapi_refusals import OpenApiRefusal
 
+METHODS = ("GET", "POST")
 BODY_LIMIT = 4 * 1024 * 1024  # bytes; ten thousand names with nicknames take less
 V3 = "ACS3-HMAC-SHA256"
 
@@ -56,13 +58,24 @@ class Message:
         return self.parameters.get("Format", "XML").upper() != "JSON"
 
 
-async def read(request: web.Request) -> Message:
-    """Return the request; raises HTTPRequestEntityTooLarge."""
+def head(request: web.Request) -> Message:
+    """Return the request without its body."""
     query = request.raw_path.partition("?")[2]
     # aiohttp hands on bytes that are not UTF-8 as surrogates, which neither an answer nor the store can hold.
     headers = CIMultiDict((name, value.encode(errors="replace").decode()) for name, value in request.headers.items())
-    body = await request.clone(client_max_size=BODY_LIMIT).read()
-    return Message(request.method, _parameters(query.encode()), headers, body)
+    return Message(request.method, _parameters(query.encode()), headers, b"")
+
+
+async def with_body(message: Message, request: web.Request) -> Message:
+    """Return the whole request; raises OpenApiRefusal."""
+    if message.method not in METHODS:
+        raise OpenApiRefusal("UnsupportedHTTPMethod")
+    try:
+        return replace(message, body=await request.clone(client_max_size=BODY_LIMIT).read())
+    except web.HTTPRequestEntityTooLarge:
+        raise OpenApiRefusal("RequestEntityTooLarge") from None
+    except web.RequestPayloadError:  # it is not in its Content-Encoding
+        raise OpenApiRefusal("InvalidRequestBody") from None
 
 
 def _parameters(text: bytes) -> dict[str, str]:

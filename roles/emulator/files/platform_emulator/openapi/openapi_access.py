@@ -15,28 +15,30 @@ from platform_emulator.settings import Settings
 from platform_emulator.store import Store
 
 TIMESTAMP = "%Y-%m-%dT%H:%M:%SZ"
-NONCE_LIFE = timedelta(minutes=15)
+NONCES = 100_000  # remembered while any time of a request is accepted
 
 
 def check(store: Store, signed: Signed, settings: Settings) -> None:
     """Check a request and store its nonce; raises OpenApiRefusal."""
     now = datetime.now(UTC)
-    _check_time(signed.timestamp, now, timedelta(seconds=settings.timestamp_tolerance))
+    tolerance = timedelta(seconds=settings.timestamp_tolerance)
+    sent = _checked_time(signed.timestamp, now, tolerance)
     secret = _secret(store, signed, now)
     if not hmac.compare_digest(signed.right_signature(secret).encode(), signed.signature.encode()):
         raise signed.mismatch()
     if settings.nonce_reuse == "refuse":
-        _use_nonce(store, signed, now)
+        _use_nonce(store, signed, sent, now - tolerance if tolerance else None)
 
 
-def _check_time(timestamp: str, now: datetime, tolerance: timedelta) -> None:
-    """Check the time of a request; a tolerance of zero accepts any."""
+def _checked_time(timestamp: str, now: datetime, tolerance: timedelta) -> datetime:
+    """Return the time of a request; a tolerance of zero accepts any. Raises OpenApiRefusal."""
     try:
         sent = datetime.strptime(timestamp, TIMESTAMP).replace(tzinfo=UTC)
     except ValueError:
         raise OpenApiRefusal("InvalidTimeStamp.Format") from None
     if tolerance and abs(now - sent) > tolerance:
         raise OpenApiRefusal("InvalidTimeStamp.Expired")
+    return sent
 
 
 def _secret(store: Store, signed: Signed, now: datetime) -> str:
@@ -53,9 +55,13 @@ def _secret(store: Store, signed: Signed, now: datetime) -> str:
     return key.secret
 
 
-def _use_nonce(store: Store, signed: Signed, now: datetime) -> None:
+def _use_nonce(store: Store, signed: Signed, sent: datetime, oldest: datetime | None) -> None:
+    """Store the nonce of a request with the time of the request; nonces of requests before `oldest` are no longer needed."""
     used = (signed.access_key_id, signed.nonce)
-    store.rows("DELETE FROM nonce WHERE time < ?", ((now - NONCE_LIFE).timestamp(),))
+    if oldest:
+        store.rows("DELETE FROM nonce WHERE time < ?", (oldest.timestamp(),))
+    else:
+        store.rows("DELETE FROM nonce WHERE rowid <= (SELECT max(rowid) FROM nonce) - ?", (NONCES,))
     if store.row("SELECT 1 FROM nonce WHERE access_key_id = ? AND nonce = ?", used):
         raise OpenApiRefusal("SignatureNonceUsed")
-    store.rows("INSERT INTO nonce (access_key_id, nonce, time) VALUES (?, ?, ?)", (*used, now.timestamp()))
+    store.rows("INSERT INTO nonce (access_key_id, nonce, time) VALUES (?, ?, ?)", (*used, sent.timestamp()))

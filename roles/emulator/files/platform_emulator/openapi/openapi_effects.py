@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from platform_emulator.answers import Answer
 from platform_emulator.fields import integer, list_of, text
 from platform_emulator.http_effects import HTTP, Effect, Effects, message
 from platform_emulator.openapi.openapi_refusals import OpenApiRefusal
+from platform_emulator.openapi.quotas import QPS
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,41 @@ OPENAPI: Effects[Answer] = {
     "code": lambda fields: OpenApiCode(
         fields.need("code", _code), fields.get("message", message), fields.get("http_status", integer(400, 599))
     ),
-    "fail_names": lambda fields: FailNames(frozenset(fields.need("fail_names", list_of(_name)))),
-    "fail_after": lambda fields: FailAfter(fields.need("fail_after", integer(0, 1_000_000))),
     **{key: effect for key, effect in HTTP.items() if key not in OF_REGISTRATION},
 }
+
+# Actions on things without names of their own: random names, the sub-devices of a gateway.
+OF_SOME: Effects[Answer] = {
+    **OPENAPI,
+    "fail_after": lambda fields: FailAfter(fields.need("fail_after", integer(0, 1_000_000))),
+}
+# Actions with lists of names.
+OF_NAMES: Effects[Answer] = {
+    **OF_SOME,
+    "fail_names": lambda fields: FailNames(frozenset(fields.need("fail_names", list_of(_name)))),
+}
+
+ACTIONS: Mapping[str, Effects[Answer]] = {
+    **dict.fromkeys(QPS, OPENAPI),
+    "BatchRegisterDevice": OF_SOME,
+    "ResetThing": OF_SOME,
+    "BatchCheckDeviceNames": OF_NAMES,
+    "BatchGetDeviceState": OF_NAMES,
+    "BatchQueryDeviceDetail": OF_NAMES,
+    "BatchRegisterDeviceWithApplyId": OF_NAMES,
+}
+
+# The other actions name no device, or a list of devices.
+OF_ONE_DEVICE = frozenset(
+    {
+        "DeleteDevice",
+        "DisableThing",
+        "EnableThing",
+        "GetDeviceStatus",
+        "GetThingTopo",
+        "QueryDeviceDetail",
+        "RegisterDevice",
+        "ResetThing",
+    }
+)
+WITHOUT_PRODUCT = frozenset({"CreateProduct", "QueryJob", "QueryPageByApplyId", "QueryProductList"})

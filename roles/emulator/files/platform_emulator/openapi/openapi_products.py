@@ -20,6 +20,7 @@ NET_TYPES = {"": 0, "WIFI": 3, "CELLULAR": 6, "ETHERNET": 7, "OTHER": 8}
 
 def create_product(call: Call) -> Mapping[str, object]:
     """Create a product with dynamic registration off, which only the console can switch on."""
+    _check_authentication(call)
     product = Product(
         new_product_key(),
         product_name=_product_name(call),
@@ -149,10 +150,16 @@ def _net_type(call: Call) -> str:
     return call.text("NetType")
 
 
-def _data_format(call: Call) -> int | None:
-    """Return the data format, which a product with a TSL model requires. Only the authentication `secret` is supported."""
+def _check_authentication(call: Call) -> None:
+    """Refuse everything but the authentication with secrets, and unknown kinds of validation."""
     if call.text("AuthType") not in ("", "secret"):
         raise invalid("AuthType")
+    if call.text("ValidateType") not in ("", "1", "2"):
+        raise invalid("ValidateType")
+
+
+def _data_format(call: Call) -> int | None:
+    """Return the data format, which a product with a TSL model requires."""
     match call.text("AliyunCommodityCode"):
         case "" | "iothub":
             return None

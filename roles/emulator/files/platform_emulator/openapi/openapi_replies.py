@@ -8,13 +8,18 @@ https://www.alibabacloud.com/help/doc-detail/30562.htm
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from xml.etree import ElementTree
 
 from platform_emulator.answers import Answer, compact_json
-from platform_emulator.openapi.message import Message
+from platform_emulator.openapi.message import METHODS, Message
 from platform_emulator.openapi.openapi_refusals import OpenApiRefusal
+
+# Characters that XML 1.0 does not allow, even escaped.
+NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def success(message: Message, fields: Mapping[str, object]) -> Answer:
@@ -25,7 +30,8 @@ def success(message: Message, fields: Mapping[str, object]) -> Answer:
 def refused(message: Message, refusal: OpenApiRefusal) -> Answer:
     if refusal.http_status is not None:
         content = {**_request_id(), "HostId": message.host, "Code": refusal.code, "Message": refusal.message}
-        return _answer(message, refusal.http_status, content, "Error", refusal.code)
+        answer = _answer(message, refusal.http_status, content, "Error", refusal.code)
+        return replace(answer, headers={"Allow": ", ".join(METHODS)}) if answer.http_status == 405 else answer
     content = {**_request_id(), "Success": False, "Code": refusal.code, "ErrorMessage": refusal.message}
     if refusal.data is not None:
         content["Data"] = refusal.data
@@ -59,4 +65,4 @@ def _fill(element: ElementTree.Element, value: object) -> None:
     elif isinstance(value, bool):
         element.text = str(value).lower()
     else:
-        element.text = str(value)
+        element.text = NOT_IN_XML.sub("\ufffd", str(value))

@@ -16,6 +16,9 @@ from platform_emulator.openapi.openapi_refusals import OpenApiRefusal
 WITHOUT_TOKEN = 10_000
 WITH_TOKEN = 1_000_000
 
+# CurrentPage and PageSize where they are optional: QueryDevice, QueryPageByApplyId.
+DEFAULTS = (1, 10)
+
 
 @dataclass(frozen=True)
 class Page:
@@ -32,9 +35,9 @@ class Page:
         return -(-total // self.size)
 
 
-def asked(call: Call, largest: int, number: str = "CurrentPage", defaults: tuple[int, int] | None = None) -> Page:
-    """Return the page that a call asks for; raises OpenApiRefusal. Without defaults both parameters are required."""
-    first, ten = defaults or (None, None)
+def asked(call: Call, largest: int, number: str = "CurrentPage", *, optional: bool = False) -> Page:
+    """Return the page that a call asks for; raises OpenApiRefusal."""
+    first, ten = DEFAULTS if optional else (None, None)
     page = Page(call.number(number, first), call.number("PageSize", ten))
     if not 1 <= page.number < 10**9 or not 1 <= page.size <= largest:
         raise OpenApiRefusal("iot.common.InvalidPageParams")
@@ -43,7 +46,8 @@ def asked(call: Call, largest: int, number: str = "CurrentPage", defaults: tuple
 
 def depth(parameters: Mapping[str, str]) -> int:
     """Return the depth of a page for its quota, page number times page size; 0 if these are not numbers."""
-    numbers = [parameters.get(name, "") for name in ("CurrentPage", "PageSize")]
+    names = ("CurrentPage", "PageSize")
+    numbers = [parameters.get(name) or str(default) for name, default in zip(names, DEFAULTS, strict=True)]
     if not all(re.fullmatch("[0-9]{1,18}", number) for number in numbers):
         return 0
     return int(numbers[0]) * int(numbers[1])

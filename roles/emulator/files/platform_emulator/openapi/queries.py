@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from platform_emulator.openapi import pages, times
 from platform_emulator.openapi.call import Call
+from platform_emulator.openapi.openapi_effects import failing
 from platform_emulator.openapi.openapi_products import NODE_TYPES
 from platform_emulator.openapi.openapi_refusals import OpenApiRefusal, invalid
 from platform_emulator.openapi.pages import Page
@@ -29,7 +30,7 @@ STATUS_CLAUSES = {
 def query_device(call: Call) -> Mapping[str, object]:
     """Return a product's devices, the newest first; beyond 10,000 the token of the page before is required."""
     product = call.product()
-    page = pages.asked(call, 50, defaults=(1, 10))
+    page = pages.asked(call, 50, optional=True)
     token = call.text("NextToken")
     if page.number * page.size > (pages.WITH_TOKEN if token else pages.WITHOUT_TOKEN):
         raise OpenApiRefusal("iot.common.InvalidPageParams")
@@ -62,7 +63,7 @@ def query_device_by_status(call: Call) -> Mapping[str, object]:
 
 def query_device_detail(call: Call) -> Mapping[str, object]:
     device = call.device()
-    online = {"UtcOnline": device.activated_at or "", "GmtOnline": times.gmt(device.activated_at)}
+    online = {"UtcOnline": device.online_at or "", "GmtOnline": times.gmt(device.online_at)}
     return {"Data": {**_detail(device, _product(call, device)), **online, "IpAddress": "", "Owner": True}}
 
 
@@ -83,8 +84,8 @@ def batch_get_device_state(call: Call) -> Mapping[str, object]:
     iot_ids = call.names("IotId")
     if len(iot_ids) > 50:
         raise OpenApiRefusal("iot.device.DeviceCountExceeded")
-    found = [device for iot_id in iot_ids if (device := call.store.device_by_iot_id(iot_id))]
-    devices = found if iot_ids else _named(call, call.product(), 50)
+    by_id = [(iot_id, call.store.device_by_iot_id(iot_id)) for iot_id in iot_ids]
+    devices = _processed(call, by_id) if iot_ids else _named(call, call.product(), 50)
     return {"DeviceStatusList": {"DeviceStatus": [_state(device) for device in devices]}}
 
 
@@ -118,13 +119,19 @@ def _total(call: Call, where: str, values: Sequence[object]) -> int:
 
 
 def _named(call: Call, product: Product, limit: int) -> list[Device]:
-    """Return those of the devices in DeviceName.N that exist; raises OpenApiRefusal for none or too many names."""
+    """Return the devices in DeviceName.N that exist; raises OpenApiRefusal for none or too many names."""
     names = call.names("DeviceName")
     if not names:
         raise OpenApiRefusal("iot.device.NoneDeviceNameElement")
     if len(names) > limit:
         raise OpenApiRefusal("iot.device.DeviceCountExceeded")
-    return [device for name in names if (device := call.store.device(product.product_key, name))]
+    return _processed(call, [(name, call.store.device(product.product_key, name)) for name in names])
+
+
+def _processed(call: Call, asked: Sequence[tuple[str, Device | None]]) -> list[Device]:
+    """Return the devices that exist, by what names them in the call, except those that a fault makes fail."""
+    fail = failing(call.effect, [device.device_name if device else name for name, device in asked])
+    return [device for _name, device in asked if device and device.device_name not in fail]
 
 
 def _product(call: Call, device: Device) -> Product:
@@ -201,11 +208,11 @@ def _state(device: Device) -> dict[str, object]:
         "DeviceName": device.device_name,
         "IotId": device.iot_id,
         "Status": device.status,
-        "LastOnlineTime": times.gmt(device.activated_at),
+        "LastOnlineTime": times.gmt(device.online_at),
         "AsAddress": "",
         "Timestamp": _changed_at(device),
     }
 
 
 def _changed_at(device: Device) -> int:
-    return times.milliseconds(device.activated_at or device.gmt_create)
+    return times.milliseconds(device.changed_at or device.gmt_create)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 
 from aiohttp import web
 
@@ -31,8 +32,18 @@ def routes(store: Store) -> list[web.RouteDef]:
     throttle = Throttle()
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        asked = await message.read(request)
+        asked = message.head(request)
+        try:
+            asked = await message.with_body(asked, request)
+            return await exchange.run(request, store, action(asked))
+        except OpenApiRefusal as refusal:
+            return await exchange.send(request, openapi_replies.refused(asked, refusal))
+        except sqlite3.Error as error:
+            return await exchange.failed(
+                request, error, openapi_replies.refused(asked, OpenApiRefusal("InternalError"))
+            )
 
+    def action(asked: Message) -> Action:
         def process(effect: Effect[Answer]) -> Answer:
             call = admitted(store, throttle, asked, effect)
             return openapi_replies.success(asked, ACTIONS[asked.action](call))
@@ -43,9 +54,9 @@ def routes(store: Store) -> list[web.RouteDef]:
 
         name = asked.action if asked.action in ACTIONS else "unknown"
         product_key, device_name = about(store, asked)
-        return await exchange.run(request, store, Action(name, product_key, device_name, process, refuse, names(asked)))
+        return Action(name, product_key, device_name, process, refuse, names(asked))
 
-    return [web.get("/", handle, allow_head=False), web.post("/", handle)]
+    return [web.route("*", "/", handle)]
 
 
 def admitted(store: Store, throttle: Throttle, asked: Message, effect: Effect[Answer]) -> Call:
