@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
+import textwrap
 import venv
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,9 +30,10 @@ SEED = {
 }
 
 
-def run(playbook: Any, home: Path, *arguments: str, check: bool = False) -> Run:
+def run(playbook: Any, home: Path, *arguments: str, check: bool = False, inventory: Any = None) -> Run:
     """Run a playbook and leave alone what outlives it."""
-    return start_playbook(playbook, {}, home, *arguments, check=check, env={"ANSIBLE_PIPELINING": "1"}).wait()
+    env = {"ANSIBLE_PIPELINING": "1"}
+    return start_playbook(playbook, inventory or {}, home, *arguments, check=check, env=env).wait()
 
 
 class Role:
@@ -90,10 +94,16 @@ def test_started_twice_changes_nothing_and_another_seed_restarts(role: Role) -> 
 
 def test_another_option_restarts_and_a_dead_one_is_started_again(role: Role) -> None:
     assert role().rc == 0
+    before = role.endpoints()
+    foreseen = role(check=True, emulator_listen="127.0.0.9")
+    assert (foreseen.changed, role.endpoints()) == (1, before), foreseen
     moved = role(emulator_listen="127.0.0.9")
     assert moved.changed == 1, moved
     assert role.endpoints()["register_url"].startswith("https://127.0.0.9:")
     processes.kill(lambda: processes.at_home(role.home))
+    foreseen = role(check=True, emulator_listen="127.0.0.9", show="emulator_endpoints")
+    assert foreseen.changed == 1, foreseen
+    assert "register_url" not in foreseen.stdout, "those of the dead one are nobody's"
     revived = role(emulator_listen="127.0.0.9")
     assert (revived.rc, revived.changed) == (0, 1), revived
     assert requests.get(role.endpoints()["admin_url"] + "/health", timeout=60).ok
@@ -103,25 +113,48 @@ def test_stopped_and_absent(role: Role) -> None:
     assert role().rc == 0
     url = role.endpoints()["admin_url"]
 
+    for state in ("stopped", "absent"):
+        assert role(state, check=True).changed == 1
+        assert requests.get(f"{url}/health", timeout=60).ok
     stopped = role("stopped")
     assert (stopped.rc, stopped.changed) == (0, 1), stopped
     with pytest.raises(requests.ConnectionError):
         requests.get(url, timeout=60)
     assert role("stopped").changed == 0
 
+    (role.state_dir / "emulator.log").unlink()
     absent = role("absent")
     assert (absent.rc, absent.changed, role.state_dir.exists()) == (0, 1, False), absent
     again = role("absent")
     assert (again.rc, again.changed) == (0, 0), again
 
 
-def test_absent_removes_no_other_directory(role: Role) -> None:
-    role.state_dir.mkdir()
-    (role.state_dir / "letter.txt").write_text("dear")
-    refused = role("absent")
-    assert refused.rc != 0
-    assert "is not the state directory of an emulator" in refused.stdout + refused.stderr
-    assert (role.state_dir / "letter.txt").exists()
+@pytest.mark.parametrize("state", ["started", "absent"])
+def test_another_directory_is_neither_changed_nor_removed(role: Role, state: str) -> None:
+    folders = {name: role.home / name for name in ("full", "open", "foreign")}
+    for name, mode in (("full", 0o755), ("open", 0o777), ("foreign", 0o755)):
+        folders[name].mkdir()
+        folders[name].chmod(mode)
+    (folders["full"] / "seed.yml").write_text("dear")
+    messages = {
+        "full": "full: is not the state directory of an emulator, and not empty",
+        "open": "open: other users may write into it",
+    }
+    if os.geteuid() == 0:
+        os.chown(folders["foreign"], 65534, 65534)
+        messages["foreign"] = "foreign: belongs to another user (uid 65534)"
+    hosts = {name: {"emulator_state_dir": str(folders[name])} for name in messages}
+    play = {"hosts": "all", "connection": "local", "gather_facts": False, "roles": ["fleetops.aliyun_iot.emulator"]}
+    variables = {"emulator_state": state, "emulator_seed": SEED, "ansible_python_interpreter": sys.executable}
+    inventory = {"all": {"hosts": hosts, "vars": variables}}
+    ended = run(play, role.home, inventory=inventory)
+    assert ended.changed == 0, ended
+    for name, message in messages.items():
+        assert message in ended.result(name)["msg"]
+        assert ended.result(name)["msg"].count("\n") == 0
+    assert (folders["full"] / "seed.yml").read_text() == "dear"
+    left = {name: (folder.stat().st_mode & 0o777, len(list(folder.iterdir()))) for name, folder in folders.items()}
+    assert left == {"full": (0o755, 1), "open": (0o777, 0), "foreign": (0o755, 0)}
 
 
 def test_a_bad_seed_is_said_without_its_secrets(role: Role) -> None:
@@ -131,10 +164,18 @@ def test_a_bad_seed_is_said_without_its_secrets(role: Role) -> None:
     assert "Top Secret" not in failed.stdout + failed.stderr
 
 
+def test_a_seed_that_is_no_mapping_is_said(role: Role) -> None:
+    failed = role("started", "-vvv", emulator_seed="products: TopSecret1")
+    assert failed.result("localhost")["msg"].startswith("emulator_seed is not a mapping.")
+    assert "TopSecret1" not in failed.stdout + failed.stderr
+    assert not role.state_dir.exists()
+
+
 def test_a_python_that_is_not_there_is_said(role: Role) -> None:
-    failed = role(emulator_python=str(role.home / "nowhere"))
-    assert failed.rc != 0
-    assert "emulator_python cannot be run" in failed.result("localhost")["msg"]
+    for state in ("started", "stopped", "absent"):
+        failed = role(state, emulator_python=str(role.home / "nowhere"))
+        assert (failed.rc, failed.changed, role.state_dir.exists()) == (2, 0, False)
+        assert "emulator_python cannot be run" in failed.result("localhost")["msg"]
 
 
 def test_packages_that_are_not_there_are_said(role: Role) -> None:
@@ -142,6 +183,8 @@ def test_packages_that_are_not_there_are_said(role: Role) -> None:
     failed = role(emulator_python=str(role.home / "bare" / "bin" / "python"))
     assert failed.rc != 0
     assert "bare/bin/python -m pip install aiohttp amqtt cryptography PyYAML" in failed.result("localhost")["msg"]
+    assert role("absent").rc == 0
+    assert not role.state_dir.exists()
 
 
 def test_the_readmes_example_runs_as_printed(role: Role) -> None:
@@ -149,3 +192,23 @@ def test_the_readmes_example_runs_as_printed(role: Role) -> None:
     ran = run(yaml.safe_load(example), role.home)
     assert ran.rc == 0, ran
     assert ran.result("localhost")["msg"].startswith("Devices register at https://127.0.0.1:")
+
+
+def test_the_readmes_seed_is_taken_as_printed_and_kept_secret(role: Role) -> None:
+    """It has a time, which YAML makes an object. Other names than its own may have any character."""
+    [printed] = re.findall(r"^```yaml\n(access_keys:.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
+    assert "expires: 2030-01-01T00:00:00Z" in printed
+    variables = role.home / "variables.yml"
+    seed = textwrap.indent(printed.replace("product_name: Ovens ", "product_name: Öfen 😀 "), "  ")
+    variables.write_text(f"emulator_seed:\n{seed}", encoding="utf-8")
+    arguments = ("-vvv", "-e", f"@{variables}")
+
+    runs = [role("started", *arguments, check=True), role("started", *arguments)]
+    assert [(ended.rc, ended.changed) for ended in runs] == [(0, 3), (0, 3)], runs[-1]
+    [ovens, _sensors] = Admin(role.endpoints()["admin_url"]).products()
+    assert ovens["product_name"] == "Öfen 😀"
+    runs += [role("started", *arguments), role("stopped", *arguments), role("absent", *arguments)]
+    assert [(ended.rc, ended.changed) for ended in runs[2:]] == [(0, 0), (0, 1), (0, 1)], runs[2:]
+    for secret in ("testKeySecret", "testToken", "productsecret0001", "0123456789abcdef0123456789abcdef"):
+        assert secret in seed
+        assert [secret in ended.stdout + ended.stderr for ended in runs] == [False] * 5

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -75,6 +76,48 @@ def test_other_options_or_another_seed_restart(command: Command, tmp_path: Path)
         assert said(command("start", "--seed", str(seed), "--listen", listen)) == "already running"
         pids.append(endpoints(tmp_path)["pid"])
     assert len(set(pids)) == 3
+
+
+def test_another_emulator_restarts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upgrade of its files, or of its Python, without another option."""
+    program = shutil.copytree(PROGRAM, tmp_path / "program", ignore=shutil.ignore_patterns("__pycache__"))
+    options = ["--state-dir", str(tmp_path / "state")]
+    script = f"import sys; sys.path.insert(0, {str(program)!r}); import platform_emulator.__main__ as emulator;"
+    command = [sys.executable, "-c", f"{script} emulator.main()", "start", *options]
+
+    def start() -> str:
+        return subprocess.run(command, env={}, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        assert (start(), start()) == ("started", "already running")
+        with (program / "platform_emulator" / "mqtt" / "topics.py").open("a") as source:
+            source.write("# newer\n")
+        assert (start(), start()) == ("started", "already running")
+    finally:
+        process.stop(tmp_path / "state")
+    fingerprint = (own := Options(tmp_path, "127.0.0.1", 0, 0, 0, None, None)).fingerprint()
+    monkeypatch.setattr(sys, "executable", "/opt/python/bin/python")
+    assert own.fingerprint() != fingerprint
+
+
+def test_a_check_only_says_what_would_be_done(command: Command, tmp_path: Path) -> None:
+    assert said(command("start", "--check")) == "started"
+    assert not (tmp_path / "state").exists()
+    assert said(command("start")) == "started"
+    before = endpoints(tmp_path)
+    for name, options, answer in (
+        ("start", [], "already running"),
+        ("start", ["--listen", "127.0.0.9"], "started"),
+        ("stop", [], "stopped"),
+        ("remove", [], "removed"),
+        ("prepare", [], "already prepared"),
+    ):
+        assert said(command(name, "--check", *options)) == answer
+    assert said(command("start")) == "already running"
+    assert endpoints(tmp_path) == before
+    assert said(command("remove")) == "removed"
+    assert not (tmp_path / "state").exists()
+    assert said(command("remove")) == "already absent"
 
 
 def test_a_dead_one_is_started_again(command: Command, tmp_path: Path) -> None:
@@ -176,6 +219,11 @@ def test_why_it_did_not_start(command: Command, tmp_path: Path) -> None:
         f"platform_emulator: cannot start: the emulator ended with code 2; the end of {tmp_path}/state/emulator.log:\n"
         f"platform_emulator: {seed}: must be a mapping of keys to values, not a value of type list\n"
     )
+
+
+def test_what_a_start_in_vain_leaves_can_be_removed(command: Command) -> None:
+    assert command("start", "--wait", "0").returncode == 1
+    assert said(command("remove")) == "removed"
 
 
 def test_a_start_has_its_time(command: Command) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -34,6 +35,30 @@ def test_the_package_has_every_file_of_the_emulator(wheel: Path) -> None:
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("platform_emulator/")}
     assert packed == own
     assert len(own) > 20
+
+
+def test_a_build_of_it_is_no_part_of_the_collection(tmp_path: Path) -> None:
+    """As pip leaves one, beside the sources that it installs."""
+    root = FILES.parents[2]
+    built = ("build/lib/platform_emulator/admin.py", "aliyun_iot_platform_emulator.egg-info/PKG-INFO")
+    for name in ("galaxy.yml", "README.md"):
+        shutil.copy(root / name, tmp_path / name)
+    for name in ("platform_emulator/admin.py", *built):
+        file = tmp_path / FILES.relative_to(root) / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("")
+    command = [sys.executable, "-m", "ansible", "galaxy", "collection", "build", "--output-path", str(tmp_path)]
+    subprocess.run(command, cwd=tmp_path, env={"HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}, check=True)
+    [archive] = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as packed:
+        files = [member.name for member in packed if member.isfile()]
+    assert [name for name in files if name.startswith("roles/")] == [
+        "roles/emulator/files/platform_emulator/admin.py"
+    ], files
+
+    ignored = [str(FILES.relative_to(root) / name) for name in built]
+    told = subprocess.run(["git", "check-ignore", *ignored], cwd=root, capture_output=True, text=True, check=True)
+    assert told.stdout.splitlines() == ignored
 
 
 def test_its_command_runs(wheel: Path, tmp_path: Path) -> None:

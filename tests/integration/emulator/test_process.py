@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import sqlite3
@@ -15,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ import pytest
 import requests
 from emulator import PROGRAM, Emulator
 from platform_emulator.__main__ import parse
+from processes import wait_for
 from vectors import vectors
 
 Register = Callable[..., dict[str, Any]]
@@ -43,13 +46,13 @@ def test_the_ready_file_says_where_and_goes_with_the_process(tmp_path: Path) -> 
     assert not ready.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signals_stop_it_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     ready = tmp_path / "endpoints.json"
     arguments = ["serve", "--state-dir", str(tmp_path / "state"), "--ready-file", str(ready)]
     with subprocess.Popen(
-        [sys.executable, "-u", "-m", "platform_emulator", *arguments],
-        env={"PYTHONPATH": str(PROGRAM)},
+        ["env", "--default-signal", sys.executable, "-u", "-m", "platform_emulator", *arguments],
+        env={"PYTHONPATH": str(PROGRAM), "PATH": os.environ["PATH"]},
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
@@ -61,6 +64,22 @@ def test_signals_stop_it_cleanly(tmp_path: Path, number: signal.Signals) -> None
     assert process.returncode == 0
     assert not ready.exists()
     assert "Traceback" not in rest
+
+
+def test_without_a_terminal_it_ignores_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As nohup starts it."""
+    monkeypatch.setenv("FORKED", "no")
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        platform = Emulator(tmp_path)
+        platform.start()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    try:
+        os.kill(platform.endpoints["pid"], signal.SIGHUP)
+        assert requests.get(platform.endpoints["admin_url"] + "/health", timeout=60).ok
+    finally:
+        platform.stop()
 
 
 def test_a_stop_does_not_wait_for_a_hanging_client(tmp_path: Path, seed: dict[str, Any]) -> None:
@@ -156,8 +175,15 @@ def test_a_port_in_use_is_one_line(platform: Emulator, tmp_path: Path) -> None:
 
 def test_a_broken_state_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "state.sqlite").write_bytes(b"not a database" * 99)
+    advice = "restore it, or remove the state directory\n"
     ended = serve(tmp_path)
-    assert (ended.returncode, ended.stderr) == (1, "platform_emulator: cannot serve: file is not a database\n")
+    message = f"platform_emulator: {tmp_path}/state.sqlite: cannot be used (file is not a database); {advice}"
+    assert (ended.returncode, ended.stderr) == (2, message)
+    (tmp_path / "state.sqlite").unlink()
+    (tmp_path / "state.sqlite").mkdir()
+    message = message.replace("file is not a database", "unable to open database file")
+    ended = serve(tmp_path)
+    assert (ended.returncode, ended.stderr) == (2, message)
 
 
 def test_a_state_of_another_version_is_left_alone(tmp_path: Path) -> None:
@@ -171,11 +197,90 @@ def test_a_state_of_another_version_is_left_alone(tmp_path: Path) -> None:
     assert "was made by another version of the emulator; remove the state directory" in ended.stderr
 
 
-@pytest.mark.parametrize("options", [["--listen", "localhost"], ["--https-port", "65536"], ["--https-port", "x"], []])
-def test_options_that_cannot_be(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--listen", "localhost"], "--listen: 'localhost' is not an IP address; write one, such as 127.0.0.1"),
+        (["--https-port", "65536"], "--https-port: '65536' is not a port; write a number from 0 to 65535"),
+        (["--mqtt-port", "x"], "--mqtt-port: 'x' is not a port; write a number from 0 to 65535"),
+        (["--mqtts-port", "-1"], "--mqtts-port: '-1' is not a port; write a number from 0 to 65535"),
+        (["--state-dir", ""], "--state-dir: is empty; write a path"),
+        (["--ready-file", ""], "--ready-file: is empty; write a path"),
+        (["--seed", "/dev/null"], "--seed: /dev/null is not a regular file"),
+        (["--seed", "."], "--seed: . is not a regular file"),
+    ],
+)
+def test_options_that_cannot_be(options: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
-        parse(["serve", *(["--state-dir", "state", *options] if options else [])])
-    assert "error: " in capsys.readouterr().err
+        parse(["serve", "--state-dir", "state", *options])
+    assert f"error: argument {message}" in capsys.readouterr().err
+
+
+def test_a_seed_from_a_pipe_is_refused(tmp_path: Path) -> None:
+    pipe = tmp_path / "seed.yml"
+    os.mkfifo(pipe)
+    ended = serve(tmp_path / "state", "--seed", str(pipe))
+    assert ended.returncode == 2
+    assert f"{pipe} is not a regular file, so it cannot be read twice" in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["seed.yml", "link.yml", "state/ca.key", "state/state.sqlite"])
+def test_a_ready_file_that_is_used_is_left_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "link.yml").symlink_to("seed.yml")
+    for file in ("seed.yml", "state/ca.key", "state/state.sqlite"):
+        (tmp_path / file).write_text("{}")
+    ended = serve(tmp_path / "state", "--seed", str(tmp_path / "seed.yml"), "--ready-file", str(tmp_path / name))
+    message = f"platform_emulator: {tmp_path}/{name}: --ready-file would overwrite the seed or the state;"
+    assert (ended.returncode, ended.stderr) == (2, f"{message} choose another file\n")
+    assert (tmp_path / name).read_text() == "{}"
+
+
+def test_a_ready_file_of_another_emulator_stays(tmp_path: Path) -> None:
+    ready = tmp_path / "endpoints.json"
+    with Emulator(tmp_path) as first, Emulator(tmp_path, None, "--state-dir", str(tmp_path / "other")) as second:
+        assert first.endpoints["pid"] != second.endpoints["pid"]
+        first.stop()
+        assert json.loads(ready.read_text()) == second.endpoints
+    assert not ready.exists()
+
+
+def test_a_ready_file_that_cannot_be_written(tmp_path: Path) -> None:
+    ended = serve(tmp_path / "state", "--ready-file", str(tmp_path / "nowhere" / "ready.json"))
+    assert ended.returncode == 1
+    assert "cannot serve: [Errno 2]" in ended.stderr
+    assert " ready {" not in ended.stderr
+
+
+def limits(pid: int) -> tuple[int, int]:
+    return resource.prlimit(pid, resource.RLIMIT_NOFILE)
+
+
+def test_it_takes_as_many_connections_as_it_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORKED", "no")
+    before = limits(0)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, before[1]), before[1]))
+    try:
+        platform = Emulator(tmp_path)
+        platform.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    pid = platform.endpoints["pid"]
+    try:
+        assert limits(pid) == (before[1], before[1])
+        few = len(os.listdir(f"/proc/{pid}/fd")) + 5
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (few, few))
+        with ExitStack() as clients:
+            for _number in range(20):
+                clients.enter_context(socket.create_connection(("127.0.0.1", platform.endpoints["mqtt"]["port"]), 60))
+            wait_for(lambda: "Too many open files" in platform.log, "the log to say it")
+        # It accepts again a second later.
+        assert requests.get(platform.endpoints["admin_url"] + "/health", timeout=60).ok
+    finally:
+        platform.stop()
+    assert platform.log.count("Too many open files") == 1
+    assert "a connection has to wait: Too many open files; raise the limit of open files (ulimit -n)" in platform.log
+    assert "Traceback" not in platform.log
 
 
 def test_no_secret_is_logged(platform: Emulator, register: Register, post: Any, device: Device) -> None:

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import copy
+import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -234,6 +236,40 @@ def test_a_seed_without_bottom(serve: Any, tmp_path: Path, content: str) -> None
     ended = serve(content * 3000)
     message = f"platform_emulator: {tmp_path}/seed.yml: is nested too deeply\n"
     assert (ended.returncode, ended.stderr) == (2, message)
+
+
+@pytest.mark.parametrize(
+    "content", ["settings: {}\nproducts: []\nsettings: {}\n", '{"settings": {},\n "products": [],\n"settings": {}}']
+)
+def test_a_key_that_stands_twice(serve: Any, tmp_path: Path, content: str) -> None:
+    ended = serve(content)
+    message = (
+        f"platform_emulator: {tmp_path}/seed.yml: is not YAML: a key stands twice in one mapping at line 3, column 1\n"
+    )
+    assert (ended.returncode, ended.stderr) == (2, message)
+
+
+def test_a_merged_key_may_stand_again(tmp_path: Path) -> None:
+    content = "products:\n- &first {product_key: a1, product_secret: s}\n- &second {<<: *first, product_key: a2}\n"
+    (tmp_path / "seed.yml").write_text(f"{content}- {{<<: *second, product_key: a3}}\n")
+    assert [product.key for product in seed.load(tmp_path / "seed.yml").products] == ["a1", "a2", "a3"]
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_json_has_all_characters(tmp_path: Path, ascii_only: bool) -> None:
+    content = json.dumps(within({"product_name": "Öfen 😀"}), ensure_ascii=ascii_only)
+    (tmp_path / "seed.yml").write_text(content, encoding="utf-8")
+    [product] = seed.load(tmp_path / "seed.yml").products
+    assert product.attributes["product_name"] == "Öfen 😀"
+
+
+def test_many_devices_are_read_in_seconds(tmp_path: Path) -> None:
+    content = within({"devices": [f"gw-{number:06}" for number in range(40_000)]})
+    (tmp_path / "seed.yml").write_text(json.dumps(content))
+    before = time.process_time()
+    [product] = seed.load(tmp_path / "seed.yml").products
+    assert time.process_time() - before < 5
+    assert len(product.devices) == 40_000
 
 
 def test_half_a_character_is_one_line(serve: Any) -> None:

@@ -40,10 +40,12 @@ NAMES = ["localhost", "a1IoKTestP1-x.mqtt.iothub.aliyuncs.com"] + [
 ]
 
 
-def handshake(platform: Emulator, context: ssl.SSLContext, name: str = "127.0.0.1") -> tuple[str, str]:
+def handshake(
+    platform: Emulator, context: ssl.SSLContext, name: str = "127.0.0.1", address: str = "127.0.0.1"
+) -> tuple[str, str]:
     """The protocol and the cipher that both sides agree on."""
     with (
-        socket.create_connection(("127.0.0.1", platform.port), 60) as tcp,
+        socket.create_connection((address, platform.port), 60) as tcp,
         context.wrap_socket(tcp, server_hostname=name) as tls,
     ):
         cipher = tls.cipher()
@@ -80,6 +82,16 @@ def test_tls_1_1_is_refused(platform: Emulator) -> None:
 @pytest.mark.parametrize("name", [*NAMES, "127.0.0.1"])
 def test_the_clouds_names_are_its_own(platform: Emulator, name: str) -> None:
     handshake(platform, client(platform), name)
+
+
+@pytest.mark.parametrize(("listen", "host"), [("::", "::1"), ("::1", "::1"), ("0.0.0.0", "127.0.0.1")])
+def test_the_endpoints_of_a_listener_are_where_it_listens(tmp_path: Path, listen: str, host: str) -> None:
+    with Emulator(tmp_path, None, "--listen", listen) as platform:
+        written = f"[{host}]" if ":" in host else host
+        assert platform.endpoints["register_url"] == f"https://{written}:{platform.port}/auth/register/device"
+        assert platform.endpoints["openapi_endpoint"] == f"{written}:{platform.port}"
+        assert platform.endpoints["mqtts"]["host"] == platform.endpoints["mqtt"]["host"] == host
+        handshake(platform, client(platform), host, host)
 
 
 @pytest.mark.parametrize("name", ["example.com", "127.0.0.2", "iot-auth.cn-hangzhou.aliyuncs.com"])
@@ -132,6 +144,23 @@ def test_a_broken_server_certificate_is_made_again(tmp_path: Path) -> None:
     make(tmp_path)
     (tmp_path / "server.pem").write_text("nonsense")
     assert make(tmp_path)["server.pem"] != b"nonsense"
+
+
+@pytest.mark.parametrize("broken", [b"", b"nonsense"])
+def test_a_broken_server_key_is_made_again(tmp_path: Path, broken: bytes) -> None:
+    make(tmp_path)
+    (tmp_path / "server.key").write_bytes(broken)
+    after = make(tmp_path)
+    assert after["server.key"] != broken
+    assert after == make(tmp_path)
+
+
+def test_a_crash_between_key_and_certificate_is_mended(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        make(tmp_path / name)
+    (tmp_path / "other" / "server.key").replace(tmp_path / "one" / "server.key")
+    assert make(tmp_path / "one") == make(tmp_path / "one")
 
 
 def test_other_names_need_another_certificate(tmp_path: Path) -> None:

@@ -17,13 +17,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from platform_emulator.fields import Invalid
 from platform_emulator.files import write_file
+from platform_emulator.options import reachable
 
 CIPHERS = "ECDHE+AESGCM:AES256-SHA256:AES128-SHA256:@SECLEVEL=1"
 
@@ -48,7 +49,7 @@ def server_context(state_dir: Path, listen: str) -> ssl.SSLContext:
     """Return a context with a valid certificate; create what is missing or outdated. Raises Invalid for a broken CA."""
     authority, authority_key = _authority(state_dir)
     key_file, certificate_file = state_dir / "server.key", state_dir / "server.pem"
-    if not (key_file.exists() and _serves(certificate_file, authority, _names(listen))):
+    if not _serves(key_file, certificate_file, authority, _names(listen)):
         key = _new_key()
         write_file(key_file, _pem(key))
         write_file(certificate_file, _server_certificate(key, authority, authority_key, _names(listen)))
@@ -80,7 +81,7 @@ def _authority(state_dir: Path) -> tuple[x509.Certificate, rsa.RSAPrivateKey]:
         certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
         if certificate.public_key() != key.public_key():
             raise ValueError("the key is not the certificate's")
-    except (ValueError, TypeError) as error:  # TypeError: the key has a password
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # TypeError: the key has a password
         raise Invalid(
             f"{certificate_file}: the CA cannot be used ({error}); restore it and ca.key or remove both"
         ) from None
@@ -95,22 +96,25 @@ def _names(listen: str) -> list[x509.GeneralName]:
             f"iot.{region}.aliyuncs.com",
             f"*.iot-as-mqtt.{region}.aliyuncs.com",
         ]
-    addresses = {ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address(listen)}
+    addresses = {ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address(reachable(listen))}
     return [
         *(x509.DNSName(host) for host in hosts),
-        *(x509.IPAddress(address) for address in sorted(addresses, key=str) if not address.is_unspecified),
+        *(x509.IPAddress(address) for address in sorted(addresses, key=str)),
     ]
 
 
-def _serves(file: Path, authority: x509.Certificate, names: list[x509.GeneralName]) -> bool:
-    """Return whether the certificate is issued by this CA, for these names, and not about to expire."""
+def _serves(key_file: Path, file: Path, authority: x509.Certificate, names: list[x509.GeneralName]) -> bool:
+    """Return whether the certificate is this key's, issued by this CA, for these names, and not about to expire."""
     try:
+        key = serialization.load_pem_private_key(key_file.read_bytes(), None)
         certificate = x509.load_pem_x509_certificate(file.read_bytes())
         certificate.verify_directly_issued_by(authority)
         present = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (FileNotFoundError, ValueError, InvalidSignature, x509.ExtensionNotFound):
+    # A key with a password is a TypeError, a key or a certificate of a strange kind an UnsupportedAlgorithm.
+    except (FileNotFoundError, ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature, x509.ExtensionNotFound):
         return False
-    return list(present) == names and certificate.not_valid_after_utc - datetime.now(UTC) > RENEW_BEFORE
+    belongs = certificate.public_key() == key.public_key() and list(present) == names
+    return belongs and certificate.not_valid_after_utc - datetime.now(UTC) > RENEW_BEFORE
 
 
 def _server_certificate(

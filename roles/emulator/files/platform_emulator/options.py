@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +30,17 @@ class Options:
         return [f"--{name.replace('_', '-')}={value}" for name, value in vars(self).items() if value is not None]
 
     def fingerprint(self) -> str:
-        """Return a digest of the options and of the seed's content, to compare two runs."""
-        seed = self.seed.read_bytes() if self.seed and self.seed.exists() else b""
-        return hashlib.sha256(os.fsencode("\n".join(self.arguments())) + b"\0" + seed).hexdigest()
+        """Return a digest of what runs, to compare two runs: Python, the emulator, the options, the seed's content."""
+        sources = sorted(Path(__file__).parent.rglob("*.py"))
+        seed = [self.seed] if self.seed and self.seed.exists() else []
+        digest = hashlib.sha256(os.fsencode("\n".join([sys.executable, *self.arguments()])))
+        for file in [*sources, *seed]:
+            digest.update(b"\0" + file.read_bytes())
+        return digest.hexdigest()
+
+
+def reachable(listen: str) -> str:
+    """Return the address at which this machine reaches a listener: `::` listens on no address of IPv4."""
+    address = ipaddress.ip_address(listen)
+    loopback = "127.0.0.1" if address.version == 4 else "::1"
+    return loopback if address.is_unspecified else str(address)

@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 STOP_SECONDS = 10.0
 TAIL_LINES = 20
+LOCK, RECORD = "process.lock", "process.json"
 PROGRAM = Path(__file__).parents[1]
 
 
@@ -46,22 +47,34 @@ class Running:
     fingerprint: str
 
 
+def claim(state_dir: Path) -> None:
+    """Create the state directory, unless it exists, and the file that marks it as an emulator's."""
+    own_directory(state_dir)
+    os.close(open_own(state_dir / LOCK, os.O_RDWR | os.O_CREAT))
+
+
 @contextmanager
 def sole_owner(options: Options) -> Iterator[None]:
-    """Lock the state directory for this process; raises Invalid if another process has locked it."""
-    flags = os.O_RDWR | os.O_CREAT
+    """Lock the state directory for this process, and write there that it serves; raises Invalid as `locked`."""
     with (
-        os.fdopen(open_own(options.state_dir / "process.lock", flags), "w") as lock,
-        os.fdopen(open_own(_record(options.state_dir), flags), "w") as record,
+        locked(options.state_dir),
+        os.fdopen(open_own(_record(options.state_dir), os.O_RDWR | os.O_CREAT), "w") as record,
     ):
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Invalid(f"{options.state_dir}: another emulator runs on it; stop it or use another") from None
         record.truncate()
         json.dump(asdict(Running(os.getpid(), options.fingerprint())), record)
         record.flush()
         fcntl.flock(record, fcntl.LOCK_EX)  # `running` holds it for moments only
+        yield
+
+
+@contextmanager
+def locked(state_dir: Path) -> Iterator[None]:
+    """Lock the state directory for this process; raises Invalid if another process has locked it."""
+    with os.fdopen(open_own(state_dir / LOCK, os.O_RDWR | os.O_CREAT), "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Invalid(f"{state_dir}: another emulator runs on it; stop it or use another") from None
         yield
 
 
@@ -80,19 +93,22 @@ def running(state_dir: Path) -> Running | None:
     return None
 
 
-def start(options: Options, log_file: Path, seconds: float) -> bool:
+def start(options: Options, log_file: Path, seconds: float, *, check: bool = False) -> bool:
     """Start the emulator in a background process; returns False if it is running with the same options.
 
     An emulator with other options is stopped first. Raises NotStarted if the new one is not ready in time.
+    With `check`, nothing is started or stopped.
     """
     ready_file = options.ready_file or options.state_dir / "endpoints.json"
     options = replace(options, ready_file=ready_file)
     present = running(options.state_dir)
     if _serves(present, options, ready_file, seconds):
         return False
+    if check:
+        return True
     if present:
         _end(present, options.state_dir)
-    own_directory(options.state_dir)
+    claim(options.state_dir)
     with os.fdopen(open_own(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab") as log:
         log_end = log.tell()
         process = subprocess.Popen(
@@ -117,10 +133,10 @@ def start(options: Options, log_file: Path, seconds: float) -> bool:
         raise NotStarted(_why(ended, log.read().decode(errors="replace"), log_file))
 
 
-def stop(state_dir: Path) -> bool:
-    """End the process that serves the directory; returns whether there was one."""
+def stop(state_dir: Path, *, check: bool = False) -> bool:
+    """End the process that serves the directory, unless with `check`; returns whether there was one."""
     found = running(state_dir)
-    if found:
+    if found and not check:
         _end(found, state_dir)
     return found is not None
 
@@ -137,7 +153,7 @@ def _end(found: Running, state_dir: Path) -> None:
 
 
 def _record(state_dir: Path) -> Path:
-    return state_dir / "process.json"
+    return state_dir / RECORD
 
 
 def _serves(found: Running | None, options: Options, ready_file: Path, seconds: float) -> bool:
@@ -149,17 +165,24 @@ def _serves(found: Running | None, options: Options, ready_file: Path, seconds: 
 
 
 def _ready(ready_file: Path, pid: int) -> bool:
-    """Return whether the process has written its ready file and answers. Another user's file is ignored."""
+    """Return whether the process has written its ready file and answers."""
+    endpoints = endpoints_of(ready_file, pid)
     try:
-        endpoints = json.loads(read_own(ready_file))
-        if endpoints["pid"] != pid:
-            return False
         with build_opener(ProxyHandler({})).open(f"{endpoints['admin_url']}/health", timeout=5) as answer:
             return bool(answer.status == 200)
-    except (OSError, Invalid):  # an answer that does not come is a URLError or a TimeoutError, both OSErrors
+    except (OSError, ValueError, LookupError):  # no file, another content, or no answer: a URLError or a TimeoutError
         return False
+
+
+def endpoints_of(ready_file: Path, pid: int) -> dict[str, object]:
+    """Return what the process has written to the ready file; nothing if the file is another process's, or another user's."""
+    try:
+        endpoints: dict[str, object] = json.loads(read_own(ready_file))
+        return endpoints if endpoints["pid"] == pid else {}
+    except (OSError, Invalid):
+        return {}
     except (ValueError, LookupError, TypeError, RecursionError):  # the file has other content
-        return False
+        return {}
 
 
 def _soon(look: Callable[[], T], seconds: float) -> T:

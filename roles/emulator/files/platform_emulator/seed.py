@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import yaml
+from yaml.constructor import ConstructorError
 
 from platform_emulator import access_keys, faults, settings
 from platform_emulator.access_keys import AccessKey
@@ -53,7 +54,7 @@ class Seed:
 def load(path: Path) -> Seed:
     """Read a seed; raises Invalid with the file's name, the key, what is wrong and what to do."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = _parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise Invalid(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -73,6 +74,35 @@ def load(path: Path) -> Seed:
         return read(content)
     except Invalid as error:
         raise Invalid(f"{path}: {error}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without a key that stands twice: only the last value would count."""
+
+    def compose_mapping_node(self, anchor: dict[str, yaml.Node]) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in seen:
+                    raise ConstructorError(None, None, "a key stands twice in one mapping", key.start_mark)
+                seen.add((key.tag, key.value))
+        return node
+
+
+def _parsed(text: str) -> object:
+    """Return the content of a seed. The role writes JSON: read as YAML, it would be slow, and an emoji two halves."""
+    try:
+        return json.loads(text, object_pairs_hook=_mapping)
+    except ValueError:
+        return yaml.load(text, _Loader)  # also for JSON with a mistake, whose place YAML finds
+
+
+def _mapping(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
+        raise ValueError("a key stands twice")
+    return mapping
 
 
 def read(content: object) -> Seed:
@@ -119,9 +149,11 @@ def _news(store: Store, entry: str, content: object) -> bool:
 
 
 def _distinct(names: list[str], where: str, key: str) -> None:
+    seen = set()
     for index, name in enumerate(names):
-        if name in names[:index]:
+        if name in seen:
             raise Invalid(f"{where}[{index}].{key}: {name} is listed twice; remove one")
+        seen.add(name)
 
 
 def _access_keys(value: object, where: str) -> list[AccessKey]:

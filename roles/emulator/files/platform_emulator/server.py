@@ -6,28 +6,35 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
+import errno
 import json
 import logging
 import os
+import resource
 import signal
+import sqlite3
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
 from platform_emulator import admin, admin_guard, certificates, registration, seed
+from platform_emulator.fields import Invalid
 from platform_emulator.files import own_directory, write_file
 from platform_emulator.mqtt.server import Broker
 from platform_emulator.openapi import service as openapi
-from platform_emulator.options import Options
-from platform_emulator.process import sole_owner
+from platform_emulator.options import Options, reachable
+from platform_emulator.process import endpoints_of, sole_owner
+from platform_emulator.state_dir import DATABASE
 from platform_emulator.store import Store
 
 BODY_LIMIT = 8192  # bytes; a registration takes less than 512
+LINE_LIMIT = 4 * 1024 * 1024  # bytes; a call of the OpenAPI may have in its query what fits into a body
 SHUTDOWN_SECONDS = 0.1  # for requests under way; those that a fault holds are cut off
+EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}  # asyncio accepts no connection for a second
 
 _log = logging.getLogger(__name__)
 _http_log = logging.getLogger(f"{__name__}.http")
@@ -44,57 +51,93 @@ _http_log.addFilter(_without_request)
 
 
 def serve(options: Options) -> None:
-    """Serve until SIGTERM or SIGINT. Raises Invalid, OSError or sqlite3.Error when it cannot start."""
+    """Serve until SIGTERM, SIGINT or SIGHUP. Raises Invalid or OSError when it cannot start."""
     os.umask(0o077)
+    _allow_connections()
     own_directory(options.state_dir)
     with sole_owner(options):
         if options.ready_file:
             options.ready_file.unlink(missing_ok=True)
         sown = seed.load(options.seed) if options.seed else None
         context = certificates.server_context(options.state_dir, options.listen)
-        store = Store(options.state_dir / "state.sqlite")
-        try:
+        with _opened(options.state_dir / DATABASE) as store:
             store.all_offline()
             if sown:
                 seed.apply(store, sown)
             asyncio.run(_serve(options, store, context))
+
+
+def _allow_connections() -> None:
+    """Raise the limit of open files, of which each connection takes one, as far as this user may."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # a system may have no limit to name, and another one below that
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+@contextmanager
+def _opened(database: Path) -> Iterator[Store]:
+    try:
+        store = Store(database)
+        try:
+            yield store
         finally:
             store.close()
+    except sqlite3.Error as error:
+        raise Invalid(f"{database}: cannot be used ({error}); restore it, or remove the state directory") from None
 
 
 async def _serve(options: Options, store: Store, context: ssl.SSLContext) -> None:
     stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_Errors())
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            loop.add_signal_handler(number, stopped.set)
     platform = web.Application(client_max_size=BODY_LIMIT, middlewares=[_without_unreadable])
     platform.add_routes([*registration.routes(store), *openapi.routes(store)])
     broker = Broker(store)
     token = admin_guard.new_token()
     async with (
-        _listening(platform, options.listen, options.https_port, context) as https_port,
+        _listening(platform, options.listen, options.https_port, context, LINE_LIMIT) as https_port,
         broker.listening(options.listen, options.mqtts_port, context) as mqtts_port,
         broker.listening(options.listen, options.mqtt_port) as mqtt_port,
         _listening(admin.application(store, token), "127.0.0.1", 0) as admin_port,
     ):
+        host = reachable(options.listen)
         endpoints = {
-            "register_url": f"https://{_in_url(_reachable(options.listen))}:{https_port}{registration.PATH}",
-            "openapi_endpoint": f"{_in_url(_reachable(options.listen))}:{https_port}",
-            "mqtts": {"host": _reachable(options.listen), "port": mqtts_port},
-            "mqtt": {"host": _reachable(options.listen), "port": mqtt_port},
+            "register_url": f"https://{_in_url(host)}:{https_port}{registration.PATH}",
+            "openapi_endpoint": f"{_in_url(host)}:{https_port}",
+            "mqtts": {"host": host, "port": mqtts_port},
+            "mqtt": {"host": host, "port": mqtt_port},
             "ca_file": str(certificates.authority_file(options.state_dir).resolve()),
             "admin_url": f"http://127.0.0.1:{admin_port}/{token}",
             "pid": os.getpid(),
         }
-        # The token in admin_url is for the ready file's owner alone.
-        _log.info("ready %s", json.dumps({key: value for key, value in endpoints.items() if key != "admin_url"}))
         if options.ready_file:
             write_file(options.ready_file, json.dumps(endpoints, indent=2).encode() + b"\n")
+        # The token in admin_url is for the ready file's owner alone.
+        _log.info("ready %s", json.dumps({key: value for key, value in endpoints.items() if key != "admin_url"}))
         try:
             await stopped.wait()
         finally:
-            if options.ready_file:
+            if options.ready_file and endpoints_of(options.ready_file, os.getpid()):  # not of a later one
                 options.ready_file.unlink(missing_ok=True)
     _log.info("stopped")
+
+
+class _Errors:
+    """The errors of asyncio; those of a system without room for more connections are logged once, in one line."""
+
+    def __init__(self) -> None:
+        self._told = False
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in EXHAUSTED:
+            loop.default_exception_handler(context)
+        elif not self._told:
+            self._told = True
+            _log.warning("a connection has to wait: %s; raise the limit of open files (ulimit -n)", error.strerror)
 
 
 @web.middleware
@@ -108,22 +151,18 @@ async def _without_unreadable(request: web.Request, handler: admin_guard.Handler
 
 @asynccontextmanager
 async def _listening(
-    app: web.Application, host: str, port: int, context: ssl.SSLContext | None = None
+    app: web.Application, host: str, port: int, context: ssl.SSLContext | None = None, line_limit: int = 8190
 ) -> AsyncIterator[int]:
     """Serve an application; yields the port, which the system chooses for port 0."""
-    runner = web.AppRunner(app, access_log=None, logger=_http_log, shutdown_timeout=SHUTDOWN_SECONDS)
+    runner = web.AppRunner(
+        app, access_log=None, logger=_http_log, shutdown_timeout=SHUTDOWN_SECONDS, max_line_size=line_limit
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, ssl_context=context).start()
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
-
-
-def _reachable(listen: str) -> str:
-    """Return the address to reach a listener at from this machine."""
-    address = ipaddress.ip_address(listen)
-    return "127.0.0.1" if address.is_unspecified else str(address)
 
 
 def _in_url(host: str) -> str:
