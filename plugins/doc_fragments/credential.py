@@ -101,8 +101,11 @@ options:
     default: []
     suboptions:
       dest:
-        description: The file on the gateway. Its directory is not created; it must exist, belong to root or to the task's user on the
-          gateway, and not be writable by anybody else.
+        description:
+          - The file on the gateway. Its directory is not created; it must exist, belong to root or to the task's user on the gateway, and
+            not be writable by anybody else.
+          - The name must not begin with a dot, the name of the credential or of another export in this directory, and a dot
+            (C(.device.json.)). The module uses such names itself.
         type: str
         required: true
       format:
@@ -117,6 +120,7 @@ options:
             with a device token, C(client_id) and C(device_token) take the place of C(device_secret).
           - The controller renders it with placeholders. The gateway replaces the placeholders with the secret. A filter would change a
             placeholder. So use C(device_secret), C(client_id) and C(device_token) without a filter.
+          - The file can have 1 MiB, less 256 bytes for each placeholder.
         type: path
       owner:
         description: The file's owner; the credential's if not set.

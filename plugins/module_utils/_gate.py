@@ -29,12 +29,14 @@ LARGEST_TIME = 2**53
 # Alphabets, each matched against the whole value. DEVICE_NAME and PRODUCT_KEY are in _platform, with the rules for options.
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
-# A user or group as stat shows it, those of a directory service included.
+# A user or group as the options accept it, those of a directory service included. The script reports "-" in place of any other.
 ACCOUNT = re.compile(r"[A-Za-z0-9_.@$\\][A-Za-z0-9_.@$\\-]{0,255}")
 # A path that a gateway has resolved; options allow fewer characters.
 PATH = re.compile(r"/[ -~]{0,4095}")
 BOOT_ID = re.compile(r"[0-9a-f-]{1,36}")
 # Any text that hardware may hold as its serial number; whether it is a DeviceName is decided later, with a message of its own.
+# The script reports UNUSABLE in place of any other text. No DeviceName contains it.
+UNUSABLE = "?"
 HARDWARE_NAME = re.compile(r"[ -~]{0,64}")
 DUE = re.compile(r"[0-9a-f]{16}|unknown")
 TOOL = re.compile(r"[a-z0-9_]{1,32}")

@@ -16,8 +16,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     StorageError,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Entry, Identity, Journal, Look
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import whose_working_file
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._roots import Root
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._tools import lacks
 
 Reason = t.Literal[
     "attributes",
@@ -261,8 +261,6 @@ def _drifted_exports(found: Look, wanted: Wanted) -> tuple[int, ...]:
 
 
 def _check_places(found: Look, wanted: Wanted) -> None:
-    if found.missing_tools:
-        raise lacks(found.missing_tools, found.installer)
     if found.denied:
         raise StorageError(
             "the remote user may not read the credential at %s" % found.path,
@@ -279,6 +277,15 @@ def _check_places(found: Look, wanted: Wanted) -> None:
                 "Give every export a file of its own",
             )
         taken.append(place)
+    for number, place in [(0, found.path), *sorted(found.places.items())]:
+        of = whose_working_file(place, taken)
+        if of:
+            raise InvalidOption(
+                "exports[%d].dest" % (number - 1) if number else "path",
+                place,
+                "is named like a working file of %s" % of,
+                "Use a name that does not begin with .%s." % of.rpartition("/")[2],
+            )
     for path, entry in [(found.path, found.entry), *((found.places[n], entry) for n, entry in found.entries.items())]:
         if entry and not entry.is_file:
             raise StorageError(

@@ -13,6 +13,10 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_mode, check_owner, check_path
 
+# Bytes that the gateway compares (longest_export in shell/credential.sh), and those of the longest value that replaces a placeholder.
+LONGEST_EXPORT = 1048576
+LONGEST_SECRET = 256
+
 # Renders a user's template (its path) with these variables; raises FleetopsError where it cannot.
 Render = t.Callable[[str, dict[str, str]], str]
 # The parts of a credential: snake_case name and value.
@@ -43,11 +47,18 @@ def credential_parts(kind: str, product_key: str, device_name: str, placeholder:
     """Return the parts of a credential that exports are made of.
 
     The gateway replaces the placeholders (swap in shell/credential.sh).
+
+    :param placeholder: random, for the secret
     """
     parts = {"product_key": product_key, "device_name": device_name}
     if kind == "token":
-        return {**parts, "client_id": "client-" + placeholder, "device_token": placeholder}
+        return {**parts, "client_id": client_placeholder(placeholder), "device_token": placeholder}
     return {**parts, "device_secret": placeholder}
+
+
+def client_placeholder(placeholder: str) -> str:
+    """Return the placeholder for the client id of a device token: as random as that for the secret, and no part of it."""
+    return hashlib.sha256(placeholder.encode("ascii")).hexdigest()[:24]
 
 
 def render_exports(
@@ -68,8 +79,10 @@ def render_exports(
         name = "exports[%d]." % number
         if option["template"]:
             content = _from_template(name + "template", option["template"], parts, placeholder, render)
-        else:
+        elif option["format"]:
             content = FORMATS[option["format"]](parts)
+        else:
+            raise InvalidOption(name + "template", option["template"], "is empty", "Set template or format")
         exports.append(
             Export(
                 dest=check_path(name + "dest", option["dest"]),
@@ -95,11 +108,17 @@ def _from_template(name: str, template: str, parts: Parts, placeholder: str, ren
         raise InvalidOption(name, template, problem, "Correct the template, or its path on the controller") from error
     if not content.endswith("\n"):
         content += "\n"
-    # Render with a second placeholder of another length, to find templates that change the secret.
-    other = placeholder[::-1] + "0"
-    swapped = render(template, {part: value.replace(placeholder, other) for part, value in parts.items()})
-    if content.replace(placeholder, other).rstrip("\n") != swapped.rstrip("\n"):
-        secrets = " or ".join(part for part, value in parts.items() if placeholder in value)
+    placeholders = (placeholder, client_placeholder(placeholder))
+
+    def swapped(text: str) -> str:
+        for each in placeholders:
+            text = text.replace(each, each[::-1] + "0")
+        return text
+
+    # Render with second placeholders of another length, to find templates that change the secret.
+    again = render(template, {part: swapped(value) for part, value in parts.items()})
+    if swapped(content).rstrip("\n") != again.rstrip("\n"):
+        secrets = " or ".join(part for part, value in parts.items() if value in placeholders)
         raise InvalidOption(
             name,
             template,
@@ -109,4 +128,15 @@ def _from_template(name: str, template: str, parts: Parts, placeholder: str, ren
         )
     if "\0" in content:
         raise InvalidOption(name, template, "renders to a NUL character", "Remove it: only text can be exported")
+    try:
+        octets = len(content.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise InvalidOption(
+            name, template, "renders to text that UTF-8 cannot represent", "Save the template as UTF-8"
+        ) from None
+    longest = LONGEST_EXPORT - LONGEST_SECRET * sum(content.count(each) for each in placeholders)
+    if octets > longest:
+        raise InvalidOption(
+            name, template, "renders to %d bytes, more than %d" % (octets, longest), "Export a shorter file"
+        )
     return content

@@ -10,6 +10,7 @@ import re
 import stat
 from dataclasses import dataclass, field, replace
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import RANGES
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import ScriptAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import (
     ACCOUNT,
@@ -28,7 +29,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import (
     text,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import DEVICE_NAME, PRODUCT_KEY
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._tools import missing_tools
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._tools import lacks, missing_tools
 
 _STATE = "fleetops-state"
 # The words of the lines after the state: they change by themselves.
@@ -39,7 +40,7 @@ _WORD = re.compile(r"[A-Za-z0-9_.:@=/-]{1,128}")
 _INTENTS = ("register", "reset", "renew")
 _MARKS = ("stored", "unproven", "dead")
 # The longest lease that retry_time, timeout and lease_time allow, in seconds.
-LONGEST_LEASE = 3600 + 3 * 300 + 86400
+LONGEST_LEASE = sum(RANGES[name][1] * times for name, times in (("retry_time", 1), ("timeout", 3), ("lease_time", 1)))
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,6 @@ class Look:
     exports: dict[int, str] = field(default_factory=dict)
     hardware_name: str = ""
     denied: tuple[str, ...] = ()
-    missing_tools: tuple[str, ...] = ()
-    installer: str = ""  # one of INSTALLERS in _tools; only if a tool is missing
     fleeting: str = ""  # the type of the file system, if a new credential would be in memory
     boot: str = "-"
     uptime: int = 0
@@ -143,8 +142,11 @@ def read_look(answer: ScriptAnswer, exports: int | None = None) -> Look:
     """Read the answer of a look.
 
     :param exports: how many exports it must describe
-    :raises StorageError: it is not the answer of a look
+    :raises StorageError: it is not the answer of a look, or the gateway lacks tools
     """
+    tools, installer = missing_tools(answer)
+    if tools:
+        raise lacks(tools, installer)
     start = _position(answer)
     before = ScriptAnswer(answer.outcome, answer.lines[:start])
     after = answer.lines[start + 1 :]
@@ -152,11 +154,8 @@ def read_look(answer: ScriptAnswer, exports: int | None = None) -> Look:
     clock = _words(_CLOCK, (clocks or ["- 0"])[-1], 2)
     state = tuple(line for line in after if line.partition(" ")[0] not in (_FLEETING, _CLOCK))
     found = read_state(ScriptAnswer(answer.outcome, state), exports=exports)
-    tools, installer = missing_tools(before)
     return replace(
         found,
-        missing_tools=tools,
-        installer=installer,
         fleeting=one_of(_FLEETING, fleeting[-1], _IN_MEMORY) if fleeting else "",
         boot=text("boot", clock[0], BOOT_ID),
         uptime=number("uptime", clock[1], LARGEST_TIME),
@@ -166,7 +165,7 @@ def read_look(answer: ScriptAnswer, exports: int | None = None) -> Look:
 
 
 def read_state(answer: ScriptAnswer, before: Look | None = None, exports: int | None = None) -> Look:
-    """Read the state that a script printed; clock and tools are those of the look ``before``.
+    """Read the state that a script printed; the clock is that of the look ``before``.
 
     :param exports: how many exports it must describe
     :raises StorageError: it is not the answer of a look
@@ -201,7 +200,7 @@ def read_state(answer: ScriptAnswer, before: Look | None = None, exports: int | 
         leftover=bool(state.all_of("leftover")),
     )
     if before:
-        return replace(found, missing_tools=before.missing_tools, boot=before.boot, uptime=before.uptime)
+        return replace(found, boot=before.boot, uptime=before.uptime)
     return found
 
 

@@ -17,6 +17,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     InvalidOption,
     StorageError,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import UNUSABLE
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
     check_device_name,
 )
@@ -68,13 +69,15 @@ def check_expected_names(names: t.Sequence[str]) -> None:
 
     :raises InvalidOption: one is not a DeviceName, or is listed twice
     """
-    for number, name in enumerate(names):
+    seen: set[str] = set()
+    for name in names:
         try:
             check_device_name(name)
         except InvalidOption as error:
             raise InvalidOption("expected_names", name, "is not a DeviceName", error.hint) from error
-        if name in names[:number]:
+        if name in seen:
             raise InvalidOption("expected_names", name, "is listed twice", "List every name once")
+        seen.add(name)
 
 
 def hardware_name(reported: str, source: str, expected: t.Sequence[str], earlier: str | None) -> str:
@@ -90,6 +93,14 @@ def hardware_name(reported: str, source: str, expected: t.Sequence[str], earlier
             source,
             "returned no value on this gateway",
             "Name the interface with device_name_interface, become root to read a serial number, or set device_name",
+        )
+    if reported == UNUSABLE:
+        raise InvalidOption(
+            "device_name_from",
+            source,
+            "returned a value on this gateway that can be no DeviceName: it is longer than 64 characters, or has "
+            "others than printable ASCII characters",
+            "Set device_name for this host",
         )
     if is_placeholder(reported, source):
         raise InvalidOption(

@@ -50,21 +50,46 @@ def places_of(found: Look, target: Target | None) -> Places | None:
     return Places(target, found.boot, (("path", found.path), *exports))
 
 
+def whose_working_file(path: str, places: t.Collection[str]) -> str | None:
+    """Return the one of ``places`` whose working files ``path`` is named like: the same directory, a dot, the name, a dot and more."""
+    directory, _slash, name = path.rpartition("/")
+    first, *parts = name.split(".")
+    if first:
+        return None
+    names = ("%s/%s" % (directory, ".".join(parts[:count])) for count in range(1, len(parts)))
+    return next((place for place in names if place in places), None)
+
+
 def shared_places(places: t.Mapping[str, Places]) -> dict[str, str]:
-    """Return, for each host of which a file is another host's too, a message that names all of them and their options."""
+    """Return, for each host of which a file is another host's too, or is named like a working file of it, a message that names all.
+
+    The message contains the options that name the files.
+    """
     holders: dict[tuple[Target, str, str], list[tuple[str, str]]] = {}
+    on_machine: dict[tuple[Target, str], set[str]] = {}
     for host, own in places.items():
         for option, path in own.options:
             holders.setdefault((own.target, own.boot, path), []).append((host, option))
+            on_machine.setdefault((own.target, own.boot), set()).add(path)
     messages: dict[str, str] = {}
-    for (target, _boot, path), several in holders.items():
+    for (target, boot, path), several in holders.items():
+        of = whose_working_file(path, on_machine[target, boot])
+        if of:
+            several = [*several, *holders[target, boot, of]]
         if len(several) < 2:
             continue
         listed = ", ".join("%s (gateway_%s)" % holder for holder in several[:HOSTS_SHOWN])
         message = (
-            "%d hosts have the file %s on one machine, %s: %s%s. Nothing was changed. Give every host a file of its own (gateway_path, "
+            "%d hosts have the file %s%s on one machine, %s: %s%s. Nothing was changed. Give every host a file of its own (gateway_path, "
             "gateway_exports), or correct what leads to the machine (ansible_connection, ansible_host, ansible_port)"
-            % (len(several), path, target, listed, ", ..." if len(several) > HOSTS_SHOWN else "")
+            % (
+                len(several),
+                path,
+                ", which is named like a working file of %s," % of if of else "",
+                target,
+                listed,
+                ", ..." if len(several) > HOSTS_SHOWN else "",
+            )
         )
         for host, _option in several:
             messages.setdefault(host, message)

@@ -21,6 +21,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.certif
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import PREAMBLE
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import LONGEST_SECRET, client_placeholder
 
 # The shared parts of each script, in order, before its own text.
 _LOOKING = ("common", "places", "credential", "state")
@@ -31,9 +32,6 @@ _PARTS = {
     "begin": (*_CHANGING, "service", "proof"),
     "restart": ("common", "service"),
 }
-# Octets by which the secret may be longer than its placeholder, all occurrences together.
-_LONGER = 256
-
 
 # The pattern of a field is one class of characters with a range of lengths.
 _PATTERN = re.compile(r"(\[\S+\])\{(\d+),(\d+)\}")
@@ -54,7 +52,8 @@ def _variable(name: str) -> str:
 
 def _compose() -> str:
     """Return the shell function compose, which sets $certificate to the text of the credential, of the kind whose secret is set."""
-    lines = ["compose() {\ncertificate=\n"]
+    # A variable of the environment would stay exported.
+    lines = ["compose() {\nunset certificate\ncertificate=\n"]
     for kind in KINDS:
         line = compose({field.name: "$" + _variable(field.name) for field in fields_of(kind)}).rstrip("\n")
         secret = _variable(secret_field(kind))
@@ -93,9 +92,11 @@ class ScriptBuilder:
         device_name_interface: str | None,
     ) -> None:
         self._exports = exports
+        self._placeholders = (placeholder, client_placeholder(placeholder))
         values: dict[str, object] = {
             "path": path,
             "placeholder": placeholder,
+            "client_placeholder": self._placeholders[1],
             "device_name_from": device_name_from,
             "device_name_interface": device_name_interface,
             "sysfs": "/sys",
@@ -152,16 +153,20 @@ class ScriptBuilder:
             values["export_%d_owner" % number] = export.owner
             values["export_%d_group" % number] = export.group
             values["export_%d_mode" % number] = "%04o" % export.mode
-            values["export_%d_size" % number] = len(export.content.encode("utf-8")) + _LONGER
+            values["export_%d_size" % number] = self._longest(export.content)
         return values
 
+    def _longest(self, content: str) -> int:
+        """Return the octets that an export can have, whatever replaces its placeholders."""
+        return len(content.encode("utf-8")) + LONGEST_SECRET * sum(map(content.count, self._placeholders))
+
     def _export(self, number: int) -> str:
-        """Return a shell function that prints an export, with the secret in place of the placeholder."""
-        content = self._exports[number - 1].content
-        end = "END"
-        while end in content:
-            end += "-"
-        return "export_%d() {\nswap \"$stored_in/$file\" <<'%s'\n%s%s\n}\n" % (number, end, content, end)
+        """Return a shell function that prints an export, with the values in place of the placeholders.
+
+        A here-document would need room in the gateway's folder for temporary files.
+        """
+        content = shlex.quote(self._exports[number - 1].content)
+        return "export_%d() {\nprintf '%%s' %s | swap \"$stored_in/$file\"\n}\n" % (number, content)
 
 
 def login_script(path: str, content: str, sign_method: str, mask: str) -> str:

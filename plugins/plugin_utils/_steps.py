@@ -86,6 +86,7 @@ class Steps:
         values = {
             "product_key": wanted.product_key,
             "device_name": wanted.device_name,
+            "wanted_kind": wanted.kind,
             "owner": wanted.owner,
             "group": wanted.group,
             "mode": "%04o" % wanted.mode,

@@ -319,6 +319,12 @@ CASES = [
     in_options("export-open", "exports[0].mode: '0644'", "secret", **env_export("{root}/agent.env", mode="0644")),
     in_options("export-bare", "exports", "format", "template", exports=[{"dest": "{root}/agent.env"}]),
     in_options("export-itself", "exports[0].dest: ", "is the credential itself", **env_export("{root}/device.json")),
+    in_options(
+        "export-journal",
+        "exports[0].dest: ",
+        "is named like a working file of",
+        **env_export("{root}/.device.json.journal"),
+    ),
     in_options("template-changes", "exports[0].template: 'changed.j2'", "without a filter", **template("changed.j2")),
     in_options("template-random", "exports[0].template: 'random.j2'", "no random value", **template("random.j2")),
     in_options("template-missing", "exports[0].template: 'no-such.j2'", "could not be found", **template("no-such.j2")),

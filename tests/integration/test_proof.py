@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from script_box import ROOT, Box, Shell
+from script_box import CLIENT, PLACEHOLDER, ROOT, Box, Shell
 from shells import write_script
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.certificate import KINDS, compose, fields_of
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
 
@@ -204,6 +206,33 @@ def disk(box: Box, tmp_path: Path) -> Iterator[Box]:
         pytest.skip("only root can mount a small file system, and not everywhere")
     yield box
     subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.parametrize("proof", PROOFS)
+def test_exports_that_are_too_long_for_their_disk_together(disk: Box, tmp_path: Path, proof: str) -> None:
+    disk.exports = tuple(export(tmp_path / f"disk/{name}.conf", "x" * 10_000 + "\n") for name in ("a", "b"))
+    with pytest.raises(StorageError, match=r"/\.b\.conf\.new.*No space left"):
+        disk.begin(disk.look(), proof=proof)
+    assert list((tmp_path / "disk").iterdir()) == []
+    assert not disk.new.exists()
+    disk.exports = disk.exports[:1]
+    assert disk.begin(disk.look(), proof=proof).outcome == "begun"
+    assert list((tmp_path / "disk").iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_probe_is_as_long_as_a_credential_can_be(one: Box, kind: str) -> None:
+    one.kind = kind
+    one.begin(one.look())
+    most = {field.name: int(field.pattern.pattern.rpartition(",")[2].rstrip("}")) for field in fields_of(kind)}
+    assert one.new.stat().st_size == len(compose({name: "x" * length for name, length in most.items()}))
+
+
+def test_an_export_is_proved_with_its_longest_values(one: Box) -> None:
+    content = f"{PLACEHOLDER} {PLACEHOLDER}\n{PLACEHOLDER} {CLIENT} {CLIENT}\n"
+    one.exports = (export(one.folder / "agent.env", content),)
+    [proved] = re.findall(r"^export_1_size=(\d+)$", one.begin_script(one.look()), re.MULTILINE)
+    assert int(proved) >= len(content.replace(PLACEHOLDER, "t" * 256).replace(CLIENT, "c" * 64))
 
 
 @pytest.mark.parametrize("proof", PROOFS)

@@ -9,16 +9,20 @@ import fcntl
 import hashlib
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import wait_for
 from script_box import (
     CLIENT,
     KEY,
@@ -44,7 +48,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change
     read_answer,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BusyError, StorageError
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import ACCOUNT, UNUSABLE
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _scripts
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import (
+    Export,
+    Wanted,
+    stored_identity,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import (
     Identity,
     Journal,
@@ -59,7 +69,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts impor
 def test_a_first_registration(box: Box) -> None:
     found = box.look()
     assert box.files() == [], "a look changes nothing"
-    assert (found.path, found.uid, found.missing_tools, found.denied) == (str(box.path), os.geteuid(), (), ())
+    assert (found.path, found.uid, found.denied) == (str(box.path), os.geteuid(), ())
     assert (found.entry, found.credential, found.staged, found.journal) == (None, None, None, None)
     assert found.uptime > 0
     assert found.boot == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -146,6 +156,35 @@ def test_owner_and_group(box: Box) -> None:
     assert owners == [(1234, 2345), (3456, os.getegid())]
     assert [mode(path) for path in (box.path, box.folder / "1.conf")] == [0o640, 0o600]
     assert box.path.parent.stat().st_uid == 0, "who owns the directory could swap the file"
+
+
+@pytest.mark.skipif(not ROOT, reason="only root gives files away")
+@pytest.mark.parametrize(
+    ("had", "wanted", "calls"),
+    [
+        # The new group gets neither what the old mode allowed nor what the new one does before it is complete.
+        (0o660, "0600", ["chmod 0600 0", "chown 0600 2345"]),
+        (0o664, "0640", ["chmod 0600 0", "chown 0600 2345", "chmod 0640 2345"]),
+        # Nothing has to be taken away.
+        (0o640, "0640", ["chown 0640 2345"]),
+        (0o600, "0640", ["chown 0600 2345", "chmod 0640 2345"]),
+    ],
+)
+def test_a_new_group_never_has_the_rights_of_the_old_one(
+    one: Box, tmp_path: Path, had: int, wanted: str, calls: list[str]
+) -> None:
+    one.attributes = {"owner": "0", "group": "2345", "mode": wanted}
+    one.provision()
+    one.path.chmod(had)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("chown", "chmod"):
+        noted = f"echo {tool} $(stat -c '0%a %g' {one.path}) >>{tmp_path}/noted"
+        write_script(tools / tool, f'{one.shell.tool(tool)} "$@" || exit\n{noted}')
+    one.environment = {"PATH": f"{tools}:{one.shell.path}"}
+    assert one.mend(one.look()).outcome == "installed"
+    assert (tmp_path / "noted").read_text().splitlines() == calls
+    assert mode(one.path) == int(wanted, 8)
 
 
 # What is a credential, and what is not
@@ -295,7 +334,7 @@ def test_a_credential_that_is_emptied_is_not_replaced_by_an_export(box: Box) -> 
     box.provision()
     found = box.look()
     script = box.gateway.changing("mend", (1,), **box.values(found))
-    emptied = script.replace('swap "$stored_in', ': >"$stored_in/$file"\nswap "$stored_in')
+    emptied = script.replace("export_1() {\n", 'export_1() {\n: >"$stored_in/$file"\n')
     assert emptied != script
     with pytest.raises(StorageError):
         box.run(emptied)
@@ -551,47 +590,236 @@ def test_a_flock_that_fails_says_why_at_once(one: Box, tmp_path: Path, code: int
     assert refused.value.kind == "storage"
 
 
-def link_of(process: subprocess.Popen[bytes] | None) -> str:
-    """The lock of a process, as a shell without flock leaves it."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    if process is None:
-        return f"{boot}/{os.getpid()}/1"
-    start = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19]
-    return f"{boot}/{process.pid}/{start}"
+# The lock without flock
 
 
 @pytest.fixture
-def without_flock(any_shell: Shell, folder: Path, tmp_path: Path) -> Box:
+def without_flock(shell: Shell, folder: Path, tmp_path: Path) -> Box:
+    tools = tmp_path / "tools"
+    tools.mkdir()
     for name in TOOLS:
-        # The script waits by sleeping; here a second takes no time.
-        (tmp_path / name).symlink_to(any_shell.tool("true" if name == "sleep" else name))
-    box = Box(Shell((any_shell.tool("sh"),), str(tmp_path)), folder)
+        (tools / name).symlink_to(shell.tool(name))
+    # The script waits by sleeping; here a second takes no time.
+    (tools / "sleep").unlink()
+    write_script(tools / "sleep", "exit 0")
+    box = Box(Shell((shell.tool(shell.command[0]),), str(tools)), folder)
     box.provision()
     return box
 
 
-def test_a_link_is_the_lock_where_there_is_no_flock(without_flock: Box) -> None:
+def asking(box: Box, **values: Any) -> str:
+    """Return a script that takes the lock and changes nothing."""
+    return box.gateway.script("followed", token="t", **box.values(), **values)
+
+
+def links(box: Box) -> list[Path]:
+    return sorted(box.path.parent.glob(".device.json.lock*"))
+
+
+WAIT = """\
+echo >>{folder}/calls
+read -r _ <{folder}/go
+"""
+
+
+class Stepped:
+    """A script that runs, and whose tools of these names wait at each call until they may go on.
+
+    :param twice: they also wait when they have done their work
+    """
+
+    def __init__(self, box: Box, folder: Path, script: str, *tools: str, twice: str = "") -> None:
+        folder.mkdir()
+        self._folder = folder
+        self._steps = 0
+        (folder / "calls").touch()
+        os.mkfifo(folder / "go")
+        # Open for both, so that neither side waits for the other to open it.
+        self._go = os.open(folder / "go", os.O_RDWR)
+        wait = WAIT.format(folder=folder)
+        for name in tools:
+            then = f"rc=$?\n{wait}exit $rc" if name == twice else ""
+            write_script(folder / name, f'{wait}{box.shell.tool(name)} "$@"\n{then}')
+        (folder / "script").write_text(script)
+        with (folder / "script").open() as given:
+            self._process = subprocess.Popen(
+                box.shell.command,
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={"PATH": f"{folder}:{box.shell.path}"},
+                start_new_session=True,
+            )
+        self.pid = self._process.pid
+
+    def __enter__(self) -> Stepped:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """End it and its tools with SIGKILL."""
+        if self._process.poll() is None:
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.communicate()
+        os.close(self._go)
+
+    def waits(self) -> bool:
+        """Return whether a tool of it waits, as soon as one does; False once it has ended."""
+
+        def waiting() -> bool:
+            return (self._folder / "calls").stat().st_size > self._steps
+
+        wait_for(lambda: self._process.poll() is not None or waiting(), "a script to reach its next step")
+        return self._process.poll() is None and waiting()
+
+    def step(self) -> bool:
+        """Let the tool that waits go on; return whether another one waits then."""
+        self._steps += 1
+        os.write(self._go, b"\n")
+        return self.waits()
+
+    def finish(self) -> ScriptAnswer:
+        """Let it run to its end."""
+        os.write(self._go, 1000 * b"\n")
+        return read_answer(self._process.communicate(timeout=60)[0].decode())
+
+
+IN_THE_LOCK = ("ln", "mv", "readlink", "rm", "sleep")
+
+
+def leave_a_lock(box: Box, folder: Path) -> None:
+    """End a script with SIGKILL while it has the lock."""
+    with Stepped(box, folder, box.begin_script(box.look()), "sync") as killed:
+        assert killed.waits()
+    assert len(links(box)) == 1
+
+
+def test_a_link_is_the_lock_where_there_is_no_flock(without_flock: Box, tmp_path: Path) -> None:
     found = without_flock.look()
-    lock = without_flock.lock
-    with subprocess.Popen(["sleep", "60"]) as holder:
-        try:
-            lock.symlink_to(link_of(holder))
-            with pytest.raises(BusyError, match="held the lock"):
-                without_flock.begin(found)
-            assert os.readlink(lock) == link_of(holder), "a lock that is held stays"
-        finally:
-            holder.kill()
+    with Stepped(without_flock, tmp_path / "holder", without_flock.begin_script(found), "sync") as holder:
+        assert holder.waits()
+        held = links(without_flock)
+        with pytest.raises(BusyError, match="held the lock"):
+            without_flock.run(asking(without_flock))
+        assert "abandoned_lock" not in without_flock.output(without_flock.gateway.script("look"))
+        assert links(without_flock) == held, "a lock that is held stays"
+        assert holder.finish().outcome == "begun"
+    assert links(without_flock) == [], "a lock is given back"
+    assert without_flock.run(asking(without_flock)).outcome == "followed"
+
+
+def test_a_lock_that_nobody_holds_counts_for_nothing(without_flock: Box, tmp_path: Path) -> None:
+    for name in ("another-boot.1.1", "nonsense", "-.x.s", f"-.{os.getpid()}.s09"):
+        without_flock.lock.with_name(f"{without_flock.lock.name}.{name}").symlink_to("x")
+    without_flock.lock.touch()
+    leave_a_lock(without_flock, tmp_path / "killed")
+    found = without_flock.look()
+    assert found.leftover
     assert without_flock.begin(found).outcome == "begun"
-    assert not lock.is_symlink(), "a lock is given back"
+    assert links(without_flock) == []
 
 
-@pytest.mark.parametrize("left", ["another boot/1/1", "nonsense", ""])
-def test_a_lock_that_nobody_holds_counts_for_nothing(without_flock: Box, left: str) -> None:
-    lock = without_flock.lock
-    lock.symlink_to(left or link_of(None))
-    assert without_flock.begin(without_flock.look()).outcome == "begun"
-    assert list(without_flock.path.parent.glob("*.lock*")) == []
-    assert list(without_flock.path.parent.glob(".*.lock*")) == []
+@pytest.mark.parametrize("steps", range(3))
+def test_of_many_that_find_the_lock_of_a_dead_process_one_gets_it(
+    without_flock: Box, tmp_path: Path, steps: int
+) -> None:
+    """One stops on its way to the lock, another takes the lock meanwhile, and a third asks for it all the time."""
+    box = without_flock
+    leave_a_lock(box, tmp_path / "killed")
+    found = box.look()
+    with (
+        Stepped(box, tmp_path / "late", asking(box), *IN_THE_LOCK) as late,
+        ExitStack() as others,
+    ):
+        assert late.waits()
+        assert all(late.step() for _step in range(steps))
+        holder = others.enter_context(Stepped(box, tmp_path / "holder", box.begin_script(found), "sync"))
+        if not holder.waits():
+            # The other has the lock already.
+            with pytest.raises(BusyError):
+                holder.finish()
+            return
+        for _step in range(4):
+            with pytest.raises(BusyError):
+                box.run(asking(box))
+            assert late.step(), "it waits"
+        assert holder.finish().outcome == "begun"
+        assert late.finish().outcome == "followed"
+    assert links(box) == []
+
+
+def test_two_that_ask_at_the_same_moment_get_the_lock_one_after_the_other(without_flock: Box, tmp_path: Path) -> None:
+    script = asking(without_flock)
+    with (
+        Stepped(without_flock, tmp_path / "1", script, "ln", "sleep", twice="ln") as one,
+        Stepped(without_flock, tmp_path / "2", script, "ln", "sleep", twice="ln") as other,
+    ):
+        both = {str(script.pid): script for script in (one, other)}
+        assert all(script.waits() for script in both.values())
+        assert all(script.step() for script in both.values()), "both have looked, and then created their links"
+        first, second = [both.pop(os.readlink(link)) for link in links(without_flock)]
+        assert first.step(), "it waits for the other, whose link it sees"
+        assert second.step()
+        assert [os.readlink(link) for link in links(without_flock)] == [str(first.pid)]
+        assert not first.step()
+        assert first.finish().outcome == "followed"
+        assert second.finish().outcome == "followed"
+    assert links(without_flock) == []
+
+
+@pytest.mark.parametrize("steps", range(3))
+def test_a_script_that_is_killed_on_its_way_to_the_lock_stops_nobody(
+    without_flock: Box, tmp_path: Path, steps: int
+) -> None:
+    leave_a_lock(without_flock, tmp_path / "before")
+    with Stepped(without_flock, tmp_path / "killed", asking(without_flock), *IN_THE_LOCK) as killed:
+        assert killed.waits()
+        for _step in range(steps):
+            killed.step()
+    assert without_flock.run(asking(without_flock)).outcome == "followed"
+    assert links(without_flock) == []
+
+
+def test_a_script_that_ends_in_another_directory_gives_its_own_lock_back(without_flock: Box, tmp_path: Path) -> None:
+    """There is the credential of another instance, whose lock a script holds."""
+    elsewhere = without_flock.folder / "elsewhere"
+    elsewhere.mkdir()
+    other = Box(without_flock.shell, elsewhere)
+    other.provision()
+    without_flock.exports = (replace(export(without_flock, 1, "x\n"), dest=str(other.path.with_name("a.env"))),)
+    without_flock.begin(without_flock.look())
+    other.path.with_name(".a.env.new").mkdir()
+    with Stepped(other, tmp_path / "holder", other.begin_script(other.look()), "sync") as holder:
+        assert holder.waits()
+        with pytest.raises(StorageError, match="is a directory"):
+            without_flock.store()
+        assert links(without_flock) == []
+        with pytest.raises(BusyError):
+            other.run(asking(other))
+
+
+def test_a_lock_ends_though_its_process_number_is_in_use_again(without_flock: Box, tmp_path: Path) -> None:
+    """Without /proc, nothing says so; but no script runs for an hour."""
+    date = Path(without_flock.shell.path) / "date"
+    date.unlink()
+    write_script(date, f"read -r now <{tmp_path}/now; echo $now")
+    nowhere = {"proc": str(tmp_path / "proc")}
+    script = asking(without_flock, **nowhere)
+    # Another program in the script's place has its number.
+    left = script.replace("\nlock\n", "\nlock\nexec sync\n")
+    assert left != script
+    (tmp_path / "now").write_text("1000000000\n")
+    with Stepped(without_flock, tmp_path / "left", left, "sync") as other:
+        assert other.waits()
+        for later in (0, 3599, -3599):
+            (tmp_path / "now").write_text(f"{1000000000 + later}\n")
+            with pytest.raises(BusyError):
+                without_flock.run(script)
+        for later in (3600, -3600):
+            (tmp_path / "now").write_text(f"{1000000000 + later}\n")
+            look = without_flock.gateway.script("look", **nowhere)
+            assert read_look(without_flock.run(look)).leftover is (later > 0), "the first script removes it"
+            assert without_flock.run(script).outcome == "followed"
+    assert links(without_flock) == []
 
 
 # Interrupted
@@ -785,6 +1013,43 @@ def test_exports_of_awkward_content(box: Box, secret: str) -> None:
     assert box.files() == sorted([*(f"{n}.conf" for n in range(1, len(contents) + 1)), "iot", "iot/device.json"])
 
 
+def test_an_export_that_puts_a_word_before_the_secret(box: Box) -> None:
+    """No more than the placeholders themselves is replaced."""
+    content = f"password=client-{PLACEHOLDER}\nother=x{PLACEHOLDER}\n"
+    box.exports = (export(box, 1, content),)
+    box.begin(box.look())
+    assert box.store().outcome == "installed"
+    assert (box.folder / "1.conf").read_text() == content.replace(PLACEHOLDER, SECRET)
+    assert box.look().exports == {1: box.exports[0].digest}
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [b"", b"\n\n", b"\r\n", b"\0\n", b"\n\0", b"\n\0x\n", b"\nx"],
+)
+def test_an_export_with_another_end(box: Box, tail: bytes) -> None:
+    """An awk that reads lines does not see all of it."""
+    box.exports = (export(box, 1, f"a=1\nsecret={PLACEHOLDER}\n"),)
+    box.provision()
+    file = box.folder / "1.conf"
+    file.write_bytes(f"a=1\nsecret={SECRET}".encode() + tail)
+    file.chmod(0o600)
+    found = box.look()
+    assert found.exports[1] != box.exports[0].digest
+    box.mend(found, 1)
+    assert file.read_text() == f"a=1\nsecret={SECRET}\n"
+    assert box.look().exports == {1: box.exports[0].digest}
+
+
+def test_an_export_needs_no_room_for_temporary_files(box: Box) -> None:
+    """As a shell may for a here-document, in a folder that nothing has proved."""
+    box.exports = (export(box, 1, "x" * 70000 + PLACEHOLDER + "\n"),)
+    assert "<<" not in box.store_script(Issued(SECRET))
+    box.begin(box.look())
+    assert box.store().outcome == "installed"
+    assert (box.folder / "1.conf").read_text() == "x" * 70000 + SECRET + "\n"
+
+
 def test_an_export_is_mended_with_the_secret_that_is_there(box: Box) -> None:
     box.provision(NEW_SECRET)
     box.exports = tuple(export(box, number, f"{number}={PLACEHOLDER}\n", mode=0o640) for number in (1, 2, 3))
@@ -880,7 +1145,57 @@ def test_a_staged_credential_of_the_device_is_never_discarded(box: Box, script: 
     assert (box.new.read_text(), box.path.read_text()) == (line(NEW_SECRET), line())
 
 
+@pytest.mark.parametrize("kind", ["secret", "token"])
+@pytest.mark.parametrize("script", ["begin", "mend", "abandon"])
+def test_a_staged_credential_of_the_other_kind_is_discarded(box: Box, script: str, kind: str) -> None:
+    """A decision does not finish it either, so that it would be in the way for ever."""
+    token = json.dumps({"clientId": CLIENT_ID, "deviceName": NAME, "deviceToken": TOKEN, "productKey": KEY}) + "\n"
+    right, other = (line(), token) if kind == "secret" else (token, line())
+    box.kind = kind
+    box.provision()
+    box.path.write_text(right)
+    box.begin(box.look())
+    box.new.write_text(other)
+    found = box.look()
+    asked = Wanted(KEY, NAME, None, None, 0o600, kind=kind)
+    assert (found.staged is not None, stored_identity(found, asked)) == (True, None)
+    answer = {"begin": lambda: box.begin(found, "token2"), "mend": lambda: box.mend(found), "abandon": box.abandon}
+    assert answer[script]().outcome in ("begun", "installed", "abandoned")
+    assert not box.new.exists() or box.new.read_text() != other
+    box.new.write_text(right)
+    with pytest.raises(StorageError, match="it is kept"):
+        box.mend(box.look())
+
+
+@pytest.mark.parametrize("script", ["begin", "mend", "remove"])
+def test_what_a_check_left_beside_a_leftover_is_removed(box: Box, script: str) -> None:
+    """Check mode writes beside what another run has left, and may be killed."""
+    box.exports = (export(box, 1, f"{PLACEHOLDER}\n"),)
+    box.provision()
+    left = [box.path.with_name(".device.json.check.new"), box.folder / ".1.conf.check.new"]
+    for path in left:
+        path.write_text("probe\n")
+    found = box.look()
+    assert found.leftover
+    if script == "begin":
+        box.begin(found)
+        box.store()
+    else:
+        {"mend": lambda: box.mend(found, 1), "remove": lambda: box.remove(found)}[script]()
+    assert [path for path in left if path.exists()] == []
+
+
 # Places
+
+
+def test_a_directory_that_is_removed_while_a_script_starts_in_it(box: Box, tmp_path: Path) -> None:
+    """It has no name: the shell does not know where it is."""
+    gone = tmp_path / "gone"
+    enter = ("sh", "-c", 'mkdir "$0" && cd "$0" && rmdir "$0" && exec "$@"', str(gone))
+    box.shell = Shell((*enter, *box.shell.command), f"{box.shell.path}:{os.environ['PATH']}")
+    assert box.begin(box.look()).outcome == "begun"
+    assert box.store().outcome == "installed"
+    assert box.path.read_text() == line()
 
 
 def test_a_credential_in_the_root_directory(one: Box) -> None:
@@ -1109,6 +1424,44 @@ def test_a_name_that_ls_has_cut(
     assert not found.entry.has(None, "systemd-", 0o600, 54321, 0)
 
 
+# ls shows this name of a user and of a group.
+SHOWN = """\
+case $1 in
+    -ldn) exec {tool} "$@" ;;
+esac
+set -- $({tool} "$@")
+printf '%s ' "$1" "$2" "$NAME" "$NAME" "$5" "$6" "$7" "$8" "$9"
+"""
+# Names that a gateway may have, but that no option accepts.
+UNUSUAL = ["CORP+iot", "o'brien", "müll", "a)b", "-x", "a/b", "n" * 257]
+
+
+@pytest.mark.skipif(not ROOT, reason="only root gives files away")
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_an_unusual_name_counts_as_its_number(box: Box, tmp_path: Path, name: str) -> None:
+    box.provision()
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    write_script(tools / "ls", SHOWN.format(tool=box.shell.tool("ls")))
+    write_script(tools / "id", 'echo "uid=0($NAME) gid=0($NAME) groups=0($NAME)"')
+    box.environment = {"PATH": f"{tools}:{box.shell.path}:/usr/bin:/bin", "NAME": name}
+    for number in (0, 54321):
+        os.chown(box.path, number, number)
+        found = box.look().entry
+        assert found is not None
+        assert (found.user, found.group) == (str(number), str(number))
+
+
+def test_the_shell_knows_the_names_that_the_controller_accepts(box: Box) -> None:
+    text = (Path(_scripts.__file__).parent / "shell" / "common.sh").read_text()
+    function = text[text.index("\naccount() {") : text.index("\n}", text.index("\naccount() {")) + 3]
+    names = [form % chr(code) for code in range(33, 127) for form in ("%s", "x%s", "%sx", "x%sx")]
+    names += ["x" * length for length in (256, 257)]
+    asked = "".join(f"account {shlex.quote(name)}; printf '%s\\n' \"$account\"\n" for name in names)
+    shown = box.output(f"LC_ALL=C\n{function}{asked}").splitlines()
+    assert shown == [name if ACCOUNT.fullmatch(name) else "-" for name in names]
+
+
 @pytest.mark.skipif(not ROOT, reason="only root gives files away")
 def test_a_name_that_cannot_be_cut_is_not_looked_up(one: Box, tmp_path: Path) -> None:
     one.provision()
@@ -1180,6 +1533,39 @@ def test_a_full_disk_after_the_registration(disk: Box) -> None:
     assert disk.path.read_text() == line(NEW_SECRET)
 
 
+def test_a_full_disk_leaves_an_export_as_it_is(disk: Box) -> None:
+    """BusyBox's awk does not report that it cannot write."""
+    disk.provision()
+    disk.exports = (export(disk, 1, f"{PLACEHOLDER}\n", mode=0o640),)
+    disk.mend(disk.look(), 1)
+    file = disk.folder / "1.conf"
+    file.chmod(0o600)
+    found = disk.look()
+    fill(disk)
+    with pytest.raises(StorageError) as caught:
+        disk.mend(found, 1)
+    assert caught.value.kind == "storage"
+    assert (file.read_text(), mode(file)) == (f"{SECRET}\n", 0o600)
+    assert not (disk.folder / ".1.conf.new").exists()
+
+
+@pytest.mark.parametrize("writes", ["", "head -c 5"], ids=["nothing", "a part"])
+def test_an_awk_that_does_not_report_that_it_cannot_write(one: Box, tmp_path: Path, writes: str) -> None:
+    one.provision()
+    one.exports = (export(one, 1, f"{PLACEHOLDER}\n"),)
+    (one.folder / "1.conf").write_text("old\n")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    real = one.shell.tool("awk")
+    full = f'case "$*" in *reveal=yes*) {real} "$@" | {writes or "cat >/dev/null"}; exit 0 ;; esac'
+    write_script(tools / "awk", f'{full}\nexec {real} "$@"')
+    one.environment = {"PATH": f"{tools}:{one.shell.path}"}
+    with pytest.raises(StorageError, match=f"it has {5 if writes else 0} octets instead of {len(SECRET) + 1}"):
+        one.mend(one.look(), 1)
+    assert one.files() == ["1.conf", "iot", "iot/device.json"]
+    assert (one.folder / "1.conf").read_text() == "old\n"
+
+
 def test_begin_keeps_the_room_that_install_needs(disk: Box) -> None:
     disk.provision()
     disk.begin(disk.look())
@@ -1249,7 +1635,11 @@ def test_no_command_sees_the_secret(box: Box, tmp_path: Path) -> None:
     box.exports = (export(box, 1, f"a={PLACEHOLDER}\n"),)
     box.begin(box.look())
     assert "/bin/" not in box.gateway.changing("store", (1,)), "every command is found by its name, and so by this test"
-    box.environment = {"PATH": f"{tools}:{box.shell.path}", "device_secret": "from the environment"}
+    # Whatever variable the script sets may be one of the environment, which stays exported.
+    assigned = set(re.findall(r"\b([a-z_0-9]+)=", box.store_script(Issued(SECRET))))
+    assert {"device_secret", "certificate", "line"} <= assigned
+    box.environment = dict.fromkeys(assigned, "from the environment")
+    box.environment["PATH"] = f"{tools}:{box.shell.path}"
     assert box.run(box.store_script(Issued(SECRET))).outcome == "installed"
     (box.folder / "1.conf").unlink()
     box.mend(box.look(), 1)
@@ -1281,6 +1671,7 @@ TOKEN, CLIENT_ID = "^1^AZaz09-_.+/=@:,%", "client.of-5"
 
 def test_a_token_is_stored_and_exported(box: Box) -> None:
     content = f"id={CLIENT}&{CLIENT} token={PLACEHOLDER}\\n&1 {PLACEHOLDER}{CLIENT}\n"
+    box.kind = "token"
     box.exports = (export(box, 1, content),)
     box.begin(box.look())
     script = box.store_script(Issued(device_token=TOKEN, client_id=CLIENT_ID))
@@ -1376,6 +1767,22 @@ def test_a_name_from_a_serial_number(box: Box) -> None:
     assert hardware(box, "serial") == "00000000deadbeef"
 
 
+@pytest.mark.parametrize(
+    ("serial", "name"),
+    [
+        (b"  AB 12~" + 60 * b" " + b"\n", "AB 12~"),
+        (64 * b"A" + b"\n", 64 * "A"),
+        *((unusable, UNUSABLE) for unusable in (65 * b"A", b"\xff\xff\xff\xff\n", "Nré 12".encode(), b"tab\there\n")),
+        *((unusable, UNUSABLE) for unusable in (b"X\nuid 0\n", b"ok-1234\x1b[31m\n")),
+    ],
+)
+def test_a_serial_number_that_can_be_no_name(box: Box, serial: bytes, name: str) -> None:
+    dmi = box.folder / "sys" / "class" / "dmi" / "id" / "product_serial"
+    dmi.parent.mkdir(parents=True)
+    dmi.write_bytes(serial)
+    assert hardware(box, "serial") == name
+
+
 def test_the_hardware_is_asked_only_for_a_name_from_it(box: Box) -> None:
     assert "hardware_name" not in box.look().expected
 
@@ -1390,6 +1797,26 @@ def test_missing_tools_are_named(any_shell: Shell, folder: Path, tmp_path: Path)
         ScriptBuilder(str(folder / "x"), (), PLACEHOLDER, "inventory_hostname", None).script("look")
     )
     assert answer.all_of("missing_tool") == ["readlink", "sync"]
+
+
+@pytest.mark.parametrize("tool", sorted({*TOOLS} - {"date", "rmdir"}))
+def test_any_tool_that_is_missing_is_named(any_shell: Shell, folder: Path, tmp_path: Path, tool: str) -> None:
+    """Without some, the look could not go on."""
+    for name in {*TOOLS} - {tool}:
+        (tmp_path / name).symlink_to(any_shell.tool(name))
+    box = Box(Shell((any_shell.tool("sh"),), str(tmp_path)), folder)
+    box.provision()
+    done = subprocess.run(
+        box.shell.command,
+        check=False,
+        input=box.gateway.script("look").encode(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={"PATH": box.shell.path},
+    )
+    with pytest.raises(StorageError, match=rf"lacks {tool}\.") as caught:
+        read_look(read_answer(done.stdout.decode()))
+    assert caught.value.kind == "missing_tool"
 
 
 @pytest.mark.parametrize(
@@ -1427,6 +1854,16 @@ MOUNTS = {
     "a disk": ("/dev/sda1 / ext4 rw 0 0", ""),
     "a place below one in memory": ("tmpfs / tmpfs rw 0 0\n/dev/sda1 {folder} ext4 rw 0 0", ""),
     "a place in memory": ("/dev/sda1 / ext4 rw 0 0\ntmpfs {folder} tmpfs rw 0 0", "tmpfs"),
+    "a place in memory, of a name with blanks": (
+        "/dev/sda1 / ext4 rw 0 0\ntmpfs {folder}/a\\040b\\040 tmpfs rw 0 0",
+        "tmpfs",
+    ),
+    "a disk of a name with blanks": ("tmpfs / tmpfs rw 0 0\n/dev/sda1 {folder}/a\\040b\\040 ext4 rw 0 0", ""),
+    "an overlay in memory, of a name with blanks": (
+        "/dev/sda1 / ext4 ro 0 0\ntmpfs /r\\040w tmpfs rw 0 0\n"
+        "overlay {folder} overlay rw,lowerdir=/,upperdir=/r\\040w/up,workdir=/r\\040w/w 0 0",
+        "tmpfs",
+    ),
     "another place in memory": ("/dev/sda1 / ext4 rw 0 0\ntmpfs {folder}x tmpfs rw 0 0", ""),
     "a root in memory": ("rootfs / rootfs rw 0 0", "rootfs"),
     "a root over one in memory": ("rootfs / rootfs rw 0 0\n/dev/sda1 / ext4 rw 0 0", ""),
@@ -1451,11 +1888,14 @@ MOUNTS = {
 
 
 @pytest.mark.parametrize("mounts", MOUNTS)
-def test_a_place_that_does_not_last(box: Box, tmp_path: Path, mounts: str) -> None:
+def test_a_place_that_does_not_last(box: Box, folder: Path, tmp_path: Path, mounts: str) -> None:
     """It is told where there is no credential yet, and is no part of the state that a change compares."""
     listed, kind = MOUNTS[mounts]
+    if "040" in (listed or ""):
+        box.folder /= "a b "
+        box.folder.mkdir()
     if listed is not None:
-        (tmp_path / "mounts").write_text(listed.replace("{folder}", str(box.folder)) + "\n")
+        (tmp_path / "mounts").write_text(listed.replace("{folder}", str(folder)) + "\n")
     first = box.gateway.script("look", proc=tmp_path)
     found = read_look(box.run(first))
     assert (found.fleeting, "fleeting" in found.expected) == (kind, False)

@@ -22,13 +22,14 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change
     read_answer,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import client_placeholder
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Identity, Look, read_look
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import ScriptBuilder
 
 KEY, NAME = "a1IoKTestP1", "gw_1@x.y:z-1"
 SECRET, NEW_SECRET = "0123456789abcdef0123456789abcdef", "AZaz09-_.+/=AZaz09-_.+/=AZaz0123"
 PLACEHOLDER = "fedcba9876543210fedcba98"
-CLIENT = "client-" + PLACEHOLDER
+CLIENT = client_placeholder(PLACEHOLDER)
 TOOLS = [
     "awk",
     "cat",
@@ -113,6 +114,7 @@ class Box:
     attributes: dict[str, Any] = field(default_factory=lambda: {"owner": None, "group": None, "mode": "0600"})
     environment: dict[str, str] = field(default_factory=dict)
     device_name_from: tuple[str, str | None] = ("inventory_hostname", None)
+    kind: str = "secret"
 
     @property
     def path(self) -> Path:
@@ -136,7 +138,7 @@ class Box:
 
     def values(self, found: Look | None = None) -> dict[str, Any]:
         expected = {"expected": found.expected} if found else {}
-        return {"product_key": KEY, "device_name": NAME, **self.attributes, **expected}
+        return {"product_key": KEY, "device_name": NAME, "wanted_kind": self.kind, **self.attributes, **expected}
 
     def files(self) -> list[str]:
         """All there is, relative to the folder, but for the lock: where there is flock, it stays."""

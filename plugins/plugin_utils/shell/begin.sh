@@ -37,16 +37,18 @@ over=no
 [ -z "$service" ] || service_manager
 replaceable "$file" "$journal_file.new"
 # Stage a probe as long as a credential can be, of a device that does not exist.
-device_token=
-client_id=
 wanted_name=$device_name
 wanted_key=$product_key
 device_name=fleetops-probe-0123456789abcdefg
 product_key=fleetopsprobe0123456789abcdefghi
 device_secret=0123456789012345678901234567890123456789012345678901234567890123
-for number in $exports_proved; do
-    prove_export "$number"
-done
+device_token=
+client_id=
+if [ "$wanted_kind" = token ]; then
+    client_id=$device_secret
+    device_token=$device_secret$device_secret$device_secret$device_secret
+    device_secret=
+fi
 if [ "$whole" = yes ]; then
     compose
     probe "$file" "$owner" "$group" "$mode" credential_line
@@ -56,6 +58,12 @@ if [ "$whole" = yes ]; then
 else
     probe "$file" "$owner" "$group" "$mode" :
 fi
+# The probe of the credential stays beside those of the exports, since store needs room for all of them.
+# shellcheck disable=SC2086 # numbers
+[ -z "$exports_proved" ] || (prove_exports $exports_proved) || {
+    rm -f "./$staged"
+    exit 3
+}
 device_name=$wanted_name
 product_key=$wanted_key
 if [ "$proof" = yes ]; then

@@ -54,11 +54,28 @@ clock() {
     [ -n "$uptime" ] || uptime=$(date +%s)
 }
 
-# process PID: prints an ID of the process that no other process ever has.
+# process PID: prints a word for the process that no other process ever has: BOOT.PID.START. Without /proc its start is unknown; then it is
+# the present time, with an s before it.
 process() {
     clock
     started "$1"
-    echo "$boot/$1/$start"
+    [ "$start" != - ] || start=s$uptime
+    echo "$boot.$1.$start"
+}
+
+# runs WORD: whether the process with this word still runs. If its start is unknown, another process may have its number by now. But no
+# script runs for an hour.
+runs() {
+    pid=${1#*.}
+    pid=${pid%%.*}
+    case $1 in
+        *.s*)
+            kill -0 "$pid" 2>/dev/null || return 1
+            clock
+            [ "${1##*.s}" -gt "$((uptime - 3600))" ] && [ "${1##*.s}" -lt "$((uptime + 3600))" ]
+            ;;
+        *) [ "$1" = "$(process "$pid")" ] ;;
+    esac
 }
 
 # started PID: sets $start to when the process started, in the kernel's ticks, or to "-" if there is none, or if it is a zombie
@@ -70,34 +87,47 @@ started() {
         set -- ${words##*) }
         case $1 in
             [ZX]) ;;
-            *) start=${20} ;;
+            *) start=${20:--} ;;
         esac
     fi
 }
 
-# abandoned: whether the lock is a link whose process has ended; sets $other to the link's target.
-abandoned() {
-    other=$(readlink "$lock_file" 2>/dev/null) || return 1
-    number=${other#*/}
-    number=${number%%/*}
-    if [ "$other" = "$(process "$number")" ]; then
-        # Without /proc its start is unknown; then it has ended if its number is free.
-        [ "${other##*/}" = - ] && ! kill -0 "$number" 2>/dev/null || return 1
-    fi
+# linked: prints the words of the processes that have links of the lock (lock.sh), in their order. Called in a subshell.
+linked() {
+    set +f
+    for link in "$lock_file".*; do
+        [ ! -L "$link" ] || echo "${link#"$lock_file".}"
+    done
 }
 
-# name_in TEXT: sets $name to the name in "NUMBER(NAME)..."; "-" if there is none, or one that has blanks in it.
-name_in() {
-    name=${1#"${1%%[!0-9]*}"}
-    case $name in
-        "("*")"*)
-            name=${name#"("}
-            name=${name%%")"*}
-            ;;
-        *) name= ;;
+# abandoned: whether a process that has ended has left its link.
+abandoned() {
+    [ -z "$missing" ] || return 1
+    for word in $(linked); do
+        runs "$word" || return 0
+    done
+    return 1
+}
+
+# account NAME: sets $account to the name of a user or group, or to "-" if the controller would not accept it (ACCOUNT in _gate.py).
+account() {
+    account=$1
+    case $1 in
+        '' | -* | *[!A-Za-z0-9_.@$\\-]*) account=- ;;
     esac
-    case $name in
-        '' | *[!!-~]*) name=- ;;
+    [ "${#1}" -le 256 ] || account=-
+}
+
+# account_in TEXT: sets $account to the name in "NUMBER(NAME)" or "NUMBER(NAME) ...", or to "-".
+account_in() {
+    account=${1#"${1%%[!0-9]*}"}
+    case $account in
+        "("*")"*)
+            account=${account#"("}
+            account=${account%%") "*}
+            account "${account%")"}"
+            ;;
+        *) account=- ;;
     esac
 }
 
@@ -105,10 +135,10 @@ name_in() {
 numbers=$(id)
 me=${numbers#uid=}
 my_group=${numbers#* gid=}
-name_in "$me"
-my_name=$name
-name_in "$my_group"
-my_group_name=$name
+account_in "$me"
+my_name=$account
+account_in "$my_group"
+my_group_name=$account
 me=${me%%[!0-9]*}
 my_group=${my_group%%[!0-9]*}
 file=${path##*/}

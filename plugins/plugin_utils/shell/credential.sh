@@ -120,11 +120,13 @@ read_identity() {
     identity="${4%"${4#????????????????}"} $found"
 }
 
-# swap FILE [TEXT]: prints TEXT with placeholders in place of the secret of the credential FILE, and of the client id of a device token.
-# Without TEXT, prints standard input with the values in place of the placeholders. No value is used as a pattern. Fails if the owner of
-# the credential has changed it since it was identified.
+# swap FILE [TEXT]: prints TEXT, which has $size octets, with placeholders in place of the secret of the credential FILE, and of the client
+# id of a device token. A last line without an end, or one that awk cannot read, adds a line. Without TEXT, prints standard input with the
+# values in place of the placeholders, and on standard error the number of octets, since BusyBox's awk does not report that it cannot write.
+# No value is used as a pattern. Fails if the owner of the credential has changed it since it was identified.
 swap() {
-    awk -v fields="$certificate_fields" -v placeholder="$placeholder" -v reveal="${2:-yes}" "$reading"'
+    awk -v fields="$certificate_fields" -v placeholder="$placeholder" -v client_placeholder="$client_placeholder" \
+        -v size="${size:-}" -v reveal="${2:-yes}" "$reading"'
         # Quote each character with brackets, except ^, which has a meaning there. A replacement takes time linear in the text.
         function literal(text,    at, character, pattern) {
             pattern = ""
@@ -143,17 +145,22 @@ swap() {
             exit
         }
         reveal == "yes" {
-            gsub("client-" placeholder, client_id)
+            gsub(client_placeholder, client_id)
             gsub(placeholder, secret)
+        }
+        {
+            octets += length($0) + 1
         }
         reveal != "yes" {
             gsub(literal(secret), placeholder)
-            if (client_id != "") gsub(literal(client_id), "client-" placeholder)
+            if (client_id != "") gsub(literal(client_id), client_placeholder)
         }
         {
             print
         }
         END {
+            if (reveal == "yes") print "octets " octets >"/dev/stderr"
+            else if (octets != size) print "incomplete"
             exit !right
         }' RS='\001' "$1" RS='\n' "${2:--}"
 }

@@ -5,16 +5,47 @@
 # Writing: every file is created empty with mode 0600, filled, and renamed to its final name. All names are relative to the current
 # directory, which enter has checked.
 
+# The probe of check mode beside a staged file that an interrupted run has left.
+check_file=.$file.check.new
+
+# letters MODE: sets $letters to the permissions as ls shows them: rw-r----- for 0640.
+letters() {
+    letters=
+    digits=${1#0}
+    while [ -n "$digits" ]; do
+        case $digits in
+            0*) letters=$letters--- ;;
+            1*) letters=$letters--x ;;
+            2*) letters=$letters-w- ;;
+            3*) letters=$letters-wx ;;
+            4*) letters=${letters}r-- ;;
+            5*) letters=${letters}r-x ;;
+            6*) letters=${letters}rw- ;;
+            7*) letters=${letters}rwx ;;
+        esac
+        digits=${digits#?}
+    done
+}
+
 # own FILE OWNER GROUP MODE: sets owner, group (names or numbers; the remote user's if empty) and mode. show was called for the file before.
 # Sets $owned to whether anything was changed.
 own() {
     owned=no
+    letters "$4"
     if [ -n "$2$3" ] || [ "$shown_owner" != "$me:$my_group" ]; then
         owned=yes
+        # With its old mode, the file might be readable for its new owner or group until it gets the new one.
+        case $shown_mode in
+            -"$letters"* | -rw-------*) ;;
+            *)
+                try chmod 0600 "./$1"
+                shown_mode=-rw-------
+                ;;
+        esac
         try chown -h "${2:-$me}:${3:-$my_group}" "./$1"
     fi
-    case $4$shown_mode in
-        0600-rw-------*) ;;
+    case $shown_mode in
+        -"$letters"*) ;;
         *)
             owned=yes
             try chmod "$4" "./$1"
@@ -123,7 +154,14 @@ stage() {
     # Open it before its mode is set, which may deny writing to its owner too, unless that is root.
     exec 8>>"./$staged"
     own "$staged" "$stage_owner" "$stage_group" "$stage_mode"
-    message=$(exec 2>&1 && "$@" >&8) || fail storage "cannot write $here/$staged: $message"
+    message=$(exec 2>&1 && "$@" >&8) || {
+        # Not every awk says why it cannot write.
+        case $message in
+            *'octets '*[!0-9]*) ;;
+            *'octets '*) message="awk failed, as on a full disk" ;;
+        esac
+        fail storage "cannot write $here/$staged: $message"
+    }
     exec 8>&-
     half=
 }
@@ -158,27 +196,33 @@ write_exports() {
     for number do
         leave_for "$number"
         [ -z "$missing" ] || fail storage "cannot write $dest: its directory does not exist"
+        drop ".${dest##*/}.check.new"
         stage "${dest##*/}" "$stage_owner" "$stage_group" "$stage_mode" "export_$number"
+        half=$PWD/$staged
+        size_of "./$staged"
+        octets=${message##*octets }
+        [ "$octets" = "$size" ] || fail storage "cannot write $here/$staged: it has $size octets instead of $octets, as on a full disk"
+        half=
         promote "$staged" "${dest##*/}"
         home
     done
 }
 
-# wanted_device: whether $identity is a credential of the device.
+# wanted_device: whether $identity is a credential of the device, of the kind that the task asks for.
 wanted_device() {
-    case "$identity " in
-        *" $product_key $device_name "*) return 0 ;;
+    case $wanted_kind in
+        secret) [ "${identity#* }" = "$product_key $device_name" ] ;;
+        *) [ "${identity#* }" = "$product_key $device_name $wanted_kind" ] ;;
     esac
-    return 1
 }
 
-# discard_staged: removes the staged file. Fails if it is a credential of the device, since that may be the only valid one.
+# discard_staged: removes the staged file. Fails if it is the wanted credential, since that may be the only valid one.
 discard_staged() {
     identify "./$new"
     if wanted_device; then
         fail storage "$here/$new is a credential of $device_name that an interrupted run left; it is kept"
     fi
-    drop "$new"
+    drop "$new" "$check_file"
 }
 
 # mine: whether the journal is this run's. Sets $line to its first line.

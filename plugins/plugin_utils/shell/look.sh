@@ -6,12 +6,25 @@
 # the state, then the clock and the file system in memory that a new credential would be on, if any. The clock is read last: a lease that
 # another run takes during the look must not seem to be taken after it, as if the gateway had restarted.
 
+# blanks WORD: sets $word to the word of /proc/mounts with its blanks, which are written as \040 there.
+blanks() {
+    word=$1
+    while :; do
+        case $word in
+            *'\040'*) word="${word%%'\040'*} ${word#*'\040'}" ;;
+            *) return ;;
+        esac
+    done
+}
+
 # mounted PATH: sets $kind and $options of the file system that the path is on, as the last line about its mount point has them.
 mounted() {
     kind=
     options=
     nearest=
     while read -r _ point type flags _; do
+        blanks "$point"
+        point=$word
         above=${point%/} # bash would ignore the expansion within the pattern
         case $1/ in
             "$above"/*)
@@ -32,7 +45,8 @@ lasting() {
     case $kind,$options, in
         overlay,*,upperdir=/*)
             upper=${options#*upperdir=}
-            mounted "${upper%%,*}"
+            blanks "${upper%%,*}"
+            mounted "$word"
             ;;
     esac
     case $kind in
@@ -40,7 +54,7 @@ lasting() {
     esac
 }
 
-tools awk cat chmod chown id ln ls mkdir mv readlink rm sha256sum sleep sync tr
+tools awk cat chmod chown id ln ls mkdir mv readlink rm sha256sum sleep sync tr || say lacking
 # In a subshell, since state enters the directory again.
 command -v flock >/dev/null || (home && abandoned && echo abandoned_lock)
 # The root certificate of a login: a file, or a line of it in the system's authorities, where OpenSSL looks for them.

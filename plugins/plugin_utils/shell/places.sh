@@ -128,7 +128,7 @@ enter() {
 # home: enters the directory of the credential, as far as it exists; sets $stored_in to it if all of it exists. If the script is in it
 # already, it stays: the directory has been checked, and its name may lead elsewhere by now. $shown is empty then.
 stored_in=
-entered=
+entered=none # $PWD is empty in a directory that is removed
 home() {
     if [ "$PWD" = "$entered" ]; then
         here=$home_here

@@ -63,21 +63,7 @@ replaceable() {
 kept() {
     half=$PWD/$1
     [ "$owned" = no ] || show "./$1"
-    letters=
-    digits=${4#0}
-    while [ -n "$digits" ]; do
-        case $digits in
-            0*) letters=$letters--- ;;
-            1*) letters=$letters--x ;;
-            2*) letters=$letters-w- ;;
-            3*) letters=$letters-wx ;;
-            4*) letters=${letters}r-- ;;
-            5*) letters=${letters}r-x ;;
-            6*) letters=${letters}rw- ;;
-            7*) letters=${letters}rwx ;;
-        esac
-        digits=${digits#?}
-    done
+    letters "$4"
     case $shown_mode in
         -"$letters"*) ;;
         *) fail storage "the file system of $here stores the permissions $shown_mode instead of -$letters" ;;
@@ -111,13 +97,28 @@ room() {
     printf "%${1}s\n" '' | cat
 }
 
-# prove_export NUMBER: fails unless the export can be written in its full size.
-prove_export() {
-    leave_for "$1"
-    [ -z "$missing" ] || fail storage "cannot write $dest: its directory does not exist"
-    eval "size=\$export_${1}_size"
-    replaceable "${dest##*/}" ".${dest##*/}.new"
-    probe "${dest##*/}" "$stage_owner" "$stage_group" "$stage_mode" room "$size"
-    try rm -f "./$staged"
-    home
+# prove_exports NUMBER...: fails unless all of these exports can be written in their full size, together. Called in a subshell, which removes
+# what it has written when it ends.
+prove_exports() {
+    probes=
+    trap clear_probes EXIT
+    for number do
+        leave_for "$number"
+        [ -z "$missing" ] || fail storage "cannot write $dest: its directory does not exist"
+        eval "size=\$export_${number}_size"
+        replaceable "${dest##*/}" ".${dest##*/}.new"
+        probe "${dest##*/}" "$stage_owner" "$stage_group" "$stage_mode" room "$size"
+        probes="$probes$PWD/$staged
+"
+    done
+    try clear_probes
+    probes=
+}
+
+# clear_probes: removes the files in $probes, one a line.
+clear_probes() {
+    IFS='
+'
+    # shellcheck disable=SC2086 # lines
+    [ -z "$probes" ] || rm -f $probes
 }

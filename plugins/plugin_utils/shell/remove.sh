@@ -13,12 +13,12 @@ number=0
 while [ "$number" -lt "$export_count" ]; do
     number=$((number + 1))
     leave_for "$number"
-    [ -n "$missing" ] || try rm -f "./${dest##*/}" "./.${dest##*/}.new"
+    [ -n "$missing" ] || try rm -f "./${dest##*/}" "./.${dest##*/}.new" "./.${dest##*/}.check.new"
 done
 home
 if [ -z "$missing" ]; then
     # The journal is removed last, so that an interruption leaves an open change.
-    try rm -f "./$file" "./$new" "./$due_file" "./$due_file.new"
+    try rm -f "./$file" "./$new" "./$check_file" "./$due_file" "./$due_file.new"
     try rm -f "./$journal_file" "./$journal_file.new" "./$lock_file"
     try sync .
 fi

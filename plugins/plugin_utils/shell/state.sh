@@ -15,26 +15,24 @@ readable() {
 }
 
 # full DATABASE NUMBER NAME: sets $account to the name of the user (passwd) or group with this number, which ls shows as NAME; to "-" if it
-# is unknown or has blanks in it. BusyBox's ls cuts names to 8 characters, so only a name of this length is looked up.
+# is unknown or cannot be shown. BusyBox's ls cuts names to 8 characters, so only a name of this length is looked up.
 full() {
     account=$3
     case $account in
-        ????????) ;;
-        *) return ;;
+        ????????)
+            account=$(awk -F: -v "number=$2" '$3 == number { print $1; exit }' "$accounts/$1" 2>/dev/null)
+            if [ -z "$account" ] && command -v getent >/dev/null; then
+                # An account of a directory service.
+                account=$(getent "$1" "$2" 2>/dev/null)
+                account=${account%%:*}
+            fi
+            ;;
     esac
-    account=$(awk -F: -v "number=$2" '$3 == number { print $1; exit }' "$accounts/$1" 2>/dev/null)
-    if [ -z "$account" ] && command -v getent >/dev/null; then
-        # An account of a directory service.
-        account=$(getent "$1" "$2" 2>/dev/null)
-        account=${account%%:*}
-    fi
-    case $account in
-        '' | *[!!-~]*) account=- ;;
-    esac
+    account "$account"
 }
 
-# entry NUMBER FILE [WORD...]: prints "entry NUMBER PERMISSIONS UID GID SIZE USER GROUP" if the file exists; "-" for a name that has blanks
-# in it. The words are what ls has just said of the file, if it has been asked. Sets $entry_size.
+# entry NUMBER FILE [WORD...]: prints "entry NUMBER PERMISSIONS UID GID SIZE USER GROUP" if the file exists; "-" for a name that cannot be
+# shown. The words are what ls has just said of the file, if it has been asked. Sets $entry_size.
 entry() {
     number_of=$1
     entry_size=
@@ -77,7 +75,8 @@ permanent() {
     [ "${assigned:-0}" = 0 ]
 }
 
-# hardware_name: prints the DeviceName from the hardware. $sysfs is another path in tests.
+# hardware_name: prints the DeviceName from the hardware; "?" for a value that the controller would not accept (HARDWARE_NAME in _gate.py).
+# $sysfs is another path in tests.
 hardware_name() {
     value=
     case $device_name_from in
@@ -99,6 +98,13 @@ hardware_name() {
             done
             ;;
     esac
+    # Firmware pads serial numbers with blanks.
+    value=${value#"${value%%[![:space:]]*}"}
+    value=${value%"${value##*[![:space:]]}"}
+    case $value in
+        *[!\ -~]*) value="?" ;;
+    esac
+    [ "${#value}" -le 64 ] || value="?"
     printf 'hardware_name %s\n' "$value"
 }
 
@@ -156,7 +162,7 @@ state() {
         echo "credential $identity"
         readable "./$new" ''
         echo "staged $identity"
-        for left in "$new" "$journal_file.new" "$due_file.new"; do
+        for left in "$new" ".$file.check.new" "$journal_file.new" "$due_file.new"; do
             [ ! -e "$left" ] && [ ! -L "$left" ] || echo leftover
         done
         journal_lines
@@ -183,7 +189,9 @@ export_state() {
     name=${dest##*/}
     # shellcheck disable=SC2086 # words
     entry "$number" "./$name" $shown
-    [ ! -e ".$name.new" ] && [ ! -L ".$name.new" ] || echo leftover
+    for left in ".$name.new" ".$name.check.new"; do
+        [ ! -e "$left" ] && [ ! -L "$left" ] || echo leftover
+    done
     case $credential in
         - | denied) return 0 ;;
     esac

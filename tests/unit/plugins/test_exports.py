@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -20,6 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.certificate import FIELDS
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
     is_client_id,
@@ -27,9 +29,17 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform impo
     is_device_token,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Export
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import credential_parts, render_exports
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import (
+    LONGEST_EXPORT,
+    LONGEST_SECRET,
+    client_placeholder,
+    credential_parts,
+    render_exports,
+)
 
+SHELL_SOURCE = Path(__file__).parents[3] / "plugins/plugin_utils/shell/credential.sh"
 KEY, NAME, PLACEHOLDER = "a1IoKTestP1", "gw:1@x.y", "0123456789abcdef01234567"
+CLIENT = client_placeholder(PLACEHOLDER)
 INHERITED = ("gw", "iot", "0600")
 
 
@@ -122,17 +132,16 @@ def test_json() -> None:
         (
             "env",
             "ALIYUN_IOT_PRODUCT_KEY=a1IoKTestP1\nALIYUN_IOT_DEVICE_NAME=gw:1@x.y\n"
-            "ALIYUN_IOT_CLIENT_ID=client-0123456789abcdef01234567\nALIYUN_IOT_DEVICE_TOKEN=0123456789abcdef01234567\n",
+            f"ALIYUN_IOT_CLIENT_ID={CLIENT}\nALIYUN_IOT_DEVICE_TOKEN=0123456789abcdef01234567\n",
         ),
         (
             "properties",
-            "productKey=a1IoKTestP1\ndeviceName=gw:1@x.y\nclientId=client-0123456789abcdef01234567\n"
-            "deviceToken=0123456789abcdef01234567\n",
+            f"productKey=a1IoKTestP1\ndeviceName=gw:1@x.y\nclientId={CLIENT}\ndeviceToken=0123456789abcdef01234567\n",
         ),
         (
             "json",
             '{\n  "productKey": "a1IoKTestP1",\n  "deviceName": "gw:1@x.y",\n'
-            '  "clientId": "client-0123456789abcdef01234567",\n  "deviceToken": "0123456789abcdef01234567"\n}\n',
+            f'  "clientId": "{CLIENT}",\n  "deviceToken": "0123456789abcdef01234567"\n}}\n',
         ),
     ],
 )
@@ -143,7 +152,15 @@ def test_a_device_token(name: str, content: str) -> None:
 
 def test_a_template_with_a_device_token() -> None:
     text = templated("{{ client_id }} {{ device_token }}\n", "token")
-    assert text == "client-0123456789abcdef01234567 0123456789abcdef01234567\n"
+    assert text == f"{CLIENT} {PLACEHOLDER}\n"
+
+
+def test_no_placeholder_is_part_of_another() -> None:
+    """Nor of what a template has before it: the secret would be lost."""
+    assert (len(CLIENT), CLIENT in PLACEHOLDER, PLACEHOLDER in CLIENT) == (24, False, False)
+    assert templated("password=client-{{ device_secret }}\n") == f"password=client-{PLACEHOLDER}\n"
+    both = templated("client-{{ device_token }}{{ client_id }}{{ device_token }}\n", "token")
+    assert both == f"client-{PLACEHOLDER}{CLIENT}{PLACEHOLDER}\n"
 
 
 @pytest.mark.parametrize("template", ["{{ device_token | upper }}", "{{ client_id | length }}", "{{ client_id[:-1] }}"])
@@ -194,6 +211,22 @@ def test_a_template_that_differs_each_time_is_refused() -> None:
 def test_a_template_that_renders_to_no_text_is_refused() -> None:
     with pytest.raises(InvalidOption, match="NUL"):
         templated(lambda variables: "a\0b\n")
+    with pytest.raises(InvalidOption, match=r"exports\[0\].template: .* UTF-8"):
+        templated(lambda variables: "a\udce4b\n")
+    with pytest.raises(InvalidOption, match=r"exports\[0\].template: '' is empty. Set template or format"):
+        render(option(template=""))
+
+
+def test_an_export_is_no_longer_than_a_gateway_compares() -> None:
+    """A longer one would be written in each run, and restart the service each time."""
+    shell = SHELL_SOURCE.read_text(encoding="utf-8")
+    assert f"\nlongest_export={LONGEST_EXPORT}\n" in shell
+    assert max(int(re.findall(r"\d+", field.pattern.pattern)[-1]) for field in FIELDS) == LONGEST_SECRET
+    secret = "{{ device_secret }}\n"
+    rest = LONGEST_EXPORT - LONGEST_SECRET - len(PLACEHOLDER) - 1
+    assert len(templated(secret + "x" * (rest - 1) + "\n")) == LONGEST_EXPORT - LONGEST_SECRET
+    with pytest.raises(InvalidOption, match=r"exports\[0\].template: .* renders to 1048321 bytes, more than 1048320"):
+        templated(secret + "x" * rest + "\n")
 
 
 def test_a_template_that_cannot_be_rendered() -> None:

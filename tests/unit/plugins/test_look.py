@@ -44,9 +44,6 @@ export 1 {DIGEST}  -
 place 2 /etc/agent/b.conf
 hardware_name 02:00:00:00:00:01"""
 LOOK = f"""\
-missing_tool flock
-missing_tool sync
-packages openwrt-opkg
 fleetops-state
 {STATE}
 clock b-1 1234
@@ -73,12 +70,29 @@ def test_a_look() -> None:
         exports={1: DIGEST},
         hardware_name="02:00:00:00:00:01",
         denied=(),
-        missing_tools=("flock", "sync"),
-        installer="openwrt-opkg",
         boot="b-1",
         uptime=1234,
         leftover=True,
     )
+
+
+LACKING = "missing_tool flock\nmissing_tool %s\npackages %s\nfleetops-end lacking\n"
+
+
+def test_tools_that_are_missing() -> None:
+    with pytest.raises(StorageError, match="lacks flock, sync") as caught:
+        look(f"Welcome to OpenWrt\n{LACKING % ('sync', 'openwrt-opkg')}")
+    assert caught.value.kind == "missing_tool"
+    assert "(opkg update && opkg install coreutils-flock coreutils-sync)" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "words", [("sync", ""), ("sync", "pip"), ("sync", "$(id)"), ("$(id)", "apk"), ("", "apk"), ("a b", "apk")]
+)
+def test_missing_tools_that_make_no_sense(words: tuple[str, str]) -> None:
+    with pytest.raises(StorageError, match="answer was refused") as caught:
+        look(LACKING % words)
+    assert caught.value.kind == "bad_answer"
 
 
 def test_a_banner_before_and_noise_behind() -> None:
@@ -269,10 +283,6 @@ def test_what_every_look_has_only_once(line: str) -> None:
             "clock b-1 9007199254740993",
             "clock ../x 5",
             "clock \u00e4 5",
-            "missing_tool $(id)",
-            "missing_tool",
-            "packages",
-            "packages pip",
         ),
         *("entry 0 -rw------- 0 0 5 root", "entry 0 -rw------- 0 0 5 root root x", "entry 0 rw 0 0 5 root root"),
         *("entry 0 frw------- 0 0 5 root root", "entry 0 -rw------- a 0 5 root root", "entry 0 -rw------- 0 a 5 r r"),
@@ -347,7 +357,6 @@ def test_the_state_after_a_change_keeps_the_clock_of_the_look() -> None:
     assert after.credential == Identity("4444444444444444", "a1IoKTestP1", "OvenDevice01")
     assert after.expected == STATE.replace("1111", "4444")
     assert (after.boot, after.uptime) == ("b-1", 1234)
-    assert after.missing_tools == ("flock", "sync")
 
 
 # Of uid 33 (www-data) and gid 44 (UNKNOWN), to a remote user of uid 33 and gid 44 unless it says otherwise.

@@ -20,6 +20,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.filter.decommission_devices
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.device_names import FilterModule as NamesFilter
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.device_names import device_names
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import UNUSABLE
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Identity
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import (
     check_expected_names,
@@ -59,6 +60,23 @@ def test_lists_that_are_refused(names: list[str]) -> None:
     check_expected_names(["gw-0001", "gw-0002"])
     with pytest.raises(InvalidOption, match="expected_names"):
         check_expected_names(names)
+
+
+class CountedName(str):
+    """A name that counts with how many others it is compared."""
+
+    __slots__ = ()
+    comparisons = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        CountedName.comparisons += 1
+        return str.__eq__(self, other)
+
+
+def test_a_long_list_is_not_compared_with_itself() -> None:
+    check_expected_names([CountedName(f"gw-{number:04}") for number in range(1000)])
+    assert CountedName.comparisons < 1000
 
 
 @pytest.mark.parametrize(
@@ -118,6 +136,12 @@ def test_names_from_the_hardware(reported: str, expected: list[str], earlier: st
     assert "mac" in str(refused.value)
     if expected and reported:
         assert "expected_names" in str(refused.value) or str(earlier) in str(refused.value)
+
+
+def test_a_value_that_can_be_no_name_is_named_with_the_way_out() -> None:
+    with pytest.raises(InvalidOption, match="longer than 64 characters, or has others than printable ASCII") as refused:
+        hardware_name(UNUSABLE, "serial", [], None)
+    assert "device_name" in refused.value.hint
 
 
 def test_a_gateway_does_not_become_another_device_of_the_product() -> None:

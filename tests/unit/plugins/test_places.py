@@ -13,7 +13,12 @@ import pytest
 from ansible.errors import AnsibleError
 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote import FleetRemote
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import Places, Target, shared_places
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import (
+    Places,
+    Target,
+    shared_places,
+    whose_working_file,
+)
 
 JSON = Any
 BOOT, OTHER_BOOT = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
@@ -98,3 +103,20 @@ def test_many_hosts_share_a_file_and_few_are_named(number: int) -> None:
     [message] = set(found.values())
     assert message.startswith(f"{number} hosts ")
     assert len(message) < 500
+
+
+@pytest.mark.parametrize("word", ["new", "journal", "lock", "due", "check.new"])
+def test_a_file_that_is_named_like_a_working_file_of_another_host(word: str) -> None:
+    """Each pass would undo what the other host's pass has done."""
+    found = shared_places({"a": ssh(path="/x/a.json"), "b": ssh(path="/x/b.json", export=f"/x/.a.json.{word}")})
+    assert set(found) == {"a", "b"}
+    assert f"/x/.a.json.{word}, which is named like a working file of /x/a.json, on one machine" in found["a"]
+    assert "b (gateway_export), a (gateway_path)" in found["a"]
+
+
+def test_names_of_working_files() -> None:
+    places = ["/x/a", "/x/a.json"]
+    assert whose_working_file("/x/.a.json.new", places) == "/x/a"
+    assert whose_working_file("/x/.a.json.new", places[1:]) == "/x/a.json"
+    for other in ("/x/.a", "/x/.a.json", "/x/a.json.new", "/y/.a.json.new", "/x/.b.new"):
+        assert whose_working_file(other, places[1:]) is None
