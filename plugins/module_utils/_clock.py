@@ -8,6 +8,28 @@ from __future__ import annotations
 import time
 import typing as t
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+
+# Options that are seconds, each with its minimum and maximum.
+RANGES = {
+    "timeout": (1, 300),
+    "retry_time": (0, 3600),
+    "wait_for_clock": (0, 600),  # less than the time after which a pass over the fleet gives up on a gateway
+    "lease_time": (0, 86400),
+    "job_timeout": (1, 86400),
+}
+
+
+def check_seconds(options: t.Mapping[str, t.Any], *names: str) -> None:
+    """Check options that are seconds.
+
+    :raises InvalidOption: one is out of range
+    """
+    for name in names:
+        least, most = RANGES[name]
+        if not least <= options.get(name, least) <= most:
+            raise InvalidOption(name, options[name], "is out of range", "Use %d to %d seconds" % (least, most))
+
 
 def _choose() -> t.Callable[[], float]:
     """Return the clock that counts the time of a suspended host, which only Linux has, or else the monotonic one."""

@@ -16,6 +16,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 
 HTTPS_REGIONS = ("ap-northeast-1", "ap-southeast-1", "cn-shanghai", "eu-central-1", "us-east-1", "us-west-1")
 MQTT_ONLY_REGIONS = ("cn-beijing", "cn-shenzhen")
+REGIONS = tuple(sorted(HTTPS_REGIONS + MQTT_ONLY_REGIONS))
 # Where devices may register without having been added (regnwl).
 REGNWL_REGIONS = ("cn-beijing", "cn-shanghai")
 
@@ -94,21 +95,20 @@ def is_device_token(value: object) -> bool:
     return isinstance(value, str) and bool(DEVICE_TOKEN.fullmatch(value))
 
 
-def check_region(region: str | None, known: tuple[str, ...], alternative: str, besides: tuple[str, ...] = ()) -> str:
-    """Return ``region`` if it is ``known``, or one of ``besides``.
+def check_region(region: str | None, alternative: str) -> str:
+    """Return ``region`` if it is one of REGIONS.
 
     :param alternative: the option that can be set instead
     :raises InvalidOption: it is unknown. The hint lists all regions, and the one that was probably meant
     """
-    regions = sorted(known + besides)
-    hint = "Use one of %s" % ", ".join(regions)
+    hint = "Use one of %s" % ", ".join(REGIONS)
     if not region:
         raise InvalidOption("region", None, "is missing, and %s is not set" % alternative, hint)
-    if region in regions:
+    if region in REGIONS:
         return region
     from difflib import get_close_matches
 
-    close = get_close_matches(region.lower(), regions, n=1)
+    close = get_close_matches(region.lower(), REGIONS, n=1)
     raise InvalidOption(
         "region", region, "is not a region of IoT Platform", "Did you mean %s? %s" % (close[0], hint) if close else hint
     )

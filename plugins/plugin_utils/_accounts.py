@@ -9,6 +9,7 @@ import threading
 import typing as t
 from concurrent.futures import Future
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import openapi_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi, connect
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import (
     NAMES_PER_QUERY,
@@ -18,10 +19,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.produ
 
 Options = t.Mapping[str, t.Any]
 # Options that distinguish accounts and their endpoints.
-_IDENTITY = (
-    *("access_key_id", "access_key_secret", "security_token", "profile", "credentials"),
-    *("region", "openapi_endpoint", "instance_id", "ca_path", "timeout", "retry_time", "qps_share"),
-)
+_IDENTITY = tuple(openapi_spec())
 Key = tuple[t.Any, ...]
 
 

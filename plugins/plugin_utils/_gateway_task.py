@@ -8,7 +8,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import check_times
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import check_seconds
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BusyError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_device_name, check_product_key
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _names
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Wanted
@@ -67,6 +68,18 @@ class GatewayTask:
     def lease_length(self) -> int:
         """Return the seconds that a lease lasts: those of all attempts, and of three more requests."""
         return self.retry_time + 3 * self.timeout
+
+    def check_held(self, token: str | None) -> None:
+        """Check that the gateway has the lease that this task continues, if it continues one.
+
+        :param token: that of the gateway's lease
+        :raises BusyError: the gateway has another lease, or none
+        """
+        if self.lease and self.lease != token:
+            raise BusyError(
+                "the gateway does not have this lease: it has ended, and another run has taken over, or it was never taken there",
+                hint="Run again without it, which finishes what another run has left unfinished",
+            )
 
     def wanted(self, placeholder: str, render: Render, device_name: str = "") -> Wanted:
         """Return the state that is wanted.
@@ -153,7 +166,7 @@ def _task(
     root: Root | None = None,
 ) -> GatewayTask:
     _names.check_expected_names(options["expected_names"])
-    check_times(options)
+    check_seconds(options, "timeout", "retry_time")
     check_connection(options)
     name = options["device_name"]
     service, follow_up = check_service(options["service"]), options["follow_up"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import check_seconds
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._endpoints import parse_endpoint
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
@@ -19,7 +20,6 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import LONGEST_ANSWER, HttpReply, Post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
-    HTTPS_REGIONS,
     MQTT_ONLY_REGIONS,
     check_device_name,
     check_product_key,
@@ -94,18 +94,8 @@ def check_registration(options: t.Mapping[str, t.Any], device_name: str) -> tupl
     product_key = check_product_key(options["product_key"])
     product_secret = check_product_secret(options["product_secret"])
     check_device_name(device_name)
-    check_times(options)
+    check_seconds(options, "timeout", "retry_time")
     return product_key, product_secret
-
-
-def check_times(options: t.Mapping[str, t.Any]) -> None:
-    """Check how long a request may take and for how long it is tried again.
-
-    :raises InvalidOption: one is out of range
-    """
-    for name, least, most in (("timeout", 1, 300), ("retry_time", 0, 3600)):
-        if not least <= options[name] <= most:
-            raise InvalidOption(name, options[name], "is out of range", "Use %d to %d seconds" % (least, most))
 
 
 def register_url(region: str | None, endpoint: str | None) -> str:
@@ -116,7 +106,7 @@ def register_url(region: str | None, endpoint: str | None) -> str:
     """
     if endpoint:
         return _endpoint_url(endpoint)
-    region = check_region(region, HTTPS_REGIONS, "endpoint", besides=MQTT_ONLY_REGIONS)
+    region = check_region(region, "endpoint")
     if region in MQTT_ONLY_REGIONS:
         raise InvalidOption(
             "region",

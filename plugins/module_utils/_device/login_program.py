@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import wait_for_date
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import check_seconds, wait_for_date
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.certificate import LONGEST, Certificate, parse
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import (
     ConnectFields,
@@ -21,7 +21,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt i
     token_login,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import log_in
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption, StorageError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import mqtt_context
 
 Options = t.Mapping[str, t.Any]
@@ -63,8 +63,7 @@ def check_options(options: Options) -> None:
 
     :raises InvalidOption: one is missing or invalid
     """
-    if not 1 <= options["timeout"] <= 300:
-        raise InvalidOption("timeout", options["timeout"], "is out of range", "Use 1 to 300 seconds")
+    check_seconds(options, "timeout")
     login_address(options, "")
 
 

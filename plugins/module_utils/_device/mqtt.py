@@ -18,11 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.signin
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._endpoints import parse_endpoint
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
-    HTTPS_REGIONS,
-    MQTT_ONLY_REGIONS,
-    check_region,
-)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_region
 
 # The SDKs' port, which more firewalls allow than the documents' ports 1883 and 8883.
 PORT = 443
@@ -124,7 +120,7 @@ def address(
         return _endpoint(endpoint, port)
     if host:
         return host, port or PORT
-    region = check_region(region, HTTPS_REGIONS + MQTT_ONLY_REGIONS, "mqtt_endpoint or instance_id")
+    region = check_region(region, "mqtt_endpoint or instance_id")
     return "%s.iot-as-mqtt.%s.aliyuncs.com" % (product_key, region), port or PORT
 
 

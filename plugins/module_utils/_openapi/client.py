@@ -12,7 +12,7 @@ from __future__ import annotations
 import ssl
 import typing as t
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import check_seconds, clock
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._endpoints import parse_endpoint
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BadAnswer,
@@ -46,11 +46,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.wire 
     missing_library,
     no_credential,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
-    HTTPS_REGIONS,
-    MQTT_ONLY_REGIONS,
-    check_region,
-)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_region
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import (
@@ -61,7 +57,6 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import (
     trust,
 )
 
-REGIONS = tuple(sorted(HTTPS_REGIONS + MQTT_ONLY_REGIONS))
 LONGEST_CODE = 100
 
 Parameters = t.Mapping[str, t.Union[str, int]]
@@ -237,9 +232,7 @@ def check_ranges(options: t.Mapping[str, t.Any]) -> None:
 
     :raises InvalidOption: one is out of range
     """
-    for name, least, most in (("timeout", 1, 300), ("retry_time", 0, 3600)):
-        if not least <= options[name] <= most:
-            raise InvalidOption(name, options[name], "is out of range", "Use %d to %d seconds" % (least, most))
+    check_seconds(options, "timeout", "retry_time")
     if not 0.01 <= options["qps_share"] <= 1:
         raise InvalidOption("qps_share", options["qps_share"], "is out of range", "Use 0.01 to 1")
 
@@ -370,7 +363,7 @@ def openapi_host(region: str | None, endpoint: str | None) -> str:
     :raises InvalidOption: an unknown region, or an endpoint that is no host
     """
     if not endpoint:
-        return "iot.%s.aliyuncs.com" % check_region(region, REGIONS, "openapi_endpoint")
+        return "iot.%s.aliyuncs.com" % check_region(region, "openapi_endpoint")
     problem, hint = "is not a host", "Give HOST[:PORT]; it is called over HTTPS"
     parts = parse_endpoint("openapi_endpoint", endpoint, problem, hint)
     if parts.scheme not in ("", "https") or parts.path not in ("", "/"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field, replace
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import check_seconds
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BusyError,
     FleetopsError,
@@ -22,7 +23,6 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devic
     checked_names,
     named_devices,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.jobs import check_job_timeout
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_product_key
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
 
@@ -126,7 +126,8 @@ def ensure_states(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool
     :raises FleetopsError: before anything was changed. Later errors are in the outcome
     """
     product_key, state = check_product_key(options["product_key"]), options["state"]
-    timeout = check_job_timeout(options)
+    check_seconds(options, "job_timeout")
+    timeout = options["job_timeout"]
     if options["purge"] and state != "present":
         raise InvalidOption("purge", True, "is allowed with state=present only", "Leave purge out")
     if options["purge"] and not options["names"]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import OpenApiAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
 
@@ -64,13 +64,3 @@ def finish_job(api: OpenApi, job_id: str, timeout: float) -> None:
             hint="Check the gateway's topology in the console, then run again",
             kind="job",
         )
-
-
-def check_job_timeout(options: t.Mapping[str, t.Any]) -> float:
-    """Return the seconds for which a job is waited for.
-
-    :raises InvalidOption: out of range
-    """
-    if not 1 <= options["job_timeout"] <= 86400:
-        raise InvalidOption("job_timeout", options["job_timeout"], "is out of range", "Use 1 to 86400 seconds")
-    return float(options["job_timeout"])

@@ -9,6 +9,7 @@ import math
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import check_seconds
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import OpenApiAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
@@ -22,7 +23,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devic
     named_devices,
     sub_devices,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.jobs import check_job_timeout, finish_job
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.jobs import finish_job
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import product_of_key
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_product_key
 
@@ -34,7 +35,8 @@ def reset(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: bool) -> Out
     :raises FleetopsError: before anything was changed. Later errors are in the outcome
     """
     product_key = check_product_key(options["product_key"])
-    timeout = check_job_timeout(options)
+    check_seconds(options, "job_timeout")
+    timeout = options["job_timeout"]
     names, wrong = checked_names(options["names"])
     listed = frozenset(options["names"])
     leases = _checked_leases(options["leases"], listed)
