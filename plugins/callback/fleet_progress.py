@@ -85,6 +85,8 @@ C: t.Any = constants
 _OURS = "fleetops.aliyun_iot."
 # Actions whose result reports the outcome for the gateway's credential.
 _OF_ONE_GATEWAY = ("fleet_report", "gateway_credential", "gateway_recovery")
+# Actions that write about the gateways, and do nothing to them.
+_REPORTS = ("audit_report", "report_merge", "run_report")
 # The playbook that shows its findings, and the commands that repair them, itself.
 AUDIT = "audit"
 # Characters of a message or a hint in a block.
@@ -108,6 +110,11 @@ class CallbackModule(DefaultCallback):
         self._watcher: Watcher | None = None
         self._began = time.monotonic()
         self._reports: list[str] = []
+        self._play: t.Any = None
+        # The hosts of all batches of the play, and of the present one.
+        self._every: list[str] = []
+        self._batch: list[str] = []
+        self._has_pass = False
 
     def set_options(self, *args: t.Any, **keywords: t.Any) -> None:
         super().set_options(*args, **keywords)
@@ -137,6 +144,14 @@ class CallbackModule(DefaultCallback):
         self._end_task()
         if self._display.verbosity:
             super().v2_playbook_on_play_start(play)
+        inventory = play.get_variable_manager()._inventory
+        self._batch = [host.name for host in inventory.get_hosts(play.hosts)]
+        if self._play is None or play._uuid != self._play._uuid:  # the first batch
+            self._every = [host.name for host in inventory.get_hosts(play.hosts, ignore_restrictions=True)]
+            self._has_pass = False
+            self._outcomes.note_batch(self._batch, self._every)
+        else:
+            self._outcomes.note_batch(self._batch)
         self._play = play
 
     def v2_playbook_on_no_hosts_matched(self) -> None:
@@ -158,6 +173,8 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_on_ok(self, result: Result) -> None:
         content, action = result._result, self._ended_on_a_host(result)
+        if action and result._task.run_once is True:
+            self._outcomes.note_for_all(_host(result), bool(content.get("changed")))
         if action == "fleet_credentials" and "hosts" in content:
             self._end_pass(content)
         elif action == "fleet_devices" and "products" in content:
@@ -175,16 +192,20 @@ class CallbackModule(DefaultCallback):
     def v2_runner_on_failed(self, result: Result, ignore_errors: bool = False) -> None:
         action, host = self._ended_on_a_host(result), _host(result)
         outcome = failed_outcome(result._result, result._task.get_name())
+        is_of_run = result._task.run_once is True and action not in _OF_ONE_GATEWAY
         if action in _OF_ONE_GATEWAY:
             self._note_task(result, action)
         if not ignore_errors:
             self._outcomes.note_broken(host, outcome)
-            if not action and result._task.run_once is True:
-                self._outcomes.note_run_failed(host)
+            if is_of_run:
+                if settles := bool(action) and action not in _REPORTS:
+                    self._begin_pass(self._batch)
+                self._outcomes.note_run_failed(host, self._batch, outcome, settles)
         if not action or self._display.verbosity or "results" in result._result:
             super().v2_runner_on_failed(result, ignore_errors)
         else:
-            self._show_block("failed", result, ignore_errors, action)
+            everyone = len(self._batch) if is_of_run and action not in _REPORTS else 1
+            self._show_block("failed", result, ignore_errors, action, everyone)
 
     def v2_runner_on_unreachable(self, result: Result) -> None:
         action = self._ended_on_a_host(result)
@@ -227,7 +248,18 @@ class CallbackModule(DefaultCallback):
         if self._watcher:
             self._watcher.finish()
 
+    def _begin_pass(self, hosts: t.Collection[str]) -> None:
+        """Record the hosts of this play that its first pass leaves to later batches.
+
+        :param hosts: those of the present batch, if the pass processes it
+        """
+        if not self._has_pass:
+            reached = set(hosts)
+            self._outcomes.note_unreached(host for host in self._every if host not in reached)
+        self._has_pass = True
+
     def _end_pass(self, fleet: dict[str, t.Any]) -> None:
+        self._begin_pass(() if fleet["ended"] else self._batch)
         self._show_counts(self._outcomes.note_pass(fleet))
         for host, result in fleet["gateways"].items():
             if result.get("failed") or result.get("unreachable"):
@@ -257,9 +289,9 @@ class CallbackModule(DefaultCallback):
         else:
             self._handle_warnings(result._result)
 
-    def _show_block(self, word: str, result: Result, ignored: bool, action: str) -> None:
+    def _show_block(self, word: str, result: Result, ignored: bool, action: str, everyone: int = 1) -> None:
         self._show_warnings(result)
-        host = _host(result)
+        host = "all %d hosts" % everyone if everyone > 1 else _host(result)
         # What a pass says of a host is reported by that task alone, in short; any other one has an error of its own.
         reported = self._failures.pop(host, None) if action == "fleet_report" else None
         failure = reported or failure_of(host, result._result, _LENGTH)

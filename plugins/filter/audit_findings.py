@@ -51,7 +51,7 @@ _value:
     - A dictionary for each gateway, then one for each device that belongs to no gateway (C(gateway) is V(null)). C(finding) is one of
       V(ok), V(unreachable), V(failed), V(name_changed), V(unexpected_name), V(missing), V(unreadable), V(interrupted), V(duplicate),
       V(identity_changed), V(not_on_platform), V(disabled), V(fingerprint_differs), V(unfinished), V(attributes), V(export),
-      V(no_gateway).
+      V(exists), V(no_gateway).
     - C(detail) describes the finding, C(command) is the command that repairs it and C(mended_by) a word for that command. They are V(null)
       and empty if somebody has to decide, or to look at the gateway first.
   type: list
@@ -171,6 +171,13 @@ def _finding(
         return Finding(str(error["kind"]), str(look.get("msg", "")))
     if "reason" not in look or (error and error.get("kind") != "registration_needed"):
         return Finding("failed", str(look.get("msg", "")))
+    # A gateway that is to have no credential, whatever the platform has.
+    if look["reason"] == "exists":
+        return Finding(
+            "exists", "there is a credential or a rest of one, although gateway_state is absent", "provision"
+        )
+    if look["reason"] == "up_to_date" and not look.get("credential"):
+        return Finding("ok", "")
     held, wanted = _identity(look.get("credential")), _identity(look)
     others = [other for other in holders.get(held, []) if other != name] if held else []
     twins = [other for other in others if held == wanted == _identity(looks[other])]
@@ -190,7 +197,7 @@ def _finding(
     # The platform does not return device tokens, so they cannot be compared.
     if device["fingerprint"] != look.get("fingerprint") and (look.get("credential") or {}).get("kind") != "token":
         return Finding("fingerprint_differs", "the platform holds another DeviceSecret", _recovery(look, force=True))
-    if look.get("due"):
+    if look["reason"] == "unfinished":
         return Finding("unfinished", "handlers of an earlier change, such as a restart, have still to run", "provision")
     if look["reason"] in ("attributes", "export"):
         return Finding(

@@ -17,8 +17,8 @@ description:
   - If the variable C(gateway_allow_empty) is true, a run in which no host matches does nothing and succeeds. This is for slices of an
     inventory whose group of gateways may be empty. C(ansible-playbook) itself still refuses a C(--limit) that matches no host.
   - Writes the retry files of playbooks that are started by name to the working directory, unless C(retry_files_save_path) is set.
-  - Also fails if tags would skip the whole playbook, because such a run would look as if everything were up to date. If a playbook of your
-    own imports it, tags are allowed.
+  - Also fails if tags or C(--start-at-task) would skip tasks of the playbook, because such a run would look as if everything were up to
+    date. If a playbook of your own imports it, they are allowed.
 options:
   _terms:
     description: The pattern of hosts to use if the variable C(target) is not set. Without it, the variable is required.
@@ -55,6 +55,7 @@ from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.fleetops.aliyun_iot.plugins.lookup.fleet_hosts import NO_HOST
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._playbook_variables import note_run
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import check_run, truth
 
 _ONLY_LISTED = ("syntax", "listhosts", "listtasks", "listtags")
@@ -101,7 +102,14 @@ class LookupModule(LookupBase):
             check_run(load_extra_vars(loader))
         except FleetopsError as error:
             raise AnsibleError(str(error)) from None
-        if _leaves_out_untagged() and Path(loader.get_basedir()).resolve() in _given_folders():
+        note_run(variables)
+        is_given = Path(loader.get_basedir()).resolve() in _given_folders()
+        if context.CLIARGS.get("start_at_task") and is_given:
+            raise AnsibleError(
+                "This playbook cannot be started with --start-at-task, which would skip the tasks that the others depend on. Run it "
+                "without; to select gateways, use --limit or the variable target"
+            )
+        if _leaves_out_untagged() and is_given:
             raise AnsibleError(
                 "This playbook has no tags, so --tags and --skip-tags would skip all of it or nothing. Run it without them; to select "
                 "gateways, use --limit or the variable target"

@@ -68,6 +68,8 @@ _FILLED_IN = {
 }
 # Of the run alone, not of its gateways: a command for some of them must not write over the report of all.
 _OF_THIS_RUN = {"audit_fail", "audit_report", "gateway_report_from", "gateway_report_to"}
+# A run that forbids registrations, as an audit does, is repaired by one that allows them.
+_NOT_FOR_REPAIRS = frozenset({"gateway_register"})
 # Characters of a name.
 _NAME = 60
 _KEPT = NAMES - SECRETS - _OF_THIS_RUN
@@ -85,7 +87,7 @@ def command(mended_by: str, hosts: t.Sequence[str], device_name: str | None) -> 
     :param mended_by: ``enable``, or a key of the table above
     """
     begin, end = _ends(mended_by, listed(hosts), device_name)
-    return " ".join([begin, *common_options(), end])
+    return " ".join([begin, *common_options(without=_NOT_FOR_REPAIRS), end])
 
 
 def listed(hosts: t.Sequence[str]) -> str:
@@ -141,17 +143,18 @@ def _ends(mended_by: str, target: str, device_name: str | None) -> tuple[str, st
     return "ansible-playbook fleetops.aliyun_iot." + playbook, " ".join([chosen, *more])
 
 
-def common_options(more: t.Container[str] = ()) -> list[str]:
+def common_options(more: t.Container[str] = (), without: t.Container[str] = ()) -> list[str]:
     """Return the options of the command line that another command needs too, quoted.
 
     :param more: variables that it needs beside those that all need
+    :param without: variables that it must not have
     """
     given = context.CLIARGS
     config: t.Any = C
     sources = list(given.get("inventory") or ())
     # With one -i, Ansible reads none of the default sources.
     options = [_option("-i", source) for source in sources if sources != list(config.DEFAULT_HOST_LIST)]
-    kept = (_kept(text, more) for text in _extra_variables())
+    kept = (_kept(text, more, without) for text in _extra_variables())
     options += [_option("-e", text) for text in kept if text]
     options += [switch for name, switch in _SWITCHES.items() if given.get(name)]
     options += [_option("--vault-id", vault) for vault in given.get("vault_ids") or ()]
@@ -173,13 +176,14 @@ def left_out() -> list[str]:
     return variables + [option for name, option in _NOT_SHOWN.items() if context.CLIARGS.get(name)]
 
 
-def playbook_command(as_now: bool = True) -> str:
+def playbook_command(as_now: bool = True, without: t.Container[str] = ()) -> str:
     """Return the command that runs a playbook over the same inventory and target, without the playbook's name.
 
     :param as_now: whether it is in check mode if this run is
+    :param without: variables that it must not have
     """
     given = context.CLIARGS
-    options = common_options(("target",))
+    options = common_options(("target",), without)
     return " ".join(["ansible-playbook", *options, *(["--check"] if as_now and given.get("check") else [])])
 
 
@@ -192,7 +196,8 @@ def limited(hosts: str, playbook: str | None = None, as_now: bool = True) -> str
     names = [playbook] if playbook else context.CLIARGS.get("args") or ()
     has_gateways = not all(name.removesuffix(".yml").endswith(_WITHOUT_GATEWAYS) for name in names)
     what = playbook or same_tasks(names)
-    return " ".join([playbook_command(as_now), what, *([_option("--limit", hosts)] if has_gateways else [])])
+    begin = playbook_command(as_now, _NOT_FOR_REPAIRS if playbook else ())
+    return " ".join([begin, what, *([_option("--limit", hosts)] if has_gateways else [])])
 
 
 def same_tasks(playbooks: t.Iterable[str]) -> str:
@@ -214,7 +219,7 @@ def _extra_variables() -> tuple[str, ...]:
     return tuple(context.CLIARGS.get("extra_vars") or ())
 
 
-def _kept(text: str, more: t.Container[str]) -> str:
+def _kept(text: str, more: t.Container[str], without: t.Container[str]) -> str:
     """Return the part of an option ``-e`` that a command may have: a file, or variables of the collection that are no secret.
 
     It is one line of printable characters, as a report needs it.
@@ -222,7 +227,11 @@ def _kept(text: str, more: t.Container[str]) -> str:
     if text.startswith("@"):
         return text
     variables = _variables_in(text)
-    kept = {name: value for name, value in variables.items() if name in more or _is_kept(name, value)}
+    kept = {
+        name: value
+        for name, value in variables.items()
+        if name not in without and (name in more or _is_kept(name, value))
+    }
     if kept == variables and text.isprintable():
         return text
     return json.dumps(kept) if kept else ""

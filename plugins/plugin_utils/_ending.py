@@ -46,7 +46,8 @@ class Ending:
         if login != "accepted" and self.task.verifies:
             raise FleetopsError(
                 "the new credential is stored, but was not verified by a login: %s" % problem,
-                hint="Run again, which only retries the login",
+                # With the lease of an earlier task, the device was reset: reprovision would do so again.
+                hint="Run %s, which only retries the login" % ("provision" if self.task.lease else "again"),
                 kind="not_proven",
             )
         if login != "accepted":

@@ -9,6 +9,7 @@ Knows no Ansible: results are dictionaries, and the statistics of the run are nu
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
@@ -28,9 +29,12 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report im
 
 # For hosts without a result of this collection.
 PLAIN = ("changed", "ok")
+NOT_REACHED = "not reached"
 ORDER = (*FINE, *PLAIN, *UNFINISHED, *BROKEN)
 
 Result = t.Mapping[str, t.Any]
+# By host, how many of its tasks ended in which way.
+Stats = t.Mapping[str, t.Mapping[str, int]]
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,8 @@ def failed_outcome(result: Result, task: str = "") -> Outcome:
         return Outcome("failed", clean(task, LENGTH))
     kind, code = str(error["kind"]), error.get("code")
     cause = kind if code is None else "%s, code %s" % (kind, code)
-    return Outcome("failed", clean(cause, LENGTH), repair_of(kind, None if code is None else str(code)))
+    repair = repair_of(kind, None if code is None else str(code), result.get("device_change"))
+    return Outcome("failed", clean(cause, LENGTH), repair)
 
 
 def _deciding(result: Result) -> Result | None:
@@ -95,7 +100,32 @@ class Outcomes:
     def __init__(self) -> None:
         self._settled: dict[str, Outcome] = {}
         self._broken: dict[str, Outcome] = {}
-        self._of_run: set[str] = set()
+        # Hosts whose batches have not begun.
+        self._waiting: dict[str, None] = {}
+        # By host, a failed task for all hosts: see note_run_failed().
+        self._of_run: dict[str, tuple[str, Outcome, bool]] = {}
+        # By host, the tasks for all hosts that Ansible counts for it, and how many of them changed something.
+        self._for_all: Counter[str] = Counter()
+        self._changed_for_all: Counter[str] = Counter()
+
+    def note_batch(self, batch: t.Iterable[str], every: t.Iterable[str] = ()) -> None:
+        """Record that a batch begins.
+
+        :param every: with the first batch of a play, the hosts of all batches
+        """
+        self._waiting.update(dict.fromkeys(every))
+        for host in batch:
+            self._waiting.pop(host, None)
+
+    def note_unreached(self, hosts: t.Iterable[str]) -> None:
+        """Record hosts that a pass has still to process: an earlier look at them, which only read, has settled nothing."""
+        for host in hosts:
+            if self._is_open(host):
+                self._settled[host] = Outcome(NOT_REACHED)
+
+    def _is_open(self, host: str) -> bool:
+        """Return whether a host has no outcome, or one that is nothing to do about."""
+        return host not in self._settled or self._settled[host].word in FINE
 
     def note_pass(self, result: Result) -> dict[str, int]:
         """Record the result of fleet_credentials; return the number of its hosts by word, empty if they were recorded before."""
@@ -152,27 +182,56 @@ class Outcomes:
         """Record that a task failed or its host did not answer; the statistics show whether it was rescued."""
         self._broken[host] = outcome
 
-    def note_run_failed(self, host: str) -> None:
-        """Record that a task for all hosts failed, which Ansible counts for the first one of them."""
-        self._of_run.add(host)
+    def note_for_all(self, host: str, changed: bool) -> None:
+        """Record that a task for all hosts ended well, which Ansible counts for the first one of them."""
+        self._for_all[host] += 1
+        self._changed_for_all[host] += changed
 
-    def groups(self, stats: t.Mapping[str, t.Mapping[str, int]]) -> list[Group]:
+    def note_run_failed(self, host: str, batch: t.Iterable[str], outcome: Outcome, settles: bool) -> None:
+        """Record that a task for all hosts failed, after which Ansible does nothing more on any of them.
+
+        :param host: the first one of them, for which Ansible counts it
+        :param outcome: of each host that has no other
+        :param settles: whether the task was a part of the work on the gateways, so that an outcome so far, such as of a look, is none
+        """
+        for each in (host, *batch):
+            self._of_run[each] = (host, outcome, settles)
+
+    def groups(self, stats: Stats) -> list[Group]:
         """Return the hosts by outcome, the worst last.
 
         :param stats: how many tasks of each host were ``failures``, ``unreachable`` and ``changed``; a failure that was rescued is none
         """
         groups: dict[Outcome, Group] = {}
-        for host in {**self._settled, **stats}:
-            outcome = self._final(host, stats.get(host, {}))
-            groups.setdefault(outcome, Group(outcome)).hosts.append(host)
+        for host in {**self._settled, **self._of_run, **stats, **self._waiting}:
+            if self._is_known(host, stats):
+                outcome = self._final(host, stats)
+                groups.setdefault(outcome, Group(outcome)).hosts.append(host)
         return sorted(groups.values(), key=lambda group: (ORDER.index(group.outcome.word), group.outcome.cause))
 
-    def _final(self, host: str, counted: t.Mapping[str, int]) -> Outcome:
-        settled = self._settled.get(host)
+    def _is_known(self, host: str, stats: Stats) -> bool:
+        """Return whether there is anything about a host, beside tasks for all hosts that Ansible has counted for it."""
+        counted = stats.get(host, {})
+        return (
+            host not in self._for_all
+            or any(host in noted for noted in (self._settled, self._of_run, self._waiting))
+            or bool(counted.get("failures") or counted.get("unreachable"))
+            or counted.get("ok", 0) > self._for_all[host]
+        )
+
+    def _final(self, host: str, stats: Stats) -> Outcome:
+        settled, counted = self._settled.get(host), stats.get(host, {})
         if settled and settled.word in BROKEN:
             return settled
-        if settled and host in self._of_run and counted.get("failures") == 1 and not counted.get("unreachable"):
-            return settled
+        first, of_run, settles = self._of_run.get(host, ("", Outcome("ok"), False))
+        if stats.get(first, {}).get("failures"):  # which was not rescued
+            if settles or not settled:
+                return of_run
+            if host != first or (counted["failures"] == 1 and not counted.get("unreachable")):
+                return settled
         if counted.get("failures") or counted.get("unreachable"):
             return self._broken.get(host, Outcome("failed" if counted.get("failures") else "not answering"))
-        return settled or Outcome("changed" if counted.get("changed") else "ok")
+        if host in self._waiting and self._is_open(host):
+            return Outcome(NOT_REACHED)
+        changed = counted.get("changed", 0) > self._changed_for_all[host]
+        return settled or Outcome("changed" if changed else "ok")

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import listed
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import limited, listed
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import shown
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import outcome_of
 
@@ -52,14 +52,13 @@ def rows_of_pass(fleet: t.Mapping[str, t.Any], batch: t.Iterable[str], command: 
         result = results.get(host) or {}
         row = _row(host, "left" if host in left else outcome_of(result), result)
         if host in left:
-            row["message"] = _text(left[host])
+            row["message"] = "processed by a task of its own, whose result is not in this report: %s" % left[host]
         row["device_change"] = shown(result.get("device_change"), bool(fleet.get("check_mode")))
         if row["outcome"] in ("failed", "unreachable"):
-            row["command"] = "%s %s --limit %s" % (
-                command,
-                repair_of(row["error"], row["code"]) or playbook,
-                shlex.quote(listed([host])),
-            )
+            repair = repair_of(row["error"], row["code"], result.get("device_change"))
+            target = listed([host])
+            again = "%s %s --limit %s" % (command, playbook, shlex.quote(target))
+            row["command"] = limited(target, repair) if repair else again
         rows.append(row)
     return rows
 
@@ -88,10 +87,15 @@ def kind_of(finding: t.Mapping[str, t.Any]) -> str:
     return str(finding["finding"])
 
 
-def repair_of(kind: str | None, code: str | None) -> str | None:
-    """Return the playbook that helps after an error if running the same one again does not; None otherwise."""
+def repair_of(kind: str | None, code: str | None, device_change: str | None = None) -> str | None:
+    """Return the playbook that helps after an error if running the same one again does not; None otherwise.
+
+    :param device_change: what the run has done to the device
+    """
     # For an activated device, restore its credential, since that resets nothing.
     name = "recover" if code == _ALREADY_ACTIVE else _REPAIRS.get(str(kind))
+    if kind == "not_proven" and device_change == "reset":  # reprovision would reset it again
+        name = "provision"
     return name and "fleetops.aliyun_iot." + name
 
 

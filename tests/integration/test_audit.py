@@ -24,6 +24,7 @@ from operations import (
     credential_file,
     in_service,
     operate,
+    results,
     role_variables,
     valid_fingerprint,
     valid_text,
@@ -212,6 +213,41 @@ def test_a_fleet_that_is_right_does_not_fail(platform: Emulator, tmp_path: Path)
     run = operate("audit", platform, hosts, tmp_path, audit_fail=True)
     assert (run.rc, run.changed) == (0, 0), run
     assert "20 of 20 as they should be" in run.stdout
+
+
+def test_gateways_that_are_to_have_no_credential(platform: Emulator, tmp_path: Path) -> None:
+    """One still has it, which provision mends, and one has none."""
+    own: JSON = {"gw-0001": {"gateway_state": "absent"}, "gw-0002": {"gateway_state": "absent"}, "gw-0003": {}}
+    for host in own:
+        in_service(platform, tmp_path, host)
+    credential_file(tmp_path, "gw-0002").unlink()
+    report = tmp_path / "audit.json"
+    hosts = inventory(own, tmp_path, **role_variables(platform))
+
+    def found() -> dict[str, str]:
+        run = operate("audit", platform, hosts, tmp_path, audit_report=str(report))
+        assert run.rc == 0, run
+        return {each["gateway"]: each["finding"] for each in json.loads(report.read_text()) if each["gateway"]}
+
+    assert found() == {"gw-0001": "exists", "gw-0002": "ok", "gw-0003": "ok"}
+    [by_gateway] = [each for each in json.loads(report.read_text()) if each["gateway"] == "gw-0001"]
+    assert " fleetops.aliyun_iot.provision " in by_gateway["command"]
+    assert operate("provision", platform, hosts, tmp_path).rc == 0
+    assert found() == dict.fromkeys(own, "ok")
+
+
+def test_a_note_for_a_service_that_has_left_the_inventory(platform: Emulator, tmp_path: Path) -> None:
+    """Audit asks what provision asks: nothing is unfinished that provision would not finish."""
+    hosts = inventory(1, tmp_path, **role_variables(platform))
+    in_service(platform, tmp_path, "gw-0001")
+    (tmp_path / "gw-0001" / ".device.json.due").write_text("0123456789abcdef\n")
+    report = tmp_path / "audit.json"
+    for service, finding, reason in (("agent", "unfinished", "unfinished"), ("", "ok", "up_to_date")):
+        hosts["gateways"]["vars"]["gateway_service"] = service
+        assert operate("audit", platform, hosts, tmp_path, audit_report=str(report)).rc == 0
+        assert [each["finding"] for each in json.loads(report.read_text()) if each["gateway"]] == [finding]
+        run = operate("provision", platform, hosts, tmp_path, "--check")
+        assert results(run, "gw-0001")[0]["reason"] == reason, run
 
 
 def test_a_wrong_option_of_one_host_is_its_own_finding(platform: Emulator, tmp_path: Path) -> None:

@@ -377,6 +377,122 @@ def test_failures_of_a_run_that_ended_before_they_were_reported(platform: Emulat
     assert "needs a change: missing: gw-0002" in table(run.stdout), run
 
 
+def operated(playbook: str, platform: Emulator, hosts: JSON, tmp_path: Path, *arguments: str, **extra: JSON) -> Run:
+    """Run a playbook of the collection with the account, whose variables are in a file."""
+    (tmp_path / ACCOUNT_FILE).write_text(json.dumps({**account(platform), "gateway_verify": "none"}))
+    given = ("-e", f"@{ACCOUNT_FILE}", "-e", json.dumps(extra))
+    return logged(f"fleetops.aliyun_iot.{playbook}", hosts, tmp_path, *given, *arguments)
+
+
+def reported(tmp_path: Path) -> dict[str, tuple[str, str | None]]:
+    rows = json.loads((tmp_path / "report.json").read_text())["gateways"]
+    return {row["gateway"]: (row["outcome"], row["message"]) for row in rows}
+
+
+NOT_REACHED = ("left", "not reached")
+
+
+@pytest.mark.parametrize(
+    ("serial", "mode", "reached"),
+    # The first batch is lost; a failure keeps the second from beginning; the names of a gateway have failed before the first.
+    [("", "0600", 1), ([2, 3], "0600", 2), ("100%", "rw", 1)],
+    ids=str,
+)
+def test_a_rotation_that_stops_names_the_gateways_that_it_has_not_reached(
+    platform: Emulator, tmp_path: Path, serial: JSON, mode: str, reached: int
+) -> None:
+    """The names of all gateways were inspected before, and are right, which is no outcome."""
+    own: dict[str, JSON] = {**{host: {} for host in names(5)}, "gw-0001": {"gateway_mode": mode}}
+    hosts = inventory(own, tmp_path, **role_variables(platform))
+    for host in names(5):
+        in_service(platform, tmp_path, host)
+    platform.admin.fault("ResetThing", device_name="gw-0001", code="Forbidden.RAM", times="forever")
+    extra = {"gateway_report_to": "report.html", "gateway_serial": serial}
+    run = operated("reprovision", platform, hosts, tmp_path, **extra)
+    assert run.rc == 2, run
+    rest = names(5)[reached:]
+    number, command = table(run.stdout)[f"not reached: {', '.join(rest)}"]
+    assert number == len(rest), run
+    assert command.endswith(f" fleetops.aliyun_iot.reprovision --limit {','.join(rest)}"), run
+    assert [row for row in table(run.stdout) if row.startswith("up to date")] == [], run
+    report = reported(tmp_path)
+    assert sorted(report) == names(5), run
+    assert {host: report[host] for host in rest} == dict.fromkeys(rest, NOT_REACHED)
+    assert report["gw-0001"][0] == "failed", run
+
+
+@pytest.mark.parametrize(
+    "extra", [{"gateway_serial": 1}, {"gateway_serial": [2, 3], "gateway_max_fail_percentage": 0}], ids=str
+)
+def test_a_decommission_that_stops_names_the_gateways_that_it_has_not_reached(
+    platform: Emulator, tmp_path: Path, extra: JSON
+) -> None:
+    hosts = inventory(5, tmp_path, **role_variables(platform))
+    for host in names(5)[1:]:
+        in_service(platform, tmp_path, host)
+    platform.admin.fault("DisableThing", device_name="gw-0002", code="Forbidden.RAM", times="forever")
+    extra = {"target": "gateways", "gateway_report_to": "report.html", **extra}
+    run = operated("decommission", platform, hosts, tmp_path, **extra)
+    assert run.rc == 2, run
+    rest = names(5)[2:]
+    assert table(run.stdout)[f"not reached: {', '.join(rest)}"][0] == 3, run
+    report = reported(tmp_path)
+    assert {host: outcome for host, (outcome, _message) in report.items()} == {
+        **dict.fromkeys(rest, "left"),
+        **{"gw-0001": "changed", "gw-0002": "failed"},
+    }, run
+
+
+@pytest.mark.parametrize("wrong", ["the query", "one account"])
+def test_an_audit_that_cannot_list_the_devices_has_compared_no_gateway(
+    platform: Emulator, tmp_path: Path, wrong: str
+) -> None:
+    """Ansible counts the failure of the task for its first host alone."""
+    own: dict[str, JSON] = {host: account(platform) for host in names(3)}
+    hosts = inventory(own, tmp_path, **role_variables(platform))
+    for host in names(3):
+        in_service(platform, tmp_path, host)
+    if wrong == "the query":
+        platform.admin.fault("QueryDevice", code="Forbidden.RAM", times="forever")
+    else:
+        hosts["gateways"]["hosts"]["gw-0002"]["platform_access_key_secret"] = "anotherone"
+    run = logged("fleetops.aliyun_iot.audit", hosts, tmp_path, "-e", "audit_fail=true")
+    assert run.rc == 2, run
+    [(row, (number, command))] = table(run.stdout).items()
+    assert row.startswith("failed: "), run
+    assert number == 3, run
+    assert command.endswith(" --limit gw-0001,gw-0002,gw-0003"), run
+    assert "failed: [all 3 hosts] " in run.stdout, run
+
+
+def test_findings_that_cannot_be_written_are_no_failure_of_a_gateway(platform: Emulator, tmp_path: Path) -> None:
+    """The place is in the inventory, so that it is not checked before the run; the report is written all the same."""
+    hosts = inventory(2, tmp_path, **role_variables(platform), audit_report="/proc/nowhere/audit.json")
+    for host in names(2):
+        in_service(platform, tmp_path, host)
+    run = operated("audit", platform, hosts, tmp_path, gateway_report_to="report.html")
+    assert run.rc == 2, run
+    assert table(run.stdout) == {"up to date": (2, "")}, run
+    assert {*names(2)} < {*reported(tmp_path)}, run
+    assert "/proc/nowhere" in run.stdout.rpartition("TASK [")[2].partition("OUTCOME")[0], run
+
+
+def test_the_first_host_has_no_row_for_the_devices_of_others(platform: Emulator, tmp_path: Path) -> None:
+    platform.admin.delete_device(PRODUCT_KEY, "gw-0002")
+    own: dict[str, JSON] = {"gw-0001": {"gateway_device_name_from": "serial"}, "gw-0002": {}}
+    hosts = inventory(own, tmp_path, **role_variables(platform))
+    run = operated("add_devices", platform, hosts, tmp_path)
+    assert table(run.stdout) == {"device added": (1, "")}, run
+
+
+def test_a_registration_that_a_run_forbids_is_allowed_by_the_next_command(platform: Emulator, tmp_path: Path) -> None:
+    hosts = inventory(1, tmp_path, **role_variables(platform))
+    run = logged(PROVISION, hosts, tmp_path, "-e", "gateway_register=never", "-e", "gateway_report_to=report.html")
+    [(_number, command)] = [row for row in table(run.stdout).values() if row[1]]
+    [row] = json.loads((tmp_path / "report.json").read_text())["gateways"]
+    assert {command, row["command"]} == {f"ansible-playbook -i {tmp_path}/hosts.json {PROVISION} --limit gw-0001"}, run
+
+
 ANY_PLAYBOOK: JSON = [
     {"name": "Warn, and say something", "ansible.builtin.debug": {"msg": "it is said"}},
     {"name": "Go well", "ansible.builtin.set_fact": {"here": "{{ inventory_hostname }}"}},

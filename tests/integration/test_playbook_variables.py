@@ -273,3 +273,41 @@ def test_a_slice_without_gateways(platform: Emulator, tmp_path: Path, playbook: 
     wrong = run_of(playbook, hosts, tmp_path, "--limit", "elsewhere", target="gateways", gateway_allow_empty="maybe")
     assert wrong.rc != 0
     assert "is neither true nor false" in wrong.stderr
+
+
+@pytest.mark.parametrize("name", ["gateway_serial", "gateway_max_fail_percentage"])
+@pytest.mark.parametrize("playbook", ["provision", "recover", "reprovision", "decommission"])
+def test_a_variable_of_the_run_is_not_one_of_hosts(
+    platform: Emulator, tmp_path: Path, playbook: str, name: str
+) -> None:
+    """Ansible would read it for some tasks, and not for the size of batches."""
+    hosts = inventory(2, tmp_path, **role_variables(platform), **{name: 1})
+    run = run_of(playbook, hosts, tmp_path, target="gateways", **account(platform))
+    assert run.rc == 2, run
+    assert f"{name}: 1 is set for this host, but is for the whole run. Set it with -e" in run.stdout, run
+    assert called(platform, "register") == called(platform, "ResetThing") == called(platform, "DisableThing") == []
+
+
+@pytest.mark.parametrize("playbook", ["recover", "reprovision"])
+def test_a_gateway_that_is_to_have_no_credential_gets_none(platform: Emulator, tmp_path: Path, playbook: str) -> None:
+    for host in names(2):
+        in_service(platform, tmp_path, host)
+        if playbook == "recover":
+            credential_file(tmp_path, host).unlink()
+    hosts = inventory({"gw-0001": {}, "gw-0002": {"gateway_state": "absent"}}, tmp_path, **role_variables(platform))
+    said = {"gateway_verify": "none", "gateway_serial": "100%", "gateway_max_fail_percentage": 100}
+    run = run_of(playbook, hosts, tmp_path, **account(platform), **said)
+    assert {host: stats["failures"] for host, stats in run.stats.items()} == {"gw-0001": 0, "gw-0002": 1}, run
+    assert "gateway_state: 'absent' is not for this playbook. Set it to present" in run.result("gw-0002")["msg"]
+    assert called(platform, "ResetThing") == (["gw-0001"] if playbook == "reprovision" else [])
+    assert credential_file(tmp_path, "gw-0002").exists() == (playbook == "reprovision")
+
+
+@pytest.mark.parametrize("state", ["reset_intended", "reset_withdrawn", "followed_up"])
+def test_a_provision_leaves_no_lease(platform: Emulator, tmp_path: Path, state: str) -> None:
+    in_service(platform, tmp_path, "gw-0001")
+    hosts = inventory(1, tmp_path, **role_variables(platform))
+    run = run_of("provision", hosts, tmp_path, gateway_state=state)
+    assert run.rc == 2, run
+    assert f"gateway_state: '{state}' is not for this playbook. Set it to present or absent" in run.stdout, run
+    assert [path.name for path in (tmp_path / "gw-0001").iterdir()] == ["device.json"]

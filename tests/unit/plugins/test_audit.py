@@ -67,9 +67,21 @@ def found(looks: JSON, *platforms: JSON, **options: JSON) -> dict[str, str]:
         (look(), device(fingerprint=THEIRS), "fingerprint_differs"),
         (look(reason="attributes"), device(), "attributes"),
         (look(reason="export"), device(), "export"),
-        (look(due="0123456789abcdef"), device(), "unfinished"),
-        (look(reason="attributes", due="unknown"), device(), "unfinished"),
-        (look(due="unknown"), device(fingerprint=THEIRS), "fingerprint_differs"),
+        (look(reason="unfinished", due="0123456789abcdef"), device(), "unfinished"),
+        (look(reason="unfinished", due="unknown"), device(fingerprint=THEIRS), "fingerprint_differs"),
+        # A note whose service has left the inventory: provision has nothing to do about it either.
+        (look(due="0123456789abcdef"), device(), "ok"),
+        (look(reason="attributes", due="unknown"), device(), "attributes"),
+        # gateway_state is absent, whatever the platform has.
+        *(
+            (look(reason="exists", **rest), there, "exists")
+            for rest in ({}, {"credential": None, "fingerprint": None})
+            for there in (device(), device(status="DISABLE"), None)
+        ),
+        *(
+            (look(credential=None, fingerprint=None), there, "ok")
+            for there in (device(), device(status="DISABLE"), device(fingerprint=THEIRS), None)
+        ),
         (look(reason="missing", failed=True, error=NEEDED, credential=None, fingerprint=None), device(), "missing"),
         (
             look(reason="unreadable", failed=True, error=NEEDED, credential=None, fingerprint=None),
@@ -330,3 +342,8 @@ def test_an_audit_of_a_part_of_the_inventory() -> None:
     assert found(looks, there, inventory=nameless) == {"one": "ok"}
     elsewhere = {**other, "three": {"product_key": OTHER, "device_name": None, "error": None}}
     assert found(looks, there, inventory=elsewhere) == {"one": "ok", "gw-0003": "no_gateway"}
+
+
+def test_a_credential_that_is_not_to_be_there_is_removed_by_provision() -> None:
+    [found] = audit_findings({"one": look(reason="exists")}, [platform(device())])
+    assert found["mended_by"] == "provision"

@@ -148,6 +148,22 @@ def test_options_of_a_connection_are_named_and_left_out(monkeypatch: pytest.Monk
     assert left_out() == ["--ssh-common-args", "--ssh-extra-args"]
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("gateway_register=never", []),
+        ("gateway_register=never gateway_mode=0640", ['{"gateway_mode": "0640"}']),
+        ('{"gateway_register": "never"}', []),
+    ],
+)
+def test_a_repair_may_register(monkeypatch: pytest.MonkeyPatch, text: str, kept: list[str]) -> None:
+    """A repair leaves out that the run forbids it; the same run again is as it was."""
+    given(monkeypatch, text)
+    assert typed(limited("one", "fleetops.aliyun_iot.provision")) == kept
+    assert typed(command("provision", ["one"], None))[:-1] == kept
+    assert typed(limited("one")) == [text]
+
+
 def test_only_a_run_without_gateways_has_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     given(monkeypatch, args=("fleetops.aliyun_iot.report_merge",), inventory=())
     assert limited("localhost", None) == "ansible-playbook fleetops.aliyun_iot.report_merge"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.collections import ImmutableDict
 from ansible.parsing.dataloader import DataLoader
 
+from ansible_collections.fleetops.aliyun_iot.plugins.lookup import fleet_target
 from ansible_collections.fleetops.aliyun_iot.plugins.lookup.fleet_target import LookupModule
 
 
@@ -64,3 +66,18 @@ def test_a_group_without_some_of_its_hosts(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_target_without_a_host_is_named(monkeypatch: pytest.MonkeyPatch, target: Any, shown: str) -> None:
     with pytest.raises(AnsibleError, match=f"No host matches {shown}; correct"):
         chosen(target, monkeypatch)
+
+
+@pytest.mark.parametrize("playbook", ["fleetops.aliyun_iot.provision", "mine.yml"])
+def test_a_playbook_is_not_started_at_one_of_its_tasks(monkeypatch: pytest.MonkeyPatch, playbook: str) -> None:
+    """It would do nothing and be green; a playbook of one's own that imports it may be."""
+    loader = DataLoader()
+    loader.set_basedir(str(Path(fleet_target.__file__).parents[2] / "playbooks"))
+    given = {"args": (playbook,), "start_at_task": "Provision the gateways of this batch"}
+    monkeypatch.setattr(context, "CLIARGS", ImmutableDict(given))
+    lookup, variables = LookupModule(loader), {"groups": {"gateways": ["gw-1"]}}
+    if playbook == "mine.yml":
+        assert lookup.run(["gateways"], variables) == ["gateways"]
+        return
+    with pytest.raises(AnsibleError, match="cannot be started with --start-at-task"):
+        lookup.run(["gateways"], variables)

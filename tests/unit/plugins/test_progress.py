@@ -354,6 +354,58 @@ def test_what_only_a_look_has_said_is_not_done() -> None:
     assert of(outcomes) == {"a": "registered", "b": "up to date"}
 
 
+def test_a_look_before_the_batches_settles_nothing() -> None:
+    """The first batch fails, and Ansible ends the run; a failure of the look, and what it has found to do, are known all the same."""
+    outcomes = Outcomes()
+    looked = fleet(a=RIGHT, b=RIGHT, c=failed("tls"), d={"changed": True, "reason": "missing"}, e=RIGHT)
+    outcomes.note_pass({**looked, "check_mode": True})
+    outcomes.note_unreached(list("bcdef"))
+    outcomes.note_pass(fleet(a=failed("refused")))
+    words = {"a": "failed", "b": "not reached", "c": "failed", "d": "needs a change", "e": "not reached"}
+    assert of(outcomes, a="failures", e="") == {**words, "f": "not reached"}
+
+
+def test_hosts_whose_batches_have_not_begun() -> None:
+    outcomes = Outcomes()
+    outcomes.note_batch("a", "abcd")
+    outcomes.note_batch("b")
+    outcomes.note_pass({**fleet(c={"changed": True, "reason": "missing"}), "check_mode": True})
+    found = {"a": "ok", "b": "failed", "c": "needs a change", "d": "not reached"}
+    assert of(outcomes, a="", b="failures") == found
+
+
+def test_a_failed_task_for_all_hosts_is_of_all_of_them() -> None:
+    """It was a part of their work, so what a look has said of them is no outcome; a host that had failed before has its own."""
+    outcomes, error = Outcomes(), failed_outcome(failed("throttled"))
+    outcomes.note_pass({**fleet(a=RIGHT, b=RIGHT, c=SILENT), "check_mode": True})
+    outcomes.note_broken("a", error)
+    outcomes.note_run_failed("a", "abcd", error, settles=True)
+    assert of(outcomes, a="failures") == {"a": "failed", "b": "failed", "c": "not answering", "d": "failed"}
+    rescued = of(outcomes, a="")
+    assert {host: rescued[host] for host in "ab"} == {"a": "up to date", "b": "up to date"}
+
+
+def test_a_failed_task_for_all_hosts_that_does_nothing_to_them() -> None:
+    """Such as a report that cannot be written: what was done is done, and of hosts without an outcome nothing else is known."""
+    outcomes, error = Outcomes(), Outcome("failed", "Write the report")
+    outcomes.note_pass(fleet(a=RIGHT, b=REGISTERED))
+    outcomes.note_broken("a", error)
+    outcomes.note_run_failed("a", "abc", error, settles=False)
+    assert of(outcomes, a="failures", b="") == {"a": "up to date", "b": "registered", "c": "failed"}
+
+
+def test_a_task_for_all_hosts_is_no_change_of_the_first() -> None:
+    outcomes = Outcomes()
+    outcomes.note_for_all("a", changed=True)
+    outcomes.note_for_all("b", changed=True)
+    outcomes.note_devices(devices(c="added"))
+    counted = {host: {"ok": ok, "changed": 1} for host, ok in (("a", 1), ("b", 2))}
+    assert {host: group.outcome.word for group in outcomes.groups(counted) for host in group.hosts} == {
+        "b": "ok",
+        "c": "device added",
+    }
+
+
 @pytest.mark.parametrize(
     ("result", "check_mode", "outcome"),
     [
@@ -430,6 +482,12 @@ def test_devices_that_were_changed_before_a_run_was_cut_off() -> None:
 )
 def test_the_playbook_that_helps(kind: str, code: object, playbook: str | None) -> None:
     assert failed_outcome(failed(kind, code)).repair == playbook
+
+
+def test_a_login_after_a_reset_is_repeated_without_another_reset() -> None:
+    unproven = failed("not_proven")
+    assert failed_outcome(unproven).repair is None
+    assert failed_outcome({**unproven, "device_change": "reset"}).repair == "fleetops.aliyun_iot.provision"
 
 
 def test_a_table_names_a_few_hosts_and_the_next_command() -> None:

@@ -10,14 +10,18 @@ import io
 import json
 import os
 import pwd
+import re
 from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible import context
 
 from ansible_collections.fleetops.aliyun_iot.plugins.action import run_report
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_gate import earlier_report
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_gate import check_rows, earlier_report
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import (
     as_csv,
     as_json,
@@ -93,9 +97,23 @@ def test_a_gateway_of_which_the_pass_says_nothing_was_right() -> None:
         ),
     ],
 )
-def test_an_outcome_and_the_command_to_type_next(result: JSON, outcome: str, command: str | None) -> None:
+def test_an_outcome_and_the_command_to_type_next(
+    monkeypatch: pytest.MonkeyPatch, result: JSON, outcome: str, command: str | None
+) -> None:
+    monkeypatch.setattr(context, "CLIARGS", {"inventory": ("inventory",)})
     [row] = rows(one=result)
     assert (row["outcome"], row["command"]) == (outcome, command)
+
+
+def test_a_login_after_a_reset_is_repeated_without_another_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "CLIARGS", {"inventory": ("inventory",)})
+    unproven, reprovision = failed("not_proven"), "fleetops.aliyun_iot.reprovision"
+    fleet = {"gateways": {"one": unproven, "two": {**unproven, "device_change": "reset"}}, "left": {}}
+    rows = rows_of_pass(fleet, ["one", "two"], "ansible-playbook -i inventory", reprovision)
+    assert [row["command"] for row in rows] == [
+        f"ansible-playbook -i inventory {reprovision} --limit one",
+        "ansible-playbook -i inventory fleetops.aliyun_iot.provision --limit two",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +154,9 @@ def test_a_host_whose_name_is_for_a_shell_is_quoted() -> None:
 
 def test_a_host_that_is_left_to_a_task_of_its_own() -> None:
     [row] = rows({"one": "its connection plugin is not known"})
-    assert (row["outcome"], row["message"], row["command"]) == ("left", "its connection plugin is not known", None)
+    assert (row["outcome"], row["command"]) == ("left", None)
+    told = "processed by a task of its own, whose result is not in this report: its connection plugin is not known"
+    assert row["message"] == told
 
 
 def test_findings_of_an_audit() -> None:
@@ -158,6 +178,38 @@ def test_findings_of_an_audit() -> None:
 def test_what_is_no_finding(finding: JSON) -> None:
     with pytest.raises(InvalidOption, match=r"^findings: \{.*\} is no finding of an audit. Use what the filter"):
         rows_of_findings([finding])
+
+
+@pytest.mark.parametrize("host", ["gw\u00a01", " gw", "g" * 300, "=1+1", "gw-0001"])
+def test_what_is_written_can_be_read_whatever_a_host_is_called(host: str) -> None:
+    found = rows(**{host: failed("network")})
+    check_rows("variable", found)
+    assert list(of(read(compose_report(RUN, found)))) == [host]
+
+
+@pytest.mark.parametrize(
+    ("finding", "problem"),
+    [
+        ({"finding": "ok"}, '"None/None": it names neither a gateway nor a device'),
+        ({"finding": "ok", "gateway": ""}, "it is not the name of a host"),
+        ({"finding": "ok", "gateway": "a\nb"}, '"a / b".gateway: it is not the name of a host'),
+        ({"finding": "ok", "gateway": "g" * 1025}, "it is not the name of a host"),
+        ({"finding": "Drift 1", "gateway": "g"}, '"g".reason: "Drift 1" has an invalid length or invalid characters'),
+        ({"finding": "ok", "gateway": "g", "fingerprint": "zz"}, '"g".fingerprint: '),
+        ({"finding": "ok", "gateway": "g", "device_change": "zz"}, '"g".device_change: '),
+        ({"finding": "ok", "gateway": "g", "error": "zz"}, '"g".error: '),
+    ],
+    ids=str,
+)
+def test_a_finding_that_no_report_can_have_is_refused_before_it_is_written(
+    tmp_path: Path, finding: JSON, problem: str
+) -> None:
+    task = SimpleNamespace(check_mode=False, async_val=0, diff=False, args={})
+    action = run_report.ActionModule(task, SimpleNamespace(), SimpleNamespace(), None, None, None)
+    with pytest.raises(InvalidOption, match=f"^findings: cannot be reported: .*{re.escape(problem)}"):
+        action._perform({"findings": [finding], "dest": str(tmp_path / "run.html")})
+    assert list(tmp_path.iterdir()) == []
+    assert earlier_report(as_json(compose_report(RUN, rows_of_findings([finding])))) is None
 
 
 # Reports
