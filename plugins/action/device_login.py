@@ -26,12 +26,11 @@ class ActionModule(GatewayAction):
     _spec = staticmethod(device_login_spec)
 
     def _failed(self, error: FleetopsError) -> Result:
-        result = super()._failed(error)
+        result = {"accepted": False, **super()._failed(error)}
         del result["registered"]  # which is of no concern here
         return result
 
     def _perform(self, options: dict[str, t.Any], remote: Remote) -> Result:
-        self._known = {"accepted": False}
         check_options(options)
         check_connection(options)
         check_path("path", options["path"])

@@ -35,16 +35,22 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote 
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import (
     asked_for,
+    by_host,
     earlier,
     end_of_run,
     fleet_result,
+    to_withdraw,
     too_many_failures,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import renderer
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import credential_work, recovery_work
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import sender
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import is_heard
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import OF_DEVICE, error_with_variables
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
+    OF_DEVICE,
+    error_with_variables,
+    naming_variables,
+)
 
 
 class ActionModule(ControllerAction):
@@ -52,11 +58,14 @@ class ActionModule(ControllerAction):
 
     BYPASS_HOST_LOOP = True  # ansible-core itself refuses strategies that would run it once for each host
     _spec = staticmethod(fleet_credentials_spec)
-    _of_playbooks: t.ClassVar[t.Mapping[str, str]] = {"at_once": "gateway_throttle"}
+    _of_playbooks: t.ClassVar[t.Mapping[str, str]] = {
+        "at_once": "gateway_throttle",
+        "most_failed": "gateway_max_fail_percentage",
+    }
 
     def _perform(self, options: t.Mapping[str, t.Any]) -> Result:
         check_run_once(self._task)
-        _check(options)
+        options = _checked(options)
         self._accounts = Accounts()
         gc.freeze()  # A collection would visit, and so copy, the memory that this process shares with the one that it was forked from.
         with _ending_children():
@@ -68,12 +77,13 @@ class ActionModule(ControllerAction):
         self._changes: dict[str, str] = dict(options["device_changes"])
         self._given, self._leases = asked_for(options)
         if why := too_many_failures(options, variables):
-            self._display.warning(why)
+            self._display.warning(naming_variables(why, self._option_variables()))
             return fleet_result([], {}, [], options, self._given, ended=True)
         check_mode = bool(self._task.check_mode)
         known = earlier(options, batch, check_mode)
         if options["take_over"]:
-            left = [Member(host, left="an earlier pass left it") for host in batch if host not in known]
+            causes = (variables.get("gateway_looks") or {}).get("left", {})
+            left = [Member(host, left=causes.get(host, "not given")) for host in batch if host not in known]
             return fleet_result(batch, known, left, options, self._given, check_mode, device_changes=self._changes)
         hosts = Hosts(self, variables)
         self._hosts = hosts
@@ -90,8 +100,9 @@ class ActionModule(ControllerAction):
             check_mode=check_mode,
             device_changes=self._changes,
         )
+        withdrawn = to_withdraw(options)
         try:
-            members = fleet.run([host for host in batch if host not in known or host in options["withdraw"]])
+            members = fleet.run([host for host in batch if host not in known or host in withdrawn])
         except Exception as error:  # a bug of ours, not an error of a gateway: leave the hosts to tasks
             members = [Member(host, left=internal(error).where) for host in batch if host not in known]
         # Hosts whose leases were released have failed before; keep those results.
@@ -157,18 +168,24 @@ class ActionModule(ControllerAction):
         return {host: error_with_variables(error, OF_DEVICE) for host, error in refused.items()}
 
 
-def _check(options: t.Mapping[str, t.Any]) -> None:
-    """Check the numbers, and the results of earlier tasks.
+def _checked(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return the options, with names of hosts as text.
 
-    :raises InvalidOption: one is out of range, or is no result
+    :raises InvalidOption: a number is out of range, a result is none, or options contradict each other
     """
     for name, least in (("at_once", 0), ("connections", 1), ("fleet_size", 0)):
         if options[name] < least:
             raise InvalidOption(name, options[name], "is out of range", "Use %d or more" % least)
-    for name in ("looked", "continues"):
-        for host, result in options[name].items():
-            if not isinstance(result, dict):
-                raise InvalidOption(name, None, "has no result for %s" % host, "Use gateways of fleet_credentials")
+    if options["recover"]:
+        for name in ("state", "register", "lease_time", "continues"):
+            if options[name] not in (None, {}):
+                raise InvalidOption(name, None, "cannot be combined with recover", "Remove one of them")
+    results = {name: by_host(name, options[name]) for name in ("looked", "continues")}
+    texts = {name: {str(host): text for host, text in options[name].items()} for name in ("refused", "device_changes")}
+    for host in options["withdraw"]:
+        if host not in texts["refused"]:
+            raise InvalidOption("withdraw", host, "is not in refused", "Name only hosts that are in refused too")
+    return {**options, **results, **texts}
 
 
 @contextlib.contextmanager

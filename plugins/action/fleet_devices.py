@@ -25,6 +25,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options
     product_secret_check,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote import Hosts, check_run_once
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import by_host
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import from_inventory
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import shared
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
@@ -49,7 +50,7 @@ class ActionModule(ControllerAction):
         if not ad_hoc:
             check_run_once(self._task)
         hosts = Hosts(self, self._variables)
-        known: Known = options["gateways"]
+        known: Known = by_host("gateways", options["gateways"])
         batch = known if options["known_alone"] else self._variables["ansible_play_batch"]
         devices: list[HostDevice] = []
         refused: dict[str, FleetopsError] = {}

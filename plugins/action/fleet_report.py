@@ -19,7 +19,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options
     product_secret_reader,
     recovery_options,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import end_of_run
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import end_of_run, registered_pass
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import GatewayAction
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import credential_work, recovery_work
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
@@ -37,9 +37,9 @@ class ActionModule(GatewayAction):
         """Do nothing: the pass has checked them, or :meth:`_do` does."""
 
     def _perform(self, options: dict[str, t.Any], remote: Remote) -> Result:
-        # Not with a template, which would evaluate the results of all hosts for each host.
-        fleet, host = self._vars.get(options["variable"]) or {}, self._host()
-        result = fleet.get("gateways", {}).get(host)
+        host = self._host()
+        fleet = registered_pass(options["variable"], self._vars, host)
+        result = fleet["gateways"].get(host)
         if result:
             # Every host of the batch has the same warning, and Ansible shows it once.
             if (result.get("unreachable") or result.get("failed")) and (why := end_of_run(fleet, self._vars)):
@@ -47,15 +47,8 @@ class ActionModule(GatewayAction):
             if result.get("unreachable"):
                 raise AnsibleConnectionFailure(str(result.get("msg")))
             return _short(result) if result.get("failed") else dict(result)
-        if host in fleet.get("left", {}):
+        if host in fleet["left"]:
             return self._do(fleet["asked"], remote)
-        if "asked" not in fleet:
-            raise InvalidOption(
-                "variable",
-                options["variable"],
-                "is not a result of fleet_credentials",
-                "Register the result of fleet_credentials in this play",
-            )
         if host not in fleet["hosts"]:
             problem, hint = (
                 "is the result of a pass that did not process this host",

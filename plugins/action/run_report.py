@@ -15,13 +15,14 @@ from ansible import context
 from ansible.release import __version__
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import run_report_spec
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import (
     playbook_command,
     same_tasks,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import registered_pass
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_files import ReportFiles
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_gate import check_rows
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import (
     Row,
     compose_report,
@@ -46,17 +47,12 @@ class ActionModule(ControllerAction):
 
     def _rows(self, options: t.Mapping[str, t.Any], playbooks: t.Sequence[str]) -> list[Row]:
         if options["findings"] is not None:
-            return rows_of_findings(options["findings"])
-        # Not with a template, which would evaluate the results of all hosts.
-        fleet = self._variables.get(options["variable"])
-        if not isinstance(fleet, dict) or not {"gateways", "left"} <= set(fleet):
-            raise InvalidOption(
-                "variable",
-                options["variable"],
-                "is not a result of fleet_credentials",
-                "Register the result of fleet_credentials in this play",
-            )
+            rows = rows_of_findings(options["findings"])
+            check_rows("findings", rows)
+            return rows
+        fleet = registered_pass(options["variable"], self._variables)
         rows = rows_of_pass(fleet, self._variables["ansible_play_batch"], playbook_command(), same_tasks(playbooks))
+        check_rows("variable", rows)
         if options["looked_only"]:
             rows = [dict(row, outcome="left") if row["outcome"] == "changed" else row for row in rows]
         return rows

@@ -60,6 +60,7 @@ import typing as t
 from ansible.inventory.manager import split_host_pattern
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import is_pass
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import outcome_of
 
 NO_HOST = "all:!all"  # an empty list of patterns means all hosts
@@ -85,7 +86,7 @@ def _hosts(variable: str, names: list[str], hostvars: t.Any, wanted: set[str]) -
         found = hostvars.raw_get(name).get(variable)
         if not isinstance(found, dict):
             continue
-        if {"gateways", "left"} <= set(found):
+        if is_pass(found):
             return [host for host in names if _outcome(host, found) in wanted]
         if found.get("skipped"):  # for every host
             return []

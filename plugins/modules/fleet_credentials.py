@@ -35,7 +35,7 @@ options:
     description:
       - Whether to read the DeviceSecret from the platform in place of a registration, as M(fleetops.aliyun_iot.gateway_recovery) does. The
         account is in the variables C(platform_...) of each host. All hosts with the same account share one client, which does not exceed
-        the account's quotas.
+        the account's quotas. Cannot be combined with O(state), O(register), O(lease_time) or O(continues).
     type: bool
     default: false
   add_devices:
@@ -86,7 +86,8 @@ options:
     type: dict
     default: {}
   withdraw:
-    description: Those hosts in O(refused) for which no reset was sent. The pass releases their leases.
+    description: Those hosts in O(refused) for which no reset was sent. The pass releases their leases, as far as O(continues) has them. A
+      host that is not in O(refused) is an error.
     type: list
     elements: str
     default: []
@@ -183,18 +184,18 @@ EXAMPLES = r"""
 RETURN = r"""
 check_mode:
   description: Whether the pass ran in check mode. If so, C(changed) in RV(counts) is the number of gateways that would be changed.
-  returned: always
+  returned: success
   type: bool
 counts:
   description: The number of gateways that were C(ok), C(changed), C(failed), C(unreachable), and C(left) to
     M(fleetops.aliyun_iot.fleet_report).
-  returned: always
+  returned: success
   type: dict
   sample: {"ok": 9991, "changed": 5, "failed": 1, "unreachable": 3, "left": 0}
 hosts:
   description: The hosts of the pass. A host that is neither in C(gateways) nor in C(left) was up to date or, with
     O(hardware_names=true), was not inspected.
-  returned: always
+  returned: success
   type: list
   elements: str
 gateways:
@@ -203,26 +204,26 @@ gateways:
     - C(device_change) is the change of the device on the platform, in check mode the predicted change. It is one of V(added), V(enabled),
       V(disabled), V(deleted) and V(reset), and is missing if the device was not changed. It can also be present if the gateway failed or
       was unreachable. If only the device was changed, C(reason) is V(up_to_date) and C(changed) is V(true).
-  returned: always
+  returned: success
   type: dict
 right:
   description: With O(keep_right), the results that RV(gateways) leaves out. They belong to hosts that were up to date or, with
     O(hardware_names=true), were not inspected.
-  returned: always
+  returned: success
   type: dict
 left:
   description: The hosts that this pass could not process, each with the reason. If this pass has O(take_over=true), also the hosts that
     have no result in O(looked). M(fleetops.aliyun_iot.fleet_report) processes them (see O(fallback)).
-  returned: always
+  returned: success
   type: dict
 ended:
   description: Whether the pass did nothing because too many gateways had failed before. A warning gives the numbers.
-  returned: always
+  returned: success
   type: bool
 asked:
   description: The option O(recover) of this pass. Also O(state), O(register) and O(lease_time), each only if it is set.
     M(fleetops.aliyun_iot.fleet_report) uses these options when it processes the hosts in RV(left).
-  returned: always
+  returned: success
   type: dict
 error:
   description: Describes why the task failed. In C(gateways), the result of each failed gateway has an C(error) with the same keys. The list

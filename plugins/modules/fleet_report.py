@@ -51,6 +51,10 @@ reason:
   returned: when the gateway was inspected
   type: str
   sample: missing
+registered:
+  description: Whether the platform issued a new DeviceSecret, as M(fleetops.aliyun_iot.gateway_credential) returns it.
+  returned: when the gateway was inspected, and on failure
+  type: bool
 device_change:
   description:
     - What the run did to the device on the platform, as M(fleetops.aliyun_iot.fleet_credentials) returns it. A host of which nothing else
@@ -59,7 +63,7 @@ device_change:
   type: str
   sample: disabled
 msg:
-  description: What was attempted, what failed and what to do next. C(error) does not repeat it.
+  description: What was attempted, what failed and what to do next.
   returned: on failure
   type: str
 error:
@@ -77,6 +81,12 @@ error:
     code:
       description: The platform's code, if it gave one.
       type: raw
+    message:
+      description: What was attempted, on what, and what failed. Missing if the error is that of the pass, since C(msg) contains it.
+      type: str
+    hint:
+      description: What to do next. Missing if the error is that of the pass, since C(msg) contains it.
+      type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule

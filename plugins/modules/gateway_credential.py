@@ -254,12 +254,12 @@ due:
   type: str
 lease:
   description: The ID of the lease. Pass it to the option O(lease) of the tasks that follow.
-  returned: with O(state=reset_intended)
+  returned: on success with O(state=reset_intended), except in check mode
   type: str
 lease_ends:
   description: When the lease ends, in seconds of the monotonic clock of this controller. Pass the value to
     M(fleetops.aliyun_iot.device_reset), in its option C(leases).
-  returned: with O(state=reset_intended)
+  returned: on success with O(state=reset_intended), except in check mode
   type: float
 mqtt_root:
   description:

@@ -20,11 +20,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
-    check_numbers,
-    check_texts,
-    number_options,
+    check_types,
     plain_types,
-    text_options,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import check_failure
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import failure_with_variables
@@ -81,8 +78,7 @@ class ControllerAction(ActionBase):
 
     def _options(self) -> dict[str, t.Any]:
         spec = self._spec()
-        check_texts(text_options(spec), self._task.args)
-        check_numbers(number_options(spec), self._task.args)
+        check_types(spec, self._task.args)
         try:
             _result, options = self.validate_argument_spec(argument_spec=spec, **self._constraints)
         except AnsibleError as error:

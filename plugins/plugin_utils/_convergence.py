@@ -15,7 +15,7 @@ from dataclasses import replace
 from time import sleep
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import ScriptAnswer, lost
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import ScriptAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BusyError,
     FleetopsError,
@@ -128,7 +128,7 @@ class Convergence:
         :raises FleetopsError: the look failed, or the plan is not allowed
         """
         look = self._builder.script("look", **self._task.look_values(self._check_mode))
-        found = self.seen = read_look(self.remote.answer(look, "looked"), len(self._wanted.exports))
+        found = self.seen = read_look(self.remote.answer(look, "looked", "lacking"), len(self._wanted.exports))
         wanted = self._with_hardware_name(found)
         plan = decide(found, wanted, self._task.lease)
         if self._tried and is_done(plan, found, wanted, self._tried[1], self._own):
@@ -172,6 +172,8 @@ class Convergence:
         patience = clock() + max(PATIENCE, 2 * self._task.lease_length())
         while True:
             plan, found, wanted = self._plan, self._found, self._wanted
+            if plan.step != "nothing":
+                self._task.check_held(found.journal.token if found.journal else None)
             if self._check_mode:
                 if not self._has_to_check() or self._check_change().outcome != "stale":
                     return self._foreseen()
@@ -179,8 +181,6 @@ class Convergence:
                 continue
             if plan.step == "nothing":
                 return self._nothing_to_do()
-            if self._task.lease and (not found.journal or found.journal.token != self._task.lease):
-                raise lost()
             left = lease_left(found, self._own)
             if left:
                 self._wait(left, patience)

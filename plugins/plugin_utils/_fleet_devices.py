@@ -67,7 +67,7 @@ def ensure_all(devices: t.Iterable[HostDevice], accounts: Accounts, options: Opt
 
     :param options: those of fleet_devices
     :returns: the outcome; a failure of an account affects only its own hosts
-    :raises FleetopsError: devices cannot be listed
+    :raises FleetopsError: not all devices can be listed, and all_devices asks for them
     """
     groups: dict[tuple[t.Any, ...], list[HostDevice]] = {}
     for device in devices:
@@ -87,8 +87,8 @@ def ensure_all(devices: t.Iterable[HostDevice], accounts: Accounts, options: Opt
             if wrong:
                 result["devices"] += [item.as_result() for item in wrong.values()]
         except FleetopsError as error:
-            if options["state"] == "listed":
-                # Conclusions from an incomplete list would be wrong.
+            if options.get("all_devices"):
+                # Without the devices of this account, conclusions about all devices would be wrong.
                 error.msg += ". It was called for %s" % shown([device.host for device in group])
                 raise
             result, items = {"product_key": group[0].product_key, "changed": False, "devices": []}, {}
@@ -101,7 +101,7 @@ def ensure_all(devices: t.Iterable[HostDevice], accounts: Accounts, options: Opt
                 done.changes[device.host] = OF_STATES[options["state"]]
             if item and item.error:
                 done.refused[device.host] = item.error
-                if item.reason in _NOT_SENT:
+                if _is_unsent(item):
                     done.unsent.append(device.host)
         done.products.append({**result, "hosts": [device.host for device in group]})
     return done
@@ -143,9 +143,14 @@ def _ensure(
     return outcome.as_result(product_key), items
 
 
+def _is_unsent(item: DeviceOutcome) -> bool:
+    """Return whether no request was sent for a device; busy means that too little time of its lease was left for one."""
+    return item.reason in _NOT_SENT or bool(item.error and item.error.kind == "busy")
+
+
 def _not_attempted(items: t.Collection[DeviceOutcome]) -> dict[str, DeviceOutcome]:
     """Return the devices that were not processed after an error of another one, each with this error."""
-    causes = [item.error for item in items if item.error and item.reason not in _NOT_SENT]
+    causes = [item.error for item in items if item.error and not _is_unsent(item)]
     if not causes:
         return {}
     # Nothing was sent after the last one.

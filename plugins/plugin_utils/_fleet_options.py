@@ -22,7 +22,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import check_ranges
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import plain_types
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_lists, plain_types
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
     OF_ACCOUNT,
     OF_CREDENTIAL,
@@ -134,6 +134,10 @@ def _options(
         # As in the role, an optional variable that is empty counts as not set.
         if value is not None and value != "" and value != variables.get("omit"):
             found[option] = value
+    try:
+        check_lists(_validator(spec).argument_spec, found)
+    except InvalidOption as error:
+        raise error_with_variables(error, names) from None
     result = _validator(spec).validate(found)
     if result.error_messages:
         raise FleetopsError(

@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import with_change
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import CHANGES, with_change
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import Member
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import failed
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
@@ -26,6 +26,59 @@ _OF_A_LEASE = ("lease", "lease_ends", "diff")
 # The most names of hosts in a message.
 HOSTS_SHOWN = 50
 OUTCOMES = ("ok", "changed", "failed", "unreachable", "left")
+# The keys of every result, each with the type of its value.
+_KEYS = {
+    **{"check_mode": bool, "counts": dict, "hosts": list, "gateways": dict},
+    **{"right": dict, "left": dict, "ended": bool, "asked": dict},
+}
+
+
+def is_pass(value: t.Any, host: str | None = None) -> bool:
+    """Return whether a value is a result of fleet_credentials.
+
+    :param host: the only one whose own result is looked at; None for all
+    """
+    if not isinstance(value, dict) or not all(isinstance(value.get(key), kind) for key, kind in _KEYS.items()):
+        return False
+    if not all(isinstance(value["counts"].get(outcome), int) for outcome in OUTCOMES):
+        return False
+    parts = value["gateways"], value["right"]
+    if host is not None:
+        return all(_is_of_host(part[host]) for part in parts if host in part)
+    return all(_is_of_host(result) for part in parts for result in part.values())
+
+
+def registered_pass(variable: str, variables: t.Mapping[str, t.Any], host: str | None = None) -> Result:
+    """Return the result of fleet_credentials that a variable has. It is not evaluated as a template: there may be thousands of hosts.
+
+    :param host: as for :func:`is_pass`
+    :raises InvalidOption: the variable has no such result
+    """
+    value = variables.get(variable)
+    if not is_pass(value, host):
+        hint = "Register the result of fleet_credentials in this play"
+        raise InvalidOption("variable", variable, "is not a result of fleet_credentials", hint)
+    return t.cast(Result, value)
+
+
+def by_host(option: str, results: t.Mapping[t.Any, t.Any]) -> dict[str, Result]:
+    """Return the results of hosts that an option has.
+
+    :raises InvalidOption: one is no result of a host
+    """
+    for host, result in results.items():
+        if not _is_of_host(result):
+            raise InvalidOption(option, None, "has no result for %s" % host, "Use gateways of fleet_credentials")
+    return {str(host): result for host, result in results.items()}
+
+
+def _is_of_host(result: t.Any) -> bool:
+    if not isinstance(result, dict) or result.get("device_change") not in (None, *CHANGES):
+        return False
+    error = result.get("error")
+    if error is None:
+        return not result.get("failed")
+    return isinstance(error, dict) and {"kind", "code"} <= set(error)
 
 
 def asked_for(options: Options) -> tuple[Result, dict[str, Result]]:
@@ -39,6 +92,11 @@ def asked_for(options: Options) -> tuple[Result, dict[str, Result]]:
         state = "reset_withdrawn" if host in options["withdraw"] else "present"
         each[host] = {"reported_name": result.get("device_name"), "lease": result.get("lease"), "state": state}
     return given, each
+
+
+def to_withdraw(options: Options) -> set[str]:
+    """Return the hosts whose leases are to be released: those to withdraw, if an earlier pass took a lease for them."""
+    return {host for host in options["withdraw"] if options["continues"].get(host, {}).get("lease")}
 
 
 def earlier(options: Options, batch: t.Sequence[str], check_mode: bool) -> dict[str, Result]:
@@ -69,7 +127,7 @@ def too_many_failures(options: Options, variables: t.Mapping[str, t.Any]) -> str
 
     :raises InvalidOption: ``most_failed`` is no percentage
     """
-    most = percentage("gateway_max_fail_percentage", options["most_failed"])
+    most = percentage("most_failed", options["most_failed"])
     everyone = variables["ansible_play_hosts_all"]
     failed_before = {host for host, look in options["looked"].items() if look.get("failed") or look.get("unreachable")}
     failures = len({*everyone}.difference(variables["ansible_play_hosts"]) | failed_before)
@@ -78,7 +136,7 @@ def too_many_failures(options: Options, variables: t.Mapping[str, t.Any]) -> str
         return ""
     batch = list(map(str, variables["ansible_play_batch"]))
     return (
-        "%d of %d gateways failed or were unreachable, more than %g %% (gateway_max_fail_percentage). The run ends before this batch. "
+        "%d of %d gateways failed or were unreachable, more than %g %% (most_failed). The run ends before this batch. "
         "%s. What went wrong is above" % (failures, hosts, most, not_reached([*batch, *later_hosts(batch, variables)]))
     )
 
@@ -159,6 +217,18 @@ def shown(hosts: t.Sequence[str]) -> str:
     return ", ".join(hosts[:HOSTS_SHOWN]) + (" and %d more" % more if more > 0 else "")
 
 
+def _identified(result: Result, look: t.Mapping[str, t.Any], changed: bool) -> Result:
+    """Return a result with the ProductKey, DeviceName and path of an earlier look, if it has none of its own.
+
+    :param look: the result of the host in that look
+    :param changed: whether the device was changed on the platform. If the inventory does not name it, it is that of the credential
+    """
+    sources = [look, (look.get("credential") or {}) if changed else {}]
+    missing = [name for name in ("product_key", "device_name", "path") if not result.get(name)]
+    found = {name: next((source[name] for source in sources if source.get(name)), None) for name in missing}
+    return {**result, **{name: value for name, value in found.items() if value}}
+
+
 def fleet_result(
     batch: t.Sequence[str],
     known: t.Mapping[str, Result],
@@ -184,7 +254,10 @@ def fleet_result(
     for host in batch:
         member = by_host.get(host) or Member(host, result=known[host])
         if member.result:
-            member.result = with_change(member.result, (device_changes or {}).get(host))
+            change = (device_changes or {}).get(host)
+            member.result = with_change(
+                _identified(member.result, options["looked"].get(host) or {}, bool(change)), change
+            )
         outcome = member.outcome()
         counts[outcome] += 1
         if outcome == "left":

@@ -23,11 +23,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports impor
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import GatewayWork
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
-    check_numbers,
-    check_texts,
-    number_options,
+    check_types,
     plain_types,
-    text_options,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output, Remote, python_command
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import PYTHONS
@@ -134,8 +131,7 @@ class GatewayAction(ActionBase):
 
     def _options(self) -> dict[str, t.Any]:
         spec = self._spec()
-        check_texts(text_options(spec), self._task.args)
-        check_numbers(number_options(spec), self._task.args)
+        check_types(spec, self._task.args)
         try:
             _result, options = self.validate_argument_spec(argument_spec=spec)
         except AnsibleError as error:

@@ -11,6 +11,7 @@ import typing as t
 from datetime import date
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import Spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import check_seconds
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import check_port
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import DUE
@@ -19,13 +20,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._proxy import 
 _PATH = re.compile(r"(/[A-Za-z0-9._@:+=,~ -]+)+")
 _OWNER = re.compile(r"[A-Za-z0-9_.@$\\][A-Za-z0-9_.@$\\-]*")
 _SERVICE = re.compile(r"[A-Za-z0-9_.@:\\][A-Za-z0-9_.@:\\-]{0,254}")
-# Seconds; less than the time after which a pass over the fleet gives up on a gateway.
-_LONGEST_WAIT = 600
 _MODE = re.compile(r"0[0-7]{3}")
 # The types of ansible-core for values of YAML: the value's own type with a prefix.
 _OF_ANSIBLE = re.compile(
-    r"\b_?Ansible(?:Tagged|LazyTemplate|LazyAccess)?(Bool|Date|DateTime|Dict|Float|Int|List|Mapping|Sequence|Str|Unicode)\b"
+    r"\b(?:ansible(?:\.\w+)*\.)?_?Ansible(?:Tagged|LazyTemplate|LazyAccess)?(Bool|Date|DateTime|Dict|Float|Int|List|Mapping|Sequence|Str|Unicode)\b"
 )
+# Options that are dictionaries of text.
+_OF_TEXTS = ("fingerprints",)
 # What YAML may have read in place of text; a boolean is a number too, and comes first.
 _NESTED = ("a list", "a dictionary")
 _NO_TEXT: tuple[tuple[t.Any, str], ...] = (
@@ -37,29 +38,73 @@ _NO_TEXT: tuple[tuple[t.Any, str], ...] = (
 )
 
 
-def text_options(spec: Spec) -> dict[str, bool]:
-    """Return the options that are text, each with whether it is a list of it; a mode has a message of its own."""
-    kinds = {option: (about.get("type", "str"), about.get("elements")) for option, about in spec.items()}
+def check_types(spec: Spec, values: t.Mapping[str, t.Any]) -> None:
+    """Check the values of options, as far as ansible-core would convert them silently or not name the option.
+
+    :raises InvalidOption: as check_texts(), check_numbers() and check_lists()
+    """
+    check_texts(text_options(spec), values)
+    check_numbers(number_options(spec), values)
+    check_lists(spec, values)
+
+
+def text_options(spec: Spec) -> Spec:
+    """Return the options that are text or contain it; a mode has a message of its own."""
     return {
-        option: kind == "list"
-        for option, (kind, elements) in kinds.items()
-        if option != "mode" and (kind in ("str", "path") or (kind == "list" and elements in ("str", "path")))
+        option: about
+        for option, about in spec.items()
+        if option != "mode"
+        and (
+            about.get("elements", about.get("type", "str")) in ("str", "path")
+            or "options" in about
+            or option in _OF_TEXTS
+        )
     }
 
 
-def check_texts(texts: t.Mapping[str, bool], values: t.Mapping[str, t.Any]) -> None:
+def check_texts(texts: Spec, values: t.Mapping[str, t.Any], where: str = "") -> None:
     """Check that YAML or a template did not make something else of a name, a key or a secret, such as 5349 of 0012345.
 
-    :param texts: those of ``values`` that are text, each with whether it may be a list of it
+    :param texts: those of ``values`` that are text or contain it, as from :func:`text_options`
+    :param where: precedes the names in a message
     :raises InvalidOption: one is of another type; it is not shown, for it may be a secret
     """
-    for name, is_list in texts.items():
-        value = values.get(name)
-        for each in value if is_list and isinstance(value, list) else [value]:
-            kind = next((kind for types, kind in _NO_TEXT if isinstance(each, types)), None)
-            if kind:
-                hint = "Use one text" if kind in _NESTED else "Where it is set, put it into quotes, as it is written"
-                raise InvalidOption(name, None, "is %s, as YAML or a template gives it, and not text" % kind, hint)
+    for option, about in texts.items():
+        name, value = where + option, values.get(option)
+        if "options" in about:
+            for number, each in enumerate(value if isinstance(value, list) else ()):
+                if isinstance(each, t.Mapping):
+                    check_texts(text_options(about["options"]), each, "%s[%d]." % (name, number))
+        elif about.get("type") == "dict":
+            for key, each in value.items() if isinstance(value, t.Mapping) else ():
+                _check_text("%s[%r]" % (name, key), each, "Use one text")
+        elif about.get("type") == "list":
+            for each in value if isinstance(value, list) else [value]:
+                _check_text(name, each, "Use a list of texts")
+        else:
+            _check_text(name, value, "Use one text")
+
+
+def _check_text(name: str, value: t.Any, instead: str) -> None:
+    """Check one text; ``instead`` is the hint if it is a list or a dictionary."""
+    kind = next((kind for types, kind in _NO_TEXT if isinstance(value, types)), None)
+    if kind:
+        hint = instead if kind in _NESTED else "Where it is set, put it into quotes, as it is written"
+        raise InvalidOption(name, None, "is %s, as YAML or a template gives it, and not text" % kind, hint)
+
+
+def check_lists(spec: Spec, values: t.Mapping[str, t.Any]) -> None:
+    """Check that each list of dictionaries is one.
+
+    :raises InvalidOption: one is something else, such as a date or JSON as text
+    """
+    for option, about in spec.items():
+        value = values.get(option)
+        if about.get("elements") != "dict" or value is None:
+            continue
+        if not isinstance(value, list) or not all(isinstance(each, t.Mapping) for each in value):
+            hint = "Write it as a list of YAML, as in the examples"
+            raise InvalidOption(option, None, "is not a list of dictionaries", hint)
 
 
 def number_options(spec: Spec) -> tuple[str, ...]:
@@ -157,9 +202,7 @@ def check_connection(options: t.Mapping[str, t.Any]) -> None:
     """
     check_proxy(options.get("proxy"))
     check_port(options.get("mqtt_port"))
-    if not 0 <= options.get("wait_for_clock", 0) <= _LONGEST_WAIT:
-        hint = "Use 0 to %d seconds" % _LONGEST_WAIT
-        raise InvalidOption("wait_for_clock", options["wait_for_clock"], "is out of range", hint)
+    check_seconds(options, "wait_for_clock")
 
 
 def check_due(args: t.Mapping[str, t.Any]) -> str:
@@ -193,5 +236,4 @@ def check_lease(args: t.Mapping[str, t.Any]) -> None:
         raise InvalidOption("lease", lease, "is not a lease", "Use the lease that state: reset_intended returned")
     if args["state"] == "reset_withdrawn" and not lease:
         raise InvalidOption("lease", None, "is missing", "Use the lease that state: reset_intended returned")
-    if not 0 <= args.get("lease_time", 0) <= 86400:
-        raise InvalidOption("lease_time", args["lease_time"], "is out of range", "Use 0 to 86400 seconds")
+    check_seconds(args, "lease_time")

@@ -33,6 +33,8 @@ def checked_destination(dest: str, option: str = "dest") -> Path:
         raise InvalidOption(
             option, dest, "contains a character that no file's name can have here", "Remove it"
         ) from None
+    if os.path.basename(dest) in ("", ".", ".."):
+        raise InvalidOption(option, dest, "does not end in the name of a file", "Add the name of the file")
     path = Path(os.path.abspath(dest))
     try:
         if not path.parent.is_dir():

@@ -13,6 +13,7 @@ import os
 import re
 import stat
 import typing as t
+import unicodedata
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _gate as gate
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption, Kind, StorageError
@@ -23,13 +24,15 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report im
     OUTCOMES,
     Report,
     Row,
+    key_of,
 )
 
-# Limits: characters of a file, gateways of all files, characters of free text.
+# Limits: characters of a file, gateways of all files, characters of free text, of most names, and of the name of a host.
 LONGEST_FILE = 64 * 1024 * 1024
 MOST_GATEWAYS = 100_000
 TEXT = 2000
 NAME = 255
+HOST = 1024
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC")
 # Fields that the collection itself writes.
@@ -90,6 +93,20 @@ def parse_report(text: str) -> Report:
     }
 
 
+def check_rows(option: str, rows: t.Iterable[Row]) -> None:
+    """Check that a report with these rows can be read again.
+
+    :param option: the option that they are from
+    :raises InvalidOption: it cannot
+    """
+    try:
+        for row in rows:
+            _row('"%s"' % gate.message(key_of(row), gate.EXCERPT), row)
+    except StorageError as error:
+        problem = "cannot be reported: %s" % error.msg.partition("refused: ")[2]
+        raise InvalidOption(option, None, problem, "Correct it, or leave this gateway out") from None
+
+
 def _run(fields: t.Mapping[str, object]) -> dict[str, str]:
     found = {name: gate.message(fields.get(name, ""), NAME, "run." + name) for name in _RUN}
     return {**found, **{name: gate.text("run." + name, fields.get(name), _DATE) for name in ("begun", "ended")}}
@@ -117,11 +134,14 @@ def _optional(fields: t.Mapping[str, object], name: str, where: str, pattern: re
 
 
 def _host(where: str, value: object) -> str:
-    """Return the name of a host of an inventory, which may be any printable text."""
-    name = gate.message(value, NAME, where)
-    if not name or name != value:
+    """Return the name of a host of an inventory, which may be any printable text with any blanks."""
+    if not isinstance(value, str) or not 0 < len(value) <= HOST or not all(map(_can_be_shown, value)):
         raise gate.bad_answer(where, "it is not the name of a host")
-    return name
+    return value
+
+
+def _can_be_shown(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs"
 
 
 def _before(value: object) -> dict[str, t.Any] | None:

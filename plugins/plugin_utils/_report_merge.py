@@ -42,9 +42,11 @@ def report_names(patterns: t.Sequence[str], merged: Path) -> list[str]:
             "is the report of a slice, which would be lost",
             "Choose another path",
         )
-    if not 0 < len(found) <= MOST_FILES:
+    if not found:
+        raise InvalidOption("reports", None, "name no report of a slice", "Name the JSON of each slice")
+    if len(found) > MOST_FILES:
         raise InvalidOption(
-            "reports", None, "there are %d, not 1 to %d" % (len(found), MOST_FILES), "Narrow the pattern"
+            "reports", None, "there are %d, more than %d" % (len(found), MOST_FILES), "Narrow the pattern"
         )
     return list(found)
 

@@ -26,6 +26,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options impor
     number_options,
     text_options,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._playbook_variables import check_for_playbook
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_file import checked_destination, checked_page
 
 Check = t.Callable[[str, t.Any], t.Any]
@@ -171,8 +172,8 @@ _SPECS = (
     (gateway_credential_spec(), OF_CREDENTIAL),
     (gateway_recovery_spec(), OF_RECOVERY),
 )
-# Variables whose options are text, each with whether it may be a list of it.
-TEXTS = {names[option]: is_list for spec, names in _SPECS for option, is_list in text_options(spec).items()}
+# Variables whose options are text or contain it, as a specification.
+TEXTS = {names[option]: about for spec, names in _SPECS for option, about in text_options(spec).items()}
 # Variables whose values are not shown.
 SECRETS = frozenset(names[option] for spec, names in _SPECS for option, about in spec.items() if about.get("no_log"))
 # Variables whose options are numbers.
@@ -256,6 +257,7 @@ def check_host(variables: t.Mapping[str, t.Any], template: t.Callable[[str], t.A
     :raises InvalidOption: as check_run()
     """
     check_names(variables)
+    check_for_playbook(variables, template)
     check_texts(TEXTS, {name: _referred(variables, name) for name in TEXTS if name in variables})
     check_numbers(NUMBERS, {name: _referred(variables, name) for name in NUMBERS if name in variables})
     for name, check in OF_HOST.items():

@@ -168,6 +168,8 @@ def test_trouble_of_one_gateway_is_its_own(platform: Emulator, tmp_path: Path) -
         ({"connections": 0}, "connections: 0 is out of range"),
         ({"fleet_size": -5}, "fleet_size: -5 is out of range"),
         ({"looked": {"gw-0001": 5}}, "looked: has no result for gw-0001"),
+        ({"most_failed": "x"}, "most_failed: 'x' is not a percentage"),
+        ({"recover": True, "state": "present"}, "state: cannot be combined with recover"),
     ],
     ids=str,
 )
@@ -177,6 +179,28 @@ def test_options_of_a_pass_that_cannot_be(tmp_path: Path, options: JSON, says: s
     run = run_playbook(play, inventory(1, tmp_path), tmp_path)
     assert (run.rc, run.result("gw-0001")["error"]["kind"]) == (2, "invalid_option"), run
     assert says in run.result("gw-0001")["msg"]
+
+
+def test_a_refused_host_registers_nothing_though_its_lease_is_to_be_withdrawn(
+    platform: Emulator, tmp_path: Path
+) -> None:
+    hosts = inventory(2, tmp_path, **role_variables(platform))
+    once = {"run_once": True, "delegate_to": "localhost"}
+    options = {"refused": {"gw-0001": "no"}, "withdraw": ["gw-0001"], "continues": {"gw-0002": {}}}
+    tasks: JSON = [{"fleetops.aliyun_iot.fleet_credentials": options, "register": "found", **once}]
+    run = run_playbook({"hosts": "gateways", "gather_facts": False, "tasks": tasks}, hosts, tmp_path, env=ENV)
+    result = run.result("gw-0001")
+    assert (result["gateways"]["gw-0001"]["msg"][:3], result["counts"]["failed"]) == ("no.", 1), run
+    assert called(platform, "register") == ["gw-0002"]
+    assert not credential_file(tmp_path, "gw-0001").exists()
+
+
+def test_gateways_that_have_no_results_are_refused_by_name(tmp_path: Path) -> None:
+    options = {"state": "present", "gateways": {"gw-0001": None}}
+    tasks = [{"fleetops.aliyun_iot.fleet_devices": options, "run_once": True}]
+    run = run_playbook({"hosts": "gateways", "gather_facts": False, "tasks": tasks}, inventory(1, tmp_path), tmp_path)
+    assert (run.rc, run.result("gw-0001")["error"]["kind"]) == (2, "invalid_option"), run
+    assert "gateways: has no result for gw-0001" in run.result("gw-0001")["msg"]
 
 
 def test_a_third_of_the_fleet_does_not_answer(platform: Emulator, tmp_path: Path) -> None:

@@ -482,6 +482,33 @@ def test_the_right_device_is_taken_out_of_service(platform: Emulator, tmp_path: 
     assert (kept.rc, kept.changed, platform.admin.requests()) == (0, 0, []), kept
 
 
+def test_one_hosts_account_keeps_no_other_device_in_service(platform: Emulator, tmp_path: Path) -> None:
+    """The report says which device was disabled, although only the removed file and the hardware knew its name."""
+    page = tmp_path / "report.html"
+    for name in ("gw-0001", "gw-0002", "gw-0003"):
+        in_service(platform, tmp_path, name)
+    wrong = {**account(platform), "platform_access_key_secret": "wrong"}
+    hosts = fleet(
+        platform,
+        tmp_path,
+        gw_0001=account(platform),
+        gw_0002={**reporting(tmp_path, "gw-0002", "gw-0002"), **wrong},
+        gw_0003={**reporting(tmp_path, "gw-0003", "gw-0003"), **account(platform)},
+    )
+    said = json.dumps({"target": "gateways", "gateway_report_to": str(page)})
+    with start_playbook("fleetops.aliyun_iot.decommission", hosts, tmp_path, "-e", said, env=ENV) as started:
+        run = started.wait()
+    assert run.rc == 2, run
+    assert [host for host, found in run.stats.items() if found["failures"]] == ["gw-0002"], run
+    assert "SignatureDoesNotMatch" in run.result("gw-0002")["msg"]
+    devices = [statuses(platform)[name] for name in ("gw-0001", "gw-0002", "gw-0003")]
+    assert devices == ["DISABLE", "OFFLINE", "DISABLE"]
+    rows = {row["gateway"]: row for row in json.loads(page.with_suffix(".json").read_text())["gateways"]}
+    assert rows["gw-0002"]["outcome"] == "failed"
+    for name in ("gw-0001", "gw-0003"):
+        assert (rows[name]["device_name"], rows[name]["device_change"]) == (name, "disabled")
+
+
 def test_facts_of_a_gateway_name_no_device(platform: Emulator, tmp_path: Path) -> None:
     """A play before that gathers facts takes whatever variables a gateway that has been taken over says."""
     before = activated(platform, "gw-0001")

@@ -101,6 +101,19 @@ def test_a_report_that_cannot_be_written_takes_no_result_with_it(
     assert f"is in a directory that does not exist. Create {folder}" in run.stdout.rpartition("TASK [")[2], run
 
 
+def test_a_host_that_is_left_to_a_task_of_its_own_is_reported_with_the_cause(
+    platform: Emulator, tmp_path: Path
+) -> None:
+    """Its task fails after the report is written, which says that it lacks this result."""
+    hosts = inventory(
+        {"gw-0001": {"ansible_connection": "nowhere.at.all"}, "gw-0002": {}}, tmp_path, **role_variables(platform)
+    )
+    rows = {row["gateway"]: row for row in report_of("provision", platform, hosts, tmp_path)["gateways"]}
+    assert rows["gw-0001"]["outcome"] == "left"
+    assert rows["gw-0001"]["message"].startswith("processed by a task of its own, whose result is not in this report: ")
+    assert "nowhere.at.all" in rows["gw-0001"]["message"]
+
+
 def test_a_report_that_lacks_a_batch_fails_the_run(platform: Emulator, tmp_path: Path) -> None:
     """The place of the report is writable again when the last batch writes."""
     folder = tmp_path / "reports"

@@ -110,7 +110,8 @@ def test_one_accounts_failure_is_that_of_its_own_hosts(monkeypatch: pytest.Monke
 
     def devices(api: JSON, key: str, names: JSON) -> JSON:
         return {
-            name: SimpleNamespace(as_result=lambda name=name: {"device_name": name, "of": (api, key)}) for name in names
+            name: SimpleNamespace(as_result=lambda name=name: {"device_name": name, "of": (api, key)})
+            for name in names or ()
         }
 
     monkeypatch.setattr(_accounts, "connect", connect)
@@ -124,7 +125,9 @@ def test_one_accounts_failure_is_that_of_its_own_hosts(monkeypatch: pytest.Monke
     assert [(each["product_key"], each["hosts"]) for each in listed.products] == [(KEY, ["a", "c"]), (OTHER, ["b"])]
     wrong = [*hosts, HostDevice("d", account("wrong"), KEY, "gw-0004")]
     with pytest.raises(FleetopsError, match=r"no such key\. It was called for d\."):
-        ensure_all(wrong, Accounts(), {"state": "listed", "all_devices": False}, False)
+        ensure_all(wrong, Accounts(), {"state": "listed", "all_devices": True}, False)
+    some = ensure_all(wrong, Accounts(), {"state": "listed", "all_devices": False}, False)
+    assert (list(some.refused), [each["hosts"] for each in some.products]) == (["d"], [["a", "c"], ["b"], ["d"]])
     monkeypatch.setattr(_fleet_devices, "_ensure", lambda *_arguments: ({"changed": True}, {}))
     done = ensure_all(wrong, Accounts(), {"state": "present"}, False)
     assert {host: error.kind for host, error in done.refused.items()} == {"d": "credential"}

@@ -113,6 +113,16 @@ def test_a_reset_under_one_lease(bench: Bench) -> None:
     assert bench.is_right()
 
 
+@pytest.mark.parametrize(("reset", "hint"), [(True, "Run provision, which only"), (False, "Run again, which only")])
+def test_a_login_after_a_reset_is_repeated_by_another_playbook(bench: Bench, reset: bool, hint: str) -> None:
+    """Reprovision would reset the device again."""
+    lease = bench.run(state="reset_intended", lease_time=60)["lease"] if reset else None
+    bench.login.outcome = "failed"
+    with pytest.raises(FleetopsError) as caught:
+        bench.run(lease=lease, verify="login")
+    assert (caught.value.kind, (caught.value.hint or "")[: len(hint)]) == ("not_proven", hint)
+
+
 def test_a_lease_that_is_given_back(bench: Bench) -> None:
     bench.run()
     proven = bench.run(state="reset_intended", lease_time=60)
@@ -122,9 +132,12 @@ def test_a_lease_that_is_given_back(bench: Bench) -> None:
 
 def test_a_lease_that_nobody_holds(bench: Bench) -> None:
     bench.run()
-    with pytest.raises(BusyError):
-        bench.run(lease="0" * 16)
+    for state in ("present", "absent"):
+        for check_mode in (True, False):
+            with pytest.raises(BusyError, match=r"does not have this lease: .* or it was never taken there"):
+                bench.run(check_mode=check_mode, lease="0" * 16, state=state)
     assert bench.device.issued == 1
+    assert bench.is_right()
 
 
 def test_the_lease_of_another_run_is_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,15 +5,24 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ansible_collections.fleetops.aliyun_iot.plugins.action import fleet_credentials, fleet_report, run_report
+from ansible_collections.fleetops.aliyun_iot.plugins.lookup import fleet_hosts
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import (
     HOSTS_SHOWN,
+    asked_for,
+    by_host,
     end_of_run,
     end_with_handler,
+    fleet_result,
+    is_pass,
     later_hosts,
+    to_withdraw,
     too_many_failures,
 )
 
@@ -95,6 +104,9 @@ def test_a_limit_of_failures_names_the_batch_that_is_not_begun_and_what_comes_af
     variables = play(failed=("gw-2",), batch=("gw-3", "gw-4"))
     assert "3 gateways were not reached: gw-3, gw-4, gw-5." in too_many_failures(options, variables)
     assert too_many_failures({**options, "most_failed": "20"}, variables) == ""
+    assert "more than 19 % (most_failed)" in too_many_failures(options, variables)
+    with pytest.raises(InvalidOption, match=r"^most_failed: 'x' is not a percentage"):
+        too_many_failures({**options, "most_failed": "x"}, variables)
 
 
 def test_what_an_earlier_look_has_found_is_not_forgotten() -> None:
@@ -123,3 +135,101 @@ def test_a_handler_that_fails_for_the_last_gateway_of_a_batch() -> None:
     assert end_with_handler("gw-1", {**play(batch=("gw-1", "gw-2")), **both}) == ""
     assert "reached: gw-3, gw-4, gw-5." in end_with_handler("gw-1", {**play(batch=("gw-1",), failed=("gw-2",)), **both})
     assert end_with_handler("gw-1", play(batch=("gw-1",))) == ""  # of a play of the users' own
+
+
+# Results that come back as options and variables
+
+OPTIONS: JSON = {
+    **{"state": None, "register": None, "lease_time": None, "recover": False, "take_over": False},
+    **{"looked": {}, "continues": {}, "refused": {}, "withdraw": [], "device_changes": {}, "report": "all"},
+    **{"at_once": 0, "connections": 1, "fleet_size": 0, "keep_right": False, "look_only": False},
+}
+ERROR = {"kind": "refused", "code": None, "message": "no", "hint": ""}
+PASS: JSON = fleet_result(["gw-1"], {"gw-1": {"failed": True, "msg": "no", "error": ERROR}}, [], OPTIONS, {})
+
+
+def test_only_the_lease_of_an_earlier_pass_is_withdrawn() -> None:
+    """Without it, a refused host would be processed as any other, and would register."""
+    continues = {"gw-1": {"lease": "0123456789abcdef"}, "gw-2": {"changed": True}}
+    options = {**OPTIONS, "continues": continues, "withdraw": ["gw-1", "gw-2", "gw-3"]}
+    assert to_withdraw(options) == {"gw-1"}
+    assert asked_for(options)[1]["gw-1"]["state"] == "reset_withdrawn"
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"withdraw": ["gw-1"]}, "withdraw: 'gw-1' is not in refused"),
+        ({"withdraw": ["gw-1"], "refused": {"gw-2": "no"}}, "withdraw: 'gw-1' is not in refused"),
+        *(({"recover": True, name: 0}, f"{name}: cannot be combined with recover") for name in ("state", "lease_time")),
+        ({"recover": True, "register": "never"}, "register: cannot be combined with recover"),
+        ({"recover": True, "continues": {"gw-1": {}}}, "continues: cannot be combined with recover"),
+        ({"looked": {"gw-1": {"failed": True, "error": 5}}}, "looked: has no result for gw-1"),
+        ({"continues": {"gw-1": None}}, "continues: has no result for gw-1"),
+    ],
+    ids=str,
+)
+def test_options_that_contradict_each_other(given: JSON, says: str) -> None:
+    with pytest.raises(InvalidOption, match=f"^{says}"):
+        fleet_credentials._checked({**OPTIONS, **given})
+
+
+def test_a_host_whose_name_yaml_read_as_a_number_is_refused_all_the_same() -> None:
+    given = {"refused": {1001: "no"}, "withdraw": ["1001"], "looked": {1001: {"changed": False}}, "recover": False}
+    checked = fleet_credentials._checked({**OPTIONS, **given})
+    assert (checked["refused"], checked["looked"]) == ({"1001": "no"}, {"1001": {"changed": False}})
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        *(
+            None,
+            "x",
+            5,
+            [1],
+            {"error": 5},
+            {"failed": True},
+            {"failed": True, "error": {}},
+            {"failed": True, "error": "x"},
+        ),
+        *({"unreachable": True, "error": []}, {"device_change": 5}, {"device_change": "burnt"}),
+    ],
+    ids=str,
+)
+def test_what_is_no_result_of_a_host(result: JSON) -> None:
+    with pytest.raises(InvalidOption, match=r"^gateways: has no result for gw-1\. Use gateways of fleet_credentials"):
+        by_host("gateways", {"gw-1": result})
+    for part in ("gateways", "right"):
+        value = {**PASS, part: {"gw-1": result}}
+        assert not is_pass(value)
+        assert not is_pass(value, "gw-1")
+        assert is_pass(value, "gw-2")
+
+
+WRONG: JSON = [
+    *(None, "x", 5, True, [1], {}, {"skipped": True}),
+    *({name: value for name, value in PASS.items() if name != missing} for missing in PASS if missing != "changed"),
+    *({**PASS, name: value} for name in PASS if name != "changed" for value in (None, "x", 5)),
+    *({**PASS, name: []} for name in ("counts", "gateways", "right", "left", "asked")),
+    *({**PASS, name: {}} for name in ("counts", "hosts")),
+    *({**PASS, "gateways": {"gw-1": result}} for result in ("x", {"failed": True})),
+]
+
+
+@pytest.mark.parametrize("value", WRONG, ids=str)
+def test_what_is_no_result_of_a_pass(value: JSON) -> None:
+    """The same check for everything that reads one."""
+    assert is_pass(PASS)
+    assert not is_pass(value)
+    task = SimpleNamespace(check_mode=False, async_val=0, diff=False, args={})
+    for module, options in (
+        (fleet_report, {"variable": "it"}),
+        (run_report, {"variable": "it", "findings": None, "looked_only": False}),
+    ):
+        action = module.ActionModule(task, SimpleNamespace(), SimpleNamespace(), None, None, None)
+        action._vars = action._variables = {"inventory_hostname": "gw-1", "ansible_play_batch": ["gw-1"], "it": value}
+        with pytest.raises(InvalidOption, match=r"^variable: 'it' is not a result of fleet_credentials"):
+            action._perform(options, None) if module is fleet_report else action._rows(options, [])
+    hostvars = SimpleNamespace(raw_get=lambda _host: {"it": value})
+    assert fleet_hosts._hosts("it", ["gw-1"], hostvars, {"left"}) == []

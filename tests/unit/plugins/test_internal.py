@@ -15,6 +15,7 @@ from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 
+from ansible_collections.fleetops.aliyun_iot.plugins.action import device_login
 from ansible_collections.fleetops.aliyun_iot.plugins.inventory.devices import InventoryModule
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import register_url
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
@@ -89,6 +90,14 @@ def test_an_action_on_the_controller_reports_it(error: Exception) -> None:
     assert type(error).__name__ in result["msg"]
     assert "test_internal.py:" in result["msg"]
     assert SECRET not in json.dumps(result)
+
+
+def test_a_login_that_failed_before_it_began_was_not_accepted() -> None:
+    task = SimpleNamespace(async_val=0, check_mode=False, diff=False, args={})
+    action = device_login.ActionModule(task, SimpleNamespace(), SimpleNamespace(), None, None, None)
+    action._known = {}
+    result = action._failed(FleetopsError("no", kind="invalid_option"))
+    assert (result["accepted"], "registered" in result) == (False, False)
 
 
 def test_what_is_no_mistake_stays_what_it_is() -> None:

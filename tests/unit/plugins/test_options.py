@@ -6,20 +6,31 @@
 from __future__ import annotations
 
 import shlex
+from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import (
+    audit_report_spec,
+    device_reset_spec,
+    devices_spec,
+    gateway_credential_spec,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
     check_interface,
     check_lease,
+    check_lists,
     check_mode,
     check_numbers,
     check_owner,
     check_path,
     check_service,
+    check_texts,
+    plain_types,
+    text_options,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import assignments
 
@@ -67,6 +78,60 @@ def test_what_is_no_number(value: object) -> None:
 @pytest.mark.parametrize("value", [0, -1, 2.5, "30", "1e3", None, "soon", "{{ soon }}", [1]])
 def test_numbers_and_what_ansible_core_reports_itself(value: object) -> None:
     check_numbers(["timeout", "retry_time"], {"timeout": value})
+
+
+@pytest.mark.parametrize("value", [date(2020, 1, 1), 5, True, "", '[{"dest": "/x"}]', {"dest": "/x"}, ["x"], [None]])
+def test_what_is_no_list_of_dictionaries(value: object) -> None:
+    """Ansible-core fails at a date, and does not name the option for text."""
+    for option, spec in (("exports", gateway_credential_spec()), ("findings", audit_report_spec())):
+        with pytest.raises(InvalidOption, match=f"^{option}: is not a list of dictionaries"):
+            check_lists(spec, {option: value})
+
+
+@pytest.mark.parametrize("value", [None, [], [{}], [{"dest": "/x"}]])
+def test_lists_of_dictionaries(value: object) -> None:
+    check_lists(gateway_credential_spec(), {"exports": value})
+    check_lists(gateway_credential_spec(), {})
+
+
+@pytest.mark.parametrize(
+    ("where", "values"),
+    [
+        (r"exports\[1\]\.group", {"exports": [{"group": "0100"}, {"group": 0o100}]}),
+        (r"exports\[0\]\.owner", {"exports": [{"owner": True}]}),
+        (r"exports\[0\]\.format", {"exports": [{"format": date(2020, 1, 1)}]}),
+    ],
+)
+def test_no_text_in_parts_of_an_option(where: str, values: dict[str, object]) -> None:
+    with pytest.raises(InvalidOption, match=f"^{where}: is .* and not text.* quotes"):
+        check_texts(text_options(gateway_credential_spec()), values)
+
+
+def test_no_text_in_a_dictionary_of_texts() -> None:
+    texts = text_options(device_reset_spec())
+    check_texts(texts, {"fingerprints": {"gw-0001": "0012345670", "gw-0002": None}, "leases": {"gw-0001": 1.5}})
+    with pytest.raises(InvalidOption, match=r"^fingerprints\['gw-0001'\]: is a number, .* quotes"):
+        check_texts(texts, {"fingerprints": {"gw-0001": 12345670}})
+
+
+def test_what_to_use_in_place_of_a_dictionary() -> None:
+    texts = text_options(devices_spec())
+    for option, hint in (("names", "Use a list of texts"), ("product_key", "Use one text")):
+        with pytest.raises(InvalidOption, match=f"^{option}: is a dictionary, .* {hint}"):
+            check_texts(texts, {option: {}})
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("<class 'ansible.module_utils._internal._datatag._AnsibleTaggedDict'> cannot", "<class 'dict'> cannot"),
+        ("is of type _AnsibleTaggedStr and", "is of type str and"),
+        ("<class 'ansible.parsing.yaml.objects.AnsibleSequence'>", "<class 'list'>"),
+        ("<class 'datetime.date'> of ansible.builtin.copy", "<class 'datetime.date'> of ansible.builtin.copy"),
+    ],
+)
+def test_types_of_ansible_core_are_those_of_python(given: str, shown: str) -> None:
+    assert plain_types(given) == shown
 
 
 @pytest.mark.parametrize("name", ["root", "0", "www-data", "_agent", "a.b", "DOMAIN\\user", "user@domain", "svc$"])

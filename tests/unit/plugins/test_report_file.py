@@ -104,6 +104,12 @@ def test_a_name_that_no_file_can_have(tmp_path: Path, dest: str, problem: str) -
         checked_destination(str(tmp_path / dest))
 
 
+@pytest.mark.parametrize("dest", ["new/", "audit.json/", "new/.", "new/..", ""])
+def test_what_does_not_end_in_the_name_of_a_file(tmp_path: Path, dest: str) -> None:
+    with pytest.raises(InvalidOption, match=r"^dest: .*does not end in the name of a file"):
+        checked_destination(f"{tmp_path}/{dest}")
+
+
 @pytest.mark.parametrize("dest", ["nowhere/audit.json", "file/audit.json"])
 def test_a_directory_that_is_not_there(tmp_path: Path, dest: str) -> None:
     (tmp_path / "file").write_text("")

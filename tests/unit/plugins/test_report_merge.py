@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -117,6 +118,12 @@ def test_the_report_of_a_slice_is_not_replaced(tmp_path: Path) -> None:
     assert all(Path(name).exists() for name in names)
 
 
+def test_the_merged_report_alone_is_no_slice(tmp_path: Path) -> None:
+    merged = written(tmp_path / "fleet.json", {**RUN, "slices": "2"}, row("gw-1"))
+    with pytest.raises(InvalidOption, match=r"^reports: name no report of a slice"):
+        report_names([merged], Path(merged))
+
+
 @pytest.mark.parametrize("pattern", ["none-*.json", "none.json"])
 def test_a_pattern_that_matches_nothing_is_refused(tmp_path: Path, pattern: str) -> None:
     with pytest.raises(InvalidOption, match=r"no file matches it"):
@@ -127,7 +134,7 @@ def test_more_files_or_gateways_than_the_limit_are_refused(tmp_path: Path, monke
     monkeypatch.setattr("ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_merge.MOST_FILES", 1)
     monkeypatch.setattr("ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_merge.MOST_GATEWAYS", 1)
     names = [written(tmp_path / f"{n}.json", RUN, row(f"gw-{n}")) for n in range(2)]
-    with pytest.raises(InvalidOption, match="not 1 to 1"):
+    with pytest.raises(InvalidOption, match="there are 2, more than 1"):
         report_names([f"{tmp_path}/*.json"], tmp_path / "fleet.json")
     with pytest.raises(InvalidOption, match="more than 1 gateways"):
         merge_reports(names, kept)
@@ -254,7 +261,8 @@ def test_a_changed_report_is_refused_or_has_known_fields_alone(place: tuple[JSON
         assert set(each) == set(FIELDS)
         for text in filter(None, each.values()):
             assert isinstance(text, str)
-            assert text.isprintable()
+            # The name of a host may have any blanks.
+            assert all(character.isprintable() or unicodedata.category(character) == "Zs" for character in text)
             assert len(text) <= 8192
     assert all(isinstance(text, str) and text.isprintable() and len(text) < 256 for text in report["run"].values())
 

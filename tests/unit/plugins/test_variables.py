@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import yaml
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import CODES
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import no_credential
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options import credential_options
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._playbook_variables import note_run
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
     NAMES,
     OF_ACCOUNT,
@@ -183,6 +186,40 @@ def test_the_variables_of_a_host() -> None:
 
 
 @pytest.mark.parametrize(
+    ("of_run", "variables", "said"),
+    [
+        ({}, {"gateway_serial": 1}, "gateway_serial: 1 is set for this host, but is for the whole run. Set it with -e"),
+        ({"gateway_serial": ""}, {"gateway_serial": "10%"}, "gateway_serial"),
+        ({"gateway_serial": 1}, {"gateway_serial": 1}, None),
+        ({}, {"gateway_max_fail_percentage": 0}, "gateway_max_fail_percentage"),
+        ({"gateway_max_fail_percentage": 0}, {"gateway_max_fail_percentage": 0}, None),
+        ({}, {"gateway_serial": ""}, None),
+        (
+            {},
+            {"gateway_state": "absent"},
+            "gateway_state: 'absent' is not for this playbook. Set it to present, or leave",
+        ),
+        ({}, {"gateway_state": "{{ how }}"}, "gateway_state: 'absent' is not for this playbook"),
+        ({}, {"gateway_state": "present"}, None),
+        ({}, {"gateway_state": ""}, None),
+    ],
+    ids=str,
+)
+def test_a_playbook_refuses_what_it_cannot_obey(of_run: JSON, variables: JSON, said: str | None) -> None:
+    def check(**more: JSON) -> None:
+        values = {**variables, **more}
+        check_host(values, lambda name: str(values[name]).replace("{{ how }}", "absent"))
+
+    note_run(of_run)
+    check()  # of a play of the users' own
+    if said is None:
+        check(fleetops_states=["present"])
+        return
+    with pytest.raises(InvalidOption, match=f"^{re.escape(said)}"):
+        check(fleetops_states=["present"])
+
+
+@pytest.mark.parametrize(
     ("words", "expected"),
     [
         (("", ""), 0),
@@ -211,6 +248,8 @@ def test_the_distance_of_two_words(words: tuple[str, str], expected: int) -> Non
             "Check product_key and region: the product's own",
             "Check gateway_product_key and gateway_region: the product's own",
         ),
+        ("Correct service, or install the service first", "Correct gateway_service, or install the service first"),
+        ("Correct proxy, or https_proxy of the host", "Correct gateway_proxy, or https_proxy of the host"),
         # Words that are no options, and those that are variables already.
         ("Correct the owner and mode of the directory", "Correct the owner and mode of the directory"),
         ("at https://host/auth/register/device: the device", "at https://host/auth/register/device: the device"),
@@ -301,11 +340,27 @@ gateway_expected_names: [[[gw-0001]], {name: gw-0001}]
     ids=repr,
 )
 def test_lists_and_dictionaries_are_no_text(name: str, value: JSON) -> None:
+    instead = "a list of texts" if name == "gateway_expected_names" else "one text"
     with pytest.raises(
-        InvalidOption, match=f"^{name}: is a (list|dictionary), as YAML or a template gives it.* Use one text"
+        InvalidOption, match=f"^{name}: is a (list|dictionary), as YAML or a template gives it.* Use {instead}"
     ) as refused:
         check_host({name: value}, lambda _name: value)
     assert str(value) not in refused.value.msg, "it may be a secret"
+
+
+@pytest.mark.parametrize(("part", "value"), [("group", 0o100), ("owner", True), ("dest", 5), ("template", ["x"])])
+def test_what_yaml_read_as_something_else_in_an_export(part: str, value: JSON) -> None:
+    right = {"dest": "/srv/agent.env", "format": "env", "mode": 0o600}  # a mode has a message of its own
+    check_host({"gateway_exports": [right]}, str)
+    with pytest.raises(InvalidOption, match=rf"^gateway_exports\[1\]\.{part}: is .* and not text"):
+        check_host({"gateway_exports": [right, {**right, part: value}]}, str)
+
+
+@pytest.mark.parametrize("value", [date(2020, 1, 1), "[{}]", ["x"], {"dest": "/x"}], ids=repr)
+def test_exports_that_are_no_list_of_dictionaries(value: JSON) -> None:
+    variables = {"gateway_product_key": "a1IoKTestP1", "gateway_exports": value}
+    with pytest.raises(InvalidOption, match=r"^gateway_exports: is not a list of dictionaries"):
+        credential_options(variables, lambda text: text, {})
 
 
 @pytest.mark.parametrize("name", ["gateway_lease_time", "gateway_throttle"])
