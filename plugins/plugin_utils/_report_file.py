@@ -14,6 +14,8 @@ from pathlib import Path
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption, StorageError
 
 ANOTHER_PLACE = "Choose another file, or remove this one"
+# The files beside a page, each with what it begins with.
+BESIDE = {".json": b'{\n "format": ', ".csv": b"gateway,outcome,"}
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -63,13 +65,28 @@ def checked_destination(dest: str, option: str = "dest") -> Path:
 def checked_page(dest: str, option: str = "dest") -> tuple[Path, Path, Path]:
     """Return the paths of a page, and of the JSON and CSV beside it, each checked by :func:`checked_destination`.
 
-    :raises InvalidOption: ``dest`` does not end in .html, or a file that may not be replaced exists there
+    :raises InvalidOption: ``dest`` does not end in .html, or a file that may not be replaced exists there. This includes a file beside the
+        page that is no report, because ``dest`` does not name it
     """
     if not dest.endswith(".html"):
         raise InvalidOption(option, dest, "does not end in .html", "Name the page; JSON and CSV are beside it")
     page = checked_destination(dest, option)
-    kept, table = (checked_destination(str(page.with_suffix(suffix)), option) for suffix in (".json", ".csv"))
+    kept, table = (_checked_beside(page.with_suffix(suffix), begin, dest, option) for suffix, begin in BESIDE.items())
     return page, kept, table
+
+
+def _checked_beside(path: Path, begin: bytes, dest: str, option: str) -> Path:
+    checked_destination(str(path), option)
+    try:
+        with path.open("rb") as file:
+            found = file.read(len(begin))
+    except FileNotFoundError:
+        return path
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+    if found not in (begin, b""):
+        raise InvalidOption(option, dest, "would replace %s, which is not part of a report" % path, ANOTHER_PLACE)
+    return path
 
 
 def write_report(path: Path, text: str) -> None:

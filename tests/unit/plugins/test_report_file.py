@@ -18,6 +18,8 @@ import pytest
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption, StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _report_file
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_file import checked_destination, write_report
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_files import ReportFiles
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import compose_report
 
 SOMEBODY = "nobody"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
@@ -40,6 +42,25 @@ def write(dest: Path) -> Path:
     path = checked_destination(str(dest))
     write_report(path, "[]\n")
     return path
+
+
+@pytest.mark.parametrize("suffix", [".json", ".csv"])
+def test_a_page_replaces_nothing_beside_it_but_its_own_files(tmp_path: Path, suffix: str) -> None:
+    """Its option names the page alone."""
+    dest = str(tmp_path / "hosts.html")
+    files = ReportFiles.at(dest)
+    files.write(compose_report({"id": "1", "playbook": "audit", "started": "now"}, []))
+    beside = tmp_path / f"hosts{suffix}"
+    assert beside.stat().st_size > 0
+    assert ReportFiles.at(dest) == files
+    for text in ('{"gateways": {}}\n', "gateway\n"):
+        beside.write_text(text)
+        with pytest.raises(
+            InvalidOption, match=rf"dest: .* would replace .*hosts{suffix}, which is not part of a report"
+        ):
+            ReportFiles.at(dest)
+    beside.write_text("")
+    assert ReportFiles.at(dest) == files
 
 
 def test_a_report_is_its_writers_alone(tmp_path: Path) -> None:
