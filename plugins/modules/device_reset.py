@@ -44,8 +44,8 @@ options:
   leases:
     description:
       - A dictionary that maps DeviceNames to the value C(lease_ends) in the result of M(fleetops.aliyun_iot.gateway_credential) with
-        C(state=reset_intended). A device that is listed here is reset only if there is time for the answer before its lease ends. Each must
-        be one of O(names).
+        C(state=reset_intended). A device that is listed here is reset only if there is time for the answer before its lease ends. Each
+        DeviceName in this dictionary must be in O(names).
     type: dict
     default: {}
   reset_topology:

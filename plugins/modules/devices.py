@@ -16,9 +16,9 @@ description:
     devices. The platform does this asynchronously; the module waits for the end.
   - The platform issues a DeviceSecret for a device as soon as it is added, but no result contains it. Use
     M(fleetops.aliyun_iot.gateway_credential) to register the gateway.
-  - If a name is malformed, listed twice or refused by the platform for itself, its entry in RV(devices) contains the error. The others are
-    processed, and the module fails at the end. After an error that can affect the others too, such as a lost connection, the module
-    stops, and the rest is V(not_attempted).
+  - If a name is malformed or listed twice, or if the platform refuses only this device, its entry in RV(devices) contains the error. The
+    others are processed, and the module fails at the end. After an error that can affect the others too, such as a lost connection, the
+    module stops, and the rest is V(not_attempted).
 options:
   product_key:
     description: The product's ProductKey.

@@ -86,8 +86,8 @@ options:
     type: dict
     default: {}
   withdraw:
-    description: Those hosts in O(refused) for which no reset was sent. The pass releases their leases, as far as O(continues) has them. A
-      host that is not in O(refused) is an error.
+    description: Those hosts in O(refused) for which no reset was sent. For each host that has a lease in O(continues), the pass releases
+      this lease. A host that is not in O(refused) is an error.
     type: list
     elements: str
     default: []

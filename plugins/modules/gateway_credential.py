@@ -269,10 +269,10 @@ mqtt_root:
       authorities of the gateway's system instead. C(found) is V(true) if the gateway can read this file, or if the certificate is among
       these authorities. A warning names the gateways for which C(found) is V(false).
     - Only a TLS handshake shows which certificate the platform really presents. O(verify=login) makes such a handshake.
-    - It is returned only with O(state=present), if O(validate_certs) is V(true) and neither O(endpoint) nor O(mqtt_endpoint) is set. If the
-      MQTT port is 8883, it also needs O(register_from=gateway), and a path in O(mqtt_ca_path) that contains neither C(~) nor C($). If the
-      MQTT port is 443 (the default) or 1883, neither O(mqtt_ca_path) nor O(ca_path) may be set, and the gateway's system must have a store
-      of certificates.
+    - It is returned only with O(state=present) and O(validate_certs=true), and without O(endpoint) and O(mqtt_endpoint).
+    - For MQTT port 8883, O(register_from=gateway) is also required, and an O(mqtt_ca_path) that contains neither C(~) nor C($).
+    - For the MQTT ports 443 (the default) and 1883, the gateway's system must have a store of certificates, and neither O(mqtt_ca_path)
+      nor O(ca_path) may be set.
   returned: in check mode, under the conditions in the description
   type: dict
 fingerprint:
