@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from counted_name import CountedName
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BusyError,
@@ -207,18 +208,6 @@ def test_a_message_repeats_a_name_without_what_a_terminal_obeys() -> None:
     assert error is not None
     assert error.msg.startswith("1 of 1 devices failed: gw[31m111")
     assert error.msg.isprintable()
-
-
-class CountedName(str):
-    """A name that counts with how many others it is compared."""
-
-    __slots__ = ()
-    comparisons = 0
-    __hash__ = str.__hash__
-
-    def __eq__(self, other: object) -> bool:
-        CountedName.comparisons += 1
-        return str.__eq__(self, other)
 
 
 @pytest.mark.parametrize("option", ["leases", "fingerprints"])
