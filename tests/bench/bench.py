@@ -1,25 +1,25 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a fleet costs: provisioning it, and running over it again, beside a ping and beside built-in modules.
+"""Measure the playbooks over a fleet, compared with a ping and with a playbook of built-in modules.
 
-All cases run over one loopback fleet, in turn, several times, so that whatever else the machine does hits all alike;
-what is compared are medians. Connections are warm for all of them, as they are in a playbook's second task. A case that
-does not do what it claims (gateways registered, runs without a failure) ends the measurement.
+All cases run over the same loopback fleet, one after the other, several times. A machine that others use changes its speed within
+minutes, so a repetition is compared with the pings before and after it, and each ratio is the median of the repetitions. The SSH
+connections are open beforehand, as in the second task of a playbook. The measurement ends with an error if a run fails, or registers more
+or fewer gateways than its case expects.
 
-Sizes are environment variables: BENCH_GATEWAYS (100), BENCH_FORKS (20), BENCH_REPETITIONS (3). The last line is JSON.
-SCALE=10000 measures an inventory of so many gateways instead (scale.py).
+Sizes are environment variables: BENCH_GATEWAYS (100), BENCH_FORKS (20), BENCH_REPETITIONS (3). The last line of the output is JSON.
+With SCALE=10000, scale.py measures an inventory of that many gateways instead.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import platform as machine
+import re
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -33,8 +33,9 @@ from typing import Any
 import yaml
 from emulator import Emulator
 from fleet import Fleet, Size
+from processes import read
+from ratios import Cost, report, tables
 from rich.console import Console
-from rich.table import Table
 
 HERE = Path(__file__).parent
 GATEWAYS = int(os.environ.get("BENCH_GATEWAYS", "100"))
@@ -51,9 +52,10 @@ ACCESS_KEY = {"id": "benchKeyId", "secret": "benchKeySecret"}
 
 @dataclass(frozen=True)
 class Case:
-    """A playbook to time: over gateways and a platform as new ("new"), over devices that are in use ("activated"), or as they are.
+    """A playbook to measure.
 
-    From the first two it has to register every gateway once, else none.
+    ``finds`` is the state that is prepared beforehand: ``new`` (no credentials, and new devices) or ``activated`` (devices that have
+    logged in). With either, the playbook must register each gateway once; without it, none.
     """
 
     name: str
@@ -64,7 +66,7 @@ class Case:
     callback: str = "default"
 
 
-# For scale.py, whose inventory says which product each gateway is of.
+# For scale.py, whose inventory contains the product of each gateway.
 ACCOUNT = {"audit_fail": "true", "gateway_product_key": "{{ product_key }}"}
 PROGRESS = "fleetops.aliyun_iot.fleet_progress"
 FROM_CONTROLLER = {"gateway_register_from": "controller"}
@@ -85,37 +87,9 @@ CASES = (
     Case("naive_rerun", "built-in modules, again", str(HERE / "naive.yml")),
 )
 FLOOR = "ssh"
-# What is compared: numerator, denominator, and the bound that the collection sets itself.
-RATIOS = {
-    "rerun_vs_ping": ("rerun", "ping", "at most", 0.18),
-    "provision_vs_ping": ("provision", "ping", "at most", 0.85),
-    "provision_controller_vs_ping": ("provision_controller", "ping", "at most", 0.5),
-    "reprovision_vs_ping": ("reprovision", "ping", "at most", 1.6),
-    "naive_vs_provision": ("naive", "provision", "at least", 8),
-    "naive_rerun_vs_rerun": ("naive_rerun", "rerun", "at least", 13),
-}
-# The same of the controller's CPU alone, which is the limit of a real fleet.
-CONTROLLER_RATIOS = {
-    "rerun_vs_ping_controller_cpu": ("rerun", "ping", "at most", 0.4),
-    "provision_vs_ping_controller_cpu": ("provision", "ping", "at most", 1.0),
-    "progress_vs_default_controller_cpu": ("provision_progress", "provision", "at most", 1.05),
-}
-# A gateway's part of an everyday run over four times as many, against its part of a ping.
-SCALING = f"rerun_of_{SIZES[2]}_vs_ping_of_{GATEWAYS}"
-SCALING_BOUND = 0.12
-BOUNDS = {name: bound[2:] for name, bound in {**RATIOS, **CONTROLLER_RATIOS}.items()} | {
-    SCALING: ("at most", SCALING_BOUND)
-}
 TICKS = os.sysconf("SC_CLK_TCK")
 
-
-@dataclass(frozen=True)
-class Cost:
-    """One run: seconds on the clock, and of processors on both sides, which say more on a busy machine."""
-
-    wall: float
-    controller: float
-    gateways: float
+Process = subprocess.Popen[bytes]
 
 
 class Bench:
@@ -130,7 +104,7 @@ class Bench:
             shutil.copy(platform.endpoints["ca_file"], f"{fleet.root(name)}{CA_ON_GATEWAYS}")
 
     def warm(self) -> None:
-        """Open every gateway's connection; they stay for longer than the measurement lasts."""
+        """Open the connections to all gateways, which stay open during the measurement."""
         self._run(str(HERE / "ping.yml"), SIZES[2], {})
 
     def case(self, case: Case, gateways: int = GATEWAYS) -> Cost:
@@ -147,32 +121,29 @@ class Bench:
         return cost
 
     def floor(self) -> Cost:
-        """`ssh HOST true` over the same connections, as many at a time."""
+        """Run `ssh HOST true` over the same connections, with the same number at a time."""
         inventory = yaml.safe_load(self._fleet.inventory.read_text())["gateways"]["vars"]
+        command = ["ssh", "-l", "root", "-p", str(inventory["ansible_port"])]
+        command += ["-i", inventory["ansible_ssh_private_key_file"], *inventory["ansible_ssh_common_args"].split()]
         before = self._clocks()
 
         def run(address: str) -> None:
-            options = [*inventory["ansible_ssh_common_args"].split(), "-o", f"ControlPath={self._home}/cp/{address}"]
-            options += [
-                "-p",
-                str(inventory["ansible_port"]),
-                "-l",
-                "root",
-                "-i",
-                inventory["ansible_ssh_private_key_file"],
-            ]
-            subprocess.run(["ssh", *options, address, "true"], check=True, stdin=subprocess.DEVNULL)
+            subprocess.run(
+                [*command, "-o", f"ControlPath={self._home}/cp/{address}", address, "true"],
+                check=True,
+                stdin=subprocess.DEVNULL,
+            )
 
         with ThreadPoolExecutor(FORKS) as pool:
             list(pool.map(run, [host["ansible_host"] for host in self._first(GATEWAYS).values()]))
         return self._since(before)
 
     def peak_memory(self, case: Case) -> float:
-        """Megabytes of all processes of a run together, shared ones once; not timed, since looking costs time too."""
+        """Return the peak memory of all processes of a run together, in megabytes."""
         return self._peak(self._start(case.playbook, GATEWAYS, case.variables), 0.2)
 
     def run_with_account(self, playbook: str, gateways: int) -> tuple[Cost, float]:
-        """Run a playbook that has the account's variables; return its cost and its peak memory in megabytes."""
+        """Run a playbook with the variables of the account; return its cost and its peak memory in megabytes."""
         before = self._clocks()
         process = self._start(playbook, gateways, ACCOUNT)
         peak = self._peak(process, 1)
@@ -181,7 +152,7 @@ class Bench:
         return self._since(before), peak
 
     @staticmethod
-    def _peak(process: subprocess.Popen[bytes], interval: float) -> float:
+    def _peak(process: Process, interval: float) -> float:
         peak = 0
         while process.poll() is None:
             peak = max(peak, sum(proportional_size(pid) for pid in tree(process.pid)))
@@ -204,9 +175,7 @@ class Bench:
         now = self._clocks()
         return Cost(wall, now.controller - before.controller, now.gateways - before.gateways)
 
-    def _start(
-        self, playbook: str, gateways: int, variables: dict[str, str], callback: str = "default"
-    ) -> subprocess.Popen[bytes]:
+    def _start(self, playbook: str, gateways: int, variables: dict[str, str], callback: str = "default") -> Process:
         ca_file = self._platform.endpoints["ca_file"] if variables == FROM_CONTROLLER else CA_ON_GATEWAYS
         extra = {
             "gateway_product_key": PRODUCT_KEY,
@@ -220,12 +189,12 @@ class Bench:
             **variables,
         }
         if playbook != REPROVISION and variables is not ACCOUNT:
-            # With an account, provision would add the devices too.
+            # With an account, provision would also add the devices.
             extra = {name: value for name, value in extra.items() if not name.startswith("platform_")}
         (self._home / "extra.json").write_text(json.dumps(extra))
         arguments = ["--inventory", f"{self._home}/{gateways}.json", "--extra-vars", f"@{self._home}/extra.json"]
         with (self._home / "log").open("wb") as log:
-            return subprocess.Popen(
+            return Process(
                 [sys.executable, "-m", "ansible", "playbook", *arguments, playbook],
                 cwd=self._home,
                 env={**self._environment(), "ANSIBLE_STDOUT_CALLBACK": callback},
@@ -269,32 +238,25 @@ class Bench:
 
 
 def tree(process: int) -> Iterator[int]:
-    """Yield the process and all that descend from it."""
+    """Yield the ids of the process and of its descendants."""
     yield process
-    with contextlib.suppress(OSError):
-        for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
-            yield from tree(int(child))
+    for child in read(process, f"task/{process}/children").split():
+        yield from tree(int(child))
 
 
 def cpu_ticks(process: int) -> int:
-    """Return what the process and those that it has waited for have used, in the kernel's ticks."""
-    with contextlib.suppress(OSError):
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, fields[11:15]))
-    return 0
+    """Return the CPU time of the process and of the children that it has waited for, in ticks of the kernel."""
+    return sum(map(int, read(process, "stat").rpartition(b")")[2].split()[11:15]))
 
 
 def proportional_size(process: int) -> int:
-    """Kilobytes of memory, those that n processes share counted as one nth."""
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1])
-    return 0
+    """Return the memory of the process in kilobytes, with its part of what it shares with other processes."""
+    found = re.search(rb"^Pss: *(\d+)", read(process, "smaps_rollup"), re.MULTILINE)
+    return int(found[1]) if found else 0
 
 
 def measure(bench: Bench, say: Console) -> dict[str, Any]:
-    """Every case in turn, then again; then the provisioned fleet at three sizes, in the same way."""
+    """Run all cases in each repetition, with a ping before and after; then the everyday run over three sizes, and a last ping."""
     costs: dict[str, list[Cost]] = {}
     scaling: dict[int, list[float]] = {}
 
@@ -302,84 +264,37 @@ def measure(bench: Bench, say: Console) -> dict[str, Any]:
         costs.setdefault(name, []).append(cost)
         say.print(f"{name}: {cost.wall:.2f} s")
 
+    by_name = {case.name: case for case in CASES}
     bench.warm()
     for _repetition in range(REPETITIONS):
         for case in CASES:
             note(case.name, bench.case(case))
         note(FLOOR, bench.floor())
-    by_name = {case.name: case for case in CASES}
+    note("ping", bench.case(by_name["ping"]))
     bench.case(by_name["provision"], SIZES[2])
     for _repetition in range(REPETITIONS):
         for size in SIZES:
             cost = bench.case(by_name["rerun"], size)
             scaling.setdefault(size, []).append(1000 * cost.wall / size)
             say.print(f"rerun over {size}: {cost.wall:.2f} s")
-    return report(costs, scaling, {name: bench.peak_memory(by_name[name]) for name in ("ping", "rerun")})
-
-
-def report(costs: dict[str, list[Cost]], scaling: dict[int, list[float]], memory: dict[str, float]) -> dict[str, Any]:
-    """Return what was measured, in medians."""
-    seconds = {name: statistics.median(cost.wall for cost in runs) for name, runs in costs.items()}
-    cpu = {
-        side: {
-            name: round(1000 * statistics.median(getattr(cost, side) for cost in runs) / GATEWAYS, 1)
-            for name, runs in costs.items()
-        }
-        for side in ("controller", "gateways")
-    }
-    per_host = {size: statistics.median(values) for size, values in scaling.items()}
-    ratios = {name: seconds[over] / seconds[under] for name, (over, under, *_bound) in RATIOS.items()}
-    cpu_ratios = {
-        name: sum(side[over] for side in cpu.values()) / sum(side[under] for side in cpu.values())
-        for name, (over, under, *_bound) in RATIOS.items()
-    }
-    ratios[SCALING] = per_host[SIZES[2]] / (1000 * seconds["ping"] / GATEWAYS)
-    controller = cpu["controller"]
-    ratios.update(
-        (name, controller[over] / controller[under]) for name, (over, under, *_bound) in CONTROLLER_RATIOS.items()
-    )
+    note("ping", bench.case(by_name["ping"]))
+    memory = {name: bench.peak_memory(by_name[name]) for name in ("ping", "rerun")}
     return {
-        "ratios": {name: round(value, 3) for name, value in ratios.items()},
-        "cpu_ratios": {name: round(value, 3) for name, value in cpu_ratios.items()},
-        "seconds": {name: round(value, 2) for name, value in seconds.items()},
-        "spread": {name: [round(cost.wall, 2) for cost in runs] for name, runs in costs.items()},
-        "cpu_ms_per_gateway": cpu,
+        **report(costs, scaling, GATEWAYS),
         "controller": {
             "peak_mb": {name: round(value) for name, value in memory.items()},
             "peak_mb_per_gateway": {name: round(value / GATEWAYS, 2) for name, value in memory.items()},
         },
-        "rerun_ms_per_gateway": {str(size): round(value, 1) for size, value in per_host.items()},
         "gateways": GATEWAYS,
         "forks": FORKS,
         "repetitions": REPETITIONS,
-        "connections": "warm",
+        "connections": "open",
         "machine": f"{os.cpu_count()} CPUs, Python {machine.python_version()}",
     }
 
 
-def tables(result: dict[str, Any]) -> Iterator[Table]:
-    cases = Table(title=f"{GATEWAYS} gateways over SSH, {FORKS} forks, pipelining, warm connections")
-    for column in ("", "seconds", "against ping", "CPU ms a gateway: controller", "gateway"):
-        cases.add_column(column, justify="right" if column else "left")
-    titles = {case.name: case.title for case in CASES} | {FLOOR: "ssh HOST true"}
-    for name, seconds in result["seconds"].items():
-        against = seconds / result["seconds"]["ping"]
-        cpu = [f"{result['cpu_ms_per_gateway'][side][name]:.0f}" for side in ("controller", "gateways")]
-        cases.add_row(titles[name], f"{seconds:.2f}", f"{against:.2f}", *cpu)
-    yield cases
-    ratios = Table()
-    for column in ("ratio", "of seconds", "of CPU", "wanted"):
-        ratios.add_column(column, justify="right" if column.startswith("of") else "left")
-    for name, value in result["ratios"].items():
-        word, bound = BOUNDS[name]
-        met = value <= bound if word == "at most" else value >= bound
-        cpu = result["cpu_ratios"].get(name)
-        ratios.add_row(name, f"{value:.2f}", f"{cpu:.2f}" if cpu else "", f"{word} {bound}{'' if met else ', missed'}")
-    yield ratios
-
-
 def main() -> None:
-    # So that whatever ends the measurement, the fleet and the platform end with it.
+    # A signal must end the fleet and the platform too.
     signal.signal(signal.SIGTERM, lambda *_arguments: sys.exit("terminated"))
     say = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
@@ -392,7 +307,7 @@ def main() -> None:
         finally:
             fleet.down()
     console = Console(width=None if sys.stdout.isatty() else 100)
-    for table in tables(result):
+    for table in tables(result, {case.name: case.title for case in CASES} | {FLOOR: "ssh HOST true"}):
         console.print(table)
     print(json.dumps(result))
 

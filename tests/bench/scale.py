@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a large inventory costs: an everyday run and an audit over SCALE gateways, and over a tenth of them.
+"""Measure an everyday run and an audit over SCALE gateways, and over a tenth of them.
 
-The gateways are paths on a hundred SSH hosts, each with a device of its own; their credentials are right. A run that
-registers, fails, or finds anything ends the measurement. The last line is JSON.
+The gateways are paths on a hundred SSH hosts, each with a device of its own and a valid credential. The measurement ends with an error if
+a run fails, registers a gateway or finds a problem. The last line of the output is JSON.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ def secret(number: int) -> str:
 
 
 def product_key(number: int) -> str:
-    """Return the product of a gateway. Those of the small inventory have one of their own: its other devices would have no gateway."""
+    """Return the product of a gateway.
+
+    The small inventory has a product of its own, because an audit would report the other devices as devices without a gateway.
+    """
     return PRODUCT_KEY if number < SIZES[0] else OTHER_KEY
 
 
@@ -53,7 +56,7 @@ def name(number: int) -> str:
 
 
 def write_credentials(fleet: Fleet, hosts: list[str]) -> None:
-    """Put the credentials where the inventory says, as the collection stores them."""
+    """Write the credentials to the paths of the inventory, in the format of the collection."""
     for number in range(SCALE):
         folder = fleet.root(hosts[number % SSH_HOSTS]) / "etc/aliyun-iot" / name(number)
         folder.mkdir(parents=True, mode=0o755)
@@ -101,9 +104,9 @@ def main() -> None:
 
 
 def measure(home: Path, fleet: Fleet, platform: Emulator, say: Console) -> dict[str, Any]:
-    """Run each playbook over each size, in turn, as often as asked for.
+    """Run each playbook over each size, REPETITIONS times.
 
-    The small inventory is measured on both sides of the large one, because the speed of a machine that others use changes in minutes.
+    The small inventory is measured before and after the large one, because a machine that others use changes its speed within minutes.
     """
     hosts = list(yaml.safe_load(fleet.inventory.read_text())["gateways"]["children"]["gateways_python"]["hosts"])
     write_credentials(fleet, hosts)
@@ -133,7 +136,9 @@ def measure(home: Path, fleet: Fleet, platform: Emulator, say: Console) -> dict[
     }
     for title, ratio in ratios.items():
         met = "" if ratio <= BOUND else ", missed"
-        say.print(f"{title}: a gateway of {large} costs {ratio:.2f} of one of {small} (at most {BOUND}{met})")
+        say.print(
+            f"{title}: seconds a gateway, of {large} against {small} gateways: {ratio:.2f} (at most {BOUND}{met})"
+        )
     say.print(
         f"peak memory of the controller: {peak:.0f} MB (at most {PEAK_MB}{'' if peak <= PEAK_MB else ', missed'})"
     )

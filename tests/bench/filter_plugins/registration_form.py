@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one thing that built-in filters cannot do for a registration: HMAC."""
+"""Sign a registration, which needs HMAC; no built-in filter computes it."""
 
 from __future__ import annotations
 
