@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which tests may be skipped: where ALLOWED_SKIPS names a list of allowed-skips.yml, any other one fails the run."""
+"""Fail a run with an unexpected skip, if ALLOWED_SKIPS names the list of allowed-skips.yml with the expected ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LISTS = Path(__file__).with_name("allowed-skips.yml")
 
 
 def unexpected(reasons: list[str], name: str) -> list[str]:
-    """Return the reasons that the list does not have, each once.
+    """Return the reasons that are not on the list, each once.
 
     :raises pytest.UsageError: there is no such list
     """
@@ -28,12 +28,12 @@ def unexpected(reasons: list[str], name: str) -> list[str]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a run that skipped what it was not to skip."""
+    """Fail the run if a test was skipped for a reason that is not on the list."""
     name = os.environ.get("ALLOWED_SKIPS")
     terminal = session.config.pluginmanager.get_plugin("terminalreporter")
     if not name or not terminal or hasattr(session.config, "workerinput"):
         return
     reasons = [report.longrepr[2].removeprefix("Skipped: ") for report in terminal.stats.get("skipped", [])]
-    if told := unexpected(reasons, name):
-        terminal.write_line(f"Skipped, and not on the list {name}: {'; '.join(told)}", red=True)
+    if found := unexpected(reasons, name):
+        terminal.write_line(f"Skipped, but not on the list {name}: {'; '.join(found)}", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

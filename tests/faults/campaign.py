@@ -1,14 +1,14 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Random runs at once over the same gateways, with kills, tools that fail and requests that come late.
+"""Run random pairs of playbooks at the same time over the same gateways, with kills, failing tools and late requests.
 
 python tests/faults/campaign.py --trials 300 --seed 1
 
-A round is two playbooks at once over a dozen gateways, each of which has a fault of its own: a gateway is a trial. When both runs have
-ended, and every request that is under way has been processed, plain runs follow as an operator would start them. A trial is *lost* if a
-plain provision then finds a credential up to date that the platform does not hold, *stuck* if the documented runs do not lead to a
-valid credential, and *leaked* if a secret lies where none belongs. Exit code 1 if there is any.
+A round is two playbooks over a dozen gateways. Each gateway has a fault of its own, and is one trial. When both runs have ended and the
+platform has processed every request, the runs follow that the documentation tells an operator to start. A trial is *lost* if a
+provision without faults reports a credential as up to date that is not the platform's, *stuck* if the documented runs do not lead to a
+valid credential, and *leaked* if a secret is found outside of the credential and its exports. Any of these makes the exit code 1.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ from playbook import (
 from shells import COUNTED, write_shell
 
 GATEWAYS = 12
-# Seconds: of a request, of trying it again, and of the lease that follows from them.
+# Seconds: the timeout of a request (and the time to retry it), and the length of a lease that follows from it.
 TIMEOUT = 3
 LEASE = 4 * TIMEOUT
-# The longest that a request is late: later ones are what the documents call possible.
+# Seconds by which a request is late at most. The documents say that later requests can break the protocol.
 LATE = TIMEOUT - 1
 CHANGES = ("provision", "forced", "reprovision", "recover")
 OTHERS = ("audit", "decommission")
@@ -58,7 +58,7 @@ SETTINGS = {
     "reset_revokes": ("at_once", "at_registration"),
 }
 
-# A tool that counts its calls; number AT kills the script that called it, or fails.
+# A tool that counts the calls of all tools. Call number AT kills the script, or fails.
 BREAKING = """\
 folder={folder}
 echo {name} >>$folder/calls
@@ -74,7 +74,7 @@ EFFECTS = {"kill": "kill -9 $PPID; exit 1", "fail": "exit 2"}
 
 @dataclass(frozen=True)
 class Trial:
-    """One gateway's fate in a round."""
+    """A gateway in a round, with its faults."""
 
     host: str
     way: str
@@ -87,7 +87,7 @@ class Trial:
 
 @dataclass
 class Round:
-    """Two runs at once, what was done to them, and what came of it."""
+    """Two runs at the same time, with the settings of the platform, the times of their kills, and the results."""
 
     number: int
     operations: tuple[str, str]
@@ -100,7 +100,7 @@ class Round:
 
 
 def draw(rng: random.Random, number: int) -> Round:
-    """Draw a round; the same seed draws the same ones."""
+    """Return a random round, which depends on the seed of ``rng`` alone."""
     first = rng.choice(CHANGES)
     second = rng.choice(CHANGES * 3 + OTHERS)
     operations = (first, second) if rng.random() < 0.5 else (second, first)
@@ -131,7 +131,7 @@ def draw(rng: random.Random, number: int) -> Round:
 
 
 def run_round(platform: Emulator, folder: Path, this: Round) -> None:
-    """Run it, let it settle, mend it as an operator would, and judge every gateway."""
+    """Run both playbooks, wait for late requests, start the documented runs, and judge every gateway."""
     platform.admin.settings(**this.settings)
     for trial in this.trials:
         _prepare(platform, folder, trial)
@@ -143,9 +143,9 @@ def run_round(platform: Emulator, folder: Path, this: Round) -> None:
             runs.append(stack.enter_context(_start(platform, folder, this, operation, f"run{number}", number)))
         _end(runs, begun, this.kills)
     platform.admin.clear_faults()
-    time.sleep(TIMEOUT + 2)  # whatever is late has come
+    time.sleep(TIMEOUT + 2)  # until late requests have been processed
     decommissioned = "decommission" in this.operations
-    ended = [_finish(platform, folder, this, name) for name in _mending(decommissioned)]
+    ended = [_finish(platform, folder, this, name) for name in _recovery(decommissioned)]
     for trial in this.trials:
         verdict, detail = _judge(platform, folder, trial, ended, decommissioned)
         reached = trial.tool and (folder / "shells" / f"run{trial.tool['run']}" / trial.host / "reached").exists()
@@ -181,7 +181,10 @@ def _prepare(platform: Emulator, folder: Path, trial: Trial) -> None:
 
 
 def _start(platform: Emulator, folder: Path, this: Round, operation: str, home: str, number: int | None) -> Started:
-    """Start one run; its gateways have the shells of run `number`, or honest ones."""
+    """Start a run.
+
+    :param number: the run (0 or 1) whose tools break; None: no tool breaks
+    """
     hosts: dict[str, Any] = {}
     for trial in this.trials:
         root = folder / "gateways" / trial.host
@@ -200,7 +203,7 @@ def _start(platform: Emulator, folder: Path, this: Round, operation: str, home: 
     known = {f"gateway_{name}": value for name, value in connection(platform).items()}
     times = {"gateway_timeout": TIMEOUT, "gateway_retry_time": TIMEOUT}
     variables = {**known, **times, "gateway_mqtt_endpoint": mqtt_endpoint(platform)}
-    said = {
+    variables_of_run = {
         **account(platform),
         "target": "gateways",
         "gateway_lease_time": 2 * LEASE,
@@ -210,12 +213,14 @@ def _start(platform: Emulator, folder: Path, this: Round, operation: str, home: 
         "gateway_report": "all",
     }
     if operation == "forced":
-        said["gateway_register"] = "always"
+        variables_of_run["gateway_register"] = "always"
     name = {"forced": "provision", "plain": "provision"}.get(operation, operation)
     if operation in ("plain", "forced"):
-        said = {key: value for key, value in said.items() if not key.startswith("platform_")}
+        variables_of_run = {key: value for key, value in variables_of_run.items() if not key.startswith("platform_")}
     book = f"fleetops.aliyun_iot.{name}"
-    return start_playbook(book, inventory(hosts, place, **variables), place, "-e", json.dumps(said), env=ENV)
+    return start_playbook(
+        book, inventory(hosts, place, **variables), place, "-e", json.dumps(variables_of_run), env=ENV
+    )
 
 
 def _breaking_shell(folder: Path, home: str, trial: Trial) -> Path:
@@ -231,7 +236,7 @@ def _sleep_until(moment: float) -> None:
 
 
 def _end(runs: list[Started], begun: float, kills: tuple[float | None, ...]) -> None:
-    """Kill the runs whose turn comes; wait for the others."""
+    """Kill the runs at the given seconds after ``begun``; wait for the others."""
     planned = sorted((after, number) for number, after in enumerate(kills) if after is not None)
     for after, number in planned:
         _sleep_until(begun + after)
@@ -240,18 +245,18 @@ def _end(runs: list[Started], begun: float, kills: tuple[float | None, ...]) -> 
         run.process.wait(600)
 
 
-def _mending(decommissioned: bool) -> tuple[str, ...]:
-    """Return the runs that an operator starts when all is over, the last two of them plain ones."""
+def _recovery(decommissioned: bool) -> tuple[str, ...]:
+    """Return the documented runs after a trouble; ``plain`` is provision without an account."""
     return ("decommission",) if decommissioned else ("plain", "plain", "recover", "plain", "plain")
 
 
 def _finish(platform: Emulator, folder: Path, this: Round, operation: str) -> Run:
-    with _start(platform, folder, this, operation, "mending", None) as run:
+    with _start(platform, folder, this, operation, "recovery", None) as run:
         return run.wait()
 
 
 def _judge(platform: Emulator, folder: Path, trial: Trial, ended: list[Run], decommissioned: bool) -> tuple[str, str]:
-    """Say what became of a gateway: converged, lost or stuck, and why."""
+    """Return the verdict on a gateway (converged, lost or stuck), and the reason."""
     device = platform.admin.device(PRODUCT_KEY, trial.host)
     root = folder / "gateways" / trial.host
     file = root / "device.json"
@@ -263,7 +268,7 @@ def _judge(platform: Emulator, folder: Path, trial: Trial, ended: list[Run], dec
     held = json.loads(file.read_text()) if file.exists() else {}
     shown = fingerprint(PRODUCT_KEY, trial.host, held.get("deviceSecret", ""))
     valid = fingerprint(PRODUCT_KEY, trial.host, device["device_secret"])
-    # A run that came before recover had a look: what it called up to date has to be so.
+    # A credential that the provision before recover reported as up to date must be valid.
     called_valid = first.get("reason") == "up_to_date" and first.get("proven") is not False
     if called_valid and _result(ended[2], trial.host).get("changed"):
         return "lost", f"up_to_date with {first.get('fingerprint')}, which recover replaced by {valid}"
@@ -283,17 +288,17 @@ def _leaks(platform: Emulator, folder: Path, this: Round) -> Iterator[str]:
     secrets = {"ProductSecret": PRODUCT_SECRET}
     for trial in this.trials:
         secrets[trial.host] = platform.admin.device(PRODUCT_KEY, trial.host)["device_secret"]
-    # The inventory that a test writes has ProductSecret, as a vault would.
+    # The inventory of a test contains ProductSecret, as a vault would.
     apart = list(folder.glob("*/hosts.json"))
     apart += [folder / "gateways" / t.host / name for t in this.trials for name in ("device.json", "agent.env")]
     yield from Canaries(secrets).in_files(folder, apart=apart)
 
 
 def campaign(trials: int, seed: int, first: int = 0) -> int:
-    """Run rounds until there were so many trials; print what came of them.
+    """Run rounds with this many trials, and print their results.
 
-    :param first: the round to begin with, to see one again
-    :returns: how many were lost, stuck or leaked
+    :param first: the number of the first round, to repeat one of an earlier campaign
+    :returns: the number of trials that were lost, stuck or leaked
     """
     total: Counter[str] = Counter()
     products = [{"product_key": PRODUCT_KEY, "product_secret": PRODUCT_SECRET}]
@@ -306,7 +311,7 @@ def campaign(trials: int, seed: int, first: int = 0) -> int:
                 runs.mkdir()
                 run_round(platform, runs, this)
         total += this.verdicts
-        ops = " beside ".join(this.operations)
+        ops = " and ".join(this.operations)
         print(f"round {number}: {ops}, {dict(this.settings)}: {dict(this.verdicts)}", flush=True)
         for finding in this.findings:
             print(f"  {finding}", flush=True)
@@ -320,10 +325,10 @@ def campaign(trials: int, seed: int, first: int = 0) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Random faults over random runs at once.")
+    parser = argparse.ArgumentParser(description="Run random pairs of playbooks at the same time, with random faults.")
     parser.add_argument("--trials", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--first", type=int, default=0, help="the round to begin with")
+    parser.add_argument("--first", type=int, default=0, help="number of the first round")
     arguments = parser.parse_args()
     return 1 if campaign(arguments.trials, arguments.seed, arguments.first) else 0
 

@@ -1,15 +1,14 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A fleet like fleet.py's, of containers: a gateway for each of some Debian releases, one with BusyBox alone, and one with
-what the BusyBox of a stock OpenWrt has.
+"""Run a fleet of containers: a gateway for each of three Debian releases, one with BusyBox only, and one with a stock OpenWrt's commands.
 
     python tests/fleet/containers.py up
     ansible-playbook -i .fleet/inventory.yml ...
     python tests/fleet/containers.py down
 
-The images are made here, by debootstrap, at the first time. The containers use the machine's network: each sshd has a
-loopback address of its own. Needs root, podman, debootstrap, busybox and openssh-server.
+The first start builds the images with debootstrap. The containers use the network of the machine, and each sshd has its own loopback
+address. The fleet needs root, podman, debootstrap, busybox and openssh-server.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ from fleet import (
 )
 from gateway import PRIVATE, SSHD
 
-# Their Pythons are 3.9, 3.11 and 3.13.
+# With Python 3.9, 3.11 and 3.13.
 RELEASES = ("bullseye", "bookworm", "trixie")
 BUSYBOX = "busybox"
 OPENWRT = "openwrt"
@@ -54,12 +53,12 @@ LABEL = "aliyun-iot-fleet"
 PROGRAMS = ("podman", "debootstrap", "busybox", "ssh", SSHD)
 UNUSED = ("usr/share/doc", "usr/share/locale", "usr/share/man", "var/cache/apt", "var/lib/apt/lists")
 
-# podman's own defaults can be above what the machine allows.
+# The default limits of podman can be higher than those of the machine, which podman then refuses.
 CONTAINERS_CONF = '[containers]\ndefault_ulimits = ["nofile=20000:20000", "nproc=4096:4096"]\n'
 
 
 class Containers:
-    """The containers whose keys and inventory are in ``directory``; any process can end what another has started."""
+    """The containers with their keys and inventory in ``directory``, so that another process can end them."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory.absolute()
@@ -67,9 +66,12 @@ class Containers:
         self._settings = self.directory / "containers.conf"
 
     def up(self) -> None:
-        """Start the containers and return when each of them answers; whatever fails, nothing is left."""
+        """Start the containers, and return when each of them answers.
+
+        :raises SystemExit: this is not possible, or a container did not start; then no container runs
+        """
         if self.directory.exists():
-            raise SystemExit(f"{self.directory} is there already: end that fleet first, or choose another --dir")
+            raise SystemExit(f"{self.directory} exists already: end that fleet first, or choose another --dir")
         if problem := unusable():
             raise SystemExit(problem)
         for release in RELEASES:
@@ -85,7 +87,7 @@ class Containers:
             raise
 
     def down(self) -> int:
-        """End every container of the fleet, and return how many there were; the directory goes with them."""
+        """Remove every container of the fleet, and its directory; return the number of containers."""
         if not self._settings.exists():
             return 0
         running = self._podman("ps", "--all", "--quiet", "--filter", f"label={LABEL}={self.directory}").split()
@@ -108,7 +110,7 @@ class Containers:
                 *("create", "--network=host", f"--label={LABEL}={self.directory}", f"{IMAGE}:{image}"),
                 *(SSHD, "-D", "-e", "-o", f"ListenAddress={each.address}:{each.port}"),
             )
-            # A Debian has users of its own.
+            # Debian's image has its own users and groups.
             own = "etc/ssh/" if image in RELEASES else ""
             self._podman("cp", f"{self.directory / each.own}/{own}.", f"{container}:/{own}")
             self._podman("start", container)
@@ -123,7 +125,7 @@ class Containers:
 
 
 def unusable() -> str | None:
-    """Return why there can be no containers here, in one line."""
+    """Return the reason why this machine cannot run the containers, in one line; None if it can."""
     if os.geteuid() != 0:
         return "a fleet of containers needs root"
     if lacking := [program for program in PROGRAMS if not shutil.which(program)]:
@@ -133,11 +135,11 @@ def unusable() -> str | None:
 
 
 def make_image(tag: str, write: Callable[[Path], None]) -> None:
-    """Make the image of what ``write`` puts into a directory, unless it is there."""
+    """Build the image of the files that ``write`` writes into a folder, if it does not exist."""
     name = f"{IMAGE}:{tag}"
     if subprocess.run(["podman", "image", "exists", name], check=False).returncode == 0:
         return
-    print(f"Making the image {name}", flush=True)
+    print(f"Building the image {name}", flush=True)
     with tempfile.TemporaryDirectory() as directory:
         root, archive = Path(directory, "root"), Path(directory, "root.tar")
         root.mkdir(mode=0o755)
@@ -150,7 +152,7 @@ def make_image(tag: str, write: Callable[[Path], None]) -> None:
 
 
 def bootstrap(release: str, root: Path) -> None:
-    """Make a Debian of its packages for SSH and Python, and no more than these need."""
+    """Install a minimal Debian with SSH and Python."""
     packages = "--include=openssh-server,python3"
     subprocess.run(["debootstrap", "--variant=minbase", packages, release, root], check=True, stdout=subprocess.DEVNULL)
     for name in UNUSED:
@@ -158,7 +160,7 @@ def bootstrap(release: str, root: Path) -> None:
 
 
 def podman(*arguments: str, env: dict[str, str] | None = None) -> str:
-    """Return what podman says; by runc where it is, as crun fails on machines with mixed cgroups."""
+    """Run podman, with runc if it is installed, because crun fails on machines with cgroups v1 and v2; return its output."""
     runtime = ["--runtime=runc"] if shutil.which("runc") else []
     done = subprocess.run(["podman", *runtime, *arguments], check=False, capture_output=True, text=True, env=env)
     if done.returncode:
@@ -169,7 +171,7 @@ def podman(*arguments: str, env: dict[str, str] | None = None) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("command", choices=("up", "down"))
-    parser.add_argument("--dir", type=Path, default=DIRECTORY, help="the fleet's own directory (%(default)s)")
+    parser.add_argument("--dir", type=Path, default=DIRECTORY, help="directory of the fleet (%(default)s)")
     arguments = parser.parse_args()
     containers = Containers(arguments.dir)
     if arguments.command == "up":

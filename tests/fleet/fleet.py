@@ -1,16 +1,16 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A fleet of SSH gateways on this machine, for trials, tests and measurements.
+"""Run a fleet of SSH gateways on this machine, for tests, measurements and trying things out.
 
     python tests/fleet/fleet.py up 100
     ansible-playbook -i .fleet/inventory.yml ...
     python tests/fleet/fleet.py down
 
-Each gateway is an sshd on a loopback address of its own, in a root of its own: this machine's files, copied on write
-into memory, without its /dev, /home, /root, /run and /tmp; or, with --busybox, nothing but BusyBox; or, with --openwrt,
-nothing but what the BusyBox of a stock OpenWrt has. Nothing on the machine is written but the fleet's own directory. Needs
-root, openssh-server and sudo. Not a boundary of security.
+Each gateway is an sshd with its own loopback address and root file system. It sees the files of this machine, except for /dev, /home,
+/root, /run and /tmp, and writes to memory only. With --busybox, some gateways have only BusyBox; with --openwrt, only the commands of a
+stock OpenWrt. On the machine itself, only the directory of the fleet is written. The fleet needs root, openssh-server and sudo. It does not
+protect the machine from its gateways.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ SUDOERS = f"root ALL=(ALL:ALL) ALL\n{USER} ALL=(ALL:ALL) NOPASSWD: ALL\n"
 
 @dataclass(frozen=True)
 class Size:
-    """The number of gateways, and of those that have BusyBox alone, or OpenWrt's, which are the last ones."""
+    """The number of all gateways, and of those with BusyBox or OpenWrt's commands only, which are the last ones."""
 
     gateways: int
     busybox: int = 0
@@ -67,7 +67,7 @@ class Size:
     def __post_init__(self) -> None:
         small = self.busybox + self.openwrt
         if not 1 <= self.gateways <= MOST or min(self.busybox, self.openwrt) < 0 or small > self.gateways:
-            raise SystemExit(f"a fleet has 1 to {MOST} gateways, and no more of them are BusyBox alone")
+            raise SystemExit(f"a fleet has 1 to {MOST} gateways, including those of --busybox and --openwrt")
 
     def kind(self, number: int) -> str:
         """Return python, busybox or openwrt for the gateway of this number, counted from 1."""
@@ -77,18 +77,21 @@ class Size:
 
 
 class Fleet:
-    """The fleet whose state is in ``directory``; any process can end what another has started."""
+    """The fleet with its state in ``directory``, so that another process can end it."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory.absolute()
         self.inventory = self.directory / "inventory.yml"
-        # A line for each gateway: its name, and its process as identity() tells it.
+        # A line for each gateway: its name, and the identity() of its process.
         self._processes = self.directory / "processes"
 
     def up(self, size: Size, become: bool = False) -> None:
-        """Start the gateways and return when each of them answers; whatever fails, nothing is left."""
+        """Start the gateways, and return when each of them answers.
+
+        :raises SystemExit: this is not possible, or a gateway did not start; then no gateway runs
+        """
         if self.directory.exists():
-            raise SystemExit(f"{self.directory} is there already: end that fleet first, or choose another --dir")
+            raise SystemExit(f"{self.directory} exists already: end that fleet first, or choose another --dir")
         if problem := unusable(size):
             raise SystemExit(problem)
         self.directory.mkdir(mode=0o700, parents=True)
@@ -99,10 +102,10 @@ class Fleet:
             raise
 
     def down(self) -> int:
-        """End every process of the fleet, and return how many gateways there were; the directory goes with them."""
+        """End every process of the fleet and remove its directory; return the number of gateways that ran."""
         running = self._running()
         for process in running:
-            # A gateway's first process takes all others with it before it is gone itself.
+            # The kernel ends all other processes of the gateway's namespace before this one.
             signal.pidfd_send_signal(process, signal.SIGKILL)
         for process in running:
             select.select([process], [], [])
@@ -112,12 +115,12 @@ class Fleet:
         return len(running)
 
     def process(self, name: str) -> int:
-        """Return the id of a gateway's first process."""
+        """Return the process id of the gateway's sshd."""
         [number] = [line.split()[1] for line in self._recorded() if line.startswith(f"{name} ")]
         return int(number)
 
     def root(self, name: str) -> Path:
-        """Return the files of a gateway, to look at and to change from outside."""
+        """Return the root of the gateway's files, as this process can read and write them."""
         return Path(f"/proc/{self.process(name)}/root")
 
     def _start(self, size: Size, become: bool) -> None:
@@ -149,7 +152,7 @@ class Fleet:
                 time.sleep(0.02)
 
     def _running(self) -> list[int]:
-        """Process descriptors: each stays with its process when the number is given to another."""
+        """Return descriptors of the running gateways' processes, which stay valid if the kernel uses a process id again."""
         running = []
         for line in self._recorded():
             _name, number, *_start = line.split()
@@ -168,7 +171,7 @@ class Fleet:
 
 
 def unusable(size: Size) -> str | None:
-    """Return why no fleet can be started here, in one line."""
+    """Return the reason why no fleet can be started on this machine, in one line; None if one can."""
     if os.geteuid() != 0:
         return "the loopback fleet needs root"
     programs = [SSHD, "ssh", "sudo", *(["busybox", ELSEWHERE] if size.busybox + size.openwrt else [])]
@@ -179,7 +182,7 @@ def unusable(size: Size) -> str | None:
 
 
 def no_namespaces(what: str) -> str | None:
-    """Return why this machine gives no namespaces, as inside of most containers."""
+    """Return the reason why a process cannot have new namespaces, as in most containers; None if it can."""
     unshare = ["unshare", "--mount", "--pid", "--fork", "true"]
     denied = subprocess.run(unshare, check=False, capture_output=True, text=True)
     return f"{what} needs new namespaces: {denied.stderr.strip()}" if denied.returncode else None
@@ -190,7 +193,7 @@ def record(processes: TextIO, name: str, process: int) -> None:
 
 
 def identity(process: int) -> str | None:
-    """Return what tells a process from every other: its number, its start in the kernel's ticks, and the boot; None if there is none."""
+    """Return the process id, the time of the start in ticks, and the id of the boot, which no other process has; None: no process."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -213,7 +216,7 @@ def gateway(number: int, size: Size, port: int) -> Gateway:
 
 
 def inventory(gateways: list[Gateway], directory: Path, become: bool) -> dict[str, Any]:
-    """Group gateways, and in it gateways_python, gateways_busybox and gateways_openwrt."""
+    """Return an inventory with the group gateways of the groups gateways_python, gateways_busybox and gateways_openwrt."""
     options = {
         "UserKnownHostsFile": str(directory / "known_hosts"),
         "GlobalKnownHostsFile": os.devnull,
@@ -227,7 +230,7 @@ def inventory(gateways: list[Gateway], directory: Path, become: bool) -> dict[st
         "ansible_ssh_private_key_file": str(directory / "id"),
         "ansible_ssh_common_args": " ".join(f"-o {shlex.quote(f'{name}={value}')}" for name, value in options.items()),
     }
-    # Only root logs in where there is no sudo.
+    # These gateways have no sudo, so only root can log in.
     small = {"ansible_user": "root", "ansible_become": False, "gateway_register_from": "controller"}
     kinds = {"/": {"ansible_python_interpreter": "/usr/bin/python3"}, "busybox": small, "openwrt": dict(small)}
     children = {
@@ -241,14 +244,14 @@ def inventory(gateways: list[Gateway], directory: Path, become: bool) -> dict[st
 
 
 def write_known_hosts(directory: Path, gateways: list[Gateway]) -> None:
-    """One key for all of them."""
+    """Write the host key, which all gateways have."""
     key = " ".join((directory / "host_key.pub").read_text().split()[:2])
     lines = [f"[{each.address}]:{each.port} {key}\n" for each in gateways]
     (directory / "known_hosts").write_text("".join(lines))
 
 
 def write_own(directory: Path, kind: str, users: str, groups: str) -> None:
-    """Write what a gateway has over its lower root: keys, the users there and one more, and who may use sudo."""
+    """Write the files of a gateway that differ from those of its lower root: keys, users and sudoers."""
     users += f"{USER}:x:{UID}:{UID}::/home/{USER}:/bin/sh\n"
     names = [line.split(":")[0] for line in users.splitlines()]
     files = {
@@ -257,7 +260,7 @@ def write_own(directory: Path, kind: str, users: str, groups: str) -> None:
         "etc/ssh/fleet_authorized_keys": ((directory / "id.pub").read_text(), 0o644),
         "etc/passwd": (users, 0o644),
         "etc/group": (groups + f"{USER}:x:{UID}:\n", 0o644),
-        # No password fits, and nobody is locked out from logging in by key.
+        # No password is accepted, but the accounts are not locked: a locked account cannot log in by key.
         "etc/shadow": ("".join(f"{name}:*:19000:0:99999:7:::\n" for name in names), 0o600),
         "etc/sudoers": (SUDOERS, 0o440),
         "var/log/lastlog": ("", 0o644),
@@ -280,7 +283,7 @@ def write_busybox(root: Path) -> None:
 
 
 def write_openwrt(root: Path) -> None:
-    """Write a root with what a stock OpenWrt's BusyBox has, sshd and its libraries."""
+    """Write a root with the commands of a stock OpenWrt, sshd and its libraries."""
     programs = [busybox(), shutil.which(ELSEWHERE) or ELSEWHERE]
     copy_programs(root, *programs)
     link_applets(root / "bin", busybox())
@@ -288,7 +291,7 @@ def write_openwrt(root: Path) -> None:
 
 
 def copy_programs(root: Path, *programs: str) -> None:
-    """Make a root with sshd and these programs."""
+    """Write a root with sshd, these programs and their libraries."""
     for directory in ("bin", "proc", "sys"):
         (root / directory).mkdir(mode=0o755, parents=True)
     for file in library_closure([SSHD, *programs, *map(str, Path("/usr/lib/openssh").glob("sshd-*"))]):
@@ -318,17 +321,19 @@ def answers(gateway: Gateway) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    up = commands.add_parser("up", help="start a fleet and print its inventory's path")
-    up.add_argument("gateways", type=int, metavar="N", help="how many gateways")
+    up = commands.add_parser("up", help="start a fleet and print the path of its inventory")
+    up.add_argument("gateways", type=int, metavar="N", help="number of gateways")
     up.add_argument(
-        "--busybox", type=int, default=0, metavar="M", help="how many of them have BusyBox alone, no Python"
+        "--busybox", type=int, default=0, metavar="M", help="number of them with BusyBox only, without Python"
     )
-    up.add_argument("--openwrt", type=int, default=0, metavar="K", help="how many have what a stock OpenWrt has")
-    up.add_argument("--become", action="store_true", help=f"log in as {USER}, become root by sudo")
-    down = commands.add_parser("down", help="end the fleet, also after a crash")
-    shown = commands.add_parser("inventory", help="print the inventory's path")
+    up.add_argument(
+        "--openwrt", type=int, default=0, metavar="K", help="number of them with the commands of a stock OpenWrt"
+    )
+    up.add_argument("--become", action="store_true", help=f"log in as {USER}, and become root with sudo")
+    down = commands.add_parser("down", help="end the fleet, also one that a crash has left")
+    shown = commands.add_parser("inventory", help="print the path of the inventory")
     for command in (up, down, shown):
-        command.add_argument("--dir", type=Path, default=DIRECTORY, help="the fleet's own directory (%(default)s)")
+        command.add_argument("--dir", type=Path, default=DIRECTORY, help="directory of the fleet (%(default)s)")
     arguments = parser.parse_args()
     fleet = Fleet(arguments.dir)
     if arguments.command == "up":

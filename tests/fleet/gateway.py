@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One gateway: an sshd in namespaces of its own, in a root of its own that keeps all writes in memory."""
+"""Start a gateway: an sshd in its own namespaces and in its own root, which keeps all writes in memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typing import NoReturn
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin") or "/usr/sbin/sshd"
 
-# A gateway has these for itself, empty, with this mode; of all else it has the lower root's, copied on write.
+# Directories that are empty in a gateway, with their modes. All other files are those of the lower root, copied on write.
 PRIVATE = {
     "dev": 0o755,
     "dev/pts": 0o755,
@@ -42,7 +42,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True)
 class Gateway:
-    """The description of a gateway: its root is ``lower`` with the files of ``own`` over it, and a home for ``user``."""
+    """A gateway, with the root ``lower``, the files of ``own`` over it, and a home for ``user``."""
 
     name: str
     address: str
@@ -54,25 +54,25 @@ class Gateway:
 
 
 def start(gateway: Gateway, directory: Path, record: Callable[[int], None]) -> int:
-    """Start the gateway's process, and return its id when ``record`` has been told it.
+    """Start the gateway, call ``record`` with its process id, and return the id.
 
-    The process waits for that, and ends when this one dies before: there is never a gateway that nobody knows of. Its
-    end is the end of every process inside, and of all mounts.
+    The new process waits until ``record`` has returned, and ends if this process dies before, so that every running gateway is recorded.
+    When the new process ends, the kernel ends all processes inside and removes all mounts.
     """
-    recorded, tell = os.pipe()
+    recorded, report = os.pipe()
     own = os.open("/proc/self/ns/pid", os.O_RDONLY)
     _check(_libc.unshare(NEW_PIDS), "unshare")
     process = os.fork()
     if process == 0:
-        os.close(tell)
+        os.close(report)
         _child(gateway, directory, recorded)
     try:
-        # What is forked next is in this process's own namespace again.
+        # The next fork is to be in the namespace of this process again.
         _check(_libc.setns(own, NEW_PIDS), "setns")
         record(process)
-        os.write(tell, b".")
+        os.write(report, b".")
     finally:
-        for descriptor in (recorded, tell, own):
+        for descriptor in (recorded, report, own):
             os.close(descriptor)
     return process
 
@@ -81,7 +81,7 @@ def library_closure(programs: list[str]) -> set[Path]:
     """Return the programs and the shared libraries that they load."""
     files = {Path(program) for program in programs}
     for program in programs:
-        # ldd fails for a static program, which needs nothing.
+        # ldd fails for a static program, which needs no libraries.
         listed = subprocess.run(["ldd", program], check=False, capture_output=True, text=True).stdout
         files.update(Path(word) for word in listed.split() if word.startswith("/"))
     return files
@@ -109,7 +109,7 @@ def _redirect(log: str) -> None:
 
 
 def _enter_root(gateway: Gateway) -> None:
-    """Make the root in the current directory's mount/, which shows it to this process alone, and move in."""
+    """Create the root in mount/ of the current directory, visible to this process only, and change into it."""
     os.umask(0)
     _check(_libc.unshare(NEW_MOUNTS | NEW_UTS | NEW_IPC), "unshare")
     _mount("none", "/", None, RECURSIVE_PRIVATE)
@@ -130,7 +130,7 @@ def _enter_root(gateway: Gateway) -> None:
     _mount("overlay", "mount/root", "overlay", options=layers)
     os.chroot("mount/root")
     os.chdir("/")
-    # Read-only, because these two are the machine's own.
+    # Read-only, because these two are shared with the machine.
     _mount("proc", "proc", "proc", READ_ONLY)
     _mount("sysfs", "sys", "sysfs", READ_ONLY)
     _mount("devpts", "dev/pts", "devpts", options="newinstance,ptmxmode=0666,mode=0620,gid=5")

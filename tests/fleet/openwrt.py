@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The commands of a stock OpenWrt: the applets that its BusyBox has by default, no others, and without the options that are off.
+"""The commands of a stock OpenWrt: the applets of its BusyBox, without the options that it is built without.
 
-They are those of package/utils/busybox/Config-defaults.in. BusyBox itself is Debian's.
+The list is that of package/utils/busybox/Config-defaults.in. The program is Debian's BusyBox.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ readlink reboot reset rm rmdir route sed seq sh sha256sum sleep sort start-stop-
 test time top touch tr traceroute traceroute6 true udhcpc umount uname uniq uptime vi wc which xargs yes zcat [ [[
 """
 APPLETS = frozenset(_NAMES.split())
-# What is built without one of its options, as a script in front of the applet.
+# Applets that OpenWrt builds without an option: a script that refuses the option and then starts the applet.
 WRAPPERS = {
     "ls": 'for option do case $option in --?*) echo "ls: unrecognized option: ${option#--}" >&2; exit 1 ;; esac; done',
     "sort": 'for option do case $option in -*[kt]*) echo "sort: invalid option -- ${option#-}" >&2; exit 1 ;; esac; done',
-    # It says so, and writes everything.
+    # It warns, and writes all file systems.
     "sync": '[ $# = 0 ] || echo "sync: ignoring all arguments" >&2; set --',
     "tr": 'for set do case $set in *"[:"* | *"[="*) echo "tr: no classes" >&2; exit 1 ;; esac; done',
 }
-# Of those that Debian's BusyBox lacks, the scripts of the collection would use this one.
+# The scripts of the collection use this command of OpenWrt, which Debian's BusyBox lacks.
 ELSEWHERE = "flock"
 
 
 def busybox() -> str:
-    """Return the BusyBox of this machine."""
+    """Return the path of this machine's BusyBox."""
     return shutil.which("busybox") or "/bin/busybox"
 
 
 def link_applets(folder: Path, program: str) -> None:
-    """Put the commands into a folder.
+    """Create the commands in a folder.
 
-    :param program: where BusyBox is when they run
+    :param program: the path of BusyBox on the gateway
     """
     listed = subprocess.run([busybox(), "--list"], check=True, capture_output=True, text=True).stdout.split()
     for name in APPLETS & {*listed}:

@@ -1,14 +1,16 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tries every ansible-core with every Python of gateways, and holds README's table to what came of it.
+"""Test every ansible-core with every Python of gateways, and compare the results with the table in README.md.
 
-usage: matrix.py [--write | --try] CORE=PYTHON...   (PYTHON: that of an environment which has this ansible-core; with --try,
-the table has no say)
+usage: matrix.py [--write | --try] CORE=PYTHON...
 
-Each core provisions a gateway of each Python, and one without; those with Python prove their credential by a login. It runs
-again, which changes nothing. To write the table it also resets and registers all of them. What a core does not support
-itself is not tried. Gateways that have been taken over attack each core; where one achieves anything, the core fails with all.
+PYTHON is the interpreter of an environment with this ansible-core. With --write, the results replace the table; with --try, they are only
+printed.
+
+Each core provisions one gateway for each Python, and one without Python. The gateways with Python prove their credential by a login. A
+second run must change nothing. With --write, reprovision then resets and registers all of them. A Python that a core does not support is
+not tested. Compromised gateways attack each core; if an attack succeeds, the core fails for all Pythons.
 """
 
 from __future__ import annotations
@@ -51,8 +53,8 @@ def main(arguments: list[str]) -> int:
         Emulator(Path(home), PLATFORM) as platform,
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
-        rows = dict(zip(cores, pool.map(lambda core: tried(platform, core, cores[core], write), cores), strict=True))
-    table = laid_out(rows)
+        rows = dict(zip(cores, pool.map(lambda core: try_core(platform, core, cores[core], write), cores), strict=True))
+    table = markdown(rows)
     print(table)
     if any(mark == NO for row in rows.values() for mark in row.values()):
         return 1
@@ -61,46 +63,49 @@ def main(arguments: list[str]) -> int:
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
     if not write:
-        return said_otherwise(read(text), rows)
+        return compare(read(text), rows)
     missing = [python for python in PYTHONS if not interpreter(python)]
     if missing:
-        print(f"Not written, as the table needs Python {', '.join(missing)} too.")
+        print(f"The table was not written, because Python {', '.join(missing)} is missing.")
         return 1
     readme.write_text(TABLE.sub(table, text), encoding="utf-8")
     return 0
 
 
-def tried(platform: Emulator, core: str, python: str, whole: bool) -> Row:
-    """Return what came of each gateway, by its Python."""
-    says = subprocess.run([python, "-c", SUPPORTED], check=True, capture_output=True, text=True)
-    supported = says.stdout.split()
+def try_core(platform: Emulator, core: str, python: str, whole: bool) -> Row:
+    """Return the result of each gateway, by its Python."""
+    printed = subprocess.run([python, "-c", SUPPORTED], check=True, capture_output=True, text=True).stdout
+    supported = printed.split()
     row = {name: YES if name == NONE or name in supported else NOT_SUPPORTED for name in GATEWAYS}
     row.update({name: NOT_HERE for name in PYTHONS if row[name] == YES and not interpreter(name)})
     hosts = {f"core-{core}-python-{name}": name for name in GATEWAYS if row[name] == YES}
     with tempfile.TemporaryDirectory() as folder:
-        wrong = {hosts[host] for host in lived(platform, python, Path(folder), hosts, whole)}
-    if problems := attacked(platform, python):
+        wrong = {hosts[host] for host in run_playbooks(platform, python, Path(folder), hosts, whole)}
+    if problems := attacks(platform, python):
         print(f"ansible-core {core}, attacked by gateways:", *problems, sep="\n")
         wrong.update(hosts.values())
     return {name: NO if name in wrong else mark for name, mark in row.items()}
 
 
-def attacked(platform: Emulator, python: str) -> list[str]:
-    """Return what gateways that have been taken over achieve, with what is not known of the keys that this core acts on."""
+def attacks(platform: Emulator, python: str) -> list[str]:
+    """Return what compromised gateways achieve, and the keys of results that this core obeys and the tests do not know."""
     keys = subprocess.run([python, core_keys.__file__], check=False, capture_output=True, text=True)
-    unknown = [f"keys that are not known: {keys.stdout}{keys.stderr}"] if keys.returncode else []
+    unknown = [f"unknown keys: {keys.stdout}{keys.stderr}"] if keys.returncode else []
     with tempfile.TemporaryDirectory() as folder:
         return [*unknown, *attack(platform, Path(folder), python)]
 
 
-# What a run is shown by, and how that begins to say what became of the gateways.
+# The callback of the runs, and the heading of the table that it prints at their end.
 CALLBACK, TABLE_OF_RUN = "fleetops.aliyun_iot.fleet_progress", "OUTCOME"
-# What a pass says when it cannot make a connection with this core.
+# In the output if fleet_credentials cannot make a connection with this core.
 LEFT = "left to a task of its own"
 
 
-def lived(platform: Emulator, python: str, home: Path, hosts: dict[str, str], whole: bool) -> set[str]:
-    """Live the gateways' lives; returns those with which something was not as it is to be."""
+def run_playbooks(platform: Emulator, python: str, home: Path, hosts: dict[str, str], whole: bool) -> set[str]:
+    """Run the playbooks over the gateways; return the gateways with a wrong result.
+
+    :param whole: also run reprovision
+    """
     for host in hosts:
         platform.admin.put_device(PRODUCT_KEY, host)
     gateways = inventory({host: variables(name) for host, name in hosts.items()}, home, **role_variables(platform))
@@ -110,13 +115,13 @@ def lived(platform: Emulator, python: str, home: Path, hosts: dict[str, str], wh
     wrong = set()
 
     def run(name: str, reason: str, changed: bool, registrations: int) -> None:
-        ended = operated(name, platform, python, gateways, home)
+        ended = run_playbook(name, platform, python, gateways, home)
         if TABLE_OF_RUN not in ended.stdout:
             wrong.update(hosts)
-            print(f"{name}: {CALLBACK} shows nothing")
+            print(f"{name}: {CALLBACK} printed no table")
         if LEFT in " ".join((ended.stdout + ended.stderr).split()):  # older cores break lines
             wrong.update(hosts)
-            print(f"{name}: the pass could not do it")
+            print(f"{name}: fleet_credentials left gateways to a task of their own")
         for host, gateway_python in hosts.items():
             last = ([r["result"] for r in ended.results.get(host, []) if "reason" in r["result"]] or [{}])[-1]
             device = platform.admin.device(PRODUCT_KEY, host)
@@ -131,7 +136,7 @@ def lived(platform: Emulator, python: str, home: Path, hosts: dict[str, str], wh
             }
             if not all(right.values()):
                 wrong.add(host)
-                print(f"{host}: {name} went wrong in {[each for each in right if not right[each]]}: {last}")
+                print(f"{host}: {name}: wrong {', '.join(each for each in right if not right[each])}: {last}")
         if wrong:
             print(ended)
 
@@ -143,52 +148,54 @@ def lived(platform: Emulator, python: str, home: Path, hosts: dict[str, str], wh
 
 
 def encrypt(secret: str, python: str, home: Path) -> None:
-    """Write a variables file with the ProductSecret encrypted in place, as users keep it; each core hands it over in its own way."""
+    """Write a variables file with the encrypted ProductSecret; each core passes such a value to the plugins in its own way."""
     (home / "password").write_text("password")
     arguments = ["--vault-password-file", str(home / "password"), "--name", "gateway_product_secret", secret]
     command = [python, "-m", "ansible", "vault", "encrypt_string", *arguments]
-    told = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, "HOME": str(home)})
-    (home / "secret.yml").write_text(told.stdout)
+    encrypted = subprocess.run(
+        command, check=True, capture_output=True, text=True, env={**os.environ, "HOME": str(home)}
+    )
+    (home / "secret.yml").write_text(encrypted.stdout)
 
 
 def variables(python: str) -> dict[str, Any]:
-    """Return a gateway's variables; what has no Python is registered from the controller, and cannot log in."""
+    """Return the variables of a gateway; one without Python is registered from the controller, and cannot log in."""
     if python == NONE:
         return {"ansible_python_interpreter": "/nonexistent/python", "gateway_register_from": "controller"}
     return {"ansible_python_interpreter": str(interpreter(python)), "gateway_verify": "login"}
 
 
-def operated(name: str, platform: Emulator, python: str, gateways: Any, home: Path) -> Run:
-    said = ["--vault-password-file", str(home / "password"), "-e", f"@{home}/secret.yml"]
-    said += ["-e", json.dumps({**account(platform), "gateway_serial": "100%", "gateway_report": "all"})]
+def run_playbook(name: str, platform: Emulator, python: str, gateways: Any, home: Path) -> Run:
+    arguments = ["--vault-password-file", str(home / "password"), "-e", f"@{home}/secret.yml"]
+    arguments += ["-e", json.dumps({**account(platform), "gateway_serial": "100%", "gateway_report": "all"})]
     env = {**ENV, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv/collections"), "ANSIBLE_STDOUT_CALLBACK": CALLBACK}
-    with start_playbook(f"fleetops.aliyun_iot.{name}", gateways, home, *said, env=env, python=python) as started:
+    with start_playbook(f"fleetops.aliyun_iot.{name}", gateways, home, *arguments, env=env, python=python) as started:
         return started.wait()
 
 
-def laid_out(rows: dict[str, Row]) -> str:
+def markdown(rows: dict[str, Row]) -> str:
     lines = [["ansible-core", *GATEWAYS], ["---"] * (len(GATEWAYS) + 1)]
     lines += [[core, *row.values()] for core, row in rows.items()]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def read(text: str) -> dict[str, Row]:
-    """Return the rows of README's table."""
+    """Return the rows of the table in README.md."""
     found = TABLE.search(text)
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in (found[0] if found else "").splitlines()]
     return {line[0]: dict(zip(lines[0][1:], line[1:], strict=True)) for line in lines[2:]}
 
 
-def said_otherwise(said: dict[str, Row], rows: dict[str, Row]) -> int:
-    """Return whether the table says something else of what was tried here."""
-    differs = [
-        f"ansible-core {core} with Python {name}: README says {said.get(core, {}).get(name)}, this run {mark}"
+def compare(table: dict[str, Row], rows: dict[str, Row]) -> int:
+    """Print the differences between the table and the results; return 1 if there is one."""
+    differences = [
+        f"ansible-core {core} with Python {name}: README says {table.get(core, {}).get(name)}, this run {mark}"
         for core, row in rows.items()
         for name, mark in row.items()
-        if mark not in (NOT_HERE, said.get(core, {}).get(name))
+        if mark not in (NOT_HERE, table.get(core, {}).get(name))
     ]
-    print("\n".join([*differs, "Run make matrix."] if differs else ["README says the same."]))
-    return bool(differs)
+    print("\n".join([*differences, "Run make matrix."] if differences else ["README says the same."]))
+    return bool(differences)
 
 
 if __name__ == "__main__":
