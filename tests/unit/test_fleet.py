@@ -57,7 +57,7 @@ def test_down_leaves_a_directory_that_holds_no_fleet(tmp_path: Path) -> None:
 
 
 def test_up_takes_no_directory_that_is_there(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="is there already"):
+    with pytest.raises(SystemExit, match="exists already"):
         Fleet(tmp_path).up(Size(1))
     assert tmp_path.exists()
 
