@@ -65,10 +65,10 @@ class ActionModule(GatewayAction):
         given = {name: value for name, value in asked.items() if name != "recover"}
         template = self._templar.template
         if asked.get("recover"):
-            options = recovery_options(self._vars, template, given)
+            options = self._with_follow_up(recovery_options(self._vars, template, given))
             read_secrets = partial(Accounts().read_secrets, options)
             return self._converge(recovery_work(options, self._host(), remote, read_secrets), remote)
-        options = credential_options(self._vars, template, given)
+        options = self._with_follow_up(credential_options(self._vars, template, given))
         ask = product_secret_reader(self._vars, template, Accounts(), options["product_key"])
         return self._converge(credential_work(options, self._host(), remote, ask), remote)
 

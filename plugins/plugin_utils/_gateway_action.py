@@ -140,8 +140,12 @@ class GatewayAction(ActionBase):
                 hint="See ansible-doc %s for the options" % self._task.action,
                 kind="invalid_option",
             ) from error
+        return self._with_follow_up(options)
+
+    def _with_follow_up(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """Return the options, with the default of ``follow_up`` if it is one of them and is not set."""
         if options.get("follow_up", False) is None:
-            options["follow_up"] = has_followers(self._task, options["service"])
+            return {**options, "follow_up": has_followers(self._task, options["service"])}
         return dict(options)
 
 

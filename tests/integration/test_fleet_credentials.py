@@ -408,6 +408,39 @@ def test_two_hosts_that_are_left_to_tasks_do_not_register_one_device(platform: E
     assert {run.result(host)["error"]["kind"] for host in ("gw-0002", "gw-0003")} == {"shared_name"}
 
 
+def test_a_failed_handler_runs_again_for_a_host_that_is_left_to_a_task(platform: Emulator, tmp_path: Path) -> None:
+    """A play with a handler of its own, and a host that the pass cannot connect to, because its become password was typed in."""
+    own: JSON = {"gw-0001": {"ansible_become_password": "of-its-own"}, "gw-0002": {}}
+    hosts = inventory(own, tmp_path, **role_variables(platform))
+    (tmp_path / "typed").write_text("typed")
+    broken, ran = tmp_path / "broken", tmp_path / "ran"
+    batch = {"run_once": True, "delegate_to": "localhost", "register": "gateway_fleet"}
+    play = {
+        "hosts": "gateways",
+        "gather_facts": False,
+        "tasks": [
+            {"fleetops.aliyun_iot.fleet_credentials": {}, **batch},
+            {"ansible.builtin.import_role": {"name": "fleetops.aliyun_iot.gateway", "tasks_from": "report"}},
+        ],
+        "handlers": [
+            {
+                "ansible.builtin.raw": f"echo {{{{ inventory_hostname }}}} >> {ran}; [ ! -e {broken} ]",
+                "listen": "Gateway credential changed",
+            }
+        ],
+    }
+
+    def run() -> Run:
+        return run_playbook(play, hosts, tmp_path, "--become-password-file", "typed", env=FORKS)
+
+    broken.touch()
+    first = run()
+    assert (first.rc, sorted(ran.read_text().split())) == (2, names(2)), first
+    broken.unlink()
+    assert run().rc == run().rc == 0
+    assert sorted(ran.read_text().split()) == sorted(2 * names(2))
+
+
 def test_what_a_pass_cannot_do_a_task_of_the_host_does(platform: Emulator, tmp_path: Path) -> None:
     """A mistake of the pass itself: here, a core without what it makes connections with."""
     hosts = inventory(3, tmp_path, **role_variables(platform))
