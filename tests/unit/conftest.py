@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Hypothesis without a deadline: a busy machine is no defect.
+"""Configure Hypothesis without a deadline, because a busy machine is no defect.
 
     HYPOTHESIS_PROFILE=long pytest tests/unit
 
-gives every property 20,000 inputs, but those that say how many they take.
+tries 20,000 inputs for every property, except for those that set max_examples.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, settings
 from tls_server import Behaviour, Certificates, Server
 
 settings.register_profile("fleetops", deadline=None)
-# For the same code on further Pythons.
+# For the same tests on further Pythons.
 settings.register_profile("few", deadline=None, max_examples=10)
 settings.register_profile(
     "long", deadline=None, max_examples=20_000, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The sample configuration of AWX: it names what there is, and no secret gets out of a credential."""
+"""Check the sample configuration of AWX: it uses existing names only, and secrets are in credentials only."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def texts(value: JSON) -> Iterator[str]:
 
 
 def used(template: JSON) -> set[str]:
-    """The variables that the templates of a job template's variables refer to."""
+    """Return the variables that a job template's extra_vars refer to."""
     return set(re.findall(r"{{ (\w+)", " ".join(texts(template.get("extra_vars", {})))))
 
 
@@ -101,7 +101,7 @@ def test_the_variables_of_the_inventory_are_ours() -> None:
 
 @pytest.mark.parametrize("kind", TYPES.values(), ids=TYPES)
 def test_a_secret_is_an_input_that_is_kept_as_one(kind: JSON) -> None:
-    """AWX hands extra_vars to ansible-playbook in a file; env and the name of a file with a secret would be seen by others."""
+    """AWX passes extra_vars to ansible-playbook in a file; others could see env, and the name of a file that contains a secret."""
     assert set(kind["injectors"]) == {"extra_vars"}
     fields = {field["id"]: field.get("secret", False) for field in kind["inputs"]["fields"]}
     assert set(kind["inputs"]["required"]) <= set(fields)
@@ -144,5 +144,5 @@ def test_the_workflow_provisions_merges_and_audits() -> None:
     assert order(nodes) == ["Add devices", "Provision", "Merge reports of provision", "Audit"]
     identifiers = {node["identifier"] for node in nodes}
     assert {name for node in nodes for when in WHEN for name in node.get(f"{when}_nodes", [])} < identifiers
-    # What the workflow asks reaches a job only if the job asks for it too.
+    # The answers to the workflow's survey reach a job only if the job has the same survey.
     assert all(survey == WORKFLOW["survey"]["spec"] for survey in SURVEYS)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The model of a change: under the rules of the page no history ends badly, and without any one of them some history does."""
+"""Check the model of a change: with all rules of the change protocol no history ends badly, without any one of them some history does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from platform_emulator.settings import Settings
 
 AT_ONCE = Platform(reset_revokes="at_once")
 ONCE = Platform(reregistration="refuse")
-# The rest of the product is for `make model`.
+# `make model` explores all other combinations.
 PLATFORMS = (
     Platform(),
     AT_ONCE,
@@ -42,7 +42,7 @@ def test_no_interleaving_of_two_runs_ends_badly(platform: Platform) -> None:
     print(f"{len(done.parents)} states, {done.transitions} transitions")
     documented = {"unproven"} if platform.login == "impossible" else set()
     assert done.bad.keys() == documented, shown(done)
-    # provision twice at the most, for a login that is refused, then recover.
+    # At most two runs of provision, the second after a refused login, then recover.
     assert done.commands == 3
     assert len(done.parents) > 15_000
 
@@ -55,10 +55,10 @@ def test_a_journal_that_cannot_be_read_is_the_worst_case(login: str) -> None:
     assert not done.bad, shown(done)
 
 
-# Enough to see a broken rule.
+# Pairs that are enough to detect a broken rule.
 PAIRS = (("provision", "reprovision"), ("reprovision", "recover"))
 
-# The rule that is broken, where that shows, how it ends, and steps of the history in their order.
+# The broken rule, a platform that shows the effect, the verdict, and steps of the history in order.
 BROKEN = [
     (
         "lease_ends_at_proof",
@@ -118,7 +118,7 @@ def test_the_model_fails_without_the_rule(rule: str, platform: Platform, verdict
     [
         ("reset", AT_ONCE, True),
         ("reset", Platform("same", "never"), False),
-        # After recover has read a secret that a reset has doomed, the registration is still open.
+        # After recover has read a secret that a reset will revoke at the next registration, this registration is still open.
         ("register", Platform(), True),
         ("register", AT_ONCE, False),
         ("disable", Platform(), False),

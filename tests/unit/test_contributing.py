@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""CONTRIBUTING names the room of every file, and its examples fit the code."""
+"""Check that CONTRIBUTING names the folder of every file, and that its examples fit the code."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 MAP = TEXT.partition("## Where things are\n")[2].partition("\n## ")[0]
 FILES = tracked()
-# Folders whose rooms are their folders.
+# Folders of which the map names each subfolder.
 DIVIDED = ("docs", "plugins", "roles", "tests")
-# Each of their files has a place of its own in the map.
+# The map names each of their files.
 NAMED_ONE_BY_ONE = ("plugins/module_utils/", "plugins/plugin_utils/")
 NAMED = re.findall(r"`([^`\s]+)`", MAP)
 EXAMPLES = [textwrap.dedent(text) for text in re.findall(r"^ *```python\n(.*?)^ *```$", TEXT, re.MULTILINE | re.DOTALL)]
 
 
 def room(name: str) -> str:
-    """Return the folder that the map has to name for a file of a folder."""
+    """Return the folder that the map must name for this file."""
     folders = name.split("/")[:-1]
     return "/".join(folders[: 2 if folders[0] in DIVIDED else 1]) + "/"
 
@@ -43,7 +43,7 @@ def test_the_map_names_the_room_of_every_file() -> None:
 
 
 def test_the_map_names_every_file_at_the_top() -> None:
-    """Markdown files need no row, and the pins of make have a section of their own."""
+    """The map names every file in the root folder, except for Markdown files."""
     top = {name for name in FILES if "/" not in name and not re.search(r"[.]md$", name)}
     assert {"Makefile", "galaxy.yml"} <= top
     assert top - set(NAMED) == set()

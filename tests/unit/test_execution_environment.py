@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the collection brings into an execution environment, as ansible-builder reads it."""
+"""Check the requirements that the collection adds to an execution environment, as ansible-builder reads them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_an_image_can_be_described(tmp_path: Path) -> None:
 
 
 def test_make_image_hands_podman_this_collection(tmp_path: Path) -> None:
-    """Podman fetches what an image is made of, so that here something else stands in for it."""
+    """A script replaces podman, which would download the base image."""
     podman = tmp_path / "podman"
     podman.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n')
     podman.chmod(0o755)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What of the loopback fleet needs no gateway."""
+"""Test the functions of the loopback fleet that need no gateway."""
 
 from __future__ import annotations
 

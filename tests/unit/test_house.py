@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where code may stand and what it may import: the planes of the collection stay apart."""
+"""Check imports and lengths of the plugins: the planes of the collection stay separate."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 PLUGINS = ROOT / "plugins"
 PREFIX = "ansible_collections.fleetops.aliyun_iot.plugins."
 SOURCES = {PREFIX + ".".join(path.relative_to(PLUGINS).with_suffix("").parts): path for path in PLUGINS.glob("**/*.py")}
-# What a convergence needs, which has to be tried without Ansible.
+# The modules of a convergence, which is tested without Ansible.
 WITHOUT_ANSIBLE = (
     "_convergence",
     "_fleet",
@@ -35,7 +35,7 @@ WITHOUT_ANSIBLE = (
 
 @cache
 def imports(module: str) -> frozenset[str]:
-    """All that a file imports, wherever in it, but for what only a type checker reads."""
+    """Return everything that a module imports, in functions too, except for imports that only a type checker reads."""
     tree = ast.parse(SOURCES[module].read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
@@ -51,7 +51,7 @@ def imports(module: str) -> frozenset[str]:
 
 
 def reached(module: str) -> set[str]:
-    """The file, and all of ours that it leads to."""
+    """Return the module and all modules of the collection that it imports, directly or indirectly."""
     seen, wanted = set(), [module]
     while wanted:
         if (name := wanted.pop()) not in seen:
@@ -80,7 +80,7 @@ def test_a_convergence_can_be_tried_without_ansible(name: str) -> None:
 
 @pytest.mark.parametrize("entry", ["registration_program", "login_program"])
 def test_a_program_for_gateways_imports_nothing_that_is_slow_there(entry: str) -> None:
-    """dataclasses takes a tenth of the program's time: it reads inspect, and compiles each class. urllib.request takes as much."""
+    """dataclasses takes a tenth of the program's time, because it imports inspect and compiles each class; urllib.request takes as much."""
     assert not {"dataclasses", "inspect", "urllib.request"} & {
         name for module in reached(f"{PREFIX}module_utils._device.{entry}") for name in imports(module)
     }
@@ -88,7 +88,7 @@ def test_a_program_for_gateways_imports_nothing_that_is_slow_there(entry: str) -
 
 @pytest.mark.parametrize("action", ["fleet_credentials", "fleet_devices", "fleet_report"])
 def test_a_pass_loads_requests_only_if_it_needs_it(action: str, tmp_path: Path) -> None:
-    """It would make the start of every run longer, and each process that Ansible forks larger."""
+    """Importing requests makes the start of every run longer, and each process that Ansible forks larger."""
     program = f"import sys, {PREFIX}action.{action}; print('requests' in sys.modules)"
     environment = {"PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(tmp_path)}
     told = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
@@ -96,7 +96,7 @@ def test_a_pass_loads_requests_only_if_it_needs_it(action: str, tmp_path: Path) 
 
 
 def test_nothing_leads_back_to_itself() -> None:
-    """Neither by an import nor by a loader that is given the name of one of ours."""
+    """No module imports itself indirectly, or loads a plugin of the collection by name."""
     for module, path in SOURCES.items():
         for other in imports(module):
             assert other not in SOURCES or module not in reached(other), (module, other)
@@ -113,7 +113,7 @@ def test_nothing_leads_back_to_itself() -> None:
 
 
 def code_lines(path: Path) -> int:
-    """The lines behind the documentation of a plugin."""
+    """Return the number of lines after the documentation of a plugin."""
     text = path.read_text(encoding="utf-8")
     for word in ('RETURN = r"""', 'EXAMPLES = r"""', 'DOCUMENTATION = r"""'):
         _before, found, after = text.partition(word)
@@ -134,7 +134,7 @@ def test_plugins_are_short_behind_their_documentation() -> None:
 
 
 def test_the_product_secret_is_known_to_what_signs_alone() -> None:
-    """No object but an issuer keeps the options of a registration; the tasks of gateways have no field for them."""
+    """Only an issuer keeps the options of a registration; GatewayTask has no field for them."""
     task = ast.parse((PLUGINS / "plugin_utils/_gateway_task.py").read_text(encoding="utf-8"))
     [fields] = [node for node in ast.walk(task) if isinstance(node, ast.ClassDef) and node.name == "GatewayTask"]
     names = {

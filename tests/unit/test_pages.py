@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The links between pages: those within the site, which Sphinx is told not to check, and those of Markdown."""
+"""Check the links between pages: those within the site, which Sphinx is configured not to check, and those of Markdown."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_reference_within_the_site_leads_to_a_label() -> None:
 
 
 def anchors(path: Path) -> set[str]:
-    """Return the anchors that GitHub makes of the headings of a Markdown file."""
+    """Return the anchors that GitHub generates for the headings of a Markdown file."""
     headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

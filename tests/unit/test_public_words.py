@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``error.kind`` and ``reason`` are what users write conditions for: each module documents those that it can return, and no other."""
+"""Check that each module documents exactly the values of ``error.kind`` and ``reason`` that it can return: users' conditions use them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import REPORTS
 
 ROOT = Path(__file__).parents[2]
-# Functions that compute a kind, which is one of a table: read_answer() those that scripts fail with, _error() those of a program.
+# Functions that take a kind from a table: read_answer() from that of failed scripts, _error() from that of a program.
 READ_ANSWER: Node = ("module_utils._device.change", "read_answer")
 ERROR: Node = ("plugin_utils._remote_python", "_error")
 ACTIONS = sorted(path.stem for path in (PLUGINS / "action").glob("*.py"))
 PROOF = "the login that proves a credential ends with an outcome, not with an error"
 NO_PURGE = "it purges nothing"
 NO_LEASE = "only device_reset sends a call under a lease"
-# Kinds that are in reach of an action, but need what it never does.
+# Kinds that the search finds for an action although the action cannot fail with them, and the reason.
 NEVER: dict[str, dict[str, str]] = {
     "device_login": {
         "busy": "it takes no lease, and no lock on the gateway",
@@ -61,12 +61,12 @@ NEVER: dict[str, dict[str, str]] = {
     "product": {"busy": NO_LEASE},
     "product_info": {"busy": NO_LEASE},
 }
-# Actions that return the errors of another one too.
+# Actions that also return the errors of other actions.
 PASSED_ON = {"fleet_report": ("fleet_credentials",)}
 
 
 def kinds(sites: Sites) -> set[str]:
-    """Return the kinds, with those that are computed."""
+    """Return the kinds of these sites, including computed ones."""
     assert sites.computed <= {READ_ANSWER, ERROR}
     found = set(sites.kinds)
     if READ_ANSWER in sites.computed:
@@ -77,7 +77,7 @@ def kinds(sites: Sites) -> set[str]:
 
 
 def returned(name: str) -> t.Any:
-    """Return the RETURN of a module."""
+    """Return the parsed RETURN block of a module."""
     tree = ast.parse((PLUGINS / f"modules/{name}.py").read_text(encoding="utf-8"))
     [text] = [
         ast.literal_eval(each.value)
@@ -149,7 +149,7 @@ def test_playbooks_and_the_role_know_no_other_reason() -> None:
 
 
 def test_no_hint_names_a_variable_beside_its_option() -> None:
-    """Messages name the variable in place of the option where the option comes from a variable."""
+    """Messages name the variable instead of the option if the option comes from a variable."""
     texts = [path.read_text(encoding="utf-8") for path in PLUGINS.rglob("*.py") if path.parent.name != "modules"]
     assert not [text for text in texts if "in the role)" in text]
 
@@ -158,7 +158,7 @@ NOUN_CLAUSE = re.compile(r"\s*(What|Who|Whose|Where|How|Whether|Which)\b")
 
 
 def test_no_docstring_begins_with_a_clause() -> None:
-    """A reader has to read on to learn what such a sentence is about; ruff checks for the imperative."""
+    """No docstring begins with a noun clause, because it delays the subject; ruff checks for the imperative."""
     listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     begun = [
         f"{name}:{node.body[0].lineno}"
@@ -170,8 +170,8 @@ def test_no_docstring_begins_with_a_clause() -> None:
     assert begun == []
 
 
-# What users could write or read before the first release, under another name today: results, kinds of errors, variables, plugins, and the
-# files that others import. Each pattern is of a use that nothing else has.
+# Former names, changed before the first release, of anything that users write, read or import: results, kinds of errors, variables,
+# plugins and files. Each pattern matches only uses of the former name.
 OLD_NAMES = (
     r"\bcarries:",
     r"RV\(carries\b",
@@ -195,7 +195,7 @@ OLD_NAMES = (
 
 
 def old_names(text: str) -> list[str]:
-    """Return the uses of an old name in a text."""
+    """Return the old names that the text uses."""
     return [found[0] for pattern in OLD_NAMES for found in re.finditer(pattern, text)]
 
 
@@ -219,7 +219,7 @@ def test_an_old_name_is_found(text: str) -> None:
 
 
 def test_no_old_name_is_left() -> None:
-    """The changelog alone may say what something was called before."""
+    """Only the changelog may contain old names."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     texts = {
         name: (ROOT / name).read_text(encoding="utf-8", errors="replace")

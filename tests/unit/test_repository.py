@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What no linter knows about this repository."""
+"""Check rules of this repository that no linter checks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_on
 ROOT = Path(__file__).parents[2]
 ROLES = sorted(path.parent.parent.name for path in ROOT.glob("roles/*/meta/argument_specs.yml"))
 
-# Dots are bracketed, so that the pattern doesn't find itself.
+# Dots are in brackets, so that the pattern does not match itself.
 SPEAKS_OF_OTHERS = re.compile(
     r"""
       (?<![\w.$)}])/(?:root|work|home/\w+)/                           # paths of one machine
@@ -42,12 +42,12 @@ def load(path: Path) -> dict:
 
 
 def files() -> list[Path]:
-    """Every file that is, or is about to be, committed."""
+    """Return every file that is committed or about to be."""
     return [ROOT / name for name in tracked()]
 
 
 def test_the_control_plane_works_in_the_process_of_the_task() -> None:
-    """A module would be a file with its options; gateway_recovery takes the AccessKey and builds none of its own."""
+    """A module's options, such as the AccessKey, would be written to a file; gateway_recovery takes the AccessKey but runs no module."""
     openapi = set(load(ROOT / "meta/runtime.yml")["action_groups"]["openapi"])
     for name in (openapi | {"device_registration", "audit_report", "report_merge", "run_report"}) - {
         "gateway_recovery"
@@ -58,7 +58,7 @@ def test_the_control_plane_works_in_the_process_of_the_task() -> None:
 
 
 def test_only_the_top_and_the_call_of_the_vendors_library_catch_everything() -> None:
-    """Elsewhere a mistake of our own would be taken for something else."""
+    """Elsewhere, a bug of the collection would be reported as another error."""
     found = set()
     for path in ROOT.glob("plugins/**/*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -69,7 +69,7 @@ def test_only_the_top_and_the_call_of_the_vendors_library_catch_everything() -> 
             if names & {"", "Exception", "BaseException"}:
                 found.add(path.relative_to(ROOT / "plugins").as_posix())
     tops = {"action/fleet_credentials.py", "plugin_utils/_controller_only.py", "plugin_utils/_gateway_action.py"}
-    # One gateway's mistake is no other gateway's, and an error of a question is that of all who have asked it.
+    # A bug on one gateway must not end the pass, and the error of a shared query must reach every thread that waits for the answer.
     apart = {"plugin_utils/_fleet.py", "plugin_utils/_accounts.py"}
     assert found == {"inventory/devices.py", "module_utils/_openapi/wire.py", *tops, *apart}
 
@@ -80,7 +80,7 @@ def plugin(kind: str, name: str) -> Any:
 
 def test_the_action_group_lists_every_module() -> None:
     groups = load(ROOT / "meta/runtime.yml")["action_groups"]
-    # The others take none of their options, so a default of the group would be an error.
+    # The other modules have none of the group's options, so that a default of the group would be an error for them.
     others = {"audit_report", "fleet_credentials", "fleet_devices", "fleet_report", "report_merge", "run_report"}
     assert groups["aliyun_iot"] == sorted({path.stem for path in ROOT.glob("plugins/modules/*.py")} - others)
 
@@ -161,7 +161,7 @@ def test_the_artifact_holds_what_users_need_and_no_more(tmp_path: Path) -> None:
 
 
 def test_programs_of_the_tests_find_what_tests_share() -> None:
-    """A module of tests/support that imports one of tests/fleet must not end one of them."""
+    """Programs need the folders that pytest uses, because a module of tests/support may import one of tests/fleet."""
     noxfile = (ROOT / "noxfile.py").read_text(encoding="utf-8")
     [places] = re.findall(r'^SUPPORT = \{"PYTHONPATH": "(.+)"\}$', noxfile, re.MULTILINE)
     pytest_has = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]["pythonpath"]

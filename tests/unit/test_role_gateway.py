@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The role's variables are the options of its one task, neither more nor other."""
+"""Check that the role's variables are exactly the options of its one task."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
 )
 
 ROLE = Path(__file__).parents[2] / "roles" / "gateway"
-# A module's paths are its own host's; the role's are looked up by the module.
+# Types are compared with str in place of path: a module's paths are those of its own host, the role passes paths on as text.
 KEYS = ("required", "choices", "default", "no_log", "elements")
-# false is not the same as nothing.
+# Not default(omit, true), which would omit false as well.
 FOLLOWS = "{{ omit if gateway_follow_up | default(none) in [none, ''] else gateway_follow_up }}"
 
 
@@ -57,7 +57,7 @@ def test_the_one_task_passes_every_variable_on() -> None:
 
 
 def recovered() -> dict[str, str]:
-    """Variables of the entry point recover by the options of gateway_recovery; a share of the quotas is for modules that make one pass."""
+    """Return the variables of the entry point recover by option, without qps_share, which is for modules that make one pass."""
     names = {
         name: f"platform_{name}" for name in openapi_spec().keys() - {"region", "timeout", "retry_time", "qps_share"}
     }

@@ -44,7 +44,7 @@ def test_every_locked_file_is_known() -> None:
 
 
 def test_a_pin_has_the_extras_that_other_packages_want_of_it() -> None:
-    """Older releases of pip, such as that of Debian 12, would want the newest release in its place, and refuse it for its hash."""
+    """Without the extras, older releases of pip, such as Debian 12's, choose the newest release and then refuse its hash."""
     pins = re.findall(r"^([\w.-]+(?:\[[\w.,-]+\])?)==", (ROOT / "requirements/test.txt").read_text(), re.MULTILINE)
     pinned = {canonicalize_name(pin.name): pin.extras for pin in map(Requirement, pins)}
     wanted = [
@@ -66,7 +66,7 @@ def test_what_users_install_is_apart_from_what_make_installs() -> None:
 
 
 def test_nothing_is_installed_without_a_hash() -> None:
-    """Every installation of a requirements file says so; a file that lost its hashes is then refused, not installed."""
+    """Every installation of a requirements file requires hashes, so that a file without hashes is refused, not installed."""
     places = ["Makefile", "requirements/install.sh", "noxfile.py"]
     found = [
         line
@@ -121,7 +121,7 @@ def test_only_a_complete_audit_without_findings_passes(
 
 
 def test_no_answer_of_the_service_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without a report there is no verdict: the Python that runs this has no pip-audit at all."""
+    """If pip-audit returns no report, the audit fails with one line; the Python that runs this test has no pip-audit."""
     with pytest.raises(SystemExit) as ended:
         advisories.audit([("requests", "2.0.0")], tmp_path)
     assert re.fullmatch("Nothing was audited: pip-audit ended with code 1: .*pip_audit", str(ended.value))

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every hint refers to the troubleshooting guide, and the guide has a heading for each kind and for each known code."""
+"""Check that every hint refers to the troubleshooting guide, which has a heading for each kind and for each known code."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_on
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import failed
 
 GUIDE = Path(__file__).parents[2] / "docs/docsite/rst/troubleshooting_guide.rst"
-NOT_AVAILABLE = 3  # of a CONNACK
+NOT_AVAILABLE = 3  # return code of a CONNACK
 
 
 def headings() -> list[str]:
-    """Return the headings of single kinds and codes."""
+    """Return the headings of the kinds and codes, which are the lowest level."""
     return re.findall(r"^(\S.*)\n~+\n", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def known_codes() -> set[str]:
-    """Return kind and code of every refusal that has a hint of its own."""
+    """Return kind and code of every refusal for which the collection has a hint."""
     refusals: set[int | str] = {*https_registration.CODES, *mqtt_client.CODES, *mqtt_registration.CODES}
     throttled: set[int | str] = {*https_registration.RETRIED_CODES, NOT_AVAILABLE}
     for code in client.HINTS:
@@ -59,7 +59,7 @@ def test_a_message_that_the_guide_quotes_is_one_of_the_collection() -> None:
 
 
 def test_an_anchor_is_no_other_ones() -> None:
-    """Sphinx and GitHub make an anchor of a heading's letters and digits alone."""
+    """Headings differ in their letters and digits, because Sphinx and GitHub use no other characters in an anchor."""
     anchors = [re.sub(r"[^a-z0-9]+", "-", heading.lower()) for heading in headings()]
     assert len(anchors) == len(set(anchors))
 

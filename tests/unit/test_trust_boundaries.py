@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every way in by which a stranger's words reach the collection, the gate that they pass, and the tests of that gate.
+"""Check the list of the ways by which untrusted input reaches the collection, with the gates that check it and the tests of the gates.
 
-A new way in is a new row. That there is no other is checked as far as the source shows it: JSON is parsed, and lines are taken apart,
-in the functions listed here alone.
+A new way in needs a new row. The source is searched for others: only the functions listed here may parse JSON, split lines or run commands
+on a gateway.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PLUGINS = "ansible_collections.fleetops.aliyun_iot.plugins"
 
 
 class WayIn(NamedTuple):
-    """A way in for words: whose they are, the functions that check them, and the tests of those."""
+    """A way in: the input (``words``), its source (``stranger``), the functions that check the input, and the tests of these functions."""
 
     words: str
     stranger: str
@@ -119,7 +119,7 @@ TABLE = (
     ),
     WayIn(
         "answer of a proxy",
-        "platform",  # whoever stands between here and it
+        "platform",  # or any host between the collection and the platform
         ("module_utils._proxy.open_tunnel",),
         (
             "unit/gateway/test_proxy.py::test_a_proxy_that_fails_is_trouble_on_the_way",
@@ -195,7 +195,7 @@ TABLE = (
 
 STRANGERS = {"gateway", "platform", "inventory source", "local user", "operator"}
 
-# The only functions that parse what a stranger wrote, by what they call.
+# The only functions that may make these calls, which parse untrusted input.
 ALLOWED = {
     # JSON.
     ("json", "load"): set(),
@@ -204,19 +204,19 @@ ALLOWED = {
             "module_utils/_gate.py:document",
             "module_utils/_openapi/answer.py:parse",
             "module_utils/_device/https_registration.py:_parse",
-            "plugin_utils/_progress.py:received",  # of a process that this one has forked
+            "plugin_utils/_progress.py:received",  # from a process that this one has forked
         ),
         *("module_utils/_device/mqtt_registration.py:_parse", "module_utils/_device/certificate.py:_members"),
     },
     # Lines: a message that is shown, and the scripts' own source.
     (None, "splitlines"): {"module_utils/_gate.py:message", "plugin_utils/_scripts.py:_text"},
-    # Whatever a gateway prints comes from here,
+    # The output of a gateway is returned only here,
     (None, "_low_level_execute_command"): {
         "plugin_utils/_gateway_action.py:execute",
     },
-    # and from no module.
+    # because no module runs on it.
     (None, "_execute_module"): set(),
-    # Nothing that is read runs.
+    # No input is executed or can create objects.
     **{("pickle", name): set() for name in ("load", "loads")},
     **{("yaml", name): set() for name in ("load", "safe_load", "unsafe_load")},
     **{(None, name): set() for name in ("eval", "exec", "literal_eval", "from_json")},
@@ -286,7 +286,7 @@ def test_the_known_keys_are_all_that_this_ansible_core_acts_on() -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "plugins/modules").glob("*.py")), ids=lambda path: path.stem)
 def test_no_documented_result_is_one_that_ansible_core_acts_on(path: Path) -> None:
-    """Of these keys core makes nothing but output; reason is one that it only writes, for a file that cannot be included."""
+    """ansible-core only prints changed, diff and msg; it sets reason, for a file that cannot be included, but never reads it."""
     documented = yaml.safe_load(path.read_text(encoding="utf-8").split('RETURN = r"""')[1].split('"""')[0]) or {}
     assert set(documented) & core_keys.SPECIAL <= {"changed", "diff", "msg", "reason"}
 
@@ -301,7 +301,7 @@ def sources() -> list[Path]:
 
 
 def callers(tree: ast.AST, module: str | None, name: str, inside: str = "") -> Iterator[str]:
-    """The functions that call it: MODULE.NAME, or anything of the name if there is no module."""
+    """Yield the functions that call or import MODULE.NAME, or that call any NAME if ``module`` is None."""
     if isinstance(tree, ast.FunctionDef):
         inside = tree.name
     if isinstance(tree, ast.Call):

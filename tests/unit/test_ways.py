@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""README's table of the ways to a gateway has those that a test provisions a gateway by, and no others."""
+"""Check that README's table of connections lists the ways by which a test provisions a gateway, and no others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_the_table_is_what_is_tried() -> None:
 
 
 def test_each_way_is_a_case_of_a_test() -> None:
-    """The two tests split the ways by their connection, and leave none out."""
+    """The two tests select the ways by connection, ssh or local, and together cover every way."""
     tree = ast.parse((ROOT / "tests/integration/test_ways.py").read_text(encoding="utf-8"))
     split = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)} & {"ssh", "local"}
     assert split == {way.connection for way in WAYS}
@@ -29,7 +29,7 @@ def test_each_way_is_a_case_of_a_test() -> None:
 
 
 def test_what_the_ways_need_is_installed_for_them() -> None:
-    """The fleet can be here, so a way is left out only where it cannot be had."""
+    """nox installs the programs of the ways with the fleet, so that a way is skipped only if its program is not available."""
     session = (ROOT / "noxfile.py").read_text(encoding="utf-8")
     [loopback] = re.findall(r"loopback = \((.*?)\)", session)
     assert {"csh", "doas", "fish", "sudo"} <= set(re.findall(r'"(\w+)"', loopback))

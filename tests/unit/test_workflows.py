@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What CI runs: actions that nobody can exchange, commands that exist, every Python, and no skip that nobody knows of."""
+"""Check that CI uses pinned actions, existing commands and every Python, publishes only with approval, and detects unexpected skips."""
 
 from __future__ import annotations
 

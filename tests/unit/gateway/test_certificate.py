@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The stored file as Python reads and writes it; that the shell agrees is in plugins/test_stored_file.py."""
+"""Test the reading and writing of the stored file in Python; plugins/test_stored_file.py compares it with the shell."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The clock of every time limit; and the date of a host that has none yet."""
+"""Test the clock of all time limits, and the wait for the date of a host that has no correct date yet."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils import _clock,
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts the time of a suspended host")
 def test_a_suspended_host_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock that counts it is asked, at each reading anew."""
+    """Every reading asks the clock that counts the time of a suspended host."""
     now = [1000.0]
     monkeypatch.setattr(time, "clock_gettime", lambda number: {time.CLOCK_BOOTTIME: now[0]}[number])
     first = _clock.clock()
-    now[0] += 3600  # suspended, while the monotonic clock stood still
+    now[0] += 3600  # suspended, while the monotonic clock does not run
     assert _clock.clock() - first == 3600
 
 
@@ -91,7 +91,7 @@ def test_what_a_date_may_be(monkeypatch: pytest.MonkeyPatch, date: float, plausi
 def test_a_certificate_of_another_time_shows_the_date(
     monkeypatch: pytest.MonkeyPatch, code: int, date: float, hint: str
 ) -> None:
-    """Nobody is told to leave the verification out."""
+    """The error shows the date, and does not suggest switching the verification off."""
     monkeypatch.setattr(time, "time", lambda: date)
     problem = ssl.SSLCertVerificationError(1, "x")
     problem.verify_code, problem.verify_message = code, "certificate is not of this time"

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The order of a change: begin, register, store, or abandon; and what a script's answer means."""
+"""Test the order of a change (begin, register, store or abandon) and the parsing of a script's answer."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FULL = "error storage disk full\nfleetops-end failed\n"
 
 
 class Gateway:
-    """Answers each script, and keeps the order of everything."""
+    """A gateway that answers each script and records the order of all events."""
 
     def __init__(
         self, begin: str = "begun", store: str = "installed", abandon: str = "abandoned", scripts: Scripts = SCRIPTS
@@ -70,7 +70,7 @@ def failure(error: FleetopsError, may_have_registered: bool = False) -> Callable
 
 
 def assigned(gateway: Gateway) -> dict[str, str]:
-    """Return what the script store finds assigned before it."""
+    """Return the variables that are assigned before the script store."""
     lines = gateway.events[-1].splitlines()
     return dict(word.split("=", 1) for line in lines if "=" in line for word in shlex.split(line))
 
@@ -86,7 +86,7 @@ def test_begin_issue_store() -> None:
 
 
 def test_no_environment_hands_the_secret_on() -> None:
-    """A name that is exported already stays exported when it is assigned, and so does every name after `set -a`."""
+    """An exported name stays exported when it is assigned, and `set -a` exports every name that is assigned."""
     gateway = Gateway()
     gateway.change()
     assert gateway.events[-1].startswith(PREAMBLE)
@@ -146,7 +146,7 @@ def test_nothing_is_sent_when_the_lease_to_go_on_with_was_taken_over() -> None:
 
 
 def test_the_last_request_ends_with_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The lease is asked for at 100, and lasts at least that long from then on, however long it takes to be granted."""
+    """The lease is requested at 100 and lasts for at least 80 seconds from then, however late the answer is."""
     now = [100.0]
     monkeypatch.setattr(_credential, "clock", lambda: now[0])
     told: list[float] = []
@@ -171,7 +171,7 @@ def test_a_lease_that_was_lost() -> None:
     assert "Run again" in caught.value.hint
 
 
-# Before a reset it is only proved that all of it could be done
+# A proof, before a reset, that the whole change is possible
 
 
 @pytest.mark.parametrize("scripts", [SCRIPTS, PROOF])
@@ -188,7 +188,7 @@ def test_a_proof_that_fails_gives_the_lease_back() -> None:
     assert gateway.events == ["BEGIN", "ABANDON"]
 
 
-# What became of the request
+# The outcome of the request
 
 
 @pytest.mark.parametrize("settles", [False, True])
@@ -245,7 +245,7 @@ def test_an_answer_cut_short_never_shows_the_script() -> None:
     assert SECRET not in str(caught.value)
 
 
-# What a script's answer means
+# The answer of a script
 
 
 @pytest.mark.parametrize(
@@ -275,9 +275,9 @@ def test_an_unfinished_answer_shows_its_last_lines() -> None:
         ("permission", "permission", "become"),
         ("storage", "storage", "run again"),
         ("unsafe_path", "unsafe_path", "Nothing was changed"),
-        # The agent's own directory is the agent's: whoever takes it away breaks the agent.
+        # The hint must not suggest changing the owner of the agent's directory, which would break the agent.
         ("unsafe_path", "unsafe_path", "Choose a directory of root's"),
-        # No gateway invents a kind.
+        # A gateway cannot report other kinds.
         ("refused", "storage", "run again"),
         ("add_host", "storage", "run again"),
         ("", "storage", "run again"),

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a gateway logs in with: a file that somebody has edited is told from a credential before anybody is asked."""
+"""Check that a file that is no valid credential, such as an edited one, is refused before the login is tried."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, problem: str) -
 
 
 def test_a_file_without_an_end_is_not_read_to_it(tmp_path: Path) -> None:
-    """Sparse, it costs the user who made it nothing."""
+    """A user can create such a file without using disk space, because the file is sparse."""
     path = tmp_path / "device.json"
     path.write_text(json.dumps(SECRET))
     with path.open("r+b") as file:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sending a form over HTTPS, both ways, to real sockets that behave and misbehave."""
+"""Test both HTTPS clients, which send a form, with real servers that behave and misbehave."""
 
 from __future__ import annotations
 
@@ -46,17 +46,17 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext, thread_context, tls_context
 
 BODY = "productKey=a1IoKTestP1&deviceName=gw%3A1&random=1&sign=AB&signMethod=hmacsha256"
-PATIENCE = 20.0  # for what ends well
-TIMEOUT = 1.0  # for what does not, and still enough for a handshake on a loaded machine
+PATIENCE = 20.0  # for requests that succeed
+TIMEOUT = 1.0  # for requests that fail; enough for a handshake on a loaded machine
 TRICKLE = 0.05
 
 Sender = Callable[[TlsContext, float], Post]
 
 
-# A server of one behaviour
+# A server with one behaviour
 
 
-# requests is for the controller, whose oldest Python is 3.11.
+# requests is used on the controller only, whose oldest Python is 3.11.
 SENDERS = {"http.client": http_client_post, **({"requests": requests_post} if sys.version_info >= (3, 11) else {})}
 
 
@@ -74,7 +74,7 @@ def send(sender: Sender, certificates: Certificates) -> Callable[..., HttpReply]
 
 
 def fails(send: Callable[..., HttpReply], kind: type[FleetopsError], url: str, **options: Any) -> FleetopsError:
-    """The error, whose kind must be exactly this one."""
+    """Return the error of a request, whose class must be exactly ``kind``."""
     with pytest.raises(FleetopsError) as caught:
         send(url, **options)
     assert caught.value.__class__ is kind
@@ -84,7 +84,7 @@ def fails(send: Callable[..., HttpReply], kind: type[FleetopsError], url: str, *
     return caught.value
 
 
-# What goes well
+# Success
 
 
 def test_a_form_and_its_answer(send: Callable[..., HttpReply], serve: Callable[..., Server]) -> None:
@@ -170,7 +170,7 @@ def test_a_request_that_was_answered_leaves_no_doubt_about_the_next(
     assert fails(lambda url: post(url, BODY), NetworkError, server.url).may_have_registered is False
 
 
-# Who may answer
+# Trust
 
 
 def test_another_authority_is_refused(
@@ -255,7 +255,7 @@ def test_a_ca_path_that_cannot_be_used(tmp_path: Path, content: str | None) -> N
 
 
 class OlderContext(TlsContext):
-    """As Python before 3.10 makes one."""
+    """A context with the minimum version that Python before 3.10 sets."""
 
     def __new__(cls, *arguments: Any) -> Any:
         context = super().__new__(cls, *arguments)
@@ -277,7 +277,7 @@ def test_tls_1_1_is_refused(
     server = serve(answers(b"x"), certificates.server, ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1)
     context = tls_context(certificates.ca, validate)
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
-    # Only the version may be what is refused, not the algorithms that come with it.
+    # Old algorithms are allowed, so that only the version can be refused.
     context.set_ciphers("ALL:@SECLEVEL=0")
     error = fails(lambda url: sender(context, PATIENCE)(url, BODY), TlsError, server.url)
     assert "TLS 1.2" in error.hint
@@ -329,7 +329,7 @@ def test_a_proxy_sees_who_is_called_and_no_more(
     assert (error.kind, "proxy" in error.hint) == ("network", True)
 
 
-# What goes wrong, and whether the platform may have seen the request
+# Failures, and whether the platform may have received the request
 
 
 def test_nobody_listens(send: Callable[..., HttpReply], serve: Callable[..., Server]) -> None:
@@ -416,7 +416,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
 
 @pytest.mark.parametrize("at_once", [len(HEAD), len(HEAD) + 1, 20, 0], ids=["body", "rest of body", "head", "all"])
 def test_an_answer_that_trickles(send: Callable[..., HttpReply], serve: Callable[..., Server], at_once: int) -> None:
-    """Byte by byte, each well within the time-out, and all of them far beyond it."""
+    """The time-out limits the whole answer: each byte is well within the time-out, all of them are far beyond it."""
     server = serve(trickles(HEAD + b"x" * 100, at_once))
     error = fails(send, NetworkError, server.url, timeout=TIMEOUT)
     assert error.may_have_registered is True
@@ -443,7 +443,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 def test_an_answer_without_an_end(
     send: Callable[..., HttpReply], serve: Callable[..., Server], first: bytes, text: bytes, pause: float
 ) -> None:
-    """By time or by size it is over, however much comes."""
+    """The time-out or the maximum size ends the reading of an endless answer."""
     server = serve(repeats(text, first, pause))
     ended = outcome(lambda: send(server.url, timeout=TIMEOUT))
     if isinstance(ended, HttpReply):
@@ -453,7 +453,7 @@ def test_an_answer_without_an_end(
 
 
 def test_an_answer_of_no_size_is_not_kept(send: Callable[..., HttpReply], serve: Callable[..., Server]) -> None:
-    """The size of a chunk that says to read everything."""
+    """A chunk size of -1 would mean to read everything."""
     server = serve(repeats(b"x" * 50_000, CHUNKED + b"-1\r\n"))
     with pytest.raises(FleetopsError) as caught:
         send(server.url, timeout=PATIENCE)
@@ -476,7 +476,7 @@ def test_an_answer_of_no_size_is_not_kept(send: Callable[..., HttpReply], serve:
 def test_an_answer_that_is_not_http(
     send: Callable[..., HttpReply], serve: Callable[..., Server], answer: bytes
 ) -> None:
-    """It is trouble on the way, after which the platform may have registered; never a mistake of ours."""
+    """Such an answer is a network error or a bad answer, after which the device may be registered; never an internal error."""
     ended = outcome(lambda: send(serve(lambda connection, _stop: connection.sendall(answer)).url))
     if isinstance(ended, HttpReply):
         assert ended.body == b"x", "http.client reads to the end of the connection if the length is no number"
@@ -511,7 +511,7 @@ def test_a_proxy_whose_answer(
 def test_addresses_share_the_time(
     send: Callable[..., HttpReply], certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A host with many addresses, none of which answers."""
+    """The addresses of a host, none of which answers, share one time-out."""
     waited: list[float] = []
 
     def connect(self: socket.socket, address: object) -> None:
@@ -568,7 +568,7 @@ def test_nothing_is_sent_when_the_lease_has_run_out(
 
 
 def test_the_lease_is_looked_at_after_the_handshake(sender: Sender, certificates: Certificates) -> None:
-    """A server that takes its time with the handshake, past the end of the lease."""
+    """Nothing is sent if the lease ends during a slow handshake."""
     context = tls_context(certificates.ca, True)
 
     def begin_late(connection: ssl.SSLSocket, stop: threading.Event) -> None:
@@ -611,13 +611,13 @@ def test_a_thread_reads_authorities_once(certificates: Certificates) -> None:
 
 
 def test_a_lease_does_not_outlast_its_request(certificates: Certificates, serve: Callable[..., Server]) -> None:
-    """A login, or another gateway's registration, may follow in the same thread."""
+    """The end of a lease does not limit a login, or another gateway's registration, that follows in the same thread."""
     thread_context(certificates.ca, True).not_after = clock()
     context = thread_context(certificates.ca, True)
     assert http_client_post(context, PATIENCE)(serve(answers(b"x")).url, BODY).body == b"x"
 
 
-# Mistakes of our own
+# Internal errors
 
 
 @pytest.mark.parametrize("mistake", [KeyError, TypeError, UnicodeError, RecursionError])
@@ -639,7 +639,7 @@ def test_a_mistake_is_no_trouble_on_the_way(
 def test_a_url_that_no_request_can_be_made_of_is_a_mistake(
     certificates: Certificates, post_of: Sender, url: str
 ) -> None:
-    """The libraries raise an OSError or an HTTPException, as for trouble on the way."""
+    """Such a URL is not tried again, although the libraries raise an OSError or an HTTPException, as for a network error."""
     tries = []
     post = post_of(tls_context(certificates.ca, True), PATIENCE)
 
@@ -669,7 +669,7 @@ def test_a_proxy_of_the_environment_is_no_mistake(
         fails(send, NetworkError, "https://platform.example/x")
 
 
-# Whatever comes
+# Any input
 
 
 @settings(max_examples=20)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""CONNECTs, against what others computed."""
+"""Compare the fields of a CONNECT with those of other clients."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEY, NAME, SECRET = "a1IoKTestP1", "gw-0001", "0123456789abcdef0123456789abcdef"
 
 
 def parts(client_id: str) -> tuple[str, dict[str, str]]:
-    """Core and extension of a client id."""
+    """Return core and extension of a client id."""
     core, extension, end = client_id.split("|")
     assert end == ""
     return core, dict(field.split("=") for field in extension.split(","))
@@ -42,7 +42,7 @@ def test_logins_of_other_clients(vector: dict[str, Any]) -> None:
     assert connect.user_name == vector["username"]
     assert connect.password.lower() == vector["password"].lower()
     ours = parts(connect.client_id)
-    # The SDKs add what they are; ours is always over TLS.
+    # The SDKs add fields that identify the SDK; the collection always uses TLS.
     assert ours == (core, {**{name: extension[name] for name in ours[1]}, "securemode": "2"})
 
 
@@ -54,7 +54,7 @@ def test_a_login_that_is_published() -> None:
 
 
 def test_the_login_of_the_sdk_for_c_is_ours() -> None:
-    """Its client id, sign method and timestamp are what we use where nothing else is said."""
+    """The collection uses its client id, sign method and timestamp by default."""
     theirs = [vector for vector in vectors("mqtt_connect") if vector["client"] == "LinkSDK C 4.2.0"]
     assert theirs
     for vector in theirs:

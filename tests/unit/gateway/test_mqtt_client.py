@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The MQTT client against a broker that means no good, and what an answer of one is taken for."""
+"""Test the MQTT client with hostile brokers, and the parsing of a broker's answer."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def context(certificates: Certificates) -> TlsContext:
 
 
 def broker(certificates: Certificates, behaviour: Behaviour) -> Server:
-    """Behaves once it has a CONNECT."""
+    """Return a server that shows this behaviour after a CONNECT."""
 
     def behave(connection: ssl.SSLSocket, stop: threading.Event) -> None:
         connection.recv(4096)
@@ -107,7 +107,7 @@ def test_a_broker_that_does_not_come_to_an_end(
 
 
 def test_an_answer_after_the_end_of_the_lease_counts(certificates: Certificates, context: TlsContext) -> None:
-    """Nothing may be sent any more, not even the goodbye; but what was asked before has been answered."""
+    """After the lease nothing may be sent, not even a DISCONNECT, but the answer to an earlier request is valid."""
     context.not_after = clock() + 60
 
     def end_the_lease(connection: ssl.SSLSocket, stop: threading.Event) -> None:
@@ -160,7 +160,7 @@ def test_a_mistake_of_our_own_is_no_trouble_on_the_way(context: TlsContext) -> N
         register(MqttRequest("127.0.0.1", 9, "register", KEY, NAME, CONNECT), mistaken, context, 1, 30)
 
 
-# What an answer is taken for
+# Parsing an answer
 
 
 @given(
@@ -198,7 +198,7 @@ def test_what_is_no_json(payload: bytes) -> None:
         parse_answer(MqttRequest("localhost", 443, "register", KEY, NAME, CONNECT), "registration", 0, payload)
 
 
-# Who may answer
+# Trust
 
 
 def accept(connection: ssl.SSLSocket, _stop: threading.Event) -> None:

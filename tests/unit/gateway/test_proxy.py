@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Connections through a proxy: which one, for which hosts, and what is sent to it. HTTPS both ways, and MQTT."""
+"""Test connections through a proxy, over HTTPS with both clients and over MQTT: the choice of the proxy and the data sent to it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PASSWORD = "p:a@s/s%word"
 TIMEOUT = 20
 HOST = "127.0.0.1"
 
-# Speaks to (host, port) over the context; raises FleetopsError.
+# Sends a request to (host, port) with the context; raises FleetopsError.
 Speak = Callable[[TlsContext, str, int], object]
 
 
@@ -87,7 +87,7 @@ def served(way: str, certificates: Certificates) -> Server:
 def test_the_connection_goes_through_it(
     way: str, certificates: Certificates, monkeypatch: pytest.MonkeyPatch, named_by: str, credentials: str
 ) -> None:
-    """Also where only the proxy knows the host's name; TLS ends at the host, whose certificate is for 127.0.0.1."""
+    """TLS ends at the host, whose certificate is for 127.0.0.1, not at the proxy."""
     with served(way, certificates) as server:
         with ConnectProxy({f"{HOST}:{server.port}": (HOST, server.port)}, credentials) as proxy:
             if named_by != "option":
@@ -168,7 +168,7 @@ def test_no_proxy_leads_past_it(way: str, certificates: Certificates, monkeypatc
 
 
 def test_a_context_has_the_proxy_of_its_last_task(tmp_path: Path) -> None:
-    """A thread has one context for all gateways of a pass with the same authorities."""
+    """A thread has one context for all gateways of a pass that have the same authorities, but may have different proxies."""
     options = {"ca_path": None, "validate_certs": True}
     assert https_context({**options, "proxy": "http://one:1"}).proxy == "http://one:1"
     assert mqtt_context(options).proxy is None

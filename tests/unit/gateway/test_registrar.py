@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Having a secret issued, over either transport: until when a request may be sent, and what is in doubt afterwards."""
+"""Test the request for a secret over either transport: its deadline, and the doubt that remains after it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MQTT = MqttRequest("platform.example", 443, "register", KEY, NAME, ConnectFields
 
 
 class Platform:
-    """Answers over both transports: "lost", "busy", "late" or "secret", one after the other."""
+    """A platform that answers "lost", "busy", "late" or "secret" in turn, over both transports."""
 
     def __init__(self, *answers: str) -> None:
         self.answers = list(answers)

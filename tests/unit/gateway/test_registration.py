@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where a registration goes, and what its answer means."""
+"""Test the URL, the request and the answer of a registration over HTTPS."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def data(**changes: Any) -> dict[str, Any]:
     return {**ANSWER, "data": {name: value for name, value in values.items() if value is not None}}
 
 
-# Where to
+# The URL
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_what_is_no_endpoint(endpoint: str) -> None:
     assert "password" not in caught.value.msg.replace("a user name or a password", "")
 
 
-# What is sent
+# The request
 
 
 def test_a_request_is_signed_and_free_of_secrets() -> None:
@@ -209,7 +209,7 @@ def test_a_name_that_no_device_has_is_not_signed() -> None:
         signed_request(OPTIONS, "abc")
 
 
-# What comes back
+# The answer
 
 
 def test_success() -> None:
@@ -225,7 +225,7 @@ def test_success_needs_no_message() -> None:
     "code", [400, 401, 460, 5005, 6100, 6204, 6250, 6288, 6289, 6292, 6600, 1, 6402, 999999, -1, 0]
 )
 def test_refusals(code: int, status: int) -> None:
-    """As a code within HTTP 200, as the platform answers, or within HTTP 4xx."""
+    """The code may be in an answer with HTTP status 200, as the platform sends it, or 4xx."""
     error = failure(reply({"code": code, "message": "no"}, status))
     assert error.__class__ is Refused
     assert (error.kind, error.code) == ("refused", code)
@@ -354,7 +354,7 @@ def test_retry_after_is_handed_on(answer: object, retry_after: float | None) -> 
     ids=lambda answer: repr(answer)[:60],
 )
 def test_answers_that_are_not_the_platforms(answer: object) -> None:
-    """Whoever answered so may have passed the request on, so a new secret may exist."""
+    """The sender of such an answer may have forwarded the request, so a new secret may exist."""
     error = failure(reply(answer))
     assert error.__class__ is BadAnswer
     assert error.kind == "bad_answer"
@@ -384,7 +384,7 @@ def test_http_refusals_without_json(status: int, words: str) -> None:
 
 @pytest.mark.parametrize("status", [201, 202, 203, 204, 206, 303])
 def test_http_answers_to_a_request_that_was_processed(status: int) -> None:
-    """A proxy that transforms answers says 203."""
+    """A proxy that transforms answers returns 203."""
     error = failure(reply(b"<html></html>", status))
     assert (error.kind, error.may_have_registered) == ("bad_answer", True)
 
@@ -419,11 +419,11 @@ def test_no_garbage_gets_past(answer: object, status: int) -> None:
         device_secret(REQUEST, reply(answer, status))
 
 
-# Asking until there is an answer
+# Retries
 
 
 class Platform:
-    """Gives its answers one after the other."""
+    """A platform that returns or raises its answers in turn."""
 
     def __init__(self, *answers: HttpReply | FleetopsError) -> None:
         self.answers = list(answers)

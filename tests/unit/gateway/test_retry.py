@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Trying again, by a clock that only sleeping and trying move."""
+"""Test the retries with a clock that only sleeping and trying advance."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ERRORS = [
 
 @dataclass
 class Endpoint:
-    """Raises its answers one after the other, taking a while each time, then returns; keeps when it was asked."""
+    """An endpoint that raises its answers in turn, ``takes`` seconds for each, then returns; it records the times of the calls."""
 
     answers: list[FleetopsError]
     takes: float = 0.0
@@ -141,7 +141,7 @@ def test_the_last_error_counts_the_tries() -> None:
     endpoint = Endpoint([network() for _attempt in range(100)])
     with pytest.raises(NetworkError) as caught:
         endpoint.ask(3)
-    # At 0, 0.5 and 1.5; the next would be at 3.5.
+    # The tries start at 0, 0.5 and 1.5; the next would start at 3.5.
     assert endpoint.asked == [1000, 1000.5, 1001.5]
     assert caught.value.msg == "no answer (3 tries)"
 
@@ -155,7 +155,7 @@ def test_the_last_error_counts_the_tries() -> None:
 def test_no_try_starts_after_the_budget(
     budget: float, takes: float, answers: list[float | None], source: random.Random
 ) -> None:
-    # No delay under half a second, so that the tries are finite.
+    # Delays are at least half a second, so that the number of tries is finite.
     delays = [delay if delay is None or delay > 0.5 else 0.5 for delay in answers]
     endpoint = Endpoint([throttled(delay) for delay in delays * 100], takes)
     with pytest.raises(RetryableError):
@@ -185,7 +185,7 @@ def test_a_success_after_a_doubt_is_told(doubts: list[bool], doubt: bool) -> Non
 
 
 def test_a_try_that_a_long_sleep_made_late_is_not_made() -> None:
-    """A suspended host sleeps longer than it was told to."""
+    """On a suspended host, a sleep takes longer than requested."""
     endpoint = Endpoint([network(True) for _attempt in range(3)])
 
     def oversleep(seconds: float) -> None:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Names and signatures, against what others computed."""
+"""Check names, and compare signatures with those of other clients."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_signatures_of_other_clients(vector: dict[str, str]) -> None:
 def test_known_signatures(method: str, signature: str) -> None:
     parameters = {"random": "123456", "productKey": "a1Example01", "deviceName": "gw-0001"}
     assert sign(parameters, "productsecret0001", method) == signature
-    # The signature and its method are not signed, wherever they stand.
+    # The signature and its method are not signed, wherever they are in the parameters.
     assert sign({**parameters, "sign": "x", "signMethod": method}, "productsecret0001", method) == signature
 
 
@@ -97,7 +97,7 @@ def test_random_is_fresh_letters_and_digits(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(seen) == 200
     assert {len(value) for value in seen} == {16}
     assert set("".join(seen)) == set(string.ascii_letters + string.digits)
-    # It comes from the system's source, so that no fork repeats its parent's numbers.
+    # It comes from the system's random source, so that no fork repeats its parent's numbers.
     monkeypatch.setattr("secrets.choice", lambda characters: "z")
     assert drawn() == "z" * 16
 
@@ -166,5 +166,5 @@ def test_a_spoilt_product_secret_is_not_shown(secret: str) -> None:
 
 
 def test_fingerprint() -> None:
-    """As `printf %s fleetops:a1Example01:gw-0001:0123456789abcdef0123456789abcdef | sha256sum` prints it."""
+    """The digest is that of `printf %s fleetops:a1Example01:gw-0001:0123456789abcdef0123456789abcdef | sha256sum`."""
     assert fingerprint("a1Example01", "gw-0001", "0123456789abcdef0123456789abcdef") == "f90548a6fbe22af6"

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Accounts of many hosts: one client for each, one question for what is asked for at the same time, one failure for its own hosts."""
+"""Test the accounts of many hosts: one client per account, one query for simultaneous questions, failures for the account's hosts only."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_what_is_asked_for_at_the_same_time_is_one_question(monkeypatch: pytest.
 
 
 def test_more_questions_than_a_call_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The thread that calls may be the last of them."""
+    """The thread that calls may be the last one in the queue."""
     monkeypatch.setattr(_accounts, "device_secrets", lambda _api, _key, names: dict.fromkeys(names, "secret"))
     api: JSON = None
     reader = SecretReader(api, KEY)
@@ -101,7 +101,7 @@ def test_a_failure_is_that_of_all_who_asked_together(monkeypatch: pytest.MonkeyP
 
 
 def test_one_accounts_failure_is_that_of_its_own_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a list it is that of all: without a part of the devices, what is concluded from the rest is wrong."""
+    """A list of all devices fails for all hosts, because conclusions from an incomplete list would be wrong."""
 
     def connect(options: JSON) -> JSON:
         if options["access_key_id"] == "wrong":
@@ -143,7 +143,7 @@ def test_one_accounts_failure_is_that_of_its_own_hosts(monkeypatch: pytest.Monke
     ],
 )
 def test_what_was_done_to_devices(monkeypatch: pytest.MonkeyPatch, state: str, word: str) -> None:
-    """By host; a change that did not last is none, and a reset whose job has failed is one."""
+    """Changes are reported by host; a change that did not last is no change, but a reset whose job has failed is one."""
     items = [
         DeviceOutcome("changed", "x", changed=True),
         DeviceOutcome("right", "up_to_date"),
@@ -160,11 +160,11 @@ def test_what_was_done_to_devices(monkeypatch: pytest.MonkeyPatch, state: str, w
     assert set(done.refused) == {"host of refused", "host of again", "host of late"}
 
 
-# What is proved before a reset
+# Proofs before a reset
 
 
 def reset_of(monkeypatch: pytest.MonkeyPatch, secret: str | None, hosts: list[HostDevice]) -> tuple[JSON, list[str]]:
-    """Return what came of a reset on a platform with this ProductSecret, or one that does not show it, and the names that were sent."""
+    """Return the result of a reset on a platform with this ProductSecret (None if it is not shown), and the names that were sent."""
     sent: list[str] = []
 
     def product_secret(_api: JSON, _key: str) -> str:
@@ -183,7 +183,7 @@ def reset_of(monkeypatch: pytest.MonkeyPatch, secret: str | None, hosts: list[Ho
 
 
 def test_what_was_not_attempted_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its host would register without a reset, or be taken for one whose device is there."""
+    """Otherwise the host would register without a reset, or its device would be assumed to exist."""
 
     def reset(_api: JSON, options: JSON, _check_mode: bool) -> Outcome:
         trouble = NetworkError("no answer")

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the documentation promises is what the modules take, and what gateways' Python understands."""
+"""Check that the modules' options are as documented, and that code for gateways runs on their Python."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SPECS = {
     and name not in ("registration_spec", "credential_spec", "openapi_spec", "mqtt_spec")  # parts
 }
 SECRETS = {"product_secret", "access_key_secret", "security_token", "proxy"}  # a proxy's address may have a password
-# What only the code needs to know.
+# Keys of an option that are not documented.
 UNDOCUMENTED = {"no_log", "mutually_exclusive", "required_one_of", "options"}
 
 
@@ -36,7 +36,7 @@ def module(name: str) -> Any:
 
 
 def documented(name: str) -> dict[str, dict[str, Any]]:
-    """A module's options, with those of the fragments that it extends."""
+    """Return a module's options, with those of the fragments that it extends."""
     document = yaml.safe_load(module(name).DOCUMENTATION)
     options = dict(document["options"])
     for fragment in document["extends_documentation_fragment"]:
@@ -133,7 +133,7 @@ WITHOUT_SECRETS = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(SPECS.keys() - WITHOUT_SECRETS))  # which take none
+@pytest.mark.parametrize("name", sorted(SPECS.keys() - WITHOUT_SECRETS))
 def test_secrets_are_hidden_from_logs(name: str) -> None:
     secrets = SECRETS & SPECS[name].keys()
     assert secrets
@@ -149,7 +149,7 @@ def test_everyone_gets_a_specification_of_their_own() -> None:
 
 ON_GATEWAYS = sorted([*PLUGINS.glob("module_utils/**/*.py"), *PLUGINS.glob("modules/*.py")])
 STANDARD_LIBRARY = sys.stdlib_module_names - {"tomllib", "zoneinfo", "graphlib"}  # newer than 3.8
-# Of typing and the built-ins, what 3.8 does not subscript when it runs.
+# Built-in types that Python 3.8 cannot subscript at run time.
 NOT_SUBSCRIPTED = {"dict", "frozenset", "list", "set", "tuple", "type"}
 
 
@@ -158,7 +158,7 @@ def tree(source: Path) -> ast.Module:
 
 
 def executed(node: ast.AST) -> list[ast.AST]:
-    """Every node below that is evaluated: annotations are not, as `from __future__ import annotations` says."""
+    """Return every node below that is evaluated; annotations are not, because of `from __future__ import annotations`."""
     nodes: list[ast.AST] = [node]
     for field, value in ast.iter_fields(node):
         if field not in ("annotation", "returns"):
@@ -180,7 +180,7 @@ def test_gateways_python_understands_it(source: Path) -> None:
             assert node.attr not in ("removeprefix", "removesuffix"), f"line {node.lineno}"
 
 
-# What needs packages stays on the controller, and imports them where it uses them.
+# Files that run on the controller only; they import these packages in the functions that use them.
 FOREIGN = {
     "module_utils/_requests.py": {"requests", "urllib3"},
     "module_utils/_openapi/client.py": {"alibabacloud_credentials", "certifi"},
@@ -189,7 +189,7 @@ FOREIGN = {
 
 
 def foreign(node: ast.AST) -> set[str]:
-    """The packages that are imported below, other than the standard library and what Ansible sends along."""
+    """Return the packages that are imported below, except for the standard library and the code that Ansible transfers."""
     known = ("ansible.module_utils.", f"{COLLECTION}.module_utils.")
     packages = {name.partition(".")[0] for name in imported(node) if not name.startswith(known)}
     return packages - STANDARD_LIBRARY

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an audit makes of looks at gateways and of the platform's devices."""
+"""Test the findings of an audit, from looks at gateways and the platform's devices."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def holding(device: str, product_key: str = KEY) -> JSON:
 
 
 def look(device: str = "gw-0001", reason: str = "up_to_date", **changes: JSON) -> JSON:
-    """A look at a gateway that holds what it should."""
+    """Return a look at a gateway with the right credential."""
     right = {"reason": reason, "fingerprint": OURS, "path": "/etc/device.json", "credential": holding(device)}
     return {**holding(device), **right, **changes}
 
@@ -50,7 +50,7 @@ def platform(*devices: JSON, product_key: str = KEY) -> JSON:
 
 
 def found(looks: JSON, *platforms: JSON, **options: JSON) -> dict[str, str]:
-    """The finding of each gateway, or device without one."""
+    """Return the finding of each gateway, and of each device without a gateway."""
     return {
         each["gateway"] or each["device_name"]: each["finding"] for each in audit_findings(looks, platforms, **options)
     }
@@ -69,10 +69,10 @@ def found(looks: JSON, *platforms: JSON, **options: JSON) -> dict[str, str]:
         (look(reason="export"), device(), "export"),
         (look(reason="unfinished", due="0123456789abcdef"), device(), "unfinished"),
         (look(reason="unfinished", due="unknown"), device(fingerprint=THEIRS), "fingerprint_differs"),
-        # A note whose service has left the inventory: provision has nothing to do about it either.
+        # A due follow-up of a service that is no longer in the inventory: provision would do nothing either.
         (look(due="0123456789abcdef"), device(), "ok"),
         (look(reason="attributes", due="unknown"), device(), "attributes"),
-        # gateway_state is absent, whatever the platform has.
+        # With gateway_state: absent, the platform's device does not matter.
         *(
             (look(reason="exists", **rest), there, "exists")
             for rest in ({}, {"credential": None, "fingerprint": None})
@@ -100,7 +100,7 @@ def found(looks: JSON, *platforms: JSON, **options: JSON) -> dict[str, str]:
         ({"failed": True, "msg": "no such file"}, None, "failed"),
         (look(error={"kind": "storage"}, failed=True), device(), "failed"),
         ({}, None, "failed"),
-        # What weighs more goes first.
+        # The more serious finding takes precedence.
         (look(reason="attributes"), device(fingerprint=THEIRS), "fingerprint_differs"),
         (look(reason="export"), device(status="DISABLE"), "disabled"),
         (look(), device(status="DISABLE", fingerprint=THEIRS), "disabled"),
@@ -141,7 +141,7 @@ def test_what_a_finding_tells() -> None:
 
 
 def test_a_copied_credential() -> None:
-    """Of two that carry one, only the copy is wrong; where it belongs to neither, both are."""
+    """Of two gateways with one credential only the copy is a duplicate; if it belongs to neither, both are."""
     copy = look("gw-0002", "identity_changed", error=NEEDED, credential=holding("gw-0001"))
     assert found({"one": look(), "two": copy}, platform(device(), device("gw-0002"))) == {
         "one": "ok",
@@ -164,7 +164,7 @@ def test_devices_of_one_name_in_two_products_are_two() -> None:
 
 
 def test_devices_without_a_gateway() -> None:
-    """A gateway stands for the device that it should be, and for the one whose credential it holds."""
+    """A gateway accounts for the device that it should be, and for the device whose credential it has."""
     looks = {"one": look(reason="identity_changed", error=NEEDED, credential=holding("gw-0002"))}
     devices = [device(name) for name in ("gw-0004", "gw-0001", "gw-0002", "gw-0003")]
     assert list(found(looks, platform(*devices))) == ["one", "gw-0003", "gw-0004"]
@@ -333,7 +333,7 @@ def test_the_command_has_what_the_command_line_has_but_no_secret(monkeypatch: py
 
 
 def test_an_audit_of_a_part_of_the_inventory() -> None:
-    """Gateways that were not looked at stand for their devices; where only their hardware names them, nothing is said."""
+    """Gateways without a look account for their devices; if only the hardware knows a name, no other device of its product is a finding."""
     looks = {"one": look()}
     there = platform(*(device(f"gw-000{number}") for number in (1, 2, 3)))
     other = {"two": {**holding("gw-0002"), "error": None}}

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Commands to type next: they have what the run had, but no secret, and name what they leave out."""
+"""Test the commands to type next: they have the run's options without secrets, and omitted options are named."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_options_of_a_connection_are_named_and_left_out(monkeypatch: pytest.Monk
     ],
 )
 def test_a_repair_may_register(monkeypatch: pytest.MonkeyPatch, text: str, kept: list[str]) -> None:
-    """A repair leaves out that the run forbids it; the same run again is as it was."""
+    """A repair omits gateway_register=never, which forbids registrations; a repetition of the run keeps this variable."""
     given(monkeypatch, text)
     assert typed(limited("one", "fleetops.aliyun_iot.provision")) == kept
     assert typed(command("provision", ["one"], None))[:-1] == kept
@@ -187,7 +187,7 @@ def test_ansible_finds_the_hosts_of_a_command(monkeypatch: pytest.MonkeyPatch, h
         assert rebuilt(command("provision", hosts, None), hosts[0], None) == command("provision", hosts, None)
 
 
-# Names that Ansible reads as something else in at least one place, each with hosts or groups that it would mean.
+# Names that Ansible misreads in at least one place, each with the hosts or groups that it would match.
 ODD = {
     "site 3": ["site"],
     "gw-*": ["gw-1"],
@@ -228,7 +228,7 @@ def found_by(pattern: str | list[str], hosts: list[str], limit: str | None = Non
 def test_a_command_is_for_the_host_of_that_name_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, is_there: bool
 ) -> None:
-    """Also if the inventory of the one who types it does not have the host."""
+    """If the user's inventory does not contain the host, the command matches no host."""
     others = [*{"gw-1", "gw-2", "gw", "3", *ODD[name]} - {"site"}]
     hosts, expected = [*others, *([name] if is_there else [])], [name] if is_there else []
     given(monkeypatch)
@@ -278,7 +278,7 @@ def test_a_plain_name_is_printed_as_it_is(monkeypatch: pytest.MonkeyPatch, hosts
 def test_the_sources_are_left_out_only_if_all_are_the_default_ones(
     monkeypatch: pytest.MonkeyPatch, sources: list[str], default: list[str], printed: list[str]
 ) -> None:
-    """With one ``-i``, Ansible reads none of the default ones."""
+    """With any ``-i``, Ansible reads none of the default sources."""
     given(monkeypatch, inventory=sources)
     monkeypatch.setattr(C, "DEFAULT_HOST_LIST", default)
     words = shlex.split(limited("gw-1"))

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Look, decide, change, without Ansible: every reason, and a fault between every two steps."""
+"""Test look, decision and change without Ansible: every reason, and a fault between every two steps."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def bench(tmp_path: Path) -> Bench:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leases are a few seconds; the tests go to their end by moving the gateway's clock, which they do not have."""
+    """Fail a test that waits for a lease, because tests end a lease by changing its journal."""
     monkeypatch.setattr(_convergence, "sleep", lambda _seconds: pytest.fail("it waits"))
 
 
@@ -37,7 +37,7 @@ def other(bench: Bench, **fields: str) -> None:
 
 
 def reason(bench: Bench, prepared: str) -> str:
-    """Prepare the gateway; return the reason that the next run has to give."""
+    """Prepare the gateway; return the reason that the next run must report."""
     if prepared == "missing":
         return prepared
     bench.run()
@@ -115,7 +115,7 @@ def test_a_reset_under_one_lease(bench: Bench) -> None:
 
 @pytest.mark.parametrize(("reset", "hint"), [(True, "Run provision, which only"), (False, "Run again, which only")])
 def test_a_login_after_a_reset_is_repeated_by_another_playbook(bench: Bench, reset: bool, hint: str) -> None:
-    """Reprovision would reset the device again."""
+    """Repeating reprovision would reset the device again."""
     lease = bench.run(state="reset_intended", lease_time=60)["lease"] if reset else None
     bench.login.outcome = "failed"
     with pytest.raises(FleetopsError) as caught:
@@ -127,7 +127,7 @@ def test_a_lease_that_is_given_back(bench: Bench) -> None:
     bench.run()
     proven = bench.run(state="reset_intended", lease_time=60)
     assert bench.run(state="reset_withdrawn", lease=proven["lease"])["reason"] == "withdrawn"
-    assert bench.run(state="reset_intended")["lease"] != proven["lease"]  # and nobody waits for it
+    assert bench.run(state="reset_intended")["lease"] != proven["lease"]  # without waiting
 
 
 def test_a_lease_that_nobody_holds(bench: Bench) -> None:
@@ -148,7 +148,7 @@ def test_the_lease_of_another_run_is_waited_for(bench: Bench, monkeypatch: pytes
     def sleep(seconds: float) -> None:
         waits.append(seconds)
         journal = bench.path.parent / ".device.json.journal"
-        if len(waits) == 2:  # the other run ends: what it had to say is in the journal
+        if len(waits) == 2:  # the other run ends and releases its lease
             text = journal.read_text()
             journal.write_text(text.replace(text.split("ttl=")[1].split()[0], "0"))
 
@@ -161,7 +161,7 @@ def test_the_lease_of_another_run_is_waited_for(bench: Bench, monkeypatch: pytes
 
 @pytest.mark.parametrize("state", ["fresh", "reprovisioned", "token of another run"])
 def test_a_fault_between_every_two_steps(tmp_path: Path, state: str) -> None:
-    """Wherever the connection breaks, plain runs afterwards end with the credential that is valid."""
+    """After a broken connection at any step, plain runs end with the valid credential."""
     number = 0
     while True:
         broke = False
@@ -190,7 +190,7 @@ def test_a_fault_between_every_two_steps(tmp_path: Path, state: str) -> None:
 
 
 def expire(bench: Bench) -> None:
-    """Let the lease of a run that died come to its end."""
+    """End the lease of a run that died."""
     journal = bench.path.parent / ".device.json.journal"
     if journal.exists() and " ttl=0" not in journal.read_text():
         end_lease(journal)
@@ -235,7 +235,7 @@ def test_what_a_login_refuses_is_registered_again(bench: Bench) -> None:
 
 
 def test_an_interruption_of_an_active_device_is_settled(bench: Bench) -> None:
-    """The request had been refused, too, since the device is active: the stored credential is valid."""
+    """The interrupted request was refused too, because the device is activated, so the stored credential is valid."""
     bench.run()
     bench.device.activated = True
     with pytest.raises(Broken):
@@ -283,7 +283,7 @@ def test_gateway_files_that_keep_changing(bench: Bench, monkeypatch: pytest.Monk
 
 
 def test_a_hardware_name_that_changes_between_two_looks(bench: Bench, tmp_path: Path) -> None:
-    """The name that was compared with those of other hosts is the first one."""
+    """Another name is refused, because only that of the first look was compared with those of other hosts."""
     sysfs = tmp_path / "sys/class/net/eth0"
     (sysfs / "device").mkdir(parents=True)
     address = sysfs / "address"

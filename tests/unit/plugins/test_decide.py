@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is done about what was found: every reason, and every place that is not touched."""
+"""Test the decision about the state of a gateway: every reason, and every path that is refused."""
 
 from __future__ import annotations
 
@@ -64,15 +64,15 @@ def exported(entry: Entry | None = None, **changes: Any) -> Look:
         (found(journal=journal()), Plan("interrupted", "store")),
         (provisioned(journal=journal()), Plan("interrupted", "store")),
         (provisioned(journal=marked("stored", NEW)), Plan("interrupted", "store")),
-        # Nothing can be read of it: the worst case.
+        # A journal that cannot be read: the worst case.
         (found(journal=Journal()), Plan("interrupted", "store")),
         (provisioned(journal=Journal()), Plan("interrupted", "store")),
-        # Stored: a journal says so, of what is there or staged.
+        # Stored: a journal has this mark for the installed or the staged credential.
         (provisioned(journal=marked("stored", OURS)), Plan("interrupted", "finish")),
         (provisioned(journal=marked("stored", NEW), staged=NEW), Plan("interrupted", "finish")),
         (found(journal=marked("stored", NEW), staged=NEW), Plan("interrupted", "finish")),
         (found(file(), journal=marked("stored", NEW), staged=NEW), Plan("interrupted", "finish")),
-        # Stored: a complete credential of the device is staged, whatever a journal says.
+        # Stored: a complete credential of the device is staged, with any journal or none.
         (found(staged=NEW), Plan("interrupted", "finish")),
         (provisioned(staged=NEW), Plan("interrupted", "finish")),
         (provisioned(staged=OURS), Plan("interrupted", "finish")),
@@ -81,7 +81,7 @@ def exported(entry: Entry | None = None, **changes: Any) -> Look:
         (provisioned(staged=NEW, journal=marked("unproven", OURS)), Plan("interrupted", "finish")),
         (provisioned(staged=NEW, journal=marked("dead", OURS)), Plan("interrupted", "finish")),
         (provisioned(credential=OTHER_NAME, staged=NEW), Plan("interrupted", "finish")),
-        # Unproven: over but for a login, if it is about what is there.
+        # Unproven: complete except for a login, if the mark is for the installed credential.
         (provisioned(journal=marked("unproven", OURS)), Plan("up_to_date", "nothing")),
         (provisioned(file(0o644), journal=marked("unproven", OURS)), Plan("attributes", "mend")),
         (provisioned(journal=marked("unproven", NEW)), Plan("interrupted", "store")),
@@ -91,7 +91,7 @@ def exported(entry: Entry | None = None, **changes: Any) -> Look:
         (provisioned(journal=marked("dead", OURS)), Plan("interrupted", "store")),
         (provisioned(journal=marked("dead", NEW), staged=NEW), Plan("interrupted", "store")),
         (found(journal=marked("dead", OURS)), Plan("interrupted", "store")),
-        # What is left is of no device that is wanted: it only has to go.
+        # Leftovers without a credential of the wanted device only have to be removed.
         (provisioned(leftover=True), Plan("interrupted", "mend")),
         (provisioned(leftover=True, staged=OTHER_NAME), Plan("interrupted", "mend")),
         (provisioned(leftover=True, staged=TOKEN), Plan("interrupted", "mend")),
@@ -100,7 +100,7 @@ def exported(entry: Entry | None = None, **changes: Any) -> Look:
         (found(leftover=True), Plan("missing", "store")),
         (found(leftover=True, staged=OTHER_NAME), Plan("missing", "store")),
         (provisioned(journal=marked("stored", NEW), staged=OTHER_NAME), Plan("interrupted", "store")),
-        # What it stored is another device's by now.
+        # The stored credential is not of the device that is wanted now.
         (provisioned(credential=OTHER_NAME, journal=marked("stored", OTHER_NAME)), Plan("interrupted", "store")),
         (found(journal=marked("stored", OTHER_NAME), staged=OTHER_NAME), Plan("interrupted", "store")),
     ],
@@ -121,13 +121,13 @@ def test_reasons(gateway: Look, plan: Plan) -> None:
         (file(0o600, 1000, "gw"), {"owner": "root"}, "attributes"),
         (file(0o600, 0, "root", 1000, "gw"), {"group": "gw"}, "up_to_date"),
         (file(0o640), {"mode": 0o640}, "up_to_date"),
-        # Without an owner it is to be the remote user's: whose else it is can read and replace it.
+        # Without the option owner, the file must be the remote user's: any other owner could read and replace it.
         (file(0o600, 1000, "gw"), {}, "attributes"),
         (file(0o600, 0, "root", 1000, "gw"), {}, "attributes"),
         (file(0o600, 1000, "gw", 1000, "gw"), {"owner": "gw"}, "attributes"),
         (file(0o600, 1000, "gw", 1000, "gw"), {"group": "gw"}, "attributes"),
         (file(0o600, 1000, "gw", 1000, "gw"), {"owner": "gw", "group": "gw"}, "up_to_date"),
-        # A name says nothing of the number.
+        # A name does not show the number.
         (file(0o600, 1000, "root", 0, "root"), {}, "attributes"),
         (file(0o600, 1000, "root", 0, "root"), {"owner": "0"}, "attributes"),
     ],
@@ -154,7 +154,7 @@ def test_without_an_owner_it_is_the_remote_users(uid: int, gid: int, reason: str
         (exported(exports={1: ONE.digest}), Plan("export", "mend", (2,))),
         (exported(exports={1: TWO.digest, 2: ONE.digest}), Plan("export", "mend", (1, 2))),
         (exported(entries={1: file(0o640)}, exports={1: ONE.digest}), Plan("export", "mend", (2,))),
-        # The digest of a file that is not there counts for nothing.
+        # The digest of a missing file is ignored.
         (exported(entries={1: file(0o640)}), Plan("export", "mend", (2,))),
         (exported(entries={**EXPORTED, 1: file(0o644)}), Plan("export", "mend", (1,))),
         (exported(entries={**EXPORTED, 1: file(0o640, acl=True)}), Plan("export", "mend", (1,))),
@@ -193,7 +193,7 @@ def test_an_export_is_where_its_symbolic_links_lead() -> None:
     assert decide(gateway, wanted(exports=(ONE,))).reason == "up_to_date"
 
 
-# When a registration is allowed
+# Permission to register
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_an_export_is_where_its_symbolic_links_lead() -> None:
         (provisioned(journal=marked("unproven", OURS)), Plan("forced", "store")),
         (provisioned(journal=marked("dead", OURS)), Plan("forced", "store")),
         (provisioned(file(0o644)), Plan("forced", "store")),
-        # What may be the only valid secret is put in its place before another one is asked for.
+        # A secret that may be the only valid one is installed before another one is requested.
         (provisioned(journal=marked("stored", OURS)), Plan("interrupted", "finish")),
         (provisioned(staged=NEW), Plan("interrupted", "finish")),
         (found(staged=NEW, journal=journal()), Plan("interrupted", "finish")),
@@ -247,7 +247,7 @@ def test_register_never_mends_what_needs_no_registration(gateway: Look, plan: Pl
     assert decide(gateway, wanted(register="never")) == plan
 
 
-# What follows a change
+# The follow-up of a change
 
 DUE = "0123456789abcdef"
 
@@ -259,7 +259,7 @@ DUE = "0123456789abcdef"
         (provisioned(due="unknown"), Plan("unfinished", "nothing")),
         (provisioned(due=DUE, journal=marked("unproven", OURS)), Plan("unfinished", "nothing")),
         (provisioned(file(0o644), due=DUE), Plan("unfinished", "mend")),
-        # What has handlers run anyhow.
+        # Reasons for which handlers run anyway.
         (found(due=DUE), Plan("missing", "store")),
         (provisioned(credential=OTHER_NAME, due=DUE), Plan("identity_changed", "store")),
         (provisioned(journal=journal(), due=DUE), Plan("interrupted", "store")),
@@ -307,7 +307,7 @@ def test_absent(gateway: Look, plan: Plan, register: str) -> None:
     assert decide(gateway, wanted(state="absent", register=register, exports=(ONE, TWO))) == plan
 
 
-# Places that are not safe; whether their directories are, each script looks at for itself
+# Unsafe paths; each script checks the directories itself
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,7 @@ def test_only_a_file_is_replaced_or_removed(kind: int, words: str, place: str, s
 @pytest.mark.parametrize("places", [{1: PATH, 2: TWO.dest}, {1: ONE.dest, 2: PATH}, {1: ONE.dest, 2: ONE.dest}])
 @pytest.mark.parametrize("state", ["present", "absent"])
 def test_two_files_in_one_place(places: dict[int, str], state: str) -> None:
-    """An export in the credential's place would look like an unreadable credential, and cost a registration each run."""
+    """An export at the credential's path would look like an unreadable credential, and cause a registration in every run."""
     with pytest.raises(InvalidOption, match="exports"):
         decide(exported(places=places), wanted(exports=(ONE, TWO), state=state))
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What holds for everything that is done, whatever was found and whatever is asked for."""
+"""Check properties of every decision, for any state of a gateway and any task."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ journals = st.one_of(
 
 @st.composite
 def gateways(draw: st.DrawFn) -> Look:
-    """Gateways whose places are files, with a credential only where there is one."""
+    """Draw gateways whose paths are files, with a credential only if its file exists."""
     entry = draw(st.none() | file_entries)
     return found(
         entry,
@@ -81,7 +81,7 @@ def of_the_device(identity: Identity | None, task: Wanted) -> bool:
 
 
 def safe(gateway: Look, task: Wanted) -> bool:
-    """Return whether a new credential of the device is on the gateway, of which only the place or a proof is missing."""
+    """Return whether a new credential of the device is on the gateway, and only has to be installed or proved."""
     mark, fingerprint = (gateway.journal.mark, gateway.journal.fingerprint) if gateway.journal else (None, None)
     staged, credential = gateway.staged, gateway.credential
     if staged and of_the_device(staged, task) and (mark, fingerprint) != ("dead", staged.fingerprint):
@@ -94,7 +94,7 @@ def safe(gateway: Look, task: Wanted) -> bool:
 
 
 def over(gateway: Look, task: Wanted) -> bool:
-    """Return whether no change is open, or one that only a login has still to prove."""
+    """Return whether no change is open, except for one that only needs the login that proves it."""
     held, credential = gateway.journal, gateway.credential
     if not held:
         return True
@@ -109,7 +109,7 @@ def right(entry: Entry | None, gateway: Look, owner: str | None, group: str | No
 
 
 def is_wanted(gateway: Look, task: Wanted) -> bool:
-    """Return whether nothing is left to do, said in other words than decide's."""
+    """Return whether nothing is left to do, computed in another way than by decide()."""
     if gateway.leftover:
         return False
     if task.state == "absent":
@@ -128,7 +128,7 @@ def is_wanted(gateway: Look, task: Wanted) -> bool:
 
 
 def carried_out(gateway: Look, task: Wanted, plan: Plan, end: str) -> Look:
-    """The gateway after the plan's step; `end` of one that a login has to prove."""
+    """Return the gateway after the plan's step; ``end`` is the end of a change that a login must prove."""
     if plan.step == "nothing":
         return gateway
     if plan.step == "remove":
@@ -165,7 +165,7 @@ def carried_out(gateway: Look, task: Wanted, plan: Plan, end: str) -> Look:
 @given(gateways(), tasks, tokens)
 def test_nothing_is_done_exactly_when_all_is_as_wanted(gateway: Look, task: Wanted, token: str) -> None:
     plan = decide(gateway, task, token)
-    # What is forced, or follows a reset, is done whatever there is.
+    # A registration that is forced, or follows a reset, takes place in any state.
     asked = task.state == "present" and (task.register == "always" or bool(token))
     assert (plan.step == "nothing") is (is_wanted(gateway, task) and task.state != "reset_intended" and not asked)
     if plan.step == "nothing":

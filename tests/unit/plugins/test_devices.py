@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lists of devices on the control plane: what is asked of the platform, what is decided, what came of each."""
+"""Test lists of devices on the control plane: the calls to the platform, the decisions, the outcome of each device."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Platform:
-    """A platform that is a dictionary: names and their statuses; what it refuses, a test says beforehand."""
+    """A platform with a dictionary of names and their statuses; a test sets the calls that the platform refuses."""
 
     def __init__(self, *names: str, **statuses: str) -> None:
         self.devices = {**dict.fromkeys(names, "UNACTIVE"), **statuses}
@@ -79,7 +79,7 @@ class Platform:
         self.node_type = 1
         self.topology: dict[str, int] = {}
         self.jobs: dict[str, list[str]] = {}
-        self.last: dict[str, float | None] = {}  # until when a device may be reset
+        self.last: dict[str, float | None] = {}  # the time until which a device may be reset
         self.never: set[str] = set()  # names that the platform refuses to create
         self._applications: list[tuple[list[str], str]] = []
 
@@ -169,7 +169,7 @@ def names(count: int) -> list[str]:
 
 
 def run(platform: Platform, wanted: list[str], check: bool = False, **options: JSON) -> dict[str, JSON]:
-    """Each name's reason, or the error's kind."""
+    """Return the reason of each name, or the kind of its error."""
     outcome = ensure_states(platform, {**OPTIONS, "names": wanted, **options}, check)  # type: ignore[arg-type]
     return {item.device_name: item.error.kind if item.error else item.reason for item in outcome.items}
 
@@ -189,7 +189,7 @@ def test_names_that_cant_be_are_told_one_by_one() -> None:
 
 
 def test_a_name_that_is_listed_twice_is_not_changed() -> None:
-    """The one that is meant may be another one, and no device is both changed and failed."""
+    """The user may have meant another name, and no device may be both changed and failed."""
     platform = Platform("gw-0001", "gw-0002")
     wanted = ["gw-0001", "gw-0002", "gw-0001"]
     outcome = reset(platform, {**OPTIONS, "names": wanted}, False)  # type: ignore[arg-type]
@@ -489,7 +489,7 @@ def test_a_device_that_only_its_gateway_names_is_reset_for_its_fingerprint() -> 
 
 
 def test_no_fingerprint_proves_a_device_whose_secret_the_platform_does_not_show() -> None:
-    """Anybody can take the fingerprint of an empty secret."""
+    """Anybody can compute the fingerprint of an empty secret."""
     platform = Platform("gw-0001")
     platform._shown = lambda name, detail: {"DeviceName": name, "DeviceStatus": "OFFLINE"}  # type: ignore[method-assign]
     # sha256sum of "fleetops:a1IoKTestP1:gw-0001:"
@@ -608,7 +608,7 @@ def test_the_end_of_a_lease_is_a_number(end: JSON) -> None:
 
 
 def test_a_lease_is_of_a_device_that_is_to_be_reset() -> None:
-    """A misspelt name would leave the right device without the end of its lease."""
+    """With a misspelt name, the right device would be reset without the end of its lease."""
     platform = Platform("gw-0001")
     with pytest.raises(InvalidOption, match="leases: 'gw-O001' is not one of names"):
         reset_of(platform, ["gw-0001"], leases={"gw-O001": 1000.5})
@@ -622,7 +622,7 @@ PRODUCT_OPTIONS = dict.fromkeys(
     ("product_key", "authentication", "description", "net_type", "data_format"),
 ) | {"product_name": "Ovens", "node_type": "gateway", "state": "present"}
 MANY = 101
-# What a playbook asks for on the platform: the options of fleet_devices, and in which modes it runs.
+# The options of fleet_devices with which each playbook runs.
 OF_PLAYBOOKS: dict[str, list[JSON]] = {
     "``provision`` and ``add_devices``, to add devices": [{"state": "present"}],
     "``audit``": [{"state": "listed", "all_devices": True}],
@@ -670,8 +670,9 @@ class PlatformWithProducts(Platform):
 
 
 def sent(playbook: str, there: int, count: int, check: bool) -> set[str]:
-    """Return the actions that a playbook sends for so many gateways, some of whose devices exist, one of them disabled and one with a
-    job at its reset.
+    """Return the actions that a playbook sends for ``count`` gateways.
+
+    ``there`` of their devices exist, one of them is disabled, and the reset of another one is a job.
     """
     actions: set[str] = set()
     for options in OF_PLAYBOOKS[playbook]:
@@ -694,7 +695,7 @@ def sent(playbook: str, there: int, count: int, check: bool) -> set[str]:
     [("", None, "product_key"), (None, None, "product_name"), (None, "", "product_name"), (KEY, "", "product_name")],
 )
 def test_no_product_is_the_one_that_nothing_names(key: str | None, name: str | None, option: str, state: str) -> None:
-    """As with a variable that is empty: the first product of the account must not be changed or deleted in its place."""
+    """If a variable is empty, for example, the first product of the account must not be changed or deleted."""
     platform = PlatformWithProducts()
     platform.products = [{"ProductKey": KEY, "ProductName": "Ovens", "NodeType": 1}]
     options = {**PRODUCT_OPTIONS, "product_key": key, "product_name": name, "description": "new", "state": state}
@@ -764,7 +765,7 @@ def texts_of(parameters: JSON) -> JSON:
 @pytest.mark.parametrize("name", ["Ovens", "Ovens\n"])
 @pytest.mark.parametrize("key", [None, KEY])
 def test_a_text_of_several_lines_is_changed_once(key: str | None, name: str, description: str) -> None:
-    """Such as one from ``>`` or ``|`` of YAML. The platform gets it without the blanks around it."""
+    """``>`` and ``|`` of YAML produce such texts. The platform receives the text without the blanks around it."""
     platform: JSON = PlatformWithOneProduct()
     wanted = {**PRODUCT_OPTIONS, "product_name": name, "description": description}
     create = ensure_product(platform, wanted, False)
@@ -824,7 +825,7 @@ def test_what_the_platform_allows_is_sent(wanted: JSON) -> None:
 
 
 def test_a_product_that_is_there_is_not_refused_for_its_texts() -> None:
-    """It may be older than the limits."""
+    """The product may be older than the limits."""
     platform: JSON = PlatformWithOneProduct()
     platform.stored = {"ProductKey": KEY, "NodeType": 1, "ProductName": "Old", "Description": "d" * 150}
     wanted = {**PRODUCT_OPTIONS, "product_name": "Old", "description": "d" * 150, "data_format": "alink"}

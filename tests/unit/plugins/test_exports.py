@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files made of a credential, before the gateway puts the secret in."""
+"""Test the rendering of exports, before the gateway inserts the secret."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ SHELLS = [shell for shell in ("sh", "bash", "dash", "ksh", "busybox") if shutil.
 @given(data=st.data())
 @pytest.mark.parametrize(("kind", "values"), [("secret", SECRETS), ("token", TOKENS)])
 def test_env_can_be_sourced_whatever_the_platform_issues(kind: str, values: Any, data: st.DataObject) -> None:
-    """A thousand values that pass the gate, in every shell that is here: each comes out as it went in."""
+    """A thousand values that pass the gate are read back unchanged by every installed shell."""
     issued = data.draw(st.lists(values, min_size=100, max_size=100, unique=True))
     assert all(map({"secret": is_device_secret, "token": is_device_token}[kind], issued))
     [export] = render(option(format="env"), kind=kind)
@@ -104,7 +104,7 @@ def test_what_a_shell_takes_for_more_is_no_secret(character: str) -> None:
 
 @pytest.mark.parametrize("character", ["\n", "\0", "\x7f", "\u0430", "\ud800"], ids=ascii)
 def test_what_is_no_ascii_is_no_secret(character: str) -> None:
-    """Nor is what ends in a line break, which a pattern may overlook."""
+    """A trailing line break, which a pattern may overlook, is not allowed either."""
     assert not any(allowed("a" + character) for allowed in (is_device_secret, is_device_token, is_client_id))
 
 
@@ -156,7 +156,7 @@ def test_a_template_with_a_device_token() -> None:
 
 
 def test_no_placeholder_is_part_of_another() -> None:
-    """Nor of what a template has before it: the secret would be lost."""
+    """No placeholder is part of another one or of the text before it in a template, because the secret would be lost."""
     assert (len(CLIENT), CLIENT in PLACEHOLDER, PLACEHOLDER in CLIENT) == (24, False, False)
     assert templated("password=client-{{ device_secret }}\n") == f"password=client-{PLACEHOLDER}\n"
     both = templated("client-{{ device_token }}{{ client_id }}{{ device_token }}\n", "token")
@@ -218,7 +218,7 @@ def test_a_template_that_renders_to_no_text_is_refused() -> None:
 
 
 def test_an_export_is_no_longer_than_a_gateway_compares() -> None:
-    """A longer one would be written in each run, and restart the service each time."""
+    """A longer export would be written, and the service restarted, in every run."""
     shell = SHELL_SOURCE.read_text(encoding="utf-8")
     assert f"\nlongest_export={LONGEST_EXPORT}\n" in shell
     assert max(int(re.findall(r"\d+", field.pattern.pattern)[-1]) for field in FIELDS) == LONGEST_SECRET

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A pass over many gateways, without Ansible: one gateway's failure is no other gateway's."""
+"""Test a pass over many gateways, without Ansible: the failure of one gateway does not affect the others."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OPTIONS: JSON = {
 
 
 class Site:
-    """Benches by host, and what opens them."""
+    """Benches by host, and the function that opens them."""
 
     def __init__(self, tmp_path: Path, hosts: list[str], **options: JSON) -> None:
         self.benches = {}
@@ -128,7 +128,7 @@ def test_a_gateway_that_is_left_to_a_task_is_compared_with_the_others(tmp_path: 
 
 
 def test_a_login_that_is_still_to_be_repeated_is_in_the_result_of_a_look(tmp_path: Path) -> None:
-    """Of it the next batches are made."""
+    """The next batches consist of the gateways in this result."""
     looked = {"changed": False, "reason": "up_to_date", "product_key": "a", "device_name": "gw-0001", "proven": False}
     members = [Member("gw-0001", result=looked), Member("gw-0002", result={**looked, "proven": None})]
     for look_only in (True, False):
@@ -149,7 +149,7 @@ def test_one_device_on_two_gateways_is_refused_for_both(tmp_path: Path) -> None:
 @pytest.mark.parametrize("check_mode", [False, True])
 @pytest.mark.parametrize("how", ["path", "link", "export", "exports"])
 def test_one_file_of_two_gateways_is_refused_for_both(tmp_path: Path, how: str, check_mode: bool) -> None:
-    """Each would replace the other's credential, or what the other's agent reads."""
+    """Each gateway would replace the other's credential, or the file that the other's agent reads."""
     site = Site(tmp_path, HOSTS[:4])
     first, second = (site.benches[host] for host in HOSTS[:2])
     for bench in site.benches.values():
@@ -184,7 +184,7 @@ def test_one_file_of_two_gateways_is_refused_for_both(tmp_path: Path, how: str, 
 
 @pytest.mark.parametrize("trouble", ["registration_needed", "unsafe_path"])
 def test_one_file_is_found_whatever_its_second_gateway_lacks(tmp_path: Path, trouble: str) -> None:
-    """A look that leads to an error has found the file all the same, and nobody is told to put a second credential there."""
+    """A look with an error has found the file anyway, and no message suggests storing a second credential there."""
     site = Site(tmp_path, HOSTS[:2])
     first, second = list(site.benches.values())
     assert first.run(device_name="gw-0001")["changed"]
@@ -213,7 +213,7 @@ def test_one_device_in_one_file_is_one_gateway_twice(tmp_path: Path) -> None:
 
 
 def test_a_copied_credential_is_named(tmp_path: Path) -> None:
-    """Of clones of one image, each gateway gets its own, and the operator learns which ones were copies."""
+    """Each clone of an image gets its own credential, and a warning names the gateways with copies."""
     site = Site(tmp_path, HOSTS[:4])
     site.run()
     assert site.screen.warnings == []
@@ -257,7 +257,7 @@ def test_devices_are_prepared_before_they_are_registered(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_what_is_done_to_devices_is_in_the_results(tmp_path: Path, check_mode: bool) -> None:
-    """Of gateways that were right, failed or did not answer too, and in the counts while the pass goes on."""
+    """Gateways that were right, failed or did not answer are included, also in the counts during the pass."""
     site = Site(tmp_path, HOSTS[:4])
     site.options["state"] = "absent"
     site.troubles = {
@@ -326,7 +326,7 @@ def test_what_hangs_for_good_is_ended_when_all_others_are_done(tmp_path: Path, m
         assert ended.wait(30)
         raise Unreachable("its connection was ended")
 
-    # The others are done at once, however busy the machine is.
+    # The others end immediately, however busy the machine is.
     right = {
         host: (lambda host=host: {"changed": False, "product_key": "a", "device_name": host}) for host in HOSTS[:4]
     }
@@ -340,7 +340,7 @@ def test_what_hangs_for_good_is_ended_when_all_others_are_done(tmp_path: Path, m
 def test_what_ends_after_all_keeps_its_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: str | None
 ) -> None:
-    """A registration that happened is reported, though it came too late."""
+    """A registration is reported even if it took place too late."""
     monkeypatch.setattr(_fleet, "_TICK", 0.01)
     site = Site(tmp_path, HOSTS[:1])
     ended = threading.Event()
@@ -361,7 +361,7 @@ def test_what_ends_after_all_keeps_its_result(
 def test_what_hangs_again_after_its_connection_was_ended_is_ended_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ansible tries a connection again if ssh_retries says so."""
+    """Ansible tries a connection again if ssh_retries is set, and the new one may hang too."""
     monkeypatch.setattr(_fleet, "_TICK", 0.01)
     site = Site(tmp_path, HOSTS[:2])
     ended, ends = threading.Semaphore(0), 0
@@ -383,7 +383,7 @@ def test_what_hangs_again_after_its_connection_was_ended_is_ended_again(
 
 
 def test_a_pass_that_is_ended_ends_its_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And waits for none of them, though they hang."""
+    """The pass does not wait for connections that hang."""
     site = Site(tmp_path, HOSTS[:4])
     ended = threading.Event()
 
@@ -436,7 +436,7 @@ def test_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_whoever_watches_sees_the_last_failures(tmp_path: Path) -> None:
-    """In the order in which they came, not in that of the hosts; one that is refused after the look is the last."""
+    """Failures are in the order of their time, not of the hosts; the last ones are hosts that are refused after the look."""
     site = Site(tmp_path, HOSTS)
     site.troubles = {host: raising(Unreachable("no route")) for host in HOSTS[3:]}
     site.names["gw-0001"] = "gw-0002"
@@ -506,9 +506,9 @@ def test_what_is_done_is_not_done_again() -> None:
         ("50%", 10, 4, 0, 0, True),
         (0, 10, 10, 0, 0, False),
         ("0%", 10, 9, 0, 0, True),
-        # Of all gateways of the run, of which the play has those that need it.
+        # The limit is of all gateways of the run; the play has only those that need a change.
         (10, 10, 9, 0, 100, False),
-        # Those that an earlier look could not reach have failed too.
+        # Gateways that an earlier look could not reach have failed too.
         (10, 10, 9, 10, 100, True),
     ],
 )

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a pass ends the connections that hang."""
+"""Test how a pass ends connections that hang."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ print("ended")
 
 
 def test_a_command_ends_with_the_shell_that_waits_for_it() -> None:
-    """It has the shell's output, for whose end the connection waits."""
+    """The command keeps the shell's output open, and the connection waits for the end of the output."""
     done = subprocess.run([sys.executable, "-c", ENDING], capture_output=True, text=True, timeout=30, check=False)
     assert done.stdout == "ended\n", done

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Why a run ends with a batch, and which gateways it does not come to."""
+"""Test the message of a run that ends with a batch: the reason, and the gateways that were not reached."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ EVERY = ("gw-1", "gw-2", "gw-3", "gw-4", "gw-5")
 
 
 def play(every: tuple[str, ...] = EVERY, failed: tuple[str, ...] = (), batch: tuple[str, ...] = ()) -> JSON:
-    """The variables of a play in which these hosts have failed."""
+    """Return the variables of a play in which these hosts have failed."""
     active = [host for host in every if host not in failed]
     return {"ansible_play_hosts_all": list(every), "ansible_play_hosts": active, "ansible_play_batch": list(batch)}
 
 
 def fleet(**outcomes: str) -> JSON:
-    """The result of a pass over hosts (with _ for -), each with its outcome."""
+    """Return the result of a pass over hosts (with _ for -), each with its outcome."""
     words = ("ok", "changed", "failed", "unreachable", "left")
     gateways = {
         host.replace("_", "-"): {outcome: True} for host, outcome in outcomes.items() if outcome not in ("ok", "left")
@@ -62,7 +62,7 @@ def fleet(**outcomes: str) -> JSON:
             ("1 did not answer (gw-3) and 1 failed", "1 gateway was not reached: gw-5"),
         ),
         (fleet(gw_1="failed"), ("of its 1 gateways 1 failed",)),
-        # Nobody knows yet whether the task that is to come fails, too.
+        # The task of the host that is left has not run yet, and may fail too.
         (
             fleet(gw_1="failed", gw_2="left"),
             (
@@ -70,11 +70,11 @@ def fleet(**outcomes: str) -> JSON:
                 "1 failed and 1 left to a task. Then 3 gateways were not reached: gw-3,",
             ),
         ),
-        # Somebody is left, so that Ansible goes on.
+        # One host has not failed, so that Ansible continues.
         (fleet(gw_1="unreachable", gw_2="ok"), ()),
         (fleet(gw_1="left", gw_2="ok"), ()),
         (fleet(gw_1="failed", gw_2="changed"), ()),
-        # Nothing comes after it.
+        # It is the last batch.
         (fleet(gw_4="failed", gw_5="unreachable"), ()),
     ],
 )
@@ -110,7 +110,7 @@ def test_a_limit_of_failures_names_the_batch_that_is_not_begun_and_what_comes_af
 
 
 def test_what_an_earlier_look_has_found_is_not_forgotten() -> None:
-    """The gateways that could not be looked at are reported after the last batch, which does not come."""
+    """Gateways whose look failed are reported after the last batch, which this run does not reach."""
     looks = {"gw-8": {"unreachable": True}, "gw-9": {"failed": True}, "gw-5": {"changed": True}}
     variables = {**play(), "gateway_looks": {"gateways": looks}}
     assert "2 had failed before or not answered, and will not be reported: gw-8, gw-9" in end_of_run(
@@ -119,14 +119,14 @@ def test_what_an_earlier_look_has_found_is_not_forgotten() -> None:
 
 
 def test_what_is_just_being_reported_is_not_called_unreported() -> None:
-    """A look at the whole fleet is a batch, too, of which every gateway may have failed."""
+    """A look at the whole fleet is also a batch, of which every gateway may have failed."""
     result = fleet(gw_1="failed", gw_2="unreachable")
     variables = play(every=("gw-1", "gw-2"), batch=("gw-1", "gw-2"))
     assert end_of_run(result, {**variables, "gateway_looks": result}) == ""
 
 
 def test_a_handler_that_fails_for_the_last_gateway_of_a_batch() -> None:
-    """The canary registers, and its service does not start: no play comes after it."""
+    """If the canary registers, but its service does not start, the run ends."""
     passed = {"gateway_fleet": fleet(gw_1="changed"), "gateway_looks": {"gateways": {"gw-9": {"failed": True}}}}
     message = end_with_handler("gw-1", {**play(batch=("gw-1",)), **passed})
     assert "4 gateways were not reached: gw-2, gw-3, gw-4, gw-5. 1 had failed before or not answered" in message
@@ -134,10 +134,10 @@ def test_a_handler_that_fails_for_the_last_gateway_of_a_batch() -> None:
     both = {**passed, "gateway_fleet": fleet(gw_1="changed", gw_2="changed")}
     assert end_with_handler("gw-1", {**play(batch=("gw-1", "gw-2")), **both}) == ""
     assert "reached: gw-3, gw-4, gw-5." in end_with_handler("gw-1", {**play(batch=("gw-1",), failed=("gw-2",)), **both})
-    assert end_with_handler("gw-1", play(batch=("gw-1",))) == ""  # of a play of the users' own
+    assert end_with_handler("gw-1", play(batch=("gw-1",))) == ""  # in a play of the user
 
 
-# Results that come back as options and variables
+# Results that are passed back as options and variables
 
 OPTIONS: JSON = {
     **{"state": None, "register": None, "lease_time": None, "recover": False, "take_over": False},
@@ -149,7 +149,7 @@ PASS: JSON = fleet_result(["gw-1"], {"gw-1": {"failed": True, "msg": "no", "erro
 
 
 def test_only_the_lease_of_an_earlier_pass_is_withdrawn() -> None:
-    """Without it, a refused host would be processed as any other, and would register."""
+    """Without state reset_withdrawn, a refused host would be processed as any other, and would register."""
     continues = {"gw-1": {"lease": "0123456789abcdef"}, "gw-2": {"changed": True}}
     options = {**OPTIONS, "continues": continues, "withdraw": ["gw-1", "gw-2", "gw-3"]}
     assert to_withdraw(options) == {"gw-1"}
@@ -219,7 +219,7 @@ WRONG: JSON = [
 
 @pytest.mark.parametrize("value", WRONG, ids=str)
 def test_what_is_no_result_of_a_pass(value: JSON) -> None:
-    """The same check for everything that reads one."""
+    """Everything that reads the result of a pass uses the same check."""
     assert is_pass(PASS)
     assert not is_pass(value)
     task = SimpleNamespace(check_mode=False, async_val=0, diff=False, args={})

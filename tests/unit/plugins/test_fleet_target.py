@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The hosts that a playbook is for."""
+"""Test the choice of a playbook's hosts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_hosts_that_are_named(
 
 @pytest.mark.parametrize("target", [0, 5, False, 1.5, ["gw-1", 5], {"gw-1": None}], ids=str)
 def test_a_target_is_text(monkeypatch: pytest.MonkeyPatch, target: Any) -> None:
-    """A later play of the same playbook would take 0 for no target at all, and so all gateways."""
+    """A later play of the same playbook would treat 0 as no target, and so process all gateways."""
     with pytest.raises(AnsibleError, match="is no text"):
         chosen(target, monkeypatch)
 
@@ -53,7 +53,7 @@ def test_a_target_is_text(monkeypatch: pytest.MonkeyPatch, target: Any) -> None:
 def test_a_target_that_names_nothing_is_not_all_hosts(
     monkeypatch: pytest.MonkeyPatch, command_line: dict[str, bool], target: Any
 ) -> None:
-    """As of a command line whose own variables are empty: ``-e target="$ONE,$TWO"``."""
+    """Empty shell variables cause such a target: ``-e target="$ONE,$TWO"``."""
     with pytest.raises(AnsibleError, match="names no host and no group"):
         chosen(target, monkeypatch, **command_line)
 
@@ -70,7 +70,7 @@ def test_a_target_without_a_host_is_named(monkeypatch: pytest.MonkeyPatch, targe
 
 @pytest.mark.parametrize("playbook", ["fleetops.aliyun_iot.provision", "mine.yml"])
 def test_a_playbook_is_not_started_at_one_of_its_tasks(monkeypatch: pytest.MonkeyPatch, playbook: str) -> None:
-    """It would do nothing and be green; a playbook of one's own that imports it may be."""
+    """The run would do nothing and succeed; a playbook of the user that imports this one may be started at a task."""
     loader = DataLoader()
     loader.set_basedir(str(Path(fleet_target.__file__).parents[2] / "playbooks"))
     given = {"args": (playbook,), "start_at_task": "Provision the gateways of this batch"}

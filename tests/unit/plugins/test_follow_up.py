@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What follows a change is part of it: it is noted with the change, and no run forgets it before it has been done."""
+"""Check that the follow-up of a change is recorded with the change, and not forgotten before it is done."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _convergence
 
 JSON = Any
-# Reasons whose handlers restart nothing.
+# Reasons for which handlers restart nothing.
 QUIET = ("attributes", "exists", "up_to_date")
 LOGIN: JSON = {"verify": "login", "mqtt_endpoint": "127.0.0.1"}
 
@@ -35,18 +35,19 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Play:
-    """A play over one gateway: the task, a handler that restarts, and the one that notes that it has been done."""
+    """A play over one gateway: the task, a handler that restarts the service, and the handler that records that this is done."""
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
-        self.restarts: list[str] = []  # the secret that the service has read each time
+        self.restarts: list[str] = []  # the secret that the service has read at each restart
         self.comes_up = True
 
     def run(self, breaks: JSON = (), handlers: str = "run", tools: JSON = None, **options: JSON) -> JSON:
-        """Run it; raise Broken where it ends early.
+        """Run the play; return the result of the task.
 
-        :param tools: a folder, and the call of a tool on the gateway at which everything there is killed
-        :param handlers: C(run), or the one before which the play is killed: C(restart) or C(note)
+        :param tools: a folder, and the number of the call of a tool on the gateway at which everything there is killed
+        :param handlers: C(run), or the handler before which the play is killed: C(restart) or C(note)
+        :raises Broken: the play has ended early
         """
         convergence = self.bench.convergence(breaks, **{"follow_up": True, **options})
         if tools:
@@ -72,7 +73,7 @@ def expire(bench: Bench) -> None:
 @pytest.mark.parametrize("doubted", [False, True], ids=["", "in doubt"])
 @pytest.mark.parametrize("before", ["nothing", "a credential", "an export"])
 def test_a_play_that_dies_at_any_moment(tmp_path: Path, before: str, doubted: bool) -> None:
-    """The plain run afterwards restarts the service once with the secret that is valid, and leaves nothing to do."""
+    """The plain run afterwards restarts the service once, with the valid secret, and leaves nothing to do."""
     for number in itertools.count():
         broke = False
         for when in ("before", "after"):
@@ -132,7 +133,7 @@ def test_a_gateway_that_dies_at_any_call_of_a_tool(tmp_path: Path, before: str, 
             play.run(tools=(tmp_path / str(call), call), register=register, **options)
         expire(play.bench)
         done = play.run(**options)
-        # What is left of a proof is tidied up, which is a change.
+        # The removal of a proof's leftovers is a change.
         changed = play.bench.device.issued > issued or done["reason"] in ("export", "interrupted", "unfinished")
         assert before == "a credential" or changed
         assert play.restarts == [play.bench.device.secret] * changed, (call, done)
@@ -177,7 +178,7 @@ def test_owner_and_mode_alone_are_followed_by_nothing(bench: Bench) -> None:
 
 
 def test_what_is_left_to_do_outweighs_a_mode(bench: Bench) -> None:
-    """A run that mends the mode alone would restart nothing, and forget the rest."""
+    """A run that only repairs the mode would restart nothing, and the follow-up would be forgotten."""
     play = Play(bench)
     with pytest.raises(Broken):
         play.run(handlers="restart")
@@ -238,7 +239,7 @@ def test_without_handlers_nothing_is_noted(bench: Bench) -> None:
     assert not bench.due_file.exists()
 
 
-# A login that was asked for
+# A requested login
 
 
 def test_a_login_that_was_asked_for(bench: Bench) -> None:
@@ -283,7 +284,7 @@ def test_a_login_that_was_asked_for_and_is_refused(bench: Bench) -> None:
 @pytest.mark.parametrize("follow_up", [True, False])
 @pytest.mark.parametrize("state", ["fresh", "forced", "export", "absent", "in doubt"])
 def test_a_script_that_is_sent_twice(tmp_path: Path, state: str, follow_up: bool) -> None:
-    """The run knows its own work: it neither fails nor takes it for another run's, and handlers run."""
+    """The run recognizes its own change, so that the run does not fail, and handlers run."""
     for number in itertools.count():
         folder = tmp_path / str(number)
         folder.mkdir(mode=0o700)
@@ -328,9 +329,9 @@ def test_a_program_that_is_sent_twice(
     OneProgram.again = True
     done = bench.run(**options)
     assert not OneProgram.again
-    # After a reset a login has to prove the secret, which is left to whoever has the answer.
+    # After a reset a login must prove the secret; the program leaves this to the run that receives the answer.
     assert (done["changed"], done["reason"]) == (True, {"fresh": "missing", "reset": "interrupted"}.get(state, state))
-    # Without a note nothing tells whose work it is; then what was forced is done once more.
+    # Without a note the run cannot recognize its own change, so that a forced registration is repeated.
     again = state == "forced" and not follow_up
     assert done["registered"] == ((follow_up and state != "reset") or again)
     assert bench.device.issued == before + 1 + again
@@ -339,7 +340,7 @@ def test_a_program_that_is_sent_twice(
 
 
 def test_a_program_that_still_runs_when_it_is_sent_again(bench: Bench) -> None:
-    """A program that comes late, under the token of before, stores nothing."""
+    """A late program, with the token of an earlier attempt, stores nothing."""
     bench.run()
     late: list[JSON] = []
 

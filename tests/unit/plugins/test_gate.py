@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The gate: what it lets through of an answer, and that it raises nothing but an error for operators."""
+"""Test the gate: the parts of an answer that it accepts, and that it raises nothing but an error for operators."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform impo
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\u202eevil\u2066\x9b31m"
 PATTERNS = {name: value for name, value in vars(gate).items() if isinstance(value, re.Pattern)}
 PATTERNS.update(DEVICE_NAME=DEVICE_NAME, PRODUCT_KEY=PRODUCT_KEY)
-# One value that each alphabet has, and one that it has not, but that many a check would let through.
+# For each alphabet a valid value, and an invalid one that a weaker check would accept.
 EXAMPLES = {
     "FINGERPRINT": ("0123456789abcdef", "0123456789abcdeF"),
     "DIGEST": ("0" * 64, "0" * 63),
@@ -42,7 +42,7 @@ EXAMPLES = {
 
 
 def refused(call: Callable[[], object]) -> StorageError:
-    """The error of a call that must be refused; its message can be shown on a terminal."""
+    """Return the error of a call that must be refused, with a message that can be shown on a terminal."""
     with pytest.raises(StorageError) as raised:
         call()
     error = raised.value
@@ -186,7 +186,7 @@ def test_what_is_no_document(value: object) -> None:
 
 
 def test_lines_end_where_a_script_ends_them() -> None:
-    """A line break of Unicode in a directory's name begins no line."""
+    """A Unicode line break, as in a directory's name, does not end a line."""
     assert gate.split("output", "a\r\nb\n\nc\x0bd\x0ce\x1cf\x85g\u2028h\ri\n") == [
         *("a", "b", ""),
         "c\x0bd\x0ce\x1cf\x85g\u2028h\ri",
@@ -197,7 +197,7 @@ def test_lines_end_where_a_script_ends_them() -> None:
 
 
 def passes(call: Callable[[], Any]) -> Any:
-    """The result of a call, None if it was refused as it should be."""
+    """Return the result of a call, None if it was refused as required."""
     found = []
     with suppress(StorageError):
         found.append(call())

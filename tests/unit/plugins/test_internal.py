@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A mistake of our own is reported with its type and place, once, and without its text."""
+"""Check that a bug of the collection is reported with its type and place, once, and without its text."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_place_in_the_collection_comes_first() -> None:
 
 
 class Other:
-    """Raises within what the collection calls."""
+    """An object that raises an error when the collection uses it."""
 
     def __contains__(self, _item: object) -> bool:
         raise ValueError(SECRET)
@@ -61,7 +61,7 @@ def test_an_exception_that_was_never_raised_has_no_place() -> None:
 
 
 def run(error: Exception) -> dict[str, Any]:
-    """Run an action of the controller in which this is raised."""
+    """Run an action of the controller that raises this error; return its result."""
 
     class Action(ControllerAction):
         @staticmethod
@@ -74,7 +74,7 @@ def run(error: Exception) -> dict[str, Any]:
         def _options(self) -> dict[str, Any]:
             return {}
 
-    # The result decides whether the task has failed, so that it is returned.
+    # With failed_when, the result of a failure is returned, not raised.
     keywords = {"failed_when": ["true"]}
     task = SimpleNamespace(args={"secret": SECRET}, no_log=False, async_val=0, check_mode=False, diff=False, **keywords)
     task.get_path = lambda: "/srv/site.yml:3"

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Changes that are open: whose lease, how far they came, and what follows, as the docs' page on the change protocol says."""
+"""Test the decisions about open changes, which follow the page on the change protocol: their lease, their progress, the next step."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Identity, Journal, Look
 
-# How far a change came
+# The progress of a change
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import I
         (provisioned(journal=marked("unproven", OURS)), {}, None),
         (provisioned(journal=marked("dead", OURS)), {}, None),
         (provisioned(staged=NEW), {}, NEW),
-        # Of two it is the one that was to take the other's place.
+        # Of two credentials it is the staged one, which was to replace the other.
         (provisioned(staged=NEW, journal=marked("stored", OURS)), {}, NEW),
         (provisioned(staged=NEW, journal=marked("dead", NEW)), {}, None),
         (provisioned(staged=NEW, journal=marked("dead", OURS)), {}, NEW),
@@ -100,11 +100,11 @@ def test_an_interrupted_change_over_a_credential_of_the_device(gateway: Look, in
         (provisioned(journal=journal(intent="renew")), Plan("reset_intended", "prepare_reset")),
         (provisioned(journal=Journal()), Plan("reset_intended", "prepare_reset")),
         (provisioned(journal=marked("dead", OURS)), Plan("reset_intended", "prepare_reset")),
-        # It is proved again after it was proved, since what the gateway could once may not hold any more.
+        # The proof is repeated, because its result may no longer be true.
         (provisioned(journal=journal(intent="reset")), Plan("up_to_date", "prepare_reset")),
-        # That change is over.
+        # A change that is only unproven is complete.
         (provisioned(journal=marked("unproven", OURS, intent="reset")), Plan("reset_intended", "prepare_reset")),
-        # What is staged is finished first, even if the reset is refused then.
+        # A staged credential is installed first, even if the reset is refused then.
         (provisioned(staged=NEW), Plan("interrupted", "finish")),
         (provisioned(staged=NEW, journal=journal(intent="reset")), Plan("interrupted", "finish")),
         (provisioned(journal=marked("stored", OURS, intent="reset")), Plan("interrupted", "finish")),
@@ -119,7 +119,7 @@ def test_a_reset_is_prepared(gateway: Look, plan: Plan, register: str) -> None:
     ("gateway", "plan"),
     [
         (provisioned(journal=journal(token="ours", intent="reset")), Plan("reset", "store")),
-        # Whatever another run has made of the journal meanwhile: the secret of before the reset is dead.
+        # Another run may have changed the journal, but the secret from before the reset is invalid.
         (provisioned(), Plan("reset", "store")),
         (provisioned(journal=marked("unproven", OURS)), Plan("reset", "store")),
         (found(), Plan("reset", "store")),
@@ -132,7 +132,7 @@ def test_a_device_that_was_reset_is_registered_whatever_the_look_says(gateway: L
     assert decide(gateway, wanted(register=register), "ours") == plan
 
 
-# The lease: taken at 990 for 80 seconds, it is 1000 on the gateway's clock
+# The lease: taken at 990 for 80 seconds; the gateway's clock is at 1000
 
 
 @pytest.mark.parametrize(
@@ -144,17 +144,17 @@ def test_a_device_that_was_reset_is_registered_whatever_the_look_says(gateway: L
         ({}, {"uptime": 5000}, 0),
         ({"taken": 1000}, {}, 80),
         ({"taken": 1000}, {"uptime": 1080}, 0),
-        # After a restart nobody knows how old the lease is: all of it has to pass again.
+        # After a restart the age of the lease is unknown, so that its whole length counts again.
         ({"boot": "boot-0"}, {"uptime": 30}, 50),
         ({"boot": "boot-0"}, {"uptime": 80}, 0),
         ({"boot": "boot-0"}, {"uptime": 995}, 0),
-        # Nor does anybody where the uptime went back, as that of a restored container does.
+        # The age is also unknown if the uptime went back, as in a restored container.
         ({"taken": 1001}, {}, 0),
         ({"taken": 100}, {"uptime": 30}, 50),
-        # A gateway that cannot tell one boot from another.
+        # A gateway without a boot ID.
         ({"boot": "-"}, {"boot": "-"}, 70),
         ({"boot": "-", "taken": 0}, {"boot": "-", "uptime": 0}, 80),
-        # A lease that was given back.
+        # A released lease.
         ({"ttl": 0}, {}, 0),
         ({"ttl": 0, "boot": "boot-0"}, {"uptime": 0}, 0),
     ],
@@ -193,11 +193,11 @@ def test_a_lease_ends(taken: int, ttl: int, uptime: int, restarted: bool) -> Non
 def test_no_lease_ends_before_its_time_has_passed_since_it_was_taken(taken: int, ttl: int, later: int) -> None:
     held = journal(taken=taken, ttl=ttl)
     assert lease_left(found(journal=held, uptime=taken + later)) == max(0, ttl - later)
-    # Neither after a restart: what has passed of it since then is at most the uptime.
+    # The same after a restart: the time since then is at most the uptime.
     assert lease_left(found(journal=held, boot="boot-2", uptime=later)) == max(0, ttl - later)
 
 
-# What a journal is opened for, and what a refusal says of the change before
+# The intent of a journal, and the meaning of a refusal for the interrupted change
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""No name and no value from the platform, or from a cache file, is anything but one host's name or plain data."""
+"""Check that every name and value from the platform or a cache file is one host's name or plain data."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def outcome(check: Callable[..., Any], *arguments: Any) -> Any:
 
 @given(NAMES)
 def test_a_host_name_is_the_name_of_that_host_alone(name: str) -> None:
-    """Ansible itself says what a pattern matches."""
+    """Ansible itself resolves the name as a pattern."""
     checked = outcome(check_host_name, name, DEVICE)
     if isinstance(checked, FleetopsError):
         assert "oven-0001" in checked.msg

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a login that proves a credential says of it, by the kind of its error."""
+"""Test the outcome of a login that verifies a credential, by the kind of its error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OPTIONS = {
 
 
 def outcome(monkeypatch: pytest.MonkeyPatch, error: FleetopsError | None, **options: Any) -> tuple[str, str]:
-    """Return what comes of a login that ends so."""
+    """Return the outcome of a login that ends with this error, or without one."""
 
     def log_in(_options: Any, _remote: Any) -> dict[str, str]:
         if error:
@@ -74,7 +74,7 @@ def test_where_the_address_is_known(monkeypatch: pytest.MonkeyPatch, options: di
 def test_a_gateway_needs_no_other_digest_than_the_one_that_it_has(
     monkeypatch: pytest.MonkeyPatch, login_from: str, method: str
 ) -> None:
-    """A stock OpenWrt has no sha1sum, which nobody would know before the registration."""
+    """A stock OpenWrt has no sha1sum, and the lack would only show after the registration."""
     signed = []
     monkeypatch.setattr(_login, "log_in", lambda options, _remote: signed.append(options["sign_method"]))
     remote: Any = None

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The script login exactly as it is sent, in every kind of shell and of awk: what it signs, and what it shows."""
+"""Test the script login exactly as it is sent, in every kind of shell and awk: its signature and its output."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts impor
 KEY, NAME, SECRET = "a1IoKTestP1", "gw_1@x.y:z-1", "0123456789abcdef0123456789abcdef"
 MASK = "5ca1ab1e0ddba11" * 8
 METHODS = ["hmacmd5", "hmacsha1", "hmacsha256"]
-# What a stored secret may consist of: no character means anything to a shell.
+# The characters of a stored secret, none of which has a meaning for a shell.
 LETTERS = string.ascii_letters + string.digits + "_.+/=-"
 TOOLS = ["awk", "cat", "id", "ls", "md5sum", "sha1sum", "sha256sum", "tr"]
 
@@ -59,7 +59,7 @@ class Gateway:
         return read_answer(self.output())
 
     def password(self, method: str = "hmacsha256") -> str:
-        """The password without the mask over it."""
+        """Return the password without the mask."""
         answer = read_answer(self.output(method))
         assert answer.outcome == "signed", answer
         [masked] = answer.all_of("password")
@@ -79,7 +79,7 @@ def gateway(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture
 def one(tmp_path: Path) -> Gateway:
-    """For what one shell proves for all."""
+    """Return a gateway for tests that one shell proves for all shells."""
     return Gateway("/bin/sh", tmp_path)
 
 
@@ -138,7 +138,7 @@ def test_the_answer_holds_neither_secret_nor_password(gateway: Gateway) -> None:
 
 
 def test_no_command_sees_the_secret_or_the_password(tmp_path: Path) -> None:
-    """In the shells whose tools are programs: BusyBox runs its applets within itself."""
+    """Only shells whose tools are programs are tested, because BusyBox runs its applets in its own process."""
     for shell in installed(SHELLS[:2]):
         log = tmp_path / f"{shell}.log"
         words = [*TOOLS, "echo", "env", "printf", "test", "["]
@@ -147,7 +147,7 @@ def test_no_command_sees_the_secret_or_the_password(tmp_path: Path) -> None:
             f'exec {shutil.which(name)} "$@"'
             for name in words
         }
-        # What the environment has already would stay in it, with another value.
+        # A variable that is already in the environment would stay there with its new value.
         names = "content device_secret mask secret signature"
         set_before = "".join(f"{name}=x\nexport {name}\n" for name in names.split())
         gateway = Gateway(str(write_shell(tmp_path / shell, tools, f"{set_before}exec {shell}")), tmp_path)
@@ -216,7 +216,7 @@ def test_a_missing_tool_is_named(tmp_path: Path, tool: str) -> None:
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
 def test_what_is_sent_is_sound() -> None:
     script = login_script("/etc/x", login_content("${product_key}", "${device_name}"), "hmacsha256", MASK)
-    # What the sources say themselves: words that are split on purpose, formats of escapes, functions of other scripts.
+    # Disabled in the sources too: words that are split on purpose, formats of escapes, functions of other scripts.
     excluded = "SC2016,SC2034,SC2046,SC2059,SC2086,SC2154,SC2317,SC2329"
     command = ["shellcheck", "--shell=sh", f"--exclude={excluded}", "-"]
     checked = subprocess.run(command, check=False, input=script, stdout=subprocess.PIPE, text=True)

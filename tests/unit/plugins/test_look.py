@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reading what a script printed, whatever it printed."""
+"""Test the parsing of a script's output, valid or not."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_banner_before_and_noise_behind() -> None:
 
 
 def test_what_a_start_up_file_prints_before_a_state() -> None:
-    """A change prints its state with no line before it that says so."""
+    """A change prints its state without a line that marks the beginning."""
     assert read_state(ScriptAnswer("installed", ("Welcome", "entry 5", *STATE.splitlines()))) == read_state(
         ScriptAnswer("installed", tuple(STATE.splitlines()))
     )
@@ -155,12 +155,12 @@ OPEN = Journal("ab", "register", "b-1", 5, 80)
         ([FIRST, "stored 1111111111111111"], Journal("ab", "register", "b-1", 5, 80, "stored", "1111111111111111")),
         ([FIRST, "unproven 1111111111111111"], Journal("ab", "register", "b-1", 5, 80, "unproven", "1111111111111111")),
         ([FIRST, "dead 1111111111111111"], Journal("ab", "register", "b-1", 5, 80, "dead", "1111111111111111")),
-        # The last one counts.
+        # The last mark counts.
         (
             [FIRST, "stored 1111111111111111", "stored 2222222222222222", "dead 3333333333333333"],
             Journal("ab", "register", "b-1", 5, 80, "dead", "3333333333333333"),
         ),
-        # Of a line that is torn nothing is known: the ones before it count.
+        # An incomplete line is ignored: the marks before it count.
         (
             [FIRST, "stored 1111111111111111", "dead 33333333"],
             Journal("ab", "register", "b-1", 5, 80, "stored", "1" * 16),
@@ -185,12 +185,12 @@ def test_journals(lines: list[str], journal: Journal) -> None:
             FIRST.replace("taken=5", f"taken={taken}")
             for taken in ("", "x", "-5", "1.5", "\u00b2", "1e3", "9" * 16, "9" * 5000)
         ),
-        # No lease that a run of ours takes lasts that long, and nobody is to wait for ever.
+        # The collection takes no lease of that length, and no run may wait for ever.
         *(FIRST.replace("ttl=80", f"ttl={ttl}") for ttl in ("", "x", "-5", "1.5", "\u0662", "1e3", "90901", "9" * 16)),
     ],
 )
 def test_a_journal_that_cannot_be_read_is_the_worst_case(line: str) -> None:
-    """A reset may have happened, and the secret in place be dead; of a lease nobody knows."""
+    """A reset may have happened and have revoked the stored secret; no lease is known."""
     journal = minimal(f"journal {line}".rstrip()).journal
     assert journal == Journal(token="", intent="renew", boot="", taken=0, ttl=0, mark=None, fingerprint=None)
     assert lease_left(minimal(f"journal {line}".rstrip())) == 0
@@ -203,7 +203,7 @@ def test_a_mark_counts_though_the_first_line_cannot_be_read() -> None:
 
 @pytest.mark.parametrize("ttl", ["0", "90900"])
 def test_the_longest_lease_and_none(ttl: str) -> None:
-    """retry_time up to 3600 seconds, three times a timeout of up to 300, and lease_time up to a day."""
+    """The longest lease is the sum of retry_time (3600 seconds), three times timeout (300), and lease_time (a day)."""
     assert minimal("journal " + FIRST.replace("ttl=80", f"ttl={ttl}")).journal == Journal(
         "ab", "register", "b-1", 5, int(ttl)
     )
@@ -227,7 +227,7 @@ def test_the_longest_lease_and_none(ttl: str) -> None:
         ("srw-------", stat.S_IFSOCK | 0o600, False),
         ("crw-------", stat.S_IFCHR | 0o600, False),
         ("brw-------", stat.S_IFBLK | 0o600, False),
-        # The group's permissions are the mask of the list: by an empty one nobody gets in.
+        # The group's permissions are the mask of the access control list: an empty mask lets no other user in.
         ("-rw-r-----+", stat.S_IFREG | 0o640, True),
         ("-rw--w----+", stat.S_IFREG | 0o620, True),
         ("-rw-------+", stat.S_IFREG | 0o600, False),
@@ -258,7 +258,7 @@ def test_an_identity_is_written_as_the_scripts_print_it() -> None:
         assert str(minimal(instead=(*NOTHING[:3], f"credential {line}", "staged -")).credential) == line
 
 
-# What a look cannot be
+# Invalid looks
 
 
 @pytest.mark.parametrize("word", ["uid", "gid", "path", "credential", "staged", "fleetops-state"])
@@ -359,7 +359,7 @@ def test_the_state_after_a_change_keeps_the_clock_of_the_look() -> None:
     assert (after.boot, after.uptime) == ("b-1", 1234)
 
 
-# Of uid 33 (www-data) and gid 44 (UNKNOWN), to a remote user of uid 33 and gid 44 unless it says otherwise.
+# The file is of uid 33 (www-data) and gid 44 (UNKNOWN); ``user`` is uid and gid of the remote user.
 @pytest.mark.parametrize(
     ("owner", "group", "mode", "user", "has"),
     [
@@ -390,7 +390,7 @@ def test_whoever_is_let_in_by_a_list_is_no_owner() -> None:
     assert not file(0o640, acl=True).has("root", "root", 0o640, 0, 0)
 
 
-# Lines that look like the real ones, and lines that don't.
+# Lines that resemble real ones, and lines that do not.
 WORDS = sorted({line.partition(" ")[0] for line in LOOK.splitlines()} | {"error", "leftover", "fleetops-end"})
 lines = st.one_of(
     st.sampled_from(LOOK.splitlines()),
@@ -400,7 +400,7 @@ lines = st.one_of(
 
 
 def check(found: Look) -> Any:
-    """Nothing that comes out of a look is anything but what its type says, and short."""
+    """Check that all values of a look are valid and short; return its plan, if it has one."""
     for name in (found.path, *found.places.values()):
         assert name.startswith("/")
         assert name.isprintable()
@@ -415,7 +415,7 @@ def check(found: Look) -> Any:
 
 @given(st.one_of(st.text(), st.lists(lines, max_size=40).map("\n".join)), st.booleans())
 def test_garbage_is_a_storage_error_or_a_look(text: str, ended: bool) -> None:
-    # A gateway may lie, but it can neither stop a play with a traceback nor hold it up.
+    # A gateway may lie, but can neither stop a play with a traceback nor delay it.
     with suppress(StorageError, BusyError):
         check(look(text + ("\nfleetops-end looked" if ended else "")))
 

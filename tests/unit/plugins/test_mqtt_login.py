@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filter mqtt_login, against what others computed."""
+"""Compare the filter mqtt_login with other clients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vectors import vectors
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.mqtt_login import FilterModule
 
 KEY, NAME = "a1IoKTestP1", "gw-0001"
-# The SDK for C has our client id, sign method and timestamp.
+# The SDK for C uses the same client id, sign method and timestamp as the collection.
 VECTORS = [vector for vector in vectors("mqtt_connect") if vector["client"] == "LinkSDK C 4.2.0"]
 mqtt_login = FilterModule().filters()["mqtt_login"]
 
@@ -54,7 +54,7 @@ def test_without_secret_there_is_no_password(secret: str | None) -> None:
     [
         ({}, 443, None),
         ({"mqtt_port": 8883, "mqtt_ca_path": "/etc/own.pem"}, 8883, "/etc/own.pem"),
-        ({"mqtt_port": "8883", "mqtt_ca_path": ""}, 8883, None),  # as variables of a playbook have them
+        ({"mqtt_port": "8883", "mqtt_ca_path": ""}, 8883, None),  # as in variables of a playbook
         ({"mqtt_port": ""}, 443, None),
         ({"mqtt_endpoint": "broker.example", "mqtt_port": 1883}, 1883, None),
         ({"mqtt_endpoint": "broker.example:1884", "mqtt_port": 1884}, 1884, None),
@@ -111,7 +111,7 @@ def test_what_is_no_secret_is_not_signed_with_and_not_shown(secret: Any) -> None
 
 
 def test_a_name_may_be_a_number() -> None:
-    """As YAML and native templates have a serial number."""
+    """YAML and native templates turn a serial number into a number."""
     login = mqtt_login(KEY, 10012345, device_secret="s", region="cn-shanghai")
     assert login == mqtt_login(KEY, "10012345", device_secret="s", region="cn-shanghai")
     assert mqtt_login(KEY, NAME, instance_id=12345)["host"] == "12345.mqtt.iothub.aliyuncs.com"

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whose word a name is, who shares one, and which device goes with a gateway that is taken out of service."""
+"""Test the proof of names, hosts that share a name, and the device that is taken out of service with a gateway."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def host(**variables: JSON) -> JSON:
 
 
 class UndefinedFate(dict[str, JSON]):
-    """Variables of which only one cannot be evaluated."""
+    """The variables of a host of which only decommission_platform cannot be evaluated."""
 
     def get(self, name: str, default: JSON = None) -> JSON:
         if name == "decommission_platform":
@@ -178,14 +178,14 @@ class UndefinedFate(dict[str, JSON]):
 
 
 class Undefined(dict[str, JSON]):
-    """The variables of a host as Ansible hands them over: a template that cannot be rendered is an error when it is read."""
+    """The variables of a host as Ansible passes them: reading one with a template that cannot be rendered is an error."""
 
     def get(self, name: str, default: JSON = None) -> JSON:
         raise UndefinedError("'nothing' is undefined")
 
 
 def looks(hostvars: JSON) -> JSON:
-    """Return what was found on the hosts."""
+    """Return the results of the looks at the hosts."""
     return {name: variables["gateway_result"] for name, variables in hostvars.items() if "gateway_result" in variables}
 
 
@@ -200,10 +200,10 @@ def test_the_devices_of_hosts() -> None:
         "seven": host(device_name_from="mac", result={"device_name": "gw-0007"}),
         "eight": host(device_name_from="mac", result={"unreachable": True}),
         "nine": host(device_name="20261"),
-        # What a look says of a host that the inventory names changes nothing.
+        # The inventory's name takes precedence over the name in the look.
         "ten": host(device_name="gw-0010", result={"device_name": "gw-0001"}),
         "gw-0011": {},
-        # Mistakes that are their own host's to report.
+        # Wrong variables, which the task of that host reports.
         "gw1": host(),
         "bad": host(device_name="{{ undefined }}", result={"device_name": "gw-0001"}),
         "key": {"gateway_product_key": "{{ undefined }}", "gateway_device_name": "gw-0012"},
@@ -242,7 +242,7 @@ def test_hosts_that_share_a_device() -> None:
 
 
 def test_hosts_whose_files_may_be_one() -> None:
-    """Hosts that may be one machine are worth a look, whatever their paths are: only the look follows symbolic links."""
+    """Hosts that may be one machine need a look even if their paths differ, because only a look follows symbolic links."""
 
     def at(address: str, file: str = "a", **variables: JSON) -> JSON:
         return {**host(), "ansible_host": address, "gateway_path": f"/etc/{file}.json", **variables}
@@ -254,7 +254,7 @@ def test_hosts_whose_files_may_be_one() -> None:
         "link-b": at("192.0.2.1", "slink/d"),
         "usual-a": at("192.0.2.2"),
         "usual-b": at("192.0.2.2", "b", ansible_port=22),
-        # The port that the first one gets is known to the connection alone.
+        # Only the connection knows the port of the first host.
         "named-a": at("192.0.2.3"),
         "named-b": at("192.0.2.3", "b", ansible_port=2222),
         "named-c": at("192.0.2.3", "b", ansible_port=2223),
@@ -311,7 +311,7 @@ PLATFORMS = {
 
 
 def decided(variables: JSON, look: JSON, platform: str) -> JSON:
-    """The decision on one host, which is named like the device gw-0001; the platform's devices have this fingerprint."""
+    """Return the decision on one host, named like the device gw-0001; the platform's devices have this fingerprint."""
     fingerprint = PLATFORMS[platform]
     devices = [{"device_name": name, "fingerprint": fingerprint} for name in ("gw-0001", "gw-0002", "gw-0003")]
     answer: JSON = [{"product_key": KEY, "devices": devices if fingerprint is not None else []}]
@@ -323,7 +323,7 @@ def decided(variables: JSON, look: JSON, platform: str) -> JSON:
 
 @pytest.mark.parametrize(("source", "look", "platform"), list(product(NAMED, LOOKS, PLATFORMS)))
 def test_the_inventory_names_the_device(source: str, look: str, platform: str) -> None:
-    """Nothing but the credential of another device speaks against it, and no fingerprint for or against it."""
+    """Only the credential of another device contradicts the inventory; no fingerprint proves or contradicts it."""
     device = decided(NAMED[source], LOOKS[look], platform)
     if look in ("listed", "another", "of another product"):
         assert (device["device_name"], device["proven_by"]) == (None, None)
@@ -335,7 +335,7 @@ def test_the_inventory_names_the_device(source: str, look: str, platform: str) -
 
 
 def test_one_host_does_not_say_what_becomes_of_the_devices_of_others() -> None:
-    """A task that runs once has the variables of the first host."""
+    """A task that runs once has the variables of the first host, so a host with another value is refused."""
     fates = {"gw-0001": "delete", "gw-0002": "", "gw-0003": "delete", "gw-0004": "disable"}
     hostvars = {name: host(device_name=name) | {"decommission_platform": fate} for name, fate in fates.items()}
     hostvars["gw-0005"] = UndefinedFate(host(device_name="gw-0005"))
@@ -348,7 +348,7 @@ def test_one_host_does_not_say_what_becomes_of_the_devices_of_others() -> None:
         decommission_devices(hostvars, hostvars, {}, [], "Delete")
 
 
-# With the list, the hardware may say gw-0001 and gw-0002.
+# With the list, the hardware may report gw-0001 and gw-0002.
 PROVEN = {("hardware", held) for held in ("ours", "listed", "another")}
 PROVEN |= {("several expected names", held) for held in ("ours", "listed")}
 CONTRADICTED = {("hardware", "of another product"), ("several expected names", "of another product")}
@@ -357,7 +357,7 @@ CONTRADICTED |= {("several expected names", "another")}
 
 @pytest.mark.parametrize(("source", "look", "platform"), list(product(UNNAMED, LOOKS, PLATFORMS)))
 def test_the_inventory_names_no_device(source: str, look: str, platform: str) -> None:
-    """Only the credential that the platform has proves one; never the name of the host."""
+    """Only a credential that matches the platform's proves the device, never the name of the host."""
     device = decided(UNNAMED[source], LOOKS[look], platform)
     held = HELD.get(look) or {}
     if (source, look) in CONTRADICTED:
@@ -400,7 +400,7 @@ def test_what_can_be_no_device_is_refused_for_its_host(variables: JSON, says: st
 
 
 def test_a_name_that_a_gateway_invents_is_not_asked_for() -> None:
-    """It would make the question fail for all."""
+    """An invalid name would make the query to the platform fail for all hosts."""
     held = {"product_key": KEY, "device_name": "x" * 64, "kind": "secret"}
     hostvars = {"gw-0001": host(device_name_from="mac", result={"credential": held, "fingerprint": RIGHT})}
     assert decommission_devices(hostvars, hostvars, looks(hostvars))["gw-0001"]["device_name"] is None
@@ -408,7 +408,7 @@ def test_a_name_that_a_gateway_invents_is_not_asked_for() -> None:
 
 
 def test_a_device_goes_with_one_gateway_alone() -> None:
-    """A claim that is not proven takes none from the gateway that the inventory names."""
+    """A claim without proof does not take the device from the gateway that the inventory names."""
     held = {"product_key": KEY, "device_name": "gw-0001", "kind": "secret"}
     forger = host(device_name_from="mac", result={"credential": held, "fingerprint": WRONG})
     copy = host(device_name_from="mac", result={"credential": held, "fingerprint": RIGHT})

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The client of the OpenAPI: what it sends, what an answer means, how often it calls."""
+"""Test the client of the OpenAPI: its requests, the meaning of answers, the rate of calls."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ OPTIONS: dict[str, JSON] = {
 
 
 class Clock:
-    """A clock that only sleeping moves."""
+    """A clock that only sleeping advances."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -77,7 +77,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of what waits between tries, too."""
+    """Return a clock that the delays between tries use too."""
     clock = Clock()
     monkeypatch.setattr(
         _openapi, "retry", lambda attempt, budget: _retry.retry(attempt, budget, clock.sleep, clock, max)
@@ -86,7 +86,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 class Platform:
-    """Answers with what it was given, in order, and keeps what it was asked."""
+    """A platform that gives its answers in order and records the calls."""
 
     def __init__(self, *answers: JSON) -> None:
         self.answers = list(answers)
@@ -110,7 +110,7 @@ def api(platform: Platform, clock: Clock, **options: JSON) -> OpenApi:
 
 
 def denied(status: int, code: str, message: str = "no") -> HttpReply:
-    """Return the refusal of what is in front of the API."""
+    """Return the refusal of a service in front of the API."""
     return reply({"Code": code, "Message": message, "RequestId": "R1", "HostId": "iot.example"}, status)
 
 
@@ -213,7 +213,7 @@ def test_lists_are_numbered_from_one(names: list[str]) -> None:
     assert len(parameters) == len(names)
 
 
-# What an answer means
+# The meaning of an answer
 
 
 @pytest.mark.parametrize(
@@ -383,7 +383,7 @@ def test_no_error_holds_a_secret(clock: Clock, trouble: JSON) -> None:
     assert len(caught.value.msg) < 600
 
 
-# How often
+# The rate of calls
 
 
 @pytest.mark.parametrize(
@@ -411,7 +411,7 @@ def test_the_quota_is_used_up_and_not_exceeded(
 
 @given(st.lists(st.tuples(st.floats(0, 0.9), st.floats(0, 1)), min_size=20, max_size=60))
 def test_no_second_of_the_platform_sees_more_than_the_quota(ways: list[tuple[float, float]]) -> None:
-    """However long each call is under way, and whenever in between the platform counts it."""
+    """Calls may take any time, and the platform may count a call at any moment in between."""
     clock, counted = Clock(), []
     limiter = Limiter(clock, clock.sleep)
     for length, part in ways:
@@ -423,7 +423,7 @@ def test_no_second_of_the_platform_sees_more_than_the_quota(ways: list[tuple[flo
 
 @given(st.integers(1, 5), st.lists(st.floats(0, 0.9), min_size=20, max_size=60))
 def test_no_second_of_the_platform_sees_more_than_the_quota_of_all_shares(runs: int, lengths: list[float]) -> None:
-    """Each of several runs keeps to the whole calls of its share, so that together they keep to the quota."""
+    """Each run makes at most the whole calls of its share, so that all runs together do not exceed the quota."""
     clock, counted = Clock(), []
     limiter = Limiter(clock, clock.sleep)
     for length in lengths:
@@ -536,7 +536,7 @@ def test_options_that_cant_be(options: JSON, says: str) -> None:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A home without AccessKeys, on a host without a role. The vendor's library reads some of it when it is loaded."""
+    """Return a home without AccessKeys, on a host without a role; settings that the vendor's library reads at import are patched."""
     from alibabacloud_credentials.utils import auth_constant, auth_util
 
     monkeypatch.setattr(auth_constant, "HOME", str(tmp_path))
@@ -588,10 +588,10 @@ def test_no_access_key_anywhere(home: Path, options: JSON) -> None:
 
 
 def test_nobody_is_asked_for_an_access_key_unless_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The default chain asks the metadata address, which in another network is somebody else's."""
+    """The default chain asks the metadata address, which may belong to a stranger in another network."""
     cli(home)
     for name in ("alibabacloud_credentials.client", "alibabacloud_credentials.provider"):
-        monkeypatch.setitem(sys.modules, name, None)  # what makes the chain cannot even be loaded
+        monkeypatch.setitem(sys.modules, name, None)  # the code of the chain cannot even be loaded
     with pytest.raises(FleetopsError) as caught:
         find_credential(OPTIONS)
     assert caught.value.kind == "credential"

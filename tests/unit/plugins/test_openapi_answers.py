@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the OpenAPI says is checked before it is used: right answers with wrong fields, and lists without an end."""
+"""Check that answers of the OpenAPI are checked before use: right answers with wrong fields, and endless lists."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ NEW.update(dict.fromkeys(("authentication", "description", "net_type", "data_for
 
 
 class Platform:
-    """Gives the same answer to an action, however often it is asked; the tests' own limit is no limit of the product's."""
+    """A platform with one answer for each action, however often it is called; ``most`` is no limit of the collection."""
 
     def __init__(self, answers: dict[str, JSON], most: int = 100) -> None:
         self.answers = answers
@@ -151,7 +151,7 @@ READERS: dict[str, tuple[Callable[[OpenApi], JSON], list[str]]] = {
 
 
 def strings(value: JSON) -> list[str]:
-    """Every text in a result."""
+    """Return every text in a result."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, dict):
@@ -185,7 +185,7 @@ def test_right_answers_are_understood(name: str) -> None:
 @pytest.mark.parametrize("name", READERS)
 @given(data=st.data())
 def test_wrong_fields_are_no_answer(name: str, data: st.DataObject) -> None:
-    """Nothing but FleetopsError is raised, and what is read is fit for a terminal and for a result."""
+    """Only FleetopsError is raised, and everything that is read can be shown on a terminal and in a result."""
     read, actions = READERS[name]
     answers = {action: RIGHT[action] for action in actions}
     for action in data.draw(st.lists(st.sampled_from(actions), min_size=1, max_size=2, unique=True)):
@@ -202,7 +202,7 @@ def test_any_bytes_are_an_error(body: bytes, status: int) -> None:
 
 
 def changed(action: str, path: str, value: JSON) -> dict[str, JSON]:
-    """The right answers but for one field, which `path` leads to."""
+    """Return the right answers, except for the field at ``path``."""
     answers = copy.deepcopy(RIGHT)
     *outer, last = [int(part) if part.isdecimal() else part for part in path.split(".")]
     holder = answers[action]
@@ -289,7 +289,7 @@ def test_free_text_is_cut_and_loses_what_a_terminal_obeys() -> None:
     assert len(device.nickname) < 210
 
 
-# Lists without an end
+# Endless lists
 
 
 @pytest.mark.parametrize("name", ["all devices", "many by name", "products", "products by name"])
@@ -302,7 +302,7 @@ def test_a_page_that_brings_nothing_new_is_the_last(name: str) -> None:
 
 
 class PagedPlatform:
-    """Has 130 devices or 450 products, and says a number of all that is not theirs."""
+    """A platform with 130 devices or 450 products that reports other totals."""
 
     def __init__(self, totals: JSON) -> None:
         self.totals = totals
@@ -336,7 +336,7 @@ def test_a_list_is_not_cut_by_a_wrong_number(name: str, total: int | None) -> No
 
 @pytest.mark.parametrize(("name", "count"), [("all devices", 130), ("products", 450)])
 def test_a_number_that_falls_does_not_end_a_list(name: str, count: int) -> None:
-    """Others remove devices and products while the list is read."""
+    """Devices and products may be removed while the list is read."""
     assert len(reading(PagedPlatform([count, 60, 40]), name)) == count
 
 
@@ -378,7 +378,7 @@ def test_a_product_whose_devices_are_not_told_is_not_deleted() -> None:
 
 @pytest.mark.parametrize("status", [None, ""])
 def test_a_device_whose_status_is_not_told_is_not_reset(status: str | None) -> None:
-    """It may be disabled."""
+    """The device may be disabled."""
     answers = {**RIGHT, "BatchQueryDeviceDetail": success(Data={"Data": [{**DEVICE, "Status": status}]})}
     del answers["ResetThing"]
     told = outcome(lambda: reset(api(Platform(answers)), RESET, False))
@@ -428,7 +428,7 @@ def test_a_device_that_moved_to_the_next_page_is_there_once() -> None:
 
 
 def test_names_are_not_rejected_for_ever() -> None:
-    """A platform that refuses another name each time it is asked."""
+    """A platform may refuse another name in every check, so the number of checks is limited."""
     rejected = iter(range(1000))
 
     def call_api(action: str, query: dict[str, str], form: dict[str, str]) -> HttpReply:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Calls of the OpenAPI over real connections, to servers that mean no good."""
+"""Test calls of the OpenAPI over real connections to hostile servers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Call = Callable[..., OpenApiAnswer | FleetopsError]
 
 @pytest.fixture
 def call(certificates: Certificates) -> Call:
-    """Calls an action once: the answer or the error."""
+    """Return a function that calls an action once and returns the answer or the error."""
 
     def one(
         server: Server, timeout: int = 5, action: str = "QueryJob", **options: Any
@@ -69,7 +69,7 @@ def call(certificates: Certificates) -> Call:
 
 
 def refused(ended: OpenApiAnswer | FleetopsError, kind: str) -> str:
-    """Return what the error says, which is of this kind."""
+    """Return the message of the error, which must be of this kind."""
     assert isinstance(ended, FleetopsError)
     assert ended.kind == kind
     assert ended.hint or kind == "refused"
@@ -80,7 +80,7 @@ def refused(ended: OpenApiAnswer | FleetopsError, kind: str) -> str:
     return ended.msg
 
 
-# What is sent
+# The request
 
 
 def test_a_call_is_signed_with_what_the_vendors_client_signs(call: Call, serve: Callable[..., Server]) -> None:
@@ -92,7 +92,7 @@ def test_a_call_is_signed_with_what_the_vendors_client_signs(call: Call, serve: 
     assert headers["host"] == f"127.0.0.1:{server.port}"
     assert (headers["x-acs-action"], headers["x-acs-version"]) == ("QueryJob", "2018-01-20")
     assert (headers["x-acs-accesskey-id"], headers["x-acs-security-token"]) == (KEY_ID, TOKEN)
-    # SHA-256 of nothing.
+    # SHA-256 of an empty body.
     assert headers["x-acs-content-sha256"] == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert headers["accept-encoding"] == "identity"
     authorization = dict(part.split("=", 1) for part in headers["authorization"].partition(" ")[2].split(","))
@@ -105,7 +105,7 @@ def test_a_call_is_signed_with_what_the_vendors_client_signs(call: Call, serve: 
 
 
 def test_the_vendors_whole_client_signs_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One request from it, with the moment and the nonce that it chose, signed by ours too."""
+    """The collection signs a request of that client, with its time and nonce, in the same way."""
     from alibabacloud_tea_openapi import client as vendor
     from alibabacloud_tea_openapi.utils import Utils
     from alibabacloud_tea_openapi.utils_models import Config, OpenApiRequest, Params
@@ -156,7 +156,7 @@ def test_connections_are_kept(call: Any, serve: Callable[..., Server]) -> None:
     assert received[0].startswith(b"POST ")
 
 
-# Who may answer, and where
+# Trust, redirects and proxies
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
@@ -195,11 +195,11 @@ def test_the_environment_leads_past_a_proxy(
     assert isinstance(call(serve(answers(RIGHT))), OpenApiAnswer)
 
 
-# How much, and how long
+# Limits of size and time
 
 
 def test_a_compressed_answer_is_not_unpacked(call: Call, serve: Callable[..., Server]) -> None:
-    """Half a megabyte that would be 500 of them."""
+    """Unpacked, this answer of half a megabyte would be 500 megabytes."""
     bomb = gzip.compress(b'{"Success": true, "x": "') + gzip.compress(b" " * 10_000_000) * 50 + gzip.compress(b'"}')
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     told = refused(call(serve(answers(bomb, Content_Encoding="gzip"))), "bad_answer")

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Options that a shell on a gateway is going to see."""
+"""Test the checks of options, many of which are passed to a gateway's shell."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_numbers_and_what_ansible_core_reports_itself(value: object) -> None:
 
 @pytest.mark.parametrize("value", [date(2020, 1, 1), 5, True, "", '[{"dest": "/x"}]', {"dest": "/x"}, ["x"], [None]])
 def test_what_is_no_list_of_dictionaries(value: object) -> None:
-    """Ansible-core fails at a date, and does not name the option for text."""
+    """ansible-core crashes on a date, and does not name the option if its value is text."""
     for option, spec in (("exports", gateway_credential_spec()), ("findings", audit_report_spec())):
         with pytest.raises(InvalidOption, match=f"^{option}: is not a list of dictionaries"):
             check_lists(spec, {option: value})
@@ -173,8 +173,8 @@ def test_modes(mode: str, number: int) -> None:
             "0x180",
             "0o600",
         ),  # not four octal digits
-        *("0644", "0604", "0602", "0601", "0607", "0666"),  # others get something
-        *("0000", "0200", "0040", "0060"),  # the owner can't read it
+        *("0644", "0604", "0602", "0601", "0607", "0666"),  # others get access
+        *("0000", "0200", "0040", "0060"),  # the owner cannot read the file
     ],
 )
 def test_what_is_no_mode(mode: str) -> None:

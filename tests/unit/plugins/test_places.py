@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which hosts of an inventory are one machine, and which of their files are one."""
+"""Test the detection of hosts of an inventory that are one machine, and of their files that are one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PATH = "/etc/aliyun-iot/device.json"
 
 
 def target(transport: str, address: str = "gw-0001", **options: JSON) -> Target:
-    """The target of a connection that has these options and no others."""
+    """Return the target of a connection that has these options and no others."""
 
     def get_option(name: str) -> JSON:
         if name not in options:
@@ -42,7 +42,7 @@ def target(transport: str, address: str = "gw-0001", **options: JSON) -> Target:
 
 
 def test_targets_that_are_one_machine() -> None:
-    """Whatever user logs in, and whether the port is named or the usual one."""
+    """Neither the user nor an explicit default port makes a difference."""
     usual = target("ssh", host="192.0.2.1", port=None)
     assert usual == target("ssh", host="192.0.2.1", port=22)
     assert usual == target("ssh", host="192.0.2.1", port="22", remote_user="agent")
@@ -77,7 +77,7 @@ def test_one_machine_with_a_file_for_each_host() -> None:
 
 
 def test_one_address_in_two_networks() -> None:
-    """Behind jump hosts of their own; machines that were not started together are not one."""
+    """Two machines behind different jump hosts may have one address, but differ in their boot ID."""
     assert shared_places({"a": ssh(path=PATH), "b": ssh(boot=OTHER_BOOT, path=PATH)}) == {}
 
 
@@ -107,7 +107,7 @@ def test_many_hosts_share_a_file_and_few_are_named(number: int) -> None:
 
 @pytest.mark.parametrize("word", ["new", "journal", "lock", "due", "check.new"])
 def test_a_file_that_is_named_like_a_working_file_of_another_host(word: str) -> None:
-    """Each pass would undo what the other host's pass has done."""
+    """Otherwise the pass of each host would undo the changes of the other's."""
     found = shared_places({"a": ssh(path="/x/a.json"), "b": ssh(path="/x/b.json", export=f"/x/.a.json.{word}")})
     assert set(found) == {"a", "b"}
     assert f"/x/.a.json.{word}, which is named like a working file of /x/a.json, on one machine" in found["a"]

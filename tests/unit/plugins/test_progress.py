@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How far a pass is, from the pass to the screen, and what became of the hosts of a run."""
+"""Test the progress of a pass, from the pass to the screen, and the outcomes of the hosts of a run."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_long_message_is_cut() -> None:
     assert len(failure_of("gw", {"msg": "x" * 10_000}).message) < 500
 
 
-# On the way
+# Transfer
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_a_line_of_progress() -> None:
 
 
 class View:
-    """A view that remembers."""
+    """A view that records its calls."""
 
     def __init__(self, title: str) -> None:
         self.title, self.shown, self.stopped = title, [], 0
@@ -221,7 +221,7 @@ def test_a_view_lives_as_long_as_its_pass() -> None:
         assert (view.title, view.shown[0], view.stopped) == ("The pass", HALF, 0)
         watcher.finish()
         assert view.stopped == 1
-        late(HALF)  # came after the result of the pass
+        late(HALF)  # after the result of the pass
     finally:
         watcher.close()
     watcher.close()
@@ -266,7 +266,7 @@ def test_the_time_between_two_lines_is_one(monkeypatch: pytest.MonkeyPatch, inte
         callback.set_options()
 
 
-# The end
+# Outcomes of hosts
 
 
 def fleet(**results: JSON) -> JSON:
@@ -306,7 +306,7 @@ def test_the_last_word_on_a_host() -> None:
         {**fleet(a=REGISTERED, b=REGISTERED, c=RIGHT), "left": {"d": "no plugin"}, "hosts": list("abcd")}
     )
     outcomes.note_task("d", REGISTERED, False)
-    outcomes.note_task("c", REGISTERED, False)  # a pass has said it
+    outcomes.note_task("c", REGISTERED, False)  # a pass has reported it
     for host in "ab":
         outcomes.note_broken(host, Outcome("failed", "Restart the service"))
     found = of(outcomes, a="failures", b="changed", c="", d="changed", e="failures", f="changed", g="")
@@ -355,7 +355,7 @@ def test_what_only_a_look_has_said_is_not_done() -> None:
 
 
 def test_a_look_before_the_batches_settles_nothing() -> None:
-    """The first batch fails, and Ansible ends the run; a failure of the look, and what it has found to do, are known all the same."""
+    """If the first batch fails, Ansible ends the run; a failure of the look, or a change that it found necessary, is an outcome anyway."""
     outcomes = Outcomes()
     looked = fleet(a=RIGHT, b=RIGHT, c=failed("tls"), d={"changed": True, "reason": "missing"}, e=RIGHT)
     outcomes.note_pass({**looked, "check_mode": True})
@@ -375,7 +375,7 @@ def test_hosts_whose_batches_have_not_begun() -> None:
 
 
 def test_a_failed_task_for_all_hosts_is_of_all_of_them() -> None:
-    """It was a part of their work, so what a look has said of them is no outcome; a host that had failed before has its own."""
+    """The task is a part of their work, so the result of a look is no outcome; a host that had failed before keeps its outcome."""
     outcomes, error = Outcomes(), failed_outcome(failed("throttled"))
     outcomes.note_pass({**fleet(a=RIGHT, b=RIGHT, c=SILENT), "check_mode": True})
     outcomes.note_broken("a", error)
@@ -386,7 +386,7 @@ def test_a_failed_task_for_all_hosts_is_of_all_of_them() -> None:
 
 
 def test_a_failed_task_for_all_hosts_that_does_nothing_to_them() -> None:
-    """Such as a report that cannot be written: what was done is done, and of hosts without an outcome nothing else is known."""
+    """If, for example, the report cannot be written, hosts keep their outcomes, and hosts without an outcome have failed."""
     outcomes, error = Outcomes(), Outcome("failed", "Write the report")
     outcomes.note_pass(fleet(a=RIGHT, b=REGISTERED))
     outcomes.note_broken("a", error)
@@ -433,7 +433,7 @@ def test_what_became_of_the_device_is_told_with_the_gateway(
 
 
 def devices(check_mode: bool = False, refused: JSON = None, **changes: JSON) -> JSON:
-    """The result of fleet_devices over hosts, each with what was done to its device, if anything."""
+    """Return the result of fleet_devices over hosts, each with the change of its device, if any."""
     done = {host: change for host, change in changes.items() if change}
     product = {"product_key": "a1", "hosts": [*changes], "changed": bool(done), "devices": [], "diff": {}}
     return {"products": [product], "device_changes": done, "check_mode": check_mode, "refused": refused or {}}
@@ -460,7 +460,7 @@ def test_a_list_of_devices_is_no_outcome() -> None:
 
 
 def test_devices_that_were_changed_before_a_run_was_cut_off() -> None:
-    """The pass over their gateways, which would have said so, has not run."""
+    """The pass over their gateways, which would have reported the changes, has not run."""
     outcomes = Outcomes()
     outcomes.note_pass({**fleet(a=RIGHT, b=SILENT, c=RIGHT), "check_mode": True})
     outcomes.note_devices(devices(a="disabled", b="disabled", c=None))
@@ -524,7 +524,7 @@ def test_few_hosts_are_named_and_many_are_in_a_file(tmp_path: Path) -> None:
 
 
 def test_files_of_others_stay(tmp_path: Path) -> None:
-    """Also one whose name looks like ours, and what is no file."""
+    """Files with similar names and directories are not removed either."""
     theirs = [
         tmp_path / f"{name}.hosts" for name in ("site", "site-20260101", "-01234567", "a-b", *map(str, range(25)))
     ]

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The program that a gateway's Python reads from its standard input."""
+"""Test the program that a gateway's Python reads from its standard input."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ REGISTRATION, LOGIN = ENTRIES
 
 
 def todo(**changes: Any) -> dict[str, Any]:
-    """A change whose scripts say what they are told to, over a platform that is not there."""
+    """Return the input for a change whose scripts print fixed outcomes, and whose platform does not exist."""
     request = {"url": "https://127.0.0.1:9/x", "body": f"sign={SECRET}", "product_key": "a1", "device_name": "gw-0001"}
     options = {"ca_path": None, "validate_certs": True, "timeout": 1, "retry_time": 0}
     outcomes = {"begin": "stale", "store": "installed", "abandon": "abandoned"}
@@ -53,7 +53,7 @@ def todo(**changes: Any) -> dict[str, Any]:
 
 
 def run(python: str | Path, what: dict[str, Any], entry: str = REGISTRATION) -> tuple[str, int]:
-    """Standard output and exit code, as Ansible's shell would start it; what stands on standard error is for nobody."""
+    """Run the program as Ansible's shell would; return standard output and exit code, without standard error, which is not used."""
     done = subprocess.run(
         ["/bin/sh", "-c", command(str(python), "")],
         input=program(entry, what).encode(),
@@ -166,7 +166,7 @@ class Here(Remote):
         return done.stdout, done.returncode
 
     def python(self, candidates: Sequence[str] = PYTHON_NAMES) -> str:
-        there = [name for name in candidates if "/" not in name]  # those of this machine are not the gateway's
+        there = [name for name in candidates if "/" not in name]  # paths are of this machine, not of the gateway
         return command(self._named, "", there)
 
 
@@ -198,7 +198,7 @@ def test_the_python_that_the_inventory_names_alone(tmp_path: Path) -> None:
 
 
 def without_docstrings(source: str) -> tuple[str, list[int]]:
-    """The syntax tree, and the line of each of its nodes."""
+    """Return the syntax tree without docstrings, and the line of each of its nodes."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
@@ -221,7 +221,7 @@ def test_a_shell_with_arguments() -> None:
 
 @pytest.mark.parametrize("lacking", ["ssl", "http.client"])
 def test_half_a_python(tmp_path: Path, lacking: str) -> None:
-    """Distributions for small machines cut it up."""
+    """Distributions for small machines split Python into parts."""
     text = f"import sys; sys.modules[{lacking!r}] = None; exec(sys.stdin.read())"
     half = write_script(tmp_path / "python", f"exec {sys.executable} -I -S -c {shlex.quote(text)}")
     scripts = {**todo()["scripts"], "begin": "echo fleetops-end begun"}
@@ -258,7 +258,7 @@ def test_a_crash_within_the_standard_library_is_told_with_both_places() -> None:
 
 
 def test_a_name_that_our_own_code_lacks_is_no_lack_of_the_gateway() -> None:
-    """It is an ImportError, too."""
+    """The bug is an ImportError too, like a missing part of the standard library."""
     text = program(REGISTRATION, todo()).replace("import perform", "import performs")
     done = subprocess.run([sys.executable, "-I", "-S", "-"], input=text, capture_output=True, text=True, check=True)
     with pytest.raises(FleetopsError, match="ImportError at ") as raised:
@@ -284,7 +284,7 @@ def test_a_refusal_stays_one() -> None:
 
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_it_is_read_by_the_oldest_python_too(entry: str) -> None:
-    """As text it is ASCII, and what a Python that is too old parses is a few lines without anything new."""
+    """The program is ASCII, and the few lines that a too old Python parses have no new syntax."""
     text = program(entry, {"umlaut": "ä\u2028\\'\""})
     assert text.isascii()
     assert "f'" not in text.split("sources, todo")[0]

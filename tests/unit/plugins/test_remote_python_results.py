@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a gateway's Python prints becomes named fields or an error of the gateway, whatever it prints."""
+"""Check that any output of a gateway's Python becomes named fields or an error of the gateway."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_a_kind_of_another_program(entry: str, kind: str) -> None:
 
 
 def check(entry: str, output: str, rc: int) -> None:
-    """Take an output: there are the documented fields, or an error for operators."""
+    """Check that the output becomes the documented fields or an error for operators."""
     with suppress(FleetopsError):
         try:
             found = result_of(entry, output, rc, "another way")

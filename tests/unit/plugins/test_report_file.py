@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A report is its writer's own, whole, and where it was asked for, whatever other users do in the same directory."""
+"""Check that a report is complete, at its path and its writer's alone, whatever other users do in the same directory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user"
 
 @pytest.fixture
 def everybodys() -> Iterator[Path]:
-    """A directory like /tmp."""
+    """Yield a directory like /tmp."""
     folder = Path(tempfile.mkdtemp(dir="/tmp"))
     folder.chmod(0o1777)
     yield folder
@@ -46,7 +46,7 @@ def write(dest: Path) -> Path:
 
 @pytest.mark.parametrize("suffix", [".json", ".csv"])
 def test_a_page_replaces_nothing_beside_it_but_its_own_files(tmp_path: Path, suffix: str) -> None:
-    """Its option names the page alone."""
+    """The option names only the page, so the user expects no other file to be replaced."""
     dest = str(tmp_path / "hosts.html")
     files = ReportFiles.at(dest)
     files.write(compose_report({"id": "1", "playbook": "audit", "started": "now"}, []))
@@ -141,7 +141,7 @@ def test_a_directory_that_is_not_there(tmp_path: Path, dest: str) -> None:
 def test_a_directory_that_is_not_writable(everybodys: Path) -> None:
     everybodys.chmod(0o555)
     me = os.geteuid()
-    if me == 0:  # who may write everywhere
+    if me == 0:  # root may write everywhere
         os.seteuid(pwd.getpwnam(SOMEBODY).pw_uid)
     try:
         with pytest.raises(InvalidOption, match="is in a directory that you cannot write to"):

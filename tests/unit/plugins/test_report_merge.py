@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reports of slices: what they make together, and what somebody who has changed one cannot do."""
+"""Test the merging of slices' reports, and the checks of a report that an attacker has changed."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_many_controllers_are_named_in_part(tmp_path: Path) -> None:
     assert merge_reports(names, kept)[0]["controller"] == "c0, c1, c2, c3, c4, and 2 more"
 
 
-# Which files
+# The choice of the files
 
 
 def test_patterns_are_filled_in_once_and_without_the_merged_report(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_what_cannot_be_read_is_no_merged_report(tmp_path: Path) -> None:
     assert report_merge._content(tmp_path) is None
 
 
-# What somebody has changed
+# Changed reports
 
 GOOD = json.loads(
     as_json(
@@ -261,7 +261,7 @@ def test_a_changed_report_is_refused_or_has_known_fields_alone(place: tuple[JSON
         assert set(each) == set(FIELDS)
         for text in filter(None, each.values()):
             assert isinstance(text, str)
-            # The name of a host may have any blanks.
+            # The name of a host may have any kind of space.
             assert all(character.isprintable() or unicodedata.category(character) == "Zs" for character in text)
             assert len(text) <= 8192
     assert all(isinstance(text, str) and text.isprintable() and len(text) < 256 for text in report["run"].values())

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Results and diffs: what they show, and what they foresee."""
+"""Test results and diffs, including predicted ones."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_right_export() -> None:
 
 
 def test_an_interrupted_change() -> None:
-    """The staged credential is going to be there; if nothing is staged, only a run can tell the secret."""
+    """After the change the staged credential is installed; if none is staged, the secret is known only after the run."""
     for held in (marked("stored", NEW), journal(), None):
         shown = foreseen(provisioned(journal=held, staged=NEW, leftover=True))
         assert shown["before"]["interrupted"] is True
@@ -165,7 +165,7 @@ def test_a_reset_that_was_prepared(held: Journal, word: str) -> None:
 @pytest.mark.parametrize(
     ("uid", "gid", "task", "shown"),
     [
-        # It is going to be the remote user's, whose names only a run can tell, unless they are those of before.
+        # The file will be the remote user's, whose names are known only after the run, unless they are the same as before.
         (0, 0, {}, ("(new)", "(new)")),
         (0, 1000, {}, ("(new)", "gw")),
         (1000, 0, {}, ("gw", "(new)")),

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The root certificate that a login needs, by the documents, and the gateways that lack it."""
+"""Test the choice of the root certificate that a login needs, and the messages about gateways without it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OPTIONS: dict[str, Any] = {
     **{"mqtt_port": None, "mqtt_ca_path": None, "ca_path": None, "validate_certs": True},
     **{"endpoint": None, "mqtt_endpoint": None, "register_from": "gateway"},
 }
-# GlobalSign Root CA as the certificate authorities of Debian have it.
+# GlobalSign Root CA, and the file with Debian's certificate authorities, which contains it.
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 EXPECTED_SHA256 = "ebd41040e4bb3ec742c9e381d31ef2a41a48b6685c96e7cef3c1df6cd4331c99"
 
@@ -57,7 +57,7 @@ def test_which_one(options: dict[str, Any], root: tuple[str, int, str] | None) -
 
 
 def test_the_line_is_one_of_the_root_certificate() -> None:
-    """And of no other one; its end is the one that is shown."""
+    """No other certificate contains the line, and the date that users see is the end of its validity."""
     if not BUNDLE.exists():
         pytest.skip("this system has no bundle of authorities")
     authorities = re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", BUNDLE.read_text(), re.DOTALL)

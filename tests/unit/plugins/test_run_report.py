@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report of a run: its rows, what it is compared with, and what strangers cannot do to those who read it."""
+"""Test the report of a run: its rows, the comparison with the report before, and its safety for readers if values are hostile."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def rows(left: JSON | None = None, **results: JSON) -> JSON:
 
 
 def read(report: JSON) -> JSON:
-    """Return what the next run reads of it."""
+    """Return the report as the next run reads it."""
     found = earlier_report(as_json(report))
     assert found
     return found
@@ -127,7 +127,7 @@ def test_a_login_after_a_reset_is_repeated_without_another_reset(monkeypatch: py
 def test_what_became_of_the_device(
     result: JSON, outcome: str, check_mode: bool, change: str | None, told: str | None
 ) -> None:
-    """Whatever became of its gateway; the next run reads it, and the page shows it."""
+    """The change of a device is reported for any outcome of its gateway; the next run reads it, and the page shows it."""
     changed = {**result, "changed": True, "device_change": change} if change else result
     fleet = {"gateways": {"one": changed}, "left": {}, "check_mode": check_mode}
     report = compose_report(RUN, rows_of_pass(fleet, ["one"], "ansible-playbook", "decommission"))
@@ -264,7 +264,7 @@ def test_a_text_that_is_no_json_counts_for_nothing(text: str) -> None:
     assert earlier_report(text) is None
 
 
-# What is written
+# Output
 
 
 class Page(HTMLParser):
@@ -335,7 +335,7 @@ def test_a_page_says_what_is_other_than_before() -> None:
 
 
 def test_no_field_is_written_that_is_not_named() -> None:
-    """Whatever a result comes to hold."""
+    """Only named fields are written, whatever fields a result contains."""
     result = {**RIGHT, "device_secret": "0123456789abcdef", "credential": {"secret": "0123456789abcdef"}}
     report = compose_report(RUN, rows(a=result))
     assert "0123456789abcdef" not in as_json(report) + as_csv(report) + as_page(report)
@@ -348,7 +348,7 @@ def test_a_spreadsheet_takes_nothing_for_a_formula() -> None:
 
 
 def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a container that runs as a user of its own."""
+    """A container may run as a user that has no name."""
 
     def unknown(number: int) -> None:
         raise KeyError(f"getpwuid(): uid not found: {number}")

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The stored file as the shell reads it, with every awk: what it is, and that Python says the same of any file."""
+"""Test how the shell reads the stored file, with every awk, and that Python reads any file in the same way."""
 
 from __future__ import annotations
 

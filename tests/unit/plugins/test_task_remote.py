@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a connection gets for a script: the command, its standard input, and no terminal."""
+"""Test the execution of a script by a connection: the command, its standard input, no terminal, and failures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def remote(monkeypatch: pytest.MonkeyPatch, execute: Any, shell: str = "/bin/sh"
 
 @pytest.mark.parametrize("shell", ["/bin/sh", "/opt/bin/ash"])
 def test_a_script_starts_no_program_but_its_shell(monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
-    """ansible-core adds "sleep 0" to a command whose shell is not named, for terminals; on a gateway that is a program more."""
+    """If no shell is named, ansible-core adds "sleep 0" to a command, for terminals; on a gateway this would start another program."""
     sent = []
 
     def execute(command: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
@@ -53,7 +53,7 @@ def test_a_script_starts_no_program_but_its_shell(monkeypatch: pytest.MonkeyPatc
 def test_what_a_gateway_prints_when_a_connection_fails_is_one_short_line(
     monkeypatch: pytest.MonkeyPatch, kind: type[AnsibleError]
 ) -> None:
-    """The messages of ssh and become contain it. The cause is at its end."""
+    """The messages of ssh and become contain the gateway's output, with the cause at the end."""
 
     def execute(*_: Any, **_options: Any) -> tuple[int, bytes, bytes]:
         raise kind("Failed to connect: \x1b]0;title\x07 \u202e\n" + "banner\n" * 100_000 + "ssh: No route to host")
