@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The sessions that `make` runs, in the environment that make creates. Activate it to call nox yourself."""
+"""The sessions of `make`, and two others (lock, screenshots), in the environment that make creates. Activate it to call nox yourself."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def gates(session: nox.Session) -> None:
 
 @nox.session
 def molecule(session: nox.Session) -> None:
-    """Run the Molecule scenarios (-- NAME...: these) on containers, then on loopback gateways; HOSTS selects one of these."""
+    """Run the Molecule scenarios (after `--`, the names of some) on containers, then on loopback gateways; HOSTS selects one of these."""
     kinds = [kind for kind in ("containers", "loopback") if os.environ.get("HOSTS") in (None, "", kind)]
     if not kinds:
         session.error(f"HOSTS is containers or loopback, not {os.environ['HOSTS']}")
@@ -241,7 +241,7 @@ def molecule(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure runs over 100 gateways behind SSH, a ping and built-in modules; with SCALE, runs over so many gateways of one inventory."""
+    """Measure runs over 100 SSH gateways, compared with a ping and built-in modules; with SCALE=N, runs over an inventory of N gateways."""
     system_packages(session)
     script = "scale" if os.environ.get("SCALE") else "bench"
     session.run("python", f"tests/bench/{script}.py", env=SUPPORT)
@@ -350,7 +350,7 @@ def lock(session: nox.Session) -> None:
         "--quiet",
         "--upgrade",
         "--generate-hashes",
-        # The pip of Debian 12 takes the newest release of what another package wants with an extra, unless the pin has the extra too.
+        # The pip of Debian 12 ignores a pin without the extra if another package requires this package with an extra.
         "--no-strip-extras",
         "--no-emit-index-url",
         "--custom-compile-command=nox -s lock",

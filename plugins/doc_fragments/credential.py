@@ -55,8 +55,9 @@ options:
       - A file in another layout is accepted too. It may have further fields, if their values are strings, numbers, V(true), V(false) or
         V(null). It is not rewritten until a new credential replaces it.
       - A file is not accepted as a credential in any of these cases - a value is an object or an array; a JSON key occurs twice; a JSON key
-        contains a backslash; the value of one of the fields above contains a backslash; the file has a character beyond ASCII; the file
-        has more than 4096 bytes.
+        contains a backslash; the value of one of the fields above contains a backslash; the file has a character beyond ASCII or a
+        control character other than a tab or a line break; it has fields of a DeviceSecret and of a device token; it has more than 4096
+        bytes.
       - The directory must belong to root or to the task's user on the gateway (with C(become), the user that it becomes), and must not be
         writable by anybody else. It is created if it does not exist.
     type: str
@@ -83,7 +84,7 @@ options:
   follow_up:
     description:
       - Whether handlers have to run after a change. The change then also writes a note on the gateway, a file which records that handlers
-        still have to run. A change of owner and mode alone leaves no note.
+        still have to run. A change of the credential's owner and mode alone leaves no note.
       - Until the note is removed, a run that has nothing else to do, or only corrects owner or mode, returns C(changed) with the reason
         V(unfinished). Such a run does not register again. A task with C(state=followed_up), and with the C(due) of the result, removes the
         note.
@@ -104,8 +105,8 @@ options:
         description:
           - The file on the gateway. Its directory is not created; it must exist, belong to root or to the task's user on the gateway, and
             not be writable by anybody else.
-          - The name must not begin with a dot, the name of the credential or of another export in this directory, and a dot
-            (C(.device.json.)). The module uses such names itself.
+          - The name of the file must not begin with C(.NAME.), where NAME is the name of the credential or of another export in this
+            directory, such as C(.device.json.). The module uses such names itself.
         type: str
         required: true
       format:

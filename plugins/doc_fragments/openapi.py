@@ -51,7 +51,7 @@ options:
     type: str
   ca_path:
     description: A PEM file of certificate authorities to trust in addition to those of the controller's system. If the system has none,
-      those of the Python package certifi are trusted.
+      those of the Python package certifi are trusted. A login over MQTT trusts only the authorities of this file.
     type: path
   timeout:
     description: How long one call may take until its answer is complete, in seconds (1 to 300).

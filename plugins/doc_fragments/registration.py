@@ -36,8 +36,8 @@ options:
         directory of such certificates that was prepared with C(openssl rehash). If not set, the host's own authorities are trusted.
     type: str
   validate_certs:
-    description: Whether to verify the endpoint's certificate. With V(false), an attacker on the network can pass the signed request on to
-      the platform and read the DeviceSecret in its answer.
+    description: Whether to verify the certificates of the endpoint and of the MQTT host. With V(false), an attacker on the network can pass
+      the signed request on to the platform and read the DeviceSecret in its answer.
     type: bool
     default: true
   timeout:

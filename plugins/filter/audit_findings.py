@@ -52,8 +52,10 @@ _value:
       V(ok), V(unreachable), V(failed), V(name_changed), V(unexpected_name), V(missing), V(unreadable), V(interrupted), V(duplicate),
       V(identity_changed), V(not_on_platform), V(disabled), V(fingerprint_differs), V(unfinished), V(attributes), V(export),
       V(exists), V(no_gateway).
-    - C(detail) describes the finding, C(command) is the command that repairs it and C(mended_by) a word for that command. They are V(null)
-      and empty if somebody has to decide, or to look at the gateway first.
+    - C(detail) describes the finding, C(command) is the command that repairs it and C(mended_by) a word for that command. If no command
+      can repair the finding, C(command) is V(null) and C(mended_by) is empty.
+    - C(product_key), C(device_name) and C(status) describe the device, C(path) and C(fingerprint) the stored credential. They are V(null)
+      if they are not known.
   type: list
   elements: dict
 """
@@ -174,7 +176,9 @@ def _finding(
     # A gateway that is to have no credential, whatever the platform has.
     if look["reason"] == "exists":
         return Finding(
-            "exists", "there is a credential or a rest of one, although gateway_state is absent", "provision"
+            "exists",
+            "a credential, an export or a part of one is still there, although gateway_state is absent",
+            "provision",
         )
     if look["reason"] == "up_to_date" and not look.get("credential"):
         return Finding("ok", "")

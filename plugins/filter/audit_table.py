@@ -14,8 +14,8 @@ name: audit_table
 short_description: Lays the findings of an audit out as a table
 version_added: 1.0.0
 description:
-  - Returns the findings of P(fleetops.aliyun_iot.audit_findings#filter) as lines with aligned columns. Gateways without a finding are only
-    counted.
+  - Returns the findings of P(fleetops.aliyun_iot.audit_findings#filter) as lines with aligned columns. Findings that are
+    C(ok) are only counted.
   - The commands that repair the findings follow, each for all gateways that it repairs.
 options:
   _input:

@@ -53,8 +53,8 @@ _value:
   description:
     - A dictionary of host to C(product_key), C(device_name) and C(error) (V(null), or a message that names all hosts of the same device).
       C(device_name) is V(null) if the hardware reports it and was not read yet, or if the host's variables are wrong.
-    - C(place_in_doubt) is V(true) if another host may be on the same machine, whatever their files are called, because paths may contain
-      symbolic links. M(fleetops.aliyun_iot.fleet_credentials) refuses the hosts if its looks find that they have the same file.
+    - C(place_in_doubt) is V(true) if another host may be on the same machine. Their paths may differ, because symbolic links can lead to
+      one file. M(fleetops.aliyun_iot.fleet_credentials) refuses the hosts if its looks find that they have the same file.
   type: dict
 """
 

@@ -133,13 +133,13 @@ def internal(error: BaseException) -> InternalError:
 
 
 class StorageError(FleetopsError):
-    """The credential cannot be stored on the gateway, or not at this path."""
+    """An operation on the gateway failed, or a file of the controller could not be written."""
 
     kind = "storage"
 
 
 class BusyError(FleetopsError):
-    """Another run is changing the same gateway."""
+    """Another run is changing the same gateway, or the lease of this run ends too soon."""
 
     kind = "busy"
 

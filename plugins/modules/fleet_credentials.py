@@ -11,7 +11,8 @@ short_description: Provisions all gateways of a batch with their device certific
 version_added: 1.0.0
 description:
   - Does what M(fleetops.aliyun_iot.gateway_credential) does, for all hosts of the play's batch in one process. For gateways whose
-    credentials are up to date, this takes only a fraction of the time that a separate task on each host would take.
+    credentials are up to date, this takes only a fraction of the time that a separate task on each host would take. One run of this module
+    is called a pass.
   - The options of each gateway are the variables of the role P(fleetops.aliyun_iot.gateway#role), as they are set for its host. A variable
     that is not set has the role's default. Connection and privilege escalation are the same as for a task on the host.
   - The pass first inspects all gateways. If two gateways have the same device, both fail and are not changed. The same applies to two
@@ -21,7 +22,8 @@ description:
   - To run the handlers of each host, run M(fleetops.aliyun_iot.fleet_report) on each host after the pass. The role with
     C(tasks_from=report) does this, and notifies the role's handlers. M(fleetops.aliyun_iot.fleet_report) returns the host's result of the
     pass, so a changed gateway notifies its handlers, and a failed gateway fails its host.
-  - A pass that takes longer than a few seconds shows its progress, with any callback.
+  - A pass that takes longer than a few seconds shows its progress, with any callback. When all other gateways are finished, a gateway that
+    has hung for 15 minutes fails with the kind V(timeout).
 options:
   state:
     description: As in M(fleetops.aliyun_iot.gateway_credential). Takes precedence over the variable C(gateway_state).
@@ -34,8 +36,8 @@ options:
   recover:
     description:
       - Whether to read the DeviceSecret from the platform in place of a registration, as M(fleetops.aliyun_iot.gateway_recovery) does. The
-        account is in the variables C(platform_...) of each host. All hosts with the same account share one client, which does not exceed
-        the account's quotas. Cannot be combined with O(state), O(register), O(lease_time) or O(continues).
+        account is in the variables C(platform_...) of each host. All hosts with the same values of these variables share one client, which
+        does not exceed the account's quotas. Cannot be combined with O(state), O(register), O(lease_time) or O(continues).
     type: bool
     default: false
   add_devices:
@@ -47,8 +49,8 @@ options:
   hardware_names:
     description:
       - Whether to process only the gateways whose names come from the hardware. In check mode, these are only inspected, as with
-        O(look_only). The other gateways are not inspected. Each of them has a result that contains only the DeviceName from the
-        inventory. With O(report=all), C(gateways) contains these results too.
+        O(look_only). The other gateways are not inspected. With O(report=all), C(gateways) contains their ProductKey and the DeviceName
+        of the inventory.
     type: bool
     default: false
   look_only:
@@ -68,8 +70,8 @@ options:
     default: {}
   take_over:
     description:
-      - Whether to inspect nothing, and return the results in O(looked). Use it if the pass that returned O(looked) has already changed the
-        gateways.
+      - Whether to return the results in O(looked) without any inspection or change. Use it if the pass that returned O(looked) has already
+        changed the gateways.
       - A host without a result in O(looked) is in RV(left), and M(fleetops.aliyun_iot.fleet_report) processes it. A pass with
         O(report=changed) returns no result for hosts that were up to date. To avoid processing them again, use O(report=all) in that pass,
         or leave these hosts out of the play.

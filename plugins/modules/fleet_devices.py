@@ -14,7 +14,7 @@ description:
     devices of all hosts of the play's batch. Each host's variables name its account (C(platform_...)), region, instance and product;
     devices of the same account and product are processed together.
   - If the requests for the devices of one account and product fail, only the hosts of these devices are affected, and the task succeeds.
-    With O(state=listed) the task fails instead, because an incomplete list would be misleading.
+    With O(state=listed) and O(all_devices=true) the task fails instead, because an incomplete list would be misleading.
   - Hosts whose devices are not in the requested state are returned as C(refused), and the task succeeds, so that a later task can report
     them. In an ad-hoc run (the command C(ansible)) there is no later task, so there the module fails.
   - If two hosts name the same device, it is refused for both hosts, except for O(state=listed).
@@ -87,7 +87,8 @@ EXAMPLES = r"""
 RETURN = r"""
 products:
   description:
-    - A list with one element for each pair of account and product. C(product_key), C(changed) and C(devices) are as returned by
+    - A list with one element for each pair of account and product; for O(state=reset), also for each value of
+      C(gateway_reset_topology). C(product_key), C(changed) and C(devices) are as returned by
       M(fleetops.aliyun_iot.devices), M(fleetops.aliyun_iot.device_reset) or M(fleetops.aliyun_iot.devices_info). C(hosts) lists the hosts
       whose devices are in this element. C(error) is there if the request failed for all devices of this element.
     - The C(reason) of a device is V(wrong_secret) if it was not reset because the host has another ProductSecret than the platform.

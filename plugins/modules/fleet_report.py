@@ -7,12 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fleet_report
-short_description: Reports the result of a pass over the fleet as a task of the gateway
+short_description: Returns the result of fleet_credentials for one gateway
 version_added: 1.0.0
 description:
   - Returns the result of M(fleetops.aliyun_iot.fleet_credentials) for this host, so that the host counts as changed, failed or
     unreachable, and its handlers are notified. It does not connect to the gateway.
-  - If the pass left this host to a task of its own, does the work of M(fleetops.aliyun_iot.gateway_credential) here.
+  - If the pass left this host to a task of its own, does the work of M(fleetops.aliyun_iot.gateway_credential) here, or, after a pass with
+    C(recover=true), of M(fleetops.aliyun_iot.gateway_recovery).
 options:
   variable:
     description: The variable that the result of the pass was registered as.
@@ -47,13 +48,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 reason:
-  description: As M(fleetops.aliyun_iot.gateway_credential) returns it, with all its other keys. V(up_to_date) for a host that was right.
+  description: As M(fleetops.aliyun_iot.gateway_credential) returns it, with all its other keys. For a host that was up to date,
+    V(up_to_date) without any other key, unless the pass had O(fleetops.aliyun_iot.fleet_credentials#module:report=all).
   returned: when the gateway was inspected
   type: str
   sample: missing
 registered:
   description: Whether the platform issued a new DeviceSecret, as M(fleetops.aliyun_iot.gateway_credential) returns it.
-  returned: when the gateway was inspected, and on failure
+  returned: when the gateway was inspected and was not up to date, and on failure
   type: bool
 device_change:
   description:

@@ -92,7 +92,7 @@ reason:
   returned: success
   type: str
 product_key:
-  description: The ProductKey; empty in check mode for a product that would be created, V(null) if the product does not exist.
+  description: The ProductKey; empty in check mode for a product that would be created, V(null) if the product did not exist.
   returned: success
   type: str
   sample: a1IoKTestP1

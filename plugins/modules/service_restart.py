@@ -24,7 +24,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Checks that the service exists.
+    details: Checks that the service exists, except with the command C(service) alone, which cannot tell.
   diff_mode:
     support: none
   idempotent:

@@ -108,5 +108,5 @@ class _Question:
 
 
 def account_key(options: Options) -> Key:
-    """Return the key that distinguishes accounts, regions and instances."""
+    """Return the values of the options of the account, which hosts with the same client have in common."""
     return tuple(options.get(name) for name in _IDENTITY)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The changes that a run makes on the platform to the devices of its gateways, beside what it does there. PRIVATE to the collection."""
+"""Changes of devices on the platform, in addition to the changes on the gateways. PRIVATE to the collection."""
 
 from __future__ import annotations
 

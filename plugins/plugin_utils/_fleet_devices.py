@@ -63,7 +63,7 @@ class Done:
 
 
 def ensure_all(devices: t.Iterable[HostDevice], accounts: Accounts, options: Options, check_mode: bool) -> Done:
-    """Ensure that the devices of every host are in the state, for each account and product separately.
+    """Ensure that the devices of every host are in the state, with one call for each account, product and permission to reset a topology.
 
     :param options: those of fleet_devices
     :returns: the outcome; a failure of an account affects only its own hosts

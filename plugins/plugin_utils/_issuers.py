@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Issuers of a DeviceSecret: a registration by the gateway or by the controller, or the platform's memory. PRIVATE to the
+"""Issuers of a DeviceSecret: a registration by the gateway or by the controller, or a query to the platform. PRIVATE to the
 collection.
 
-Only these objects have ProductSecret and AccessKey.
+During a change, only these objects use ProductSecret and AccessKey.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ Outcome = t.Literal["accepted", "refused", "failed", "impossible"]
 
 # CONNACK codes that mean that the credential is not valid; any other failure of a login leaves that open.
 NOT_ACCEPTED = (4, 5)
-# Kinds of errors without whose cause being removed no login is possible. After any other error a later login may succeed.
+# Permanent errors: until their cause is removed, no login is possible. After any other error, a later login may succeed.
 _LASTING: tuple[Kind, ...] = ("invalid_option", "missing_library", "missing_tool", "no_python")
 _OPTIONS = ("path", "region", "instance_id", "mqtt_endpoint", "ca_path", "timeout")
 _OPTIONAL = ("mqtt_port", "mqtt_ca_path", "proxy")

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options of gateway_credential, checked beyond their types. PRIVATE to the collection."""
+"""Check options and variables beyond their types. PRIVATE to the collection."""
 
 from __future__ import annotations
 

@@ -77,10 +77,13 @@ def lacking_roots(results: t.Mapping[str, Options]) -> list[str]:
 def _message(name: str, ends: str, port: int, path: str | None, hosts: t.Sequence[str]) -> str:
     shown = ", ".join(hosts[:_SHOWN]) + (", ..." if len(hosts) > _SHOWN else "")
     who = "%d gateway%s" % (len(hosts), "" if len(hosts) == 1 else "s")
-    signed = "By the vendor's documents MQTT at port %d is signed under %s, which is valid until %s" % (
-        port,
-        name,
-        ends,
+    signed = (
+        "According to the vendor's documents, the certificate of MQTT at port %d is signed by %s, which is valid until %s"
+        % (
+            port,
+            name,
+            ends,
+        )
     )
     if path:
         return "%s cannot read %s (mqtt_ca_path), and a login will fail: %s. %s" % (who, path, shown, signed)

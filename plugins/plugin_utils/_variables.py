@@ -209,7 +209,6 @@ NAMES = frozenset(
         *OF_RECOVERY.values(),
         *OF_HOST,
         *OF_RUN,
-        "gateway_is_audited",
     }
 )
 # Variables that the role and the playbooks register.

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The gate of all that the OpenAPI answers: a field is of its type, length and alphabet, or the answer is none. For the controller.
-PRIVATE to the collection.
+"""Validate answers of the OpenAPI on the controller: a field with a wrong type, length or alphabet makes the answer invalid. PRIVATE to
+the collection.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ HINTS = {
     "iot.system.InstanceNotFound": "Set instance_id to the ID on the Overview page in the console; leave it out if there is none",
     "iot.Sre.IotInstanceNotFound": "Set instance_id to the ID on the Overview page in the console; leave it out if there is none",
     "iot.common.RamActionPermissionDeny": "Allow the RAM user this action (iot:ACTION) in a policy",
-    "iot.common.AuthActionPermissionDeny": "Check product_key and the AccessKey: it belongs to another account",
+    "iot.common.AuthActionPermissionDeny": "Check product_key and the AccessKey: the product belongs to another account",
     "iot.system.BillIsOverDue": "Settle the account's bill",
     "InvalidAccessKeyId": "Check access_key_id, and that the AccessKey is enabled in the RAM console",
     "SignatureDoesNotMatch": "Check access_key_secret: it is not the one of this AccessKey",

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The variables of the role and the playbooks: which are known, which are refused, and which are the users' own."""
+"""Test the variables of the role and the playbooks: known ones, refused ones, and the users' own."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_every_variable_of_the_role_is_known() -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "playbooks").rglob("*.yml")), ids=lambda path: path.name)
 def test_every_variable_of_a_playbook_is_known(path: Path) -> None:
-    """Those that its tasks read and register, and those that its head documents."""
+    """These are the variables that its tasks read and register, and those that its head documents."""
     modules = {file.stem for file in (ROOT / "plugins/modules").iterdir()}
     filters = {file.stem for file in (ROOT / "plugins/filter").iterdir()}
     text = path.read_text()
@@ -211,7 +211,7 @@ def test_a_playbook_refuses_what_it_cannot_obey(of_run: JSON, variables: JSON, s
         check_host(values, lambda name: str(values[name]).replace("{{ how }}", "absent"))
 
     note_run(of_run)
-    check()  # of a play of the users' own
+    check()  # in a play of the user
     if said is None:
         check(fleetops_states=["present"])
         return
@@ -231,7 +231,7 @@ def test_a_playbook_refuses_what_it_cannot_obey(of_run: JSON, variables: JSON, s
     ],
 )
 def test_the_distance_of_two_words(words: tuple[str, str], expected: int) -> None:
-    """Whichever is first."""
+    """The order of the words does not matter."""
     assert (distance(*words), distance(*reversed(words))) == (expected, expected)
 
 
@@ -245,12 +245,12 @@ def test_the_distance_of_two_words(words: tuple[str, str], expected: int) -> Non
         ("argument 'timeout' is of type str", "argument 'gateway_timeout' is of type str"),
         ("auth_type: regnwl needs transport: mqtt", "gateway_auth_type: regnwl needs gateway_transport: mqtt"),
         (
-            "Check product_key and region: the product's own",
-            "Check gateway_product_key and gateway_region: the product's own",
+            "Check product_key and region: they must be those of the product",
+            "Check gateway_product_key and gateway_region: they must be those of the product",
         ),
         ("Correct service, or install the service first", "Correct gateway_service, or install the service first"),
         ("Correct proxy, or https_proxy of the host", "Correct gateway_proxy, or https_proxy of the host"),
-        # Words that are no options, and those that are variables already.
+        # Words that are no options, or are variables already.
         ("Correct the owner and mode of the directory", "Correct the owner and mode of the directory"),
         ("at https://host/auth/register/device: the device", "at https://host/auth/register/device: the device"),
         ("expected (gateway_expected_names)", "expected (gateway_expected_names)"),
@@ -350,7 +350,7 @@ def test_lists_and_dictionaries_are_no_text(name: str, value: JSON) -> None:
 
 @pytest.mark.parametrize(("part", "value"), [("group", 0o100), ("owner", True), ("dest", 5), ("template", ["x"])])
 def test_what_yaml_read_as_something_else_in_an_export(part: str, value: JSON) -> None:
-    right = {"dest": "/srv/agent.env", "format": "env", "mode": 0o600}  # a mode has a message of its own
+    right = {"dest": "/srv/agent.env", "format": "env", "mode": 0o600}  # another check has a message for mode
     check_host({"gateway_exports": [right]}, str)
     with pytest.raises(InvalidOption, match=rf"^gateway_exports\[1\]\.{part}: is .* and not text"):
         check_host({"gateway_exports": [right, {**right, part: value}]}, str)
@@ -384,7 +384,7 @@ def test_a_boolean_is_no_number(name: str, value: bool) -> None:
 
 @pytest.mark.parametrize("value", [5349, 0, True, ["gw-0001"], {"name": "gw-0001"}], ids=repr)
 def test_a_variable_that_another_refers_to_is_no_text(value: JSON) -> None:
-    """Before ansible-core 2.19 the evaluated template is text in any case, so the variables themselves are followed."""
+    """Before ansible-core 2.19 every evaluated template is text, so the variables that it refers to are checked."""
     variables = {"gateway_device_name": "{{ number }}", "number": "{{number_of_site}}", "number_of_site": value}
     with pytest.raises(InvalidOption, match=r"^gateway_device_name: is .* and not text"):
         check_host(variables, str)
@@ -402,7 +402,7 @@ def test_a_variable_that_another_refers_to_is_no_text(value: JSON) -> None:
     ids=repr,
 )
 def test_text_that_another_variable_refers_to(variables: JSON) -> None:
-    """A template that cannot be followed is left to Ansible."""
+    """A template whose variables cannot be followed is left to Ansible."""
     check_host({"gateway_device_name": "{{ number }}", **variables}, str)
 
 

@@ -4,8 +4,8 @@
 """Faults on demand.
 
 A fault is a mapping: `action`, optionally `product_key` and `device_name`, `times` (a number, default 1, or `forever`),
-and exactly one effect with its value. Each request is subject to the oldest fault that matches it, and
-counts as one of its `times`.
+and exactly one effect with its value. The oldest fault that matches a request is applied, and one of
+its `times` is used up.
 """
 
 from __future__ import annotations

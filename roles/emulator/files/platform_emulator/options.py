@@ -40,7 +40,7 @@ class Options:
 
 
 def reachable(listen: str) -> str:
-    """Return the address at which this machine reaches a listener: `::` listens on no address of IPv4."""
+    """Return the address at which this machine reaches a listener; for `::` it is one of IPv6."""
     address = ipaddress.ip_address(listen)
     loopback = "127.0.0.1" if address.version == 4 else "::1"
     return loopback if address.is_unspecified else str(address)

@@ -3,8 +3,8 @@
 
 """The process of a state directory: at most one, known by the lock that it holds.
 
-The kernel releases the locks when the process ends, and a process locks the file with its number only when that is
-written. So the process number in the file of a held lock is always that of the emulator.
+The kernel releases the locks when the process ends, and a process locks the file with its number only after writing
+it. So the process number in the file of a held lock is always that of the emulator.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def claim(state_dir: Path) -> None:
 
 @contextmanager
 def sole_owner(options: Options) -> Iterator[None]:
-    """Lock the state directory for this process, and write there that it serves; raises Invalid as `locked`."""
+    """Lock the state directory, and record this process in it; raises Invalid if another process has the lock."""
     with (
         locked(options.state_dir),
         os.fdopen(open_own(_record(options.state_dir), os.O_RDWR | os.O_CREAT), "w") as record,

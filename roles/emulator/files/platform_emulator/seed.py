@@ -77,7 +77,7 @@ def load(path: Path) -> Seed:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without a key that stands twice: only the last value would count."""
+    """A loader that refuses duplicate keys, of which YAML would use the last value."""
 
     def compose_mapping_node(self, anchor: dict[str, yaml.Node]) -> yaml.MappingNode:
         node: yaml.MappingNode = super().compose_mapping_node(anchor)
@@ -180,7 +180,7 @@ def _product(value: object, where: str) -> SeedProduct:
 
 
 def _node_type(value: object, where: str) -> object:
-    """Return the platform's numbers do as well as the names."""
+    """Return the node type, given as a name or as a number of the platform."""
     number = value if isinstance(value, int) and not isinstance(value, bool) else -1
     return PRODUCT_ATTRIBUTES["node_type"](_node_types.get(number, value), where)
 

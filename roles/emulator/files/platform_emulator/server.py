@@ -68,7 +68,7 @@ def serve(options: Options) -> None:
 
 
 def _allow_connections() -> None:
-    """Raise the limit of open files, of which each connection takes one, as far as this user may."""
+    """Raise the limit of open files to the hard limit, because each connection needs one."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):  # a system may have no limit to name, and another one below that
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -23,7 +23,7 @@ MARKERS = {process.LOCK, DATABASE}
 
 
 def prepare(path: Path, *, check: bool = False) -> bool:
-    """Make a new or empty directory an emulator's, of mode 0700; returns whether it was none.
+    """Prepare a new or empty directory as an emulator's, with mode 0700; returns whether there was anything to change.
 
     Raises Invalid for a directory of other files, or one that another user owns or can write to. With `check`, nothing
     is changed.

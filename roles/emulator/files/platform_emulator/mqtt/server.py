@@ -73,7 +73,7 @@ class Broker:
     ) -> None:
         stream = Stream(reader, writer)
         try:
-            # Do not await before this point, or start_tls misses the beginning of the handshake.
+            # Do not await between accept and start_tls, which would miss the beginning of the handshake. (A `hang` never comes to it.)
             effect = self._fault_before_any_byte(stream)
             if effect:
                 await effect.before()

@@ -44,7 +44,7 @@ def register_device(call: Call) -> Mapping[str, object]:
 
 
 def nickname_is_right(nickname: str) -> bool:
-    """4 to 64 characters, of which those beyond ASCII count twice, or none at all."""
+    """Return whether a nickname is empty, or 4 to 64 characters wide; a character beyond ASCII counts twice."""
     return not nickname or (nickname.isprintable() and 4 <= width(nickname) <= 64)
 
 
