@@ -140,10 +140,8 @@ def docs(session: nox.Session) -> None:
     """Build the website of plugins, roles and guides, in docs/build."""
     programs = environment(session, "docs", sys.executable, "requirements/docs.txt")
     home = programs.parent
-    rst, env = (
-        home / "rst",
-        {"PATH": path(programs), "ANSIBLE_COLLECTIONS_PATH": str(Path(".venv/collections").absolute())},
-    )
+    rst = home / "rst"
+    env = {"PATH": path(programs), "ANSIBLE_COLLECTIONS_PATH": str(Path(".venv/collections").absolute())}
     shutil.rmtree(rst, ignore_errors=True)
     rst.mkdir(mode=0o700)
     collection = (

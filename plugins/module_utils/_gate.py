@@ -65,17 +65,15 @@ def one_of(name: str, value: object, allowed: t.Collection[str]) -> str:
     return checked
 
 
-def number(name: str, value: object, maximum: int, base: int = 10) -> int:
-    """Return ``value``, an integer of JSON or its digits, as an integer from 0 to ``maximum``.
+def number(name: str, value: object, maximum: int) -> int:
+    """Return ``value``, an integer of JSON or its decimal digits, as an integer from 0 to ``maximum``.
 
-    :param base: 10, or 16 for lower-case hexadecimal digits
     :raises StorageError: it is neither, or out of range
     """
     if isinstance(value, str):
-        digits = "0123456789abcdef"[:base]
-        if not 0 < len(value) <= 20 or any(character not in digits for character in value):
+        if not re.fullmatch("[0-9]{1,20}", value):
             raise bad_answer(name, "%s is not a number" % _excerpt(value))
-        found = int(value, base)
+        found = int(value)
     elif isinstance(value, int) and not isinstance(value, bool):
         found = value
     else:
@@ -130,15 +128,15 @@ def lines(name: str, value: object, max_lines: int = LINES, limit: int = LINE) -
     return checked
 
 
-def only(name: str, value: object, required: t.Collection[str], optional: t.Collection[str] = ()) -> dict[str, object]:
-    """Return ``value`` if it is an object of JSON with all ``required`` keys, some of ``optional`` and no others.
+def only(name: str, value: object, required: t.Collection[str]) -> dict[str, object]:
+    """Return ``value`` if it is an object of JSON with all ``required`` keys and no others.
 
     :raises StorageError: it is not
     """
     if not isinstance(value, dict):
         raise bad_answer(name, "%s is not an object" % _excerpt(value))
     for key in value:
-        if key not in required and key not in optional:
+        if key not in required:
             raise bad_answer(name, "%s is not an expected key" % _excerpt(key))
     for key in required:
         if key not in value:

@@ -9,6 +9,7 @@ The timeout of a single call would not stop a peer that sends a few bytes now an
 from __future__ import annotations
 
 import http.client
+import os
 import socket
 import ssl
 import threading
@@ -232,8 +233,6 @@ def trust(context: TlsContext, ca_path: str, option: str = "ca_path") -> None:
 
     :raises TlsError: it cannot be read or contains no certificate
     """
-    import os
-
     ca_path = os.path.expanduser(os.path.expandvars(ca_path))
     try:
         if os.path.isdir(ca_path):

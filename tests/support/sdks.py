@@ -55,11 +55,9 @@ def tea(endpoints: Mapping[str, Any], key: Key, signature_algorithm: str | None 
     return call
 
 
-def generic(
-    endpoints: Mapping[str, Any], key: Key, signature_algorithm: str | None = None, read_timeout: int | None = None
-) -> Sdk:
+def generic(endpoints: Mapping[str, Any], key: Key, read_timeout: int | None = None) -> Sdk:
     """alibabacloud-tea-openapi: any action, and the answer as it came. `body` is the form; the time-out is in milliseconds."""
-    client = GenericClient(_config(endpoints, key, signature_algorithm))
+    client = GenericClient(_config(endpoints, key, None))
 
     def call(action: str, body: Mapping[str, object] | None = None, **query: object) -> dict[str, Any]:
         params = Params(

@@ -18,6 +18,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import c
 LARGEST_NUMBER = 2**63
 LONGEST_TEXT = 200
 CODE = "[!-~]*"
+STATUS = "[A-Z_]{0,32}"
+TIME = "[0-9T:.Z +-]{0,40}"
 
 HINT = "Check openapi_endpoint, and the proxies between the controller and the platform"
 

@@ -17,10 +17,10 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     FleetopsError,
     OpenApiRefused,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import OpenApiAnswer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import STATUS, OpenApiAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi, numbered
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import chunks, named_devices
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.jobs import STATUS, wait_for
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.jobs import wait_for
 
 NAMES_PER_CHECK = 10_000
 # The first check finds the invalid names, the next ones devices that others have added meanwhile.

@@ -9,6 +9,7 @@ and the meaning of answers.
 
 from __future__ import annotations
 
+import os
 import ssl
 import typing as t
 
@@ -279,8 +280,6 @@ def connect(options: t.Mapping[str, t.Any]) -> OpenApi:
 
 def _system_has_authorities() -> bool:
     """Return whether the system has certificate authorities. Reading those of certifi as well would take longer than a request."""
-    import os
-
     paths = ssl.get_default_verify_paths()
     try:
         # OpenSSL finds the files of the directory by names such as 5ad8a5d6.0, which update-ca-certificates and c_rehash give them.

@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import OpenApiAnswer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import STATUS, TIME, OpenApiAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi, numbered
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.quotas import qps
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
@@ -27,8 +27,6 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform impo
 NAMES_PER_QUERY = 100
 PAGE_SIZE = 50
 # What the platform writes into its fields.
-STATUS = "[A-Z_]{0,32}"
-TIME = "[0-9T:.Z +-]{0,40}"
 TOKEN = "[!-~]{0,4096}"
 IOT_ID = "[A-Za-z0-9._+/=-]{0,64}"
 ANY_SECRET = "[ -~]{0,256}"

@@ -9,12 +9,11 @@ import time
 import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import OpenApiAnswer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import STATUS, OpenApiAnswer
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
-STATUS = "[A-Z_]{0,32}"
 UNDER_WAY = ("SCHEDULED", "QUEUED", "WAITING", "IN_PROGRESS")
 
 

@@ -20,7 +20,11 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     NotFound,
     OpenApiRefused,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import LONGEST_TEXT, OpenApiAnswer
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import (
+    LONGEST_TEXT,
+    TIME,
+    OpenApiAnswer,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import check_total
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_product_key
@@ -29,7 +33,6 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import c
 PAGE_SIZE = 200
 # What the platform writes into its fields; a time is a number of milliseconds, or a text.
 PRODUCT_KEY = "[A-Za-z0-9]{1,32}"
-TIME = "[0-9T:.Z +-]{0,40}"
 NODE_TYPES = ("device", "gateway")
 NET_TYPES = ("wifi", "cellular", "ethernet", "other")
 DATA_FORMATS = ("custom", "alink")

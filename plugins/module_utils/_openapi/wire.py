@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import sys
 import time
 import typing as t
 from dataclasses import dataclass, field
@@ -90,15 +91,9 @@ def missing_library(error: ImportError) -> FleetopsError:
     return FleetopsError(
         "the OpenAPI needs the Python libraries alibabacloud-tea-openapi and alibabacloud-credentials (%s)" % error.msg,
         hint="Install them into the environment that runs ansible-playbook (%s): pip install alibabacloud-tea-openapi "
-        "alibabacloud-credentials" % _python(),
+        "alibabacloud-credentials" % sys.executable,
         kind="missing_library",
     )
-
-
-def _python() -> str:
-    import sys
-
-    return sys.executable
 
 
 def caller(host: str, key: t.Callable[[], AccessKey], context: TlsContext, timeout: float) -> CallApi:

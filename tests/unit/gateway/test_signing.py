@@ -9,7 +9,7 @@ import string
 from urllib.parse import parse_qs, parse_qsl
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from vectors import vectors
 
@@ -107,6 +107,8 @@ def test_a_given_random_is_used() -> None:
 
 
 @given(device_names)
+@example("abcd")
+@example("a" * 32)
 def test_device_names(name: str) -> None:
     assert check_device_name(name) == name
 
@@ -125,11 +127,6 @@ def test_names_that_no_device_has(name: str) -> None:
     assert caught.value.kind == "invalid_option"
     assert "4 to 32" in caught.value.hint
     assert f"({len(name)} characters)" in caught.value.msg
-
-
-@pytest.mark.parametrize("name", ["abcd", "a" * 32])
-def test_the_shortest_and_the_longest_name(name: str) -> None:
-    assert check_device_name(name) == name
 
 
 @given(product_keys)

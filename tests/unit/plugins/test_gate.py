@@ -87,11 +87,6 @@ def test_what_is_no_number(value: object) -> None:
     refused(lambda: gate.number("x", value, 99))
 
 
-def test_numbers_of_stat_are_hexadecimal() -> None:
-    assert gate.number("mode", "81a4", 0xFFFF, base=16) == 0o100644
-    refused(lambda: gate.number("mode", "81A4", 0xFFFF, base=16))
-
-
 def test_booleans() -> None:
     assert (gate.flag("x", True), gate.flag("x", False)) == (True, False)
     for value in (0, 1, "true", None, []):
@@ -142,7 +137,7 @@ def test_a_list_of_lines() -> None:
 
 
 def test_exact_keys() -> None:
-    assert gate.only("result", {"a": 1, "b": 2}, ("a",), ("b", "c")) == {"a": 1, "b": 2}
+    assert gate.only("result", {"a": 1, "b": 2}, ("a", "b")) == {"a": 1, "b": 2}
     assert (
         '"add_host" is not an expected key'
         in refused(lambda: gate.only("result", {"a": 1, "add_host": {}}, ("a",))).msg
@@ -228,16 +223,15 @@ def test_every_word_of_an_alphabet_passes(name: str, data: st.DataObject) -> Non
     assert gate.text("x", value, PATTERNS[name]) == value
 
 
-@given(values, st.integers(0, 2**64), st.sampled_from([10, 16]))
-def test_a_number_that_passes_is_in_range(value: object, most: int, base: int) -> None:
-    found = passes(lambda: gate.number("x", value, most, base))
+@given(values, st.integers(0, 2**64))
+def test_a_number_that_passes_is_in_range(value: object, most: int) -> None:
+    found = passes(lambda: gate.number("x", value, most))
     assert found is None or (isinstance(found, int) and not isinstance(found, bool) and 0 <= found <= most)
 
 
 @given(st.integers(0, 2**53))
 def test_every_number_passes(value: int) -> None:
     assert gate.number("x", value, 2**53) == gate.number("x", str(value), 2**53) == value
-    assert gate.number("x", f"{value:x}", 2**53, base=16) == value
 
 
 @given(values)
@@ -272,12 +266,12 @@ def test_lines_that_pass_can_be_printed_one_by_one(value: object) -> None:
         "".join(found).encode()
 
 
-@given(values | st.dictionaries(names, documents), st.sets(names), st.sets(names))
-def test_an_object_that_passes_has_those_keys(value: object, required: set[str], optional: set[str]) -> None:
-    found = passes(lambda: gate.only("x", value, required, optional))
+@given(values | st.dictionaries(names, documents), st.sets(names))
+def test_an_object_that_passes_has_those_keys(value: object, required: set[str]) -> None:
+    found = passes(lambda: gate.only("x", value, required))
     if found is not None:
         assert found == value
-        assert required <= set(found) <= required | optional
+        assert set(found) == required
 
 
 @given(documents)
