@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One platform for each file of tests, with the products of tests and no device yet; and gateways for scripts alone."""
+"""Provide each test file with a platform that has the tests' products and no device, and provide boxes that run the scripts alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["fleet", "platform"]
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """Return the platform that a file of tests has for itself, with the account's keys and a product for each way to register."""
+    """Yield a platform for one test file, with the account's keys and a product for each way to register."""
     products = [{"product_key": key, "product_secret": secret} for key, secret in PRODUCTS.values()]
     with Emulator(tmp_path_factory.mktemp("platform"), {**SEED, "products": products}) as emulator:
         yield emulator
@@ -32,7 +32,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture
 def new_platform(request: pytest.FixtureRequest) -> None:
-    """Make the platform, if the test has it, what `as_new` says: a file whose tests each begin with it uses this fixture."""
+    """Reset the platform, if the test uses one, with `as_new` before the test."""
     if "platform" in request.fixturenames:
         as_new(request.getfixturevalue("platform"))
 
@@ -44,10 +44,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module")
 def asked_for(request: pytest.FixtureRequest) -> Callable[[str], bool]:
-    """Return whether a test of this file that runs in this session needs the `story` of a host.
+    """Return a function that reports whether a test selected in this session needs the `story` of a host.
 
-    A file provisions its hosts once for all of its tests, and with `pytest -k ONE_CASE` only those of that case.
-    A test that takes `stories` alone needs every host.
+    A file provisions its hosts once for all of its tests, and with `pytest -k ONE_CASE` only those of that case. A test that takes
+    `stories` alone needs every host.
     """
     items = [item for item in request.session.items if item.path == request.path and "stories" in item.fixturenames]
     asked = [getattr(item, "callspec", None) for item in items]
@@ -64,20 +64,20 @@ def shell(request: pytest.FixtureRequest) -> Iterator[Shell]:
         yield Shell((request.param,), os.environ["PATH"])
         return
     with tempfile.TemporaryDirectory() as applets:
-        # Other users look there too, whom pytest's own folders keep out.
+        # Other users look there too, and pytest's own folders keep them out.
         Path(applets).chmod(0o755)
         yield busybox(Path(applets)) if request.param == "busybox" else openwrt(Path(applets))
 
 
 @pytest.fixture(scope="session")
 def any_shell() -> Shell:
-    """For what one shell proves for all."""
+    """Return the shell for tests where one shell is enough."""
     return Shell(("sh",), os.environ["PATH"])
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """In memory where that is possible: every script waits for the disk."""
+    """Yield a folder, in memory where that is possible: every script waits for the disk."""
     memory = Path("/dev/shm")
     if not os.access(memory, os.W_OK):
         yield tmp_path
@@ -95,5 +95,5 @@ def box(shell: Shell, folder: Path) -> Box:
 
 @pytest.fixture
 def one(any_shell: Shell, folder: Path) -> Box:
-    """Return a box for what one shell proves for all."""
+    """Return a box for tests where one shell is enough."""
     return Box(any_shell, folder)

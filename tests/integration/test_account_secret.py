@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""ProductSecret that the playbooks read with an account: in the controller's memory alone, and only when it is needed."""
+"""ProductSecret, read by the playbooks with an account: only when it is needed, and only into the controller's memory."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ WAYS = {"gw-0001": {"gateway_register_from": "gateway"}, "gw-0002": {"gateway_re
 
 @pytest.fixture
 def secret(platform: Emulator) -> str:
-    """Give the product a ProductSecret that this test alone knows."""
+    """Give the product a ProductSecret that only this test knows."""
     secret = new_secret()
     platform.admin.put_product(PRODUCT_KEY, product_secret=secret)
     return secret
@@ -52,7 +52,7 @@ def asked(platform: Emulator) -> list[str]:
 
 
 def traces(secret: str, tmp_path: Path, *runs: Run) -> list[str]:
-    """Return where the secret stands: in what was shown and returned, and in files, those of gateways among them."""
+    """Return where the secret occurs: in output and results, and in files, including those of gateways."""
     canaries = Canaries({"ProductSecret": secret})
     shown = [canaries.in_text(f"{run.stdout}\n{run.stderr}\n{json.dumps(run.results)}") for run in runs]
     return [trace for found in shown for trace in found] + canaries.in_files(tmp_path)
@@ -84,7 +84,7 @@ def test_it_is_read_when_a_gateway_registers_and_shown_to_nobody(
 
 
 def test_a_task_of_the_host_reads_it_too(platform: Emulator, tmp_path: Path, secret: str) -> None:
-    """A pass cannot work on the host here."""
+    """A task of the host reads ProductSecret too, if a pass cannot work on the host."""
     broken = tmp_path / "site"
     broken.mkdir()
     (broken / "sitecustomize.py").write_text(
@@ -131,7 +131,7 @@ def test_who_gets_no_product_secret_registers_nothing(platform: Emulator, tmp_pa
 
 @pytest.mark.parametrize("answer", [None, "", "two words", "x" * 65])
 def test_an_answer_without_a_usable_product_secret(answer: str | None) -> None:
-    """A value that is no ProductSecret signs nothing, and no message repeats it."""
+    """A value that is not a ProductSecret is not used to sign, and no message contains it."""
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BadAnswer
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.answer import OpenApiAnswer
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import product_secret

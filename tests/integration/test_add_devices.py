@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("new_platform")
 
 
 def fleet(tmp_path: Path, hosts: JSON) -> JSON:
-    """Gateways that cannot be reached: nobody is to try."""
+    """Return gateways that cannot be reached, because no task may try."""
     return inventory(
         hosts,
         tmp_path,
@@ -93,7 +93,7 @@ def test_a_share_of_the_quotas_is_for_every_call(platform: Emulator, tmp_path: P
 
 
 def test_a_command_that_refuses_a_host_fails(platform: Emulator, tmp_path: Path) -> None:
-    """No other task would report it; what is right is done all the same."""
+    """A command that refuses a host fails, because no other task reports the host; it still adds the other devices."""
     hosts = fleet(tmp_path, {"gw-0101": {}, "gw-0102": {"gateway_device_name": "no one"}})
     (tmp_path / "hosts.json").write_text(json.dumps(hosts))
     (tmp_path / "account.json").write_text(json.dumps(account(platform)))

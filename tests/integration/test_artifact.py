@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The collection as users install it: built, installed elsewhere, used from a folder of their own."""
+"""The collection as users install it: built, installed elsewhere, and used from another folder."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ansible(command: str, *arguments: str, cwd: Path, **env: str) -> str:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The settings that find the artifact where it was installed, and nothing of the repository."""
+    """Return the settings with which Ansible finds the installed artifact and not the repository."""
     folder = tmp_path_factory.mktemp("artifact")
     paths = {"ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"), "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false"}
     ansible("galaxy", "collection", "build", "--output-path", str(folder), cwd=ROOT, HOME=str(folder))
@@ -63,12 +63,12 @@ def test_a_playbook_runs_by_its_name_from_a_folder_of_the_user(
     assert (tmp_path / "gw-0001/agent.conf").read_text() == f"key={secret}\n"
 
 
-# In the order of a gateway's life; the one that is not here needs what they leave.
+# In the order of a gateway's life. report_merge is not here, because it needs the reports of the others.
 LIFE = ("add_devices", "provision", "audit", "reprovision", "recover", "decommission")
 
 
 def test_every_playbook_is_found_by_its_name(installed: dict[str, str], tmp_path: Path) -> None:
-    """With all that it imports: tasks, roles, lookups."""
+    """Every playbook is found by its name, with all tasks, roles and lookups that it imports."""
     collection = Path(installed["ANSIBLE_COLLECTIONS_PATH"], "ansible_collections", *NAME.split("."))
     there = sorted((collection / "playbooks").glob("*.yml"))
     assert {path.stem for path in there} == {*LIFE, "report_merge"}
@@ -82,7 +82,7 @@ def test_every_playbook_is_found_by_its_name(installed: dict[str, str], tmp_path
 def test_every_playbook_runs_from_a_folder_of_the_user(
     installed: dict[str, str], platform: Emulator, tmp_path: Path
 ) -> None:
-    """One after the other, over gateways that are in service when they are reprovisioned, and forgotten in the end."""
+    """Every playbook runs from a user's folder, in order, over gateways that are in service at the reprovision and deleted at the end."""
     as_new(platform)
     platform.admin.delete_device(PRODUCT_KEY, "gw-0002")
     fleet = inventory(2, tmp_path, **role_variables(platform), **account(platform), gateway_verify="none")

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An audit finds every kind of drift and nothing else, and changes nothing."""
+"""An audit of a fleet: it finds every kind of drift and nothing else, and changes nothing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ JSON = Any
 
 OTHER_PRODUCT = "a1IoKTestP2"
 UNREACHABLE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}
-# What was seeded, and nothing else is to be found.
+# The drift of each gateway; the audit must find exactly this.
 DRIFT = {
     "gw-0001": "missing",
     "gw-0002": "unreadable",
@@ -59,7 +59,7 @@ pytestmark = pytest.mark.usefixtures("new_platform")
 
 
 def drifted_fleet(platform: Emulator, tmp_path: Path) -> JSON:
-    """Twenty gateways in service, one of another product, and then one for each drift; returns the inventory."""
+    """Prepare twenty gateways in service, one of another product, then one drift of each kind; return the inventory."""
     admin = platform.admin
     admin.put_product(OTHER_PRODUCT, product_secret="Zp4Xw8sD2kTest02")
     admin.delete_device(PRODUCT_KEY, "gw-0012")
@@ -90,7 +90,7 @@ def drifted_fleet(platform: Emulator, tmp_path: Path) -> JSON:
 
 
 def everything(tmp_path: Path) -> dict[Path, tuple[int, int, bytes]]:
-    """The gateways' files: their modes, when they were written, and what they hold."""
+    """Return the mode, the modification time and the content of each file of the gateways."""
     files = [path for host in names(20) for path in (tmp_path / host).rglob("*")]
     return {path: (path.stat().st_mode, path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
@@ -118,17 +118,16 @@ def test_every_drift_is_found_and_nothing_else(platform: Emulator, tmp_path: Pat
         assert f" {finding} " in run.stdout, finding
     assert "9 of 21 as they should be" in run.stdout
 
-    # An audit finds what is wrong with a gateway; it lets none fail, and asks for no registration.
+    # An audit reports defects of a gateway as findings: no gateway fails, and no message demands a registration.
     assert "FAILED" not in run.stdout
     assert "if_needed" not in run.stdout
 
-    # It has changed nothing, restarted nothing, and registered nothing.
     assert run.changed == 0, run
     assert restarts(run) == []
     assert everything(tmp_path) == before
     assert {entry["action"] for entry in platform.admin.requests()} <= {"QueryDevice", "BatchQueryDeviceDetail"}
 
-    # The report is the operator's alone, and holds no secret.
+    # The report is readable by the operator alone and contains no secret.
     assert report.stat().st_mode & 0o777 == 0o600
     secrets = [device["device_secret"] for device in platform.admin.devices(PRODUCT_KEY)]
     told = report.read_text() + run.stdout + run.stderr + json.dumps(run.results)
@@ -142,7 +141,7 @@ def test_every_drift_is_found_and_nothing_else(platform: Emulator, tmp_path: Pat
 
 
 def commands(run: Run) -> list[str]:
-    """The commands that an audit shows, as they are on the screen."""
+    """Return the commands of an audit's findings, which must be on the screen."""
     told = [each for host in run.results.values() for each in host if each["task"] == "Show the findings"]
     [table] = [each["result"]["msg"] for each in told]
     shown = [line for line in table if ": ansible" in line]
@@ -151,7 +150,7 @@ def commands(run: Run) -> list[str]:
 
 
 def typed(command: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
-    """Type a command where the audit was started."""
+    """Run a command in the folder where the audit was started."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     env = {"PATH": path, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1", **ENV}
     return subprocess.run(["sh", "-c", command], cwd=tmp_path, env=env, text=True, capture_output=True, check=False)
@@ -160,7 +159,7 @@ def typed(command: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
 def test_whoever_types_the_commands_has_a_fleet_that_is_right(platform: Emulator, tmp_path: Path) -> None:
     hosts = drifted_fleet(platform, tmp_path)
     end_lease(tmp_path / "gw-0011/.device.json.journal")
-    # What is deleted or disabled weighs more than what is missing.
+    # A deleted or disabled device takes precedence over a missing credential.
     for host in ("gw-0013", "gw-0014", "gw-0015"):
         credential_file(tmp_path, host).unlink()
     platform.admin.delete_device(PRODUCT_KEY, "gw-0013")
@@ -175,7 +174,7 @@ def test_whoever_types_the_commands_has_a_fleet_that_is_right(platform: Emulator
     for _round in range(3):
         run = run_playbook("fleetops.aliyun_iot.audit", hosts, tmp_path, *said, env=ENV)
         assert run.rc == 0, run
-        # A relative path starts where the playbook was started.
+        # A relative path is relative to the folder where the playbook was started.
         findings = json.loads((tmp_path / "audit.json").read_text())
         found.append({each["gateway"]: each["finding"] for each in findings if each["command"]})
         for command in commands(run):
@@ -190,7 +189,7 @@ def test_whoever_types_the_commands_has_a_fleet_that_is_right(platform: Emulator
 
 
 def test_a_part_of_the_fleet(platform: Emulator, tmp_path: Path) -> None:
-    """Gateways that are left out are no devices without a gateway."""
+    """The devices of gateways outside a limit are not reported as devices without a gateway."""
     for host in names(6):
         in_service(platform, tmp_path, host)
     for name in names(20)[6:]:
@@ -216,7 +215,7 @@ def test_a_fleet_that_is_right_does_not_fail(platform: Emulator, tmp_path: Path)
 
 
 def test_gateways_that_are_to_have_no_credential(platform: Emulator, tmp_path: Path) -> None:
-    """One still has it, which provision mends, and one has none."""
+    """A credential on a gateway with state absent is a finding, which provision repairs; no credential there is no finding."""
     own: JSON = {"gw-0001": {"gateway_state": "absent"}, "gw-0002": {"gateway_state": "absent"}, "gw-0003": {}}
     for host in own:
         in_service(platform, tmp_path, host)
@@ -237,7 +236,7 @@ def test_gateways_that_are_to_have_no_credential(platform: Emulator, tmp_path: P
 
 
 def test_a_note_for_a_service_that_has_left_the_inventory(platform: Emulator, tmp_path: Path) -> None:
-    """Audit asks what provision asks: nothing is unfinished that provision would not finish."""
+    """A note of a due restart is a finding only if provision would finish it."""
     hosts = inventory(1, tmp_path, **role_variables(platform))
     in_service(platform, tmp_path, "gw-0001")
     (tmp_path / "gw-0001" / ".device.json.due").write_text("0123456789abcdef\n")
@@ -262,7 +261,7 @@ def test_a_wrong_option_of_one_host_is_its_own_finding(platform: Emulator, tmp_p
 
 
 def test_devices_that_cannot_be_listed_are_no_finding(platform: Emulator, tmp_path: Path) -> None:
-    """With a wrong option of every host, no gateway is not_on_platform."""
+    """If a wrong option prevents the query, no gateway is reported as not_on_platform."""
     in_service(platform, tmp_path, "gw-0001")
     hosts = inventory(1, tmp_path, **role_variables(platform))
     run = operate("audit", platform, hosts, tmp_path, platform_qps_share=2)
@@ -283,7 +282,7 @@ def test_a_platform_that_does_not_answer_is_no_finding(platform: Emulator, tmp_p
 
 
 def test_ten_thousand_devices(tmp_path: Path) -> None:
-    """A fleet's worth of gateways in the comparison; of the platform at most 400 calls."""
+    """An audit compares ten thousand gateways with their devices, which are read with at most 400 calls."""
     many = names(10_000)
     product = {"product_key": PRODUCT_KEY, "product_secret": PRODUCT_SECRET, "devices": many}
     known = {"product_key": PRODUCT_KEY}
@@ -309,7 +308,7 @@ def test_ten_thousand_devices(tmp_path: Path) -> None:
 
 
 def with_authorities(tmp_path: Path, host: str, *lines: str) -> JSON:
-    """The variables of a gateway whose system has these lines among its authorities."""
+    """Return the variables of a gateway whose system has these lines in its CA bundle."""
     folder = tmp_path / f"{host}-system"
     (folder / "certs").mkdir(parents=True)
     (folder / "bundle.pem").write_text("".join(f"{line}\n" for line in lines))
@@ -317,12 +316,12 @@ def with_authorities(tmp_path: Path, host: str, *lines: str) -> JSON:
     return {"ansible_shell_executable": str(write_script(folder / "sh", f'{system}\nexec /bin/sh "$@"'))}
 
 
-# A line of GlobalSign Root CA in PEM.
+# One line of the PEM of GlobalSign Root CA.
 GLOBALSIGN = "jc6j40+Kfvvxi4Mla+pIH/EqsLmVEQS98GPR4mdmzxzdzxtIK+6NiY6arymAZavp"
 
 
 def test_gateways_that_lack_the_root_of_their_login_are_named(platform: Emulator, tmp_path: Path) -> None:
-    """It is a warning and no drift: the agent may know the root by itself."""
+    """A missing root certificate is a warning and not a finding, because the agent may have the root itself."""
     own = {"gateway_mqtt_port": 8883, "gateway_mqtt_ca_path": f"{tmp_path}/own.pem"}
     hosts = {
         "gw-0001": with_authorities(tmp_path, "gw-0001", "another"),
@@ -336,10 +335,10 @@ def test_gateways_that_lack_the_root_of_their_login_are_named(platform: Emulator
     known = {name: value for name, value in role_variables(platform).items() if "product" in name}
     fleet = inventory(hosts, tmp_path, **known, gateway_region="cn-shanghai")
     audit = operate("audit", platform, fleet, tmp_path, "--limit", ",".join(hosts), audit_fail=True)
-    # Whether they are right is for the other tests to say; here are no more findings than devices without a gateway.
+    # The return code is not checked: other tests check the findings, which here are the devices without a gateway.
     told = " ".join(audit.stderr.split())
     assert "2 gateways may not be able to log in, because the root certificate GlobalSign Root CA is not" in told, audit
-    assert "gw-0001, gw-0005. By the vendor's documents MQTT at port 443" in told
+    assert "gw-0001, gw-0005. According to the vendor's documents, the certificate of MQTT at port 443" in told
     assert "valid until 2028-01-28" in told
     assert f"1 gateway cannot read {tmp_path}/own.pem" in told
     assert "gw-0003. By" in told
@@ -367,7 +366,7 @@ def test_gateways_that_lack_the_root_of_their_login_are_named(platform: Emulator
 
 @pytest.mark.parametrize("check", [True, False])
 def test_a_task_asks_for_the_root_in_check_mode_alone(platform: Emulator, tmp_path: Path, check: bool) -> None:
-    """A run over a gateway that is right costs no more than before."""
+    """Only check mode looks for the root, so that a run over a valid gateway costs no more than before."""
     in_service(platform, tmp_path, "gw-0001")
     own = with_authorities(tmp_path, "gw-0001", "another")
     options = {"product_key": PRODUCT_KEY, "product_secret": PRODUCT_SECRET, "region": "cn-shanghai"}

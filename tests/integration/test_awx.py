@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The workflow of the sample configuration of AWX, as AWX runs it: its templates in their order, each slice a job of its own."""
+"""The workflow of AWX's sample configuration, as AWX runs it: its templates in order, with one job for each slice."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_workflow_of_the_sample(platform: Emulator, tmp_path: Path) -> None:
 
 
 def job(template: JSON, limit: str, number: int, hosts: JSON, home: Path, reports: Path) -> Run:
-    """Run a job: AWX gives what credentials inject, and all other variables, in a file."""
+    """Run a job. As in AWX, the variables of credentials and all others are in a file."""
     injected = {
         name: INPUTS[text.removeprefix("{{ ").removesuffix(" }}")]
         for kind in types_of(template)

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever is wrong, the task says what and what to do, loses nothing, and converges once it is mended.
+"""Mistakes and faults: the task reports each with its remedy, loses nothing, and converges after the repair.
 
-Every gateway begins with the credential of another device, so that each needs a registration. Each case is a host of
-four plays: check mode and a run while something is wrong, and two runs after it was mended.
+Every gateway begins with the credential of another device, so that each needs a registration. Each case is a host of four plays: check mode
+and a run while something is wrong, and two runs after the repair.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from playbook import Run
 JSON = Any
 
 OLD_SECRET = "0dd5ec2e70dd5ec2e70dd5ec2e7bef00"
-# What keeps room for a secret: as long as any credential, and of no device.
+# The content that reserves room for a secret: as long as the longest credential, and of no existing device.
 PROBE = (
     b'{"deviceName":"fleetops-probe-0123456789abcdefg","deviceSecret":"'
     b'0123456789012345678901234567890123456789012345678901234567890123","productKey":"fleetopsprobe0123456789abcdefghi"}\n'
@@ -53,17 +53,17 @@ TEMPLATES = {
     "undefined.j2": "{{ no_such_variable }} {{ device_secret }}\n",
     "random.j2": "{{ device_secret }} {{ 1000000000 | random }}\n",
 }
-# What only an answer of the platform to a registration tells.
+# Error kinds that only the platform's answer to a registration reveals.
 OF_AN_ANSWER = ("refused", "bad_answer", "throttled")
 
 
 def nothing(gateway: Gateway) -> None:
-    """For cases whose options alone are wrong."""
+    """Prepare nothing, for cases in which only the options are wrong."""
 
 
 @dataclass(frozen=True)
 class Bad:
-    """Something wrong in the options, on the gateway or on the platform; what is said of it; how it is mended.
+    """A mistake in the options, on the gateway or on the platform, with its expected message and its repair.
 
     In `options` and `says`, names in braces are filled in: {root} is the gateway's folder.
     """
@@ -86,7 +86,7 @@ class Bad:
 
     @property
     def is_foreseen(self) -> bool:
-        """Return whether check mode fails with the error of the run."""
+        """Return whether check mode fails with the run's error."""
         return self.kind not in OF_AN_ANSWER and self.fault is None
 
     @property
@@ -94,7 +94,7 @@ class Bad:
         return self.reason or ("interrupted" if self.in_doubt else "identity_changed")
 
 
-# What is wrong on the platform
+# Mistakes on the platform and their repairs
 
 
 def delete_device(gateway: Gateway) -> None:
@@ -106,7 +106,7 @@ def put_device(gateway: Gateway) -> None:
 
 
 def switch_off(gateway: Gateway) -> None:
-    """A product of the gateway's own, or the others would be refused with it."""
+    """Give the gateway its own product, because the other gateways of a product would be refused too."""
     product_secret = PRODUCTS[gateway.options["register_from"]][1]
     gateway.product_key = SWITCHED_OFF[gateway.options["register_from"]]
     gateway.options["product_key"] = gateway.product_key
@@ -135,7 +135,7 @@ def enable(gateway: Gateway) -> None:
     gateway.platform.admin.patch_device(gateway.product_key, gateway.device_name, status="UNACTIVE")
 
 
-# What is wrong on the gateway
+# Mistakes on the gateway and their repairs
 
 
 def make_directory(gateway: Gateway) -> None:
@@ -252,7 +252,7 @@ def find_python(gateway: Gateway) -> None:
 
 
 def in_options(name: str, *says: str, kind: str = "invalid_option", **options: JSON) -> Bad:
-    """A case that fails before anything is sent, whoever would send it."""
+    """Return a case that fails before anything is sent, so that one way to register is enough."""
     return Bad(name, kind, says, options, ways=("controller",))
 
 
@@ -331,7 +331,7 @@ CASES = [
     in_options("template-broken", "exports[0].template: 'broken.j2'", "end of", **template("broken.j2")),
     in_options("template-undefined", "exports[0].template: ", "no_such_variable", **template("undefined.j2")),
     in_options("never", "a registration is needed (identity_changed)", kind="registration_needed", register="never"),
-    # The platform says no
+    # Refusals of the platform
     Bad(
         "secret-wrong",
         "refused",
@@ -400,7 +400,7 @@ CASES = [
         calls=1,
     ),
     Bad("not-found", "bad_answer", ("HTTP status 404", WRONG_ANSWER), {"endpoint": "https://127.0.0.1:{port}/no-such"}),
-    # An answer that may stand for a new secret
+    # Answers after which the platform may have issued a secret
     Bad(
         "cut-off",
         "network",
@@ -446,7 +446,7 @@ CASES = [
     Bad(
         "fails", "throttled", ("HTTP status 500", "1 try"), fault={"http_status": 500}, code=500, calls=1, in_doubt=True
     ),
-    # Certainly no secret
+    # Errors after which the platform has certainly issued no secret
     Bad("closed", "network", ("refused", "1 try", "endpoint"), {"endpoint": "https://127.0.0.1:{closed_port}"}),
     Bad(
         "throttled", "throttled", ("HTTP status 429", "Run again later"), fault={"http_status": 429}, code=429, calls=1
@@ -578,7 +578,7 @@ CASES = [
         ways=("gateway",),
     ),
 ]
-# A gateway that cannot store a credential refuses before anything is sent, so one way in turn stands for both.
+# A gateway that cannot store a credential fails before anything is sent, so each case uses one way, in turn.
 OF_THE_GATEWAY = ("storage", "unsafe_path")
 
 
@@ -591,7 +591,7 @@ HOSTS = {f"{case.name}.{way}": (case, way) for number, case in enumerate(CASES) 
 
 @dataclass
 class Story:
-    """One host: what it was told, and what was on the gateway and the platform after each run."""
+    """One host: its results, its files, and the calls that the platform received, after each run."""
 
     case: Bad
     gateway: Gateway
@@ -606,7 +606,7 @@ class Story:
 
 @pytest.fixture(scope="module")
 def closed_port() -> Iterator[int]:
-    """A port on which nobody answers, and nobody else will."""
+    """Yield a port on which no program listens, bound so that no other program can."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]
@@ -629,7 +629,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def missing(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return what these tests need and this machine refuses, each with the line that says so."""
+    """Return the privileges that these tests need and this machine refuses, each with the reason to skip."""
     lacking = {} if IS_ROOT else {"root": "only root can give files away", "mount": "only root can mount"}
     if IS_ROOT:
         place = tmp_path_factory.mktemp("mount")
@@ -643,7 +643,7 @@ def missing(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def runs() -> list[Run]:
-    """The four runs, as they happened."""
+    """Return the list that `stories` fills with the four runs."""
     return []
 
 
@@ -656,7 +656,7 @@ def stories(
     runs: list[Run],
     asked_for: Callable[[str], bool],
 ) -> dict[str, Story]:
-    """Every case that is asked for through four plays: check mode and a run while it is spoilt, two runs after it was mended."""
+    """Run every selected case in four plays: check mode and a run while something is wrong, and two runs after the repair."""
     ports = {"port": platform.port, "plain_port": urlsplit(platform.endpoints["admin_url"]).port}
     stories = {}
     for host, (case, way) in HOSTS.items():
@@ -689,7 +689,7 @@ def spoil(story: Story) -> None:
 
 
 def good(story: Story) -> JSON:
-    """The options with which nothing is wrong."""
+    """Return the options without the mistake."""
     options = {**story.gateway.options}
     product_key, product_secret = PRODUCTS[story.names["way"]]
     for name in story.case.options:
@@ -727,7 +727,7 @@ every_case = pytest.mark.parametrize("story", HOSTS, indirect=True)
 
 @every_case
 def test_check_mode_sends_and_changes_nothing_and_fails_as_the_run_does(story: Story) -> None:
-    """Check mode tells, too, all that can be known without a registration."""
+    """Check mode sends and changes nothing, and reports every error that can be known without a registration."""
     check = story.results[0]
     assert story.calls[0] == 0
     assert story.contents[1] == story.contents[0]
@@ -750,7 +750,7 @@ def test_the_error_says_what_is_wrong_and_what_to_do(story: Story) -> None:
 
 @every_case
 def test_nothing_is_lost_and_nothing_half_written(story: Story) -> None:
-    """The journal and the room for the secret stay if the platform may have issued a secret that nobody holds."""
+    """A failed run changes no file. Journal and reserved room stay only if the platform may have issued a secret that is lost."""
     before, after = story.contents[0], dict(story.contents[2])
     left = {name: after.pop(name)[-1] for name in after.keys() - before.keys()}
     assert after == before
@@ -770,7 +770,7 @@ def test_a_run_after_the_repair_converges(story: Story) -> None:
     run, again = story.results[2:]
     gateway = story.gateway
     assert (run["status"], run["reason"]) == ("ok", story.case.reason_after), run
-    # Without the address of a broker nothing can prove that the request of before is not processed late.
+    # Without a broker's address no login can prove that the earlier request is not processed late.
     assert (run["registered"], run["proven"]) == (True, False if story.case.in_doubt else None)
     assert gateway.path.read_text() == gateway.valid_text
     assert (again["status"], again["changed"], again["reason"]) == ("ok", False, "up_to_date"), again
@@ -785,18 +785,18 @@ def test_no_run_shows_a_secret(stories: dict[str, Story], runs: list[Run]) -> No
         assert [secret for secret in secrets if secret in told(run)] == []
 
 
-# Troubles that pass
+# Temporary faults
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """A trouble that lasts a while, and how many requests it takes."""
+    """A temporary fault, and the number of requests until it is over."""
 
     name: str
     fault: dict[str, JSON]
     calls: int = 2
     pause: float = 0.0
-    doubt: bool = True  # the request that went wrong may be processed late
+    doubt: bool = True  # the failed request may be processed late
 
 
 TROUBLES = [
@@ -828,7 +828,7 @@ def test_troubles_that_pass(platform: Emulator, directory: Path) -> None:
             assert len(gateway.calls) == trouble.calls, gateway.host
             assert gateway.path.read_text() == gateway.valid_text
             assert gateway.beside == set()
-            # No address of a broker is known, so that no login can prove it.
+            # Without a broker's address no login can prove the secret.
             assert run.result(gateway.host)["proven"] is (False if trouble.doubt else None), gateway.host
             sent = [datetime.fromisoformat(call["time"]) for call in gateway.calls]
             assert (sent[-1] - sent[0]).total_seconds() >= trouble.pause

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A tool of the gateway that fails, or does nothing and says that all is well, is never taken for an answer.
+"""Broken tools of the gateway: a tool that fails, or does nothing and exits with 0, is never taken for an answer.
 
-Neither registers a gateway again and again, nor lets a removal that left the file end well.
+Neither makes a gateway register repeatedly, nor lets a removal succeed that left the file.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FAULTS = {"fails": "exit 1", "refuses its options": "echo 'unknown option' >&2; 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("right", [False, True], ids=["new", "provisioned"])
 def test_a_tool_that_is_broken(platform: Emulator, tmp_path: Path, fault: str, right: bool) -> None:
-    """From the first run on, or once the gateway has its credential."""
+    """A tool that is broken from the first run on, or later, neither repeats a registration nor lets a removal succeed falsely."""
     hosts: dict[str, JSON] = {}
     (tmp_path / "shells").mkdir()
     for tool in TOOLS:
@@ -55,7 +55,7 @@ def test_a_tool_that_is_broken(platform: Emulator, tmp_path: Path, fault: str, r
         if right:
             assert calls.count(tool) == 1, (tool, told)
         else:
-            # It is found out before the registration, or not needed.
+            # The broken tool is detected before the registration, or not needed.
             assert calls.count(tool) == (0 if failed[0] else 1), (tool, runs)
             assert failed == [failed[0]] * 2, (tool, told)
         left = (tmp_path / tool / "device.json").exists()

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Gateways that have BusyBox and nothing else: no Python, no coreutils; all of its applets, or those of a stock OpenWrt."""
+"""Gateways with BusyBox alone, without Python and coreutils: with all of its applets, or with those of a stock OpenWrt."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def task(platform: Emulator, check: bool = False, **options: Any) -> Any:
 
 
 def shell(command: str) -> Any:
-    """A task that runs a command in the gateway's shell, as gateway_credential runs its scripts."""
+    """Return a task that runs a command in the gateway's shell, as gateway_credential runs its scripts."""
     return {"ansible.builtin.raw": command, "args": {"executable": "{{ ansible_shell_executable }}"}}
 
 
 def test_a_stock_openwrt_has_these_commands_and_options_alone(tmp_path: Path) -> None:
-    """Whatever BusyBox this machine has."""
+    """The emulated OpenWrt has the commands and options of a stock one alone, whatever BusyBox this machine has."""
     shell = openwrt_shell(tmp_path / "shell")
 
     def succeeds(command: str) -> bool:
@@ -112,7 +112,7 @@ def test_a_gateway_of_nothing_but_busybox(platform: Emulator, tmp_path: Path, sm
     assert json.loads((root / "etc" / "device.json").read_text()) == names
     assert (root / "agent.conf").read_text() == f"[cloud]\nname=gw-0001\nsecret={secret}\n"
     modes = {str(path.relative_to(root)): f"{path.stat().st_mode & 0o777:o}" for path in root.rglob("*")}
-    modes.pop("etc/.device.json.lock", None)  # where there is flock, it stays
+    modes.pop("etc/.device.json.lock", None)  # stays where flock exists
     assert modes == {"etc": "755", "etc/device.json": "600", "agent.env": "600", "agent.conf": "640"}
 
 
@@ -121,7 +121,7 @@ def test_the_role_proves_what_it_registered_on_busybox(platform: Emulator, tmp_p
     variables.update(
         gateway_register_from="controller",
         gateway_verify="login",
-        gateway_sign_method="hmacsha1",  # whose digest OpenWrt lacks
+        gateway_sign_method="hmacsha1",  # OpenWrt has no tool for this digest
         gateway_mqtt_endpoint="{host}:{port}".format_map(platform.endpoints["mqtts"]),
         ansible_python_interpreter="python3",
     )
@@ -150,7 +150,7 @@ def test_state_absent_leaves_nothing_on_busybox(platform: Emulator, tmp_path: Pa
 
 
 def test_what_a_gateway_lacks_is_named(platform: Emulator, tmp_path: Path) -> None:
-    """And so is the way out; nothing is left on the gateway, and the platform is not asked."""
+    """The tool that a gateway lacks is reported with a remedy; nothing is left on the gateway, and no request is sent."""
     hosts = {
         "gw-0001": {"way": "gateway", "ansible_shell_executable": busybox_shell(tmp_path / "python")},
         "gw-0002": {

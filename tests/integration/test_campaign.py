@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One round of the campaign of random faults, and whether the campaign would see what it looks for."""
+"""One round of the campaign of random faults, and the campaign's ability to detect violations."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def test_a_round_ends_well(platform: Emulator, tmp_path: Path) -> None:
 
 
 def run_of(host: str, **result: object) -> Run:
-    """A run that returned this for the host."""
+    """Return a run with this result for the host."""
     return Run(0, "", "", {host: [{"action": "fleetops.aliyun_iot.gateway_credential", "result": result}]}, {})
 
 
 def test_the_campaign_sees_what_it_looks_for(platform: Emulator, tmp_path: Path) -> None:
-    """A dead secret that every run calls right, a gateway that nobody mends, and a secret in a file of its own."""
+    """The campaign detects a dead secret that every run accepts, a gateway that no run repairs, and a secret in an unexpected file."""
     runs = tmp_path / "runs"
     this = campaign.draw(random.Random("another round"), 0)
     this.trials = [replace(trial, stored=True, platform=None) for trial in this.trials[:2]]

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""--check fails where the run would fail, with the error of the run, in every playbook; and it changes nothing."""
+"""Check mode of every playbook: it fails where the run would fail, with the run's error, and changes nothing."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ JSON = Any
 
 @dataclass(frozen=True)
 class Case:
-    """A playbook with something wrong, and the kind of the error that follows."""
+    """A playbook with a mistake, and the kind of the resulting error."""
 
     name: str
     playbook: str
     kind: str
     wrong: dict[str, JSON] = field(default_factory=dict)
     absent: str = ""  # a library that the controller lacks
-    loses: bool = False  # whether the gateways have lost their credentials
-    way: str = ""  # who registers, if only one can fail so
+    loses: bool = False  # the gateways have lost their credentials
+    way: str = ""  # the way to register, if only one can fail like this
 
 
 def export(dest: str) -> dict[str, JSON]:
@@ -57,11 +57,11 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def error_of(result: JSON) -> tuple[str, str]:
-    """Return the kind and the message, without the ID of a request."""
+    """Return the kind and the message of an error, without the request ID."""
     return result["error"]["kind"], re.sub("[0-9A-F-]{36}", "ID", result["msg"])
 
 
-# What reaches the platform before the end is tried from both sides, all else from one of them in turn.
+# Cases that reach the platform before the end are tried with both ways, all others with one way in turn.
 BOTH = ("provision-ca", "reprovision-endpoint")
 WAYS = ("gateway", "controller")
 TRIED = [

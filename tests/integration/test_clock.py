@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Gateways without a battery for their clocks: they start in 1970, and get the time some moments later.
+"""Gateways without a battery for their clock: they start in 1970 and get the time some moments later.
 
-What their Python reads as the date is their interpreter's doing, and so is what OpenSSL makes of that: nobody else's date changes.
+The gateway's Python interpreter fakes the date, also for OpenSSL, so that no other process has a wrong date.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ JSON = Any
 
 pytestmark = pytest.mark.usefixtures("new_platform")
 
-# The date is right after so many pauses. Each pause notes what is in the gateway's folder.
+# The date is right after `right_after` pauses. Each pause records the files in the gateway's folder.
 INTERPRETER = """\
 {{ cat <<'END'
 import os, ssl, time
@@ -66,7 +66,7 @@ def pauses(tmp_path: Path) -> list[str]:
 
 
 def test_a_gateway_waits_for_its_clock_and_then_registers(platform: Emulator, tmp_path: Path) -> None:
-    """Before it takes a lease, which would run out."""
+    """A gateway waits for its clock before it takes a lease, which would expire."""
     hosts = gateways(platform, tmp_path, 3, gateway_wait_for_clock=60)
     run = provision(hosts, tmp_path)
     assert run.rc == 0, run

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two runs over the same gateways at once: each gateway ends with the one secret that the platform holds."""
+"""Two simultaneous runs over the same gateways: each gateway ends with the one secret that is valid on the platform."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from shells import stopping_shell, write_script
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import lease_left
 
 ENV = {"ANSIBLE_PIPELINING": "1"}
-# How the first run and the second register each gateway.
+# The ways in which the first and the second run register each gateway.
 PAIRS = dict(
     zip(
         names(4),
@@ -45,7 +45,7 @@ def start(platform: Emulator, hosts: Hosts, tmp_path: Path, number: int) -> Star
 
 
 def assert_valid(platform: Emulator, tmp_path: Path, host: str, *ended: Run) -> None:
-    """The gateway holds the platform's secret, and nothing else."""
+    """Check that the gateway stores the platform's secret, and nothing else."""
     folder = tmp_path / host / "etc"
     secret = platform.admin.device(PRODUCT_KEY, host)["device_secret"]
     assert json.loads((folder / "device.json").read_text())["deviceSecret"] == secret, (host, ended)
@@ -57,7 +57,7 @@ def registrations(platform: Emulator, host: str) -> int:
 
 
 def test_a_run_that_has_looked_before_the_other_began_waits_for_it(platform: Emulator, tmp_path: Path) -> None:
-    """The second run has seen no lease when it is stopped; it goes on while the first one's request is under way."""
+    """The second run is stopped after a look that has seen no lease, goes on during the first run's request, and waits for it."""
     stops = {host: stopping_shell(tmp_path / "shells" / host, 1, ["flock"]) for host in PAIRS}
     ways: list[Hosts] = [{host: {"way": pair[number]} for host, pair in PAIRS.items()} for number in range(2)]
     for host, stop in stops.items():
@@ -80,7 +80,7 @@ def test_a_run_that_has_looked_before_the_other_began_waits_for_it(platform: Emu
 
 @pytest.mark.parametrize("luck", range(3))
 def test_two_runs_at_once(platform: Emulator, tmp_path: Path, luck: int) -> None:
-    """Half of the gateways have no credential, the other half are forced to register by both runs."""
+    """Each gateway ends with the valid secret: half of them have no credential, and both runs force the others to register."""
     delays = random.Random(luck)
     ways = {**PAIRS, **{f"forced-{host}": pair for host, pair in PAIRS.items()}}
     forced = [host for host in ways if host not in PAIRS]
@@ -114,7 +114,8 @@ def test_two_runs_at_once(platform: Emulator, tmp_path: Path, luck: int) -> None
             assert (sorted(told), registrations(platform, host)) == ([False, True], 1), (host, ended)
 
 
-# A look takes no lock: what it looks at may come and go meanwhile. It is no failure of a tool, and the change that follows compares.
+# A look takes no lock, so files may appear and disappear during it. This is no failure of a tool, and the change that follows compares the
+# files again.
 
 FORESTALLED = """\
 [ -e {once} ] || case "$*" in {arguments}) : >{once}; {event} ;; esac
@@ -124,7 +125,7 @@ LATE = """\
 rc=$?
 [ -e {once} ] || case "$*" in {arguments}) : >{once}; {event} ;; esac
 exit $rc"""
-# The tool finds no file, but there is one before and after.
+# The tool finds no file, but the file exists before and after.
 BETWEEN = """\
 [ -e {once} ] && exec {tool} "$@"
 case "$*" in {arguments}) : >{once}; {event} ;; esac
@@ -140,17 +141,17 @@ exit $rc"""
         ("ls", "nothing", FORESTALLED, ""),
         # The other run stages a credential in place of its probe.
         ("awk", "*./.device.json.new", BETWEEN, "mv {new} {path}.away"),
-        # The other run renames what it has staged.
+        # The other run renames its staged credential.
         ("awk", "*./.device.json.new", FORESTALLED, "mv {new} {path}"),
         ("ls", "*./.device.json.new", FORESTALLED, "mv {new} {path}"),
         ("ls", "*./.device.json.new", LATE, "mv {new} {path}"),
-        # It puts the first credential in its place.
+        # The other run installs the first credential.
         ("ls", "-ldn?./device.json", LATE, "cp -p {new} {path}"),
         ("ls", "-ld?./device.json", FORESTALLED, "mv {new} {path}"),
-        # It closes or opens its journal.
+        # The other run closes or opens its journal.
         ("ls", "*.device.json.journal", FORESTALLED, "rm {journal}"),
         ("ls", "*.device.json.journal", LATE, "rm {journal}"),
-        # It removes everything.
+        # The other run removes everything.
         ("awk", "*./device.json", FORESTALLED, "rm -f {path} {new} {journal}"),
         ("ls", "-ldn?./device.json", FORESTALLED, "rm -f {path} {new} {journal}"),
         ("ls", "-ld?./device.json", FORESTALLED, "rm -f {path} {new} {journal}"),

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The control plane as Ansible runs it, on the controller: products, devices, resets, the inventory."""
+"""The control plane, run by Ansible on the controller: products, devices, resets, the inventory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GATEWAYS = "a1IoKTestP2"
 DEVICES = "a1IoKTestP3"
 SENSORS = "a1IoKTestP4"
 PASSES = ("check", "run", "check again", "run again")
-# A host without AccessKeys and without a role; one process for each task instead of four.
+# A host without AccessKeys and without a RAM role; with pipelining, each task takes one process instead of four.
 NOBODY = {"ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true", "ANSIBLE_PIPELINING": "true"}
 
 
@@ -37,7 +37,7 @@ def secrets() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory, secrets: dict[str, str]) -> Iterator[Emulator]:
-    """Throttles as the cloud does; has gateways with and without sub-devices."""
+    """Yield a platform that throttles as the cloud does, and has gateways with and without sub-devices."""
     products = [
         {"product_key": PRODUCT, "product_secret": secrets["product"]},
         {
@@ -63,7 +63,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory, secrets: dict[str, str]) 
 
 
 def connection(platform: Emulator) -> dict[str, JSON]:
-    """The options that lead to the platform."""
+    """Return the options to connect to the platform."""
     return {
         "access_key_id": KEY.id,
         "access_key_secret": KEY.secret,
@@ -73,12 +73,12 @@ def connection(platform: Emulator) -> dict[str, JSON]:
 
 
 def task(name: str, module: str, **options: JSON) -> JSON:
-    """A task whose failure does not end the play."""
+    """Return a task whose failure does not end the play."""
     return {"name": name, NAMESPACE + module: options, "ignore_errors": True}
 
 
 def play(platform: Emulator, tasks: list[JSON], **keywords: JSON) -> JSON:
-    """A play on the controller, with the connection as the action group's defaults."""
+    """Return a play on the controller, with the connection as the action group's defaults."""
     return {
         "hosts": "localhost",
         "gather_facts": False,
@@ -95,14 +95,14 @@ def run(playbook: JSON, tmp_path: Path, *arguments: str) -> Run:
 
 
 def results(ended: Run) -> dict[str, JSON]:
-    """Return what each task returned, by its name, with whether it failed."""
+    """Return the result of each task by its name, with the key `failed`."""
     return {
         told["task"]: {**told["result"], "failed": told["status"] == "failed"} for told in ended.results["localhost"]
     }
 
 
 def four_passes(platform: Emulator, tasks: list[JSON], tmp_path: Path) -> dict[str, dict[str, JSON]]:
-    """Return what each task returned in each pass."""
+    """Return the results of each task in each pass."""
     plays = [
         play(platform, [{**item, "name": f"{number}: {item['name']}"} for item in tasks], check_mode=number % 2 == 0)
         for number in range(4)
@@ -126,7 +126,7 @@ def on_platform(platform: Emulator, product_key: str) -> dict[str, str]:
 
 
 def test_products_and_devices_in_four_passes(platform: Emulator, tmp_path: Path) -> None:
-    """Each task finds in check mode what it does, does it, and then has nothing left to do."""
+    """Each task predicts its changes in check mode, makes them, and then has nothing left to do."""
     tasks = [
         task("create", "product", product_name="Ovens", node_type="gateway", description="hot"),
         task("change", "product", product_key=PRODUCT, product_name="Stoves", description="hotter"),
@@ -135,7 +135,7 @@ def test_products_and_devices_in_four_passes(platform: Emulator, tmp_path: Path)
         task("enable", "devices", product_key=DEVICES, names=["hz-0001", "hz-0002", "sh-0001"], state="enabled"),
         task("remove", "devices", product_key=GATEWAYS, names=["gw-0004", "gw-none"], state="absent"),
     ]
-    # What is enabled was disabled before; each pass of its own play would find the other's work.
+    # `enable` is left out: its devices must be disabled first, and each pass would find the other task's work.
     told = four_passes(platform, [item for item in tasks if item["name"] != "enable"], tmp_path)
     for name, passes in told.items():
         changed = [passes[number]["changed"] for number in PASSES]
@@ -209,7 +209,7 @@ def test_check_mode_changes_nothing_and_reading_never_does(platform: Emulator, t
 
 
 def test_ten_thousand_devices(platform: Emulator, tmp_path: Path) -> None:
-    """Added with fifty calls at the most, read with four hundred; none of them throttled."""
+    """Ten thousand devices are added with at most 50 calls and read with at most 400, and no call is throttled."""
     platform.admin.put_product("a1Thousands", product_secret=new_secret())
     platform.admin.clear_requests()
     names = "{{ ['gw-'] | product(range(10001, 20001)) | map('join') }}"
@@ -230,7 +230,7 @@ def test_ten_thousand_devices(platform: Emulator, tmp_path: Path) -> None:
 
 
 def test_bad_input(platform: Emulator, tmp_path: Path) -> None:
-    """Every mistake is named, and so is what to do; nothing is changed by any."""
+    """Every mistake is reported with its remedy, and none changes anything."""
     before = [on_platform(platform, key) for key in (PRODUCT, GATEWAYS, DEVICES)]
     nobody = {"access_key_id": "", "access_key_secret": ""}
     read = {"product_key": DEVICES, "names": ["hz-0001"]}
@@ -298,7 +298,7 @@ def _options(key: Any) -> dict[str, JSON]:
 
 
 def test_what_is_wrong_with_some(platform: Emulator, tmp_path: Path) -> None:
-    """The others are done; the module fails and tells of each. Throttling and lost answers are waited out."""
+    """The other devices are processed; the module fails and reports each error. Throttling and lost answers are retried."""
     platform.admin.clear_requests()
     platform.admin.fault("RegisterDevice", code="iot.device.CreateDeviceFailed", device_name="new-0002")
     platform.admin.fault("BatchRegisterDeviceWithApplyId", fail_names=["new-0101", "new-0102"])
@@ -339,7 +339,7 @@ def test_what_is_wrong_with_some(platform: Emulator, tmp_path: Path) -> None:
 
 
 def test_resets(platform: Emulator, tmp_path: Path) -> None:
-    """A gateway's topology goes with its owner's consent only; jobs are waited for, and their failure is told."""
+    """A reset removes a gateway's topology only with reset_topology, waits for jobs, and reports a job that failed."""
     for gateway, count in (("gw-0001", 2), ("gw-0002", 2001), ("gw-0003", 2001)):
         _sub_devices(platform, gateway, count)
     platform.admin.fault("ResetThing", device_name="gw-0003", fail_after=1000)

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An AccessKey and a ProductSecret stay in the memory of the controller's own processes.
+"""Secrets of the control plane: an AccessKey and a ProductSecret stay in the memory of the controller's own processes.
 
-Every task of the control plane runs for a host whose connection fails on its first use, as talkative as Ansible can be,
-with everything kept that Ansible can keep; then the secrets are looked for in whatever was written or shown.
+Every task of the control plane runs for a host whose connection fails on its first use, with the highest verbosity, and Ansible keeps all
+files that it can keep. The tests then search everything written or shown for the secrets.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FAR = {"ansible_connection": "tripwire", "ansible_become": True, "ansible_become
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """The second registration of a device returns its first secret, so that a test knows it."""
+    """Yield a platform where the second registration of a device returns its first secret, so that the tests know it."""
     devices = [{"name": DEVICE, "secret": DEVICE_SECRET}, {"name": "gw-0001", "secret": DEVICE_SECRET}]
     product = {
         "product_key": PRODUCT_KEY,
@@ -56,7 +56,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 
 def play(platform: Emulator, tasks: list[JSON], **keywords: JSON) -> JSON:
-    """A play for the far gateway, with the account as defaults of the action group; the secrets come from a vault."""
+    """Return a play for the far gateway, with the account as defaults of the action group and the secrets from a vault."""
     defaults = {
         "access_key_id": TEMPORARY_KEY.id,
         "access_key_secret": "{{ vault_access_key_secret }}",
@@ -85,7 +85,7 @@ def registration(platform: Emulator, name: str, *, no_log: bool = False, **optio
 
 
 def run(playbook: JSON, hosts: JSON, home: Path) -> tuple[Run, Watch]:
-    """Run as talkative as can be, under watch; everything that Ansible writes is under ``home``."""
+    """Run with the highest verbosity and under watch; everything that Ansible writes is under ``home``."""
     secrets = {
         "vault_access_key_secret": TEMPORARY_KEY.secret,
         "vault_security_token": str(TEMPORARY_KEY.security_token),
@@ -160,7 +160,7 @@ def test_no_secret_leaves_the_process_and_nothing_is_sent_to_the_host(platform: 
 
 
 def test_a_task_that_uses_the_connection_is_noticed(platform: Emulator, tmp_path: Path) -> None:
-    """The search and the tripwire find what a module of Ansible's does."""
+    """The tripwire and the search detect an Ansible module that uses the connection and writes a secret."""
     tasks = [
         {"ansible.builtin.command": "true", "ignore_unreachable": True, "become": False},
         {
@@ -178,7 +178,7 @@ def test_a_task_that_uses_the_connection_is_noticed(platform: Emulator, tmp_path
 
 
 def test_the_account_of_a_recovery_stays_in_the_process(platform: Emulator, tmp_path: Path) -> None:
-    """The role's recover: the credential goes to the gateway, nothing of the account does."""
+    """The role's recovery sends the credential to the gateway, and nothing of the account."""
     role = {"name": f"{NAMESPACE}gateway", "tasks_from": "recover"}
     variables = {
         "gateway_product_key": PRODUCT_KEY,
@@ -203,7 +203,7 @@ def test_the_account_of_a_recovery_stays_in_the_process(platform: Emulator, tmp_
 
 
 def test_defaults_delegation_and_check_mode(platform: Emulator, tmp_path: Path) -> None:
-    """Defaults of a group or of one action, run_once and a delegated host mean what they mean for modules."""
+    """Defaults of a group or an action, run_once, delegation and check mode work as they do for modules."""
     before = {device["device_name"] for device in platform.admin.devices(PRODUCT_KEY)}
     named = {"product_key": PRODUCT_KEY, "names": ["oven-1001"]}
     tasks = [
@@ -236,7 +236,7 @@ def test_what_the_platform_says_is_no_template(platform: Emulator, tmp_path: Pat
 
 
 def test_a_report_is_written_by_the_process_itself(platform: Emulator, tmp_path: Path) -> None:
-    """A relative path starts where Ansible was started, and `~` is the home of who runs it; the host has no part in it."""
+    """The controller writes a report: a relative path starts at Ansible's working directory, `~` is the home of Ansible's user."""
     findings = [{"gateway": "gw-0001", "finding": "ok", "code": 7, "status": None}]
     tasks = [
         task("relative", "audit_report", findings="{{ findings }}", dest="relative.json"),

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever dies, and whenever: the next plain run brings the gateway to the one credential that is valid."""
+"""Crashes at any point: the next plain run leaves the gateway with the one valid credential."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from processes import wait_for
 from shells import stopping_shell, write_script, write_shell
 
 WAYS = ("gateway", "controller")
-RENAME = "*.device.json.new*"  # what mv is told when it stores the credential
-LONG = 600  # seconds; no test waits so long
-# All gateways at once, and no temporary files of modules in between.
+RENAME = "*.device.json.new*"  # the argument of mv when it stores the credential
+LONG = 600  # seconds; no test waits this long
+# All gateways in parallel, and no temporary files of modules in between.
 ENV = {"ANSIBLE_FORKS": "100", "ANSIBLE_PIPELINING": "1"}
 WAYS_OF = {
     "gw-0001": {"way": "gateway"},
@@ -50,7 +50,7 @@ Hosts = dict[str, dict[str, Any]]
 pytestmark = pytest.mark.usefixtures("new_platform")
 
 
-# What the tests have in common: one task, whose gateways differ in their variables.
+# Helpers: one task, whose gateways differ in their variables.
 
 
 def play(platform: Emulator, **options: Any) -> Any:
@@ -74,7 +74,7 @@ def start(platform: Emulator, hosts: Hosts, tmp_path: Path, **options: Any) -> S
 
 
 def run(platform: Emulator, hosts: Iterable[str] | Hosts, tmp_path: Path, **options: Any) -> Run:
-    """A run to its end: a plain one, from the controller, where `hosts` are names."""
+    """Run to the end; `hosts` as names means a plain run from the controller."""
     if not isinstance(hosts, dict):
         hosts = {host: {"way": "controller"} for host in hosts}
     return run_playbook(play(platform, **options), inventory(hosts, tmp_path), tmp_path, env=ENV)
@@ -94,7 +94,7 @@ def journal(tmp_path: Path, host: str) -> str:
 
 
 def end_leases(tmp_path: Path, hosts: Iterable[str]) -> None:
-    """No run is left, and no request under way: the next run need not wait."""
+    """End the leases, as if no run and no request were left, so that the next run need not wait."""
     for host in hosts:
         if journal_file(tmp_path, host).exists():
             end_lease(journal_file(tmp_path, host))
@@ -105,31 +105,31 @@ def registrations(platform: Emulator, host: str) -> int:
 
 
 def asked(platform: Emulator) -> list[Any]:
-    """The registrations that have reached the platform."""
+    """Return the registrations that have reached the platform."""
     return [entry for entry in platform.admin.requests() if entry["action"] in ("register", "register_mqtt")]
 
 
 def processed(platform: Emulator) -> list[Any]:
-    """Those that the platform has done with, whether or not it has answered."""
+    """Return the registrations that the platform has processed, answered or not."""
     return [entry for entry in asked(platform) if entry["code"] is not None]
 
 
 def proven(platform: Emulator, ended: Run, hosts: Iterable[str]) -> bool:
-    """Return whether a login has proved each credential, so that no late request counts any more."""
+    """Return whether a login has proved each credential, so that a late request no longer matters."""
     return all(
         ended.result(host)["proven"] is True and platform.admin.device(PRODUCT_KEY, host)["activated"] for host in hosts
     )
 
 
 def fault(platform: Emulator, hosts: Hosts, **effect: Any) -> None:
-    """Set what happens to the next registration of each of them."""
+    """Set the fault of each gateway's next registration."""
     for host, variables in hosts.items():
         action = "register_mqtt" if variables.get("transport") == "mqtt" else "register"
         platform.admin.fault(action, device_name=host, **effect)
 
 
 def assert_converged(platform: Emulator, tmp_path: Path, hosts: Iterable[str], device: str | None = None) -> None:
-    """Each gateway holds the platform's secret, where it belongs and nowhere else, and nothing is left to do."""
+    """Check that each gateway stores the platform's secret, only where it belongs, and that nothing is left to do."""
     for host in hosts:
         name, root = device or host, tmp_path / host
         secret = platform.admin.device(PRODUCT_KEY, name)["device_secret"]
@@ -152,7 +152,7 @@ STEPS_OF_FINISHING = 34
 
 
 def die_at_every_step(platform: Emulator, variables: Hosts, tmp_path: Path, **options: Any) -> list[str]:
-    """Start the gateways step-01, step-02, ..., stop the first at its first call and so on, then end everything.
+    """Start the gateways step-01, step-02, ..., stop the first at its first call, the second at its second and so on, then kill all.
 
     :returns: the tools that were called, in their order
     """
@@ -175,7 +175,7 @@ def steps(count: int = STEPS) -> list[str]:
 
 @pytest.mark.parametrize("when", ["if_needed", "always"])
 def test_a_kill_at_every_step_of_a_registration(platform: Emulator, tmp_path: Path, when: str) -> None:
-    """By each way in turn: what one way does at a step here, the other one does there, over the other transport."""
+    """A run after a kill at any step converges; with `always`, each step has the other way and the other transport."""
     ways = list(WAYS_OF.values()) if when == "if_needed" else list(reversed(WAYS_OF.values()))
     plain = dict(zip(steps(), cycle(ways), strict=False))
     hosts = steps()
@@ -218,7 +218,7 @@ def is_staged(tmp_path: Path, host: str, secret: str) -> bool:
 
 
 def test_a_kill_at_every_step_of_finishing(platform: Emulator, tmp_path: Path) -> None:
-    """One gateway dies with the new secret staged and journalled; each copy of it dies once more while that is finished."""
+    """A run converges after one gateway dies with the new secret staged and journalled, and each copy of it while finishing."""
     platform.admin.settings(reregistration="same")
     assert run(platform, ["gw-0001"], tmp_path).rc == 0
     stop = stopping_shell(tmp_path / "shell", 1, ["mv"], RENAME)
@@ -264,7 +264,7 @@ def test_a_kill_while_the_platform_answers(platform: Emulator, tmp_path: Path) -
 
 
 def test_a_request_of_a_dead_run_is_waited_for(platform: Emulator, tmp_path: Path) -> None:
-    """It reaches the platform, which issues a secret for it only after the run has died, and the next one has begun."""
+    """A run waits for the request of a dead run, for which the platform issues a secret only after the next run has begun."""
     short = {"timeout": 4, "retry_time": 0}
     fault(platform, WAYS_OF, delay=3)
     with start(platform, WAYS_OF, tmp_path, **short) as first:
@@ -324,7 +324,7 @@ def test_the_platform_dies_over_a_request(tmp_path: Path, effect: str) -> None:
 
 
 def worker(run: Started, pid: int) -> int:
-    """The process of ansible-playbook that waits for the process `pid`."""
+    """Return the worker process of ansible-playbook that waits for the process `pid`."""
     while (parent := int(processes.read(pid, "stat").rpartition(b")")[2].split()[1])) != run.process.pid:
         pid = parent
     return pid
@@ -332,7 +332,7 @@ def worker(run: Started, pid: int) -> int:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_controller_dies_alone(platform: Emulator, tmp_path: Path, way: str) -> None:
-    """The gateway is about to rename; the next run is under way before it has done so."""
+    """If the controller dies just before the gateway's rename, the gateway finishes, although the next run has already begun."""
     stop = stopping_shell(tmp_path / "shell", 1, ["mv"], RENAME)
     hosts = {"gw-0001": {"way": way, "ansible_shell_executable": stop.shell}}
     home = tmp_path / "next"
@@ -389,7 +389,7 @@ def open_journal(tmp_path: Path, host: str, text: str) -> None:
     journal_file(tmp_path, host).write_text(text)
 
 
-# What the lease of another run holds up: every change, whatever it is.
+# The changes that the lease of another run delays: all kinds.
 HELD: dict[str, tuple[bool, dict[str, Any], str]] = {
     "gw-0001": (False, {}, "interrupted"),
     "gw-0002": (True, {}, "interrupted"),
@@ -401,7 +401,7 @@ HELD: dict[str, tuple[bool, dict[str, Any], str]] = {
 
 
 def held(platform: Emulator, tmp_path: Path, ttl: int) -> Hosts:
-    """Gateways on which another run holds a lease since now; each shell notes when it is asked for the lock."""
+    """Return gateways with a new lease of another run; each shell records the times at which flock is called."""
     assert run(platform, [host for host, (there, _own, _reason) in HELD.items() if there], tmp_path).rc == 0
     platform.admin.clear_requests()
     hosts: Hosts = {}
@@ -415,7 +415,7 @@ def held(platform: Emulator, tmp_path: Path, ttl: int) -> Hosts:
 
 
 def taken_when_asked(tmp_path: Path, host: str, shell: str) -> Path:
-    """A shell in front of this one: the lease begins when the gateway is first asked, however long the run took to start."""
+    """Return a wrapper of this shell that dates the lease to the first command on the gateway, however long the run took to start."""
     folder = tmp_path / "shells" / host
     script = f"""\
 if ! [ -e {folder}/asked ]; then
@@ -428,7 +428,7 @@ exec {shell} "$@\""""
 
 
 def test_no_lease_is_taken_over_before_its_end(platform: Emulator, tmp_path: Path) -> None:
-    """Whoever holds it may be dead: its request may still be under way."""
+    """No lease is taken over before its end: its owner may be dead, but its request still in progress."""
     hosts = held(platform, tmp_path, ttl=9)
     for host, own in hosts.items():
         own["ansible_shell_executable"] = str(taken_when_asked(tmp_path, host, own["ansible_shell_executable"]))
@@ -445,7 +445,7 @@ def test_no_lease_is_taken_over_before_its_end(platform: Emulator, tmp_path: Pat
 
 
 def test_a_lease_that_outlasts_all_patience(platform: Emulator, tmp_path: Path) -> None:
-    """The run ends at once, and nothing was done, even where all is to be removed."""
+    """A run ends at once, with nothing done, if a lease lasts too long to wait for, even for a removal."""
     hosts = held(platform, tmp_path, ttl=LONG)
     before = {path: path.read_text() for path in tmp_path.glob("gw-*/**/*") if path.is_file()}
     checked = run_playbook(
@@ -469,7 +469,7 @@ def test_a_lease_that_outlasts_all_patience(platform: Emulator, tmp_path: Path) 
     assert platform.admin.requests() == []
 
 
-# What a power cut leaves, and what the platform refuses
+# Power cuts and refusals of the platform
 
 
 def test_journals_that_were_torn(platform: Emulator, tmp_path: Path) -> None:
@@ -500,16 +500,16 @@ def test_journals_that_were_torn(platform: Emulator, tmp_path: Path) -> None:
 
 
 def test_an_activated_device_keeps_its_credential(platform: Emulator, tmp_path: Path) -> None:
-    """A forced registration, which the platform refuses, dies before it hears that: the next plain run settles it.
+    """The next plain run settles a refused registration whose run died before the refusal.
 
-    Over MQTT, which does not say why it refuses, by a login.
+    Over MQTT, where a refusal has no reason, it does so by a login.
     """
     assert run(platform, WAYS_OF, tmp_path).rc == 0
     before = {host: stored(tmp_path, host) for host in WAYS_OF}
     for host in WAYS_OF:
         platform.admin.activate(PRODUCT_KEY, host)
     platform.admin.clear_requests()
-    # Over MQTT a refusal cannot be held back: there the request itself is.
+    # A refusal over MQTT cannot be delayed, so the request is.
     over_mqtt = {host: own for host, own in WAYS_OF.items() if "transport" in own}
     fault(platform, {host: own for host, own in WAYS_OF.items() if host not in over_mqtt}, hold_after=LONG)
     fault(platform, over_mqtt, delay=LONG)
@@ -520,7 +520,7 @@ def test_an_activated_device_keeps_its_credential(platform: Emulator, tmp_path: 
     assert {entry["code"] for entry in processed(platform)} == {6289}
     assert all(journal(tmp_path, host) for host in WAYS_OF)
 
-    end_leases(tmp_path, WAYS_OF)  # whatever is still under way is refused
+    end_leases(tmp_path, WAYS_OF)  # every request in progress is refused
     settled = run(platform, WAYS_OF, tmp_path)
     assert (settled.rc, settled.changed) == (0, len(WAYS_OF)), settled
     for host in WAYS_OF:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What `make demo` runs: that it succeeds, that it can fail, and that it leaves nothing."""
+"""`make demo`: it succeeds, it can fail, and it leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ENV = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The folder is the home, and the report beside it: it is what a demo leaves."""
+    """Return an environment with this home. The report is next to the folder, because the demo leaves it behind."""
     report = folder.with_name(f"{folder.name}-report") / "report.html"
     return {**ENV, "HOME": str(folder), "TMPDIR": str(folder), "DEMO_REPORT": str(report)}
 
@@ -43,7 +43,7 @@ def started(folder: Path) -> subprocess.Popen[str]:
 
 
 def left_in(folder: Path) -> list[str]:
-    """Files in the folder, and processes that name it."""
+    """Return the files in the folder and the processes that name the folder."""
     commands = []
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -55,7 +55,7 @@ def left_in(folder: Path) -> list[str]:
 
 @pytest.fixture
 def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """The program as a module, with its temporary folder in `tmp_path`."""
+    """Yield the program as a module, with its temporary folder in `tmp_path`."""
     spec = importlib.util.spec_from_file_location("demo", DEMO)
     assert spec
     assert spec.loader
@@ -70,7 +70,7 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType
 
 
 def test_it_removes_no_file_of_others(demo: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The folder of the report may be any, and its path relative."""
+    """The demo removes no file of others from the folder of the report, which may be any, with a relative path."""
 
     def ends(*_arguments: object) -> None:
         raise KeyboardInterrupt
@@ -126,7 +126,7 @@ def test_it_shows_a_fleet_that_is_right_and_leaves_nothing(tmp_path: Path) -> No
 
 
 def test_on_a_terminal_it_shows_the_live_view(tmp_path: Path) -> None:
-    """One run of it."""
+    """A run of the demo shows the live view on a terminal."""
     steps = "import demo\nwith demo.Platform() as platform:\n    demo.write_inventory(platform)\n    demo.provision(platform)\n"
     env = {**environment(tmp_path), "PYTHONPATH": str(DEMO.parent)}
     seen = run_on_terminal(

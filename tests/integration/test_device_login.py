@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""device_login, by playbooks against the emulator: what is accepted, and each way in which it is not, from both sides.
+"""device_login in playbooks against the emulator: accepted logins and every failure, from the gateway and from the controller.
 
-Every case is a host of two plays, check mode and a run, with a device of its own.
+Every case is a host of two plays, check mode and a run, with its own device.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ YEARS = {"expired": 2001, "early": 2999}
 
 
 def nothing(gateway: Gateway) -> None:
-    """For cases whose options alone differ."""
+    """Prepare nothing, for cases in which only the options differ."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A gateway with the valid credential of its device, what is done to either, and what comes of a login.
+    """A gateway with its device's valid credential, a change of either, and the expected outcome of a login.
 
-    In `options`, names in braces are filled in: {expired} and {early} are servers whose certificates are of other years,
-    {expired_ca} and {early_ca} what to trust them with.
+    In `options`, names in braces are filled in: {expired} and {early} are servers with certificates of other years, {expired_ca} and
+    {early_ca} are the CAs to trust them.
     """
 
     name: str
@@ -52,10 +52,10 @@ class Case:
     fault: dict[str, JSON] | None = None
     logins: int = 0  # that reach the platform
     ways: tuple[str, ...] = WAYS
-    at_once: bool = False  # found before anything is done, and so in check mode too
+    at_once: bool = False  # fails before anything is done, and so in check mode too
 
 
-# What is done to a gateway or to its device
+# Changes of a gateway or of its device
 
 
 def replace_secret(gateway: Gateway) -> None:
@@ -77,7 +77,7 @@ def delete(gateway: Gateway) -> None:
 
 
 def take_token(gateway: Gateway) -> None:
-    """Store what a registration without pre-registration stores."""
+    """Store the result of a registration without pre-registration."""
     whose = registration(PRODUCT_KEY, gateway.device_name, PRODUCT_SECRET, "regnwl")
     with Client(gateway.platform.endpoints, *whose) as device:
         issued = device.content()
@@ -100,7 +100,7 @@ def show_a_banner(gateway: Gateway) -> None:
 
 
 def move_home(gateway: Gateway) -> None:
-    """Give the gateway, and not the controller, a home with the authority in it."""
+    """Give the gateway, and not the controller, a home that contains the CA."""
     home = gateway.root / "their home"
     home.mkdir()
     (home / "ca.pem").write_bytes(Path(gateway.platform.endpoints["ca_file"]).read_bytes())
@@ -114,7 +114,7 @@ def make_pipe(gateway: Gateway) -> None:
 
 
 def lay_out(gateway: Gateway) -> None:
-    """Edit the file as somebody may, who keeps what it says."""
+    """Reformat the file and add a field, as an editor may, without changing its values."""
     fields = {"note": "edited", **json.loads(gateway.path.read_text())}
     gateway.store(json.dumps(fields, indent=2) + "\r\n")
 
@@ -142,7 +142,7 @@ CASES = [
     Case("python-is-not-needed", prepare=lose_python, logins=1, ways=("controller",)),
     Case("banner", prepare=show_a_banner, logins=1),
     Case("laid-out", prepare=lay_out, logins=1),
-    # What the platform refuses
+    # Refusals of the platform
     Case("replaced", "refused", ("recover",), code=5, prepare=replace_secret, logins=1),
     Case("disabled", "refused", ("disabled",), code=5, prepare=disable, logins=1),
     Case("deleted", "refused", ("deleted",), code=5, prepare=delete, logins=1),
@@ -154,7 +154,7 @@ CASES = [
     faulty("dropped-before", "network", drop_before=True),
     faulty("dropped-after", "network", drop_after=True),
     faulty("silent", "network", hang=8),
-    # Who it is that answers
+    # The server's certificate
     Case("home", options={"ca_path": "~/ca.pem"}, prepare=move_home, logins=1, ways=("gateway",)),
     Case("home-of-a-gateway", "tls", options={"ca_path": "~/ca.pem"}, prepare=move_home, ways=("controller",)),
     Case("other-authority", "tls", options={"ca_path": None}),
@@ -162,7 +162,7 @@ CASES = [
         Case(name, "tls", (problem, "clock"), options={"mqtt_endpoint": f"{{{name}}}", "ca_path": f"{{{name}_ca}}"})
         for name, problem in (("expired", "expired"), ("early", "not yet valid"))
     ),
-    # What the gateway holds
+    # The file on the gateway
     Case("no-file", "unreadable", prepare=lambda gateway: gateway.path.unlink()),
     no_credential("empty", ""),
     no_credential("brace", "{"),
@@ -179,7 +179,7 @@ HOSTS = {f"{case.name.replace(' ', '-')}.{way}": (case, way) for case in CASES f
 
 @dataclass
 class Story:
-    """One host: what a check and a run returned, the secrets that it held, and what the platform saw of each."""
+    """One host: the results of check mode and a run, its secrets, and the logins that reached the platform in each."""
 
     case: Case
     gateway: Gateway
@@ -193,7 +193,7 @@ def logins(gateway: Gateway) -> int:
 
 
 def new_login(platform: Emulator, directory: Path, host: str, way: str) -> Gateway:
-    """Return a gateway that holds the valid credential of its device, and logs in this way."""
+    """Return a gateway with its device's valid credential that logs in this way."""
     gateway = Gateway(host, directory / host, platform, PRODUCT_KEY, host)
     gateway.options = {
         **{"mqtt_endpoint": mqtt_endpoint(platform), "ca_path": platform.endpoints["ca_file"], "timeout": 5},
@@ -216,7 +216,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def dated(directory: Path) -> Iterator[dict[str, DatedServer]]:
-    """Servers by the host that logs in to each: one is enough for one."""
+    """Yield a server for each host that logs in to one, so that its connections are counted."""
     with ExitStack() as stack:
         servers = {}
         for host, (case, way) in HOSTS.items():
@@ -229,7 +229,7 @@ def dated(directory: Path) -> Iterator[dict[str, DatedServer]]:
 
 @pytest.fixture(scope="module")
 def runs() -> list[Run]:
-    """Both runs, as they happened."""
+    """Return the list that `stories` fills with both runs."""
     return []
 
 
@@ -241,7 +241,7 @@ def stories(
     runs: list[Run],
     asked_for: Callable[[str], bool],
 ) -> dict[str, Story]:
-    """Every case that is asked for, in check mode and in a run, each one play over all of them."""
+    """Run every selected case in check mode and in a run, each in one play over all hosts."""
     stories = {}
     for host, (case, way) in HOSTS.items():
         if asked_for(host):
@@ -299,7 +299,7 @@ def test_a_login_is_accepted_or_the_error_says_why_not(story: Story) -> None:
     if case.kind is None:
         assert result["status"] == "ok"
         assert result["device_name"] == story.gateway.device_name
-        # Activated, and no session is kept.
+        # The device is activated, and no session is open.
         assert [story.gateway.device[name] for name in ("activated", "status")] == [True, "OFFLINE"]
         return
     error = result["error"]
@@ -328,7 +328,7 @@ def test_a_clock_that_is_wrong_is_found_in_one_connection(
 
 
 def test_a_host_that_speaks_something_else_or_nothing(platform: Emulator, tmp_path: Path) -> None:
-    """The platform's fault is of the next connections, whoever makes them; so only these gateways connect."""
+    """A silent host or another protocol is a failure. Only these gateways connect, because the fault applies to the next connections."""
     silent = [new_login(platform, tmp_path, f"silent.{way}", way) for way in WAYS]
     https = [new_login(platform, tmp_path, f"https.{way}", way) for way in WAYS]
     for gateway in silent:
@@ -345,7 +345,7 @@ def test_a_host_that_speaks_something_else_or_nothing(platform: Emulator, tmp_pa
 
 
 def test_nobody_is_told_the_password_that_the_controller_uses(platform: Emulator, tmp_path: Path) -> None:
-    """Ansible at its most talkative, which shows what comes back from a gateway."""
+    """The password is not shown even with the highest verbosity, which prints a gateway's answers."""
     gateway = new_login(platform, tmp_path, "gw-talkative", "controller")
     secret = gateway.device["device_secret"]
     name = gateway.device_name

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""device_registration: one registration each run, and a secret only where nothing prints it."""
+"""device_registration: one registration for each run, and a secret only where nothing prints it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MODULE = "fleetops.aliyun_iot.device_registration"
 
 @pytest.fixture(autouse=True)
 def device(platform: Emulator) -> None:
-    """The device as it was added, and nothing asked of the platform yet."""
+    """Add the device anew, and clear the platform's requests and faults."""
     if any(device["device_name"] == DEVICE for device in platform.admin.devices(PRODUCT_KEY)):
         platform.admin.delete_device(PRODUCT_KEY, DEVICE)
     platform.admin.put_device(PRODUCT_KEY, DEVICE)
@@ -31,7 +31,7 @@ def device(platform: Emulator) -> None:
 
 
 def play(platform: Emulator, *further: JSON, options: JSON = None, **keywords: JSON) -> JSON:
-    """A play that registers the device into `registration`, with further tasks behind it."""
+    """Return a play that registers the device into `registration`, followed by further tasks."""
     wanted = {**connection(platform), "device_name": DEVICE, **(options or {})}
     task = {"name": "Register", MODULE: wanted, "register": "registration", **keywords}
     return {"hosts": "gateways", "gather_facts": False, "tasks": [task, *further]}
@@ -59,7 +59,7 @@ def test_check_mode_sends_nothing(platform: Emulator, tmp_path: Path) -> None:
 
 
 def test_every_run_issues_another_secret_and_returns_none(platform: Emulator, tmp_path: Path) -> None:
-    """No result and no output holds it, only what stands for it."""
+    """Every run issues another secret, and no result or output contains it, only its fingerprint."""
     fingerprints = []
     for number in (1, 2):
         ended = run(play(platform), tmp_path)
@@ -145,7 +145,7 @@ def test_troubles_are_waited_out(platform: Emulator, tmp_path: Path) -> None:
 
 
 def test_an_error_under_no_log(platform: Emulator, tmp_path: Path) -> None:
-    """The result is hidden, and with it the secrets; what went wrong is not."""
+    """With no_log, the result and its secrets are hidden, but the error is not."""
     options = {"return_secret": True, "product_secret": "NotTheSecret0001"}
     ended = run(play(platform, options=options, no_log=True), tmp_path)
     assert ended.rc != 0

@@ -1,11 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What README and the guides tell users to type and to write, tried as it is printed: every block of every page.
+"""Run every block of README and the guides as printed.
 
-Each page is one user, with a home of their own and the files that the page has had them write. Gateways are folders of this machine
-and the platform is the emulator: ``ansible`` and ``ansible-playbook`` get ``-e @local.yml`` for that, unless the page starts an
-emulator itself.
+Each page has one user, with a home and the files that the page has had the user write. Gateways are folders of this machine and the
+platform is the emulator: ``ansible`` and ``ansible-playbook`` get ``-e @local.yml`` for this, unless the page starts an emulator itself.
 """
 
 from __future__ import annotations
@@ -33,17 +32,17 @@ GATEWAYS = [f"gw-{number:04}" for number in (1, 2)]
 VAULT_PASSWORD = "a password of the vault"
 SECONDS = 300
 
-# Pages that start a platform of their own, whose inventory leads to it.
+# Pages that start a platform, to which their inventory points.
 WITH_A_PLATFORM = {"molecule_guide", "tutorial"}
-# The folder in which the user of a page works, if it has a name.
+# The folder in which a page's user works, if it has a name.
 FOLDERS = {"molecule_guide": "agent"}
-# The gateways that are right when a page begins, and whose devices are activated.
+# The gateways with a valid credential and an activated device at the start of a page.
 PROVISIONED = {"audit_guide": GATEWAYS, "migration_guide": GATEWAYS, "replacement_guide": GATEWAYS[:1]}
-# This machine may have no serial number, and test_names.py tries names from hardware.
+# This machine may have no serial number; test_names.py tests names from hardware.
 OTHER_VARIABLES = {"hardware_names_guide": {"gateway_device_name_from": "inventory_hostname"}}
 
 NETWORK = "needs the network; the environment that make keeps has what it installs"
-# Commands that are not run, and why. Their syntax is checked, and names of packages are compared with the repository's.
+# Commands that are not run, each with the reason. Their syntax is checked, and names of packages are compared with the repository's.
 UNTRIED: dict[str, str] = {
     "pip install requests alibabacloud-tea-openapi alibabacloud-credentials rich": NETWORK,
     "ansible-galaxy collection install git+https://github.com/fleetops/aliyun_iot": NETWORK,
@@ -60,7 +59,7 @@ UNTRIED: dict[str, str] = {
 
 
 class User:
-    """Somebody who reads a page from its beginning to its end, and does what it says."""
+    """A user who reads a page from beginning to end and follows it."""
 
     def __init__(self, page: Path, home: Path, platform: Emulator | None) -> None:
         self.home = home
@@ -102,7 +101,7 @@ class User:
             assert (wanted := pages.missing(output, step.output)) is None, f"no line: {wanted}\n{told}"
 
     def _run(self, step: Step) -> tuple[int, str]:
-        """Run a command in the shell of the user, which remembers its folder, its variables and the exit code."""
+        """Run a command in the user's shell, which keeps its folder, its variables and the exit code."""
         if step.command.startswith("ansible-vault create "):
             self._prepare_editor(step.command.split()[-1])
         state, words = shlex.quote(str(self.home / "state")), shlex.quote(step.command)
@@ -131,7 +130,7 @@ class User:
         return ran.returncode, ran.stdout
 
     def _prepare_editor(self, name: str) -> None:
-        """Have the editor write what the page says that the file contains."""
+        """Make the editor write the content that the page prints for the file."""
         [text] = [block.text for block in self._blocks if block.file == name]
         wanted = self.home / "wanted"
         wanted.write_text(text)
@@ -149,7 +148,7 @@ class User:
 
 
 def _local(platform: Emulator, home: Path) -> dict[str, Any]:
-    """Return the variables that make folders of gateways, and the emulator of the platform."""
+    """Return the variables with which gateways are folders and the platform is the emulator."""
     return {
         "ansible_connection": "local",
         "ansible_become": False,
@@ -178,7 +177,7 @@ def _provision(platform: Emulator, home: Path, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def local_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """Return the one platform of all pages."""
+    """Yield the one platform of all pages."""
     key = {"id": ACCOUNT["platform_access_key_id"], "secret": ACCOUNT["platform_access_key_secret"]}
     with Emulator(tmp_path_factory.mktemp("platform"), {"access_keys": [key]}) as emulator:
         yield emulator
@@ -186,7 +185,7 @@ def local_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulato
 
 @pytest.fixture
 def user(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[User]:
-    """Return the user of a page; whatever they started ends with the test."""
+    """Yield the user of a page; the processes that the user started end with the test."""
     page = request.param
     platform = None if page.stem in WITH_A_PLATFORM else request.getfixturevalue("local_platform")
     if platform:
@@ -228,7 +227,7 @@ def test_the_packages_of_the_pages_are_those_of_the_repository() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_nothing_to_type_is_outside_of_what_is_tried(page: Path) -> None:
-    """A block of another language, or a literal block, would be tried by nobody."""
+    """All commands are in blocks that are tested: a block of another language, or a literal block, would not be."""
     for block in blocks(page):
         if block.language in ("yaml", "yaml+jinja"):
             assert yaml.safe_load(block.text), block

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The end of a change whose secret is in doubt: each line of the table in the protocol's page."""
+"""The end of a change whose secret is in doubt: each line of the table in the protocol page."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def no_fault_stays(platform: Emulator) -> Iterator[None]:
 
 @pytest.fixture
 def closed() -> Iterator[str]:
-    """An address at which nobody listens, and nobody else is going to."""
+    """Yield an address at which no program listens, bound so that no other program can."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield f"127.0.0.1:{held.getsockname()[1]}"
 
 
 def one_each(platform: Emulator, directory: Path, prefix: str, **options: JSON) -> list[Gateway]:
-    """A gateway for each way to register."""
+    """Return one gateway for each way to register."""
     return [new(platform, directory, f"{prefix}.{way}", way, **options) for way in EVERY_WAY]
 
 
@@ -45,7 +45,7 @@ def one_each(platform: Emulator, directory: Path, prefix: str, **options: JSON) 
 
 
 def test_what_was_in_doubt_is_proven_at_once(platform: Emulator, tmp_path: Path) -> None:
-    """After a lost answer, and only then: a first registration is not to activate the device."""
+    """A secret in doubt is proven at once, and only after a lost answer: a first registration must not activate the device."""
     sure, doubtful = (one_each(platform, tmp_path, prefix) for prefix in ("sure", "doubtful"))
     for gateway in doubtful:
         lose_an_answer(gateway)
@@ -66,7 +66,7 @@ def test_what_was_in_doubt_is_proven_at_once(platform: Emulator, tmp_path: Path)
 
 
 def test_a_device_token_is_proven_from_the_gateway(platform: Emulator, tmp_path: Path) -> None:
-    """The token stays there, so that a gateway without Python cannot prove it."""
+    """The gateway proves a token, which does not leave the gateway; without Python there, the token stays unproven."""
     options = {"auth_type": "regnwl"}
     able = [new(platform, tmp_path, f"able.{way}", way, **options) for way in MQTT_WAYS]
     unable = new(platform, tmp_path, "unable", "controller-mqtt", **options)
@@ -85,7 +85,7 @@ def test_a_device_token_is_proven_from_the_gateway(platform: Emulator, tmp_path:
 
 
 def test_a_secret_that_a_late_request_has_replaced(platform: Emulator, tmp_path: Path) -> None:
-    """The first request is processed after the answer to the second was stored, and before the login."""
+    """The first request is processed after the answer to the second was stored, and before the login, which detects this."""
     gateways = one_each(platform, tmp_path, "late")
     for gateway in gateways:
         lose_an_answer(gateway)
@@ -127,13 +127,13 @@ def test_a_secret_that_a_late_request_has_replaced(platform: Emulator, tmp_path:
 
 
 def run_stored(gateway: Gateway) -> str:
-    """The fingerprint of what is stored, computed by the test."""
+    """Return the fingerprint of the stored credential, computed by the test."""
     secret = gateway.path.read_text().split('"')[7]
     assert gateway.path.read_text() == credential_text(gateway.product_key, gateway.device_name, secret)
     return fingerprint(gateway.product_key, gateway.device_name, secret)
 
 
-# A login that fails on the way
+# A login that does not reach the broker
 
 
 def test_what_no_login_reaches_the_broker_for_stays_unproven(platform: Emulator, tmp_path: Path, closed: str) -> None:
@@ -159,7 +159,7 @@ def test_what_no_login_reaches_the_broker_for_stays_unproven(platform: Emulator,
             False,
         )
 
-    # Every later run tries again, and registers nothing; check mode does neither.
+    # Every later run repeats the login and registers nothing; check mode does neither.
     kept = {gateway.host: gateway.files() for gateway in gateways}
     for check in (True, False):
         platform.admin.clear_requests()
@@ -172,7 +172,7 @@ def test_what_no_login_reaches_the_broker_for_stays_unproven(platform: Emulator,
             assert bool(logins(gateway)) is (not check and gateway.options["mqtt_endpoint"] != closed)
             assert contents(gateway) == {name: found.content for name, found in kept[gateway.host].items()}
 
-    # What is mended meanwhile leaves it unproven, and is told so.
+    # A repair meanwhile leaves the secret unproven, and the result reports this.
     for gateway in gateways:
         gateway.path.chmod(0o644)
     mended = run_task(gateways, tmp_path)
@@ -200,7 +200,7 @@ def contents(gateway: Gateway) -> dict[str, JSON]:
 
 
 def test_an_unproven_secret_that_turns_out_to_be_dead(platform: Emulator, tmp_path: Path, closed: str) -> None:
-    """The run that hears of it changes nothing else, and fails; the one after it registers again."""
+    """The run that detects that an unproven secret is dead changes nothing else and fails; the next one registers again."""
     gateways = [new(platform, tmp_path, f"dead.{way}", way, mqtt_endpoint=closed) for way in WAYS]
     for gateway in gateways:
         lose_an_answer(gateway)
@@ -223,7 +223,7 @@ def test_an_unproven_secret_that_turns_out_to_be_dead(platform: Emulator, tmp_pa
 
 
 def test_without_the_address_of_a_broker_the_change_is_over(platform: Emulator, tmp_path: Path) -> None:
-    """The result says so, once."""
+    """Without a broker's address the change is over; the run warns about it once."""
     gateways = [new(platform, tmp_path, f"deaf.{way}", way, mqtt_endpoint=None) for way in WAYS]
     gateways += [
         new(platform, tmp_path, f"region.{way}", way, mqtt_endpoint=None, region="cn-shanghai") for way in WAYS

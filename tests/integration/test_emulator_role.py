@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The role emulator as users include it, on the local connection."""
+"""The role emulator, included as users do, on the local connection."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ SEED = {
 
 
 def run(playbook: Any, home: Path, *arguments: str, check: bool = False, inventory: Any = None) -> Run:
-    """Run a playbook and leave alone what outlives it."""
+    """Run a playbook without stopping the processes that outlive it."""
     env = {"ANSIBLE_PIPELINING": "1"}
     return start_playbook(playbook, inventory or {}, home, *arguments, check=check, env=env).wait()
 
 
 class Role:
-    """The role, run with variables on a home of its own."""
+    """The role with its own home; a call runs it with variables."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -46,7 +46,7 @@ class Role:
     def __call__(
         self, state: str = "started", *arguments: str, check: bool = False, show: str | None = None, **variables: Any
     ) -> Run:
-        """Bring it to a state; `show` names a variable that the last result then has."""
+        """Run the role with this state; `show` names a variable that a last task prints."""
         values = {"emulator_state": state, "emulator_state_dir": str(self.state_dir), **variables}
         include = {"ansible.builtin.include_role": {"name": "fleetops.aliyun_iot.emulator"}, "vars": values}
         play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [include]}
@@ -61,7 +61,7 @@ class Role:
 
 @pytest.fixture
 def role(tmp_path: Path) -> Iterator[Role]:
-    """The role; whatever it started in its home ends with the test."""
+    """Yield the role; the processes that it started in its home end with the test."""
     yield Role(tmp_path)
     processes.kill(lambda: processes.at_home(tmp_path))
 
@@ -195,7 +195,7 @@ def test_the_readmes_example_runs_as_printed(role: Role) -> None:
 
 
 def test_the_readmes_seed_is_taken_as_printed_and_kept_secret(role: Role) -> None:
-    """It has a time, which YAML makes an object. Other names than its own may have any character."""
+    """The seed works as printed, with a time that YAML converts to an object. Other names than its own may have any character."""
     [printed] = re.findall(r"^```yaml\n(access_keys:.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
     assert "expires: 2030-01-01T00:00:00Z" in printed
     variables = role.home / "variables.yml"

@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The EXAMPLES of the plugins' documentation, run as they are printed.
+"""Run the EXAMPLES of the plugins' documentation as printed.
 
-One playbook has a play for each plugin, with the tasks that its documentation prints; an example that is a play stands for itself.
-Gateways are folders of this machine, and the platform is the emulator: defaults of modules and variables of the inventory lead there.
-Between the examples are plays that prepare what the next one takes for granted. The inventory's example is a file for ansible-inventory.
+One playbook has a play for each plugin, with the tasks that its documentation prints; an example that is a play is used unchanged. Gateways
+are folders of this machine, and the platform is the emulator: defaults of modules and variables of the inventory point to them. Plays
+between the examples prepare what the next one requires. The inventory's example is a file for ansible-inventory.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MACS, SERIALS = ["00:16:3e:00:00:01", "00:16:3e:00:00:02"], ["SN0001", "SN0002"]
 NEW_PRODUCT = "OvenGateways"
 REPORT = PLUGINS.parent / "roles/gateway/tasks/report.yml"
 
-# What is printed, and what stands for it here: a gateway is a folder, and only root gives files away.
+# Printed text and its replacement here: a gateway is a folder, and only root can give files away.
 STANDS_FOR = {"/etc/agent/iot.conf": "'{{ root }}/iot.conf'", "owner: agent": f"owner: {getpass.getuser()}"}
 
 GATEWAY = "fleetops.aliyun_iot.gateway_credential"
@@ -46,7 +46,7 @@ UNREACHABLE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansibl
 ABSENT = {GATEWAY: {"product_key": PRODUCT_KEY, "state": "absent"}}
 LOOK = {FLEET: {"report": "all"}, "run_once": True, "check_mode": True}
 LISTED = {"fleetops.aliyun_iot.fleet_devices": {"state": "listed", "all_devices": True}, "run_once": True}
-# The plugins in an order in which one user could follow their examples.
+# The plugins in an order in which a user could follow their examples.
 ORDER = (
     *("modules/product", "modules/product_info", "modules/devices", "modules/devices_info"),
     *("modules/device_registration", "modules/gateway_credential", "modules/gateway_recovery", "modules/device_login"),
@@ -55,10 +55,10 @@ ORDER = (
     *("filter/audit_table", "modules/audit_report", "filter/decommission_devices", "filter/device_names"),
     *("filter/mqtt_login", "lookup/fleet_target", "lookup/fleet_hosts"),
 )
-# What an example takes for granted and no example before it has done: tasks of a play over the gateways.
-# A plugin and the number of its example stand for it, as the names of examples are prose.
+# Preconditions of an example that no earlier example creates: tasks of a play over the gateways. The key is a plugin and the number of its
+# example, because the names of examples are prose.
 BEFORE: dict[str, list[JSON]] = {
-    # A gateway does not take another name by itself.
+    # A gateway does not change its name by itself.
     "modules/gateway_credential 2": [ABSENT],
     "modules/gateway_credential 3": [ABSENT],
     "modules/gateway_credential 4": [ABSENT],
@@ -129,7 +129,7 @@ def printed(plugin: str) -> str:
 
 
 def examples(plugin: str) -> list[JSON]:
-    """Return the tasks, or the plays, that the documentation of a plugin prints."""
+    """Return the tasks or the plays that the documentation of a plugin prints."""
     text = printed(plugin)
     for there, here in STANDS_FOR.items():
         text = text.replace(there, here)
@@ -141,7 +141,7 @@ def play(*tasks: JSON, **keywords: JSON) -> JSON:
 
 
 def plays() -> list[JSON]:
-    """Return the examples as plays, each behind that of what it takes for granted."""
+    """Return the examples as plays, each after the play of its preconditions."""
     notified = {"name": "Restart agent", "ansible.builtin.file": {"path": "{{ root }}/notified", "state": "touch"}}
     found = []
     for key, example in EXAMPLES.items():
@@ -156,7 +156,7 @@ EXAMPLES = {f"{plugin} {number}": example for plugin in ORDER for number, exampl
 
 @dataclass(frozen=True)
 class Tried:
-    """The one run of all examples of plays and tasks."""
+    """The one run of all examples that are plays or tasks."""
 
     run: Run
     platform: Emulator
@@ -167,7 +167,7 @@ class Tried:
 
 
 def machine(home: Path, number: int) -> dict[str, JSON]:
-    """Return the variables of a gateway with hardware of its own, and a systemd that notes what it restarts."""
+    """Return the variables of a gateway with its own hardware, and with a systemctl that records restarts."""
     folder = home / f"machine-{number}"
     for file, text in {"class/net/eth0/address": MACS[number], "class/dmi/id/product_serial": SERIALS[number]}.items():
         (folder / file).parent.mkdir(parents=True)
@@ -184,7 +184,7 @@ def machine(home: Path, number: int) -> dict[str, JSON]:
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """Return a platform that knows the product of the examples, and those devices of it that no example adds."""
+    """Yield a platform with the product of the examples, and with its devices that no example adds."""
     product = {"product_key": PRODUCT_KEY, "product_secret": PRODUCT_SECRET, "node_type": "gateway"}
     product["devices"] = ["OvenDevice01", "gw-0013", *MACS, *SERIALS]
     with Emulator(tmp_path_factory.mktemp("platform"), {**SEED, "products": [product]}) as emulator:
@@ -228,7 +228,7 @@ def test_every_plugin_has_examples_of_itself() -> None:
         plugin for plugin in documented() if f"fleetops.aliyun_iot.{plugin.partition('/')[2]}" not in printed(plugin)
     ] == []
     assert {*BEFORE, *CHANGES} <= set(EXAMPLES)
-    # By which the results are found.
+    # The results are found by these names.
     assert len({example["name"] for example in EXAMPLES.values()}) == len(EXAMPLES)
 
 
@@ -249,7 +249,7 @@ def test_an_example_does_what_it_says(tried: Tried, key: str) -> None:
 
 def test_what_the_examples_have_done(tried: Tried) -> None:
     run, admin, home = tried.run, tried.platform.admin, tried.home
-    # The last one shows a gateway that did not answer, which Ansible then counts.
+    # The last example shows a gateway that did not answer, which Ansible counts as unreachable.
     assert (run.rc, run.stats["gw-0003"]["unreachable"]) == (4, 1), run
     assert [host for host, stats in run.stats.items() if stats["failures"]] == []
     assert NEW_PRODUCT in {product["product_name"] for product in admin.products()}

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The loopback fleet, and gateway_credential over it: real SSH, sudo, pipelining or not, Python or not."""
+"""The loopback fleet, and gateway_credential over real SSH: with and without sudo, pipelining and Python."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CA_PATH = "/etc/aliyun-iot-ca.pem"
 pytestmark = pytest.mark.skipif(bool(unusable(Size(1))), reason=unusable(Size(1)) or "")
 
 
-# What root does with files, sudo does too.
+# Without pipelining only sudo is tried: root handles files in the same way.
 @pytest.mark.parametrize(
     ("become", "pipelining"),
     [(False, "1"), (True, "1"), (True, "0")],
@@ -75,7 +75,7 @@ def test_provisions_over_ssh(
 
 
 def test_gateways_share_nothing(fleet: Callable[..., Loopback]) -> None:
-    """Neither with each other nor with the machine."""
+    """Gateways share no files with each other or with the machine."""
     gateways = fleet(2)
     one, other = gateways.root("gw-0001"), gateways.root("gw-0002")
     for place in ("dev/shm", "etc", "home", "root", "run", "tmp", "usr", "var", "var/tmp"):
@@ -90,7 +90,7 @@ def test_gateways_share_nothing(fleet: Callable[..., Loopback]) -> None:
 def test_down_leaves_no_process(fleet: Callable[..., Loopback], tmp_path: Path) -> None:
     gateways = fleet(3)
     port = gateways.hosts["gateways"]["vars"]["ansible_port"]
-    # What a gateway has started goes with it.
+    # The processes that a gateway has started end with it.
     task = {"ansible.builtin.command": "sleep 4242", "async": 4242, "poll": 0}
     run_playbook({"hosts": "gateways", "gather_facts": False, "tasks": [task]}, gateways.hosts, tmp_path)
     assert len(of_fleet(str(port))) >= 3
@@ -104,7 +104,7 @@ def test_down_after_a_crash_of_up(tmp_path: Path) -> None:
     with subprocess.Popen(command("up", "40", "--dir", gateways.directory)) as up:
         processes.wait_for(lambda: len(list(gateways.directory.glob("log/*"))) >= 3, "three gateways")
         up.kill()
-    # A gateway has a log before it is an sshd, and goes on to be one though nobody waits for it.
+    # A gateway has a log before it is an sshd, and becomes one although `up` is dead.
     port = gateways.hosts["gateways"]["vars"]["ansible_port"]
     processes.wait_for(lambda: len(of_fleet(f":{port}")) >= 3, "what outlives the start of its fleet")
     subprocess.run(command("down", "--dir", gateways.directory), check=True)
@@ -112,6 +112,6 @@ def test_down_after_a_crash_of_up(tmp_path: Path) -> None:
 
 
 def of_fleet(text: str) -> list[str]:
-    """The command lines with this text in them, of processes that are not gone."""
+    """Return the command lines of running processes that contain this text."""
     lines = [processes.read(pid, "cmdline").replace(b"\0", b" ").decode() for pid in processes.everyone()]
     return [line for line in lines if text in line]

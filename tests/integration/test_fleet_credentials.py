@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The pass over a fleet in playbooks: what each host is told, and what trouble of one leaves to the others."""
+"""The pass over a fleet in playbooks: the result of each host, and the effect of one host's errors on the others."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ FORKS = {**ENV, "ANSIBLE_SSH_RETRIES": "0"}
 
 
 def provision(hosts: JSON, tmp_path: Path, *arguments: str, env: JSON = None) -> Run:
-    """As it runs every day: what was right is not reported."""
+    """Run provision as in everyday use: gateways that are up to date are not reported."""
     return run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path, *arguments, env={**FORKS, **(env or {})})
 
 
 def reported(run: Run) -> dict[str, list[str]]:
-    """The status of each report, by host."""
+    """Return the status of each report, by host."""
     told = {
         host: [each["status"] for each in tasks if each["action"].endswith(".fleet_report")]
         for host, tasks in run.results.items()
@@ -74,7 +74,7 @@ def test_an_everyday_run_reports_what_was_not_right(platform: Emulator, tmp_path
 
 
 def test_a_host_that_no_pass_processed_is_not_up_to_date(platform: Emulator, tmp_path: Path) -> None:
-    """A play of one's own may go on after a pass that did nothing because too many gateways had failed."""
+    """A host is not up to date after a pass that did nothing because too many had failed, although a user's play may go on."""
     hosts = inventory(4, tmp_path, **role_variables(platform))
     hosts["gateways"]["hosts"]["gw-0001"]["gateway_mode"] = "rw"
     batch = {"run_once": True, "delegate_to": "localhost", "register": "gateway_fleet"}
@@ -204,7 +204,7 @@ def test_gateways_that_have_no_results_are_refused_by_name(tmp_path: Path) -> No
 
 
 def test_a_third_of_the_fleet_does_not_answer(platform: Emulator, tmp_path: Path) -> None:
-    """Each of them is tried once, and shown as unreachable."""
+    """A gateway that does not answer is tried once and shown as unreachable."""
     gone = {"ansible_connection": "tripwire"}
     own = {host: gone if number % 3 == 0 else {} for number, host in enumerate(names(18))}
     hosts = inventory(own, tmp_path, **role_variables(platform))
@@ -222,7 +222,7 @@ def test_a_third_of_the_fleet_does_not_answer(platform: Emulator, tmp_path: Path
 
 @pytest.mark.parametrize("serial", ["100%", 2])
 def test_names_of_hosts_that_are_no_patterns(platform: Emulator, tmp_path: Path, serial: JSON) -> None:
-    """Whoever names gateways by their MAC addresses writes colons, at which Ansible splits a pattern."""
+    """Hosts may be named by MAC addresses, although Ansible splits patterns at colons."""
     wanted = {
         "AA:BB:CC:DD:EE:01": "AA:BB:CC:DD:EE:01",
         "AA:BB:CC:DD:EE:02": "AA:BB:CC:DD:EE:02",
@@ -252,7 +252,7 @@ def test_names_of_hosts_that_are_no_patterns(platform: Emulator, tmp_path: Path,
 def test_failures_are_reported_though_every_other_gateway_fails_later(
     platform: Emulator, tmp_path: Path, name: str
 ) -> None:
-    """Here in a task of its own; the restart of a service does the same. Ansible begins no play when all hosts of one have failed."""
+    """Failures are reported although all others fail later, in a task or a restart: Ansible begins no play if all hosts of one failed."""
     hosts = inventory(
         {
             "gw-0001": {"gateway_mode": "rw"},
@@ -270,7 +270,7 @@ def test_failures_are_reported_though_every_other_gateway_fails_later(
         "gw-0003": (1, 0),
     }, run
     assert "gateway_mode" in run.result("gw-0001")["msg"]
-    # A run in batches cannot do that; it says so.
+    # A run in batches cannot report these failures, and warns about them.
     batches = operate(name, platform, hosts, tmp_path, gateway_serial=1)
     said = " ".join((batches.stdout + batches.stderr).split())
     assert "2 had failed before or not answered, and will not be reported: gw-0001, gw-0002" in said, batches
@@ -285,7 +285,7 @@ def test_a_strategy_that_knows_no_single_run_is_refused(platform: Emulator, tmp_
 
 
 def test_nobody_becomes_root_on_the_controller(platform: Emulator, tmp_path: Path) -> None:
-    """A variable of all hosts, as many inventories have it, is the controller's too, and goes before the keyword."""
+    """No task becomes root on the controller, although a variable of all hosts, common in inventories, overrides the keyword."""
     everybody = {"ansible_become": True, "ansible_become_user": "nobody", "ansible_become_exe": "/nowhere/sudo"}
     hosts = inventory(2, tmp_path, **role_variables(platform), ansible_become=False)
     fleet = {"all": {"vars": everybody, "children": hosts}}
@@ -310,7 +310,7 @@ def test_tags_do_not_leave_the_work_out(platform: Emulator, tmp_path: Path, name
 
 
 def test_tags_of_the_users_own(platform: Emulator, tmp_path: Path) -> None:
-    """A playbook that imports ours leaves it in or out as a whole; a tag that nothing has leaves out nothing."""
+    """A tag includes or skips an imported playbook as a whole, and a tag that no task has skips nothing."""
     hosts = inventory(2, tmp_path, **role_variables(platform))
     own = {"hosts": "gateways", "gather_facts": False, "tags": "own", "tasks": [{"ansible.builtin.meta": "noop"}]}
     site = [{"import_playbook": "fleetops.aliyun_iot.provision", "tags": "iot"}, own]
@@ -361,7 +361,7 @@ WRONG = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_the_connection_of_the_first_gateway_cannot_be_made(platform: Emulator, tmp_path: Path, wrong: str) -> None:
-    """That is the trouble of this gateway; all others get what the run is for."""
+    """A connection that cannot be made fails its gateway alone, even the first one; the run processes all others."""
     own = {"gw-0001": WRONG[wrong], "gw-0002": {}, "gw-0003": {}}
     hosts = inventory(own, tmp_path, **role_variables(platform))
     others = ("gw-0002", "gw-0003")
@@ -382,7 +382,7 @@ def test_the_connection_of_the_first_gateway_cannot_be_made(platform: Emulator, 
 
 
 def test_facts_of_the_first_gateway_say_nothing_of_the_others(platform: Emulator, tmp_path: Path) -> None:
-    """The options of the pass are filled in with the variables of one host, which may have been taken over."""
+    """Facts of the first host, maybe compromised, affect no other, although its variables template the options of the pass."""
     hosts = inventory(2, tmp_path, **role_variables(platform))
     facts = {"gateway_names": {"gateways": {"gw-0002": {"unreachable": True, "msg": "not there"}}}, "cacheable": True}
     first = {
@@ -398,7 +398,7 @@ def test_facts_of_the_first_gateway_say_nothing_of_the_others(platform: Emulator
 
 
 def test_two_hosts_that_are_left_to_tasks_do_not_register_one_device(platform: Emulator, tmp_path: Path) -> None:
-    """The first host's password is not the one that was typed in, which the pass then does not know."""
+    """Hosts that are left to tasks, because the first host's password replaced the typed one, do not register one device."""
     same = {"gateway_device_name": "gw-0009"}
     own: JSON = {"gw-0001": {"ansible_become_password": "of-its-own"}, "gw-0002": same, "gw-0003": same}
     (tmp_path / "typed").write_text("typed")
@@ -409,7 +409,7 @@ def test_two_hosts_that_are_left_to_tasks_do_not_register_one_device(platform: E
 
 
 def test_a_failed_handler_runs_again_for_a_host_that_is_left_to_a_task(platform: Emulator, tmp_path: Path) -> None:
-    """A play with a handler of its own, and a host that the pass cannot connect to, because its become password was typed in."""
+    """A handler that failed runs again for a host that is left to a task, because its become password was typed in."""
     own: JSON = {"gw-0001": {"ansible_become_password": "of-its-own"}, "gw-0002": {}}
     hosts = inventory(own, tmp_path, **role_variables(platform))
     (tmp_path / "typed").write_text("typed")
@@ -442,7 +442,7 @@ def test_a_failed_handler_runs_again_for_a_host_that_is_left_to_a_task(platform:
 
 
 def test_what_a_pass_cannot_do_a_task_of_the_host_does(platform: Emulator, tmp_path: Path) -> None:
-    """A mistake of the pass itself: here, a core without what it makes connections with."""
+    """A task of the host takes over if the pass itself fails, here because ansible-core lacks a feature."""
     hosts = inventory(3, tmp_path, **role_variables(platform))
     broken = tmp_path / "site"
     broken.mkdir()
@@ -467,7 +467,7 @@ def test_what_a_pass_cannot_do_a_task_of_the_host_does(platform: Emulator, tmp_p
 
 
 def test_two_accounts_two_products_two_endpoints(platform: Emulator, tmp_path: Path) -> None:
-    """The variables of the first host do not hold for the others."""
+    """The variables of the first host do not apply to the others."""
     other_product = "a1IoKTestP9"
     platform.admin.put_product(other_product, product_secret="otherSecret01")
     here = account(platform)
@@ -506,7 +506,7 @@ def test_two_accounts_two_products_two_endpoints(platform: Emulator, tmp_path: P
     assert sorted(called(platform, "ResetThing")) == names(4)
 
 
-# Ends
+# Interrupted runs
 
 
 pytest_ssh = pytest.mark.skipif(bool(unusable(Size(1))), reason=unusable(Size(1)) or "")
@@ -518,7 +518,7 @@ MANY = 12
 def test_a_pass_that_is_ended_in_the_middle(
     fleet: Callable[..., Loopback], platform: Emulator, tmp_path: Path, how: str
 ) -> None:
-    """No connection stays behind, and the next plain run converges."""
+    """After an interruption no connection is left, and the next plain run converges."""
     gateways = fleet(MANY)
     hosts = gateways.hosts
     for name in names(MANY):
@@ -568,7 +568,7 @@ def ssh_of(home: Path) -> list[int]:
 
 
 def test_a_gateway_without_a_credential_takes_no_other_device_with_it(platform: Emulator, tmp_path: Path) -> None:
-    """Its name comes from the hardware, and it is called like a device that is another gateway's."""
+    """A gateway named by its hardware, and in the inventory like another gateway's device, does not delete that device."""
     for name in ("gw-0001", "gw-0002"):
         in_service(platform, tmp_path, name)
     credential_file(tmp_path, "gw-0001").unlink()

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The callback fleet_progress, as an operator sees it: on a terminal, and in a log."""
+"""The callback fleet_progress, on a terminal and in a log."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ENV = {
     "ANSIBLE_STDOUT_CALLBACK": "fleetops.aliyun_iot.fleet_progress",
     "ANSIBLE_FORKS": "20",
     "ANSIBLE_SSH_RETRIES": "0",
-    # However slow the machine is, the number of lines is the same.
+    # The number of lines must not depend on the machine's speed.
     "FLEET_PROGRESS_INTERVAL": NEVER,
 }
 SILENT: JSON = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}
@@ -62,7 +62,7 @@ def fleet(platform: Emulator, tmp_path: Path, number: int, **more: JSON) -> JSON
 
 
 def logged(playbook: JSON, hosts: JSON, tmp_path: Path, *arguments: str, **env: str) -> Run:
-    """Run it without a terminal."""
+    """Run the playbook without a terminal."""
     return run_playbook(playbook, hosts, tmp_path, *arguments, env={**ENV, **env})
 
 
@@ -72,7 +72,7 @@ def on_terminal(playbook: JSON, hosts: JSON, tmp_path: Path, **keywords: JSON) -
 
 
 def table(text: str) -> dict[str, tuple[int, str]]:
-    """The rows at the end: by outcome and cause, how many hosts and the command."""
+    """Return the rows at the end: by outcome and cause, the number of hosts and the command."""
     lines = text.partition("OUTCOME")[2].splitlines()[1:]
     rows = {}
     for line, below in zip(lines, [*lines[1:], ""], strict=True):
@@ -83,7 +83,7 @@ def table(text: str) -> dict[str, tuple[int, str]]:
 
 
 def test_on_a_terminal(platform: Emulator, tmp_path: Path) -> None:
-    """Fifty gateways, of which some have a right credential, some a wrong mode, and some are broken."""
+    """The view and the table are right for fifty gateways: some have a valid credential, some a wrong mode, and some are broken."""
     left = {"gw-0042": {"ansible_connection": "nowhere.at.all"}}
     hosts = fleet(platform, tmp_path, 50, **left)
     for name in names(50)[45:]:
@@ -125,7 +125,7 @@ def test_without_a_terminal(platform: Emulator, tmp_path: Path) -> None:
 
 
 def test_six_of_thirty_are_broken(platform: Emulator, tmp_path: Path) -> None:
-    """At the first run, which changes the other gateways, and at the second, which does not."""
+    """Only six broken gateways of thirty are reported, in the first run, which changes the others, and in the second, which does not."""
     hosts = fleet(platform, tmp_path, 30)
     for word in ("registered", "up to date"):
         run = logged(PROVISION, hosts, tmp_path)
@@ -154,7 +154,7 @@ def test_six_of_thirty_are_broken(platform: Emulator, tmp_path: Path) -> None:
 
 
 def test_the_next_command_of_many_gateways(platform: Emulator, tmp_path: Path) -> None:
-    """It names a file; in check mode it says so, but for what the check has found to do."""
+    """The next command for many gateways uses a file. In check mode the command keeps --check, except for changes that the check found."""
     wrong = {host: {"gateway_mode": "rw"} for host in names(7)}
     hosts = inventory({**wrong, "gw-0008": {}}, tmp_path, **role_variables(platform))
     run = logged(PROVISION, hosts, tmp_path, "--check", "-e", "target=gateways", FLEET_PROGRESS_LIMIT_PATH="limits")
@@ -173,7 +173,7 @@ ACCOUNT_FILE = "account.json"
 
 
 def decommissioned(platform: Emulator, hosts: JSON, tmp_path: Path, *arguments: str) -> tuple[Run, dict[str, JSON]]:
-    """Return the run, and what its report says of outcome, reason and device of each gateway."""
+    """Return the run, and the outcome, the reason and the device's change of each gateway in its report."""
     (tmp_path / ACCOUNT_FILE).write_text(json.dumps({**account(platform), "gateway_report_to": "report.html"}))
     extra = ("-e", f"@{ACCOUNT_FILE}", "-e", "target=gateways", *arguments)
     run = logged("fleetops.aliyun_iot.decommission", hosts, tmp_path, *extra)
@@ -185,9 +185,9 @@ def decommissioned(platform: Emulator, hosts: JSON, tmp_path: Path, *arguments: 
 def test_a_device_that_is_taken_out_of_service_is_a_change_of_its_gateway(
     platform: Emulator, tmp_path: Path, fate: str, word: str
 ) -> None:
-    """It has no credential, has one, does not answer, or is refused: in check mode, for real, and again."""
+    """The device's change counts, in check mode and in one run, for gateways without a credential, with one, unreachable and refused."""
     own: JSON = {"gw-0001": {}, "gw-0002": {}, "gw-0003": SILENT, "gw-0004": {}}
-    # No credential changes on the first, so that no handler looks for the service.
+    # The first gateway's credential does not change, so no handler looks for the service.
     variables = {**role_variables(platform), "gateway_service": "no-such-service"}
     hosts = inventory(own, tmp_path, **variables)
     in_service(platform, tmp_path, "gw-0002")
@@ -234,7 +234,7 @@ def test_a_device_that_is_taken_out_of_service_is_a_change_of_its_gateway(
 
 
 def test_devices_that_are_added_and_reset_are_told(platform: Emulator, tmp_path: Path) -> None:
-    """By the playbook that adds them alone, by a provision, and by a reprovision."""
+    """add_devices, provision and reprovision report the devices that they add or reset."""
     for host in names(2):
         platform.admin.delete_device(PRODUCT_KEY, host)
     hosts = inventory(2, tmp_path, **role_variables(platform))
@@ -261,7 +261,7 @@ def test_devices_that_are_added_and_reset_are_told(platform: Emulator, tmp_path:
 
 
 def test_a_run_that_only_runs_handlers_says_so(platform: Emulator, tmp_path: Path) -> None:
-    """A change whose handlers did not run, since the first of them failed, is followed up by the next run."""
+    """Handlers that did not run, because the first of them failed, are run by the next run, which reports this."""
     hosts = inventory(1, tmp_path, **role_variables(platform))
     role = {"name": "fleetops.aliyun_iot.gateway", "rolespec_validate": False}
     topic = "Gateway credential changed"
@@ -283,7 +283,7 @@ def test_a_device_in_use_is_recovered(platform: Emulator, tmp_path: Path) -> Non
 
 
 def test_an_audit_says_what_it_found_and_no_more(platform: Emulator, tmp_path: Path) -> None:
-    """Its findings have their commands; what a look may not do is no failure."""
+    """An audit shows its findings with their commands, and reports no failure for a change that a look may not make."""
     hosts = fleet(platform, tmp_path, 2)
     in_service(platform, tmp_path, "gw-0002")
     credential_file(tmp_path, "gw-0002").unlink()
@@ -306,7 +306,7 @@ def test_a_task_for_all_hosts_is_charged_to_none_of_them(platform: Emulator, tmp
 
 
 def test_a_later_task_that_fails_has_an_error_of_its_own(platform: Emulator, tmp_path: Path) -> None:
-    """The look before has failed for the first host too, which says nothing of the account."""
+    """The later task's error is shown, although the look before failed for the first host too, for another reason than the account."""
     hosts = fleet(platform, tmp_path, 1)
     wrong = {**account(platform), "platform_access_key_secret": "anotherone"}
     hosts["gateways"]["vars"].update(wrong)
@@ -338,7 +338,7 @@ def test_the_role_says_what_it_did(platform: Emulator, tmp_path: Path) -> None:
 
 
 def test_keywords_of_a_task_hide_no_failure(platform: Emulator, tmp_path: Path) -> None:
-    """The playbook goes on, but the credential of these gateways is not as it should be; no_log hides what was done."""
+    """Gateways without the required credential count as failed, although the play goes on; no_log hides the reason of a change."""
     keywords: JSON = {
         "gw-0001": {"ignore_errors": True},
         "gw-0002": {"failed_when": False},
@@ -368,7 +368,7 @@ def test_a_report_is_named_at_the_end(platform: Emulator, tmp_path: Path) -> Non
 
 
 def test_failures_of_a_run_that_ended_before_they_were_reported(platform: Emulator, tmp_path: Path) -> None:
-    """The first batch is lost, so that Ansible ends the run; two gateways had failed before, at the look."""
+    """The failures of two gateways at the look are shown, although Ansible ends the run with the first batch, which is lost."""
     own = {"gw-0001": {"gateway_product_key": "a1IoKTestXX"}, "gw-0002": {}, "gw-0003": {"gateway_mode": "rw"}}
     hosts = inventory(own, tmp_path, **role_variables(platform))
     run = logged(PROVISION, hosts, tmp_path, "-e", "gateway_serial=1")
@@ -394,14 +394,14 @@ NOT_REACHED = ("left", "not reached")
 
 @pytest.mark.parametrize(
     ("serial", "mode", "reached"),
-    # The first batch is lost; a failure keeps the second from beginning; the names of a gateway have failed before the first.
+    # The first batch is lost; a failure prevents the second batch; the names of a gateway fail before the first batch.
     [("", "0600", 1), ([2, 3], "0600", 2), ("100%", "rw", 1)],
     ids=str,
 )
 def test_a_rotation_that_stops_names_the_gateways_that_it_has_not_reached(
     platform: Emulator, tmp_path: Path, serial: JSON, mode: str, reached: int
 ) -> None:
-    """The names of all gateways were inspected before, and are right, which is no outcome."""
+    """A rotation that stops names the gateways that it has not reached; the inspection of their names is no outcome."""
     own: dict[str, JSON] = {**{host: {} for host in names(5)}, "gw-0001": {"gateway_mode": mode}}
     hosts = inventory(own, tmp_path, **role_variables(platform))
     for host in names(5):
@@ -447,7 +447,7 @@ def test_a_decommission_that_stops_names_the_gateways_that_it_has_not_reached(
 def test_an_audit_that_cannot_list_the_devices_has_compared_no_gateway(
     platform: Emulator, tmp_path: Path, wrong: str
 ) -> None:
-    """Ansible counts the failure of the task for its first host alone."""
+    """If an audit cannot list the devices, every gateway is reported as failed, although Ansible counts only its first host."""
     own: dict[str, JSON] = {host: account(platform) for host in names(3)}
     hosts = inventory(own, tmp_path, **role_variables(platform))
     for host in names(3):
@@ -466,7 +466,7 @@ def test_an_audit_that_cannot_list_the_devices_has_compared_no_gateway(
 
 
 def test_findings_that_cannot_be_written_are_no_failure_of_a_gateway(platform: Emulator, tmp_path: Path) -> None:
-    """The place is in the inventory, so that it is not checked before the run; the report is written all the same."""
+    """No gateway fails, and the report is written. The path is in the inventory, so it is not checked before the run."""
     hosts = inventory(2, tmp_path, **role_variables(platform), audit_report="/proc/nowhere/audit.json")
     for host in names(2):
         in_service(platform, tmp_path, host)
@@ -519,7 +519,7 @@ ANY_PLAYBOOK: JSON = [
 
 @pytest.mark.parametrize("terminal", [False, True])
 def test_any_playbook(tmp_path: Path, terminal: bool) -> None:
-    """The view shows whatever other tasks have to say; of what went well it shows nothing."""
+    """With any playbook, the output has the messages and failures of tasks, and nothing of successful ones."""
     hosts = inventory(4, tmp_path)
     hosts["gateways"]["hosts"]["gw-0004"] = SILENT
     unreachable = {"name": "Reach it", "ansible.builtin.raw": "true"}
@@ -559,7 +559,7 @@ def test_differences_are_shown_with_their_host(platform: Emulator, tmp_path: Pat
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_without_rich(platform: Emulator, tmp_path: Path, terminal: bool) -> None:
-    """One line says so where there would have been a view, and progress is lines."""
+    """Without rich, progress is shown as lines, and one line reports the missing package where a view would be."""
     packages = tmp_path / "packages" / "rich"
     packages.mkdir(parents=True)
     (packages / "__init__.py").write_text("raise ImportError('not installed')\n")
@@ -579,7 +579,7 @@ def test_without_rich(platform: Emulator, tmp_path: Path, terminal: bool) -> Non
 
 def test_an_interrupted_run_gives_the_terminal_back(platform: Emulator, tmp_path: Path) -> None:
     hosts = fleet(platform, tmp_path, 10)
-    # Something that takes its time, so that the run is interrupted while the view is there.
+    # A slow connection, so that the run is interrupted while the view is shown.
     slow = {"ansible_ssh_executable": str(tmp_path / "ssh"), "ansible_connection": "ssh", "ansible_host": "127.0.0.1"}
     (tmp_path / "ssh").write_text("#!/bin/sh\nexec sleep 1000\n")
     (tmp_path / "ssh").chmod(0o755)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run that the server forks is the run that the command would be."""
+"""Runs that the server forks: each is equal to a run of the command."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ JSON = Any
 
 pytestmark = pytest.mark.usefixtures("forked")
 
-# A variable that makes a run a program of its own, and changes nothing else.
+# A variable that makes a run a separate program, and changes nothing else.
 OWN = {"PYTHONDONTWRITEBYTECODE": "1"}
 FORKED = {"DUMMY": "1"}
 

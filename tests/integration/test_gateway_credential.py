@@ -63,33 +63,32 @@ EXPORTS = [
     {"dest": "{root}/agent.json", "format": "json"},
     {"dest": "{root}/agent.conf", "template": "agent.conf.j2", "mode": "0440"},
 ]
-ENV_EXPORT = {"exports": EXPORTS[:1]}
 
 
 def interfaces() -> list[str]:
-    """The machine's network interfaces, hardware first."""
+    """Return the machine's network interfaces, hardware first."""
     cards = sorted(card for card in Path("/sys/class/net").glob("*") if (card / "address").exists())
     return [card.name for card in sorted(cards, key=lambda card: not (card / "device").exists())]
 
 
 @dataclass(frozen=True)
 class Case:
-    """A gateway as the task finds it, the options of the task, and the calls that it may make."""
+    """The initial state of a gateway, the options of the task, and the calls that it may make."""
 
     name: str
     reason: str
-    options: dict[str, JSON] = field(default_factory=dict)  # {root} in them stands for the gateway's folder
+    options: dict[str, JSON] = field(default_factory=dict)  # {root} is the gateway's folder
     prepare: Prepare = lambda gateway: None
     calls: int = 1
-    registered: bool | None = None  # unless every call is a registration
+    registered: bool | None = None  # None: every call is a registration
     again: str = "up_to_date"
     owner: str = ME
     group: str = MY_GROUP
     mode: str = "0600"
     exports: tuple[str, ...] = ()
     device_name: str | None = None
-    doubt: bool = False  # whether a login has to prove the secret, if one can
-    kept: bool = False  # whether the credential stays as it is, octet by octet, however it is laid out
+    doubt: bool = False  # a login has to prove the secret, if a login is possible
+    kept: bool = False  # the credential stays the same, octet by octet, whatever its layout
     needs_root: bool = False
 
     @property
@@ -106,7 +105,7 @@ def loose(gateway: Gateway) -> None:
 
 
 def pretty(gateway: Gateway, mode: int = 0o600) -> None:
-    """Store it as an editor or another tool would."""
+    """Store the credential as an editor or another tool would."""
     gateway.store(json.dumps({"note": "edited", **json.loads(gateway.valid_text)}, indent=2), mode)
 
 
@@ -121,45 +120,45 @@ def interrupted_and_activated(gateway: Gateway) -> None:
 
 
 def pretty_and_interrupted(gateway: Gateway) -> None:
-    """The platform refuses to register an active device, so that the credential that is there is proved by a login."""
+    """Store a credential that only a login can prove, because the platform refuses to register an active device."""
     interrupted_and_activated(gateway)
     pretty(gateway)
 
 
 def staged(gateway: Gateway) -> None:
-    """The run died between the journal's last line and the new name."""
+    """Prepare the state after a run that died between the journal's last line and the rename."""
     gateway.store(credential_text(gateway.product_key, gateway.device_name, OLD_SECRET))
     gateway.staged_path.write_text(gateway.valid_text)
     gateway.journal(f"stored {gateway.valid_fingerprint}")
 
 
 def staged_without_a_mark(gateway: Gateway) -> None:
-    """The run died between the content and the journal's line about it."""
+    """Prepare the state after a run that died between the content and the journal's line about it."""
     staged(gateway)
     gateway.journal()
 
 
 def staged_without_a_journal(gateway: Gateway) -> None:
-    """Whatever has happened to the journal, the secret may be the only valid one."""
+    """Prepare a staged secret without its journal: the secret may still be the only valid one."""
     staged(gateway)
     gateway.journal_path.unlink()
 
 
 def stored(gateway: Gateway) -> None:
-    """The run died between the new name and the end of the journal."""
+    """Prepare the state after a run that died between the rename and the end of the journal."""
     right(gateway)
     gateway.journal(f"stored {gateway.valid_fingerprint}")
 
 
 def dead(gateway: Gateway) -> None:
-    """A login was refused, since a late request had replaced the secret."""
+    """Prepare the state after a refused login, because a late request had replaced the secret."""
     gateway.store(credential_text(gateway.product_key, gateway.device_name, OLD_SECRET))
     stored = fingerprint(gateway.product_key, gateway.device_name, OLD_SECRET)
     gateway.journal(f"stored {stored}", f"dead {stored}")
 
 
 def half_staged(gateway: Gateway) -> None:
-    """The run died while it proved that there is room."""
+    """Prepare the state after a run that died while it checked that there is room."""
     right(gateway)
     gateway.staged_path.write_text('{"deviceName":"fleetops-pro')
 
@@ -298,12 +297,12 @@ CASES = [
         for interface in interfaces()[:1]
     ),
 ]
-# Whoever registers sends the same, whatever was on the gateway; these cases show it.
+# Every way sends the same request, whatever was on the gateway; these cases prove it.
 EVERY_WAY = ("missing", "exports")
 
 
 def ways_of(number: int, case: Case) -> tuple[str, ...]:
-    """Return the ways that may differ: all that may log in to prove a secret, and one in turn for all other cases."""
+    """Return the ways that may differ: all for cases that may log in to prove a secret, and one in turn for all other cases."""
     ways = WAYS + MQTT_WAYS
     return ways if case.doubt or case.name in EVERY_WAY else (ways[number % len(ways)],)
 
@@ -314,7 +313,7 @@ UNCHANGED = ("up_to_date", "absent")
 
 @dataclass(frozen=True)
 class Pass:
-    """One host in one run: what the task returned, and what is on the gateway and on the platform after it."""
+    """One host in one run: the result of the task, and the state of the gateway and the platform after it."""
 
     status: str
     result: JSON
@@ -325,7 +324,7 @@ class Pass:
 
 @dataclass(frozen=True)
 class Story:
-    """One host through all four runs."""
+    """One host in all four runs."""
 
     case: Case
     gateway: Gateway
@@ -335,7 +334,7 @@ class Story:
 
 @pytest.fixture(scope="module")
 def told_by(platform: Emulator) -> list[Run]:
-    """The four runs, as they happened."""
+    """Return the list that `stories` fills with the four runs."""
     return []
 
 
@@ -346,7 +345,7 @@ def stories(
     asked_for: Callable[[str], bool],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Story]:
-    """Every case that is asked for, every way, through check mode, run, check mode and run, each one play over all of them."""
+    """Run every selected case, every way, in check mode, run, check mode and run, each in one play over all hosts."""
     directory = tmp_path_factory.mktemp("gateways")
     (directory / "templates").mkdir()
     (directory / "templates" / "agent.conf.j2").write_text(TEMPLATE)
@@ -421,7 +420,7 @@ def test_the_gateway_holds_what_the_platform_accepts(story: Story) -> None:
 
 @every_case
 def test_what_was_in_doubt_is_proven_where_it_can_be(story: Story) -> None:
-    """Over MQTT the address is known; over HTTPS this one is not. The device then is active, and no request counts any more."""
+    """A login proves the secret over MQTT; over HTTPS no address is known here. The device then is active: no request counts any more."""
     proven = story.gateway.options.get("mqtt_endpoint") is not None if story.case.doubt else None
     assert [seen.result.get("proven") for seen in story.passes] == [None, proven, None, None]
     if proven:
@@ -485,7 +484,7 @@ def test_check_mode_foresees_the_diff(story: Story) -> None:
         elif value == "(new)":
             kept = name == "fingerprint" and not story.case.does_register
             assert (happened["after"][name] == happened["before"].get(name)) is kept, name
-        elif value != asked.get(name):  # a number, as the task gives it, or a name
+        elif value != asked.get(name):  # as in the options, a number or a name
             assert value == happened["after"][name], name
 
 
@@ -500,7 +499,7 @@ def test_no_run_shows_a_secret(stories: dict[str, Story], told_by: list[Run]) ->
 
 
 def test_a_settled_interruption_is_told(stories: dict[str, Story], told_by: list[Run]) -> None:
-    """The stored secret was kept although a registration was tried: an operator has to know."""
+    """A run that tried a registration and kept the stored secret warns the operator."""
     for way in WAYS + MQTT_WAYS:
         assert f"activated.{way}: the stored credential was kept" in told_by[1].stderr
 
@@ -515,7 +514,7 @@ def test_what_no_login_could_prove_is_told(stories: dict[str, Story], told_by: l
 
 
 def test_the_lock_that_stays_says_nothing(stories: dict[str, Story]) -> None:
-    """It is there after every change, and never after a look."""
+    """The lock file stays after every change, is never created by a look, and is empty."""
     for host, story in stories.items():
         lock = story.gateway.lock_path
         assert lock.exists() is (story.case.reason not in UNCHANGED and story.case.options.get("state") != "absent"), (

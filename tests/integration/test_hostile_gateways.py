@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A gateway that has been taken over gets nothing on the controller, whatever it answers, and wherever."""
+"""Compromised gateways: no answer of theirs, to any task, gains anything on the controller."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ from hostile import attack
 
 
 def test_no_answer_of_a_gateway_becomes_authority(platform: Emulator, tmp_path: Path) -> None:
-    """With the callback of the collection; `make compare` does the same with Ansible's own and each ansible-core."""
+    """No answer gains authority with the collection's callback. `make compare` tests Ansible's own and each ansible-core."""
     assert attack(platform, tmp_path, callback="fleetops.aliyun_iot.fleet_progress") == []

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The inventory plugin, as ansible-inventory reads it: hosts from devices, and no authority from what the platform says."""
+"""The inventory plugin with ansible-inventory: hosts are made from devices, and the platform's answers gain no authority."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def source(platform: Emulator, **options: JSON) -> JSON:
 
 
 def listed(home: Path, *sources: JSON) -> tuple[JSON, str]:
-    """Return what ansible-inventory lists of OTHERS and then these sources, without its marks of text, and what it says, in one line."""
+    """Return the hosts of OTHERS and these sources from ansible-inventory, without markers of unsafe text, and its messages in one line."""
     files = {"hosts.json": OTHERS, **{f"{number}-devices.yml": options for number, options in enumerate(sources)}}
     for name, content in files.items():
         (home / name).write_text(json.dumps(content))
@@ -60,7 +60,7 @@ def listed(home: Path, *sources: JSON) -> tuple[JSON, str]:
         "PATH": "/usr/bin:/bin",
         "HOME": str(home),
         "LC_ALL": "C.UTF-8",
-        "COLUMNS": "1000",  # Ansible breaks lines
+        "COLUMNS": "1000",  # Ansible wraps lines
         "ANSIBLE_INVENTORY_ENABLED": "auto,yaml",
         "ALIBABA_CLOUD_ACCESS_KEY_ID": KEY.id,
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": KEY.secret,
@@ -119,7 +119,7 @@ def test_devices_are_hosts(platform: Emulator, tmp_path: Path) -> None:
 
 
 def named(expression: str) -> JSON:
-    """One device has this name; the other keeps its own."""
+    """Return an option that gives one device this name; the other keeps its own."""
     return {"hostname": f"{expression} if iot_device_name == 'hz-0001' else iot_device_name"}
 
 
@@ -146,7 +146,7 @@ REFUSED = [
 
 
 def test_what_would_be_authority_is_refused_as_a_whole(platform: Emulator, tmp_path: Path) -> None:
-    """No host of such a source is added, and what other sources have defined stays as it is."""
+    """A source that would gain authority adds no host, and the hosts of other sources stay the same."""
     platform.admin.patch_device(FIRST, "hz-0001", nickname="{{ 7 * 6 }}")
     hosts, said = listed(tmp_path, *(source(platform, **options) for options, _says in REFUSED))
     assert [says for _options, says in REFUSED if says not in said] == []
@@ -158,7 +158,7 @@ FORGED = ({"ansible_connection": "local"}, {"iot_status": "x"}, {"iot_device_nam
 
 
 def test_a_cache_is_a_stranger_too(platform: Emulator, tmp_path: Path) -> None:
-    """An entry that somebody has written into a cache file passes the gate of a fresh answer."""
+    """A forged entry of a cache file is checked like a fresh answer."""
     folders = [tmp_path / f"cache-{number}" for number in range(len(FORGED))]
     cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile"}
     sources = [
@@ -177,7 +177,7 @@ def test_a_cache_is_a_stranger_too(platform: Emulator, tmp_path: Path) -> None:
 
 
 def forge(text: str, change: JSON) -> str:
-    """The same cache with another first device; since ansible-core 2.19 the content is JSON within JSON."""
+    """Return the cache with another first device; since ansible-core 2.19 the content is JSON within JSON."""
     stored = json.loads(text)
     wrapped = isinstance(stored, dict)
     devices = json.loads(stored["__payload__"]) if wrapped else stored
@@ -186,7 +186,7 @@ def forge(text: str, change: JSON) -> str:
 
 
 def test_the_cache_is_of_what_the_source_asks_for(platform: Emulator, tmp_path: Path) -> None:
-    """A source that asks for other products, of another instance or with another AccessKey, does not get what was stored before."""
+    """A source of other products, another instance or another AccessKey does not use what is cached."""
     folder = tmp_path / "cache"
     cache = {
         "hostname": "iot_product_key[-1] ~ '-' ~ iot_device_name",
@@ -221,7 +221,7 @@ def test_the_cache_is_of_what_the_source_asks_for(platform: Emulator, tmp_path: 
 
 
 def test_a_cache_of_an_earlier_version_is_not_read(platform: Emulator, tmp_path: Path) -> None:
-    """Its name was that of the file alone, so that nobody knows what it was of."""
+    """The cache of an earlier version is not read: its name was that of the file alone, so its source is unknown."""
     folder = tmp_path / "cache"
     cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(folder)}
     first, _said = listed(tmp_path, source(platform, **cache))

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A device's whole life, as its operator lives it: added, provisioned, reprovisioned, recovered, decommissioned."""
+"""A device's whole life: added, provisioned, reprovisioned, recovered, decommissioned."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ from shells import write_script
 
 JSON = Any
 
-LONG = 600  # seconds; no test waits so long
+LONG = 600  # seconds; no test waits this long
 WAYS = ("gateway", "controller")
 NEXT = ("provision", "reprovision")
-# Questions, which change nothing.
+# Queries, which change nothing.
 LOOKS = {"QueryProduct", "QueryDevice", "BatchQueryDeviceDetail", "GetThingTopo"}
 
 
@@ -52,7 +52,7 @@ def gateways(platform: Emulator, hosts: Any, tmp_path: Path, **variables: JSON) 
 
 
 def assert_valid(platform: Emulator, tmp_path: Path, hosts: Iterable[str]) -> None:
-    """Each gateway holds the platform's secret and nothing else, and an everyday run finds nothing to do."""
+    """Check that each gateway stores the platform's secret and nothing else, and that an everyday run finds nothing to do."""
     hosts = list(hosts)
     for host in hosts:
         assert stored_fingerprint(tmp_path, host) == valid_fingerprint(platform, host), host
@@ -64,7 +64,7 @@ def assert_valid(platform: Emulator, tmp_path: Path, hosts: Iterable[str]) -> No
     assert platform.admin.requests() == []
 
 
-# The story
+# The whole life
 
 
 def test_a_product_is_created_and_the_console_named(platform: Emulator, tmp_path: Path) -> None:
@@ -77,13 +77,13 @@ def test_a_product_is_created_and_the_console_named(platform: Emulator, tmp_path
     products = {each["product_name"]: each["product_key"] for each in platform.admin.products()}
     assert [products["Bakeries"] in message for message in told] == [False, True, True]
     assert "Dynamic Registration" in told[1]
-    assert platform.admin.devices(products["Bakeries"]) == []  # the next run adds what it registers
+    assert platform.admin.devices(products["Bakeries"]) == []  # the next run adds the devices that it registers
     assert [each["action"] for each in platform.admin.requests()].count("CreateProduct") == 1
     assert platform.admin.requests(action="register") == []
 
 
 def test_a_product_key_that_some_hosts_lack(platform: Emulator, tmp_path: Path) -> None:
-    """The first one has it: all are looked at before anything is registered."""
+    """A product key that some hosts lack is reported before any registration, even if the first host has one."""
     own = {
         "gw-0001": {},
         "gw-0002": {"gateway_product_key": ""},
@@ -109,7 +109,7 @@ def test_a_life(platform: Emulator, tmp_path: Path) -> None:
     assert created.rc == 0, created
     key = created.result("localhost")["product_key"]
 
-    # In the console: the switch, and the ProductSecret.
+    # Steps in the console: copy ProductSecret and, later, switch on Dynamic Registration.
     [shown] = [each for each in platform.admin.products() if each["product_key"] == key]
     ours = {"gateway_product_key": key, "gateway_product_secret": shown["product_secret"]}
     hosts = inventory(3, tmp_path, **{**role_variables(platform), **ours})
@@ -131,7 +131,7 @@ def test_a_life(platform: Emulator, tmp_path: Path) -> None:
     assert (forced.rc, refused["error"]["code"]) == (2, 6289), forced
     assert credential_file(tmp_path, "gw-0001").read_bytes() == before
 
-    # Reprovision one, and nothing is left to do.
+    # Reprovision one gateway; then nothing is left to do.
     old = stored_fingerprint(tmp_path, "gw-0001")
     platform.admin.clear_requests()
     renewed = operate("reprovision", platform, hosts, tmp_path, target="gw-0001")
@@ -144,7 +144,7 @@ def test_a_life(platform: Emulator, tmp_path: Path) -> None:
     assert called(platform, "register") == []
     assert left_over(tmp_path, names(3)) == {}
 
-    # Recover one, without a reset.
+    # Recover one gateway, without a reset.
     platform.admin.activate(key, "gw-0001")
     current = credential_file(tmp_path, "gw-0001").read_bytes()
     credential_file(tmp_path, "gw-0001").unlink()
@@ -155,7 +155,7 @@ def test_a_life(platform: Emulator, tmp_path: Path) -> None:
     assert credential_file(tmp_path, "gw-0001").read_bytes() == current
     assert {entry["action"] for entry in platform.admin.requests()} == {"BatchQueryDeviceDetail"}
 
-    # Decommission each in its own way.
+    # Decommission each gateway in another way.
     for host, fate in zip(names(3), ("disable", "delete", "keep"), strict=True):
         ended = operate("decommission", platform, hosts, tmp_path, target=host, decommission_platform=fate)
         assert ended.rc == 0, ended
@@ -183,7 +183,7 @@ def test_decommission_wants_to_be_told_whom(platform: Emulator, tmp_path: Path) 
 
 
 def test_a_gateway_whose_device_was_deleted(platform: Emulator, tmp_path: Path) -> None:
-    """Nothing is left to disable, and the error says how its credential is removed all the same."""
+    """If the device was deleted, nothing is left to disable, and the error names the options that remove the credential."""
     hosts = gateways(platform, names(2), tmp_path)
     assert provision(platform, hosts, tmp_path).rc == 0
     for host in names(2):
@@ -214,18 +214,18 @@ def test_a_stolen_gateway_is_disabled_though_nobody_reaches_it(platform: Emulato
 
 
 def unreachable() -> dict[str, JSON]:
-    """The variables of a host on which nobody answers."""
+    """Return the variables of a host that does not answer."""
     return {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}
 
 
-# Whatever dies in a reprovision
+# Crashes during a reprovision
 
 
 STEPS = ("prepare_reset", "reset", "register", "clear")
 
 
 def mixed(prefix: str = "") -> dict[str, dict[str, JSON]]:
-    """Two gateways for each playbook that may come next: one registers itself, the other by the controller."""
+    """Return two gateways for each playbook that may run next: one registers itself, the other is registered by the controller."""
     return {
         f"{prefix}{after}-{way}": {"gateway_register_from": way, "after": after, "way": way}
         for after in NEXT
@@ -234,7 +234,7 @@ def mixed(prefix: str = "") -> dict[str, dict[str, JSON]]:
 
 
 def go_on(platform: Emulator, hosts: JSON, tmp_path: Path) -> dict[str, Run]:
-    """The next run, by either playbook, over its share of the gateways."""
+    """Run both playbooks as the next run, each over its share of the gateways."""
     ended = {}
     for after in NEXT:
         share = [host for host, own in hosts.items() if own["after"] == after]
@@ -300,7 +300,7 @@ CUTS = {
 
 
 def cut_shell(tmp_path: Path, host: str, step: str) -> str:
-    """A shell that breaks down, without a word, from the moment at which the gateway has done this step."""
+    """Return a shell that fails without a message once the gateway has completed this step."""
     (tmp_path / f"{host}.before").write_text(credential_file(tmp_path, host).read_text())
     root = tmp_path / host
     condition = CUTS[step].format(root=root, host=host, journal=f"{root}/.device.json.journal")
@@ -310,7 +310,7 @@ def cut_shell(tmp_path: Path, host: str, step: str) -> str:
 
 
 def test_connections_cut_after_each_step(platform: Emulator, tmp_path: Path) -> None:
-    """Of those cut after the announcement some are reset while nobody reaches them, and some are not."""
+    """Gateways cut off after any step converge; of those cut off after prepare_reset, some are reset while unreachable."""
     hosts: dict[str, dict[str, JSON]] = {}
     for case in ("reset", "refused", "register", "clear"):
         hosts |= mixed(f"{case}-")
@@ -342,12 +342,12 @@ def test_connections_cut_after_each_step(platform: Emulator, tmp_path: Path) -> 
     assert_valid(platform, tmp_path, hosts)
 
 
-# Nothing is reset that could not be registered again
+# A device that could not be registered again is not reset
 
 
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
-    """A small file system of gw-0002's own."""
+    """Mount a small file system for gw-0002 alone."""
     if os.geteuid():
         pytest.skip("only root can mount a file system")
     folder = tmp_path / "gw-0002"
@@ -380,13 +380,13 @@ def test_refusals_before_the_reset(platform: Emulator, tmp_path: Path, full_disk
     assert credential_file(tmp_path, "gw-0004").read_text() == valid_text(platform, "gw-0004") != before["gw-0004"]
     assert platform.admin.device(PRODUCT_KEY, "gw-0003")["sub_devices"]
 
-    # The consent of another host is none, though that host is the first of the batch.
+    # Another host's consent does not count, although this host is the first of the batch.
     hosts["gateways"]["hosts"]["gw-0002"]["gateway_reset_topology"] = True
     refused = operate("reprovision", platform, hosts, tmp_path, target="gw-0002:gw-0003", **everyone)
     assert "gateway_reset_topology" in refused.result("gw-0003")["msg"], refused
     assert platform.admin.device(PRODUCT_KEY, "gw-0003")["sub_devices"]
 
-    # With its own it is reset; the topology is gone.
+    # With its own consent the gateway is reset, and the topology is removed.
     hosts["gateways"]["hosts"]["gw-0003"]["gateway_reset_topology"] = True
     consent = operate("reprovision", platform, hosts, tmp_path, target="gw-0003")
     assert consent.rc == 0, consent
@@ -404,7 +404,7 @@ def test_the_canary_ends_the_run(platform: Emulator, tmp_path: Path) -> None:
     assert {host: credential_file(tmp_path, host).read_text() for host in names(4)} == before
     assert left_over(tmp_path, names(4)) == {}
 
-    # A failure later on ends it too, when its batch is done.
+    # A failure in a later batch ends the run too, after this batch.
     order = "gw-0004:gw-0001:gw-0002:gw-0003"
     run = operate("reprovision", platform, hosts, tmp_path, gateway_serial=[1, 2, 1], target=order)
     assert run.rc == 2, run
@@ -425,10 +425,10 @@ def test_check_mode_resets_nothing(platform: Emulator, tmp_path: Path) -> None:
     assert left_over(tmp_path, names(1)) == {}
 
 
-# Where the platform's documents disagree
+# Contradictions in the platform's documents
 
 
-# Every mixture of them, of the task alone, is in test_platform_variants.py.
+# test_platform_variants.py has all combinations, for the task alone.
 @pytest.mark.parametrize(
     ("when", "again"), [("at_once", "same"), ("at_registration", "rotate"), ("never", "rotate"), ("never", "same")]
 )
@@ -445,7 +445,7 @@ def test_whenever_a_reset_ends_the_old_secret(platform: Emulator, tmp_path: Path
 
 
 def test_an_answer_lost_for_good_after_the_reset(platform: Emulator, tmp_path: Path) -> None:
-    """The platform hands a secret out once, and that answer is lost: the old one is dead, and nobody may call it valid."""
+    """The only answer with the new secret is lost: the old secret is dead, and no run may report it as valid."""
     platform.admin.settings(reregistration="refuse")
     hosts = {way: {"gateway_register_from": way, "gateway_retry_time": 0} for way in WAYS}
     before = {host: in_service(platform, tmp_path, host) for host in hosts}
@@ -455,7 +455,7 @@ def test_an_answer_lost_for_good_after_the_reset(platform: Emulator, tmp_path: P
     assert [results(run, host)[-1]["error"]["kind"] for host in hosts] == ["network"] * 2, run
     for attempt in range(2):
         if attempt:
-            # Another reprovision that ends before its reset does not make anybody forget that.
+            # Another reprovision that ends before its reset does not clear this state.
             platform.admin.fault("ResetThing", code="iot.device.InvalidOperation", times=2)
             end_leases(tmp_path, hosts)
             refused = operate("reprovision", platform, fleet, tmp_path, gateway_serial="100%")
@@ -476,12 +476,12 @@ def test_an_answer_lost_for_good_after_the_reset(platform: Emulator, tmp_path: P
 
 
 def test_a_forced_recovery_that_dies_settles_nothing(platform: Emulator, tmp_path: Path) -> None:
-    """It was forced because the stored secret is dead, which no later run may call valid."""
+    """A forced recovery that dies settles nothing: the stored secret is dead, and no later run may report it as valid."""
     valid = in_service(platform, tmp_path, "gw-0001")
     dead = valid.replace(platform.admin.device(PRODUCT_KEY, "gw-0001")["device_secret"], "0" * 32)
     credential_file(tmp_path, "gw-0001").write_text(dead)
     fleet = gateways(platform, 1, tmp_path)
-    # A question without an answer leaves nothing behind.
+    # A query without an answer leaves nothing behind.
     platform.admin.fault("BatchQueryDeviceDetail", code="iot.system.SystemException")
     asked = operate("recover", platform, fleet, tmp_path, target="gateways", gateway_recovery_force=True)
     assert (asked.rc, journal(tmp_path, "gw-0001")) == (2, ""), asked
@@ -504,7 +504,7 @@ def test_a_forced_recovery_that_dies_settles_nothing(platform: Emulator, tmp_pat
 
 
 def test_a_recovery_that_is_refused_says_so(platform: Emulator, tmp_path: Path) -> None:
-    """Of an interrupted gateway too, whose refusal another operation might settle."""
+    """A refused recovery fails, even on an interrupted gateway, where another operation might settle a refusal."""
     text = in_service(platform, tmp_path, "gw-0001")
     file = tmp_path / "gw-0001" / ".device.json.journal"
     file.write_text("1 token=0123456789abcdef intent=register holder=gateway pid=1 start=1 boot=- taken=1 ttl=0\n")

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`make live` as a person runs it, on the emulator in place of the platform: it finds out how a platform behaves, and leaves nothing."""
+"""`make live` on the emulator in place of the platform: it finds out how a platform behaves, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def new(tmp_path: Path) -> Iterator[Emulator]:
 
 
 def start(platform: Emulator, home: Path, **given: str) -> subprocess.Popen[str]:
-    """Start it with the variables that `make live` takes; what is empty is not given."""
+    """Start the program with the variables of `make live`, without the empty ones."""
     readme = home / "README.md"
     if not readme.exists():
         readme.write_text((ROOT / "README.md").read_text())
@@ -72,14 +72,14 @@ def start(platform: Emulator, home: Path, **given: str) -> subprocess.Popen[str]
 
 
 def live(platform: Emulator, home: Path, **given: str) -> tuple[int, str]:
-    """Run it; return its exit code and all that it said."""
+    """Run the program; return its exit code and its whole output."""
     with start(platform, home, **given) as process:
         stdout, stderr = process.communicate(timeout=SECONDS)
     return process.returncode, stdout + stderr
 
 
 def table(home: Path) -> dict[str, str]:
-    """Return what README says in the end."""
+    """Return the table of results in README."""
     [text] = re.findall(r"<!-- live -->\n(.*?)<!-- end of live -->", (home / "README.md").read_text(), re.DOTALL)
     return {row[0]: row[1] for row in re.findall(r"^\| (.+?) \| (.+) \|$", text, re.MULTILINE)}
 
@@ -159,7 +159,7 @@ def test_other_platforms_give_other_tables(
 
 def test_no_secret_is_printed(new: Emulator, tmp_path: Path) -> None:
     secrets = {PRODUCT_SECRET, KEY.secret}
-    # A platform that repeats secrets in its refusals; and the devices stay, so that the test knows their secrets.
+    # The platform repeats secrets in its refusals, and keeps the devices, so that the test knows their secrets.
     new.admin.fault("register", code=460, message=f"the sign of {PRODUCT_SECRET} is wrong", times=1)
     new.admin.fault("DeleteDevice", code="iot.device.DeleteDeviceFailed", times="forever")
     code, said = live(new, tmp_path)

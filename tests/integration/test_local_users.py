@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Other users of the gateway: what they prepare, hold or change never makes them owners or readers of a secret.
+"""Other users of the gateway: files that they prepare, keep or change never make them owners or readers of a secret.
 
 The other user is a real one; the scripts run as root, in every kind of shell.
 """
@@ -27,7 +27,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import
 pytestmark = pytest.mark.skipif(not ROOT, reason="only root becomes somebody else")
 
 NOBODY = 65534
-# Looks at what another user swaps meanwhile.
+# The number of looks while another user swaps directories.
 ROUNDS = 100
 AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 
@@ -37,7 +37,7 @@ def as_nobody(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 class Deep(Box):
-    """A gateway whose credential lies where other users get to."""
+    """A gateway whose credential is in a folder that other users can reach."""
 
     below = "iot"
 
@@ -53,7 +53,7 @@ def open_box(box: Box) -> Deep:
 
 
 def refused(box: Box, *words: str) -> None:
-    """Every script refuses, and names the directory that it does not trust."""
+    """Check that every script refuses, and names the directory that it does not trust."""
     scripts = {
         "look": lambda: box.gateway.script("look"),
         "begin": lambda: box.gateway.beginning(expected="", token="t", ttl=9, intent="register", **box.values()),
@@ -72,7 +72,7 @@ def refused(box: Box, *words: str) -> None:
             assert word in caught.value.msg, name
 
 
-# Whose directories
+# Owners and modes of directories
 
 
 def test_a_directory_of_somebody_else(open_box: Deep) -> None:
@@ -135,7 +135,7 @@ def test_a_link_in_a_directory_that_others_can_write(open_box: Deep) -> None:
 
 
 def test_a_link_that_leads_through_somebody_elses(open_box: Deep) -> None:
-    """Root's link is followed, but not blindly: where it leads is looked at in the same way."""
+    """Root's link is followed, but its target is checked in the same way."""
     (open_box.folder / "real").mkdir()
     open_to_all = open_box.folder / "tmp"
     open_to_all.mkdir()
@@ -160,7 +160,7 @@ def test_links_without_end(open_box: Deep) -> None:
 
 @pytest.mark.parametrize("name", [".device.json.lock", ".device.json.journal", ".device.json.new"])
 def test_what_belongs_to_the_credential_is_never_a_link(open_box: Deep, name: str) -> None:
-    """Root alone can have put it there; all the same nothing is written through it."""
+    """Only root can have created such a link, but nothing is written through it."""
     open_box.provision()
     victim = open_box.folder / "victim"
     victim.write_text("victim's\n")
@@ -187,7 +187,7 @@ def test_the_link_that_an_export_leads_through(open_box: Deep) -> None:
     assert list((open_box.folder / "elsewhere").iterdir()) == []
 
 
-# What happens between two scripts, and within one
+# Changes between two scripts, and during one
 
 
 def test_a_directory_that_was_planted_after_the_look(open_box: Deep) -> None:
@@ -247,7 +247,7 @@ def test_a_user_who_races_never_becomes_the_owner_of_a_file_of_roots(
 
 
 def test_an_owner_that_is_a_link_is_changed_itself(open_box: Deep) -> None:
-    """chown of a name that became a link between two commands changes the link, and nothing behind it."""
+    """chown changes a link itself, and not its target, if a name became a link between two commands."""
     script = open_box.gateway.script("abandon", token="t", **open_box.values())
     assert "chown -h" in script
     assert script.count("chown ") - script.count("missing_tool") == script.count("chown -h ")
@@ -276,7 +276,7 @@ def test_nobody_else_can_hold_the_lock(open_box: Deep) -> None:
 
 
 def test_a_script_that_was_killed_leaves_no_lock(one: Box, tmp_path: Path) -> None:
-    """Without flock, the next script that changes something removes what is left of the lock."""
+    """A killed script leaves no lock: without flock, the next script that changes something removes the rest of the lock."""
     for name in ("awk", "cat", "chmod", "chown", "id", "ln", "ls", "mkdir", "mv", "readlink", "rm", "sha256sum"):
         (tmp_path / name).symlink_to(one.shell.tool(name))
     for name in ("sleep", "sync", "tr"):
@@ -303,7 +303,7 @@ def test_a_script_that_was_killed_leaves_no_lock(one: Box, tmp_path: Path) -> No
 
 
 def lists(box: Box) -> None:
-    """Skip where access control lists cannot be."""
+    """Skip the test if access control lists are not available."""
     if not shutil.which("setfacl"):
         pytest.skip("setfacl is not installed")
     box.path.parent.mkdir()
@@ -314,7 +314,7 @@ def lists(box: Box) -> None:
 
 @pytest.fixture
 def with_lists(one: Box) -> Box:
-    """A gateway whose ls shows access control lists; that of BusyBox does not."""
+    """Return a gateway whose ls shows access control lists, unlike that of BusyBox."""
     one.folder.chmod(0o755)
     lists(one)
     return one
@@ -324,7 +324,7 @@ def with_lists(one: Box) -> Box:
 @pytest.mark.parametrize("bits", ["0600", "0640"])
 @pytest.mark.parametrize("entry", ["u:65534:rw", "o::r"])
 def test_where_ls_shows_no_lists_none_is_inherited(open_box: Deep, when: str, bits: str, entry: str) -> None:
-    """BusyBox's ls shows none."""
+    """If ls shows no access control lists, as in BusyBox, a directory that passes one on is refused."""
     lists(open_box)
     agent = open_box.folder / "agent"
     agent.mkdir()
@@ -340,7 +340,7 @@ def test_where_ls_shows_no_lists_none_is_inherited(open_box: Deep, when: str, bi
     assert str(listed) in caught.value.msg
     assert [path.name for path in listed.iterdir() if path.name in ("iot.env", ".iot.env.new", "device.json")] == []
     if when == "after begin":
-        # The next run goes on.
+        # Without the list, the next run continues.
         subprocess.run(["setfacl", "-b", str(listed)], check=True)
         assert open_box.begin(open_box.look()).outcome == "begun"
         assert open_box.store().outcome == "installed"
@@ -373,7 +373,7 @@ def test_a_credential_with_an_access_control_list_is_written_anew(with_lists: Bo
     assert decide(with_lists.look(), wanted).reason == "up_to_date"
 
 
-# A credential or an export that somebody else has made
+# Credentials and exports that another user has created
 
 
 def test_a_credential_of_somebody_else_becomes_the_remote_users(open_box: Deep) -> None:
@@ -446,7 +446,7 @@ def test_what_a_start_up_file_of_the_shell_switches_on(folder: Path, tmp_path: P
 
 @pytest.mark.parametrize("step", ["store", "mend"])
 def test_an_owner_who_races_gets_no_shell_code_into_an_export(open_box: Deep, tmp_path: Path, step: str) -> None:
-    """Whatever the credential's owner writes after it was looked at, another user's export holds a secret of the right alphabet."""
+    """A credential's owner who changes it after the look gets no shell code into another user's export."""
     export = open_box.folder / "etc" / "iot.env"
     export.parent.mkdir()
     open_box.attributes["owner"] = "65534"
@@ -477,7 +477,7 @@ exec {open_box.shell.tool("ls")} "$@"
 
 
 def test_an_export_that_repeats_the_secret_is_read_in_time(open_box: Deep) -> None:
-    """The owner of both chooses a secret of one character, and an export that is nothing else."""
+    """An export that only repeats a secret of one character, both chosen by their owner, is read in time."""
     open_box.provision("a")
     export = open_box.path.with_name("iot.env")
     export.write_text("a" * 200_000 + "\n")
@@ -496,7 +496,7 @@ while True:
 
 
 def test_a_directory_that_is_swapped_all_the_time(open_box: Deep) -> None:
-    """Below a sticky directory, another user's directory leads to one of root's whenever somebody might look."""
+    """No look trusts a directory that another user, below a sticky one, alternates with a link to one of root's."""
     open_box.below = "tmp/theirs/iot"
     tmp, safe = open_box.folder / "tmp", open_box.folder / "safe"
     (safe / "iot").mkdir(parents=True)
@@ -517,7 +517,7 @@ def test_a_directory_that_is_swapped_all_the_time(open_box: Deep) -> None:
 
 
 def test_a_planted_link_gets_no_directory_of_roots(open_box: Deep, tmp_path: Path) -> None:
-    """Another user puts a link in place of a directory that is missing below a sticky one, just before it is made."""
+    """mkdir follows no planted link: another user replaces a missing directory below a sticky one just before it is created."""
     open_box.below = "tmp/a/iot"
     tmp, victim = open_box.folder / "tmp", open_box.folder / "victim"
     victim.mkdir()

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One of Molecule's scenarios, on the gateways that need the least. `make molecule` runs all, on containers too."""
+"""One of Molecule's scenarios, on the gateways with the fewest requirements. `make molecule` runs all, on containers too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from fleet import Size, unusable
 
 ROOT = Path(__file__).parents[2]
-# Other tests try what the remaining scenarios do.
+# Other tests cover the remaining scenarios.
 SCENARIOS = ("default",)
 SIZE = Size(3, busybox=1, openwrt=1)
 

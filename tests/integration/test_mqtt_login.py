@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filter mqtt_login as its documentation prints it: in tasks, and in a template that is exported."""
+"""The filter mqtt_login as its documentation prints it: in tasks, and in an exported template."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_tasks_run_as_they_are_printed(tmp_path: Path) -> None:
 
 
 def test_what_the_template_says_is_accepted(platform: Emulator, tmp_path: Path) -> None:
-    """By the platform, from an agent that adds the password."""
+    """The platform accepts the values of the template from an agent that adds the password."""
     platform.admin.put_device(PRODUCT_KEY, HOST)
     (tmp_path / "agent.toml.j2").write_text(TEMPLATE)
     play = gateway_play(platform, exports=[{"dest": "{{ root }}/agent.toml", "template": "agent.toml.j2"}])
@@ -57,7 +57,7 @@ def test_what_the_template_says_is_accepted(platform: Emulator, tmp_path: Path) 
 
 
 def test_a_template_that_signs_is_refused(platform: Emulator, tmp_path: Path) -> None:
-    """It would sign with a placeholder: the platform would never accept the password."""
+    """A template that signs is refused: it would sign with a placeholder, and the platform would never accept the password."""
     signing = (
         "{{ (product_key | fleetops.aliyun_iot.mqtt_login(device_name, device_secret, 'cn-shanghai')).password }}\n"
     )

@@ -68,7 +68,7 @@ def test_a_life_without_https(platform: Emulator, tmp_path: Path) -> None:
 
 
 def test_devices_that_were_not_added(platform: Emulator, tmp_path: Path) -> None:
-    """Check mode, run, check mode, run; then a login with the token, and an export of it."""
+    """Devices that were not added are registered in check mode, run, check mode, run; then the token logs in and is exported."""
     own = {f"new-{way}": {"gateway_register_from": way} for way in WAYS}
     export = {"dest": "{{ root }}/agent.env", "format": "env"}
     hosts = gateways(
@@ -91,7 +91,7 @@ def test_devices_that_were_not_added(platform: Emulator, tmp_path: Path) -> None
         for run in passes:
             assert issued["deviceToken"] not in run.stdout + run.stderr + json.dumps(run.results)
 
-    # A credential of the other kind is another identity.
+    # A credential of the other kind counts as another identity.
     ours = {host: {"gateway_register_from": "controller"} for host in own}
     for host in own:
         platform.admin.put_device(PRODUCT_KEY, host, activated=False)
@@ -101,7 +101,7 @@ def test_devices_that_were_not_added(platform: Emulator, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_token_that_is_right_outlives_an_interruption(platform: Emulator, tmp_path: Path, way: str) -> None:
-    """The platform refuses another one, so the one that is stored is tried: by the gateway, for it stays there."""
+    """A valid token outlives an interruption: the platform refuses another, so the gateway tries the token, which does not leave it."""
     platform.admin.settings(devices_per_name=1)
     hosts = gateways(platform, {"new-1": {}}, tmp_path, gateway_auth_type="regnwl", gateway_register_from=way)
     assert run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path).rc == 0
@@ -115,7 +115,7 @@ def test_a_token_that_is_right_outlives_an_interruption(platform: Emulator, tmp_
 
 
 def test_a_recovery_leaves_a_token_alone(platform: Emulator, tmp_path: Path) -> None:
-    """It cannot be read back from the platform; nor does an audit take it for a secret that was replaced."""
+    """A recovery keeps a token, which cannot be read back from the platform, and an audit does not take it for a replaced secret."""
     export = {"dest": "{{ root }}/agent.env", "format": "env"}
     hosts = gateways(platform, {"new-1": {}}, tmp_path, gateway_auth_type="regnwl", gateway_exports=[export])
     assert run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path).rc == 0
@@ -138,7 +138,7 @@ def of(run: Run, host: str) -> JSON:
     return task["result"]
 
 
-# What is refused, and what goes wrong: the variables or the fault, and the error.
+# Refusals and faults: the variables or the fault, and the error.
 REFUSED = {
     "wrong-secret": ({"gateway_product_secret": "NotTheSecret0001"}, {}, "refused", 4),
     "unknown": ({}, {}, "refused", 4),
@@ -167,7 +167,7 @@ REFUSED = {
     "no-token": ({"gateway_auth_type": "regnwl"}, {"empty_token": True}, "bad_answer", None),
     "half-token": ({"gateway_auth_type": "regnwl"}, {"truncate": True}, "bad_answer", None),
 }
-# Nobody knows whether the platform has issued a secret: the next run is to ask for another.
+# The platform may have issued a secret: the next run has to request another one.
 IN_DOUBT = (
     "dropped",
     "silent",
@@ -221,7 +221,7 @@ def test_what_goes_wrong(platform: Emulator, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_mqtt_has_authorities_of_its_own(platform: Emulator, tmp_path: Path, way: str) -> None:
-    """A registration over MQTT asks for no others."""
+    """A registration over MQTT uses only the authorities for MQTT."""
     own = {"gateway_ca_path": "/missing.pem", "gateway_mqtt_ca_path": platform.endpoints["ca_file"]}
     hosts = gateways(platform, {"gw-0001": {"gateway_register_from": way, **own}}, tmp_path)
     assert run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path).rc == 0

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Registrations over MQTT: what an answer means, and the client against the emulator and what may go wrong there."""
+"""Registrations over MQTT: the meaning of answers, and the client against the emulator and its faults."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ RIGHT = {"productKey": PRODUCT_KEY, "deviceName": NAME, "deviceSecret": SECRET}
 RIGHT_TOKEN = {"productKey": PRODUCT_KEY, "deviceName": NAME, "clientId": "c-1", "deviceToken": "^1^t"}
 
 
-# What an answer means
+# Answers
 
 
 def read(request: MqttRequest, answer: Any, code: int = 0) -> Issued:
@@ -116,7 +116,7 @@ def test_not_now() -> None:
     assert not raised.value.may_have_registered
 
 
-# What is asked
+# Requests
 
 OPTIONS = {
     **{"product_key": PRODUCT_KEY, "product_secret": PRODUCT_SECRET, "sign_method": "hmacsha256", "timeout": 10},
@@ -264,7 +264,7 @@ def test_a_wrong_product_secret(platform: Emulator) -> None:
 
 
 def test_a_host_that_accepts_and_says_nothing() -> None:
-    """The handshake has an end too."""
+    """A silent host times out, because the handshake has a deadline too."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         request = MqttRequest(*server.getsockname(), "register", PRODUCT_KEY, NAME, CONNECT)
         with pytest.raises(NetworkError, match="timed out"):
@@ -280,7 +280,7 @@ def test_nobody_there() -> None:
     assert not raised.value.may_have_registered
 
 
-# The client against a broker of the test's own
+# The client against the test's own broker
 
 
 def publish(topic: bytes, payload: bytes, flags: int = 0) -> bytes:
@@ -315,7 +315,7 @@ def test_a_message_however_it_comes(platform: Emulator, said: list[bytes]) -> No
 
 
 def test_a_broker_that_does_not_wait_for_the_goodbye(platform: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The answer has come whole; were it taken for lost, another secret would be asked for."""
+    """A reset after a complete answer does not count as a lost answer, after which another secret would be requested."""
     read = _mqtt_client._message
     monkeypatch.setattr(_mqtt_client, "_message", lambda *arguments: (read(*arguments), time.sleep(1))[0])
     with Broker(platform, [ACCEPTED + publish(b"/ext/register", b"payload")], reset_after=0.5) as broker:
@@ -336,7 +336,7 @@ def test_what_is_no_broker(platform: Emulator, said: list[bytes]) -> None:
 
 
 class Broker:
-    """Says what it is told to whoever connects, and closes, or after a while resets the connection."""
+    """A server that sends prepared bytes to its client and closes the connection or, after a while, resets it."""
 
     def __init__(self, platform: Emulator, said: list[bytes], reset_after: float | None = None) -> None:
         self._said = said

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Gateways that have been taken over: what they say of themselves gets them nothing, and nobody else loses a device by it."""
+"""Compromised gateways: the names that they report gain them nothing, and no other gateway loses a device."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.usefixtures("new_platform")
 
 
 def reporting(tmp_path: Path, host: str, serial: str, *expected: str, later: str = "") -> dict[str, JSON]:
-    """The variables of a gateway whose hardware reports this serial number, and from its second look on perhaps another one."""
+    """Return the variables of a gateway whose hardware reports this serial number, and optionally another one from its second look on."""
     folder = tmp_path / f"{host}.hardware"
     for number, name in enumerate((serial, later or serial)):
         place = folder / str(number) / "firmware/devicetree/base"
@@ -60,7 +60,7 @@ def reporting(tmp_path: Path, host: str, serial: str, *expected: str, later: str
 
 
 def fleet(platform: Emulator, tmp_path: Path, **hosts: dict[str, JSON]) -> JSON:
-    """An inventory of these hosts; an underscore in their names stands for a hyphen."""
+    """Return an inventory of these hosts; an underscore in their names stands for a hyphen."""
     own = {name.replace("_", "-"): variables for name, variables in hosts.items()}
     return inventory(own, tmp_path, **role_variables(platform))
 
@@ -78,7 +78,7 @@ def forged(device_name: str) -> str:
 
 
 def activated(platform: Emulator, *names: str) -> dict[str, str]:
-    """Activate the devices, whose gateways take no part; returns their DeviceSecrets."""
+    """Activate the devices, whose gateways take no part, and return their DeviceSecrets."""
     for name in names:
         platform.admin.activate(PRODUCT_KEY, name)
     return secrets(platform, *names)
@@ -89,7 +89,7 @@ def secrets(platform: Emulator, *names: str) -> dict[str, str]:
 
 
 def kinds(run: Run) -> dict[str, str]:
-    """The kind of the error that each host's last report names, if it does."""
+    """Return the kind of the error in each host's last report, if it has one."""
     ended = {host: results(run, host) for host in run.stats}
     return {host: each[-1]["error"]["kind"] for host, each in ended.items() if each and each[-1].get("error")}
 
@@ -111,19 +111,19 @@ def test_what_a_provision_takes_from_the_hardware(platform: Emulator, tmp_path: 
     hosts = fleet(
         platform,
         tmp_path,
-        # Two hosts, one device: by the inventory, by the hardware, and by one of each.
+        # Two hosts with one device: by the inventory, by the hardware, and by one of each.
         named_a={"gateway_device_name": "gw-0001"},
         named_b={"gateway_device_name": "gw-0001"},
         twin_a=reporting(tmp_path, "twin-a", "gw-0002"),
         twin_b=reporting(tmp_path, "twin-b", "gw-0002"),
         gw_0003={},
         copy=reporting(tmp_path, "copy", "gw-0003"),
-        # One that was free when all were compared, and then is another one.
+        # A name that is free when all are compared, and another one later.
         fickle=reporting(tmp_path, "fickle", "gw-0004", later="gw-0005"),
         stranger=reporting(tmp_path, "stranger", "gw-0006", "gw-0007", "gw-0008"),
         moved=reporting(tmp_path, "moved", "gw-0009"),
         repeated=reporting(tmp_path, "repeated", "gw-0015", "gw-0015", "gw-0015"),
-        # Those that are right.
+        # Gateways with valid names.
         free=reporting(tmp_path, "free", "SN-0001"),
         free_2=reporting(tmp_path, "free-2", "SN-0002"),
         listed=reporting(tmp_path, "listed", "gw-0008", "gw-0007", "gw-0008"),
@@ -155,14 +155,14 @@ def test_what_a_provision_takes_from_the_hardware(platform: Emulator, tmp_path: 
         hardware = host != "gw-0012"
         assert result["device_name_from"] == ("serial" if hardware else "inventory_hostname")
         assert result["device_name_proven"] == (host in ("one", "gw-0012"))
-    # Devices are added by the names that were read, never by those of the hosts.
+    # Devices are added by the names that were read, never by the names of the hosts.
     there = {device["device_name"] for device in platform.admin.devices(PRODUCT_KEY)}
     assert {"SN-0001", "SN-0002"} <= there
     assert not there & {"free", "free-2", "fickle", "moved", "stranger", "listed", "copy", "twin-a"}
-    once = " ".join((run.stdout + run.stderr).split())  # older cores break lines
+    once = " ".join((run.stdout + run.stderr).split())  # older versions of ansible-core break lines
     assert once.count("without a list of allowed names") == 1, run.stderr
 
-    # A second run finds nothing to do for those that are right.
+    # A second run finds nothing to do on the valid gateways.
     platform.admin.clear_requests()
     again = provision(platform, hosts, tmp_path, "--limit", ",".join(right))
     assert (again.rc, again.changed, platform.admin.requests()) == (0, 0, []), again
@@ -170,7 +170,7 @@ def test_what_a_provision_takes_from_the_hardware(platform: Emulator, tmp_path: 
 
 @pytest.mark.parametrize("serial", ["100%", [1, "100%"]])
 def test_an_image_with_a_credential_was_copied(platform: Emulator, tmp_path: Path, serial: JSON) -> None:
-    """Provision names all gateways that hold it, in whichever batch they are, and gives those that are others their own."""
+    """Provision names all gateways with a copied credential, in whichever batch they are, and registers the other devices."""
     text = in_service(platform, tmp_path, "gw-0001")
     for host in ("gw-0002", "gw-0004"):
         store(tmp_path, host, text)
@@ -193,7 +193,7 @@ def test_an_image_with_a_credential_was_copied(platform: Emulator, tmp_path: Pat
     [("provision", "100%"), ("provision", [1, "100%"]), ("reprovision", [1, "100%"]), ("recover", [1, "100%"])],
 )
 def test_two_hosts_of_one_device_get_nothing(platform: Emulator, tmp_path: Path, playbook: str, serial: JSON) -> None:
-    """Typed, or a cloned board: all of them are refused before anything is sent, in whichever batches they are."""
+    """Hosts with the same device, mistyped or cloned, are refused before anything is sent, in whichever batches they are."""
     before = activated(platform, "gw-0001", "gw-0002")
     hosts = fleet(
         platform,
@@ -211,7 +211,7 @@ def test_two_hosts_of_one_device_get_nothing(platform: Emulator, tmp_path: Path,
     assert secrets(platform, "gw-0001", "gw-0002") == before
     assert not list(tmp_path.glob("*/device.json"))
     typed, clones = ("typed-a", "typed-b", "typed-c"), ("clone-a", "clone-b")
-    # Recover gives nothing back to a gateway that only its hardware names.
+    # Recover returns no secret to a gateway that only its hardware names.
     clone = "unproven_name" if playbook == "recover" else "shared_name"
     assert kinds(run) == {**dict.fromkeys(typed, "shared_name"), **dict.fromkeys(clones, clone)}
     told = " ".join((run.stdout + run.stderr).split())
@@ -226,7 +226,7 @@ def test_two_hosts_of_one_device_get_nothing(platform: Emulator, tmp_path: Path,
 def test_two_hosts_of_one_file_lose_no_credential(
     platform: Emulator, tmp_path: Path, playbook: str, serial: JSON
 ) -> None:
-    """The path of one is that of another, or an export's; whichever batches they are in, before anything is sent."""
+    """Hosts with the same file, as path or as export, are refused before anything is sent, in whichever batches they are."""
     stored = {host: in_service(platform, tmp_path, host) for host in ("gw-0001", "gw-0002")}
     activated(platform, "gw-0003", "gw-0004")
     hosts = fleet(
@@ -248,7 +248,7 @@ def test_two_hosts_of_one_file_lose_no_credential(
         assert set(found.values()) == {"shared_place"}, run
         told = " ".join((run.stdout + run.stderr).split())
         assert "gw-0001 (gateway_path), gw-0003 (gateway_path)" in told
-        # Ansible ends a run with the first batch of which no host is left.
+        # Ansible ends a run after the first batch of which no host is left.
         everyone = {"gw-0001", "gw-0002", "gw-0003", "gw-0004"}
         if serial == "100%" or playbook != "reprovision":
             assert set(found) == everyone
@@ -256,7 +256,7 @@ def test_two_hosts_of_one_file_lose_no_credential(
 
 
 def test_one_file_by_two_spellings_loses_no_credential(platform: Emulator, tmp_path: Path) -> None:
-    """Only a look follows a symbolic link: no batch resets the devices of both, and an audit sends nobody there either."""
+    """Although only a look follows a symbolic link to another's file, no batch resets both devices, and no audit suggests it."""
     stored = in_service(platform, tmp_path, "gw-0001")
     before = activated(platform, "gw-0002")
     (tmp_path / "link").symlink_to(credential_file(tmp_path, "gw-0001").parent)
@@ -280,7 +280,7 @@ def test_one_file_by_two_spellings_loses_no_credential(platform: Emulator, tmp_p
 
 @pytest.mark.parametrize("auth_type", ["register", "regnwl"])
 def test_a_name_that_changed_is_a_finding(platform: Emulator, tmp_path: Path, auth_type: str) -> None:
-    """Of an audit, which compares whom nobody reaches with no device that is only named like the host."""
+    """A changed name is a finding; an unreachable gateway is not compared with a device that is only named like the host."""
     token = f'{{"clientId":"c1","deviceName":"gw-0001","deviceToken":"{INVENTED}","productKey":"{PRODUCT_KEY}"}}\n'
     text = forged("gw-0001") if auth_type == "register" else token
     store(tmp_path, "moved", text)
@@ -382,7 +382,7 @@ def test_nobody_gets_anothers_credential_back(platform: Emulator, tmp_path: Path
 
 
 def in_doubt(platform: Emulator, tmp_path: Path) -> JSON:
-    """Gateways of which nothing proves the device, or that say another one than the inventory; all devices are activated."""
+    """Return gateways whose device is not proven, or that report another one than the inventory; all devices are activated."""
     activated(platform, *(f"gw-{number:04}" for number in range(1, 21)))
     store(tmp_path, "gw-0001", forged("gw-0002"))
     store(tmp_path, "forged", forged("gw-0003"))
@@ -395,7 +395,7 @@ def in_doubt(platform: Emulator, tmp_path: Path) -> JSON:
         tmp_path,
         gw_0001={},
         forged=reporting(tmp_path, "forged", "gw-0003"),
-        # Named like a device that it is not.
+        # A host with the name of a device that is not its own.
         gw_0004=reporting(tmp_path, "gw-0004", "gw-0014"),
         unlisted=reporting(tmp_path, "unlisted", "gw-0006", "gw-0015", "gw-0016"),
         token=reporting(tmp_path, "token", "gw-0012"),
@@ -416,7 +416,7 @@ def test_no_device_that_is_in_doubt_is_taken_out_of_service(platform: Emulator, 
     before = statuses(platform)
     files = {path: path.read_text() for path in tmp_path.glob("*/device.json")}
     assert len(files) == 5
-    # One that is right goes with them, since nothing would be asked of the platform if all had failed.
+    # One valid gateway takes part, since no request would be sent if all had failed.
     in_service(platform, tmp_path, "gw-0020")
     hosts["gateways"]["hosts"] |= fleet(platform, tmp_path, gw_0020={})["gateways"]["hosts"]
     run = operate("decommission", platform, hosts, tmp_path, target="gateways", decommission_platform=fate)
@@ -436,7 +436,7 @@ def test_no_device_that_is_in_doubt_is_taken_out_of_service(platform: Emulator, 
 
 
 def test_the_right_device_is_taken_out_of_service(platform: Emulator, tmp_path: Path) -> None:
-    """The one that the inventory names, whatever becomes of the look; the one in the file if it is the platform's."""
+    """Decommission disables the inventory's device, whatever the look returns, or the file's if the platform confirms it."""
     activated(platform, *(f"gw-{number:04}" for number in range(1, 21)))
     in_service(platform, tmp_path, "gw-0001")
     (tmp_path / "gw-0001").rename(tmp_path / "honest")
@@ -449,7 +449,7 @@ def test_the_right_device_is_taken_out_of_service(platform: Emulator, tmp_path: 
         platform,
         tmp_path,
         honest=reporting(tmp_path, "honest", "gw-0001"),
-        # Empty, or out of reach; but the inventory knows.
+        # Empty or unreachable, but named in the inventory.
         listed=reporting(tmp_path, "listed", "gw-0014", "gw-0002"),
         gone={**UNREACHABLE, "gateway_device_name_from": "mac", "gateway_expected_names": ["gw-0007"]},
         gw_0003={},
@@ -468,7 +468,7 @@ def test_the_right_device_is_taken_out_of_service(platform: Emulator, tmp_path: 
     there = {host: credential_file(tmp_path, host).exists() for host in hosts["gateways"]["hosts"]}
     assert {host for host, exists in there.items() if exists} == {"gw-0004", "gw-0005", "gw-0006"}
 
-    # A second run finds nothing that proves the device whose credential is gone, and takes none that is named like the host.
+    # A second run has no proof of the device whose credential is gone, and does not use the device that is named like the host.
     platform.admin.put_device(PRODUCT_KEY, "honest")
     platform.admin.activate(PRODUCT_KEY, "honest")
     again = operate("decommission", platform, hosts, tmp_path, target="honest:listed:gw-0003")
@@ -476,14 +476,14 @@ def test_the_right_device_is_taken_out_of_service(platform: Emulator, tmp_path: 
     assert statuses(platform)["honest"] == "OFFLINE"
     named = operate("decommission", platform, hosts, tmp_path, target="honest", gateway_device_name="gw-0001")
     assert (named.rc, named.changed) == (0, 0), named
-    # Nothing is asked of the platform, so nothing has to be proved.
+    # No request is sent to the platform, so nothing has to be proved.
     platform.admin.clear_requests()
     kept = operate("decommission", platform, hosts, tmp_path, target="honest", decommission_platform="keep")
     assert (kept.rc, kept.changed, platform.admin.requests()) == (0, 0, []), kept
 
 
 def test_one_hosts_account_keeps_no_other_device_in_service(platform: Emulator, tmp_path: Path) -> None:
-    """The report says which device was disabled, although only the removed file and the hardware knew its name."""
+    """A wrong account of one host affects no other; the report names devices that only the removed file and the hardware named."""
     page = tmp_path / "report.html"
     for name in ("gw-0001", "gw-0002", "gw-0003"):
         in_service(platform, tmp_path, name)
@@ -510,7 +510,7 @@ def test_one_hosts_account_keeps_no_other_device_in_service(platform: Emulator, 
 
 
 def test_facts_of_a_gateway_name_no_device(platform: Emulator, tmp_path: Path) -> None:
-    """A play before that gathers facts takes whatever variables a gateway that has been taken over says."""
+    """Facts name no device, although an earlier play that gathers facts accepts any variables from a compromised gateway."""
     before = activated(platform, "gw-0001")
     facts = {"ansible_facts": {"gateway_device_name": "gw-0001"}}
     python = write_script(tmp_path / "python", f"cat >/dev/null\necho '{json.dumps(facts)}'")
@@ -528,7 +528,7 @@ def test_facts_of_a_gateway_name_no_device(platform: Emulator, tmp_path: Path) -
 
 
 def test_facts_of_a_gateway_lead_no_request_of_the_account_elsewhere(platform: Emulator, tmp_path: Path) -> None:
-    """A task that runs once takes the account's variables from the first host, which may be the one that was taken over."""
+    """Facts redirect no request, although a task that runs once uses the account of the first host, maybe a compromised one."""
     activated(platform, "gw-0001")
     facts = {"ansible_facts": {"platform_openapi_endpoint": "127.0.0.1:9"}}
     python = write_script(tmp_path / "python", f"cat >/dev/null\necho '{json.dumps(facts)}'")

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the platform's documents disagree on: a gateway ends with the valid credential whichever of them is right."""
+"""Contradictions in the platform's documents: a gateway ends with the valid credential whichever variant is right."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REREGISTRATION = pytest.mark.parametrize("reregistration", ["rotate", "same", "r
 
 @pytest.fixture(autouse=True)
 def documented(platform: Emulator) -> Iterator[None]:
-    """Each test begins on the platform as most documents describe it."""
+    """Begin each test on the platform as most documents describe it."""
     platform.admin.settings(
         reregistration="rotate", reset_revokes="at_registration", refusals="http_200", unknown_device_code=6100
     )
@@ -27,7 +27,7 @@ def documented(platform: Emulator) -> Iterator[None]:
 
 @pytest.fixture
 def gateways(platform: Emulator, tmp_path: Path) -> list[Gateway]:
-    """A gateway for each way to register; both names are new to the platform in every test."""
+    """Return a gateway for each way to register; both names are new to the platform in every test."""
     for gateway in platform.admin.products():
         for device in platform.admin.devices(gateway["product_key"]):
             platform.admin.delete_device(gateway["product_key"], device["device_name"])
@@ -62,7 +62,7 @@ def test_a_lost_answer_is_asked_for_again(
     run = run_task(gateways, tmp_path)
     assert run.rc == 0, run
     for gateway in gateways:
-        # The lost request may be processed late, and no login can be tried: no address of the broker is known.
+        # The lost request may be processed late, and without a broker's address no login can be tried.
         assert (run.result(gateway.host)["registered"], run.result(gateway.host)["proven"]) == (True, False)
         assert len(gateway.calls) == 2
         assert holds_what_the_platform_accepts(gateway)
@@ -71,7 +71,7 @@ def test_a_lost_answer_is_asked_for_again(
 def test_a_lost_answer_of_a_platform_that_tells_once(
     platform: Emulator, gateways: list[Gateway], tmp_path: Path
 ) -> None:
-    """Only a reset helps; the operator hears of it, and the run after it finishes the job."""
+    """If the only answer with a secret is lost, only a reset helps: the error says so, and the run after the reset succeeds."""
     platform.admin.settings(reregistration="refuse")
     for gateway in gateways:
         gateway.store("of an earlier life")
@@ -100,7 +100,7 @@ def test_a_lost_answer_of_a_platform_that_tells_once(
 def test_a_forced_registration(
     platform: Emulator, gateways: list[Gateway], tmp_path: Path, reregistration: str
 ) -> None:
-    """It may be refused; the gateway keeps the valid credential then too."""
+    """The gateway keeps the valid credential even if a forced registration is refused."""
     platform.admin.settings(reregistration=reregistration)
     assert run_task(gateways, tmp_path).rc == 0
     issued = {gateway.host: gateway.path.read_text() for gateway in gateways}
@@ -141,7 +141,7 @@ def test_a_registration_after_a_reset(
 def test_a_device_that_is_added_later(
     platform: Emulator, gateways: list[Gateway], tmp_path: Path, code: int, refusals: str
 ) -> None:
-    """A refusal is told by its code, whatever the HTTP status, and the run after the cause is mended succeeds."""
+    """A refusal is recognized by its code, whatever the HTTP status, and the run after the repair succeeds."""
     platform.admin.settings(unknown_device_code=code, refusals=refusals)
     for gateway in gateways:
         platform.admin.delete_device(gateway.product_key, gateway.device_name)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an operator reads: a run says what went wrong, on which gateway, and no more."""
+"""The operator's view: a run reports each error with its gateway, and no more."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def thirty(platform: Emulator, tmp_path: Path) -> JSON:
 
 
 def shown(run: Run) -> tuple[list[str], list[str]]:
-    """The lines of a run that are not empty: those before the recap, and those of it."""
+    """Return the lines of a run that are not empty: those before the recap, and those of the recap."""
     before, _heading, recap = run.stdout.partition("PLAY RECAP")
     return [line for line in before.splitlines() if line], recap.splitlines()[1:]
 
@@ -68,7 +68,7 @@ def test_six_of_thirty_are_broken(platform: Emulator, tmp_path: Path, playbook: 
 
 
 def test_the_first_run_of_thirty(platform: Emulator, tmp_path: Path) -> None:
-    """Each gateway that changed is one line, as Ansible prints it, and one of the recap."""
+    """Each gateway that changed is one line, as Ansible prints it, and one line of the recap."""
     hosts = thirty(platform, tmp_path)
     run = operate("provision", platform, hosts, tmp_path, gateway_report="changed")
     before, recap = shown(run)
@@ -80,7 +80,7 @@ def test_the_first_run_of_thirty(platform: Emulator, tmp_path: Path) -> None:
 
 
 def test_in_batches(platform: Emulator, tmp_path: Path) -> None:
-    """Gateways that are right are in no batch; those that cannot be looked at end no batch of others."""
+    """Valid gateways are in no batch, and gateways that cannot be inspected end no batch of others."""
     hosts = thirty(platform, tmp_path)
     due = ("gw-0005", "gw-0028")
     for name in set(names(30)) - BROKEN.keys() - set(due):
@@ -94,7 +94,7 @@ def test_in_batches(platform: Emulator, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_files_of_a_run_are_the_users(platform: Emulator, tmp_path: Path, elsewhere: bool) -> None:
-    """A playbook that is started by its name leaves its retry file and its report where it was started."""
+    """A playbook that is started by its name leaves its retry file and its report in the folder where it was started."""
     places = (tmp_path / "elsewhere", PLAYBOOKS)
     places[0].mkdir()
     before = {path for place in places for path in place.rglob("*")}
@@ -126,7 +126,7 @@ def test_the_retry_file_of_a_playbook_of_ones_own_is_beside_it(platform: Emulato
 
 
 def test_a_failure_of_the_module_is_short_and_obeys_the_task(platform: Emulator, tmp_path: Path) -> None:
-    """The keywords of a task that depend on its result see the result."""
+    """A failure is short, and the keywords of a task that depend on its result see the result."""
     hosts = inventory({"gw-0001": {}, "gw-0002": BROKEN["gw-0003"]}, tmp_path)
     play = gateway_play(platform, mode="rw")
     run = run_playbook(play, hosts, tmp_path, env=ENV)
@@ -144,7 +144,7 @@ def test_a_failure_of_the_module_is_short_and_obeys_the_task(platform: Emulator,
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("sudo"), reason="becomes another user")
 @pytest.mark.parametrize("by", ["playbook", "role"])
 def test_a_user_who_may_not(platform: Emulator, tmp_path: Path, by: str) -> None:
-    """The message says where, and that root may."""
+    """The message names the path and suggests --become."""
     with tempfile.TemporaryDirectory() as folder:
         there = Path(folder)
         there.chmod(0o755)

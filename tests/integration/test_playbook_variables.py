@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Variables of a run and of hosts that are misspelt, or cannot be what they are, as an operator types them."""
+"""Variables of runs and of hosts that are misspelt or have impossible values, as an operator types them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run_role(hosts: JSON, tmp_path: Path) -> Run:
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_a_misspelt_variable_of_a_run(platform: Emulator, tmp_path: Path, playbook: str) -> None:
-    """It ends the run before anything is touched, and no host is to blame."""
+    """A misspelt variable of a run ends the run before anything is changed, and no host fails."""
     hosts = inventory(2, tmp_path, **role_variables(platform))
     run = run_of(playbook, hosts, tmp_path, target="gateways", gateway_servise="agent")
     assert (run.rc != 0, run.stats, platform.admin.requests()) == (True, {}, []), run
@@ -55,7 +55,7 @@ def test_a_misspelt_variable_of_a_run(platform: Emulator, tmp_path: Path, playbo
         ({"gateway_report_to": "nowhere/report.html"}, "in a directory that does not exist"),
         ({"gateway_report_to": "a\0.html"}, "contains a NUL"),
         ({"gateway_serial": 10**30}, "is not a size of batches"),
-        # Not only when the audit is done.
+        # Checked at the start, and not only when the audit writes the file.
         (
             {"audit_report": "nowhere/audit.json"},
             "audit_report: 'nowhere/audit.json' is in a directory that does not exist",
@@ -96,7 +96,7 @@ def test_a_run_that_cannot_be(platform: Emulator, tmp_path: Path, said: JSON, wh
 def test_messages_name_what_was_typed(
     platform: Emulator, tmp_path: Path, playbook: str, said: JSON, named: str, unnamed: str
 ) -> None:
-    """The variable, not the option of a module that the playbook gives it to."""
+    """Messages name the variable that was typed, not the option of a module that the playbook sets with it."""
     platform.admin.delete_device(PRODUCT_KEY, "gw-0001")
     hosts = inventory(1, tmp_path, **role_variables(platform))
     known = {} if said.get("platform_access_key_id") == "" else account(platform)
@@ -109,7 +109,7 @@ def test_messages_name_what_was_typed(
 
 @pytest.mark.parametrize("by", ["playbook", "role"])
 def test_variables_of_hosts(platform: Emulator, tmp_path: Path, by: str) -> None:
-    """One host's mistake is no other host's failure, and whatever resembles nothing of ours is the users' own."""
+    """One host's mistake fails no other host, and a name that resembles none of the collection's is the users' own."""
     wrong: dict[str, tuple[JSON, str]] = {
         "gw-0001": ({"gateway_servise": "agent"}, "gateway_service"),
         "gw-0002": ({"gateway_moode": "0640"}, "gateway_mode"),
@@ -153,7 +153,7 @@ EMPTY = {
 def test_an_empty_variable_counts_as_not_set(
     platform: Emulator, tmp_path: Path, playbook: str, empty: str | None
 ) -> None:
-    """A survey, and a template of a pipeline, leave out nothing."""
+    """An empty variable counts as not set: surveys and templates of pipelines omit none."""
     hosts = inventory(2, tmp_path, **role_variables(platform), gateway_verify="none")
     for host in names(2):
         in_service(platform, tmp_path, host)
@@ -170,7 +170,7 @@ def test_an_empty_variable_counts_as_not_set(
 
 @pytest.mark.parametrize("empty", ["", None], ids=["text", "null"])
 def test_an_empty_limit_of_failures_is_the_default_one(platform: Emulator, tmp_path: Path, empty: str | None) -> None:
-    """In reprovision, this is 0 and not 100 percent."""
+    """An empty limit is the default one, which in reprovision is 0 and not 100 percent."""
     own: dict[str, JSON] = {host: {} for host in names(4)}
     own["gw-0002"] = {"gateway_mode": "rw"}
     hosts = inventory(own, tmp_path, **role_variables(platform), gateway_verify="none")
@@ -185,7 +185,7 @@ def test_an_empty_limit_of_failures_is_the_default_one(platform: Emulator, tmp_p
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_variables_of_the_users_own_are_theirs(platform: Emulator, tmp_path: Path, playbook: str) -> None:
-    """Whatever their names are: a variable of a play would go before one of the inventory, and -e before both."""
+    """Users' variables may have any name: a variable of a play would override the inventory's, and -e would override both."""
     words = (
         *("account", "product", "created", "given", "keys", "batches", "several_batches", "outcomes", "all_gateways"),
         *("named", "other_gateways", "findings", "drift", "fate", "looks", "devices", "errors", "refused", "claimed"),
@@ -218,7 +218,7 @@ def test_messages_name_types_as_python_does(platform: Emulator, tmp_path: Path, 
 
 @pytest.mark.parametrize("by", ["playbook", "role"])
 def test_text_that_a_template_gives(platform: Emulator, tmp_path: Path, by: str) -> None:
-    """It is refused as YAML's number would be; no other device is registered, and no secret that is wrong is sent."""
+    """Other types from a template are refused as from YAML: no other device is registered, and no wrong secret is sent."""
     own: dict[str, JSON] = {
         "gw-0001": {"gateway_device_name": "{{ number }}", "number": 5349},
         "gw-0002": {"gateway_product_secret": "{{ vault_product_secret }}", "vault_product_secret": 12345678},
@@ -242,7 +242,7 @@ def test_text_that_a_template_gives(platform: Emulator, tmp_path: Path, by: str)
 
 @pytest.mark.parametrize(("most", "ended"), [("50%", False), ("10%", True), (17, False), ("16.6%", True)])
 def test_a_limit_of_failures(platform: Emulator, tmp_path: Path, most: JSON, ended: bool) -> None:
-    """One of six fails in the first batch."""
+    """The run ends if the failure of one gateway of six, in the first batch, exceeds the limit."""
     own: dict[str, JSON] = {host: {} for host in names(6)}
     own["gw-0002"] = {"gateway_device_name": "gw-0099"}
     hosts = inventory(own, tmp_path, **role_variables(platform))
@@ -257,7 +257,7 @@ def test_a_limit_of_failures(platform: Emulator, tmp_path: Path, most: JSON, end
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_a_slice_without_gateways(platform: Emulator, tmp_path: Path, playbook: str) -> None:
-    """It is green where the run says that it may be one, and a mistake elsewhere."""
+    """A slice without gateways succeeds with gateway_allow_empty, and is an error otherwise."""
     hosts = inventory(2, tmp_path, **role_variables(platform))
     hosts["others"] = {"hosts": {"elsewhere": {}}}
     for allowed, succeeds in ((True, True), ("false", False), (None, False)):
@@ -280,7 +280,7 @@ def test_a_slice_without_gateways(platform: Emulator, tmp_path: Path, playbook: 
 def test_a_variable_of_the_run_is_not_one_of_hosts(
     platform: Emulator, tmp_path: Path, playbook: str, name: str
 ) -> None:
-    """Ansible would read it for some tasks, and not for the size of batches."""
+    """A variable of the run is refused for a host: Ansible would use it for some tasks, but not for the size of batches."""
     hosts = inventory(2, tmp_path, **role_variables(platform), **{name: 1})
     run = run_of(playbook, hosts, tmp_path, target="gateways", **account(platform))
     assert run.rc == 2, run

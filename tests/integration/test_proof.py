@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What begin proves before a registration, and what of it is left: nothing in check mode, the journal and room in a run."""
+"""The checks of begin before a registration, and their remains: none in check mode, the journal and the room in a run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROOFS = ("yes", "no")
 
 
 def with_tools(box: Box, folder: Path, **tools: str) -> Box:
-    """The same gateway with these tools before its own."""
+    """Return the same gateway with these tools before its own."""
     folder.mkdir()
     for name, script in tools.items():
         write_script(folder / name, script)
@@ -33,7 +33,7 @@ def with_tools(box: Box, folder: Path, **tools: str) -> Box:
 
 
 def snapshot(box: Box) -> dict[str, tuple[int, int, bytes]]:
-    """Everything in the folder, the lock included."""
+    """Return the state of everything in the folder, the lock included."""
     found = {}
     for path in box.folder.rglob("*"):
         status = path.lstat()
@@ -134,7 +134,7 @@ def test_a_file_system_that_keeps_no_attributes(box: Box, tmp_path: Path, proof:
     ids=["deaf", "denied"],
 )
 def test_a_file_system_without_permissions(box: Box, tmp_path: Path, proof: str, chmod: str, says: str) -> None:
-    """As vfat, where every file has those of its mount; no access control list is taken for the reason."""
+    """A file system where every file has the mount's mode, such as vfat, is refused, and no access control list is named as the reason."""
     ls = f"{box.shell.tool('ls')} \"$@\" | sed 's/^-rw-------/-rwxr-xr-x/'"
     fat = with_tools(box, tmp_path / "tools", ls=ls, chmod=chmod, sed=f'exec {shutil.which("sed")} "$@"')
     with pytest.raises(StorageError, match=says) as caught:
@@ -156,7 +156,7 @@ def test_a_file_system_that_keeps_them(box: Box, bits: str) -> None:
 @pytest.mark.parametrize("which", ["credential", "export"])
 @pytest.mark.parametrize("says", ["Invalid cross-device link", "Cross-device link", "Operation not permitted"])
 def test_a_file_that_no_rename_can_replace(box: Box, tmp_path: Path, proof: str, which: str, says: str) -> None:
-    """A hard link of it fails, and one of another file does not."""
+    """No rename can replace a file if a hard link of it fails, and one of another file does not."""
     box.provision()
     box.exports = (export(box.folder / "agent.env"),)
     (box.folder / "agent.env").write_text("old\n")
@@ -198,7 +198,7 @@ def test_a_mount_of_its_own(box: Box, proof: str) -> None:
 
 @pytest.fixture
 def disk(box: Box, tmp_path: Path) -> Iterator[Box]:
-    """The box, and a file system of 16 KiB for its export."""
+    """Yield the box, with a file system of 16 KiB for its export."""
     place = tmp_path / "disk"
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=16k,mode=0755", "tmpfs", str(place)]

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Gateways and a controller without a way out but a proxy: it sees which hosts are called, under the platform's own names.
+"""Gateways and a controller whose only way out is a proxy, which records the hosts that are called, under the platform's own names.
 
-The names lead nowhere on this machine, so whatever does not go through the proxy fails.
+The names lead nowhere on this machine, so a connection that bypasses the proxy fails.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("new_platform")
 
 @pytest.fixture
 def proxy(platform: Emulator) -> Iterator[ConnectProxy]:
-    """A proxy that wants a password and leads the platform's names to the emulator."""
+    """Yield a proxy that requires a password and connects the platform's names to the emulator."""
     mqtt = (platform.endpoints["mqtts"]["host"], platform.endpoints["mqtts"]["port"])
     places = {REGISTRATION: https(platform), OPENAPI: https(platform), MQTT: mqtt, MQTT_8883: mqtt}
     with ConnectProxy(places, CREDENTIALS) as proxy:
@@ -50,14 +50,14 @@ def https(platform: Emulator) -> tuple[str, int]:
 
 def variables(platform: Emulator, **more: JSON) -> JSON:
     known = {name: value for name, value in role_variables(platform).items() if name != "gateway_endpoint"}
-    # HTTPS knows the authority by one file, MQTT by another.
+    # HTTPS and MQTT take the authority from different variables.
     known["gateway_mqtt_ca_path"] = known.pop("gateway_ca_path")
     both = {"gateway_region": REGION, "gateway_ca_path": platform.endpoints["ca_file"], "gateway_verify": "login"}
     return {**known, **both, "gateway_report": "all", **more}
 
 
 def shows_the_password(run: Run, tmp_path: Path) -> list[str]:
-    """Return where it stands: in the output of Ansible at its most talkative (command lines among it), its log, or results."""
+    """Return the places that contain the password: the output with the highest verbosity (with command lines), the log, or the results."""
     log = tmp_path / "ansible.log"
     told = {"output": run.stdout + run.stderr, "log": log.read_text() if log.exists() else "", "results": run.results}
     forms = (PASSWORD, "hidden-p", "%2Fs%25word")
@@ -74,14 +74,14 @@ def run(playbook: JSON, hosts: JSON, tmp_path: Path, env: dict[str, str] | None 
 def test_a_gateway_is_registered_and_logs_in(
     platform: Emulator, proxy: ConnectProxy, tmp_path: Path, way: str, named_by: str
 ) -> None:
-    """By the pass over the fleet, over HTTPS, then over MQTT at the port that goes with the authority of its own."""
+    """The pass registers a gateway through the proxy over HTTPS, and logs in over MQTT at the port that belongs to its own authority."""
     given = {"gateway_proxy": proxy.url} if named_by == "option" else {}
     hosts = inventory(1, tmp_path, **variables(platform, gateway_register_from=way, gateway_mqtt_port=8883, **given))
     env = {} if given else {"https_proxy": proxy.url}
     passed = run("fleetops.aliyun_iot.provision", hosts, tmp_path, env)
     assert passed.rc == 0, passed
     assert platform.admin.device(PRODUCT_KEY, "gw-0001")["activated"] is True
-    # That the login is possible is proved before.
+    # The run checks before the registration that the login is possible.
     assert proxy.asked == [MQTT_8883, REGISTRATION, MQTT_8883]
     assert shows_the_password(passed, tmp_path) == []
     assert left_over(tmp_path, ["gw-0001"]) == {}
@@ -89,7 +89,7 @@ def test_a_gateway_is_registered_and_logs_in(
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_role_and_its_task(platform: Emulator, proxy: ConnectProxy, tmp_path: Path, way: str) -> None:
-    """The environment of a gateway is that of its task, where no inventory names a proxy."""
+    """A gateway uses the environment of its task if the inventory names no proxy."""
     roles = {"import_role": {"name": "fleetops.aliyun_iot.gateway"}}
     play: JSON = {"hosts": "gateways", "gather_facts": False, "tasks": [{"name": "Provision", **roles}]}
     given = {}
@@ -101,7 +101,7 @@ def test_the_role_and_its_task(platform: Emulator, proxy: ConnectProxy, tmp_path
     passed = run(play, hosts, tmp_path)
     assert passed.rc == 0, passed
     assert proxy.asked == [MQTT, REGISTRATION, MQTT]
-    # A task's environment is in its command lines: that is for Ansible to say, and for gateway_proxy to avoid.
+    # A task's environment is in the command lines that Ansible prints; gateway_proxy avoids this.
     assert (shows_the_password(passed, tmp_path) == []) is (way == "controller")
 
 
@@ -121,7 +121,7 @@ def test_a_registration_over_mqtt(platform: Emulator, proxy: ConnectProxy, tmp_p
 
 
 def test_modules_and_the_openapi(platform: Emulator, proxy: ConnectProxy, tmp_path: Path) -> None:
-    """device_registration, device_login both ways, and what takes an AccessKey, which knows the environment alone."""
+    """device_registration, device_login both ways, and modules with an AccessKey, which know the environment alone, use the proxy."""
     options = {name: value for name, value in connection(platform).items() if name != "endpoint"}
     reached = {"region": REGION, "ca_path": platform.endpoints["ca_file"]}
     account = {"access_key_id": KEY.id, "access_key_secret": KEY.secret}
@@ -155,7 +155,7 @@ def test_modules_and_the_openapi(platform: Emulator, proxy: ConnectProxy, tmp_pa
 
 @pytest.mark.parametrize("no_proxy", ["10.0.0.0/8,127.0.0.0/8", "127.0.0.1", "*"])
 def test_no_proxy_holds_for_all_alike(platform: Emulator, tmp_path: Path, no_proxy: str) -> None:
-    """The proxy is a port where nobody listens."""
+    """no_proxy applies to all alike; the proxy is a port on which no program listens."""
     account = {"access_key_id": KEY.id, "access_key_secret": KEY.secret}
     openapi = {**account, "openapi_endpoint": platform.endpoints["openapi_endpoint"]}
     info = {**openapi, "ca_path": platform.endpoints["ca_file"], "product_key": PRODUCT_KEY, "names": ["gw-0001"]}
@@ -178,7 +178,7 @@ def test_no_proxy_holds_for_all_alike(platform: Emulator, tmp_path: Path, no_pro
 def test_a_proxy_that_refuses_registers_nothing(
     platform: Emulator, proxy: ConnectProxy, tmp_path: Path, way: str
 ) -> None:
-    """And the message names the proxy by its variable and its host."""
+    """No device is registered, and the message names the proxy by its variable and its host."""
     wrong = proxy.url.replace("operator", "stranger")
     hosts = inventory(1, tmp_path, **variables(platform, gateway_register_from=way, gateway_proxy=wrong))
     passed = run("fleetops.aliyun_iot.provision", hosts, tmp_path)

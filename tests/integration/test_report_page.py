@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The page of a report in a browser, as somebody reads it to whom it was handed on.
+"""The page of a report in a browser, as a person reads it who received the file.
 
-Screenshots are written to the folder that $REPORT_SCREENSHOTS names, or to that of the test.
+Screenshots are written to the folder in $REPORT_SCREENSHOTS, or to the folder of the test.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed"
 
 NUMBER = 120
 SILENT = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}
-# What the audit finds of a gateway: outcome, and reason.
+# The outcome and the reason of each gateway that the audit must find.
 FINDINGS = {
     "gw-0002": ("drift", "missing"),
     "gw-0003": ("drift", "unreadable"),
@@ -51,7 +51,7 @@ FINDINGS = {
 
 
 def drifted_fleet(platform: Emulator, tmp_path: Path) -> JSON:
-    """Most gateways are right, and a device has no gateway."""
+    """Prepare a fleet with drift: most gateways are valid, and one device has no gateway."""
     as_new(platform)
     own = {name: {} for name in names(NUMBER)} | {"gw-0009": {"gateway_timeout": "ten"}, "gw-0010": SILENT}
     hosts = inventory(own, tmp_path, **role_variables(platform))
@@ -77,7 +77,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def audit(platform: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The second one: the first was of ten gateways."""
+    """Return the page of the second audit; the first was limited to ten gateways."""
     home = tmp_path_factory.mktemp("audit")
     hosts = drifted_fleet(platform, home)
     page = home / "report.html"
@@ -88,7 +88,7 @@ def audit(platform: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page with every outcome that there is, those of no audit included, and with every detail."""
+    """Return a page with every outcome, including those of other playbooks, and with every detail."""
     rows = [
         dict.fromkeys(FIELDS, f"{field} of a gateway") | {"gateway": f"gw-{number}", "outcome": outcome}
         for field in ("value",)
@@ -102,14 +102,14 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def shown(page: Page, column: int = 1) -> list[str]:
-    """The cells of a column, as far as they can be seen."""
+    """Return the visible cells of a column."""
     script = "(rows, column) => rows.filter(row => row.offsetParent).map(row => row.cells[column - 1].innerText.trim())"
     cells: list[str] = page.locator("#rows tbody tr").evaluate_all(script, column)
     return cells
 
 
 def test_the_report_of_an_audit(browser: Browser, audit: Path, tmp_path: Path) -> None:
-    """It counts, says what is other than before, filters, searches and sorts; and asks for nothing."""
+    """The page counts, shows changes since the report before, filters, searches and sorts; and it sends no request."""
     report = json.loads(audit.with_suffix(".json").read_text())
     assert {
         row["gateway"]: (row["outcome"], row["reason"]) for row in report["gateways"] if row["outcome"] != "ok"
@@ -171,7 +171,7 @@ def test_the_report_of_an_audit(browser: Browser, audit: Path, tmp_path: Path) -
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["audit", "everything"])
 def test_it_is_accessible(browser: Browser, request: pytest.FixtureRequest, name: str, scheme: str) -> None:
-    """By all rules of axe-core, with all that can be opened open; of the rows that are right, which are alike, a few."""
+    """The page passes all rules of axe-core with all details open; of the valid rows, which are alike, a few are tested."""
     with opened(browser, request.getfixturevalue(name), scheme=scheme) as window:
         window.page.get_by_label("Search").fill("gw-000" if name == "audit" else "")
         window.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
@@ -181,7 +181,7 @@ def test_it_is_accessible(browser: Browser, request: pytest.FixtureRequest, name
 
 
 def test_axe_finds_what_is_wrong(browser: Browser, everything: Path) -> None:
-    """The check that finds nothing on the page finds something on one that is worse."""
+    """The check that finds nothing on the page finds violations on a worse one."""
     with opened(browser, everything) as window:
         window.page.evaluate(
             "document.querySelector('label[for=search]').remove();"

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What reprovision proves before it resets a device, what it cannot prove, and how it ends where nothing is left of a batch."""
+"""reprovision: the checks before a reset, their limits, and the end of a run when no gateway of a batch is left."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ AT_ONCE = {"gateway_serial": "100%", "gateway_max_fail_percentage": 100}
 
 
 def fleet(platform: Emulator, hosts: JSON, tmp_path: Path, **variables: JSON) -> JSON:
-    """Gateways, each with the account among its variables."""
+    """Return gateways, each with the account among its variables."""
     return inventory(hosts, tmp_path, **{**role_variables(platform), **account(platform), **variables})
 
 
@@ -48,7 +48,7 @@ def said(run: Run) -> str:
 
 
 class Untouched:
-    """Gateways in whose folders nothing is made, not even for a moment."""
+    """Gateways in whose folders nothing may be created, not even for a moment."""
 
     def __init__(self, tmp_path: Path, hosts: Iterable[str]) -> None:
         self._folders = [tmp_path / host for host in hosts]
@@ -94,7 +94,7 @@ def test_what_could_not_register_afterwards_is_neither_marked_nor_reset(platform
 
 
 def test_what_cannot_be_proved_is_said(platform: Emulator, tmp_path: Path) -> None:
-    """No API tells whether the product lets devices register, and a platform may keep its ProductSecret to itself."""
+    """A run names what it cannot check: no API shows Dynamic Registration, and a platform may not return its ProductSecret."""
     in_service(platform, tmp_path, "gw-0001")
     hosts = fleet(platform, 1, tmp_path, gateway_verify="none")
     run = reprovision(hosts, tmp_path)
@@ -122,7 +122,7 @@ def test_it_logs_in_with_the_new_credential_unless_told_not_to(platform: Emulato
     assert {host for host, stats in run.stats.items() if stats["failures"]} == {"gw-0004", "gw-0005"}
     assert sorted(called(platform, "connect")) == ["gw-0001", "gw-0002"], "one login of each"
     assert sorted(called(platform, "ResetThing")) == ["gw-0001", "gw-0002", "gw-0003"]
-    # Without a host to log in to, or with one that does not answer, the old credential is still the valid one.
+    # Without a host to log in to, or with one that does not answer, the old credential stays the valid one.
     assert "gateway_verify: none" in results(run, "gw-0004")[0]["msg"]
     assert "the login that is to verify" in results(run, "gw-0005")[0]["msg"]
     for host in ("gw-0004", "gw-0005"):
@@ -130,7 +130,7 @@ def test_it_logs_in_with_the_new_credential_unless_told_not_to(platform: Emulato
     assert [results(run, host)[0]["proven"] for host in ("gw-0001", "gw-0002", "gw-0003")] == [True, True, False]
 
 
-# The end
+# The end of a run
 
 
 def test_a_batch_in_which_nobody_answers_says_why_the_run_ends(platform: Emulator, tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_batch_in_which_nobody_answers_says_why_the_run_ends(platform: Emulato
 
 
 def test_a_provision_that_ends_with_a_batch_names_what_it_does_not_report(platform: Emulator, tmp_path: Path) -> None:
-    """Gateways that could not be looked at come last, in a play that Ansible does not come to."""
+    """The run names gateways that could not be inspected: they come last, in a play that Ansible does not reach."""
     own: dict[str, JSON] = {host: {} for host in names(4)}
     own["gw-0001"] = {"gateway_product_secret": "NotTheSecret0001"}
     own["gw-0004"] = GONE
@@ -159,7 +159,7 @@ def test_a_provision_that_ends_with_a_batch_names_what_it_does_not_report(platfo
 
 
 def test_a_batch_that_fails_says_which_gateways_are_not_reached(platform: Emulator, tmp_path: Path) -> None:
-    # Gateways on one machine are inspected before the first batch, so these fail at the check behind that.
+    # Gateways on one machine are inspected before the first batch, so these fail at the check after the inspection.
     own: dict[str, JSON] = {host: {} for host in names(5)}
     for host in ("gw-0001", "gw-0003"):
         own[host] = {"gateway_path": f"/proc/nowhere/{host}/device.json"}
@@ -168,7 +168,7 @@ def test_a_batch_that_fails_says_which_gateways_are_not_reached(platform: Emulat
     assert canary.rc == 2, canary
     assert "of its 1 gateways 1 failed. 4 gateways were not reached: gw-0002," in said(canary)
 
-    # A limit that the operator has set is one, too.
+    # The default limit of failures, 0 %, ends the run too.
     own["gw-0001"] = {}
     for host in names(5):
         in_service(platform, tmp_path, host)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The role gateway as users include it, and the playbook that includes it for them."""
+"""The role gateway, included as users do and by the collection's playbook."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def play(**keywords: JSON) -> JSON:
 
 
 def result(run: Run, host: str) -> JSON:
-    """Return what the role's task returned, whatever the handlers did after it."""
+    """Return the result of the role's task, whatever the handlers did after it."""
     actions = [f"fleetops.aliyun_iot.{name}" for name in ("gateway_credential", "fleet_report")]
     [task] = [each for each in run.results[host] if each["action"] in actions and not each["handler"]]
     return task["result"]
 
 
 def registered(platform: Emulator) -> list[str]:
-    """The devices that registered, in the order in which they came."""
+    """Return the devices that registered, in order."""
     return [entry["device_name"] for entry in platform.admin.requests(action="register")]
 
 
@@ -109,10 +109,10 @@ def test_variables_reach_the_gateway(fresh: Emulator, tmp_path: Path) -> None:
 
 
 class Services:
-    """Gateways with OpenRC, whose rc-service keeps a record of what it is asked."""
+    """Gateways with OpenRC, whose rc-service records its calls."""
 
     def __init__(self, folder: Path) -> None:
-        self.broken = folder / "broken"  # as long as it exists, no service comes up
+        self.broken = folder / "broken"  # as long as it exists, no service starts
         self._record = folder / "services"
         tools = folder / "tools"
         tools.mkdir()
@@ -123,7 +123,7 @@ class Services:
         self.env = {"PATH": f"{tools}:{os.environ['PATH']}"}
 
     def restarted(self) -> list[str]:
-        """The services restarted since the last time."""
+        """Return the services restarted since the last call."""
         lines = self._record.read_text().splitlines() if self._record.exists() else []
         self._record.unlink(missing_ok=True)
         return sorted(line.removesuffix(" restart") for line in lines if line.endswith(" restart"))
@@ -177,7 +177,7 @@ EVERY_WAY = {
 
 @pytest.mark.parametrize("playbook", [None, PROVISION], ids=["role", "playbook"])
 def test_a_restart_that_did_not_happen_is_made_up_for(fresh: Emulator, tmp_path: Path, playbook: str | None) -> None:
-    """By the next plain run, once, without a registration; until then every run fails, and check mode tells."""
+    """The next plain run restarts once, without a registration; until then every run fails, and check mode reports it."""
     services = Services(tmp_path)
     common = {**variables(fresh), "gateway_mqtt_endpoint": mqtt_endpoint(fresh), "gateway_verify": "login"}
     fleet = inventory(EVERY_WAY, tmp_path, **common, gateway_service="of-{{ inventory_hostname }}")
@@ -249,7 +249,7 @@ def test_a_removal_forgets_a_restart_that_did_not_happen(fresh: Emulator, tmp_pa
 def test_what_follows_is_proved_before_a_registration(
     fresh: Emulator, tmp_path: Path, wrong: JSON, kind: str, says: str, playbook: str | None
 ) -> None:
-    """In check mode as in a run, whoever registers."""
+    """The steps after a registration are checked before it, in check mode and in a run, whoever registers."""
     services = Services(tmp_path)
     ways = {host: EVERY_WAY[host] for host in ("gw-0001", "gw-0002")}
     fleet = inventory(ways, tmp_path, **variables(fresh), gateway_retry_time=0, gateway_timeout=5, **wrong)

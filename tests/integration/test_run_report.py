@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report that every playbook writes: what a run did, against what its hosts and the platform say."""
+"""The report that every playbook writes, compared with the state of the hosts and the platform."""
 
 from __future__ import annotations
 
@@ -83,10 +83,10 @@ def test_a_fleet_in_reports(platform: Emulator, tmp_path: Path) -> None:
 def test_a_report_that_cannot_be_written_takes_no_result_with_it(
     platform: Emulator, tmp_path: Path, name: str, extra: JSON
 ) -> None:
-    """A disk is full; here the folder goes during the pass. Every host is reported, with its handlers, and the run fails after that."""
+    """Every host is reported, with its handlers, and the run fails after that. The folder is removed during the pass, like a full disk."""
     folder = tmp_path / "reports"
     folder.mkdir()
-    gone = f"{{{{ lookup('ansible.builtin.pipe', 'rm -rf {folder}') }}}}"  # and names no owner
+    gone = f"{{{{ lookup('ansible.builtin.pipe', 'rm -rf {folder}') }}}}"  # and returns an empty owner
     hosts = inventory(3, tmp_path, **role_variables(platform), gateway_owner=gone)
     for host in names(3):
         in_service(platform, tmp_path, host)
@@ -104,7 +104,7 @@ def test_a_report_that_cannot_be_written_takes_no_result_with_it(
 def test_a_host_that_is_left_to_a_task_of_its_own_is_reported_with_the_cause(
     platform: Emulator, tmp_path: Path
 ) -> None:
-    """Its task fails after the report is written, which says that it lacks this result."""
+    """The report names the cause, and states that it lacks the result of the host's task, which fails afterwards."""
     hosts = inventory(
         {"gw-0001": {"ansible_connection": "nowhere.at.all"}, "gw-0002": {}}, tmp_path, **role_variables(platform)
     )
@@ -115,11 +115,11 @@ def test_a_host_that_is_left_to_a_task_of_its_own_is_reported_with_the_cause(
 
 
 def test_a_report_that_lacks_a_batch_fails_the_run(platform: Emulator, tmp_path: Path) -> None:
-    """The place of the report is writable again when the last batch writes."""
+    """The run fails even if the folder of the report is writable again when the last batch writes."""
     folder = tmp_path / "reports"
     folder.mkdir()
     command = f"('rm -rf ' if inventory_hostname == 'gw-0001' else 'mkdir -p ') ~ '{folder}'"
-    owner = f"{{{{ lookup('ansible.builtin.pipe', {command}) }}}}"  # which names none
+    owner = f"{{{{ lookup('ansible.builtin.pipe', {command}) }}}}"  # which returns an empty owner
     hosts = inventory(3, tmp_path, **role_variables(platform), gateway_owner=owner)
     for host in names(3):
         in_service(platform, tmp_path, host)

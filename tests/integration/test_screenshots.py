@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The pictures of the documentation, as the script makes them."""
+"""The pictures of the documentation, made by the script."""
 
 from __future__ import annotations
 

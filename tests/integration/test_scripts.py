@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The shell scripts exactly as they are sent, in every kind of shell: what there was, and what there is then."""
+"""The shell scripts exactly as they are sent, in every kind of shell: the state before and after."""
 
 from __future__ import annotations
 
@@ -162,10 +162,10 @@ def test_owner_and_group(box: Box) -> None:
 @pytest.mark.parametrize(
     ("had", "wanted", "calls"),
     [
-        # The new group gets neither what the old mode allowed nor what the new one does before it is complete.
+        # The new group never has the rights of the old mode, and gets those of the new mode last.
         (0o660, "0600", ["chmod 0600 0", "chown 0600 2345"]),
         (0o664, "0640", ["chmod 0600 0", "chown 0600 2345", "chmod 0640 2345"]),
-        # Nothing has to be taken away.
+        # No right has to be removed first.
         (0o640, "0640", ["chown 0640 2345"]),
         (0o600, "0640", ["chown 0600 2345", "chmod 0640 2345"]),
     ],
@@ -187,7 +187,7 @@ def test_a_new_group_never_has_the_rights_of_the_old_one(
     assert mode(one.path) == int(wanted, 8)
 
 
-# What is a credential, and what is not
+# Valid and invalid credentials
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_what_is_a_credential(box: Box, secret: str) -> None:
 
 
 def test_a_look_starts_few_programs(one: Box, tmp_path: Path) -> None:
-    """On many gateways, the start of a program takes longer than what it does."""
+    """A look starts few programs, because on many gateways the start of a program takes longer than its work."""
     one.provision()
     started = note_tools(one, tmp_path)
     assert one.look().credential == identity()
@@ -248,7 +248,7 @@ def test_a_look_starts_few_programs(one: Box, tmp_path: Path) -> None:
 
 
 def test_a_change_starts_few_programs(one: Box, tmp_path: Path) -> None:
-    """Two of cat: the probe and the credential are written by it, and nothing else."""
+    """A change starts few programs: cat only writes the probe and the credential."""
     found = one.look()
     started = note_tools(one, tmp_path)
     one.begin(found)
@@ -261,7 +261,7 @@ def test_a_change_starts_few_programs(one: Box, tmp_path: Path) -> None:
 
 
 def note_tools(box: Box, tmp_path: Path) -> Path:
-    """Return the file in which the name of each tool is added to the others when it starts."""
+    """Return the file to which each tool appends its name when it starts."""
     started, tools = tmp_path / "started", tmp_path / "tools"
     tools.mkdir()
     for tool in [*TOOLS, "flock"]:
@@ -271,7 +271,7 @@ def note_tools(box: Box, tmp_path: Path) -> Path:
 
 
 def test_an_awk_that_warns(one: Box, tmp_path: Path) -> None:
-    """It does so on the stream on which the identity is."""
+    """awk warns on the stream that carries the identity, which is still read."""
     one.provision()
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -283,7 +283,7 @@ def test_an_awk_that_warns(one: Box, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dies", ["kill -9 $$", "exit 2"])
 def test_an_awk_that_dies_after_the_identity(box: Box, tmp_path: Path, dies: str) -> None:
-    """Without the text, sha256sum would give a fingerprint of nothing."""
+    """If awk dies after the identity, the look fails: without the text, sha256sum would return a fingerprint of nothing."""
     box.provision()
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -303,7 +303,7 @@ PRETTY = f'''{{
 
 
 def test_a_file_that_somebody_has_laid_out_is_kept_as_it_is(box: Box) -> None:
-    """Its owner, its mode and its exports are mended, and no octet of it is changed."""
+    """A file that somebody has reformatted keeps every octet, while its owner, its mode and its exports are repaired."""
     content = f"a={PLACEHOLDER}&{PLACEHOLDER}\n"
     box.exports = (export(box, 1, content), export(box, 2, content))
     box.provision()
@@ -319,7 +319,7 @@ def test_a_file_that_somebody_has_laid_out_is_kept_as_it_is(box: Box) -> None:
 
 
 def test_a_file_that_somebody_has_laid_out_is_finished_with(box: Box) -> None:
-    """One that is staged is put in its place as it is."""
+    """A staged file that somebody has reformatted is installed unchanged."""
     box.provision(NEW_SECRET)
     box.new.write_bytes(PRETTY.encode())
     box.journal.write_text(f"1 token=x ttl=0\nstored {fingerprint(SECRET)}\n")
@@ -329,7 +329,7 @@ def test_a_file_that_somebody_has_laid_out_is_finished_with(box: Box) -> None:
 
 
 def test_a_credential_that_is_emptied_is_not_replaced_by_an_export(box: Box) -> None:
-    """The export, which looks like a credential, follows it in the same reader."""
+    """A credential that is emptied is not replaced by an export, which resembles one and is next in the same reader."""
     box.exports = (export(box, 1, line(PLACEHOLDER)),)
     box.provision()
     found = box.look()
@@ -341,7 +341,7 @@ def test_a_credential_that_is_emptied_is_not_replaced_by_an_export(box: Box) -> 
     assert not (box.folder / "1.conf").exists()
 
 
-# Nothing is done when anything has changed since the look
+# Nothing is changed if the state has changed since the look
 
 
 def changes(box: Box) -> list[tuple[str, Any]]:
@@ -488,7 +488,7 @@ def test_a_lease_goes_on_in_a_later_task(box: Box) -> None:
 
 
 def test_a_lease_ends_where_there_is_no_uptime(box: Box) -> None:
-    """Some gateways have no /proc for the remote user; then the date is the clock."""
+    """A lease ends without an uptime too: if the remote user has no /proc, the date is the clock."""
     before = int(time.time())
     answer = box.run(box.gateway.script("look", proc=str(box.folder)))
     found = read_look(answer)
@@ -540,7 +540,7 @@ def test_what_a_login_could_not_prove_is_noted(box: Box, end: str) -> None:
 def test_a_lock_that_another_process_holds(one: Box, tmp_path: Path) -> None:
     one.provision()
     found = one.look()
-    # The script waits by sleeping; here a second takes no time.
+    # The script waits with sleep, which here returns at once.
     (tmp_path / "sleep").symlink_to(shutil.which("true") or "/bin/true")
     one.environment = {"PATH": f"{tmp_path}:{one.shell.path}"}
     lock = os.open(one.lock, os.O_RDWR | os.O_CREAT, 0o600)
@@ -557,12 +557,12 @@ def test_a_lock_that_another_process_holds(one: Box, tmp_path: Path) -> None:
 def test_the_lock_is_a_file_that_nobody_else_can_open(box: Box) -> None:
     box.provision()
     box.begin(box.look())
-    if box.lock.exists():  # there is flock
+    if box.lock.exists():  # only with flock
         assert (mode(box.lock), box.lock.stat().st_uid, box.lock.read_text()) == (0o600, os.geteuid(), "")
 
 
 def test_a_lock_that_was_removed_meanwhile_is_none(one: Box, tmp_path: Path) -> None:
-    """A script that has waited for the lock of a credential that is removed would hold one that nobody else sees."""
+    """A lock that was removed meanwhile is created anew: no other script would respect the old one."""
     one.provision()
     found = one.look()
     one.lock.write_text("")
@@ -580,7 +580,7 @@ def test_a_lock_that_was_removed_meanwhile_is_none(one: Box, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("code", [1, 65])
 def test_a_flock_that_fails_says_why_at_once(one: Box, tmp_path: Path, code: int) -> None:
-    """It is not taken for a lock that another process holds."""
+    """An error of flock is not taken for a lock that another process holds."""
     found = one.look()
     write_script(tmp_path / "flock", f"echo 'flock: 9: Bad file descriptor' >&2; exit {code}")
     write_script(tmp_path / "sleep", "exit 1")
@@ -599,7 +599,7 @@ def without_flock(shell: Shell, folder: Path, tmp_path: Path) -> Box:
     tools.mkdir()
     for name in TOOLS:
         (tools / name).symlink_to(shell.tool(name))
-    # The script waits by sleeping; here a second takes no time.
+    # The script waits with sleep, which here returns at once.
     (tools / "sleep").unlink()
     write_script(tools / "sleep", "exit 0")
     box = Box(Shell((shell.tool(shell.command[0]),), str(tools)), folder)
@@ -623,9 +623,9 @@ read -r _ <{folder}/go
 
 
 class Stepped:
-    """A script that runs, and whose tools of these names wait at each call until they may go on.
+    """A running script, whose tools of these names wait at each call for the test.
 
-    :param twice: they also wait when they have done their work
+    :param twice: the tool that also waits after its work
     """
 
     def __init__(self, box: Box, folder: Path, script: str, *tools: str, twice: str = "") -> None:
@@ -634,7 +634,7 @@ class Stepped:
         self._steps = 0
         (folder / "calls").touch()
         os.mkfifo(folder / "go")
-        # Open for both, so that neither side waits for the other to open it.
+        # Open for reading and writing, so that neither side waits for the other to open it.
         self._go = os.open(folder / "go", os.O_RDWR)
         wait = WAIT.format(folder=folder)
         for name in tools:
@@ -656,14 +656,14 @@ class Stepped:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """End it and its tools with SIGKILL."""
+        """Kill the script and its tools with SIGKILL."""
         if self._process.poll() is None:
             os.killpg(self.pid, signal.SIGKILL)
         self._process.communicate()
         os.close(self._go)
 
     def waits(self) -> bool:
-        """Return whether a tool of it waits, as soon as one does; False once it has ended."""
+        """Return True as soon as a tool of the script waits, and False once the script has ended."""
 
         def waiting() -> bool:
             return (self._folder / "calls").stat().st_size > self._steps
@@ -672,13 +672,13 @@ class Stepped:
         return self._process.poll() is None and waiting()
 
     def step(self) -> bool:
-        """Let the tool that waits go on; return whether another one waits then."""
+        """Let the waiting tool go on; return whether another one waits then."""
         self._steps += 1
         os.write(self._go, b"\n")
         return self.waits()
 
     def finish(self) -> ScriptAnswer:
-        """Let it run to its end."""
+        """Let the script run to its end."""
         os.write(self._go, 1000 * b"\n")
         return read_answer(self._process.communicate(timeout=60)[0].decode())
 
@@ -687,7 +687,7 @@ IN_THE_LOCK = ("ln", "mv", "readlink", "rm", "sleep")
 
 
 def leave_a_lock(box: Box, folder: Path) -> None:
-    """End a script with SIGKILL while it has the lock."""
+    """Kill a script with SIGKILL while it has the lock."""
     with Stepped(box, folder, box.begin_script(box.look()), "sync") as killed:
         assert killed.waits()
     assert len(links(box)) == 1
@@ -722,7 +722,7 @@ def test_a_lock_that_nobody_holds_counts_for_nothing(without_flock: Box, tmp_pat
 def test_of_many_that_find_the_lock_of_a_dead_process_one_gets_it(
     without_flock: Box, tmp_path: Path, steps: int
 ) -> None:
-    """One stops on its way to the lock, another takes the lock meanwhile, and a third asks for it all the time."""
+    """One script gets the lock: the first stops on its way, another takes the lock meanwhile, and a third requests it all the time."""
     box = without_flock
     leave_a_lock(box, tmp_path / "killed")
     found = box.look()
@@ -734,7 +734,7 @@ def test_of_many_that_find_the_lock_of_a_dead_process_one_gets_it(
         assert all(late.step() for _step in range(steps))
         holder = others.enter_context(Stepped(box, tmp_path / "holder", box.begin_script(found), "sync"))
         if not holder.waits():
-            # The other has the lock already.
+            # The other script has the lock already.
             with pytest.raises(BusyError):
                 holder.finish()
             return
@@ -780,7 +780,7 @@ def test_a_script_that_is_killed_on_its_way_to_the_lock_stops_nobody(
 
 
 def test_a_script_that_ends_in_another_directory_gives_its_own_lock_back(without_flock: Box, tmp_path: Path) -> None:
-    """There is the credential of another instance, whose lock a script holds."""
+    """A script that ends in another directory does not release the lock there, which a script of another instance has."""
     elsewhere = without_flock.folder / "elsewhere"
     elsewhere.mkdir()
     other = Box(without_flock.shell, elsewhere)
@@ -798,13 +798,13 @@ def test_a_script_that_ends_in_another_directory_gives_its_own_lock_back(without
 
 
 def test_a_lock_ends_though_its_process_number_is_in_use_again(without_flock: Box, tmp_path: Path) -> None:
-    """Without /proc, nothing says so; but no script runs for an hour."""
+    """Without /proc the other program cannot be detected, so a lock ends after an hour: no script runs for so long."""
     date = Path(without_flock.shell.path) / "date"
     date.unlink()
     write_script(date, f"read -r now <{tmp_path}/now; echo $now")
     nowhere = {"proc": str(tmp_path / "proc")}
     script = asking(without_flock, **nowhere)
-    # Another program in the script's place has its number.
+    # Another program replaces the script and keeps its process number.
     left = script.replace("\nlock\n", "\nlock\nexec sync\n")
     assert left != script
     (tmp_path / "now").write_text("1000000000\n")
@@ -822,7 +822,7 @@ def test_a_lock_ends_though_its_process_number_is_in_use_again(without_flock: Bo
     assert links(without_flock) == []
 
 
-# Interrupted
+# Interruptions
 
 
 def test_a_crash_between_begin_and_install(box: Box) -> None:
@@ -849,7 +849,7 @@ exec {tool} "$@"
 
 
 def crash(box: Box, folder: Path, point: tuple[str, str, int], script: str) -> None:
-    """Run a script that dies, with all that it started, before or after a tool's call of that number."""
+    """Run a script that dies, with all that it started, before or after the call of a tool with this number."""
     when, name, number = point
     folder.mkdir()
     tool = folder / name
@@ -910,7 +910,7 @@ def test_a_crash_within_store(
 def test_a_crash_never_forgets_an_interrupted_change(
     one: Box, tmp_path: Path, call: tuple[str, int], when: str
 ) -> None:
-    """It may have registered, so that the secret that is there may be invalid."""
+    """A crash keeps the interruption on record: the change may have registered, so that the stored secret may be invalid."""
     one.attributes["mode"] = "0640"
     one.provision()
     one.begin(one.look())
@@ -925,7 +925,7 @@ def test_a_crash_never_forgets_an_interrupted_change(
 
 
 def test_a_rename_that_did_not_happen_is_a_failure(one: Box, tmp_path: Path) -> None:
-    """The credential was read back under its first name."""
+    """An mv that does not rename is a failure, although the credential can be read under its first name."""
     one.provision()
     one.begin(one.look())
     (tmp_path / "tools").mkdir()
@@ -1000,7 +1000,7 @@ AWKWARD = [
 
 @pytest.mark.parametrize("secret", [SECRET, NEW_SECRET])
 def test_exports_of_awkward_content(box: Box, secret: str) -> None:
-    # The controller ends every last line.
+    # The controller adds a missing end of line.
     contents = [content if content.endswith("\n") else content + "\n" for content in AWKWARD]
     box.exports = tuple(export(box, number, content) for number, content in enumerate(contents, 1))
     box.begin(box.look())
@@ -1014,7 +1014,7 @@ def test_exports_of_awkward_content(box: Box, secret: str) -> None:
 
 
 def test_an_export_that_puts_a_word_before_the_secret(box: Box) -> None:
-    """No more than the placeholders themselves is replaced."""
+    """Only the placeholders themselves are replaced in an export."""
     content = f"password=client-{PLACEHOLDER}\nother=x{PLACEHOLDER}\n"
     box.exports = (export(box, 1, content),)
     box.begin(box.look())
@@ -1028,7 +1028,7 @@ def test_an_export_that_puts_a_word_before_the_secret(box: Box) -> None:
     [b"", b"\n\n", b"\r\n", b"\0\n", b"\n\0", b"\n\0x\n", b"\nx"],
 )
 def test_an_export_with_another_end(box: Box, tail: bytes) -> None:
-    """An awk that reads lines does not see all of it."""
+    """Another end is detected, although an awk that reads lines does not see all of it."""
     box.exports = (export(box, 1, f"a=1\nsecret={PLACEHOLDER}\n"),)
     box.provision()
     file = box.folder / "1.conf"
@@ -1042,7 +1042,7 @@ def test_an_export_with_another_end(box: Box, tail: bytes) -> None:
 
 
 def test_an_export_needs_no_room_for_temporary_files(box: Box) -> None:
-    """As a shell may for a here-document, in a folder that nothing has proved."""
+    """An export needs no temporary file, as a shell may use for a here-document, in a folder that was not checked."""
     box.exports = (export(box, 1, "x" * 70000 + PLACEHOLDER + "\n"),)
     assert "<<" not in box.store_script(Issued(SECRET))
     box.begin(box.look())
@@ -1148,7 +1148,7 @@ def test_a_staged_credential_of_the_device_is_never_discarded(box: Box, script: 
 @pytest.mark.parametrize("kind", ["secret", "token"])
 @pytest.mark.parametrize("script", ["begin", "mend", "abandon"])
 def test_a_staged_credential_of_the_other_kind_is_discarded(box: Box, script: str, kind: str) -> None:
-    """A decision does not finish it either, so that it would be in the way for ever."""
+    """A staged credential of the other kind is discarded, because no decision finishes it and it would stay for ever."""
     token = json.dumps({"clientId": CLIENT_ID, "deviceName": NAME, "deviceToken": TOKEN, "productKey": KEY}) + "\n"
     right, other = (line(), token) if kind == "secret" else (token, line())
     box.kind = kind
@@ -1169,7 +1169,7 @@ def test_a_staged_credential_of_the_other_kind_is_discarded(box: Box, script: st
 
 @pytest.mark.parametrize("script", ["begin", "mend", "remove"])
 def test_what_a_check_left_beside_a_leftover_is_removed(box: Box, script: str) -> None:
-    """Check mode writes beside what another run has left, and may be killed."""
+    """Files of a killed check mode beside the leftovers of another run are removed."""
     box.exports = (export(box, 1, f"{PLACEHOLDER}\n"),)
     box.provision()
     left = [box.path.with_name(".device.json.check.new"), box.folder / ".1.conf.check.new"]
@@ -1189,7 +1189,7 @@ def test_what_a_check_left_beside_a_leftover_is_removed(box: Box, script: str) -
 
 
 def test_a_directory_that_is_removed_while_a_script_starts_in_it(box: Box, tmp_path: Path) -> None:
-    """It has no name: the shell does not know where it is."""
+    """A script works in a removed directory, whose name the shell does not know."""
     gone = tmp_path / "gone"
     enter = ("sh", "-c", 'mkdir "$0" && cd "$0" && rmdir "$0" && exec "$@"', str(gone))
     box.shell = Shell((*enter, *box.shell.command), f"{box.shell.path}:{os.environ['PATH']}")
@@ -1199,7 +1199,7 @@ def test_a_directory_that_is_removed_while_a_script_starts_in_it(box: Box, tmp_p
 
 
 def test_a_credential_in_the_root_directory(one: Box) -> None:
-    """Only looked at: what a look says of the places is what the others work with."""
+    """A look finds a credential in the root directory, and returns the paths that all other scripts use."""
     gateway = ScriptBuilder("/fleetops-device.json", (), PLACEHOLDER, "inventory_hostname", None)
     found = read_look(one.run(gateway.script("look")))
     assert found.path == "/fleetops-device.json"
@@ -1250,7 +1250,7 @@ def test_a_link_to_a_directory_that_does_not_exist_yet(box: Box, target: str) ->
 
 
 def test_a_link_back_from_a_directory_that_does_not_exist(box: Box) -> None:
-    """The directory may become a link itself, so nobody knows yet where that leads."""
+    """A link back from a missing directory is refused: the directory may become a link itself, so its target is unknown."""
     (box.folder / "iot").symlink_to("data/../iot.d")
     with pytest.raises(
         StorageError, match=f"symbolic link leads to .. of {box.folder}/data, which does not exist"
@@ -1341,7 +1341,7 @@ def test_an_owner_that_does_not_exist(box: Box, attribute: str) -> None:
     assert snapshot(box) == before, "nothing was begun, so nothing is registered"
 
 
-# As ls shows a group of a directory service, which has a blank in its name.
+# The output of ls for a group of a directory service, with a blank in its name.
 DOMAIN_USERS = """\
 case $1 in
     -ldn) exec {tool} "$@" ;;
@@ -1364,7 +1364,7 @@ def test_a_group_with_a_blank_in_its_name(box: Box, tmp_path: Path) -> None:
     assert (found.entry.gid, found.entry.group) == (54321, "54321")
 
 
-# As ls of BusyBox shows an account with a long name: its first 8 characters.
+# The output of BusyBox's ls for an account with a long name: its first 8 characters.
 CUT = """\
 case $1 in
     -ldn) exec {tool} "$@" ;;
@@ -1376,7 +1376,7 @@ def with_accounts(box: Box, tmp_path: Path, known: tuple[str, ...], asked: tuple
     """Give the stored file accounts with long names.
 
     :param known: the lines of /etc/passwd and /etc/group
-    :param asked: what getent answers for each, if there is one
+    :param asked: the answers of getent, if there is one
     """
     os.chown(box.path, 54321, 54322)
     tools = tmp_path / "tools"
@@ -1413,7 +1413,7 @@ BLANKS = ("systemd- network:*:54321:54322::/:", "systemd- journal:*:54322:")
 def test_a_name_that_ls_has_cut(
     box: Box, tmp_path: Path, known: tuple[str, ...], asked: tuple[str, ...] | None, names: tuple[str, str]
 ) -> None:
-    """It is neither the whole name nor that of another account, whose whole name it is."""
+    """A name that ls has cut is neither the whole name nor that of another account with exactly this name."""
     box.provision()
     with_accounts(box, tmp_path, known, asked)
     found = read_look(box.run(box.gateway.script("look", accounts=tmp_path)))
@@ -1424,7 +1424,7 @@ def test_a_name_that_ls_has_cut(
     assert not found.entry.has(None, "systemd-", 0o600, 54321, 0)
 
 
-# ls shows this name of a user and of a group.
+# ls shows this name for a user and for a group.
 SHOWN = """\
 case $1 in
     -ldn) exec {tool} "$@" ;;
@@ -1432,7 +1432,7 @@ esac
 set -- $({tool} "$@")
 printf '%s ' "$1" "$2" "$NAME" "$NAME" "$5" "$6" "$7" "$8" "$9"
 """
-# Names that a gateway may have, but that no option accepts.
+# Names that a gateway may have and that no option accepts.
 UNUSUAL = ["CORP+iot", "o'brien", "müll", "a)b", "-x", "a/b", "n" * 257]
 
 
@@ -1485,7 +1485,7 @@ def test_an_export_whose_directory_does_not_exist(box: Box) -> None:
 
 @pytest.fixture
 def disk(box: Box, tmp_path: Path) -> Iterator[Box]:
-    """The box on a file system of its own, which holds next to nothing."""
+    """Yield the box on a very small file system."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=16k,mode=0755", "tmpfs", str(disk)]
@@ -1534,7 +1534,7 @@ def test_a_full_disk_after_the_registration(disk: Box) -> None:
 
 
 def test_a_full_disk_leaves_an_export_as_it_is(disk: Box) -> None:
-    """BusyBox's awk does not report that it cannot write."""
+    """A full disk leaves an export unchanged, although BusyBox's awk does not report a failed write."""
     disk.provision()
     disk.exports = (export(disk, 1, f"{PLACEHOLDER}\n", mode=0o640),)
     disk.mend(disk.look(), 1)
@@ -1588,7 +1588,7 @@ def test_a_disk_that_is_read_only(disk: Box) -> None:
 
 @pytest.mark.parametrize("bits", ["0400", "0440"])
 def test_a_mode_that_denies_writing_to_the_owner(box: Box, bits: str) -> None:
-    """It denies nothing to root, so another user stores the credential."""
+    """A mode may deny writing to the owner. It denies nothing to root, so another user stores the credential."""
     if ROOT:
         os.chown(box.folder, 65534, 65534)
         box.shell = as_nobody(box.shell)
@@ -1620,10 +1620,10 @@ def test_a_remote_user_who_may_not_read(box: Box) -> None:
 
 
 def test_no_command_sees_the_secret(box: Box, tmp_path: Path) -> None:
-    """Neither among its arguments nor in its environment, even if there was a variable of that name."""
+    """No command has the secret in its arguments or its environment, even if the environment has a variable of that name."""
     tools, log = tmp_path / "tools", tmp_path / "log"
     tools.mkdir()
-    # Words of the shell itself must stay that: as a command, each would have the secret among its arguments.
+    # Words of the shell itself must stay built-ins: as a command, each would have the secret among its arguments.
     words = {name: shutil.which(name) for name in ("echo", "printf", "env", "test", "[")}
     for name, real in [*((name, box.shell.tool(name)) for name in TOOLS), *words.items()]:
         tool = tools / name
@@ -1635,7 +1635,7 @@ def test_no_command_sees_the_secret(box: Box, tmp_path: Path) -> None:
     box.exports = (export(box, 1, f"a={PLACEHOLDER}\n"),)
     box.begin(box.look())
     assert "/bin/" not in box.gateway.changing("store", (1,)), "every command is found by its name, and so by this test"
-    # Whatever variable the script sets may be one of the environment, which stays exported.
+    # Any variable that the script sets may already be in the environment, where it stays exported.
     assigned = set(re.findall(r"\b([a-z_0-9]+)=", box.store_script(Issued(SECRET))))
     assert {"device_secret", "certificate", "line"} <= assigned
     box.environment = dict.fromkeys(assigned, "from the environment")
@@ -1644,7 +1644,7 @@ def test_no_command_sees_the_secret(box: Box, tmp_path: Path) -> None:
     (box.folder / "1.conf").unlink()
     box.mend(box.look(), 1)
     said = log.read_text()
-    # BusyBox runs its own applets within itself, without arguments that anybody could see.
+    # BusyBox runs its own applets in its own process, without visible arguments.
     seen = set() if Path(box.shell.command[0]).name == "ash" else {"awk", "cat", "ls", "mv", "sha256sum", "sync"}
     assert seen <= set(said.splitlines())
     assert SECRET not in said
@@ -1741,7 +1741,7 @@ def test_a_name_from_the_first_card(box: Box) -> None:
 
 
 def test_a_card_whose_address_is_another_one_tomorrow(box: Box) -> None:
-    """By its name it comes first: a modem, and a card whose driver makes up an address at each start."""
+    """A card whose address changes gives no name, even the first one by name: a modem, or a card with a new address at each start."""
     card(box, "enx0c5b8f279a64", "0c:5b:8f:27:9a:64")
     (box.folder / "sys/class/net/enx0c5b8f279a64/device/bInterfaceNumber").write_text("00\n")
     card(box, "eth0", "02:00:00:00:00:01")
@@ -1801,7 +1801,7 @@ def test_missing_tools_are_named(any_shell: Shell, folder: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("tool", sorted({*TOOLS} - {"date", "rmdir"}))
 def test_any_tool_that_is_missing_is_named(any_shell: Shell, folder: Path, tmp_path: Path, tool: str) -> None:
-    """Without some, the look could not go on."""
+    """Any missing tool is named, even one without which the look cannot go on."""
     for name in {*TOOLS} - {tool}:
         (tmp_path / name).symlink_to(any_shell.tool(name))
     box = Box(Shell((any_shell.tool("sh"),), str(tmp_path)), folder)
@@ -1848,7 +1848,7 @@ def test_what_installs_the_tools_is_named_where_one_is_missing(
     assert (answer.all_of("missing_tool"), answer.all_of("packages")) == (["chown"], told)
 
 
-# Places in memory
+# File systems in memory
 
 MOUNTS = {
     "a disk": ("/dev/sda1 / ext4 rw 0 0", ""),
@@ -1889,7 +1889,7 @@ MOUNTS = {
 
 @pytest.mark.parametrize("mounts", MOUNTS)
 def test_a_place_that_does_not_last(box: Box, folder: Path, tmp_path: Path, mounts: str) -> None:
-    """It is told where there is no credential yet, and is no part of the state that a change compares."""
+    """A place in memory is reported before it has a credential, and is not in the state that a change compares."""
     listed, kind = MOUNTS[mounts]
     if "040" in (listed or ""):
         box.folder /= "a b "
@@ -1920,7 +1920,7 @@ def test_what_is_sent_is_sound(any_shell: Shell, folder: Path, name: str) -> Non
         "remove": lambda: box.gateway.script("remove", **values),
         "followed": lambda: box.gateway.script("followed", **values),
     }.get(name, lambda: box.gateway.changing(name, (1, 2), stored="-", end="closed", **values))()
-    # Functions of other scripts, and what the sources say themselves: words that are split on purpose.
+    # Functions of other scripts, and exceptions in the sources themselves: words that are split on purpose.
     excluded = "SC2034,SC2046,SC2086,SC2154,SC2317,SC2329,SC3013"
     checked = subprocess.run(
         ["shellcheck", "--shell=sh", f"--exclude={excluded}", "-"],
@@ -1955,7 +1955,7 @@ def test_scripts_carry_no_comments(any_shell: Shell, folder: Path) -> None:
 def test_a_root_certificate_is_looked_for_where_openssl_does(
     box: Box, bundle: list[str] | None, hashed: list[str] | None, values: dict[str, str], found: bool | None
 ) -> None:
-    """A look that is not asked says nothing of it. The hashed file is one whose name OpenSSL makes of the subject."""
+    """A root is searched on request, in the bundle and in a file with the name that OpenSSL derives from the subject."""
     file, folder = box.folder / "bundle.pem", box.folder / "certs"
     if bundle is not None:
         file.write_text("\n".join(bundle) + "\n")

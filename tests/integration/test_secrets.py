@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""ProductSecret stays on the controller, DeviceSecret on the gateway, and neither is told to anybody.
+"""Secrets of a registration: ProductSecret stays on the controller, DeviceSecret on the gateway, and neither is shown.
 
-Every secret is a canary. Many gateways, each with a fate of its own, make one run as talkative as Ansible can be; then
-the canaries are looked for wherever something was written, sent or shown.
+Every secret is a canary. One run at the highest verbosity has many gateways, each with another outcome; then the tests search for the
+canaries wherever something was written, sent or shown.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ TOOLS = ("awk", "cat", "chmod", "chown", "id", "mkdir", "mv", "rm", "sha256sum",
 
 @pytest.fixture(autouse=True)
 def known_secrets(request: pytest.FixtureRequest, new_platform: None) -> None:
-    """Every registration hands out the secret that the device has from the start, so that it can be known."""
+    """Make every registration return the secret that the device has from the start, so that the test knows it."""
     if "platform" in request.fixturenames:
         request.getfixturevalue("platform").admin.settings(reregistration="same")
 
 
 @dataclass
 class Stage:
-    """The folders of one test: `home` is Ansible's, `vault` the one place on the controller that may hold secrets."""
+    """The folders of one test: `home` is Ansible's, `vault` the only one on the controller that may contain secrets."""
 
     platform: Emulator
     folder: Path
@@ -59,7 +59,7 @@ class Stage:
         self.canaries = Canaries({"ProductSecret": self.product_secret, "DeviceSecret": self.device_secret})
 
     def add(self, host: str, **variables: Any) -> None:
-        """A gateway, whose shell keeps what comes over the connection and what goes back, and its device."""
+        """Add a device and its gateway, whose shell records the data that the connection sends and returns."""
         self.platform.admin.put_device(PRODUCT_KEY, host, device_secret=self.device_secret)
         shell = recording_shell(self.shells / host, self.folder / "remote" / host)
         self.hosts[host] = {
@@ -69,9 +69,9 @@ class Stage:
         }
 
     def run(self, plays: Any, env: dict[str, str]) -> Run:
-        """Ansible at its most talkative, under watch; the playbook may hold a secret, and extra variables do."""
+        """Run at high verbosity and under watch; the playbook may contain a secret, and the extra variables do."""
         playbook = self.home / "playbook.yml"
-        # A line for each option, as people write it, since errors show lines.
+        # One line for each option, as users write it, since errors show lines.
         playbook.write_text(yaml.safe_dump(plays, sort_keys=False, width=1000), encoding="utf-8")
         before = set(temporary())
         with Watch(self.canaries) as self.watch:
@@ -87,7 +87,7 @@ class Stage:
         return run
 
     def traces(self, run: Run) -> dict[str, list[str]]:
-        """Return where the secrets stand: on the controller, on the platform, in processes, and in what goes back and forth."""
+        """Return where the secrets occur: on the controller, on the platform, in processes, and in sent and returned data."""
         exports = ("etc/device.json", "etc/.device.json.new", "agent.env", "agent.conf")
         kept = [self.gateways / host / name for host in self.hosts for name in exports]
         found = {
@@ -107,16 +107,16 @@ class Stage:
 
 
 def temporary() -> list[Path]:
-    """Return what lies in the folders that are everybody's; tests have theirs in one that is there already."""
+    """Return the files in the folders of all users; the folder of the tests is in an existing subfolder."""
     folders = (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))
     return [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
 
 
 def recording_shell(folder: Path, remote: Path) -> Path:
-    """Return what a connection runs with -c: its commands, its standard input, the modules it has copied before.
+    """Return a shell that, if a connection runs it with -c, records its commands, its standard input and the modules copied before.
 
-    A shell without -c is the gateway's own business: there the secret goes into the credential. But what its tools
-    show of themselves is everybody's.
+    A shell without -c is private to the gateway: there the secret goes into the credential. But the arguments and the environment of its
+    tools are visible to every user.
     """
     (folder / "bin").mkdir(parents=True)
     for tool in TOOLS:
@@ -138,7 +138,7 @@ exit $status"""
 
 
 def play(hosts: str, platform: Emulator, no_log: bool, *, ignore_errors: bool = False, **options: Any) -> Any:
-    """A task for all `hosts` of a pattern, that differ in their variables."""
+    """Return a play with one task for all `hosts` of a pattern, which differ in their variables."""
     known = {
         "product_key": "{{ key | default('" + PRODUCT_KEY + "') }}",
         "product_secret": "{{ product_secret | default(vault_product_secret) }}",
@@ -156,7 +156,7 @@ def play(hosts: str, platform: Emulator, no_log: bool, *, ignore_errors: bool = 
 
 
 EXPORTS = [{"dest": "{{ root }}/agent.env", "format": "env"}, {"dest": "{{ root }}/agent.conf", "template": "agent.j2"}]
-# What becomes of a gateway: the kind of its error, and what is wrong with it.
+# Each outcome of a gateway: the kind of its error, and the mistake.
 FATES: dict[str, tuple[str | None, dict[str, Any]]] = {
     "well": (None, {"exports": EXPORTS}),
     "product": ("refused", {"key": "a1NoSuchProd"}),
@@ -171,7 +171,7 @@ FATES: dict[str, tuple[str | None, dict[str, Any]]] = {
     "breaks": ("invalid_option", {"exports": [{"dest": "{{ root }}/agent.conf", "template": "breaks.j2"}]}),
     "nowhere": ("invalid_option", {"exports": [{"dest": "{{ root }}/agent.conf", "template": "nowhere.j2"}]}),
 }
-# These have the secret in the playbook itself.
+# Outcomes of plays with the secret in the playbook itself.
 INLINE: dict[str, tuple[str | None, dict[str, Any]]] = {
     "inline": (None, {}),
     "typo": ("invalid_option", {"product_secrets": "{{ vault_product_secret }}"}),
@@ -183,7 +183,7 @@ exec /bin/mv "$@\""""
 
 
 def cast(stage: Stage) -> None:
-    """Every fate, on a gateway for each way."""
+    """Add a gateway for each outcome and each way."""
     (stage.home / "agent.j2").write_text("secret={{ device_secret }}\nname={{ device_name }}\n")
     (stage.home / "changes.j2").write_text("secret={{ device_secret | b64encode }}\n")
     (stage.home / "breaks.j2").write_text("secret={{ device_secret }} {{ nothing.like.it }}\n")
@@ -221,11 +221,11 @@ def test_nobody_is_told_a_secret(platform: Emulator, tmp_path: Path, no_log: boo
         plays.append(play(f"{fate}-*", platform, no_log, ignore_errors=True, **options))
     run = stage.run(plays, env)
 
-    # A secret is a gateway's business only where the controller registers for it.
+    # A gateway receives its secret over the connection only if the controller registers for it.
     stored = [f"{fate}-controller" for fate in ("well", "full", "inline")]
     assert stage.traces(run) == {f"sent {host}": ["DeviceSecret as it is"] for host in stored}, run
 
-    # And all of this was there to be heard.
+    # All of these places had content to search.
     assert stage.watch.rounds > 10
     assert "gateway_credential" in (stage.home / "ansible.log").read_text()
     assert b"signMethod" in stage.recorded("sent", "well-gateway")
@@ -247,7 +247,7 @@ def test_nobody_is_told_a_secret(platform: Emulator, tmp_path: Path, no_log: boo
 
 
 def test_device_registration_hands_out_what_nobody_prints(platform: Emulator, tmp_path: Path) -> None:
-    """It signs and registers in the controller's process, whatever host the task is for."""
+    """device_registration prints no secret, and works in the controller's process, whatever host the task is for."""
     stage = Stage(platform, tmp_path)
     stage.add("gw-0001")
     options = {
@@ -284,7 +284,7 @@ def test_device_registration_hands_out_what_nobody_prints(platform: Emulator, tm
 
 
 def test_the_search_finds_what_there_is(platform: Emulator, tmp_path: Path) -> None:
-    """People put secrets on a command line, in a variable, in a message, in a file all the same."""
+    """The search finds the secrets that users put on a command line, in a variable, in a message or in a file."""
     stage = Stage(platform, tmp_path)
     stage.add("gw-0001")
     shown = "{{ vault_product_secret | b64encode }}"

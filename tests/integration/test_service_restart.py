@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Services are restarted by the gateway's shell, whatever starts them there, and a registration proves that there is one to restart."""
+"""Restarts of services by the gateway's shell, under any service manager; a registration requires that the service exists."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NONE: dict[str, str] = {}
 
 
 class Managed:
-    """A gateway with these tools and scripts of init's, which record what they are called with."""
+    """A gateway with these tools and init scripts, which record their arguments."""
 
     def __init__(self, box: Box, folder: Path, tools: dict[str, str], scripts: dict[str, str] | None) -> None:
         self.record, self.scripts = folder / "record", folder / "init.d"
@@ -39,7 +39,7 @@ class Managed:
             self.scripts.mkdir()
         for name, text in (scripts or {}).items():
             write_script(self.scripts / name, self._text(text))
-        # The machine's own systemctl and service are none of the gateway's.
+        # The gateway must not use the machine's own systemctl and service.
         place = folder / "tools"
         place.mkdir()
         for name, text in tools.items():
@@ -101,7 +101,7 @@ NOWHERE: dict[str, tuple[dict[str, str], dict[str, str] | None, str]] = {
 
 @pytest.mark.parametrize("way", NOWHERE)
 def test_a_service_that_does_not_exist(box: Box, tmp_path: Path, way: str) -> None:
-    """Neither a registration nor check mode goes on, and nothing is restarted."""
+    """Without the service, a registration and check mode fail, and nothing is restarted."""
     tools, scripts, says = NOWHERE[way]
     box.path.parent.mkdir()
     managed = Managed(box, tmp_path, tools, scripts)
@@ -110,7 +110,7 @@ def test_a_service_that_does_not_exist(box: Box, tmp_path: Path, way: str) -> No
             act()
         assert caught.value.kind == "no_service"
     assert (managed.called(), box.journal.exists()) == ([], False)
-    assert managed.box.begin(managed.box.look()).outcome == "begun"  # nothing has to follow
+    assert managed.box.begin(managed.box.look()).outcome == "begun"  # no service has to be restarted
 
 
 def test_what_cannot_be_started_is_no_script(box: Box, tmp_path: Path) -> None:
@@ -142,13 +142,13 @@ def test_a_restart_that_fails_says_how(box: Box, tmp_path: Path, way: str) -> No
 
 
 def test_a_daemon_that_keeps_the_output_open_keeps_nobody_waiting(box: Box, tmp_path: Path) -> None:
-    """Nor does one take the rest of the script from the shell that reads it."""
+    """A daemon neither delays the run by keeping the output open, nor reads the rest of the script from the shell's input."""
     pid, end = tmp_path / "pid", tmp_path / "end"
     os.mkfifo(end)
-    # It ends when somebody reads.
+    # The daemon ends when the pipe is read.
     daemon = f"cat >/dev/null; {RECORD}; (echo >{end}) &\necho $! >{pid}"
     managed = Managed(box, tmp_path, NONE, {"agent": daemon})
-    assert managed.restart().outcome == "init"  # or the time that a script has is over
+    assert managed.restart().outcome == "init"  # a script that waits would time out
     assert managed.called() == ["restart"]
     assert Path("/proc", pid.read_text().strip()).exists()
     end.read_text()
@@ -166,7 +166,7 @@ def play(platform: Emulator, **more: JSON) -> JSON:
 
 
 def test_the_role_restarts_without_python(platform: Emulator, tmp_path: Path) -> None:
-    """Not in check mode, once in a run, and again until it comes up."""
+    """The role restarts a service without Python: not in check mode, once in a run, and again until it starts."""
     platform.admin.put_device(PRODUCT_KEY, "gw-0001")
     record, broken = tmp_path / "record", tmp_path / "broken"
     shell = openwrt_shell(tmp_path / "shell")

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What comes of an interrupted change of a device that is activated by now: each line of the table in the protocol's page."""
+"""The end of an interrupted change of a device that is active by now: each line of the table in the protocol page."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ JSON = Any
 
 EVERY_WAY = WAYS + MQTT_WAYS
 
-# What decides whether a refusal settles a change
+# Refusals that settle a change or do not
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """An interrupted change of a device that is active by now: what its journal says, what is there, and what a login can tell."""
+    """An interrupted change of a device that is active by now: its journal, its credential, and the answer to a login."""
 
     name: str
     kept: bool
     intent: str | None = "register"  # None is a journal that cannot be read
     valid: bool = True
     broker: str = "here"  # here, cut off or nowhere
-    lost: bool = False  # an answer of this run
-    own: bool = False  # the journal is of this run's own lease, which it took for the reset
-    connack: int = 0  # how the broker refuses the registration, if not as the emulator does
+    lost: bool = False  # an answer of this run was lost
+    own: bool = False  # the journal is of this run's own lease, taken for the reset
+    connack: int = 0  # of the refused registration, if not the emulator's own
     ways: tuple[str, ...] = EVERY_WAY
 
     @property
@@ -41,15 +41,15 @@ class Refusal:
 
 
 REFUSALS = [
-    # Accepted: it is kept, whatever has happened.
+    # Accepted: the credential is kept, whatever has happened.
     *(Refusal(f"accepted-{intent}", True, intent) for intent in ("register", "reset", "renew", None)),
     Refusal("accepted-lost", True, "renew", lost=True),
-    # Refused: the error stands, whatever could be inferred.
+    # Refused: the error is reported, whatever could be inferred.
     *(Refusal(f"refused-{intent}", False, intent, valid=False) for intent in ("register", "reset", "renew", None)),
-    # A broker may say "not authorised" where another one says "bad user name or password".
+    # A broker may answer "not authorised" where another one answers "bad user name or password".
     *(Refusal(f"accepted-{intent}-5", True, intent, connack=5, ways=MQTT_WAYS) for intent in ("register", "renew")),
     Refusal("refused-register-5", False, valid=False, connack=5, ways=MQTT_WAYS),
-    # Nobody can tell: it is kept only if no reset may have happened.
+    # Unknown: the credential is kept only if no reset may have happened.
     *(
         Refusal(f"{broker}-{intent}".replace(" ", "-"), kept, intent, broker=broker, ways=WAYS)
         for broker in ("cut off", "nowhere")
@@ -57,14 +57,14 @@ REFUSALS = [
     ),
     Refusal("nowhere-register-lost", True, "register", broker="nowhere", lost=True, ways=WAYS),
     Refusal("nowhere-reset-lost", False, "reset", broker="nowhere", lost=True, ways=WAYS),
-    # The reset is this run's own, so that it has happened.
+    # The reset is this run's own, so it has happened.
     Refusal("accepted-own", True, "reset", own=True),
     Refusal("refused-own", False, "reset", valid=False, own=True),
     *(
         Refusal(f"{broker}-own".replace(" ", "-"), False, "reset", broker=broker, own=True, ways=WAYS)
         for broker in ("cut off", "nowhere")
     ),
-    # A refusal over MQTT does not say why: nothing follows from it.
+    # A refusal over MQTT has no reason, so nothing follows from it.
     *(Refusal(f"mute-{intent}", False, intent, broker="cut off", ways=MQTT_WAYS) for intent in ("register", "renew")),
 ]
 HOSTS = {f"{case.name}.{way}": (case, way) for case in REFUSALS for way in case.ways}
@@ -72,7 +72,7 @@ HOSTS = {f"{case.name}.{way}": (case, way) for case in REFUSALS for way in case.
 
 @dataclass(frozen=True)
 class Story:
-    """One host: what was stored before, what the run said, and how often it logged in."""
+    """One host: the credential stored before, the result of the run, and the number of its logins."""
 
     case: Refusal
     gateway: Gateway
@@ -122,7 +122,7 @@ def test_what_a_refusal_settles(refusals: dict[str, Story], host: str) -> None:
     assert bool(story.logins) is (case.broker != "nowhere")
     if case.kept:
         assert ("error" in result, result["changed"], result["proven"]) == (False, True, case.proven), result
-        # What no login has reached the broker for, the next run tries again.
+        # If no login has reached the broker, the next run tries again.
         first, *marks = journal(gateway) or ["no journal ttl=0"]
         assert marks == ([f"unproven {gateway.valid_fingerprint}"] if case.broker == "cut off" else [])
         assert first.endswith(" ttl=0")
@@ -130,7 +130,7 @@ def test_what_a_refusal_settles(refusals: dict[str, Story], host: str) -> None:
     else:
         assert (result["changed"], result["error"]["kind"]) == (False, "refused"), result
         assert result["error"]["hint"]
-        # The change stays open, so that nobody takes the credential for a valid one, and remembers a reset that may have happened.
+        # The change stays open, so that no run takes the credential for valid, and records a reset that may have happened.
         [line] = journal(gateway)
         assert f" intent={'register' if case.intent == 'register' else 'renew'} over=yes " in line
         assert line.endswith(" ttl=0") is not case.lost, "a request may be under way, or nobody has to wait"
@@ -143,14 +143,14 @@ def test_the_advice_after_a_refusal(refusals: dict[str, Story]) -> None:
             assert "resets the device (ResetThing)" in story.result["msg"]
 
 
-# What is staged comes first
+# A staged credential comes first
 
 
 @pytest.mark.parametrize("activated", [False, True])
 def test_a_forced_registration_first_puts_in_its_place_what_is_staged(
     platform: Emulator, tmp_path: Path, activated: bool
 ) -> None:
-    """That is the valid credential where the platform refuses to register."""
+    """A staged credential is installed first, because it is the valid one if the platform refuses to register."""
     host = "active" if activated else "forced"
     gateways = [new(platform, tmp_path, f"{host}.{way}", way, mqtt_endpoint=None, register="always") for way in WAYS]
     for gateway in gateways:
@@ -171,7 +171,7 @@ def test_a_forced_registration_first_puts_in_its_place_what_is_staged(
 def test_a_change_that_an_earlier_attempt_of_the_task_has_stored(
     platform: Emulator, tmp_path: Path, register: str
 ) -> None:
-    """After a reset, a task that is repeated with the lease of the run registers nothing once more: not even where it is forced."""
+    """After a reset, a repeated task with the lease of the run does not register again, even if the registration is forced."""
     lease = "0123456789abcdef"
     gateways = [
         new(platform, tmp_path, f"{register}.{way}", way, register=register, lease=lease, mqtt_endpoint=None)
@@ -188,7 +188,7 @@ def test_a_change_that_an_earlier_attempt_of_the_task_has_stored(
 
 
 def test_a_lease_that_another_run_has_taken_over_changes_nothing(platform: Emulator, tmp_path: Path) -> None:
-    """Nor where that run has ended its change: what is there then is not this run's."""
+    """Nothing is changed even if the other run has ended its change: the state is not this run's."""
     gateways = [
         new(platform, tmp_path, f"{state}.{way}", way, lease="f" * 16) for way in WAYS for state in ("open", "over")
     ]

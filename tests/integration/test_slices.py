@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A fleet in slices, on two workers of ansible-runner: what one run makes of it, in one report, and no more calls of the account."""
+"""A fleet in slices, on two workers of ansible-runner: the result of one run, in one report, with no more calls of the account."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ GATEWAYS = names(30)
 SLICES = ("gateways[0:14]", "gateways[15:29]")
 RUNNER = [sys.executable, "-m", "ansible_runner"]
 SECONDS = 300
-# Where a worker's file has to be to come back to the controller.
+# Only files in this folder are returned from a worker to the controller.
 REPORT = "{{ lookup('env', 'AWX_ISOLATED_DATA_DIR') }}/provision.html"
 
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Emulator]:
-    """A platform whose product has no devices."""
+    """Yield a platform whose product has no devices."""
     products = [{"product_key": PRODUCT_KEY, "product_secret": PRODUCT_SECRET}]
     with Emulator(tmp_path / "platform", {**SEED, "products": products}) as platform:
         yield platform
 
 
 def fleet(platform: Emulator, home: Path) -> JSON:
-    """Gateways without Python, which spares the test a Python for each."""
+    """Return gateways without Python, so that the test starts no Python for each."""
     home.mkdir()
     return inventory(GATEWAYS, home, **role_variables(platform), gateway_register_from="controller")
 
 
 def in_slices(hosts: JSON, home: Path) -> list[Path]:
-    """Provision each slice by transmit, worker and process, all at once; return the reports that came back."""
+    """Provision each slice by transmit, worker and process, all at once; return the reports that were sent back."""
     processes: list[subprocess.Popen[bytes]] = []
     for number, limit in enumerate(SLICES):
         sent, worker, received = (home / f"{name}-{number}" for name in ("sent", "worker", "received"))
@@ -55,7 +55,7 @@ def in_slices(hosts: JSON, home: Path) -> list[Path]:
         (sent / "inventory/hosts.json").write_text(json.dumps(hosts))
         (sent / "env/extravars").write_text(json.dumps({"gateway_report_to": REPORT}))
         (sent / "env/cmdline").write_text(f"--limit {limit}")
-        # The worker has a home of its own, as it would have on another machine.
+        # The worker has its own home, as on another machine.
         steps = [
             [*RUNNER, "transmit", sent, "--playbook", "fleetops.aliyun_iot.provision", "--ident", "slice"],
             [*RUNNER, "worker", "--private-data-dir", worker],
@@ -78,7 +78,7 @@ def in_slices(hosts: JSON, home: Path) -> list[Path]:
 
 
 def account_calls(platform: Emulator) -> Counter[str]:
-    """The calls of the OpenAPI; how often a job of the platform's is asked after depends on its pace."""
+    """Return the calls of the OpenAPI; polls for a job count once, because their number depends on the platform's pace."""
     actions = [entry["action"] for entry in platform.admin.requests()]
     calls = Counter(action for action in actions if action[0].isupper())
     return Counter({action: 1 if action.startswith("QueryBatch") else count for action, count in calls.items()})

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two playbooks over the same gateways at once, the first one held while a request of it is under way.
+"""Two playbooks over the same gateways at once; the first one is held during one of its requests.
 
-No fault is needed to lose a secret so: only two runs, one of which resets what the other has settled.
+Without any fault, two runs can lose a secret if one of them resets a device that the other has settled.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def start(platform: Emulator, operation: str, hosts: Any, home: Path) -> Started
     )
 
 
-# Every two of the three come together; all three do in the model, which tries every interleaving on every platform.
+# The three are tested in pairs; the model tests all three in every interleaving on every platform.
 @pytest.mark.parametrize(
     ("beside", "held", "revokes"),
     [

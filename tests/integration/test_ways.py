@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every way to a gateway that README lists: connections, become methods and login shells, by the pass and by a task."""
+"""Every way to a gateway that README lists: connections, become methods and login shells, with the pass and with a task."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ CREDENTIAL = "etc/aliyun-iot/device.json"
 CA_PATH = "/etc/aliyun-iot-ca.pem"
 USED = "var/login-shell-used"
 PASSWORD = "of-root-and-fleet"
-# What a way needs on the machine whose files its gateway has.
+# The program that a way needs on this machine, whose files its gateway has.
 PROGRAMS = {"doas": "doas", "BusyBox ash": "busybox", "fish": "fish", "csh": "csh", "bash": "bash", "dash": "dash"}
 PLUGINS = {"ANSIBLE_BECOME_PLUGINS": str(Path(__file__).parents[1] / "support/become_plugins")}
 REMOTE = [way for way in WAYS if way.connection == "ssh"]
 
 
 def lacking(way: Way) -> str:
-    """Return why a way cannot be tried here, or nothing."""
+    """Return the reason why a way cannot be tried here, or an empty string."""
     programs = [PROGRAMS[part] for part in (way.become, way.shell) if part in PROGRAMS]
     missing = [program for program in programs if not shutil.which(program)]
     return f"{', '.join(missing)} is not installed" if missing else ""
@@ -44,7 +44,7 @@ def lacking(way: Way) -> str:
 
 @pytest.fixture(scope="module")
 def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
-    """A gateway for each way, made ready for it."""
+    """Yield a running gateway for each way."""
     if problem := unusable(Size(len(REMOTE))):
         pytest.skip(problem)
     directory = tmp_path_factory.mktemp("ways") / "fleet"
@@ -55,7 +55,7 @@ def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
 
 @pytest.fixture(scope="module")
 def runs(gateways: Loopback, platform: Emulator, tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
-    """The playbook, then the role's task, over all that can be tried: the first registers, the second finds nothing to do."""
+    """Run the playbook, then a task, over all ways that can be tried: the first registers, the second finds nothing to do."""
     platform.admin.clear_requests()
     hosts = gateways.hosts
     common = hosts["gateways"]["vars"]
@@ -83,12 +83,12 @@ def named() -> dict[str, Way]:
 
 
 def prepare(way: Way, root: Path, ca_file: Path) -> JSON:
-    """Make a gateway ready for a way, and return the variables of its host."""
+    """Prepare a gateway for a way, and return the variables of its host."""
     shutil.copy(ca_file, root / CA_PATH.lstrip("/"))
     (root / CA_PATH.lstrip("/")).chmod(0o644)
     (root / "bin/ash").symlink_to(shutil.which("busybox") or "busybox")
     shell = "/bin/ash" if way.shell == "BusyBox ash" else shutil.which(PROGRAMS[way.shell])
-    # What notes that it was used becomes the shell.
+    # The login shell is a script that records its use.
     write_script(root / "bin/login-shell", f'echo "{way.shell}" >/{USED}\nexec {shell} "$@"')
     (root / USED).touch()
     (root / USED).chmod(0o666)
@@ -130,7 +130,7 @@ def test_a_gateway_over_ssh(gateways: Loopback, runs: list[Run], platform: Emula
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way.connection == "local"], ids=str)
 def test_a_gateway_that_is_the_controller(platform: Emulator, folder: Path, new_platform: None, way: Way) -> None:
-    """Ansible that runs as root already becomes somebody else here, whose folder it is."""
+    """The controller may be the gateway; if Ansible already runs as root, it becomes another user, who owns the folder."""
     user = os.geteuid()
     become: JSON = {}
     if way.become == "sudo":

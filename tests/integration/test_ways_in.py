@@ -1,9 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How scripts get to a gateway: through a become that asks for a password, and a shell that prints something before all else; and
-what a run warns of where they cannot do all that one would expect.
-"""
+"""Access of scripts to a gateway: a become that asks for a password, a shell that prints text first, and warnings of their limits."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ JSON = Any
 
 pytestmark = pytest.mark.usefixtures("new_platform")
 
-# What sudo does with -S: it asks on standard error, and reads no more than a line.
+# The behaviour of sudo -S: it asks on standard error and reads only one line.
 SUDO = """\
 while [ $# -gt 0 ]; do
     case $1 in
@@ -44,7 +42,7 @@ def test_a_password_for_become_on_the_local_connection(
 ) -> None:
     become = {
         "ansible_become": True,
-        "ansible_become_user": "somebody-else",  # or Ansible leaves it out, where it runs as root
+        "ansible_become_user": "somebody-else",  # as root, Ansible would otherwise omit become
         "ansible_become_exe": str(write_script(tmp_path / "sudo", SUDO)),
         "ansible_become_password": "correct",
     }
@@ -63,7 +61,7 @@ def test_a_password_for_become_on_the_local_connection(
     "words", [r"\033]0;gateway\007", "welcome ", r"\033[2J\033[H"], ids=["title", "text", "screen"]
 )
 def test_a_shell_that_prints_without_an_end_of_line(platform: Emulator, tmp_path: Path, words: str) -> None:
-    """Before each script and program, as the top of a .bashrc does: nothing is done twice, reported as failed, or waited for."""
+    """A shell that prints text before each script, as the top of a .bashrc does, causes no repetition, no failure and no waiting."""
     shell = write_script(tmp_path / "sh", f"printf '{words}'; exec /bin/sh \"$@\"")
     ways: dict[str, JSON] = {
         f"gw-000{number}": {"way": way, "ansible_shell_executable": str(shell)}
@@ -115,7 +113,7 @@ def test_a_lease_that_is_over_is_seen_behind_such_words(platform: Emulator, tmp_
 
 @pytest.mark.parametrize("playbook", [False, True], ids=["task", "pass"])
 def test_a_connection_that_takes_no_standard_input(platform: Emulator, tmp_path: Path, playbook: bool) -> None:
-    """It is refused, with what to do, and nothing is registered; paramiko's and libssh's say the same."""
+    """A connection without standard input is refused with a remedy, before a registration; paramiko and libssh return the same error."""
     variables = {**role_variables(platform), "ansible_connection": "no_input"}
     hosts = inventory(1, tmp_path, **variables)
     plugins = {"ANSIBLE_CONNECTION_PLUGINS": str(Path(__file__).parents[1] / "support/connection_plugins")}
@@ -133,7 +131,7 @@ def test_a_connection_that_takes_no_standard_input(platform: Emulator, tmp_path:
 def test_a_credential_that_a_restart_would_take_away(
     platform: Emulator, tmp_path: Path, folder: Path, playbook: bool
 ) -> None:
-    """A run that registers, and its check, warn; one over a credential that is there does not."""
+    """A run that registers and its check warn about a credential in memory; a run over an existing credential does not."""
     if folder == tmp_path:
         pytest.skip("nothing here is in memory")
     path = f"{folder}/device.json"

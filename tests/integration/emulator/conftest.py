@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One emulator for the whole run, wiped between tests; a test that kills it makes its own."""
+"""Share one emulator in the whole run and reset it between tests. A test that kills it starts its own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Register = Callable[..., dict[str, Any]]
 
 @pytest.fixture(scope="session")
 def seed() -> dict[str, Any]:
-    """Return the product and the devices that the vectors speak of."""
+    """Return the product and the devices that the vectors use."""
     product = {"product_key": PRODUCT_KEY, "product_secret": PRODUCT_SECRET, "devices": DEVICE_NAMES}
     return {"products": [product]}
 
@@ -30,7 +30,7 @@ def seed() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory, seed: dict[str, Any]) -> Iterator[Emulator]:
     emulator = Emulator(tmp_path_factory.mktemp("emulator"), seed)
-    # As a program of its own, since tests look at its command line and its environment.
+    # A separate program, since tests look at its command line and its environment.
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FORKED", "no")
         emulator.start()
@@ -40,7 +40,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory, seed: dict[str, Any]) -> 
 
 @pytest.fixture
 def platform(emulator: Emulator) -> Emulator:
-    """Return the emulator with the seed's product and devices as new, and nothing else."""
+    """Return the emulator, reset to the seed's product and devices."""
     for product in emulator.admin.products():
         emulator.admin.delete_product(product["product_key"])
     emulator.admin.put_product(PRODUCT_KEY, product_secret=PRODUCT_SECRET)
@@ -56,13 +56,13 @@ def platform(emulator: Emulator) -> Emulator:
 
 @pytest.fixture
 def device(platform: Emulator) -> tuple[str, str]:
-    """Return the product key and the name of the device that `register` asks for."""
+    """Return the product key and the name of the device that `register` registers."""
     return VECTORS[0]["productKey"], VECTORS[0]["deviceName"]
 
 
 @pytest.fixture
 def post(platform: Emulator) -> Callable[..., requests.Response]:
-    """POST a body to the registration endpoint as a client does."""
+    """Return a function that POSTs a body to the registration endpoint as a client does."""
 
     def call(body: str | bytes = VECTORS[0]["body"], content_type: str = "application/x-www-form-urlencoded") -> Any:
         return requests.post(
@@ -79,5 +79,5 @@ def post(platform: Emulator) -> Callable[..., requests.Response]:
 
 @pytest.fixture
 def register(post: Callable[..., requests.Response]) -> Register:
-    """Register and return the platform's JSON answer."""
+    """Return a function that registers and returns the platform's JSON answer."""
     return lambda *arguments: post(*arguments).json()

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The admin API as tests and trials call it."""
+"""The admin API, called as tests and users call it."""
 
 from __future__ import annotations
 

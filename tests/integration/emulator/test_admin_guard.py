@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The admin API and the emulator's files belong to the user who started it: not to other users, nor to web pages."""
+"""Access to the admin API and the emulator's files: only the user who started it, not other users, not web pages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DISABLED = {"status": "DISABLE"}
 
 @pytest.fixture
 def public() -> Iterator[Path]:
-    """A directory that every user may enter: pytest's own are for the user who runs the tests."""
+    """Yield a directory that every user may enter, unlike pytest's own."""
     with tempfile.TemporaryDirectory(dir="/tmp") as directory:
         path = Path(directory)
         path.chmod(0o755)
@@ -60,7 +60,7 @@ def token_of(platform: Emulator) -> str:
 
 
 def raw(platform: Emulator, request: str) -> bytes:
-    """Send a request as it stands, one that ends the connection; returns all that comes back."""
+    """Send a request unchanged, one that ends the connection, and return the whole answer."""
     with socket.create_connection(("127.0.0.1", port_of(platform)), 60) as tcp:
         tcp.sendall(request.replace("\n", "\r\n").encode())
         return b"".join(iter(lambda: tcp.recv(65536), b""))
@@ -91,7 +91,7 @@ def test_each_start_has_a_token_of_its_own(tmp_path: Path) -> None:
     "path", ["", "/", "/health", "/products", "/x/health", "/%00/health", "/{near}/health", "//{token}/health"]
 )
 def test_nothing_is_there_without_the_token(platform: Emulator, method: str, path: str) -> None:
-    """The same answer for all of it, so that nothing can be learned from it."""
+    """Every path without the token gets the same answer, so that nothing can be learned from it."""
     token = token_of(platform)
     near = token[:-1] + ("A" if token[-1] != "A" else "B")
     answer = raw(
@@ -154,7 +154,7 @@ def test_the_token_is_in_no_log(platform: Emulator, device: Device) -> None:
 def test_a_page_can_change_nothing_even_with_the_token(
     platform: Emulator, device: Device, headers: dict[str, str], status: int
 ) -> None:
-    """DNS rebinding sends the page's own host name; CSRF an Origin or Sec-Fetch-Site."""
+    """A web page changes nothing: DNS rebinding sends the page's own host name, CSRF an Origin or Sec-Fetch-Site."""
     platform.admin.patch_device(*device, activated=True)
     answer = requests.patch(
         f"{platform.endpoints['admin_url']}/products/{device[0]}/devices/{device[1]}",
@@ -174,7 +174,7 @@ def test_a_request_without_a_host_is_refused(platform: Emulator) -> None:
 
 
 def test_a_rebound_page_reads_no_secret(platform: Emulator, device: Device) -> None:
-    """After rebinding the page is of the same origin as the API for its browser, which then sends no Origin with a GET."""
+    """A page reads no secret after DNS rebinding, when its browser regards the API as the same origin and sends no Origin."""
     target = f"/products/{device[0]}/devices/{device[1]}"
     headers = f"Host: evil.example:{port_of(platform)}\nSec-Fetch-Site: same-origin\nConnection: close\n\n"
     for path, status in ((target, 404), (f"/{token_of(platform)}{target}", 421)):
@@ -194,7 +194,7 @@ def test_changes_without_a_body(platform: Emulator, device: Device) -> None:
 
 @needs_root
 def test_another_user_gets_neither_the_token_nor_any_file(public: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FORKED", "no")  # another user sees its own command line and environment
+    monkeypatch.setenv("FORKED", "no")  # a separate program, whose command line and environment the other user reads
     (public / "for everybody").write_text("readable")
     with Emulator(public) as platform:
         assert as_nobody('cat "$1"', public / "for everybody").stdout == "readable"
@@ -218,7 +218,7 @@ def test_another_user_gets_neither_the_token_nor_any_file(public: Path, monkeypa
 
 
 def test_every_file_is_the_owners_alone(public: Path) -> None:
-    """Whatever umask and whichever mode the directory had: with others' reading allowed, each file is closed by itself."""
+    """Every file is readable by its owner alone, even with umask 0 and in a directory that others may read."""
     state = public / "state"
     state.mkdir(mode=0o755)
     (public / "seed.yml").write_text("{}")
@@ -241,7 +241,7 @@ def test_the_state_directory_is_the_owners_alone(tmp_path: Path) -> None:
 
 @pytest.fixture
 def shared(public: Path) -> Path:
-    """A directory such as /tmp."""
+    """Return a directory such as /tmp."""
     path = public / "shared"
     path.mkdir()
     path.chmod(0o1777)
@@ -298,7 +298,7 @@ def test_files_that_another_user_made_are_not_written_to(public: Path, shared: P
 @needs_root
 @pytest.mark.parametrize("command", ["serve", "start", "stop"])
 def test_a_state_directory_of_another_user_is_refused(public: Path, shared: Path, command: str) -> None:
-    """Its process.json could name any process to end, its state any device."""
+    """A state directory of another user is refused: its process.json could name any process to stop, and its state any device."""
     (state := shared / "state").mkdir()
     with subprocess.Popen(["sleep", "60"]) as stranger:
         assert as_nobody('mkdir "$1"', shared / "theirs").returncode == 0

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""start and stop: one emulator to a state directory, that outlives who started it."""
+"""start and stop: one emulator for each state directory, which outlives the process that started it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def command(tmp_path: Path) -> Iterator[Command]:
-    """Run a command on the test's state directory; what it started ends with the test."""
+    """Yield a function that runs a command on the test's state directory; the emulator stops with the test."""
 
     def run(name: str, *options: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -79,7 +79,7 @@ def test_other_options_or_another_seed_restart(command: Command, tmp_path: Path)
 
 
 def test_another_emulator_restarts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An upgrade of its files, or of its Python, without another option."""
+    """An upgrade of the emulator's files or of its Python restarts it, without a changed option."""
     program = shutil.copytree(PROGRAM, tmp_path / "program", ignore=shutil.ignore_patterns("__pycache__"))
     options = ["--state-dir", str(tmp_path / "state")]
     script = f"import sys; sys.path.insert(0, {str(program)!r}); import platform_emulator.__main__ as emulator;"
@@ -127,7 +127,7 @@ def test_a_dead_one_is_started_again(command: Command, tmp_path: Path) -> None:
 
 
 def test_stop_ends_no_stranger(command: Command, tmp_path: Path) -> None:
-    """A crash left its number behind, and another process has got it since."""
+    """stop ends no unrelated process that has since received the number in the record of a crash."""
     assert said(command("start")) == "started"
     assert said(command("stop")) == "stopped"
     with subprocess.Popen(["sleep", "60"]) as stranger:
@@ -139,7 +139,7 @@ def test_stop_ends_no_stranger(command: Command, tmp_path: Path) -> None:
 
 
 def test_the_number_in_a_held_lock_is_never_that_of_a_stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever looks right after a lock is taken finds nobody, or the one that holds it."""
+    """Directly after a lock is taken, its owner or no emulator is found, but never the number that a crash left."""
     (tmp_path / "process.json").write_text(json.dumps({"pid": 1, "fingerprint": "of a crashed one"}))
     seen: list[Running | None] = []
     real = fcntl.flock
@@ -167,7 +167,7 @@ def test_one_that_ends_by_itself_is_stopped(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_one_that_runs_out_of_sight_is_not_said_to_be_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In another container, which has process numbers of its own."""
+    """An emulator in another container, which has other process numbers, is not reported as stopped."""
     with subprocess.Popen(["true"]) as gone:
         gone.wait()
     monkeypatch.setattr(process, "running", lambda _state_dir: Running(gone.pid, ""))

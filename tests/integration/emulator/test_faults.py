@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Faults as a client meets them, and what the platform has done meanwhile."""
+"""Faults that a client receives, and the changes that the platform has made meanwhile."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Register = Callable[..., dict[str, Any]]
 Device = tuple[str, str]
 
 OTHER_BODY = vectors("dynreg_https")[1]["body"]
-LONG = 60.0  # seconds; no test waits so long
+LONG = 60.0  # seconds; no test waits this long
 
 
 def registrations(platform: Emulator, device: Device) -> int:

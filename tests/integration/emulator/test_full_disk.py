@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A state that cannot be written for a moment, as on a full disk."""
+"""A state that is not writable for a moment, as on a full disk."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def platform(tmp_path: Path) -> Iterator[Emulator]:
 
 @contextmanager
 def full_disk(platform: Emulator) -> Iterator[None]:
-    """Let the emulator write nothing into files."""
+    """Prevent the emulator from writing to files."""
     pid = platform.endpoints["pid"]
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, before[1]))

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A device's life, rule by rule."""
+"""The rules of a device's life cycle."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The emulator as a package of its own, for people who test other clients of the platform."""
+"""The emulator as a separate package, for people who test other clients of the platform."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROJECT = tomllib.loads((FILES / "pyproject.toml").read_text(encoding="utf-8"))[
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the package without the network; a build leaves files beside what it builds."""
+    """Build the package without the network, from a copy, because a build leaves files next to the sources."""
     home = tmp_path_factory.mktemp("package")
     shutil.copytree(FILES, home / "source", ignore=shutil.ignore_patterns("__pycache__"))
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-index"]
@@ -38,7 +38,7 @@ def test_the_package_has_every_file_of_the_emulator(wheel: Path) -> None:
 
 
 def test_a_build_of_it_is_no_part_of_the_collection(tmp_path: Path) -> None:
-    """As pip leaves one, beside the sources that it installs."""
+    """The files that pip leaves next to the sources are neither in the collection's archive nor in git."""
     root = FILES.parents[2]
     built = ("build/lib/platform_emulator/admin.py", "aliyun_iot_platform_emulator.egg-info/PKG-INFO")
     for name in ("galaxy.yml", "README.md"):
@@ -75,7 +75,7 @@ def test_its_command_runs(wheel: Path, tmp_path: Path) -> None:
 
 
 def test_it_asks_for_what_the_role_names() -> None:
-    """The role's documentation names the packages to people who use the emulator without this one."""
+    """The role's documentation names the packages that the emulator requires, for people who use it without this package."""
     told = (FILES.parent / "README.md").read_text(encoding="utf-8").replace("\n", " ")
     for requirement in PROJECT["dependencies"]:
         name = requirement.split(">=")[0]

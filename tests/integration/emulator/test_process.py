@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The process: its start, its ends, and what outlives it."""
+"""The process: its start, its ends, and the state that outlives it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_signals_stop_it_cleanly(tmp_path: Path, number: signal.Signals) -> None
 
 
 def test_without_a_terminal_it_ignores_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As nohup starts it."""
+    """An emulator that was started without a terminal, as by nohup, ignores SIGHUP."""
     monkeypatch.setenv("FORKED", "no")
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -122,7 +122,7 @@ def test_clients_keep_trusting_it_after_a_restart(platform: Emulator, register: 
 
 
 def test_of_many_at_once_the_last_to_be_stored_is_valid(platform: Emulator, device: Device) -> None:
-    """The request log is in the order of the commits and names the client's port: so it tells whose answer was last."""
+    """The last registration to be stored is valid. The request log is in the order of the commits and contains the client's port."""
     context = ssl.create_default_context(cafile=platform.endpoints["ca_file"])
     request = (
         f"POST /auth/register/device HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(VECTOR['body'])}\r\n"
@@ -148,7 +148,7 @@ def test_of_many_at_once_the_last_to_be_stored_is_valid(platform: Emulator, devi
 
 
 def serve(state_dir: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """A start that is expected to fail."""
+    """Run a start that is expected to fail."""
     return subprocess.run(
         [sys.executable, "-m", "platform_emulator", "serve", "--state-dir", str(state_dir), *options],
         env={"PYTHONPATH": str(PROGRAM)},
@@ -274,7 +274,7 @@ def test_it_takes_as_many_connections_as_it_may(tmp_path: Path, monkeypatch: pyt
             for _number in range(20):
                 clients.enter_context(socket.create_connection(("127.0.0.1", platform.endpoints["mqtt"]["port"]), 60))
             wait_for(lambda: "Too many open files" in platform.log, "the log to say it")
-        # It accepts again a second later.
+        # The emulator accepts again a second later.
         assert requests.get(platform.endpoints["admin_url"] + "/health", timeout=60).ok
     finally:
         platform.stop()

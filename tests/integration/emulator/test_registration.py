@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the platform answers to a registration."""
+"""The platform's answers to registrations."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The seed: what it says, what it refuses, and that it is sown once."""
+"""The seed: its content, its refusals, and its application only once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from platform_emulator import seed
 from platform_emulator.fields import Invalid
 
 PRODUCT = {"product_key": "a1IoKTestP1", "product_secret": "6vEu5Qlj5STest01"}
-HUGE = 10**5000  # more digits than Python writes
+HUGE = 10**5000  # more digits than Python converts to text
 DEVICE = {"name": "gw-0002", "secret": "0123456789abcdef0123456789abcdef", "status": "OFFLINE"}
 FULL: dict[str, Any] = {
     "access_keys": [{"id": "testKeyId", "secret": "testKeySecret"}],
@@ -40,7 +40,7 @@ FULL: dict[str, Any] = {
 
 
 def state(platform: Emulator) -> dict[str, Any]:
-    """All that a seed can say, as it stands on the platform."""
+    """Return everything that a seed can define, read from the platform."""
     admin = platform.admin
     return {
         "products": admin.products(),
@@ -175,7 +175,7 @@ def test_what_it_refuses(content: object, message: str) -> None:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
-    """Try to serve a seed that cannot be served."""
+    """Return a function that runs `serve` with a seed that is refused."""
 
     def run(content: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / "seed.yml").write_text(content)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""prepare and remove: a state directory is taken if it is nobody's, and given back without what it never had."""
+"""prepare and remove: a directory is taken over only if it is new or empty, and only the emulator's files are removed."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_what_others_put_there_stays(tmp_path: Path) -> None:
 
 
 def test_one_that_is_used_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another start was quicker than the end of the one that was stopped."""
+    """A directory is not removed if another start was quicker than the end of the emulator that was stopped."""
     monkeypatch.setattr(process, "stop", lambda _state_dir: True)
     options = Options(tmp_path / "state", "127.0.0.1", 0, 0, 0, None, None)
     state_dir.prepare(options.state_dir)

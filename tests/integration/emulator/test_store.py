@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The state in SQLite, and that of an earlier version."""
+"""The state in SQLite, and the upgrade from the version before."""
 
 from __future__ import annotations
 

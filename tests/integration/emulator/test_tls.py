@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""TLS as old and new clients speak it, and the certificates behind it."""
+"""TLS with old and new clients, and the certificates."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NAMES = ["localhost", "a1IoKTestP1-x.mqtt.iothub.aliyuncs.com"] + [
 def handshake(
     platform: Emulator, context: ssl.SSLContext, name: str = "127.0.0.1", address: str = "127.0.0.1"
 ) -> tuple[str, str]:
-    """The protocol and the cipher that both sides agree on."""
+    """Return the protocol and the cipher that both sides agree on."""
     with (
         socket.create_connection((address, platform.port), 60) as tcp,
         context.wrap_socket(tcp, server_hostname=name) as tls,
@@ -70,7 +70,7 @@ def test_tls_1_3(platform: Emulator) -> None:
 
 
 def test_tls_1_1_is_refused(platform: Emulator) -> None:
-    """The server hangs up; a client unable to speak TLS 1.1 would raise something else."""
+    """TLS 1.1 is refused: the server closes the connection. A client that cannot use TLS 1.1 would raise another error."""
     context = client(platform)
     with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
@@ -122,7 +122,7 @@ def test_private_files_are_private(platform: Emulator) -> None:
 
 
 def make(state_dir: Path, listen: str = "127.0.0.1") -> dict[str, bytes]:
-    """The certificates after another start."""
+    """Start with the directory again and return its certificates."""
     certificates.server_context(state_dir, listen)
     return {path.name: path.read_bytes() for path in state_dir.iterdir()}
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The bytes that small clients depend on."""
+"""The exact bytes that small clients depend on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST_NAME = 32
 
 
 def send(platform: Emulator, request: bytes) -> bytes:
-    """The raw answer up to the server's closing of the connection."""
+    """Return the raw answer up to the end of the connection."""
     context = ssl.create_default_context(cafile=platform.endpoints["ca_file"])
     with (
         socket.create_connection(("127.0.0.1", platform.port), 60) as tcp,
@@ -30,7 +30,7 @@ def send(platform: Emulator, request: bytes) -> bytes:
 
 
 def request(body: str, *, method: str = "POST", path: str = PATH, host: str = "localhost:443") -> bytes:
-    """A request as the C SDK words it: no User-Agent, headers in its own spelling."""
+    """Return a request in the C SDK's form: no User-Agent, and its own spelling of the headers."""
     head = (
         f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nAccept: text/xml,text/javascript,text/html,application/json\r\n"
         f"Content-type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"

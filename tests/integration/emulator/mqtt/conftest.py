@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Devices of the running emulator, on MQTT."""
+"""Connect MQTT clients to the running emulator."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Connect = Callable[..., Client]
 
 @pytest.fixture
 def broker(platform: Emulator) -> Emulator:
-    """Return the platform as it is from the start, with one more device, whose secret is known."""
+    """Return the platform with default settings and one more device, whose secret is known."""
     platform.admin.settings(**asdict(Settings()))
     platform.admin.put_device(PRODUCT_KEY, DEVICE_NAME, device_secret=DEVICE_SECRET)
     return platform
@@ -31,14 +31,14 @@ def broker(platform: Emulator) -> Emulator:
 
 @pytest.fixture
 def connect(broker: Emulator) -> Iterator[Connect]:
-    """Connect a client; it leaves when the test ends."""
+    """Yield a function that connects a client until the test ends."""
     with ExitStack() as clients:
         yield lambda *credentials, **options: clients.enter_context(Client(broker.endpoints, *credentials, **options))
 
 
 @pytest.fixture
 def log_in(connect: Connect) -> Connect:
-    """Log in as the device; fields change its client id's extension."""
+    """Return a function that logs in as the device; fields change the extension of the client ID."""
 
     def call(device_secret: str = DEVICE_SECRET, keep_alive: int = 60, **fields: str) -> Client:
         return connect(*login(PRODUCT_KEY, DEVICE_NAME, device_secret, **fields), keep_alive=keep_alive)
@@ -48,7 +48,7 @@ def log_in(connect: Connect) -> Connect:
 
 @pytest.fixture
 def register_mqtt(connect: Connect) -> Connect:
-    """Ask for registration as the device, or as another; fields change its client id's extension."""
+    """Return a function that requests the registration of a device; fields change the extension of the client ID."""
 
     def call(auth_type: str = "register", device_name: str = DEVICE_NAME, **fields: Any) -> Client:
         return connect(*registration(PRODUCT_KEY, device_name, PRODUCT_SECRET, auth_type, **fields))

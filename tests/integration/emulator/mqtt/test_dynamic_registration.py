@@ -212,14 +212,18 @@ def test_a_reset_revokes_tokens_as_it_revokes_the_secret(
     after: int,
     again: int,
 ) -> None:
-    """`before` and `after` the next registration; `again` is the answer to it, the name had no place left."""
+    """A reset revokes tokens as it revokes the secret.
+
+    `before` and `after` are the CONNACKs of a token before and after the next registration; `again` is the CONNACK of a registration for
+    another token, for which the name had no place left.
+    """
     broker.admin.settings(reset_revokes=setting)
     issued = [register_mqtt("regnwl").content() for _attempt in range(5)]
     assert register_mqtt("regnwl").connack == 4
     assert connect(*token_login(issued[0])).connack == 0
     broker.admin.reset(PRODUCT_KEY, DEVICE_NAME)
     assert device(broker)["registration"] == "unregistered"
-    if setting != "never":  # where a login with the token closes the registration again
+    if setting != "never":  # with "never", a login with the token closes the registration again
         assert connect(*token_login(issued[0])).connack == before
         assert device(broker)["registration"] == "unregistered"
     assert register_mqtt(auth_type).connack == (again if auth_type == "regnwl" else 0)

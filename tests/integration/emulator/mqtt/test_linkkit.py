@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The vendor's SDK for devices against the emulator, by the cloud's names and over verified TLS."""
+"""Run the vendor's SDK for devices against the emulator, under the cloud's host names and over verified TLS."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PRODUCT_KEY, PRODUCT_SECRET, DEVICE_NAME = "a1IoKTestP1", "6vEu5Qlj5STest01", "g
 
 @pytest.fixture(scope="module")
 def python() -> Path:
-    """The Python of the SDK's own environment: made once, and again when its requirements change."""
+    """Return the Python of the SDK's own environment, which is created again when its requirements change."""
     requirements, stamp = SUPPORT / "requirements.txt", ENVIRONMENT / "requirements.txt"
     if not stamp.exists() or stamp.read_bytes() != requirements.read_bytes():
         new = ENVIRONMENT.with_name(f"linkkit.{os.getpid()}")

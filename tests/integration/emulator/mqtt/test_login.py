@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Logging in over MQTT: who may, with which words, and what it does to the device."""
+"""Logins over MQTT: the accepted credentials, the refusals, and the changes of the device."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PUBLISHED = (
 
 
 def soon(look: Callable[[], Any], wanted: Any) -> None:
-    """Wait for what the platform comes to know a moment after the client."""
+    """Wait for a value that the platform sets a moment after the client has acted."""
     wait_for(lambda: look() == wanted, repr(wanted))
 
 
@@ -128,7 +128,7 @@ def test_a_refusal_by_its_code_and_closed(
 
 
 def test_mqtt_5_is_refused(broker: Emulator) -> None:
-    """paho cannot read the refusal: it is worded for MQTT 3.1.1."""
+    """MQTT 5 is refused; paho cannot read the refusal, which has the format of MQTT 3.1.1."""
     with Client(broker.endpoints, CLIENT_ID, USER_NAME, PASSWORD, protocol=MQTTv5) as device:
         assert device.gone()
     assert broker.admin.requests()[0]["code"] == 1
@@ -223,7 +223,7 @@ def test_a_stop_sends_everyone_offline(broker: Emulator, log_in: Connect) -> Non
 
 
 def test_who_says_nothing_for_one_and_a_half_keep_alives_is_thrown_out(broker: Emulator) -> None:
-    """A client that promises a sign of life every second, and gives none; as bytes, for paho keeps its promises."""
+    """A client that sends nothing for one and a half keep-alives is disconnected. It sends bytes: paho would send PINGREQs."""
     broker.admin.settings(shortest_keep_alive=1)
     fields = [CLIENT_ID, USER_NAME, PASSWORD]
     rest = b"\x00\x04MQTT\x04\xc2\x00\x01" + b"".join(len(f).to_bytes(2, "big") + f.encode() for f in fields)

@@ -89,7 +89,7 @@ def test_a_refusal_on_demand(broker: Emulator, log_in: Connect, register_mqtt: C
     broker.admin.fault(action, connack=code, device_name=DEVICE_NAME)
     client = asks[action]()
     assert client.gone()
-    if code != 1:  # at 1 paho tries MQTT 3.1 by itself
+    if code != 1:  # after 1, paho tries MQTT 3.1 by itself
         assert client.connack == code
         (entry,) = broker.admin.requests()
         assert (entry["action"], entry["code"], entry["fault"]) == (action, code, "connack")

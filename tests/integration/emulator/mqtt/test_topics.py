@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a device may say and hear once it is in."""
+"""Topics that a logged-in device may publish and subscribe to."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Clients that violate MQTT, as bytes: a client library would not send them."""
+"""Violations of MQTT, sent as bytes because a client library would not send them."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_the_same_without_a_violation(broker: Emulator, sent: bytes, answer: byt
 
 
 def test_a_client_that_does_not_read_is_thrown_out(broker: Emulator) -> None:
-    """Even if it sends: its own messages come back to it, until there is no room for more."""
+    """A client that does not read is disconnected, even if it sends: its own messages are sent back to it until the buffer is full."""
     broker.admin.settings(shortest_keep_alive=1)
     with logged_in(broker, keep_alive=1) as tcp:
         assert tcp.recv(4) == ACCEPTED

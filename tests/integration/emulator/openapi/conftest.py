@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One emulator for the tests of the OpenAPI, wiped between them."""
+"""Share one emulator among the tests of the OpenAPI and reset it between them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture
 def platform(cloud: Emulator) -> Emulator:
-    """Return the emulator with one gateway product and one gateway, as new."""
+    """Return the emulator, reset to one gateway product and one gateway."""
     for product in cloud.admin.products():
         cloud.admin.delete_product(product["product_key"])
     cloud.admin.put_product(PRODUCT_KEY, node_type="gateway", product_name="Ovens")
@@ -37,5 +37,5 @@ def platform(cloud: Emulator) -> Emulator:
 
 @pytest.fixture
 def call(platform: Emulator) -> Sdk:
-    """Call an action as a client that works, and see the answer as it came."""
+    """Return a function that calls an action as a working client and returns the answer unchanged."""
     return sdks.generic(platform.endpoints, KEY)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who is let in front of the API, and what the others are told."""
+"""Requests that are refused before they reach the API, and the answers to them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HOUR = timedelta(hours=1)
 
 
 def parameters(**changes: str | None) -> dict[str, str]:
-    """A signed V1 call but for its signature; None leaves a parameter out."""
+    """Return the parameters of a signed V1 call without the signature; None omits a parameter."""
     values = {
         "Action": "QueryDevice",
         "Version": "2018-01-20",
@@ -68,7 +68,7 @@ def send(platform: Emulator, method: str = "POST", **kwargs: Any) -> requests.Re
 
 
 def refusal(answer: requests.Response) -> tuple[int, str]:
-    """HTTP status and code of what stands in front of the API; its answers have these four fields."""
+    """Return HTTP status and code of a refusal before the API; such an answer has exactly these four fields."""
     content = answer.json()
     assert set(content) == {"RequestId", "HostId", "Code", "Message"}
     return answer.status_code, content["Code"]
@@ -114,7 +114,7 @@ def test_a_wrong_signature_is_answered_with_the_string_that_was_to_sign(platform
         ({"SignatureVersion": "2.0"}, (400, "InvalidSignatureVersion")),
         ({"Timestamp": None}, (400, "MissingParameter")),
         ({"Timestamp": "2026-01-02 03:04:05"}, (400, "InvalidTimeStamp.Format")),
-        # With names of their own: the tests are the same in every process that collects them.
+        # Fixed IDs: every process that collects the tests must get the same ones.
         pytest.param({"Timestamp": timestamp(-HOUR)}, (400, "InvalidTimeStamp.Expired"), id="an hour ago"),
         pytest.param({"Timestamp": timestamp(HOUR)}, (400, "InvalidTimeStamp.Expired"), id="in an hour"),
         ({"SecurityToken": "unasked"}, (400, "InvalidSecurityToken.MismatchWithAccessKey")),
@@ -159,7 +159,7 @@ def test_a_nonce_is_good_once_even_across_a_restart(platform: Emulator) -> None:
 
 
 class Clock(datetime):
-    """A datetime whose `now` a test sets."""
+    """A datetime whose `now` is set by the test."""
 
     time = datetime.now(UTC).replace(microsecond=0)
 
@@ -262,7 +262,7 @@ def test_v3_covers_the_body(platform: Emulator, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_v3_lets_clients_sign_the_least(platform: Emulator) -> None:
-    """As docs and other SDKs do: only the host and the x-acs- headers."""
+    """A V3 signature of the host and the x-acs- headers alone is accepted: the documents and other SDKs sign no more."""
     empty = hashlib.sha256(b"").hexdigest()
     headers = {
         "host": "iot.cn-shanghai.aliyuncs.com:8443",

@@ -18,7 +18,7 @@ NAMES = [f"oven-{number}" for number in range(5)]
 
 
 def check(call: Sdk, names: list[str]) -> dict[str, Any]:
-    """Apply for names; returns the answer."""
+    """Apply for names and return the answer."""
     body = {f"DeviceName.{number}": name for number, name in enumerate(names, 1)}
     return call("BatchCheckDeviceNames", body, **PRODUCT)
 
@@ -222,7 +222,7 @@ def test_random_names(platform: Emulator, call: Sdk) -> None:
 
 
 def test_many_devices_in_the_sdks_own_words(platform: Emulator) -> None:
-    """10,000 names in a form, as both SDKs write it."""
+    """Both SDKs can send 10,000 names as a form."""
     names = [f"oven-{number:05}" for number in range(10_000)]
     for sdk in (sdks.tea, sdks.core):
         answer = sdk(platform.endpoints, KEY)("BatchCheckDeviceNames", ProductKey=PRODUCT_KEY, DeviceName=names)

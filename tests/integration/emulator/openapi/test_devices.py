@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The actions that change a device, and what they do to a gateway's topology."""
+"""Actions that change a device, and their effects on a gateway's topology."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sdks import Denied, Sdk
 
 @pytest.fixture
 def sub_devices(platform: Emulator) -> list[str]:
-    """Three sub-devices of another product, attached to the gateway."""
+    """Attach three sub-devices of another product to the gateway and return their names."""
     platform.admin.put_product("a1Sensors01", node_type="device")
     names = ["sensor-1", "sensor-2", "sensor-3"]
     attached = [{"product_key": "a1Sensors01", "name": name} for name in names]
@@ -133,7 +133,7 @@ def test_more_go_in_a_job(platform: Emulator, call: Sdk, fault: dict[str, int], 
 
 @pytest.fixture
 def many(platform: Emulator) -> list[str]:
-    """The gateway has more sub-devices than are removed at once."""
+    """Give the gateway more sub-devices than are removed at once."""
     names = [f"sub-{number}" for number in range(2001)]
     platform.admin.put_device(PRODUCT_KEY, GATEWAY, sub_devices=names)
     return names

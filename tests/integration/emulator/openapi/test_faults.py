@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Faults as a client of the OpenAPI meets them, and what the platform has done meanwhile."""
+"""Faults that a client of the OpenAPI receives, and the changes that the platform has made meanwhile."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WITH_NAMES = {
 
 @pytest.fixture(autouse=True)
 def activated(platform: Emulator) -> None:
-    """The gateway has been activated: a reset shows."""
+    """Activate the gateway, so that a reset is visible."""
     platform.admin.activate(PRODUCT_KEY, GATEWAY)
 
 
@@ -86,7 +86,7 @@ def test_an_answer_that_is_late(platform: Emulator, call: Sdk) -> None:
 
 
 def test_a_late_reset_is_processed_after_the_retry(platform: Emulator, call: Sdk) -> None:
-    """And after what followed the retry: the device has connected with its new secret meanwhile."""
+    """A delayed reset is still processed after the retry, even after the device has connected with its new secret."""
     platform.admin.settings(reset_revokes="at_once")
     platform.admin.fault("ResetThing", delay=3)
     with pytest.raises(Exception, match=r"(?i)timed? ?out"):

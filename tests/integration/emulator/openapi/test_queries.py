@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The actions that look at devices."""
+"""Actions that query devices."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The platform's own Python SDKs, as their users use them: every action, and what they make of a wrong secret."""
+"""The vendor's Python SDKs: every action, and the refusal of a wrong secret."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SDKS: dict[str, Callable[[Any, Key], Sdk]] = {
     "core-v1": sdks.core,
 }
 
-# What each action needs at least.
+# The parameters that each action requires.
 CALLS: dict[str, dict[str, object]] = {
     "BatchCheckDeviceNames": {"ProductKey": PRODUCT_KEY, "DeviceName": ["OvenDevice02", "oven:03@a.b"]},
     "BatchGetDeviceState": {"ProductKey": PRODUCT_KEY, "DeviceName": [GATEWAY]},
@@ -74,7 +74,7 @@ def test_every_sdk_is_answered_in_fields_that_it_knows(
 
 
 def _prepared(platform: Emulator, call: Sdk, action: str) -> dict[str, object]:
-    """Return what only another call can tell: the number of an application, or of a job."""
+    """Prepare an action and return the parameters that only another call returns: the ApplyId or the JobId."""
     if action in ("BatchRegisterDeviceWithApplyId", "QueryBatchRegisterDeviceStatus", "QueryPageByApplyId"):
         names = {"ProductKey": PRODUCT_KEY, "DeviceName": ["OvenDevice02", "OvenDevice03"]}
         application = {"ApplyId": call("BatchCheckDeviceNames", **names)["Data"]["ApplyId"]}

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a seed says about access keys and topology."""
+"""Access keys and topology in a seed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Signatures that others computed: published ones, and requests recorded from the platform's SDKs."""
+"""Signatures that others computed: published ones, and requests recorded from the vendor's SDKs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PUBLISHED_V1 = {
     "TopicFullName": "/productKey/testdevice/get",
     "Version": "2017-04-20",
 }
-# As alibabacloud-openapi-util 0.2.4 signs it.
+# The signature of alibabacloud-openapi-util 0.2.4.
 RESET_V1 = {
     "AccessKeyId": "testid",
     "Action": "ResetThing",
@@ -83,7 +83,7 @@ def test_published_signatures_v1(method: str, parameters: dict[str, str], signat
             "YourAccessKeySecret",
             "06563a9e1b43f5dfe96b81484da74bceab24a1d853912eee15083a6f0f3283c0",
         ),
-        # As alibabacloud-tea-openapi 0.4.6 signs it.
+        # The signature of alibabacloud-tea-openapi 0.4.6.
         (
             {
                 "accept": "application/json",
@@ -136,7 +136,7 @@ def test_the_server_signs_the_same_string_as_the_client(vector: dict[str, Any]) 
 
 
 def replay(platform: Emulator, vector: dict[str, Any]) -> requests.Response:
-    """Send a recorded request to the emulator, with all that was signed as it was."""
+    """Send a recorded request to the emulator without changing a signed part."""
     if "raw" in vector:
         query = vector["raw"]
     elif "params" in vector:
