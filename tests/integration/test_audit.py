@@ -341,7 +341,7 @@ def test_gateways_that_lack_the_root_of_their_login_are_named(platform: Emulator
     assert "gw-0001, gw-0005. According to the vendor's documents, the certificate of MQTT at port 443" in told
     assert "valid until 2028-01-28" in told
     assert f"1 gateway cannot read {tmp_path}/own.pem" in told
-    assert "gw-0003. By" in told
+    assert "gw-0003. According to" in told
     assert "valid until 2053-07-04" in told
     assert not [host for host in ("gw-0002", "gw-0004") if f"{host}." in told or f"{host}," in told]
     fleet_run = next(each["result"] for each in audit.results["gw-0001"] if "gateways" in each["result"])
