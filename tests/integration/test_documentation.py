@@ -46,6 +46,8 @@ NETWORK = "needs the network; the environment that make keeps has what it instal
 UNTRIED: dict[str, str] = {
     "pip install requests alibabacloud-tea-openapi alibabacloud-credentials rich": NETWORK,
     "ansible-galaxy collection install git+https://github.com/fleetops/aliyun_iot": NETWORK,
+    "git clone https://github.com/fleetops/aliyun_iot": NETWORK,
+    "cd aliyun_iot": "it needs the clone",
     "make demo": "test_demo.py tries it",
     "make test": "it runs this test",
     "python3 -m venv .venv": NETWORK,
