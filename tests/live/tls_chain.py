@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The certificates that a host presents, whoever has signed them."""
+"""Describe the certificates that a host sends, even if they are not trusted."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ SECONDS = 10
 LONGEST_NAME = 64
 
 
-def described(host: str, port: int) -> str:
+def describe_chain(host: str, port: int) -> str:
     """Return the names of the certificates from the host's own to its authority, and whether the system trusts them."""
     try:
-        chain = presented(host, port)
+        chain = fetch_chain(host, port)
     except OSError as error:
         return f"no TLS there ({type(error).__name__})"
     if not chain:
         return "none"
-    names = [shown(certificate.subject) for certificate in chain]
+    names = [display_name(certificate.subject) for certificate in chain]
     top = chain[-1]
     if top.issuer != top.subject:
-        names.append(shown(top.issuer))
+        names.append(display_name(top.issuer))
     until = f"{chain[0].not_valid_after_utc:%Y-%m-%d}"
-    print_of_top = top.fingerprint(SHA256()).hex()[:16]
+    fingerprint = top.fingerprint(SHA256()).hex()[:16]
     return (
-        f"{' < '.join(names)}; the first until {until}, SHA-256 of the last that is sent {print_of_top}; "
-        f"{trusted(host, port)} by this system's authorities"
+        f"{' < '.join(names)}; the first is valid until {until}, the last one sent has SHA-256 {fingerprint}; "
+        f"{system_verdict(host, port)} by this system's authorities"
     )
 
 
-def presented(host: str, port: int) -> list[x509.Certificate]:
+def fetch_chain(host: str, port: int) -> list[x509.Certificate]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -55,7 +55,7 @@ def presented(host: str, port: int) -> list[x509.Certificate]:
     return [x509.load_der_x509_certificate(each) for each in raw]
 
 
-def trusted(host: str, port: int) -> str:
+def system_verdict(host: str, port: int) -> str:
     context = ssl.create_default_context()
     try:
         with (
@@ -67,7 +67,7 @@ def trusted(host: str, port: int) -> str:
         return "refused"
 
 
-def shown(name: x509.Name) -> str:
+def display_name(name: x509.Name) -> str:
     for kind in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME):
         for attribute in name.get_attributes_for_oid(kind):
             return gate.message(str(attribute.value), LONGEST_NAME)

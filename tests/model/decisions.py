@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The decisions of a run: those of the collection itself, asked about the model's files.
+"""The decisions of a run, which the collection's own code makes for the model's files.
 
-The scripts and the action decide a little too (what ends a change, what is in doubt); their rules are the functions at the end.
+The scripts and the action make a few decisions too (how a change ends, which secret is in doubt); the functions at the end repeat them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import J
 from model.world import Journal, World
 
 Step = t.Literal["nothing", "wait", "register", "reset", "read", "finish", "login", "remove"]
-# Answers of the two files that are no credential of the device.
+# The secrets of the credential and of the staged credential, and the journal.
 Files = tuple[int | None, int | None, Journal | None]
 
 KEY, NAME = "a1", "gw-0001"
@@ -33,7 +33,7 @@ def files(world: World) -> Files:
 @cache
 def first_step(kind: str, files: Files) -> Step:
     """Return the first step of a run that finds these files."""
-    found, wanted = _found(files), _wanted(kind)
+    found, wanted = _look(files), _wanted(kind)
     plan = rules.decide(found, wanted)
     if kind == "audit":
         return "nothing"
@@ -47,42 +47,42 @@ def first_step(kind: str, files: Files) -> Step:
 
 @cache
 def next_step(files: Files, owner: int) -> str:
-    """Return the step of reprovision's last task, which shows the token of its first; the journal is still this run's."""
-    found = _found(files)
+    """Return the step of reprovision's last task, which has the token of its first; the journal must still be this run's."""
+    found = _look(files)
     assert not rules.lease_left(found, (_token(owner),))
     return rules.decide(found, _wanted("provision"), _token(owner)).step
 
 
 @cache
 def next_intent(kind: str, files: Files) -> str:
-    """Return the intent that a journal is opened with; ``resume`` is the last task of reprovision."""
-    found = _found(files)
+    """Return the intent of the journal that is opened; the kind ``resume`` is the last task of reprovision."""
+    found = _look(files)
     token = _token(files[2].owner) if kind == "resume" and files[2] else ""
     return "renew" if kind == "recover" else rules.next_intent(found, rules.decide(found, _wanted(kind), token))
 
 
 @cache
 def is_unproven(files: Files) -> bool:
-    return rules.is_unproven(_found(files), _wanted("provision"))
+    return rules.is_unproven(_look(files), _wanted("provision"))
 
 
 @cache
 def stored(files: Files) -> int | None:
-    """Return the secret that an interrupted run had safe on the gateway."""
-    identity = rules.stored_identity(_found(files), _wanted("provision"))
+    """Return the secret that an interrupted run had stored safely on the gateway."""
+    identity = rules.stored_identity(_look(files), _wanted("provision"))
     return int(identity.fingerprint) if identity else None
 
 
 @cache
 def may_settle(files: Files) -> bool:
-    """Return whether a login may settle a registration over these files that is refused because the device is activated."""
-    return rules.is_interrupted(_found(files), _wanted("provision"))
+    """Return whether a login may settle a registration with these files that is refused because the device is activated."""
+    return rules.is_interrupted(_look(files), _wanted("provision"))
 
 
 @cache
-def is_sure(files: Files) -> str:
-    """Return when such a refusal settles it even if no login can be tried: ``always``, ``unless lost`` (a request of this run)."""
-    found = _found(files)
+def conclusive(files: Files) -> str:
+    """Return when such a refusal settles it even without a login: ``always``, ``unless lost`` (a request of this run), or "" for never."""
+    found = _look(files)
     if rules.was_refused_before(found, True):
         return "always"
     return "unless lost" if rules.was_refused_before(found, False) else ""
@@ -96,7 +96,7 @@ def _wanted(kind: str) -> rules.Wanted:
     return rules.Wanted(KEY, NAME, None, None, 0o600, state=STATES.get(kind, "present"))
 
 
-def _found(files: Files) -> Look:
+def _look(files: Files) -> Look:
     credential, staged, journal = files
     return Look(
         expected="",
@@ -132,7 +132,7 @@ def in_doubt(over: bool, lost: bool) -> bool:
 
 
 def after_login(login: str) -> str:
-    """Return how a doubtful change is settled: ``closed``, ``dead``, ``unproven``, or ``flagged``, which is closed unproven.
+    """Return how a doubtful change is settled: ``closed``, ``dead``, ``unproven``, or ``flagged``, which is closed but unproven.
 
     :param login: accepted, refused, failed (on the way), impossible
     """

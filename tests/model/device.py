@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The device's life on the platform, as the emulator has it (its ``lifecycle``; a test compares the two)."""
+"""The lifecycle of a device on the platform, as the emulator implements it (``lifecycle``; a test compares the two)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Explore every interleaving of two runs and their faults, then what the documented commands make of every end."""
+"""Explore every interleaving of two runs and their faults, then the documented recovery from every end."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from itertools import combinations_with_replacement
 from model.network import events
 from model.rules import Rules
 from model.runs import Context, steps
-from model.world import KINDS, NOBODY, Device, Platform, Run, State, World, canonical
+from model.world import KINDS, NO_OWNER, Device, Platform, Run, State, World, canonical
 
-# What an operator runs, one after the other until one succeeds: provision twice, since a refused login fails the first.
+# The commands that an operator runs in this order until one succeeds: provision twice, since a refused login fails the first.
 RECOVERY = ("provision", "provision", "recover", "recover", "reprovision", "reprovision")
 IDLE = Run("", "ok")
 
@@ -36,13 +36,13 @@ class Faults:
     garblings: int = 0
 
 
-PAGE = Rules()
+ALL_RULES = Rules()
 ONE_EACH = Faults()
 
 
 @dataclass
 class Exploration:
-    """The graph of all states that can be reached, and the bad ends: ``lost``, ``stuck``, ``dropped`` (see :func:`_judged`)."""
+    """The graph of all reachable states, and the bad ends by verdict: ``dropped``, or one of :func:`_judge`."""
 
     platform: Platform
     rules: Rules
@@ -57,27 +57,27 @@ class Exploration:
         state: State | None = end
         while state is not None:
             previous, label = self.parents[state]
-            lines.append(f"{label:72} {_shown(state)}")
+            lines.append(f"{label:72} {_describe(state)}")
             state = previous
         return lines[::-1]
 
 
 def explore(
     platform: Platform,
-    rules: Rules = PAGE,
+    rules: Rules = ALL_RULES,
     faults: Faults = ONE_EACH,
     pairs: t.Iterable[tuple[str, str]] | None = None,
     beginnings: t.Iterable[str] = tuple(BEGINNINGS),
     stop_at_first: bool = False,
 ) -> Exploration:
     """Explore all pairs of runs from all beginnings, breadth first."""
-    done = Exploration(platform, rules)
+    exploration = Exploration(platform, rules)
     queue: deque[State] = deque()
 
     def add(state: State, previous: State | None, label: str) -> None:
         state = canonical(state)
-        if state not in done.parents:
-            done.parents[state] = (previous, label)
+        if state not in exploration.parents:
+            exploration.parents[state] = (previous, label)
             queue.append(state)
 
     for first, second in pairs or combinations_with_replacement(KINDS, 2):
@@ -85,8 +85,8 @@ def explore(
             world = BEGINNINGS[name]
             if world.credential is None and world.device.registration == "unregistered":
                 world = world._replace(device=Device())
-            begun = State(world, _started(first), _started(second), *_numbers(faults))
-            add(begun, None, f"{first} beside {second}, {name}")
+            start = State(world, _new_run(first), _new_run(second), *_fault_counts(faults))
+            add(start, None, f"{first} beside {second}, {name}")
     while queue:
         state = queue.popleft()
         verdict = ""
@@ -96,21 +96,21 @@ def explore(
             if _drops_the_only_secret(state, after):
                 verdict = "dropped"
             add(after, state, label)
-        done.transitions += count
-        done.commands = max(done.commands, state.stage)
-        verdict = verdict or ("" if count else _judged(state, platform))
+        exploration.transitions += count
+        exploration.commands = max(exploration.commands, state.stage)
+        verdict = verdict or ("" if count else _judge(state, platform))
         if verdict:
-            done.bad.setdefault(verdict, []).append(state)
+            exploration.bad.setdefault(verdict, []).append(state)
             if stop_at_first:
                 break
-    return done
+    return exploration
 
 
-def _started(kind: str) -> Run:
+def _new_run(kind: str) -> Run:
     return Run(kind, "disable" if kind == "decommission" else "look")
 
 
-def _numbers(faults: Faults) -> tuple[int, int, int]:
+def _fault_counts(faults: Faults) -> tuple[int, int, int]:
     return faults.crashes, faults.losses, faults.garblings
 
 
@@ -129,25 +129,25 @@ def _run_steps(state: State, number: int, platform: Platform, rules: Rules) -> t
     if run.ended:
         return
     if state.stage and platform.login == "fails":
-        platform = platform._replace(login="works")  # what was in the way is over
+        platform = platform._replace(login="works")  # the failure on the way has ended
     context = Context(number, platform, rules, state.run(3 - number).at == "dead", state.losses > 0, not state.stage)
     for label, after, world in steps(run, state.world, context):
-        changed = state.put(number, after, world)
+        changed = state.with_run(number, after, world)
         if ": failed" in label and platform.login == "works":
             changed = changed._replace(losses=state.losses - 1)
         yield f"run {number} ({run.kind}) {label}", changed
 
 
 def _is_quiet(state: State, rules: Rules) -> bool:
-    """Return whether the next command may begin: it would wait for a lease anyway."""
+    """Return whether the next command may begin: it would wait for a lease."""
     leased = state.first.lease or state.second.lease
     return not leased and all(request.kind in rules.late for request in state.world.flight)
 
 
 def _recovery(state: State) -> t.Iterator[tuple[str, State]]:
-    """Yield the next command of the documented recovery; none after the one that has succeeded.
+    """Yield the next command of the documented recovery; none after a command that has succeeded.
 
-    Requests that are still in flight then, if any can be, are processed first; what they have changed is looked at anew.
+    Requests that are still in flight then, if any can be, are processed first, and the state after them is examined again.
     """
     disabled, stage = state.world.device.disabled, state.stage
     if stage and state.first.at == "ok":
@@ -158,17 +158,17 @@ def _recovery(state: State) -> t.Iterator[tuple[str, State]]:
         stage = 0
     commands = ("decommission",) if disabled else RECOVERY
     if stage < len(commands):
-        flight = tuple(sorted(request._replace(owner=NOBODY) for request in state.world.flight))
-        after = State(state.world._replace(flight=flight), _started(commands[stage]), IDLE, stage=stage + 1)
+        flight = tuple(sorted(request._replace(owner=NO_OWNER) for request in state.world.flight))
+        after = State(state.world._replace(flight=flight), _new_run(commands[stage]), IDLE, stage=stage + 1)
         yield f"{commands[stage]} is run alone", after
 
 
-def _judged(state: State, platform: Platform) -> str:
-    """Return what is wrong with an end.
+def _judge(state: State, platform: Platform) -> str:
+    """Return the verdict on an end, empty if the end is good.
 
-    ``lost``: a command succeeds, but the platform does not hold the credential. ``unproven``: the same, where no login can be tried
-    and a result says so, which is documented. ``stuck``: no command succeeds, nobody can go on, or something is left on the gateway
-    of a decommissioned device.
+    ``lost``: a command succeeds, but the stored secret is not the platform's. ``unproven``: the same, if no login can be tried and a
+    result reports it, which is documented. ``stuck``: no command succeeds, no run can go on, or something is left on the gateway of a
+    decommissioned device.
     """
     world = state.world
     if not state.stage or state.first.at != "ok":
@@ -181,7 +181,7 @@ def _judged(state: State, platform: Platform) -> str:
 
 
 def _drops_the_only_secret(before: State, after: State) -> bool:
-    """Return whether the step removed the valid secret from the gateway: nobody but decommission may."""
+    """Return whether the step removed the valid secret from the gateway, which only decommission may do."""
     old, new = before.world, after.world
     if (old.credential == new.credential and old.staged == new.staged) or old.device.disabled:
         return False
@@ -191,14 +191,14 @@ def _drops_the_only_secret(before: State, after: State) -> bool:
     )
 
 
-def _shown(state: State) -> str:
+def _describe(state: State) -> str:
     world, journal = state.world, state.world.journal
     device = world.device
-    words = [f"device {device.secret} {device.registration}{' renew' * device.renew}{' disabled' * device.disabled}"]
-    words.append(f"gateway {world.credential}" + (f" staged {world.staged}" if world.staged is not None else ""))
+    parts = [f"device {device.secret} {device.registration}{' renew' * device.renew}{' disabled' * device.disabled}"]
+    parts.append(f"gateway {world.credential}" + (f" staged {world.staged}" if world.staged is not None else ""))
     if journal:
         marked = f" {journal.mark} {journal.marked}" if journal.mark else ""
-        words.append(
+        parts.append(
             f"journal of {journal.owner} {journal.intent}{' over' * journal.over}{' leased' * journal.leased}{marked}"
         )
-    return "; ".join(words)
+    return "; ".join(parts)

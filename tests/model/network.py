@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever happens beside the runs' own steps: requests arrive, answers are lost, leases end, runs die, an agent logs in."""
+"""The events that are no steps of the runs: requests arrive, answers are lost, leases end, runs die, an agent logs in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typing as t
 from model import device
 from model.rules import Rules
 from model.runs import store_effects
-from model.world import NOBODY, Device, Journal, Platform, Request, Run, State, World
+from model.world import NO_OWNER, Device, Journal, Platform, Request, Run, State, World
 
 Event = tuple[str, State]
 
@@ -22,19 +22,19 @@ def events(state: State, platform: Platform, rules: Rules) -> t.Iterator[Event]:
         yield from _request(state, request, platform)
     for number in (1, 2):
         run = state.run(number)
-        # The commands of the recovery are quick enough.
+        # The commands of the recovery end before their lease.
         if run.lease and (run.ended or not state.stage) and not _limits_a_request(state, number, rules):
-            yield f"the lease of run {number} ends", _lease_over(state, number, run)
+            yield f"the lease of run {number} ends", _end_lease(state, number, run)
         if state.crashes and not run.ended and (run.at != "look" or run.kind == "decommission"):
             yield from _crashes(state, number, run)
     yield from _garblings(state, rules)
 
 
 def _garblings(state: State, rules: Rules) -> t.Iterator[Event]:
-    """Yield the whole journal cannot be read any more, or its first line."""
+    """Yield the events in which the whole journal, or its first line, becomes unreadable."""
     journal = state.world.journal
     if state.garblings and journal and not journal.garbled and (rules.garbles_a_lease or not journal.leased):
-        whole = Journal(NOBODY, "renew", True, False, garbled=True)
+        whole = Journal(NO_OWNER, "renew", True, False, garbled=True)
         for label, garbled in (
             ("journal", whole),
             ("first line", whole._replace(mark=journal.mark, marked=journal.marked)),
@@ -51,10 +51,10 @@ def _agent(state: State) -> t.Iterator[Event]:
 
 def _request(state: State, request: Request, platform: Platform) -> t.Iterator[Event]:
     number, run = request.owner, state.run(request.owner)
-    left = list(state.world.flight)
-    left.remove(request)
-    world = state.world._replace(flight=tuple(left))
-    answer, after = _processed(world.device, request.kind, platform)
+    others = list(state.world.flight)
+    others.remove(request)
+    world = state.world._replace(flight=tuple(others))
+    answer, after = _process(world.device, request.kind, platform)
     processed = world._replace(device=after)
     if not request.awaited:
         late = "late " * (request.kind != "disable" and not (number and run.lease))
@@ -63,21 +63,21 @@ def _request(state: State, request: Request, platform: Platform) -> t.Iterator[E
         return
     yield (
         f"{request.kind} of run {number}: {answer}",
-        state.put(number, _answered(run, answer, after.secret), processed),
+        state.with_run(number, _receive(run, answer, after.secret), processed),
     )
     if state.losses:
         lost = run._replace(
             at={"resetting": "reset", "registering": "register", "disabling": "disable"}[run.at],
             lost=True,
         )
-        orphaned = world._replace(flight=tuple(sorted((*left, request._replace(awaited=False)))))
+        orphaned = world._replace(flight=tuple(sorted((*others, request._replace(awaited=False)))))
         yield (
             f"{request.kind} of run {number}: times out",
-            state.put(number, lost, orphaned)._replace(losses=state.losses - 1),
+            state.with_run(number, lost, orphaned)._replace(losses=state.losses - 1),
         )
 
 
-def _processed(before: Device, kind: str, platform: Platform) -> tuple[str, Device]:
+def _process(before: Device, kind: str, platform: Platform) -> tuple[str, Device]:
     if kind == "register":
         return device.register(before, platform)
     if kind == "reset":
@@ -85,7 +85,7 @@ def _processed(before: Device, kind: str, platform: Platform) -> tuple[str, Devi
     return "done", before._replace(disabled=True)
 
 
-def _answered(run: Run, answer: str, secret: int) -> Run:
+def _receive(run: Run, answer: str, secret: int) -> Run:
     if answer == "issued":
         return run._replace(at="store", secret=secret)
     at = {"reset": "resume", "done": "look", "active": "active", "disabled": "disabled"}[answer]
@@ -93,33 +93,33 @@ def _answered(run: Run, answer: str, secret: int) -> Run:
 
 
 def _limits_a_request(state: State, number: int, rules: Rules) -> bool:
-    """Return whether a request has still to be processed before this lease ends."""
+    """Return whether a request must still be processed before this lease ends."""
     return any(r.owner == number and (r.awaited or r.kind not in rules.late) for r in state.world.flight)
 
 
-def _lease_over(state: State, number: int, run: Run) -> State:
+def _end_lease(state: State, number: int, run: Run) -> State:
     world = state.world
     journal = world.journal
     if journal and journal.owner == number and journal.leased:
         world = world._replace(journal=journal._replace(leased=False))
-    return state.put(number, run._replace(lease=False), world)
+    return state.with_run(number, run._replace(lease=False), world)
 
 
 def _crashes(state: State, number: int, run: Run) -> t.Iterator[Event]:
-    """Yield the run dies: its request may go on, and install may have had some of its effects."""
+    """Yield the deaths of the run: its request may still be processed, and store may have had some of its effects."""
     dead = Run(run.kind, "dead", lease=run.lease)
-    for label, world in _cuts(state, number, run):
+    for label, world in _partial_effects(state, number, run):
         flight = tuple(sorted(r._replace(awaited=False) if r.owner == number else r for r in world.flight))
-        after = state.put(number, dead, world._replace(flight=flight))
+        after = state.with_run(number, dead, world._replace(flight=flight))
         yield f"run {number} dies at {run.at}{label}", after._replace(crashes=state.crashes - 1)
 
 
-def _cuts(state: State, number: int, run: Run) -> t.Iterator[tuple[str, World]]:
+def _partial_effects(state: State, number: int, run: Run) -> t.Iterator[tuple[str, World]]:
     world = state.world
     yield "", world
     if run.at == "store" and world.journal and world.journal.owner == number:
-        for effect, cut in zip((".new", "the mark", "the rename"), store_effects(run, world), strict=True):
-            yield f", after {effect}", cut
+        for effect, partial in zip((".new", "the mark", "the rename"), store_effects(run, world), strict=True):
+            yield f", after {effect}", partial
     if run.at == "look" and not (world.journal and world.journal.leased):
         yield ", after the credential", world._replace(credential=None)
         yield ", after .new", world._replace(credential=None, staged=None)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rules of the protocol that can be switched, so that a test can see the model fail without them."""
+"""The rules of the protocol that can be switched off, so that a test can show that the model fails without them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Rules:
-    """The page's rules by default. Each field breaks one of them, or one assumption about the network."""
+    """The guide's rules by default. Each field breaks one of them, or one assumption about the network."""
 
     # Broken rules.
     lease_ends_at_proof: bool = False

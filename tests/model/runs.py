@@ -3,8 +3,8 @@
 
 """The runs as step machines. Each function yields the outcomes of one atomic step: label, run, world.
 
-A look and the step that is decided by it are one step here: begin and remove do nothing unless the state is still the one that was
-looked at, and a run that is told so looks again.
+A look and the step that follows from it are one step here: begin and remove do nothing if the state has changed since the look, and the
+run then looks again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Outcome = tuple[str, Run, World]
 
 
 class Context(t.NamedTuple):
-    """The step's surroundings: the run's number, the platform's settings, the rules, and whether the other run is dead."""
+    """The context of a step. ``may_lose``: a login may get no answer; ``may_fail``: sending a request may fail."""
 
     number: int
     platform: Platform
@@ -42,7 +42,7 @@ def _is_leased(world: World, context: Context) -> bool:
     return not (context.rules.takes_over_from_the_dead and context.other_is_dead)
 
 
-def _is_mine(world: World, context: Context) -> bool:
+def _owns_journal(world: World, context: Context) -> bool:
     return bool(world.journal and world.journal.owner == context.number)
 
 
@@ -70,14 +70,20 @@ def _begin(run: Run, world: World, context: Context, step: decisions.Step) -> Ou
     stored = decisions.stored(files) if step == "finish" else None
     over = before is not None or step == "finish"
     leased = not (rules.lease_ends_at_proof and step == "reset")
-    settles = step == "register" and decisions.may_settle(files)
-    sure = decisions.is_sure(files) if settles else ""
-    if settles and rules.garbled_is_settled and before and before.garbled:
-        sure = "settled"
+    may_settle = step == "register" and decisions.may_settle(files)
+    conclusive = decisions.conclusive(files) if may_settle else ""
+    if may_settle and rules.garbled_is_settled and before and before.garbled:
+        conclusive = "settled"
     intent = decisions.next_intent(run.kind, files)
     journal = Journal(context.number, intent, over, leased, "stored" if step == "finish" else "", stored)
     begun = Run(
-        run.kind, "place" if step == "finish" else step, leased, over=over, taken_over=over, settles=settles, sure=sure
+        run.kind,
+        "place" if step == "finish" else step,
+        leased,
+        over=over,
+        taken_over=over,
+        may_settle=may_settle,
+        conclusive=conclusive,
     )
     return f"opens a journal{' over another' * bool(before)}", begun, world._replace(journal=journal)
 
@@ -92,39 +98,41 @@ def _send(request: str, waiting: str, needs_lease: bool = True) -> t.Callable[..
             flight = (*world.flight, Request(request, context.number, True))
             yield f"sends {request}", run._replace(at=waiting, sent=True), world._replace(flight=flight)
         if not allowed or context.may_fail:
-            label, after, left = _given_up(run, world, context)
-            yield f"sends no {request}, {label}", after, left
+            label, after, world_after = _give_up(run, world, context)
+            yield f"sends no {request}, {label}", after, world_after
 
     return send
 
 
-def _given_up(run: Run, world: World, context: Context) -> Outcome:
-    """Return the lease is over, or nothing answers on the way to the platform."""
-    if world.journal and _is_mine(world, context):
-        return _given_back(run, world, world.journal)
+def _give_up(run: Run, world: World, context: Context) -> Outcome:
+    """Return the outcome for a run whose lease is over, or that does not reach the platform."""
+    if world.journal and _owns_journal(world, context):
+        return _release_lease(run, world, world.journal)
     return "fails", run._replace(at="failed"), world
 
 
 def _await(_run: Run, _world: World, _context: Context) -> t.Iterator[Outcome]:
-    """Wait for an answer: :mod:`model.network` gives it."""
+    """Yield nothing: the answer is an event of :mod:`model.network`."""
     return iter(())
 
 
 def _resume(run: Run, world: World, context: Context) -> t.Iterator[Outcome]:
-    """After the reset, in another task: renew the lease, by the token."""
+    """Renew the lease by its token, in another task after the reset."""
     journal, files = world.journal, decisions.files(world)
     if context.rules.lease_ends_at_proof:
         yield "looks as any other run", Run("provision"), world
-    elif not journal or not _is_mine(world, context):
+    elif not journal or not _owns_journal(world, context):
         yield "ends with busy, the journal is gone", run._replace(at="failed"), world
     else:
         assert decisions.next_step(files, context.number) == "store"
-        settles = decisions.may_settle(files)
-        # The reset of its own journal has happened.
-        sure = decisions.is_sure(files) if settles and context.rules.infers_after_its_own_reset else ""
+        may_settle = decisions.may_settle(files)
+        # The reset of its own journal has happened, so a refusal alone settles nothing.
+        conclusive = decisions.conclusive(files) if may_settle and context.rules.infers_after_its_own_reset else ""
         intent = decisions.next_intent("resume", files)
         world = world._replace(journal=journal._replace(leased=True, intent=intent, over=True))
-        begun = run._replace(at="register", lease=True, lost=False, over=True, settles=settles, sure=sure)
+        begun = run._replace(
+            at="register", lease=True, lost=False, over=True, may_settle=may_settle, conclusive=conclusive
+        )
         yield "renews its lease", begun, world
 
 
@@ -141,7 +149,7 @@ def _is_doubtful(run: Run, context: Context) -> bool:
 
 
 def _store(run: Run, world: World, context: Context) -> t.Iterator[Outcome]:
-    if not _is_mine(world, context):
+    if not _owns_journal(world, context):
         yield "ends with busy, the journal is gone", run._replace(at="failed", secret=None), world
         return
     world = store_effects(run, world)[-1]
@@ -152,7 +160,7 @@ def _store(run: Run, world: World, context: Context) -> t.Iterator[Outcome]:
 
 
 def store_effects(run: Run, world: World) -> list[World]:
-    """Return the world after each durable effect of install, but for the last, the removal of the journal."""
+    """Return the world after each durable effect of store, except the last, the removal of the journal."""
     journal = t.cast(Journal, world.journal)
     staged = world._replace(staged=run.secret)
     marked = staged._replace(journal=journal._replace(mark="stored", marked=run.secret))
@@ -160,7 +168,7 @@ def store_effects(run: Run, world: World) -> list[World]:
 
 
 def _place(run: Run, world: World, context: Context) -> t.Iterator[Outcome]:
-    if not _is_mine(world, context):
+    if not _owns_journal(world, context):
         yield "ends with busy, the journal is gone", run._replace(at="failed"), world
         return
     if world.staged is not None:
@@ -169,7 +177,7 @@ def _place(run: Run, world: World, context: Context) -> t.Iterator[Outcome]:
 
 
 def _logins(world: World, context: Context) -> t.Iterator[tuple[str, World]]:
-    """Yield the outcomes of a login with the credential that is there, and the world after each."""
+    """Yield the outcomes of a login with the stored credential, and the world after each."""
     if context.platform.login == "impossible":
         yield "impossible", world
         return
@@ -191,75 +199,77 @@ def _prove(run: Run, world: World, context: Context) -> t.Iterator[Outcome]:
 
 
 def _prove_again(run: Run, world: World, context: Context) -> t.Iterator[Outcome]:
-    """Prove a credential whose last proof failed on the way; the journal that was looked at is nobody's."""
+    """Verify a credential whose last login failed on the way; the journal that the look found belongs to no run."""
     for label, proven, after in _prove(run, world, context):
         yield label, proven._replace(at="settle_unproven"), after
 
 
 def _prove_kept(run: Run, world: World, context: Context) -> t.Iterator[Outcome]:
-    """After a refusal because the device is activated, which a registration before it would have got too."""
-    if run.sure == "settled":
+    """Verify the stored credential after the refusal of a registration (device activated): an earlier one would have been refused, too."""
+    if run.conclusive == "settled":
         yield "takes the refusal for a settlement", run._replace(at="settle", verdict="closed"), world
-    elif not run.settles:
+    elif not run.may_settle:
         yield "has nothing to keep", run._replace(at="settle", verdict="error"), world
     else:
         for login, after in _logins(world, context):
-            kept = login != "refused" and (run.sure == "always" or (run.sure == "unless lost" and not run.lost))
-            verdict = "closed" if login == "accepted" else _kept(login, context.rules) if kept else "error"
+            kept = login != "refused" and (
+                run.conclusive == "always" or (run.conclusive == "unless lost" and not run.lost)
+            )
+            verdict = "closed" if login == "accepted" else _kept_verdict(login, context.rules) if kept else "error"
             yield f"logs in with what is there: {login}", run._replace(at="settle", verdict=verdict), after
 
 
-def _kept(login: str, rules: Rules) -> str:
+def _kept_verdict(login: str, rules: Rules) -> str:
     return "unproven" if login == "failed" and not rules.infers_after_its_own_reset else "flagged"
 
 
 def _settle(run: Run, world: World, context: Context) -> t.Iterator[Outcome]:
     journal = world.journal
     if context.rules.settles_any_journal and run.verdict == "closed":
-        yield "removes the journal, whosever it is", _next(run), world._replace(journal=None)
-    elif not journal or not _is_mine(world, context):
+        yield "removes the journal, whosever it is", _after_settling(run), world._replace(journal=None)
+    elif not journal or not _owns_journal(world, context):
         yield "ends with busy, the journal is gone", run._replace(at="failed"), world
     else:
-        yield _settled(run, world, journal)
+        yield _apply_verdict(run, world, journal)
 
 
 def _settle_unproven(run: Run, world: World, _context: Context) -> t.Iterator[Outcome]:
-    """As settle, by the token of the journal that was looked at."""
+    """Settle as :func:`_settle` does, with the token of the journal that the look found."""
     journal = world.journal
     if not journal or journal.garbled or not decisions.is_unproven(decisions.files(world)):
         yield "ends, the journal is gone", run._replace(at="ok"), world
     else:
-        yield _settled(run, world, journal)
+        yield _apply_verdict(run, world, journal)
 
 
-def _settled(run: Run, world: World, journal: Journal) -> Outcome:
+def _apply_verdict(run: Run, world: World, journal: Journal) -> Outcome:
     verdict = run.verdict
     if verdict in ("closed", "flagged"):
-        return f"settles: {verdict}", _next(run), world._replace(journal=None, flagged=verdict == "flagged")
+        return f"settles: {verdict}", _after_settling(run), world._replace(journal=None, flagged=verdict == "flagged")
     if verdict in ("dead", "unproven"):
         marked = journal._replace(mark=verdict, marked=world.credential, leased=False, owner=0)
-        then = run._replace(at="failed") if verdict == "dead" else _next(run)
-        return f"settles: {verdict}", then, world._replace(journal=marked, flagged=verdict == "unproven")
-    return _given_back(run, world, journal)
+        after = run._replace(at="failed") if verdict == "dead" else _after_settling(run)
+        return f"settles: {verdict}", after, world._replace(journal=marked, flagged=verdict == "unproven")
+    return _release_lease(run, world, journal)
 
 
-def _given_back(run: Run, world: World, journal: Journal) -> Outcome:
-    """Without the answer to a request the lease has to run out; else it can go."""
+def _release_lease(run: Run, world: World, journal: Journal) -> Outcome:
+    """Release the lease, unless a request got no answer: then the lease has to run out."""
     failed = run._replace(at="failed")
     if run.lost:
         return "fails", failed, world
     if not journal.over:
         return "fails, removes its journal", failed, world._replace(journal=None)
-    return "fails, gives its lease back", failed, world._replace(journal=journal._replace(leased=False))
+    return "fails, releases its lease", failed, world._replace(journal=journal._replace(leased=False))
 
 
-def _next(run: Run) -> Run:
-    """Return a reset that is intended comes after what was interrupted: look again."""
+def _after_settling(run: Run) -> Run:
+    """Return the run after a settled change: a reprovision that has not sent its reset yet looks again."""
     return Run(run.kind) if run.kind == "reprovision" and not run.sent else run._replace(at="ok")
 
 
-def _refused(run: Run, world: World, context: Context) -> t.Iterator[Outcome]:
-    """Yield the platform refused for another reason than an activated device."""
+def _fail(run: Run, world: World, context: Context) -> t.Iterator[Outcome]:
+    """Yield the outcome of a refusal for another reason than an activated device."""
     return _settle(run._replace(verdict="error"), world, context)
 
 
@@ -271,7 +281,7 @@ STEPS: dict[str, t.Callable[[Run, World, Context], t.Iterator[Outcome]]] = {
     "register": _send("register", "registering"),
     "registering": _await,
     "active": _prove_kept,
-    "disabled": _refused,
+    "disabled": _fail,
     "read": _read,
     "store": _store,
     "place": _place,

@@ -17,11 +17,11 @@ KINDS: tuple[Kind, ...] = t.get_args(Kind)
 # A number that no state uses: the secret that a transition issues.
 FRESH = 999
 # The owner of a journal whose run has ended and whose lease is over.
-NOBODY = 0
+NO_OWNER = 0
 
 
 class Platform(t.NamedTuple):
-    """The platform's settings, as in the emulator; ``login`` says whether a run can log in to prove a secret."""
+    """The platform's settings, as in the emulator; ``login`` is whether a run can log in to verify a secret."""
 
     reregistration: str = "rotate"  # same, refuse
     reset_revokes: str = "at_registration"  # at_once, never
@@ -38,7 +38,7 @@ class Device(t.NamedTuple):
 
 
 class Journal(t.NamedTuple):
-    """The open change. ``owner`` is the run whose token it has; ``mark`` the last line, of the secret ``marked``."""
+    """The open change. ``owner`` is the run whose token it contains; ``mark`` is the last line, for the secret ``marked``."""
 
     owner: int
     intent: str  # register, reset, renew
@@ -50,7 +50,7 @@ class Journal(t.NamedTuple):
 
 
 class Request(t.NamedTuple):
-    """A request that was sent and is not processed yet. Nobody awaits that of a sender who died or timed out."""
+    """A request that was sent and is not processed yet. It is not ``awaited`` after its sender died or timed out."""
 
     kind: str  # register, reset, disable
     owner: int
@@ -58,7 +58,7 @@ class Request(t.NamedTuple):
 
 
 class World(t.NamedTuple):
-    """Everything but the runs. ``flagged``: a result said ``proven: false`` of the credential that is there."""
+    """Everything but the runs. ``flagged``: a result reported ``proven: false`` for the stored credential."""
 
     device: Device = Device()
     credential: int | None = None
@@ -71,9 +71,9 @@ class World(t.NamedTuple):
 class Run(t.NamedTuple):
     """One run.
 
-    ``lease`` is its own view of the lease; ``lost``: a request got no answer; ``sent``: one was sent; ``over``: its journal was opened
-    over another one, another run's if ``taken_over``; ``settles``: a login may settle what was found if the
-    registration is refused; ``sure``: when that holds without a login; ``verdict``: how its login ends the change.
+    ``lease`` is its own view of the lease; ``lost``: a request got no answer; ``sent``: a request was sent; ``over``: its journal was
+    opened over another one, another run's if ``taken_over``; ``may_settle``: a login may settle the interrupted change if the
+    registration is refused; ``conclusive``: when the refusal alone settles it; ``verdict``: how its login ends the change.
     """
 
     kind: str
@@ -83,8 +83,8 @@ class Run(t.NamedTuple):
     sent: bool = False
     over: bool = False
     taken_over: bool = False
-    settles: bool = False
-    sure: str = ""
+    may_settle: bool = False
+    conclusive: str = ""
     secret: int | None = None
     verdict: str = ""
 
@@ -97,10 +97,9 @@ ENDS = ("ok", "failed", "dead")
 
 
 class State(t.NamedTuple):
-    """A node of the graph. ``crashes``, ``losses`` and ``garblings`` are faults that may still happen.
+    """A node of the graph. ``crashes``, ``losses`` and ``garblings`` are the faults that may still happen.
 
-    ``stage`` is 0 while two runs are explored; afterwards the number of the command of the documented recovery, which is
-    the first run.
+    ``stage`` is 0 while two runs are explored; afterwards it is the number of the documented recovery's command, which is ``first``.
     """
 
     world: World
@@ -114,16 +113,16 @@ class State(t.NamedTuple):
     def run(self, number: int) -> Run:
         return self.first if number == 1 else self.second
 
-    def put(self, number: int, run: Run, world: World) -> State:
+    def with_run(self, number: int, run: Run, world: World) -> State:
         return self._replace(first=run, world=world) if number == 1 else self._replace(second=run, world=world)
 
 
 def canonical(state: State) -> State:
-    """Return the same state with its secrets renumbered in the order of their places, and without what no longer matters."""
-    world, first, second = state.world, _forgotten(state.first, state, 1), _forgotten(state.second, state, 2)
+    """Return the same state with its secrets renumbered in the order of their places, and without values that no longer matter."""
+    world, first, second = state.world, _forget(state.first, state, 1), _forget(state.second, state, 2)
     journal = world.journal
     if journal and not journal.leased and journal.owner and (first, second)[journal.owner - 1].ended:
-        journal = journal._replace(owner=NOBODY)
+        journal = journal._replace(owner=NO_OWNER)
     marked = journal.marked if journal else None
     places = (world.device.secret, world.credential, world.staged, marked, first.secret, second.secret)
     numbers: dict[int, int] = {}
@@ -133,26 +132,26 @@ def canonical(state: State) -> State:
     if any(old != new for old, new in numbers.items()):
         world = world._replace(
             device=world.device._replace(secret=0),
-            credential=_renumbered(world.credential, numbers),
-            staged=_renumbered(world.staged, numbers),
+            credential=_renumber(world.credential, numbers),
+            staged=_renumber(world.staged, numbers),
         )
         if journal:
-            journal = journal._replace(marked=_renumbered(marked, numbers))
-        first = first._replace(secret=_renumbered(first.secret, numbers))
-        second = second._replace(secret=_renumbered(second.secret, numbers))
+            journal = journal._replace(marked=_renumber(marked, numbers))
+        first = first._replace(secret=_renumber(first.secret, numbers))
+        second = second._replace(secret=_renumber(second.secret, numbers))
     return state._replace(world=world._replace(journal=journal), first=first, second=second)
 
 
-def _renumbered(secret: int | None, numbers: dict[int, int]) -> int | None:
+def _renumber(secret: int | None, numbers: dict[int, int]) -> int | None:
     return None if secret is None else numbers[secret]
 
 
-def _forgotten(run: Run, state: State, number: int) -> Run:
-    """Return a run that has ended without all but its lease, as long as that still limits something."""
+def _forget(run: Run, state: State, number: int) -> Run:
+    """Return a run that has ended with nothing but its lease, and with that only as long as it limits something."""
     if not run.ended:
         return run
     journal = state.world.journal
     leased = journal and journal.leased and journal.owner == number
-    held = run.lease and (leased or any(r.owner == number for r in state.world.flight))
+    matters = run.lease and (leased or any(r.owner == number for r in state.world.flight))
     at = run.at if state.stage else "dead" if run.at == "dead" else "ok"
-    return Run(run.kind if state.stage else "", at, lease=bool(held))
+    return Run(run.kind if state.stage else "", at, lease=bool(matters))

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The account whose products and devices the tests of the OpenAPI manage: its access keys, its one gateway."""
+"""The account whose products and devices the OpenAPI tests manage: its access keys, and its only gateway."""
 
 from __future__ import annotations
 

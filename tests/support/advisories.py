@@ -3,7 +3,7 @@
 
 """Compare pinned packages with the published vulnerabilities: python advisories.py requirements.txt...
 
-Runs the pip-audit of its own Python. Exit code 0: every pin was audited, and none has a vulnerability that is not accepted.
+Run the pip-audit of the current Python. The exit code is 0 if every pin was audited, and none has a vulnerability that is not accepted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 _END_OF_LIFE = "no fix within ansible-core 2.17; nothing here calls ansible-galaxy role install"
 _OLD_PYTHON = "no fixed release for Python 3.8 and 3.9, for which tests of what gateways run need it"
-# Vulnerabilities that stay for now, each with the reason: from a comparison with the database of the PyPA, as of September 2026.
+# Vulnerabilities that are accepted for now, each with the reason, from a comparison with the PyPA's database in September 2026.
 ACCEPTED: Mapping[str, str] = {
     "CVE-2026-11332": _END_OF_LIFE,
     # cryptography
@@ -47,7 +47,7 @@ Dependency = dict[str, Any]
 
 
 def pins(locked: Iterable[str]) -> list[Pin]:
-    """Return every (name, version) of the pinned files' texts, whatever Python or platform it is for."""
+    """Return every (name, version) in the texts of pinned files, for whatever Python or platform."""
     return sorted({pin for text in locked for pin in PIN.findall(text)})
 
 
@@ -83,7 +83,7 @@ def problems(audited: list[Dependency], accepted: Mapping[str, str]) -> list[str
 
 
 def audit(wanted: list[Pin], folder: Path) -> list[Dependency]:
-    """Ask pip-audit about one round; raises SystemExit with one line when no vulnerability service answers."""
+    """Audit one round with pip-audit; raise SystemExit with one line if no vulnerability service answers."""
     requirements, report = folder / "requirements.txt", folder / "report.json"
     requirements.write_text("".join(f"{name}=={version}\n" for name, version in wanted))
     report.unlink(missing_ok=True)

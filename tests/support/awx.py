@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The sample configuration of AWX, as tests read it."""
+"""The sample configuration of AWX, parsed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JSON = Any
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which a text may be marked as one that Ansible does not fill in."""
+    """A YAML loader that accepts text marked with !unsafe, which Ansible does not template."""
 
 
 _Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
@@ -35,13 +35,13 @@ TYPES = {kind["name"]: kind for kind in CONFIGURATION["controller_credential_typ
 
 
 def types_of(template: JSON) -> list[JSON]:
-    """Return the credential types of ours that a job template has a credential of."""
+    """Return those credential types of the configuration that a job template has a credential of."""
     kinds = [CREDENTIALS[name]["credential_type"] for name in template["credentials"]]
     return [TYPES[kind] for kind in kinds if kind in TYPES]
 
 
 def order(nodes: list[JSON]) -> list[str]:
-    """Return the job templates of a workflow without branches, as they follow each other."""
+    """Return the job templates of a workflow without branches, in order."""
     following = {
         node["identifier"]: [name for when in WHEN for name in node.get(f"{when}_nodes", [])] for node in nodes
     }

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A page as a reader sees it: the system's Chromium, without a network."""
+"""Open a page in the system's Chromium, without a network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Start the browser, for as long as the context lasts."""
+    """Run the browser until the context ends."""
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM)
         try:
@@ -32,14 +32,14 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Opened:
-    """A page, what its console has said, and what it has asked for beside itself."""
+    """A page, the messages of its console, and its requests except the one for the page."""
 
     page: Page
     console: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
     def violations(self) -> list[str]:
-        """Return what axe-core finds, a line each."""
+        """Return the violations that axe-core finds, one line each."""
         found: Any = Axe().run(self.page).response["violations"]
         return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
 
@@ -48,7 +48,7 @@ class Opened:
 def opened(
     browser: Browser, file: Path, size: str = "desktop", scheme: str = "light", scripts: bool = True
 ) -> Iterator[Opened]:
-    """Open a file in a window of its own."""
+    """Open a file in a new window."""
     width, height = SIZES[size]
     context = browser.new_context(
         viewport={"width": width, "height": height},

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Secrets that a test knows, and the search for them: in texts, in files, and in what processes show of themselves."""
+"""Search for a test's secrets in texts, in files, and in the command lines and environments of processes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from urllib.parse import quote
 
 import processes
 
-LARGEST = 50_000_000  # bytes; what is larger is no trace of a test
+LARGEST = 50_000_000  # bytes; no test writes a larger file
 
 
 def new_secret() -> str:
-    """One of its own for every test, so that a trace is never another test's."""
+    """Return a new secret for every test, so that a trace is never another test's."""
     return secrets.token_hex(16)
 
 
 class Canaries:
-    """Secrets by name, in each of the forms in which they might turn up."""
+    """Secrets by name, in every form in which they might appear."""
 
     def __init__(self, named: Mapping[str, str]) -> None:
         self._forms = {
@@ -34,12 +34,12 @@ class Canaries:
         }
 
     def in_text(self, text: bytes | str) -> list[str]:
-        """Return which secrets stand there, and how."""
+        """Return the names and forms of the secrets in a text."""
         content = text.encode() if isinstance(text, str) else text
         return [name for name, form in self._forms.items() if form in content]
 
     def in_files(self, *places: Path, apart: Iterable[Path] = ()) -> list[str]:
-        """Return which files under these places hold one, in their content or their name; all but those that lie `apart`."""
+        """Return the files under these places that contain a secret in their content or name, except those in `apart`."""
         paths = [path for place in places for path in _files(place, set(apart))]
         return [f"{path}: {trace}" for path in paths for trace in self.in_text(os.fsencode(path) + _content(path))]
 
@@ -62,7 +62,7 @@ def _forms(secret: str) -> dict[str, bytes]:
     if (encoded := quote(secret, safe="").encode()) != raw:
         forms["in a URL"] = encoded
     for shift in range(3):
-        # Whatever stands around the secret, these characters are its own.
+        # These characters encode the secret alone, whatever surrounds it.
         inner = base64.b64encode(b"\0" * shift + raw)[4:-4]
         forms[f"in base64, {shift}"] = inner
     return forms
@@ -76,7 +76,7 @@ def _content(path: Path) -> bytes:
 
 
 class Watch:
-    """Looks at the command line and the environment of every process, as often as it can, from `with` to its end."""
+    """A repeated search of the command lines and environments of all processes, which runs inside `with`."""
 
     def __init__(self, canaries: Canaries) -> None:
         self.seen: set[str] = set()
@@ -96,7 +96,7 @@ class Watch:
         self._thread.join()
 
     def _watch(self) -> None:
-        searched: set[bytes] = set()  # most processes are what they were a moment ago
+        searched: set[bytes] = set()  # most processes are the same as in the round before
         while not self._over.wait(0.02):
             for pid in processes.everyone():
                 for name in ("cmdline", "environ"):

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An HTTP proxy (CONNECT) that logs what it is asked for, and can stand in for the platform's names.
+"""An HTTP proxy (CONNECT) that records the requested targets, and can redirect the platform's names.
 
 with ConnectProxy({"iot-auth.cn-shanghai.aliyuncs.com:443": ("127.0.0.1", 8443)}, "user:password") as proxy:
     register(proxy=proxy.url)
@@ -23,10 +23,10 @@ SECONDS = 60.0
 
 
 class ConnectProxy:
-    """Connects clients with the hosts that they ask for, from `with` to its end.
+    """A proxy that runs inside `with`.
 
-    `places` says where a name leads; any other one is refused with 403. Whoever does not give `credentials` (USER:PASSWORD)
-    gets 407. `asked` has what was asked for with the right credentials, `heads` all requests as they came.
+    `places` maps targets to addresses; all other targets are refused with 403, and requests without `credentials` (USER:PASSWORD)
+    with 407. `asked` lists the targets requested with the right credentials, `heads` all requests as received.
     """
 
     def __init__(self, places: Mapping[str, tuple[str, int]], credentials: str = "") -> None:
@@ -86,7 +86,7 @@ class ConnectProxy:
 
 
 def pass_on(one: socket.socket, other: socket.socket) -> None:
-    """Copy what each says to the other, until one of them ends."""
+    """Copy data in both directions until one side closes its connection."""
     with selectors.DefaultSelector() as ready:
         ready.register(one, selectors.EVENT_READ, other)
         ready.register(other, selectors.EVENT_READ, one)

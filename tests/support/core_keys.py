@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keys of a task's result that ansible-core acts on: those that its source has, and those that are known here.
+"""Keys of a task's result that ansible-core acts on: the keys in its source, and the known keys (SPECIAL).
 
-`python core_keys.py` prints the keys that the source of this Python's ansible-core has and SPECIAL has not.
+`python core_keys.py` prints the keys in the source of this Python's ansible-core that SPECIAL lacks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import ansible
 from ansible import constants
 
-# Every key that any supported ansible-core takes out of a result, shows in a way of its own, or treats as its own.
+# Every key that a supported ansible-core removes from a result, displays in a special way, or treats as its own.
 SPECIAL = {
     *("add_group", "add_host", "ansible_facts", "ansible_stats", "_ansible_facts_cacheable"),
     *("include", "include_args", "include_file", "include_variables", "parent_groups"),
@@ -57,14 +57,14 @@ _FILES = (
     "plugins/strategy/linear.py",
     "vars/clean.py",
 )
-# What core calls a task's result.
+# Core's variables and attributes for a task's result.
 _NAMES = {"_result", "_return_data", "original_result", "res", "result", "result_item", "return_data"}
-# What a connection's process answers is called a result, too.
+# Functions in which `result` is the answer of a connection's process.
 _OTHERS = {"start_connection"}
 
 
 def derived() -> set[str]:
-    """Return the keys that the installed ansible-core has in its source."""
+    """Return the keys in the source of the installed ansible-core."""
     found: set[str] = set()
     for name in ("INTERNAL_RESULT_KEYS", "RESTRICTED_RESULT_KEYS"):
         found.update(getattr(constants, name, ()))
@@ -76,7 +76,7 @@ def derived() -> set[str]:
 
 
 def _fields() -> Iterator[str]:
-    """Since ansible-core 2.21 a result is a dataclass whose fields name their keys."""
+    """Yield the keys of the dataclass that is the result since ansible-core 2.21."""
     with suppress(ImportError):
         module = import_module("ansible._internal._task")
         for field in dataclasses.fields(getattr(module, "UnifiedTaskResult", _Nothing)):
@@ -86,11 +86,11 @@ def _fields() -> Iterator[str]:
 
 @dataclasses.dataclass
 class _Nothing:
-    """The result of an ansible-core that has no such dataclass."""
+    """The stand-in for the dataclass, which older versions of ansible-core do not have."""
 
 
 def _keys(tree: ast.AST) -> Iterator[str]:
-    """Strings in result["..."], result.get("..."), "..." in result."""
+    """Yield the strings in result["..."], result.get("..."), "..." in result."""
     if isinstance(tree, ast.FunctionDef) and tree.name in _OTHERS:
         return
     key: ast.expr | None = None

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Names that count how often they are compared, for tests of work that must not grow with the square of their number."""
+"""Names that count their comparisons, for tests of work that must not grow with the square of the number of names."""
 
 from __future__ import annotations
 

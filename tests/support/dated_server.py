@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A host whose certificate is of another time, as every host's is to a client whose clock is wrong.
+"""A TLS server whose certificate is not valid now, as every server's appears to a client with a wrong clock.
 
 with DatedServer(folder, 2001) as server:
     connect(server.address, ca_path=server.ca_file)
@@ -28,9 +28,9 @@ HOST = "127.0.0.1"
 
 
 class DatedServer:
-    """Takes connections, and says nothing beyond the handshake, from `with` to its end.
+    """A server that accepts connections inside `with`, and sends nothing after the handshake.
 
-    Its certificate signs itself and is good for one year; `handshakes` counts those that went well.
+    Its certificate is self-signed and valid for one year; `handshakes` counts the successful handshakes.
     """
 
     def __init__(self, folder: Path, year: int) -> None:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Gateways whose secret is in doubt: what loses an answer or a login, and what tells how the change has ended."""
+"""Gateways whose secret is in doubt: lose an answer or a login, and check how the change has ended."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ WORDS = "the new credential is stored, but was not verified by a login"
 def new(
     platform: Emulator, directory: Path, host: str, way: str, name: str | None = None, /, **options: JSON
 ) -> Gateway:
-    """Return a gateway that knows the broker's address, unless `options` say otherwise."""
+    """Return a gateway with the broker's address, unless `options` contain another."""
     options = {"mqtt_endpoint": mqtt_endpoint(platform), "timeout": 10, "retry_time": 10, **options}
     return new_gateway(platform, directory, host, way, name, **options)
 
 
 def lose_an_answer(gateway: Gateway, action: str = "", **effect: JSON) -> None:
-    """Have the next registration processed, and its answer lost."""
+    """Make the platform process the next registration and lose its answer."""
     action = action or ("register_mqtt" if gateway.options.get("region") else "register")
     names = {"product_key": gateway.product_key, "device_name": gateway.device_name}
     gateway.platform.admin.fault(action, **names, **(effect or {"drop_after": True}))
 
 
 def cut_logins_off(gateway: Gateway) -> None:
-    """Have the broker answer no login of the device, though it answers registrations."""
+    """Make the broker answer no login of the device, though it answers registrations."""
     names = {"product_key": gateway.product_key, "device_name": gateway.device_name}
     gateway.platform.admin.fault("connect", drop_before=True, times="forever", **names)
 
@@ -49,7 +49,7 @@ def journal(gateway: Gateway) -> list[str]:
 
 
 def told(run: Run, gateway: Gateway, *names: str) -> list[JSON]:
-    """Return these of the host's result; of the task that failed, the error's kind in their place."""
+    """Return these values of the host's result; if the task failed, the kind of its error instead."""
     result = run.result(gateway.host)
     return [result["error"]["kind"]] if "error" in result else [result[name] for name in names]
 
@@ -59,5 +59,5 @@ def valid(gateway: Gateway) -> bool:
 
 
 def said(run: Run, gateway: Gateway) -> bool:
-    """Return whether the run warned that the credential is unproven."""
+    """Return whether the run warned that the credential was not verified."""
     return f"{gateway.host}: {WORDS}" in " ".join(run.stderr.split())

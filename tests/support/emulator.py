@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The emulator as tests use it: the real process, its endpoints, and a small client of its admin API.
+"""The emulator as a real process, its endpoints, and a small client for its admin API.
 
 with Emulator(tmp_path, seed={"products": [...]}) as platform:
     run_the_playbook(platform.endpoints["register_url"], platform.endpoints["ca_file"])
@@ -28,14 +28,14 @@ PROGRAM = Path(__file__).parents[2] / "roles" / "emulator" / "files"
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 
-# They are kept open, because tests call the admin API more often than anything else.
+# Connections are kept open, because tests call the admin API more often than anything else.
 CONNECTIONS = urllib3.PoolManager(timeout=60, retries=False, maxsize=8)
 
-JSON = Any  # what a JSON answer holds is for the test to say
+JSON = Any  # each test knows the structure of its answers
 
 
 class Admin:
-    """The admin API; every method raises AssertionError with the emulator's own message when it is refused."""
+    """A client of the admin API. Every method raises AssertionError with the emulator's message if the emulator refuses."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -70,7 +70,7 @@ class Admin:
         self._call("DELETE", _path(product_key, device_name))
 
     def activate(self, product_key: str, device_name: str) -> JSON:
-        """As if the device had connected once with its secret and left."""
+        """Activate the device, as a login with its secret does."""
         return self._call("POST", f"{_path(product_key, device_name)}/activate")
 
     def reset(self, product_key: str, device_name: str) -> JSON:
@@ -85,7 +85,7 @@ class Admin:
         self._call("DELETE", "/requests")
 
     def settings(self, **changes: Any) -> JSON:
-        """Return the settings, after changing those named."""
+        """Change the named settings, and return all settings."""
         return self._call("PATCH", "/settings", changes)
 
     def faults(self) -> JSON:
@@ -105,13 +105,13 @@ class Admin:
 
 
 class Emulator:
-    """A real emulator process on a state directory, from `with` or `start()` to the end of either.
+    """A real emulator process on a state directory, which runs inside `with`, or from `start()` to `stop()`.
 
-    A restart keeps the ports of the device endpoints, so that whoever knows them need not be told again.
+    A restart keeps the ports of the device endpoints, so that existing configurations remain valid.
     """
 
     def __init__(self, directory: Path, seed: JSON = None, *options: str) -> None:
-        """`directory` gets the state and the files around it; `seed` is what seed.yml says; `options` go to `serve`."""
+        """Use `directory` for the state and other files, `seed` as content of seed.yml, and `options` as options of `serve`."""
         self.directory = directory
         self.state_dir = directory / "state"
         self.log_file = directory / "emulator.log"
@@ -143,7 +143,7 @@ class Emulator:
 
     @property
     def log(self) -> str:
-        """Return what the process has said so far, over all its starts."""
+        """The log of the process so far, of all its starts."""
         return self.log_file.read_text(encoding="utf-8")
 
     def seed(self, seed: JSON) -> None:
@@ -151,7 +151,7 @@ class Emulator:
         self._seed_file.write_text(json.dumps(seed), encoding="utf-8")
 
     def start(self) -> None:
-        """Start the process and wait until it is ready; raises RuntimeError with its log when it is not."""
+        """Start the process and wait until it is ready; raise RuntimeError with its log if it does not become ready."""
         assert self._process is None, "the emulator is already running"
         self._ready_file.unlink(missing_ok=True)
         arguments: list[str | Path] = ["--state-dir", self.state_dir, "--seed", self._seed_file]
@@ -175,11 +175,11 @@ class Emulator:
         self._wait_until_ready(self._process)
 
     def stop(self) -> None:
-        """End the process cleanly, if it runs."""
+        """Terminate the process cleanly, if it runs."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End the process as a crash would."""
+        """Kill the process, as a crash would."""
         self._end(signal.SIGKILL)
 
     def restart(self) -> None:

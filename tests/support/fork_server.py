@@ -1,12 +1,12 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Programs of the tests that import nothing again: a process that has imported the program forks one for each start.
+"""Start programs of the tests without repeating their imports: a server process that has imported the program forks for each start.
 
-The imports cost more than all else that a short run does. A fork calls the function that the command calls, in the environment and the
-working directory and with the streams that the test gave it. The programs are ansible-playbook, which reads its configuration again, and
-the emulator. Some imports of Ansible have used the configuration already, so `same_imports` says which runs can be forked. A test starts
-any other run as a program of its own. With FORKED=no in the environment, it starts each program so.
+The imports take more time than the rest of a short run. A fork calls the same function as the command, with the environment, the working
+directory and the streams that the test passes. The programs are ansible-playbook, which reads its configuration again, and the emulator.
+Some imports of Ansible use the configuration, so `same_imports` decides which runs can be forked. Tests start all other runs as new
+processes. With FORKED=no in the environment, tests start every program as a new process.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-# The environment of every run, beside what depends on its home.
+# The environment of every run, except the variables that depend on its home.
 STANDARD = {
     "PATH": os.environ["PATH"],
     "LC_ALL": "C.UTF-8",
     "ANSIBLE_NOCOLOR": "1",
     "ANSIBLE_FORKS": "10",
-    # A home of a test has too long a name for a socket in it, and no connection is to outlive the run.
+    # The path of a test's home is too long for a socket in it, and no connection may outlive the run.
     "ANSIBLE_SSH_ARGS": "-C -o ControlMaster=no",
     "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callbacks"),
     "ANSIBLE_CALLBACKS_ENABLED": "json_lines",
-    # The vendor's library asks no cloud for an AccessKey.
+    # Keep the vendor's library from requesting an AccessKey from the cloud's metadata service.
     "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true",
 }
-# The libraries that the collection imports when it needs them.
+# The libraries that the collection imports lazily.
 LIBRARIES = (
     *("alibabacloud_credentials.client", "alibabacloud_credentials.provider", "alibabacloud_tea_openapi.utils"),
     *("certifi", "darabonba.request", "requests"),
 )
-# The plugins of Ansible that most runs load.
+# The types of Ansible plugins that most runs load.
 KINDS = (
     "action",
     "become",
@@ -62,9 +62,9 @@ KINDS = (
     "test",
     "vars",
 )
-# The beginnings of the names of variables that imports read; the last one is for the vendor's libraries.
+# Prefixes of the environment variables that imports read; the last one is for the vendor's libraries.
 READ = ("ANSIBLE_", "PYTHON", "LC_", "LANG", "SSL_", "ALIBABA_")
-# These are read while a playbook runs, not by an import.
+# Variables that are read while a playbook runs, not by an import.
 LATE = {
     *("ANSIBLE_FORKS", "ANSIBLE_PIPELINING", "ANSIBLE_RETRY_FILES_ENABLED", "ANSIBLE_RETRY_FILES_SAVE_PATH"),
     *("ANSIBLE_SSH_RETRIES", "ANSIBLE_STDOUT_CALLBACK"),
@@ -123,7 +123,7 @@ def forking() -> bool:
 
 
 def same_imports(environment: Mapping[str, str], folder: Path) -> bool:
-    """Return whether the imports of a run do the same in its environment as in the standard one.
+    """Return whether the imports of a run have the same result in its environment as in the standard one.
 
     :param folder: the working directory and home of the run
     """
@@ -155,7 +155,7 @@ def fork(
 
 @functools.cache
 def _server(program: str) -> socket.socket:
-    """Start the server of this process for a program. It ends when this process does."""
+    """Start this process's server for a program. The server ends with this process."""
     ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
@@ -165,15 +165,15 @@ def _server(program: str) -> socket.socket:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
-    # In this order, from the last to the first.
+    # atexit runs the last one first: the server ends when its socket is closed, then it is waited for.
     atexit.register(process.wait)
     atexit.register(ours.close)
     return ours
 
 
 def serve(calls: socket.socket) -> list[str]:
-    """Fork a program for each call; return in the fork, with the arguments of the program."""
-    # Nobody waits for the parents of the programs. Ctrl-C is for the programs.
+    """Fork for each call; return only in the fork, with the program's arguments."""
+    # The kernel must reap the parents of the programs, since no process waits for them. Ctrl-C is for the programs.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while received := socket.recv_fds(calls, 1, 3)[1]:
@@ -186,7 +186,7 @@ def serve(calls: socket.socket) -> list[str]:
 
 
 def _parent(connection: int, stdout: int, stderr: int) -> list[str]:
-    """Fork the program, send the test its process id and then its exit code; return in the program."""
+    """Fork the program, send its process ID and then its exit code to the test; return only in the program."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with socket.socket(fileno=connection) as test:
         call = json.load(test.makefile(encoding="utf-8"))
@@ -219,7 +219,7 @@ def main() -> None:
 
 
 def _leave(ended: list[int]) -> None:
-    """Leave with the exit code without the end of the interpreter, which would touch, and so copy, all that the imports made."""
+    """Exit without the interpreter's finalization, which would write to, and so copy, all memory of the imports."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     if ended:
@@ -227,8 +227,8 @@ def _leave(ended: list[int]) -> None:
 
 
 def _ready(calls: socket.socket) -> list[str]:
-    """Serve with what has been imported; return in each fork, with the arguments of its program."""
-    # The garbage collector of a program would look at all that the imports made, and so copy it.
+    """Serve with the modules imported so far; return in each fork, with its program's arguments."""
+    # Otherwise the garbage collector of a program would write to, and so copy, all objects of the imports.
     gc.freeze()
     return serve(calls)
 
@@ -251,7 +251,7 @@ def _playbook(calls: socket.socket) -> None:
     arguments = _ready(calls)
     importlib.reload(constants)
     constants.config._plugins = options_of_plugins
-    # By default, a run looks every millisecond whether a task has ended, and ten times as often whether it may start another.
+    # By default, a run polls every millisecond for the end of a task, and ten times as often for a free worker.
     constants.DEFAULT_INTERNAL_POLL_INTERVAL = 0.02
     strategy = importlib.import_module("ansible.plugins.strategy")
     strategy.time = types.SimpleNamespace(**{**vars(time), "sleep": lambda seconds: time.sleep(max(seconds, 0.005))})
@@ -268,7 +268,7 @@ PROGRAMS: dict[str, Callable[[socket.socket], int | None]] = {
 def _preload(constants: Any) -> None:
     """Load what each run would load and parse: Ansible's plugins and their options, the collection, and the libraries that it uses.
 
-    With another ansible-core, which may keep them elsewhere, adapt this function, or remove it: then runs are only slower.
+    If another ansible-core stores them elsewhere, adapt this function or remove it: without it, runs are only slower.
     """
     manager = importlib.import_module("ansible.config.manager")
     definitions = constants.config._base_defs

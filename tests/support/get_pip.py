@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Gives pip to an environment of ansible-test's, which would otherwise download a script that does; uv does the work of both."""
+"""Install pip in an environment of ansible-test, which would otherwise download a script for this; uv does the work of both."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 # uv needs a tenth of the time of pip, but does not read its configuration.
 UV = ["uv", "--system-certs", "pip"]
-# What ansible-test calls as pip.
+# The program that ansible-test calls as pip.
 PROGRAM = f"""\
 import subprocess
 import sys

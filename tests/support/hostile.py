@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Gateways that have been taken over: they answer what they like, where they like.
+"""Compromised gateways, which give any answer at any point.
 
-`attack` runs each over each entry point of the collection with one ansible-core, and returns what it achieved, which is to be nothing.
+`attack` runs every entry point of the collection on them with one ansible-core, and returns what they achieved, which must be nothing.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from shells import write_script
 JSON = Any
 
 ROOT = Path(__file__).parents[2]
-# Text that a gateway has chosen: in a warning, it would be in core's name.
+# Text that a gateway has chosen; in a warning it would appear to be from ansible-core.
 MARK = "OWNED-BY-THE-GATEWAY"
 TITLE = f"\x1b]0;{MARK}\x07"
 IDENTITY = {"product_key": PRODUCT_KEY, "device_name": "gw-0001", "fingerprint": "0123456789abcdef"}
-# What ansible-core itself adds to a result.
+# Keys that ansible-core itself adds to a result.
 OF_CORE = {
     "changed",
     "exception",
@@ -43,15 +43,15 @@ OF_CORE = {
     "_ansible_parsed",
     "_ansible_delegated_vars",
 }
-# Prints more than any answer has.
+# A command that prints more than any answer contains.
 LONG = "yes a | head -c 3000000"
-# Files that a command of a gateway's choosing would make, in the home of a run.
+# Files that a command chosen by a gateway would create in the home of a run.
 PROXY, TEMPLATE = "made-by-proxy-command", "made-by-template"
 
 
 @dataclass(frozen=True)
 class Case:
-    """One gateway: the task that meets it, and the shell that it answers with."""
+    """One gateway: the task that runs on it, and the shell that answers."""
 
     host: str
     module: str
@@ -62,12 +62,12 @@ class Case:
 
 
 def attack(platform: Emulator, home: Path, python: str = sys.executable, callback: str = "default") -> list[str]:
-    """Meet all gateways in one run, shown by a callback; return what went wrong, a line each."""
+    """Run the tasks of all gateways in one run, displayed by a callback; return the problems, one line each."""
     everyone = list(cases(platform, home))
     assert len({case.host for case in everyone}) == len(everyone)
     hosts = {case.host: _host(platform, home, case) for case in everyone}
     plays = [_play(module, [case for case in everyone if case.module == module]) for module in MODULES]
-    # Hosts that a gateway has added would be met here, by a command that it chose.
+    # This play would run on hosts that a gateway has added, with a command that the gateway chose.
     plays.append({"hosts": "owned", "gather_facts": False, "tasks": [{"ansible.builtin.raw": "true"}]})
     facts = "{{ groups.gateways | map('extract', hostvars) | map(attribute='owned', default='') | unique | list }}"
     told = {"ansible.builtin.debug": {"msg": {"facts": facts, "groups": "{{ groups.keys() | list }}"}}}
@@ -89,7 +89,7 @@ def _play(module: str, everyone: list[Case]) -> JSON:
     options = {name: f"{{{{ wanted.{name} | default(omit) }}}}" for name in names}
     task = {f"fleetops.aliyun_iot.{module}": options, "register": "told", "ignore_errors": True}
     task["check_mode"] = "{{ wanted_check }}"
-    # What a gateway wrote is no template when it is used later.
+    # A gateway's text must not be templated when a later task uses it.
     use = {"ansible.builtin.debug": {"msg": "{{ told.msg | default('') ~ told.error | default('') }}"}}
     tasks = [task, *[use] * (module == "gateway_credential")]
     return {"hosts": [case.host for case in everyone], "gather_facts": False, "tasks": tasks}
@@ -111,14 +111,14 @@ def _host(platform: Emulator, home: Path, case: Case) -> JSON:
 
 
 def saying(output: str | bytes) -> str:
-    """Return a shell that prints this, whatever it is told to do."""
+    """Return a shell that prints this output, whatever it is to run."""
     data = output if isinstance(output, bytes) else output.encode("utf-8", "surrogateescape")
     octets = "".join(f"\\{octet:03o}" for octet in data)
     return f"cat >/dev/null\nprintf {shlex.quote(octets)}"
 
 
 def changing(program: str, before: str = "") -> str:
-    """Return a shell that does what it is told, and changes with sed what comes of it, behind what it prints first."""
+    """Return a shell that prints `before`, then runs the script and edits its output with sed."""
     octets = "".join(f"\\{octet:03o}" for octet in before.encode())
     return (
         f'[ "$1" != -c ] || exec /bin/sh "$@"\nprintf {shlex.quote(octets)}\n/bin/sh "$@" | sed {shlex.quote(program)}'
@@ -126,18 +126,18 @@ def changing(program: str, before: str = "") -> str:
 
 
 def unfinished(names: str) -> str:
-    """Return a shell that shows a staged credential of this device for ever, and says that it has put it in its place."""
+    """Return a shell that always reports a staged credential of this device, and reports that it was installed."""
     script = "sed 's/^unchanged$/state; say installed/' | /bin/sh"
     return f'[ "$1" != -c ] || exec /bin/sh "$@"\n{script} | sed "s/^staged .*/staged 0123456789abcdef {names}/"'
 
 
 def programmed(python: str) -> str:
-    """Return a shell that is honest, with a Python that is not."""
+    """Return an honest shell with a hostile Python."""
     return f'case "$*" in *" -I -S "*) ;; *) exec /bin/sh "$@" ;; esac\n{python}'
 
 
 def later(outcome: str, shell: str) -> str:
-    """Return a shell that is honest up to the script that ends with this outcome; then it leaves the file `answered`."""
+    """Return a shell that is honest until the script with this outcome; then it creates the file `answered` and acts as `shell`."""
     honest = f'*"say {outcome}"*) touch "${{0%/*}}/answered" ;; *) printf "%s\\n" "$script" | /bin/sh; exit ;;'
     return f'[ "$1" != -c ] || exec /bin/sh "$@"\nscript=$(cat)\ncase $script in {honest} esac\n{shell}'
 
@@ -147,13 +147,13 @@ def printed(result: JSON) -> str:
 
 
 def values(home: Path) -> dict[str, JSON]:
-    """Return what would do the most harm under each key."""
+    """Return the most harmful value for each key."""
     text = f"{TITLE}{{{{ lookup('pipe', 'touch {home}/{TEMPLATE}') }}}}"
     return {**dict.fromkeys(sorted(SPECIAL), text), **harmful(home)}
 
 
 def harmful(home: Path) -> dict[str, JSON]:
-    """Values of a type of their own, with which ansible-core does something."""
+    """Return the values on which ansible-core acts if they have a certain type."""
     proxy = f"-o ProxyCommand='touch {home}/{PROXY}'"
     owned = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_ssh_common_args": proxy}
     return {
@@ -180,7 +180,7 @@ def harmful(home: Path) -> dict[str, JSON]:
 
 
 def cases(platform: Emulator, home: Path) -> Iterator[Case]:
-    """All gateways. Devices of those that are registered are added to the platform."""
+    """Yield all gateways; add the devices of those that register to the platform."""
     everything = values(home)
     evil = str(everything["msg"])
     failure = {"kind": "add_host", "code": None, "message": evil, "hint": evil}
@@ -197,7 +197,7 @@ def cases(platform: Emulator, home: Path) -> Iterator[Case]:
         "twice": printed(IDENTITY) + printed({**IDENTITY, **everything}),
         "text": f"{TITLE}{evil}\n",
     }
-    # Beside those that print what stands here, one whose result has no end.
+    # In addition to the shells that print the texts above, one whose result has no end.
     endless = f"cat >/dev/null\nprintf '\\nfleetops-result \"'\n{LONG}"
     shells = {name: saying(output) for name, output in programs.items()} | {"long": endless}
     login = {"mqtt_endpoint": mqtt_endpoint(platform), "ca_path": platform.endpoints["ca_file"], "timeout": 5}
@@ -220,7 +220,7 @@ def cases(platform: Emulator, home: Path) -> Iterator[Case]:
         if name == "hardware":
             options["device_name_from"] = "mac"
         host, held = _device(platform, f"look-{name}"), name in ("identity", "mode", "owner")
-        # A change waits for a state that stays as it was.
+        # Check mode for false looks: a change would look again until the state is the same as in the last look.
         yield Case(host, "gateway_credential", options, shells[name], held, check=name in OF_LOOK)
     for word in ("begun", "installed"):
         for name in ("escape", "failed", "busy", "silent", "octets", "end"):
@@ -235,7 +235,7 @@ def cases(platform: Emulator, home: Path) -> Iterator[Case]:
         yield Case(
             _device(platform, f"restart-{name}"), "service_restart", {"service": "agent"}, shells[name], check=True
         )
-    # There is something to finish first, again and again.
+    # This gateway always reports an interrupted change, which is finished first.
     again = {**connection(platform), "register_from": "controller", "register": "always"}
     yield Case(_device(platform, "look-again"), "gateway_credential", again, unfinished(f"{PRODUCT_KEY} look-again"))
     for name in ("title", "lines", "failed", "octets"):
@@ -252,7 +252,7 @@ def cases(platform: Emulator, home: Path) -> Iterator[Case]:
         )
 
 
-# What a shell answers: to any script, to the script login, to look and what follows it.
+# The shells by the scripts to which they give false answers: any script, the script login, look and the scripts after it.
 OF_ANY = (
     "title",
     "lines",
@@ -288,7 +288,7 @@ OF_LOOK = (
 
 
 def _shells(everything: dict[str, JSON], evil: str) -> dict[str, str]:
-    """Shells by what they change."""
+    """Return the shells by name."""
     line = json.dumps(everything)
     lines = "".join(f"{key} {json.dumps(text)}\n{key}={json.dumps(text)}\n" for key, text in everything.items())
     escaped = TITLE.replace("\x1b", "\\x1b").replace("\x07", "\\x07")
@@ -331,13 +331,13 @@ def _device(platform: Emulator, name: str) -> str:
     return name
 
 
-# What came of it
+# Problems
 
 MODULES = ("device_login", "gateway_credential", "gateway_recovery", "service_restart")
 
 
 def documented(module: str) -> set[str]:
-    """Return the keys of a module's results, as its documentation has them."""
+    """Return the documented keys of a module's results."""
     text = (ROOT / f"plugins/modules/{module}.py").read_text(encoding="utf-8")
     return set(yaml.safe_load(text.split('RETURN = r"""')[1].split('"""')[0]))
 
@@ -372,7 +372,7 @@ def _problems(run: Run, everyone: list[Case], home: Path) -> Iterator[str]:
 
 
 def texts(found: JSON) -> Iterator[str]:
-    """All strings in it."""
+    """Yield all strings in a value."""
     if isinstance(found, str):
         yield found
     for item in found if isinstance(found, list) else found.items() if isinstance(found, dict) else ():
@@ -380,5 +380,5 @@ def texts(found: JSON) -> Iterator[str]:
 
 
 def unprintable(text: str) -> set[str]:
-    """Characters that direct a terminal, or the direction of text."""
+    """Return the characters that control a terminal or the direction of text."""
     return {character for character in text if unicodedata.category(character) in ("Cc", "Cf", "Cs")} - {"\n"}

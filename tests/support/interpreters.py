@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which Pythons this machine has."""
+"""Find the Python versions of this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Those of gateways that are tried, where the machine has them.
+# The versions of gateways that are tested, if this machine has them.
 PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
 
 
@@ -18,7 +18,7 @@ def interpreter(version: str) -> Path | None:
     """Return a bare Python of this version ("3.8") that can make environments: the system's (the fastest), pyenv's or the PATH's."""
     for folder in ["/usr/bin", *_kept_by_pyenv(version), *os.get_exec_path()]:
         python = Path(folder, f"python{version}")
-        # pyenv puts programs on the PATH that only say what is not switched on; an environment's Python is not bare.
+        # pyenv's programs in PATH only report that a version is not enabled; the Python of an environment is not bare.
         if python.exists() and folder != str(Path(sys.prefix, "bin")) and _runs(python):
             return python
     return None

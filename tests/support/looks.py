@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Looks at a gateway as tests imagine them: a bare gateway, and what differs from it."""
+"""Looks at a gateway for tests: a bare gateway, and variants of it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def file(
 
 
 def found(entry: Entry | None = None, **changes: Any) -> Look:
-    """Return a look of root's at a gateway with nothing on it, and with these changes; `entry` is the file in the credential's place."""
+    """Return root's look at an empty gateway, with these changes; `entry` is the file at the credential's path."""
     values: dict[str, Any] = {
         "expected": "",
         "uid": 0,
@@ -44,18 +44,18 @@ def found(entry: Entry | None = None, **changes: Any) -> Look:
 
 
 def provisioned(entry: Entry | None = None, **changes: Any) -> Look:
-    """Return a gateway with the wanted credential in its place."""
+    """Return a look at a gateway with the wanted credential at its path."""
     return found(entry or file(), **{"credential": OURS, **changes})
 
 
 def journal(mark: str | None = None, fingerprint: str | None = None, **fields: Any) -> Journal:
-    """Return a journal to register, whose lease was taken 10 seconds before the look and lasts 80."""
+    """Return the journal of a registration, whose lease was taken 10 seconds before the look and lasts 80."""
     values = {"token": "there", "intent": "register", "boot": "boot-1", "taken": 990, "ttl": 80, **fields}
     return Journal(**values, mark=mark, fingerprint=fingerprint)
 
 
 def marked(mark: str, identity: Identity, **fields: Any) -> Journal:
-    """Return a journal whose last line has this mark of a new credential."""
+    """Return a journal whose last line contains this mark of a new credential."""
     return journal(mark, identity.fingerprint, **fields)
 
 

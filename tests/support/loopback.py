@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The loopback fleet as tests use it.
+"""A pytest fixture for the loopback fleet.
 
 def test_something(fleet):
     gateways = fleet(4, busybox=1)
@@ -25,11 +25,11 @@ PROGRAM = Path(__file__).parents[1] / "fleet" / "fleet.py"
 
 
 class Loopback(Fleet):
-    """A fleet that `fleet.py` started, as its users do."""
+    """A fleet that was started with `fleet.py`, as users do."""
 
     @property
     def hosts(self) -> Any:
-        """Return what the inventory says."""
+        """The content of the inventory."""
         return yaml.safe_load(self.inventory.read_text())
 
 
@@ -39,7 +39,7 @@ def command(*arguments: str | Path) -> list[str | Path]:
 
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[Callable[..., Loopback]]:
-    """Start a fleet of so many gateways, `busybox` and `openwrt` of them without Python; with `become`, log in as a user with sudo."""
+    """Yield a function that starts a fleet, `busybox` and `openwrt` of its gateways without Python; with `become`, the user has sudo."""
     directory = tmp_path / "fleet"
 
     def up(gateways: int, busybox: int = 0, become: bool = False, openwrt: int = 0) -> Loopback:

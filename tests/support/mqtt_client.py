@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A device on MQTT as tests use it: paho-mqtt underneath, so that the emulator is not heard by its own codec.
+"""An MQTT device for tests. It uses paho-mqtt, so that the emulator is not tested with its own codec.
 
 with Client(platform.endpoints, *login("a1IoKTestP1", "gw-0001", secret)) as device:
     assert device.connack == 0
@@ -41,7 +41,7 @@ def sign(content: str, secret: str, method: str) -> str:
 def login(
     product_key: str, device_name: str, device_secret: str, method: str = "hmacsha256", **extension: str
 ) -> Credentials:
-    """Client id, user name and password of a login with DeviceSecret; `extension` adds fields or changes them."""
+    """Return client ID, user name and password of a login with DeviceSecret; `extension` adds or changes fields."""
     fields = {"securemode": "2", "signmethod": method, "timestamp": "1700000000000", **extension}
     content = f"clientId{device_name}deviceName{device_name}productKey{product_key}timestamp{fields['timestamp']}"
     return client_id(device_name, fields), f"{device_name}&{product_key}", sign(content, device_secret, method)
@@ -50,7 +50,7 @@ def login(
 def registration(
     product_key: str, device_name: str, product_secret: str, auth_type: str = "register", **extension: str
 ) -> Credentials:
-    """Return the same of a dynamic registration, with `authType` register or regnwl."""
+    """Return the same for a dynamic registration, with `authType` register or regnwl."""
     fields = {"securemode": "2", "authType": auth_type, "random": "567345", "signmethod": "hmacsha256", **extension}
     content = f"deviceName{device_name}productKey{product_key}random{fields['random']}"
     password = sign(content, product_secret, "hmacsha256")
@@ -58,7 +58,7 @@ def registration(
 
 
 def token_login(issued: dict[str, str]) -> Credentials:
-    """Return the same of a login with what /ext/regnwl brought."""
+    """Return the same for a login with the device token from a message on /ext/regnwl."""
     user_name = f"{issued['deviceName']}&{issued['productKey']}"
     return f"{issued['clientId']}|securemode=-2,authType=connwl|", user_name, issued["deviceToken"]
 
@@ -68,9 +68,9 @@ def client_id(core: str, fields: dict[str, str]) -> str:
 
 
 class Client:
-    """One connection, from `with` to its end; it never connects again by itself.
+    """One connection, which lasts as long as `with`; it never reconnects by itself.
 
-    `connack` is the code of the CONNACK; None when the connection ended, or the time passed, without one.
+    `connack` is the code of the CONNACK; None if none came in time or before the connection ended.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Client:
         self._thread.join()
 
     def message(self, seconds: float = SECONDS) -> tuple[str, bytes] | None:
-        """Return the next message, as topic and payload; None when there is none in time."""
+        """Return the topic and payload of the next message; None if none arrives in time."""
         try:
             return self._messages.get(timeout=seconds)
         except queue.Empty:
@@ -137,33 +137,33 @@ class Client:
         return json.loads(message[1])
 
     def subscribe(self, topic_filter: str, qos: int = 0) -> int:
-        """Return the code in the SUBACK."""
+        """Subscribe, and return the code of the SUBACK."""
         self._in_loop(lambda: self._paho.subscribe(topic_filter, qos))
         (code,) = self._acknowledged.get(timeout=SECONDS)
         return code
 
     def unsubscribe(self, topic_filter: str) -> None:
-        """Return when it is acknowledged."""
+        """Unsubscribe, and wait for the acknowledgement."""
         self._in_loop(lambda: self._paho.unsubscribe(topic_filter))
         self._acknowledged.get(timeout=SECONDS)
 
     def publish(self, topic: str, payload: bytes | str, qos: int = 0, seconds: float = SECONDS) -> None:
-        """Return when the message is sent, with QoS 1 when it is acknowledged, or when the time is over."""
+        """Publish a message, and wait at most `seconds` until it is sent, with QoS 1 until it is acknowledged."""
         self._in_loop(lambda: self._paho.publish(topic, payload, qos)).wait_for_publish(seconds)
 
     def gone(self, seconds: float = SECONDS) -> bool:
-        """Return whether the server has ended the connection, at the latest then."""
+        """Return whether the server ends the connection within `seconds`."""
         return self._gone.wait(seconds)
 
     def _loop(self) -> None:
-        """Like paho's loop_start, which leaves sockets behind."""
+        """Run paho's loop; its own loop_start leaves sockets behind."""
         while self._paho.loop(0.02) == MQTT_ERR_SUCCESS and not self._leaving.is_set():
             self._do()
         self._ended()
         self._do()
 
     def _in_loop(self, call: Callable[[], Any]) -> Any:
-        """Call it in the loop's thread: without loop_start, paho does not keep two threads from writing at once."""
+        """Run a call in the loop's thread: without loop_start, paho does not prevent two threads from writing at once."""
         future: Future[Any] = Future()
         self._todo.put((future, call))
         if self._gone.is_set():

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Answers of the right shape with wrong fields, for hypothesis. It runs on every Python of gateways."""
+"""Hypothesis strategies for answers of the right shape with wrong fields. Must run on every Python of gateways."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 
-# Values that break what takes a field for what it should be.
+# Values that break code which relies on a field's type or range.
 NUMBERS = [0, -1, 2**31, 2**63, 10**400, 1e400]
 TEXTS = ["", "x", "x" * 5000, "\ud800", "\x1b[31m", "a\nb", "~root", "$(id)"]
 ODD = [None, True, False, *NUMBERS, *TEXTS, [], {}, [[]], [None], ["x", "x"], [{"x": 1}], {"x": {"x": []}}]
@@ -27,7 +27,7 @@ GONE = object()
 
 @st.composite
 def mutated(draw: Any, right: Any) -> Any:
-    """`right` with one to three of its values replaced or removed."""
+    """Return a copy of `right` with one to three of its values replaced or removed."""
     value = [copy.deepcopy(right)]
     for place, replacement in draw(
         st.lists(st.tuples(st.integers(0, 2**16), JSON | st.just(GONE)), min_size=1, max_size=3)
@@ -42,7 +42,7 @@ def mutated(draw: Any, right: Any) -> Any:
 
 
 def outcome(call: Callable[[], Any]) -> Any:
-    """Return what the call returns, or the FleetopsError that it raises; any other exception ends the test."""
+    """Return the call's result, or the FleetopsError that it raises; any other exception fails the test."""
     try:
         return call()
     except FleetopsError as error:
@@ -50,12 +50,12 @@ def outcome(call: Callable[[], Any]) -> Any:
 
 
 def body_of(answer: Any) -> bytes:
-    """Return an answer as it is sent; infinity and the like too, as Python writes them."""
+    """Return an answer as JSON, with infinity and NaN in Python's notation."""
     return json.dumps(answer).encode("ascii")
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every container within, with every key of it."""
+    """Yield every container in the value, with each of its keys."""
     if isinstance(value, (dict, list)):
         for key in list(value) if isinstance(value, dict) else range(len(value)):
             yield value, key

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The pages that users read, and their blocks of code: commands to type, and files to write.
+"""The pages for users, and their code blocks: commands to type, and files to write.
 
-A block of ``shell`` contains commands that succeed. A block of ``console`` contains commands behind ``$ ``, and below each the lines
-that its output has among others, in this order; ``...`` in a line is any text. A command of it that fails is followed by
+A ``shell`` block contains commands that succeed. A ``console`` block contains commands after ``$ ``, and below each command lines that
+its output must contain in this order, among others; ``...`` in a line matches any text. A command that fails is followed by
 ``$ echo $?``. A block whose first line is ``# NAME.EXTENSION`` is a file.
 """
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-# The README first: it is the page that is read most.
+# The README first, since it is read most.
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/docsite/rst/*.rst"))]
 COMMANDS = ("console", "shell")
 
@@ -30,7 +30,7 @@ _FILE = re.compile(r"# (\S+[.]\w+)\n")
 
 @dataclass(frozen=True)
 class Step:
-    """One command, and the lines that its output must have."""
+    """One command, and the lines that its output must contain."""
 
     command: str
     output: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Block:
-    """A block of code of a page."""
+    """A code block of a page."""
 
     page: Path
     line: int
@@ -50,13 +50,13 @@ class Block:
 
     @property
     def file(self) -> str | None:
-        """The name of the file that the block is, if it is one."""
+        """The file name of a block that is a file, else None."""
         found = None if self.language in COMMANDS else _FILE.match(self.text)
         return found[1] if found else None
 
     @property
     def steps(self) -> list[Step]:
-        """The commands of a block of commands."""
+        """The commands of a shell or console block."""
         lines = self.text.replace("\\\n", "").splitlines()
         if self.language == "shell":
             return [Step(line.strip()) for line in lines if line and not line.startswith("#")]
@@ -70,7 +70,7 @@ class Block:
 
 
 def blocks(page: Path) -> list[Block]:
-    """Return the blocks of code of a page, in order."""
+    """Return the code blocks of a page, in order."""
     return list(_blocks(page))
 
 
@@ -82,12 +82,12 @@ def commands() -> set[str]:
 
 
 def prose(page: Path) -> str:
-    """Return what a page has outside of its blocks of code."""
+    """Return a page without its code blocks."""
     return _pattern(page).sub("", page.read_text(encoding="utf-8"))
 
 
 def missing(output: str, expected: tuple[str, ...]) -> str | None:
-    """Return the first expected line that ``output`` lacks, or None; blanks count as one."""
+    """Return the first expected line that ``output`` lacks, or None; runs of blanks count as one."""
     lines = iter(" ".join(line.split()) for line in output.splitlines())
     for wanted in expected:
         pattern = re.escape(" ".join(wanted.split())).replace(re.escape("..."), ".*")

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Playbooks as tests run them: ansible-playbook over gateways that are folders of this machine.
+"""Run ansible-playbook on gateways that are folders of this machine.
 
 run = run_playbook(gateway_play(platform), inventory(3, tmp_path), tmp_path)
 assert run.rc == 0, run
@@ -34,14 +34,14 @@ JSON = Any
 
 @dataclass(frozen=True)
 class Run:
-    """One ansible-playbook, ended."""
+    """The outcome of one run of ansible-playbook."""
 
     rc: int
     stdout: str
     stderr: str
-    # By host, its tasks: task, action, handler, status (ok, failed, skipped, unreachable) and result.
+    # The tasks of each host: task, action, handler, status (ok, failed, skipped, unreachable) and result.
     results: dict[str, list[JSON]]
-    # By host: ok, changed, failures, unreachable, skipped, rescued, ignored.
+    # The counts of each host: ok, changed, failures, unreachable, skipped, rescued, ignored.
     stats: dict[str, dict[str, int]]
 
     def result(self, host: str) -> JSON:
@@ -63,7 +63,7 @@ def seed(devices: int = 20) -> JSON:
 
 
 def as_new(platform: Emulator) -> Emulator:
-    """Return the platform with what `seed` says, each device unactivated, and nothing of the test before."""
+    """Reset the platform to the contents of `seed`, with no device activated and no trace of the previous test, and return it."""
     admin = platform.admin
     for product in admin.products():
         admin.delete_product(product["product_key"])
@@ -81,9 +81,9 @@ def names(count: int) -> list[str]:
 
 
 def inventory(hosts: int | Iterable[str] | Mapping[str, JSON], tmp_path: Path, **variables: JSON) -> JSON:
-    """Return a group `gateways` on the local connection: so many, these names, or these with variables of their own.
+    """Return an inventory whose group `gateways` uses the local connection, from a number of hosts, their names, or names with variables.
 
-    Each has a folder, its variable `root`; the role and the playbooks find their `gateway_path` in it.
+    Each host has a folder, its variable `root`, which contains the `gateway_path` of the role and the playbooks.
     """
     if isinstance(hosts, int):
         hosts = names(hosts)
@@ -98,7 +98,7 @@ def inventory(hosts: int | Iterable[str] | Mapping[str, JSON], tmp_path: Path, *
 
 
 def connection(platform: Emulator) -> dict[str, JSON]:
-    """Return the options that lead to the platform."""
+    """Return the options for registering at the platform."""
     return {
         "product_key": PRODUCT_KEY,
         "product_secret": PRODUCT_SECRET,
@@ -108,7 +108,7 @@ def connection(platform: Emulator) -> dict[str, JSON]:
 
 
 def mqtt_connection(platform: Emulator) -> dict[str, JSON]:
-    """Return the same of a region that registers over MQTT alone."""
+    """Return the same options for a region that registers over MQTT only."""
     options = {name: value for name, value in connection(platform).items() if name != "endpoint"}
     return {**options, "region": "cn-beijing", "mqtt_endpoint": mqtt_endpoint(platform)}
 
@@ -118,7 +118,7 @@ def mqtt_endpoint(platform: Emulator) -> str:
 
 
 def gateway_play(platform: Emulator | None = None, /, **options: JSON) -> JSON:
-    """Return a play of one task: gateway_credential on the group, on `{{ root }}/device.json` unless `path` says otherwise."""
+    """Return a play of one task: gateway_credential on the group, with `{{ root }}/device.json` unless `path` is given."""
     known = connection(platform) if platform else {"product_key": PRODUCT_KEY}
     task = {"fleetops.aliyun_iot.gateway_credential": {**known, "path": "{{ root }}/device.json", **options}}
     return {"hosts": "gateways", "gather_facts": False, "tasks": [task]}
@@ -132,12 +132,12 @@ def run_playbook(
     env: Mapping[str, str] | None = None,
     check: bool = False,
 ) -> Run:
-    """Run ansible-playbook in `tmp_path`, its home, with nobody's configuration.
+    """Run ansible-playbook in `tmp_path`, which is also its home, without the user's configuration.
 
     :param playbook: a play, a list of plays, or the name of a playbook
-    :param inventory: what an inventory file says; JSON is YAML
-    :param arguments: further ones, such as --diff or --limit
-    :param env: further environment variables; None takes nothing from this process but PATH
+    :param inventory: the content of the inventory file; JSON is YAML
+    :param arguments: further arguments, such as --diff or --limit
+    :param env: further environment variables; of this process's environment, only PATH is used
     :param check: whether to run in check mode
     """
     with start_playbook(playbook, inventory, tmp_path, *arguments, env=env, check=check) as started:
@@ -153,7 +153,7 @@ def start_playbook(
     check: bool = False,
     python: str = sys.executable,
 ) -> Started:
-    """As `run_playbook`, without waiting, with the ansible-core of this Python. Two runs at once need a home each."""
+    """Start ansible-playbook as `run_playbook` does, with the ansible-core of `python`. Concurrent runs need separate homes."""
     results_file = tmp_path / "results.jsonl"
     results_file.unlink(missing_ok=True)
     command = command_of(playbook, inventory, tmp_path, *["--check"] * check, *arguments, python=python)
@@ -172,7 +172,7 @@ def start_playbook(
 
 @dataclass(frozen=True)
 class Started:
-    """One ansible-playbook, under way; at the end of `with`, neither it nor any process that it started is left."""
+    """A running ansible-playbook. At the end of `with`, it and all processes that it started are killed."""
 
     process: subprocess.Popen[bytes] | fork_server.Forked
     home: Path
@@ -187,18 +187,18 @@ class Started:
         self.kill()
 
     def wait(self) -> Run:
-        """Its end, within SECONDS."""
+        """Wait at most SECONDS for the end, and return the outcome."""
         rc = self.process.wait(SECONDS)
         stdout, stderr = ((self.home / name).read_text(encoding="utf-8") for name in ("stdout.txt", "stderr.txt"))
         return Run(rc, stdout, stderr, *_told(self.results_file))
 
     @property
     def finished(self) -> list[str]:
-        """The hosts that have returned from a task so far."""
+        """The hosts that have finished a task so far."""
         return list(_told(self.results_file)[0])
 
     def kill(self) -> None:
-        """End it as a power cut would: all of its processes, on both sides of the connections, at one moment."""
+        """Kill all processes of the run at one moment, on both sides of its connections, as a power cut would."""
         processes.kill(lambda: processes.at_home(self.home))
         self.process.kill()
         self.process.wait()
@@ -207,7 +207,7 @@ class Started:
 def command_of(
     playbook: JSON, inventory: JSON, tmp_path: Path, *arguments: str, python: str = sys.executable
 ) -> list[str]:
-    """Return the command that runs a playbook, whose files are written to `tmp_path`."""
+    """Write the playbook and the inventory to `tmp_path`, and return the command that runs them."""
     if not isinstance(playbook, str):
         plays = playbook if isinstance(playbook, list) else [playbook]
         playbook = str(_written(tmp_path / "playbook.json", plays))
@@ -216,7 +216,7 @@ def command_of(
 
 
 def environment_of(tmp_path: Path) -> dict[str, str]:
-    """Return what a run has in its environment, with `tmp_path` as its home."""
+    """Return the environment of a run whose home is `tmp_path`."""
     return {**fork_server.STANDARD, "HOME": str(tmp_path), "RESULTS_FILE": str(tmp_path / "results.jsonl")}
 
 
@@ -229,7 +229,7 @@ def _told(results_file: Path) -> tuple[dict[str, list[JSON]], dict[str, dict[str
     results: dict[str, list[JSON]] = {}
     stats: dict[str, dict[str, int]] = {}
     text = results_file.read_text(encoding="utf-8") if results_file.exists() else ""
-    # The last line of a run that is under way may be half a line.
+    # The last line may be incomplete while the run is under way.
     for line in map(json.loads, text.split("\n")[:-1]):
         if "stats" in line:
             stats = line["stats"]

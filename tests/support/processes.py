@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The processes of a test: which they are, how they end, and what everybody on the machine can read of them."""
+"""Find and kill the processes of a test, and read what every user of the machine can read of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def wait_for(condition: Callable[[], T], what: str) -> T:
-    """Return the condition's first true value; a test that waits a minute has failed."""
+    """Return the condition's first true value; fail the test after SECONDS."""
     deadline = time.monotonic() + SECONDS
     while not (value := condition()):
         assert time.monotonic() < deadline, f"waited {SECONDS} seconds in vain for {what}"
@@ -28,16 +28,16 @@ def wait_for(condition: Callable[[], T], what: str) -> T:
 
 
 def at_home(home: Path) -> list[int]:
-    """Return the processes that were started with this HOME. It goes from parent to child, whatever session they are in.
+    """Return the processes that were started with this HOME, which children inherit in every session.
 
-    A run that was forked has the environment of its server there, but the home is its working directory.
+    A forked run has the environment of its server in /proc, so it is found by its working directory, which is its home.
     """
     entry = b"HOME=" + os.fsencode(home)
     return [pid for pid in everyone() if entry in read(pid, "environ").split(b"\0") or _forked_in(pid, home)]
 
 
 def kill(find: Callable[[], Iterable[int]]) -> None:
-    """End all that `find` finds at one moment: first none of them goes on, then all are gone."""
+    """Kill all processes that `find` returns at one moment: stop all of them first, then kill them."""
     stopped: set[int] = set()
     while new := set(find()) - stopped:
         for pid in new:
@@ -53,7 +53,7 @@ def everyone() -> list[int]:
 
 
 def read(pid: int, name: str) -> bytes:
-    """Return a file of /proc/PID; empty when the process is gone, or is nobody's business."""
+    """Return a file of /proc/PID; empty if the process is gone or the file may not be read."""
     try:
         return Path(f"/proc/{pid}/{name}").read_bytes()
     except OSError:

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which kinds of errors can be raised from where: read from the source of plugins/, nothing of which is executed.
+"""Find the kinds of errors that functions in plugins/ can raise, from the source, without executing it.
 
-A name in a reached function reaches what it stands for, and an attribute every method of that name of a class that is reached. So
-more may be found than can happen, but nothing that can happen is missed, as long as nothing is called by a computed name.
+A name in a reached function reaches its definition, and an attribute reaches every method of that name in a reached class. So the
+result may contain kinds that cannot occur, but misses none that can, as long as nothing is called by a computed name.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ROOT = "FleetopsError"
 
 @dataclass
 class Module:
-    """The definitions of a file by name, those of classes by ``Class.method``, and what its imports stand for."""
+    """The definitions of a file by name (methods by ``Class.method``), and the origins of its imports."""
 
     name: str
     nodes: dict[str, ast.AST] = field(default_factory=dict)
@@ -57,7 +57,7 @@ MODULES = {module.name: module for module in map(_read, sorted(PLUGINS.rglob("*.
 
 
 def _resolve(module: str, name: str) -> Node | None:
-    """Return the definition that a name of a module stands for."""
+    """Return the definition of a name in a module."""
     if name in MODULES[module].nodes:
         return module, name
     if name not in MODULES[module].imports:
@@ -67,13 +67,13 @@ def _resolve(module: str, name: str) -> Node | None:
 
 
 def _within(module: str, imported: str, name: str) -> Node | None:
-    """Return the definition that a name of an imported module stands for."""
+    """Return the definition of a name in an imported module."""
     origin = ".".join(MODULES[module].imports.get(imported, ()))
     return _resolve(origin, name) if origin in MODULES else None
 
 
 def _bases(node: Node) -> list[Node]:
-    """Return a class and its ancestors in the collection, which has no class of two."""
+    """Return a class and its ancestors in the collection, in which no class has two bases."""
     found: list[Node] = []
     while True:
         found.append(node)
@@ -120,7 +120,7 @@ class Sites:
 
 
 def _code(node: ast.AST) -> Iterator[ast.AST]:
-    """Walk through a definition, without annotations and without what is only compared with an exception."""
+    """Walk through a definition, except annotations and classes with which an exception is only compared."""
     skipped: list[ast.AST | None] = []
     if isinstance(node, ast.ExceptHandler):
         skipped = [node.type]
@@ -137,7 +137,7 @@ def _code(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _note(module: str, owner: Node, node: ast.AST, calls: set[int], sites: Sites) -> None:
-    """Note the kind of an error that is made here."""
+    """Record the kind of an error that this node creates."""
     if isinstance(node, ast.Call):
         target = _resolve(module, node.func.id) if isinstance(node.func, ast.Name) else None
         given = [keyword.value for keyword in node.keywords if keyword.arg == "kind"]
@@ -151,7 +151,7 @@ def _note(module: str, owner: Node, node: ast.AST, calls: set[int], sites: Sites
         if given and (target in ERROR_CLASSES or not isinstance(node.func, (ast.Name, ast.Attribute))):
             if isinstance(given[0], ast.Constant):
                 sites.kinds.add(str(given[0].value))
-            elif not isinstance(given[0], ast.Attribute):  # that of another error
+            elif not isinstance(given[0], ast.Attribute):  # an attribute is the kind of another error
                 sites.computed.add(owner)
     elif isinstance(node, ast.Name) and id(node) not in calls:
         target = _resolve(module, node.id)
@@ -160,7 +160,7 @@ def _note(module: str, owner: Node, node: ast.AST, calls: set[int], sites: Sites
 
 
 def everywhere() -> Sites:
-    """Return what is raised anywhere in plugins/."""
+    """Return the findings in all of plugins/."""
     sites = Sites()
     for module in MODULES.values():
         for name, definition in module.nodes.items():
@@ -179,7 +179,7 @@ def _walk(module: str, owner: Node, definition: ast.AST, sites: Sites) -> list[a
 
 
 def reached(roots: Iterable[Node], concrete: Node | None = None) -> Sites:
-    """Return what can be raised from functions.
+    """Return the findings in the code that functions can reach.
 
     :param concrete: the class that ``self`` is in the methods of its ancestors
     """
@@ -219,12 +219,12 @@ def reached(roots: Iterable[Node], concrete: Node | None = None) -> Sites:
     return sites
 
 
-# Methods that are called without their names.
+# Methods that are called implicitly.
 DUNDERS = ("__init__", "__enter__", "__exit__", "__call__", "__contains__", "__post_init__")
 
 
 def _methods(node: Node, names: Iterable[str]) -> list[Node]:
-    """Return those methods of a class; of one that is made within a function there is nothing to look up."""
+    """Return those methods of a class; none of a class that is defined within a function."""
     module, name = node
     return [(module, f"{name}.{each}") for each in names if f"{name}.{each}" in MODULES[module].nodes]
 
@@ -234,7 +234,7 @@ def _first(line: Iterable[Node], name: str) -> list[Node]:
 
 
 def of_action(name: str) -> Sites:
-    """Return what an action can fail with."""
+    """Return the findings in the code that an action can reach."""
     concrete = (f"action.{name}", "ActionModule")
     roots = _first(_bases(concrete), "run")
     return reached([*roots, *_first(_bases(concrete), "_spec")], concrete)

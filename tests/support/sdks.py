@@ -1,12 +1,12 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The platform's own Python SDKs, each as a function of an action and its parameters by their names on the wire.
+"""The platform's own Python SDKs, each as a function of an action and its parameters, which are named as on the wire.
 
 call = sdks.tea(platform.endpoints, KEY)
 call("QueryDevice", ProductKey="a1IoKTestP1", PageSize=50)["Data"]["DeviceInfo"]
 
-Each verifies the emulator's certificate, and raises Denied for what stands in front of the API.
+Each verifies the emulator's certificate, and raises Denied if the layer in front of the API refuses the request.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Sdk = Callable[..., dict[str, Any]]
 
 
 class Denied(Exception):
-    """The refusal of what is in front of the API: HTTP status, code, message."""
+    """A refusal by the layer in front of the API: HTTP status, code, message."""
 
     def __init__(self, http_status: int, code: str, message: str) -> None:
         super().__init__(f"{http_status} {code}: {message}")
@@ -42,7 +42,7 @@ class Denied(Exception):
 
 
 def tea(endpoints: Mapping[str, Any], key: Key, signature_algorithm: str | None = None) -> Sdk:
-    """alibabacloud-iot20180120; signs with V3, or with V1 when the algorithm is `v2`."""
+    """Return alibabacloud-iot20180120 as a function; it signs with V3, or with V1 if the algorithm is `v2`."""
     client = Client(_config(endpoints, key, signature_algorithm))
 
     def call(action: str, **parameters: object) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def tea(endpoints: Mapping[str, Any], key: Key, signature_algorithm: str | None 
 
 
 def generic(endpoints: Mapping[str, Any], key: Key, read_timeout: int | None = None) -> Sdk:
-    """alibabacloud-tea-openapi: any action, and the answer as it came. `body` is the form; the time-out is in milliseconds."""
+    """Return alibabacloud-tea-openapi as a function: any action, the answer as received. `body` is the form; the time-out is in ms."""
     client = GenericClient(_config(endpoints, key, None))
 
     def call(action: str, body: Mapping[str, object] | None = None, **query: object) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def generic(endpoints: Mapping[str, Any], key: Key, read_timeout: int | None = N
 
 
 def core(endpoints: Mapping[str, Any], key: Key) -> Sdk:
-    """aliyun-python-sdk-core with aliyun-python-sdk-iot; signs with V1."""
+    """Return aliyun-python-sdk-core with aliyun-python-sdk-iot as a function; it signs with V1."""
     identity: dict[str, Any] = {"ak": key.id, "secret": key.secret}
     if key.security_token:
         identity = {"credential": StsTokenCredential(*key)}

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files that are stored credentials, laid out as anybody may do it, and files that are none. It runs on every Python of gateways."""
+"""Contents of stored credentials in every permitted layout, and of files that are no credentials. Must run on every Python of gateways."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 KEY, NAME, SECRET = "a1IoKTestP1", "gw_1@x.y:z-1", "AZaz09-_.+/=AZaz0123456789abcdef"
 TOKEN, CLIENT_ID = "^1^AZaz09-_.+/=@:,%", "client.of-5"
-# As the collection writes it, and as people and their tools do.
+# A credential as the collection writes it, and as people and their tools do.
 LINE = f'{{"deviceName":"{NAME}","deviceSecret":"{SECRET}","productKey":"{KEY}"}}\n'
 TOKEN_LINE = f'{{"clientId":"{CLIENT_ID}","deviceName":"{NAME}","deviceToken":"{TOKEN}","productKey":"{KEY}"}}\n'
 PRETTY = json.dumps(json.loads(LINE), indent=2)
 TOKEN_PRETTY = json.dumps(json.loads(TOKEN_LINE), indent=4)
 MORE = LINE.replace("}", ',"more":%s}')
 
-# Content of files, by what is special about it.
+# Contents of files by their special feature.
 RIGHT = {
     "one line": LINE,
     "without a last line end": LINE.rstrip("\n"),
@@ -170,7 +170,7 @@ _values = st.sampled_from(
         "01",
     ]
 )
-# Short pieces that JSON consists of, and some that it does not.
+# Short pieces of JSON, and some that are invalid in JSON.
 _pieces = st.sampled_from(
     [*'{}[]:,"\\ \n\t\r\0\1\x7f~x0-.e', "\u00e4", "true", "\\u0041", '\\"', '"deviceName"', LINE, "{}"]
 )
@@ -178,7 +178,7 @@ _pieces = st.sampled_from(
 
 @st.composite
 def files(draw: st.DrawFn) -> bytes:
-    """Return a file that is a credential, or nearly."""
+    """Return the content of a file that is a credential, or almost."""
     known = json.loads(draw(st.sampled_from([LINE, LINE, LINE, TOKEN_LINE])))
     members = [(name, json.dumps(value)) for name, value in known.items()]
     members += draw(st.lists(st.tuples(_names, _values), max_size=2))

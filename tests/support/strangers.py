@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Strategies for hypothesis: anything that a stranger may send."""
+"""Hypothesis strategies for everything that an untrusted sender may send."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-# Surrogates, controls and what directs text are as likely as letters.
+# Surrogates, control characters and formatting characters are as likely as letters.
 _characters = st.one_of(
     st.characters(codec="ascii"),
     st.characters(categories=["Cc", "Cf", "Cs", "Zl", "Zp", "Zs"]),
@@ -26,7 +26,7 @@ documents: st.SearchStrategy[Any] = st.recursive(
 
 
 def altered(value: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Return an object with some of its members left out, replaced, or added to, objects in it altered the same way."""
+    """Return a strategy for an object with members removed, replaced or added, and with nested objects altered likewise."""
 
     def member(name: str, right: Any) -> st.SearchStrategy[dict[str, Any]]:
         options = [

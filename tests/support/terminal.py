@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A program on a terminal, as somebody in front of it sees it."""
+"""Run a program on a terminal, and return its screens."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COLUMNS, LINES = 160, 300
 
 @dataclass(frozen=True)
 class Seen:
-    """The end of a program, and what its terminal showed: every screen that was another than the one before, and all bytes."""
+    """The exit code of a program, every screen of its terminal that differs from the one before, and all bytes of its output."""
 
     rc: int
     screens: list[str]
@@ -46,7 +46,7 @@ def run_on_terminal(
     env: Mapping[str, str],
     then: Callable[[pyte.Screen, subprocess.Popen[bytes]], None] = lambda screen, process: None,
 ) -> Seen:
-    """Run a program on a terminal of its own, so high that nothing leaves it.
+    """Run a program on a new terminal, which is so high that it does not scroll.
 
     :param then: called with every new screen
     """
@@ -100,7 +100,7 @@ def picture(screen: pyte.Screen, title: str) -> str:
 
 
 def _color(name: str) -> str | None:
-    """Return a color's name, which rich has others for."""
+    """Return rich's name for a color of pyte."""
     if re.fullmatch("[0-9a-f]{6}", name):
         return f"#{name}"
     return None if name == "default" else name.replace("brown", "yellow").replace("bright", "bright_")
@@ -109,5 +109,5 @@ def _color(name: str) -> str | None:
 def _read(descriptor: int) -> bytes:
     try:
         return os.read(descriptor, 65536)
-    except OSError:  # nobody has the other end any more
+    except OSError:  # no process has the other end open any more
         return b""

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A server over TLS that behaves as a test says, well or badly, and its certificates. It runs on every Python of gateways.
+"""A TLS server with a correct or faulty behaviour, chosen by the test, and its certificates. Must run on every Python of gateways.
 
 with Server(answers(b"{}"), Certificates(folder).server) as server:
     post(server.url)
@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 TRICKLE = 0.05  # seconds between two bytes
-PATIENCE = 60.0  # seconds after which a client that should have ended has failed
+PATIENCE = 60.0  # seconds after which a client that has not ended the connection has failed
 
 Behaviour = Callable[[ssl.SSLSocket, threading.Event], None]
 
@@ -44,7 +44,7 @@ class Authority:
         self.file.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
 
     def server(self, name: str, *hosts: str, days: int = 1) -> Path:
-        """Return a certificate and its key, for hosts; expired with negative days."""
+        """Return a file with a certificate for hosts and its key; the certificate is expired if `days` is negative."""
         key = ec.generate_private_key(ec.SECP256R1())
         builder = self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key, days)
         names = [x509.DNSName(h) if h[0].isalpha() else x509.IPAddress(ipaddress.ip_address(h)) for h in hosts]
@@ -89,13 +89,13 @@ class Certificates:
 
 
 class _InVainError(Exception):
-    """The client should have ended long ago; how fast it is depends on the machine, that it ends does not."""
+    """The client has not ended the connection within PATIENCE, which is long enough on a slow machine too."""
 
 
 class Server:
-    """Accepts TLS on a loopback port, reads a request, behaves, hangs up.
+    """A TLS server on a loopback port, which reads a request, performs the behaviour and closes the connection.
 
-    A client that a behaviour without an end could not make end fails the test: ``waited_in_vain``.
+    A client that does not end the connection during an endless behaviour fails the test (``waited_in_vain``).
     """
 
     def __init__(self, behaviour: Behaviour, certificate: Path, versions: tuple[ssl.TLSVersion, ...] = ()) -> None:
@@ -122,7 +122,7 @@ class Server:
         return self
 
     def without_http(self) -> Server:
-        """Behave right after the handshake, without waiting for a request."""
+        """Perform the behaviour right after the handshake, without waiting for a request."""
         self._reads = False
         return self
 
@@ -159,7 +159,7 @@ class Server:
                         self.requests.append(_read_request(tls))
                     self._behaviour(tls, self._stop)
             except OSError:
-                return None  # the client has hung up, or didn't like the certificate
+                return None  # the client has closed the connection, or rejected the certificate
             except _InVainError:
                 self.waited_in_vain = True
 
@@ -184,7 +184,7 @@ def _received(connection: socket.socket) -> bytes:
 
 
 def answers(body: bytes, status: str = "200 OK", length: int | None = -1, **headers: str) -> Behaviour:
-    """Send an answer at once; length None sends none."""
+    """Return a behaviour that sends an answer at once, without Content-Length if ``length`` is None."""
     lines = [f"HTTP/1.1 {status}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
     if length is not None:
         lines.append(f"Content-Length: {len(body) if length < 0 else length}")
@@ -193,7 +193,7 @@ def answers(body: bytes, status: str = "200 OK", length: int | None = -1, **head
 
 
 def trickles(text: bytes, at_once: int) -> Behaviour:
-    """Send some bytes at once, and the others one by one."""
+    """Return a behaviour that sends some bytes at once, and the others one by one."""
 
     def behave(connection: ssl.SSLSocket, stop: threading.Event) -> None:
         connection.sendall(text[:at_once])
@@ -215,7 +215,7 @@ def hangs_up(connection: ssl.SSLSocket, stop: threading.Event) -> None:
 
 
 def repeats(text: bytes, first: bytes = b"", pause: float = 0.0) -> Behaviour:
-    """Send ``first``, then ``text`` for ever, with a pause or as fast as it is read."""
+    """Return a behaviour that sends ``first``, then ``text`` without end, with a pause or as fast as the client reads."""
 
     def behave(connection: ssl.SSLSocket, stop: threading.Event) -> None:
         connection.sendall(first)

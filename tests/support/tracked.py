@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files of the project."""
+"""List the files of the project."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The ways to a gateway that a test provisions it by: README's table has these and no others."""
+"""The combinations of connection, become method and login shell that tests provision with; README's table lists exactly these."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ NO_BECOME = "no become, as root"
 
 @dataclass(frozen=True)
 class Way:
-    """A connection, the become method of it, and the login shell of the user who logs in."""
+    """A connection, its become method, and the login shell of its user."""
 
     connection: str
     become: str
     shell: str = "dash"
 
     def __str__(self) -> str:
-        """Return it as the name of a test."""
+        """Return the name of the way's test."""
         return re.sub(r"[^a-z]+", "-", f"{self.connection}-{self.become}-{self.shell}".lower()).strip("-")
 
 

@@ -154,7 +154,7 @@ def test_no_hint_names_a_variable_beside_its_option() -> None:
     assert not [text for text in texts if "in the role)" in text]
 
 
-NOUN_CLAUSE = re.compile(r"\s*(What|Who|Whose|Where|How|Whether|Which)\b")
+NOUN_CLAUSE = re.compile(r"\s*(What|Who|Whose|Where|How|Whether|Which|When|Why)\b")
 
 
 def test_no_docstring_begins_with_a_clause() -> None:
@@ -164,7 +164,7 @@ def test_no_docstring_begins_with_a_clause() -> None:
         f"{name}:{node.body[0].lineno}"
         for name in listed.split()
         for node in ast.walk(ast.parse((ROOT / name).read_text(encoding="utf-8")))
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        if isinstance(node, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
         and NOUN_CLAUSE.match(ast.get_docstring(node) or "")
     ]
     assert begun == []

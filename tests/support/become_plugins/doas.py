@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Become by doas without a password, on the command line that the plugin of community.general makes, which is no part of ansible-core."""
+"""Become by doas without a password, with the command line of community.general's plugin, which is not part of ansible-core."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ options:
 
 
 class BecomeModule(BecomeBase):
-    """Calls doas -n."""
+    """A become plugin that calls doas -n."""
 
     name = "doas"
 

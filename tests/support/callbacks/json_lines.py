@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What callbacks are told of every task on every host, and of the end, as lines of JSON in the file $RESULTS_FILE names."""
+"""Write the result of every task on every host, and the statistics of the run, as lines of JSON to the file $RESULTS_FILE."""
 
 from __future__ import annotations
 

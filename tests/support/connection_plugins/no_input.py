@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A connection that takes no standard input, and says so as those of ansible-core do."""
+"""A connection that takes no standard input, with the error message of ansible-core's connections."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ options: {}
 
 
 class Connection(ConnectionBase):
-    """Fails where another one would send the input."""
+    """A connection that fails instead of sending the input."""
 
     transport = "no_input"
 
@@ -33,4 +33,4 @@ class Connection(ConnectionBase):
     exec_command = put_file = fetch_file = _refuse
 
     def close(self) -> None:
-        """Nothing was opened."""
+        """Do nothing: no connection was opened."""

@@ -21,7 +21,7 @@ options: {}
 
 
 class Connection(ConnectionBase):
-    """Fails where another one would connect, run a command or copy a file."""
+    """A connection that fails instead of connecting, running a command or copying a file."""
 
     transport = "tripwire"
 
@@ -33,4 +33,4 @@ class Connection(ConnectionBase):
     _connect = exec_command = put_file = fetch_file = _tripped
 
     def close(self) -> None:
-        """Nothing was opened."""
+        """Do nothing: no connection was opened."""

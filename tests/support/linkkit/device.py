@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A device on the vendor's SDK: python device.py, with its orders as JSON on standard input.
+"""A device that uses the vendor's SDK: python device.py, with its orders as JSON on standard input.
 
 {"how": "https" | "register" | "regnwl", "product_key", "product_secret", "device_name", "endpoints": endpoints.json}
-It registers, logs in with what it got, posts a property, and prints what it was told as JSON: "secret" (of register and
-https), "connack", "reply" (the code of the property's answer).
+It registers, logs in with the credential received, posts a property, and prints the answers as JSON: "secret" (of register and
+https), "connack", "reply" (the code of the answer to the property).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main(orders: dict[str, Any]) -> dict[str, Any]:
     lead_here(f"iot-auth.{REGION}.aliyuncs.com", urlsplit(endpoints["register_url"]).port)
     result = {}
     if orders["how"] == "https":
-        # The SDK registers and goes on to log in by itself.
+        # The SDK registers and then logs in by itself.
         device = connect(orders, product_secret=orders["product_secret"])
         result["secret"] = expect("registered")
     elif orders["how"] == "register":
@@ -59,7 +59,7 @@ def connect(orders: dict[str, Any], device_secret: str = "", **credentials: str)
     device.on_device_dynamic_register_nwl_reply = lambda code, *got: told.put(
         ("admitted" if code == 0 else "failed", got)
     )
-    # A registration's own connection is none of the result's.
+    # The CONNACK of a registration is not reported.
     if "auth_type" not in credentials:
         device.on_connect = lambda _session, code, _data: told.put(("connack", code))
     device.on_thing_prop_post = lambda _id, code, *_: told.put(("reply", code))
@@ -76,7 +76,7 @@ def expect(what: str) -> Any:
 
 
 def lead_here(host: str, port: int | None) -> None:
-    """Let connections to the cloud's name end at this machine, and verify that name."""
+    """Redirect connections for the cloud's host name to this machine; the SDK still verifies the cloud's name."""
     really = socket.create_connection
 
     def create_connection(address: tuple[str, int], *arguments: Any, **options: Any) -> socket.socket:
@@ -87,4 +87,4 @@ def lead_here(host: str, port: int | None) -> None:
 
 if __name__ == "__main__":
     print(json.dumps(main(json.load(sys.stdin))), flush=True)
-    os._exit(0)  # the SDK's threads would wait
+    os._exit(0)  # the SDK's threads would keep the process alive
