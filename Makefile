@@ -23,8 +23,8 @@ demo: .venv/demo ## Provision a small fleet on a local platform
 	@python demo/demo.py
 
 emulator: .venv/demo ## Serve a local IoT Platform until Ctrl-C (state in .emulator; SEED=seed.yml)
-	PYTHONPATH=roles/emulator/files python -m platform_emulator serve \
-		--state-dir .emulator --ready-file .emulator/endpoints.json $(if $(SEED),--seed $(SEED))
+	PYTHONPATH=roles/emulator/files$${PYTHONPATH:+:$$PYTHONPATH} python -m platform_emulator serve \
+		--state-dir .emulator --ready-file .emulator/endpoints.json $(if $(SEED),--seed "$$SEED")
 
 # Run them in parallel, because each of them waits often. The tests print their progress; the output of the others is printed at their end.
 test: .venv/test ## Run lint, docs, pythons, compare, unit and integration

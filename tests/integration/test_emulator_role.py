@@ -21,6 +21,7 @@ import pytest
 import requests
 import yaml
 from emulator import Admin
+from interpreters import interpreter
 from playbook import Run, start_playbook
 
 README = Path(__file__).parents[2] / "roles" / "emulator" / "README.md"
@@ -160,8 +161,75 @@ def test_another_directory_is_neither_changed_nor_removed(role: Role, state: str
 def test_a_bad_seed_is_said_without_its_secrets(role: Role) -> None:
     failed = role(emulator_seed={"products": [{"product_key": "a1IoKTestP1", "product_secret": "Top Secret"}]})
     message = failed.result("localhost")["msg"]
-    assert "seed.yml: products[0].product_secret: has the wrong form; write 1 to 64 letters and digits" in message
+    assert "seed: products[0].product_secret: has the wrong form; write 1 to 64 letters and digits" in message
     assert "Top Secret" not in failed.stdout + failed.stderr
+    assert not role.state_dir.exists()
+
+
+def test_a_seed_with_a_mistake_leaves_the_emulator_and_its_seed(role: Role) -> None:
+    assert role(emulator_seed=SEED).rc == 0
+    before = role.endpoints(), (role.state_dir / "seed.yml").read_text()
+    secret = "0123456789abcdef0123456789abcdef"
+    wrong = {"products": [{**SEED["products"][0], "devices": [{"name": "gw-0001", f"secret {secret}": None}]}]}
+    for check in (True, False):
+        failed = role("started", "-vvv", check=check, emulator_seed=wrong)
+        assert (failed.rc, failed.changed) == (2, 0), failed
+        assert "seed: products[0].devices[0]: has an unknown key" in failed.result("localhost")["msg"]
+        assert secret not in failed.stdout + failed.stderr
+    assert (role.endpoints(), (role.state_dir / "seed.yml").read_text()) == before
+    os.kill(before[0]["pid"], 0)
+
+
+def test_a_seed_that_cannot_be_written_is_said_with_the_reason(role: Role) -> None:
+    role.state_dir.mkdir(mode=0o700)
+    (role.state_dir / "process.lock").touch()
+    (role.state_dir / "seed.yml").mkdir()
+    failed = role("started", "-vvv", emulator_seed=SEED)
+    message = failed.result("localhost")["msg"]
+    assert message.startswith(f"{role.state_dir}/seed.yml cannot be written: "), failed
+    assert len(message) > len(f"{role.state_dir}/seed.yml cannot be written: ")
+    assert "6vEu5Qlj5STest01" not in failed.stdout + failed.stderr
+    assert failed.changed == 0
+
+
+def test_an_old_python_is_said(role: Role) -> None:
+    python = interpreter("3.8") or interpreter("3.10")
+    if python is None:
+        pytest.skip("there is no old Python")
+    failed = role(emulator_python=str(python))
+    assert "needs Python 3.11 or newer" in failed.result("localhost")["msg"]
+    assert not role.state_dir.exists()
+
+
+def test_absent_on_many_hosts_at_once(role: Role) -> None:
+    """Hosts of one play can share the state directory of the controller; it is absent for each of them."""
+    assert role().rc == 0
+    hosts = {f"gw-{number}": {} for number in range(6)}
+    play = {"hosts": "all", "connection": "local", "gather_facts": False, "roles": ["fleetops.aliyun_iot.emulator"]}
+    variables = {"emulator_state": "absent", "emulator_state_dir": str(role.state_dir)}
+    inventory = {"all": {"hosts": hosts, "vars": {**variables, "ansible_python_interpreter": sys.executable}}}
+    ended = run(play, role.home, inventory=inventory)
+    assert ended.rc == 0, ended
+    assert ended.changed >= 1
+    assert not role.state_dir.exists()
+
+
+def test_the_users_python_path_stays(role: Role) -> None:
+    """The packages of the emulator may be in PYTHONPATH only."""
+    venv.create(role.home / "bare", symlinks=True)
+    packages = Path(yaml.__file__).parents[1]
+    include = {
+        "ansible.builtin.include_role": {"name": "fleetops.aliyun_iot.emulator"},
+        "vars": {
+            "emulator_state_dir": str(role.state_dir),
+            "emulator_python": str(role.home / "bare" / "bin" / "python"),
+        },
+    }
+    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [include]}
+    env = {"ANSIBLE_PIPELINING": "1", "PYTHONPATH": str(packages)}
+    ended = start_playbook(play, {}, role.home, env=env).wait()
+    assert ended.rc == 0, ended
+    assert requests.get(role.endpoints()["admin_url"] + "/health", timeout=60).ok
 
 
 def test_a_seed_that_is_no_mapping_is_said(role: Role) -> None:

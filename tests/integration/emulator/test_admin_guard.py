@@ -265,20 +265,18 @@ def run(command: str, state: Path, *options: str | Path) -> subprocess.Completed
     ['echo "{}" >"$1"; chmod 666 "$1"', 'ln -s "$2" "$1"', 'mkfifo -m 666 "$1"'],
     ids=["file", "link", "fifo"],
 )
-def test_a_ready_file_that_another_user_made_is_replaced(public: Path, shared: Path, plant: str) -> None:
+def test_a_ready_file_that_another_user_made_is_refused(public: Path, shared: Path, plant: str) -> None:
     victim = public / "victim"
     victim.write_text("untouched")
     ready = shared / "endpoints.json"
     assert as_nobody(plant, ready, victim).returncode == 0
-    try:
-        assert run("start", public / "state", "--ready-file", ready).stdout == "started\n"
-        found = ready.lstat()
-        assert (found.st_uid, oct(found.st_mode)) == (0, oct(stat.S_IFREG | 0o600))
-        assert json.loads(ready.read_text())["admin_url"].startswith("http://127.0.0.1:")
-        assert victim.read_text() == "untouched"
-        assert "Permission denied" in as_nobody('cat "$1"', ready).stderr
-    finally:
-        run("stop", public / "state")
+    before = ready.lstat()
+    refused = run("start", public / "state", "--ready-file", ready)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith(f"platform_emulator: {ready}: ")
+    assert refused.stderr.endswith(", so --ready-file does not replace it; choose another file\n")
+    assert (ready.lstat(), victim.read_text()) == (before, "untouched")
+    assert not (public / "state").exists()
 
 
 @needs_root

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -175,14 +176,6 @@ def test_one_that_runs_out_of_sight_is_not_said_to_be_stopped(tmp_path: Path, mo
         process.stop(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", "1", "\ufeff", "[" * 100_000])
-def test_a_ready_file_of_other_content(command: Command, tmp_path: Path, content: str) -> None:
-    ready = tmp_path / "ready.json"
-    ready.write_text(content)
-    assert said(command("start", "--ready-file", str(ready))) == "started"
-    assert json.loads(ready.read_text())["ca_file"] == f"{tmp_path}/state/ca.pem"
-
-
 def test_starts_at_once_start_one(command: Command) -> None:
     with ThreadPoolExecutor() as starters:
         ended = list(starters.map(lambda _number: said(command("start")), range(3)))
@@ -211,14 +204,86 @@ def test_names_that_are_not_utf_8(command: Command, tmp_path: Path) -> None:
 
 
 def test_why_it_did_not_start(command: Command, tmp_path: Path) -> None:
-    seed = tmp_path / "seed.yml"
-    seed.write_text("[]")
-    ended = command("start", "--seed", str(seed))
+    assert said(command("prepare")) == "prepared"
+    (tmp_path / "state" / "state.sqlite").write_text("not a database" * 99)
+    ended = command("start")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
         f"platform_emulator: cannot start: the emulator ended with code 2; the end of {tmp_path}/state/emulator.log:\n"
-        f"platform_emulator: {seed}: must be a mapping of keys to values, not a value of type list\n"
+        f"platform_emulator: {tmp_path}/state/state.sqlite: cannot be used (file is not a database);"
+        " restore it, or remove the state directory\n"
     )
+
+
+MISTAKES = {
+    "[]": "must be a mapping of keys to values, not a value of type list",
+    "products: [{product_key: a1, product_secret: s, devices: [{name: gw-1, sub_devices: [{product_key: a2, name: s-01}]}]}]": (
+        "products[0].devices[0]: sub_devices of gw-1: there is no product a2; add it first"
+    ),
+}
+
+
+@pytest.mark.parametrize("content", MISTAKES)
+def test_a_seed_with_a_mistake_does_not_end_the_emulator(command: Command, tmp_path: Path, content: str) -> None:
+    seed = tmp_path / "seed.yml"
+    seed.write_text("settings: {job_polls: 5}")
+    assert said(command("start", "--seed", str(seed))) == "started"
+    before = endpoints(tmp_path), sorted(os.listdir(tmp_path / "state"))
+    seed.write_text(content)
+    message = f"platform_emulator: {seed}: {MISTAKES[content]}\n"
+    for name, options in (("start", []), ("start", ["--check"]), ("check-seed", [])):
+        ended = command(name, "--seed", str(seed), *options)
+        assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", message)
+    assert (endpoints(tmp_path), sorted(os.listdir(tmp_path / "state"))) == before
+    os.kill(endpoints(tmp_path)["pid"], 0)
+    seed.write_text("settings: {job_polls: 6}")
+    assert said(command("check-seed", "--seed", str(seed))) == "valid"
+    assert said(command("start", "--seed", str(seed))) == "started"
+
+
+def test_a_seed_on_standard_input_is_checked(tmp_path: Path) -> None:
+    def checked(content: str) -> tuple[int, str]:
+        ended = subprocess.run(
+            [sys.executable, "-m", "platform_emulator", "check-seed", f"--state-dir={tmp_path / 'state'}"],
+            input=content,
+            env={"PYTHONPATH": str(PROGRAM)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return ended.returncode, ended.stdout + ended.stderr
+
+    assert checked('{"settings": {"job_polls": 5}}') == (0, "valid\n")
+    message = (
+        "platform_emulator: seed: settings.job_polls: -1 is not possible; write a whole number from 0 to 1000000\n"
+    )
+    assert checked('{"settings": {"job_polls": -1}}') == (2, message)
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_full_disk_is_the_reason_that_an_empty_log_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is reported although the emulator cannot write a reason to its log. The limit of a file's size stands for the disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    monkeypatch.setattr(process, "PROBE_BYTES", 2 * 65_536)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, before[1]))
+    try:
+        why = process._why(1, "", tmp_path / "emulator.log")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert why == (
+        f"the emulator ended with code 1; the end of {tmp_path}/emulator.log:\n"
+        f"Nothing can be written to {tmp_path} (File too large); free some space there, then start it again"
+    )
+    assert process._why(1, "", tmp_path / "emulator.log").endswith("\nIt wrote nothing")
+
+
+def test_it_keeps_the_users_python_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(PROGRAM), "/opt/lib", "", "lib"]))
+    assert process._python_path() == os.pathsep.join([str(PROGRAM), "/opt/lib", f"{tmp_path}/lib"])
+    monkeypatch.delenv("PYTHONPATH")
+    assert process._python_path() == str(PROGRAM)
 
 
 def test_what_a_start_in_vain_leaves_can_be_removed(command: Command) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 import requests
 from emulator import PROGRAM, Emulator
-from platform_emulator.__main__ import parse
+from platform_emulator.command_line import parse
 from processes import wait_for
 from vectors import vectors
 
@@ -181,7 +181,8 @@ def test_a_broken_state_is_one_line(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (2, message)
     (tmp_path / "state.sqlite").unlink()
     (tmp_path / "state.sqlite").mkdir()
-    message = message.replace("file is not a database", "unable to open database file")
+    advice = "it must be a file that you can read and write, on a disk without errors and with free space\n"
+    message = f"platform_emulator: {tmp_path}/state.sqlite: cannot be used (unable to open database file); {advice}"
     ended = serve(tmp_path)
     assert (ended.returncode, ended.stderr) == (2, message)
 
@@ -250,6 +251,23 @@ def test_a_ready_file_that_cannot_be_written(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert "cannot serve: [Errno 2]" in ended.stderr
     assert " ready {" not in ended.stderr
+
+
+def test_make_passes_a_seed_with_a_blank_in_its_name() -> None:
+    root = PROGRAM.parents[2]
+    printed = subprocess.run(
+        ["make", "--dry-run", "--assume-old=.venv/demo", "emulator", "SEED=my seed.yml"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    script = 'python() { printf "%s\\n" "$PYTHONPATH" "$@"; }\n' + printed
+    env = {"PATH": os.environ["PATH"], "SEED": "my seed.yml", "PYTHONPATH": "/opt/lib"}
+    ran = subprocess.run(["sh", "-c", script], env=env, capture_output=True, text=True, check=True)
+    path, *arguments = ran.stdout.splitlines()
+    assert path == "roles/emulator/files:/opt/lib"
+    assert arguments[-2:] == ["--seed", "my seed.yml"]
 
 
 def limits(pid: int) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from platform_emulator import seed
 from platform_emulator.fields import Invalid
 
 PRODUCT = {"product_key": "a1IoKTestP1", "product_secret": "6vEu5Qlj5STest01"}
+SECRET = "0123456789abcdef0123456789abcdef"
 HUGE = 10**5000  # more digits than Python converts to text
 DEVICE = {"name": "gw-0002", "secret": "0123456789abcdef0123456789abcdef", "status": "OFFLINE"}
 FULL: dict[str, Any] = {
@@ -161,16 +163,42 @@ def within(product: dict[str, Any]) -> dict[str, Any]:
         ({"settings": {"reregistration": "no"}}, "settings.reregistration: 'no' is not possible; choose one of rotate"),
         ({"settings": {"colour": "red"}}, "settings.colour: is not a known key"),
         ({"settings": {"job_polls": HUGE}}, "settings.job_polls: a value of type int is not possible; write a whole"),
-        ({"settings": {HUGE: 1}}, "settings.a value of type int: is not a known key"),
-        ({"settings": {5: 1}}, "settings.5: is not a known key"),
+        ({"settings": {HUGE: 1}}, "settings: has an unknown key (a colon may be missing); the known ones are rereg"),
+        ({"settings": {5: 1}}, "settings: has an unknown key"),
+        ({5: 1}, "has an unknown key (a colon may be missing); the known ones are access_keys, products, settings"),
         ({"faults": [{"action": "register"}]}, "faults[0]: needs exactly one effect"),
         ({"faults": [{"action": "register", "delay": "x"}]}, "faults[0].delay: must be a number"),
+        (
+            {"faults": [{"action": "register", "dealy": 1, "times": 2}]},
+            "faults[0]: needs exactly one effect, has none (dealy is not one); choose one of delay",
+        ),
+        ({"faults": [{"action": "register", SECRET: 1}]}, "has none (a key that is not shown is not one); choose one"),
     ],
 )
 def test_what_it_refuses(content: object, message: str) -> None:
     with pytest.raises(Invalid) as error:
         seed.read(content)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ({f"secret {SECRET}": None}, "products[0].devices[0]: has an unknown key (a colon may be missing); the known"),
+        ({SECRET: None}, "products[0].devices[0]: has an unknown key"),
+        ({"status": SECRET}, "products[0].devices[0].status: a value of type str is not possible; choose one of"),
+        ({"status": 1234567890123456}, "products[0].devices[0].status: a value of type int is not possible"),
+        ({"status": [SECRET]}, "products[0].devices[0].status: a value of type list is not possible"),
+        ({"status": {SECRET: ""}}, "products[0].devices[0].status: a value of type dict is not possible"),
+        ({"status": None}, "products[0].devices[0].status: None is not possible"),
+    ],
+)
+def test_a_refusal_does_not_quote_what_may_be_a_secret(device: dict[str, Any], message: str) -> None:
+    with pytest.raises(Invalid) as error:
+        seed.read(within({"devices": [{"name": "gw-0001", **device}]}))
+    assert message in str(error.value)
+    assert SECRET not in str(error.value)
+    assert "1234567890123456" not in str(error.value)
 
 
 @pytest.fixture
@@ -204,15 +232,31 @@ def test_a_bad_seed_is_one_line_and_exit_code_2(serve: Any, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     "content",
-    ["products: [{product_secret: TopSecret1", "product_secret: TopSecret1: x", "product_secret: !TopSecret1 x"],
+    [
+        *("products: [{product_secret: TopSecret1", "product_secret: TopSecret1: x", "product_secret: !TopSecret1 x"),
+        *("security_token: *TopSecret1", "product_secret: !a!TopSecret1 x", "TopSecret1: %TopSecret1"),
+        *(
+            'product_secret: "\\qTopSecret1"',
+            'product_secret: "\\UFFFFFFFFTopSecret1"',
+            "%TopSecret1",
+            "*TopSecret1",
+            "<<: TopSecret1",
+            "a: 1\n- TopSecret1",
+        ),
+    ],
 )
-def test_bad_yaml_is_one_line_without_its_content(serve: Any, content: str) -> None:
+def test_bad_yaml_is_one_line_with_the_place_and_without_its_content(serve: Any, content: str) -> None:
     ended = serve(content)
     assert ended.returncode == 2
-    assert "seed.yml: is not YAML: " in ended.stderr
+    assert re.search(r"seed\.yml: (is not YAML: .* at line \d+, column \d+|must be a mapping)", ended.stderr)
     assert ended.stderr.count("\n") == 1
-    if "!" not in content:
-        assert "TopSecret1" not in ended.stderr
+    assert "TopSecret1" not in ended.stderr
+
+
+def test_a_control_character_in_yaml_is_refused_with_its_line(serve: Any) -> None:
+    ended = serve("products: []\nsettings: TopSecret1\x07\n")
+    problem = "is not YAML: a character that cannot be printed in line 2; write it as an escape"
+    assert ended.stderr.endswith(f"seed.yml: {problem}\n")
 
 
 @pytest.mark.parametrize(
@@ -226,8 +270,8 @@ def test_a_value_that_cannot_be(serve: Any, tmp_path: Path, value: str) -> None:
     ended = serve(f"access_keys: [{{id: TopSecret1, secret: s, expires: {value}}}]")
     assert (ended.returncode, ended.stderr) == (
         2,
-        f"platform_emulator: {tmp_path}/seed.yml: has a number, a time or a !! tag with a value that cannot be;"
-        " correct it\n",
+        f"platform_emulator: {tmp_path}/seed.yml: has a number, a time or a !! tag with a value that cannot be"
+        " at line 1, column 52; correct it\n",
     )
 
 
@@ -243,9 +287,7 @@ def test_a_seed_without_bottom(serve: Any, tmp_path: Path, content: str) -> None
 )
 def test_a_key_that_stands_twice(serve: Any, tmp_path: Path, content: str) -> None:
     ended = serve(content)
-    message = (
-        f"platform_emulator: {tmp_path}/seed.yml: is not YAML: a key stands twice in one mapping at line 3, column 1\n"
-    )
+    message = f"platform_emulator: {tmp_path}/seed.yml: is not YAML: a key stands twice in one mapping at line 3, column 1; correct it\n"
     assert (ended.returncode, ended.stderr) == (2, message)
 
 

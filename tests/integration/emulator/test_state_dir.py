@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -68,9 +69,50 @@ def test_what_others_put_there_stays(tmp_path: Path) -> None:
     assert listed(directory) == ["letter.txt"]
 
 
+@pytest.mark.parametrize("name", ["server.pem", "seed.yml"])
+def test_a_directory_with_the_name_of_a_file_stays(tmp_path: Path, name: str) -> None:
+    directory = tmp_path / "state"
+    state_dir.prepare(directory)
+    (directory / name).mkdir()
+    (directory / "ca.key").write_text("")
+    with pytest.raises(Invalid, match=rf"stays, since it has other files than the emulator's, .*: {name}$"):
+        state_dir.remove(directory)
+    assert listed(directory) == [name]
+
+
+def test_of_removals_at_once_each_succeeds(tmp_path: Path) -> None:
+    """Each of many simultaneous removals finds the directory or finds it already absent, as from many hosts of one play."""
+    for _attempt in range(20):
+        state_dir.prepare(tmp_path / "state")
+        for name in state_dir.FILES:
+            (tmp_path / "state" / name).touch()
+        with ThreadPoolExecutor(8) as hosts:
+            removed = list(hosts.map(lambda _host: state_dir.remove(tmp_path / "state"), range(8)))
+        assert any(removed)
+        assert not (tmp_path / "state").exists()
+
+
+def test_the_files_that_mark_it_go_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without them, the rest that an interrupted removal leaves would belong to no emulator."""
+    directory = tmp_path / "state"
+    state_dir.prepare(directory)
+    for name in state_dir.FILES:
+        (directory / name).touch()
+    real, removed = Path.unlink, []
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        removed.append(path.name)
+        real(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    state_dir.remove(directory)
+    assert removed[-2:] == ["state.sqlite", "process.lock"]
+
+
 def test_one_that_is_used_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory is not removed if another start was quicker than the end of the emulator that was stopped."""
     monkeypatch.setattr(process, "stop", lambda _state_dir: True)
+    monkeypatch.setattr(state_dir, "LOCK_SECONDS", 0.1)
     options = Options(tmp_path / "state", "127.0.0.1", 0, 0, 0, None, None)
     state_dir.prepare(options.state_dir)
     with process.sole_owner(options), pytest.raises(Invalid, match="another emulator runs on it"):

@@ -12,9 +12,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from platform_emulator.fields import Invalid
 from platform_emulator.mqtt import tokens
 from platform_emulator.mqtt.tokens import Token
-from platform_emulator.store import Store
+from platform_emulator.store import Store, opened
 
 VERSION_2 = """
 CREATE TABLE product (product_key TEXT PRIMARY KEY, product_secret TEXT NOT NULL, product_name TEXT NOT NULL,
@@ -81,6 +82,32 @@ def test_an_upgrade_leads_to_the_same_columns(upgraded: Store, tmp_path: Path) -
     new = Store(tmp_path / "new.sqlite")
     assert columns(upgraded) == columns(new)
     new.close()
+
+
+def test_the_advice_depends_on_the_error(tmp_path: Path) -> None:
+    """The advice to remove the state is for a broken one only: on a full disk, or while another program uses it, it is intact."""
+    database = tmp_path / "state.sqlite"
+    full = pytest.raises(Invalid, match=r"is full\); the state is intact, but the disk is full: free some space$")
+    with full, opened(database) as store:
+        store.rows("PRAGMA max_page_count = 1")
+        with store.transaction():
+            for number in range(1000):
+                store.insert("INSERT INTO application (spec) VALUES (?)", ("x" * 1000 + str(number),))
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        used = pytest.raises(
+            Invalid, match=r"is locked\); the state is intact, but another program uses it: end that program$"
+        )
+        with used, opened(database) as store, store.transaction():
+            pass
+    with opened(database) as store:
+        assert store.rows("SELECT * FROM application") == []
+    sound = database.read_bytes()
+    for content, kind in ((b"x" * len(sound), "is not a database"), (sound[:4096] + b"x" * len(sound), "malformed")):
+        database.write_bytes(content)
+        broken = pytest.raises(Invalid, match=rf"{kind}\); restore it, or remove the state directory$")
+        with broken, opened(database) as store:
+            store.rows("SELECT * FROM application")
 
 
 def test_an_error_at_the_end_of_a_transaction_does_not_leave_it_open(tmp_path: Path) -> None:

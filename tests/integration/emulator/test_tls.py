@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Self
 
 import pytest
 from cryptography import x509
@@ -180,6 +181,46 @@ def test_a_certificate_about_to_expire_is_made_again(tmp_path: Path, monkeypatch
     after = make(tmp_path)
     assert after["ca.pem"] == before["ca.pem"]
     assert after["server.pem"] != before["server.pem"]
+
+
+def at(monkeypatch: pytest.MonkeyPatch, days: int) -> None:
+    """Set the clock of the certificates so many days forward."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + timedelta(days=days)
+
+    monkeypatch.setattr(certificates, "datetime", Clock)
+
+
+def test_a_certificate_of_the_future_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock was wrong when the certificate was made: no client would accept it now."""
+    before = make(tmp_path)
+    (tmp_path / "server.pem").unlink()
+    with monkeypatch.context() as patch:
+        at(patch, 30)
+        future = make(tmp_path)
+    after = make(tmp_path)
+    assert before["ca.pem"] == future["ca.pem"] == after["ca.pem"]
+    assert after["server.pem"] != future["server.pem"]
+    assert server_certificate(tmp_path).not_valid_before_utc < datetime.now(UTC)
+
+
+@pytest.mark.parametrize(("made", "now"), [(0, 4000), (30, 0)])
+def test_a_ca_that_is_not_valid_now_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: int, now: int
+) -> None:
+    with monkeypatch.context() as patch:
+        at(patch, made)
+        before = make(tmp_path)
+    at(monkeypatch, now)
+    message = (
+        r"ca\.pem: the CA is valid from 20\d\d-.* to 20\d\d-.* UTC, and the clock is at 20\d\d-.*; set the clock, or"
+    )
+    with pytest.raises(Invalid, match=message):
+        make(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_a_ca_without_its_key_is_not_replaced(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import socket
 import ssl
+from urllib.parse import urlsplit
 
 import pytest
 from emulator import Emulator
+from processes import wait_for
 from vectors import vectors
 
 VECTOR = vectors("dynreg_https")[1]
@@ -82,6 +84,25 @@ def test_nothing_else_is_served(platform: Emulator, method: str, path: str, stat
 def test_a_body_that_is_not_in_its_encoding(platform: Emulator, path: str) -> None:
     whole = request(VECTOR["body"], path=path).replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n")
     assert send(platform, whole).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("path", [PATH, "/"])
+def test_a_client_that_leaves_in_the_middle_of_its_body(platform: Emulator, path: str) -> None:
+    before = len(platform.log)
+    context = ssl.create_default_context(cafile=platform.endpoints["ca_file"])
+    with (
+        socket.create_connection(("127.0.0.1", platform.port), 60) as tcp,
+        context.wrap_socket(tcp, server_hostname="127.0.0.1") as tls,
+    ):
+        tls.sendall(request(VECTOR["body"], path=path)[:-10])
+    admin = urlsplit(platform.endpoints["admin_url"])
+    with socket.create_connection(("127.0.0.1", admin.port), 60) as tcp:
+        head = f"PUT {admin.path}/products/a1 HTTP/1.1\r\nHost: {admin.netloc}\r\nContent-Length: 100\r\n\r\n{{"
+        tcp.sendall(head.encode())
+    assert send(platform, request(VECTOR["body"])).startswith(b"HTTP/1.1 200 ")
+    left = "a client has left in the middle of its request"
+    wait_for(lambda: platform.log[before:].count(left) == 2, "the log to report it")
+    assert "Traceback" not in platform.log[before:]
 
 
 def test_a_body_without_end_is_refused(platform: Emulator) -> None:

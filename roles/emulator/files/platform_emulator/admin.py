@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
@@ -14,11 +16,13 @@ from aiohttp import web
 
 from platform_emulator import faults, lifecycle, products, request_log, settings
 from platform_emulator.admin_guard import PREFIX, Handler, guard, path_in_api
-from platform_emulator.catalogue import DEVICE_ATTRIBUTES, PRODUCT_ATTRIBUTES, put_device, put_product
+from platform_emulator.catalogue import DEVICE_ATTRIBUTES, PRODUCT_ATTRIBUTES, put_device, put_product, refuse_cycle
 from platform_emulator.fields import Fields, Invalid, Reader
 from platform_emulator.products import Device, Product
 from platform_emulator.settings import Settings
-from platform_emulator.store import Store
+from platform_emulator.store import Store, advice
+
+_log = logging.getLogger(__name__)
 
 
 class NotThere(LookupError):
@@ -36,6 +40,9 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     except web.HTTPException as error:
         message = f"{request.method} {path_in_api(request)}: {error.reason}"
         return web.json_response({"error": message}, status=error.status, headers=_allowed(error))
+    except sqlite3.Error as error:
+        _log.error("%s: %s", type(error).__name__, error)
+        return web.json_response({"error": f"the state cannot be used ({error}); {advice(error)}"}, status=500)
 
 
 def application(store: Store, token: str) -> web.Application:
@@ -127,6 +134,7 @@ class Admin:
             key = self._product(request).product_key
             status = 200 if self._store.device(key, name) else 201
             device = put_device(self._store, key, name, attributes)
+            refuse_cycle(self._store, key, name)
         return web.json_response(_device(device), status=status)
 
     async def patch_device(self, request: web.Request) -> web.Response:
@@ -134,6 +142,7 @@ class Admin:
         with self._store.transaction():
             device = self._device(request)
             device = put_device(self._store, device.product_key, device.device_name, attributes)
+            refuse_cycle(self._store, device.product_key, device.device_name)
         return web.json_response(_device(device))
 
     async def delete_device(self, request: web.Request) -> web.Response:

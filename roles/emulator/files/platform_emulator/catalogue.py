@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from platform_emulator import lifecycle
+from platform_emulator import lifecycle, topology
 from platform_emulator.fields import Fields, Invalid, Reader, choice, flag, list_of, text
 from platform_emulator.products import Device, Product, device_name, product_key, secret
 from platform_emulator.store import Store
@@ -66,14 +66,26 @@ def put_device(store: Store, product_key: str, device_name: str, attributes: Map
     return device
 
 
+def refuse_cycle(store: Store, product_key: str, device_name: str) -> None:
+    """Raise Invalid if the device is below one of its own sub-devices. Call it after all changes of a transaction."""
+    device = store.device(product_key, device_name)
+    seen: set[str] = set()
+    above = device
+    while device and above and above.gateway and above.gateway not in seen:
+        seen.add(above.gateway)
+        above = store.device_by_iot_id(above.gateway)
+    if device and device.iot_id in seen:
+        raise Invalid(f"sub_devices of {device_name}: one of them is above {device_name}; remove it")
+
+
 def _put_topology(store: Store, gateway: Device, sub_devices: list[tuple[str | None, str]]) -> None:
     """Set the sub-devices of the gateway to these; create those that do not exist."""
+    place, own = f"sub_devices of {gateway.device_name}", (gateway.product_key, gateway.device_name)
+    wanted = [(key or gateway.product_key, name) for key, name in sub_devices]
+    topology.check([(place, own, names) for names in wanted])
     store.rows("UPDATE device SET gateway = NULL WHERE gateway = ?", (gateway.iot_id,))
-    for key, name in sub_devices:
-        key = key or gateway.product_key
-        if (key, name) == (gateway.product_key, gateway.device_name):
-            raise Invalid(f"sub_devices of {name}: a gateway cannot be its own sub-device; remove it")
+    for key, name in wanted:
         if store.product(key) is None:
-            raise Invalid(f"sub_devices of {gateway.device_name}: there is no product {key}; add it first")
+            raise Invalid(f"{place}: there is no product {key}; add it first")
         sub_device = store.device(key, name) or Device(key, name)
         store.save_device(replace(sub_device, gateway=gateway.iot_id))

@@ -85,6 +85,12 @@ def _authority(state_dir: Path) -> tuple[x509.Certificate, rsa.RSAPrivateKey]:
         raise Invalid(
             f"{certificate_file}: the CA cannot be used ({error}); restore it and ca.key or remove both"
         ) from None
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if not begin <= (now := datetime.now(UTC)) < end:
+        raise Invalid(
+            f"{certificate_file}: the CA is valid from {begin:%F %T} to {end:%F %T} UTC, and the clock is at {now:%F %T};"
+            " set the clock, or remove ca.pem and ca.key (clients then need the new ca.pem)"
+        )
     return certificate, key
 
 
@@ -104,7 +110,7 @@ def _names(listen: str) -> list[x509.GeneralName]:
 
 
 def _serves(key_file: Path, file: Path, authority: x509.Certificate, names: list[x509.GeneralName]) -> bool:
-    """Return whether the certificate is this key's, issued by this CA, for these names, and not about to expire."""
+    """Return whether the certificate is this key's, issued by this CA, for these names, valid and not about to expire."""
     try:
         key = serialization.load_pem_private_key(key_file.read_bytes(), None)
         certificate = x509.load_pem_x509_certificate(file.read_bytes())
@@ -114,7 +120,8 @@ def _serves(key_file: Path, file: Path, authority: x509.Certificate, names: list
     except (FileNotFoundError, ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature, x509.ExtensionNotFound):
         return False
     belongs = certificate.public_key() == key.public_key() and list(present) == names
-    return belongs and certificate.not_valid_after_utc - datetime.now(UTC) > RENEW_BEFORE
+    now = datetime.now(UTC)
+    return belongs and certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc - RENEW_BEFORE
 
 
 def _server_certificate(

@@ -27,6 +27,7 @@ ACTIONS: Mapping[str, Effects[Any]] = {"register": HTTP, **mqtt_effects.ACTIONS,
 # A fault of another action cannot depend on a product or a device.
 OF_PRODUCTS = ACTIONS.keys() - {"mqtt_tcp"} - openapi_effects.WITHOUT_PRODUCT
 OF_DEVICES = OF_PRODUCTS - openapi_effects.ACTIONS.keys() | openapi_effects.OF_ONE_DEVICE
+DETAILS = {"product_key", "device_name", "times"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def read(value: object, where: str) -> Fault:
     effect = effects[names[0]](fields) if names else None
     # A key may be a detail of one effect and another effect by itself.
     if effect is None or not all(fields.was_read(name) for name in names):
-        found = " and ".join(names) or "none"
+        others = [key or "a key that is not shown" for key in fields.unread() if key not in DETAILS]
+        found = " and ".join(names) or ("none" if not others else f"none ({', '.join(others)} is not one)")
         raise Invalid(f"{where or 'fault'}: needs exactly one effect, has {found}; choose one of {', '.join(effects)}")
     fault = Fault(
         action=action,

@@ -4,21 +4,33 @@
 """Validate input: the seed, the settings, the faults, the admin API.
 
 A reader takes a value and its place in the input, and returns the typed value or raises `Invalid`.
-No message quotes text, since it may be a secret.
+Text may be a secret, also a key if a colon is missing. So a message shows only short words that cannot be one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
+SHOWN = re.compile(r"[a-z_]{1,30}")
+SHOWN_BELOW = 1_000_000  # a longer number may be a secret without letters
 Reader = Callable[[object, str], T]
 
 
 class Invalid(ValueError):
     """A value that is not valid; the message has its place, the problem and what to do."""
+
+
+@contextmanager
+def within(place: str) -> Iterator[None]:
+    """Add the place to the message of Invalid."""
+    try:
+        yield
+    except Invalid as error:
+        raise Invalid(f"{place}: {error}") from None
 
 
 class Fields:
@@ -58,13 +70,18 @@ class Fields:
     def place(self, key: str) -> str:
         return f"{self._where}.{key}" if self._where else key
 
+    def unread(self) -> list[str | None]:
+        """Return the keys that were not read; None stands for one that may be a secret."""
+        keys = (key for key in self._values if key not in self._known)
+        return [key if isinstance(key, str) and SHOWN.fullmatch(key) else None for key in keys]
+
     def close(self) -> None:
-        for key in self._values:
-            if key not in self._known:
-                known = ", ".join(dict.fromkeys(self._known))
-                raise Invalid(
-                    f"{self.place(key if isinstance(key, str) else _shown(key))}: is not a known key; the known ones are {known}"
-                )
+        for key in self.unread():
+            known = ", ".join(dict.fromkeys(self._known))
+            if key is None:
+                where = f"{self._where}: " if self._where else ""
+                raise Invalid(f"{where}has an unknown key (a colon may be missing); the known ones are {known}")
+            raise Invalid(f"{self.place(key)}: is not a known key; the known ones are {known}")
 
 
 def text(pattern: str, advice: str) -> Reader[str]:
@@ -120,10 +137,13 @@ def list_of(reader: Reader[T]) -> Reader[list[T]]:
 
 
 def _shown(value: object) -> str:
-    try:
-        return repr(value)
-    except (ValueError, RecursionError):  # a huge number, or lists in lists in lists
-        return _kind(value)
+    """Return the value, or its type if it may be a secret."""
+    harmless = (
+        bool(SHOWN.fullmatch(value))
+        if isinstance(value, str)
+        else value is None or (isinstance(value, int) and abs(value) < SHOWN_BELOW)
+    )
+    return repr(value) if harmless else _kind(value)
 
 
 def _kind(value: object) -> str:

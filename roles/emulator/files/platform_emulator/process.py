@@ -15,14 +15,16 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 from urllib.request import ProxyHandler, build_opener
 
+from platform_emulator import ready_file as ready_files
 from platform_emulator.fields import Invalid
 from platform_emulator.files import check_directory, open_own, own_directory, read_own
 from platform_emulator.options import Options
@@ -31,8 +33,10 @@ T = TypeVar("T")
 
 STOP_SECONDS = 10.0
 TAIL_LINES = 20
+PROBE_BYTES = 65_536
 LOCK, RECORD = "process.lock", "process.json"
 PROGRAM = Path(__file__).parents[1]
+LACKS_PACKAGES = f"Its Python lacks packages: {sys.executable} -m pip install aiohttp amqtt cryptography PyYAML"
 
 
 class NotStarted(Exception):
@@ -68,14 +72,27 @@ def sole_owner(options: Options) -> Iterator[None]:
 
 
 @contextmanager
-def locked(state_dir: Path) -> Iterator[None]:
-    """Lock the state directory for this process; raises Invalid if another process has locked it."""
-    with os.fdopen(open_own(state_dir / LOCK, os.O_RDWR | os.O_CREAT), "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Invalid(f"{state_dir}: another emulator runs on it; stop it or use another") from None
+def locked(state_dir: Path, seconds: float = 0) -> Iterator[None]:
+    """Lock the state directory for this process; raises Invalid if another process has locked it for all of these seconds."""
+    lock = _soon(lambda: _lock(state_dir), seconds)
+    if lock is None:
+        raise Invalid(f"{state_dir}: another emulator runs on it; stop it or use another")
+    with lock:
         yield
+
+
+def _lock(state_dir: Path) -> TextIO | None:
+    """Return the locked file; None if another process has locked it, or has removed it meanwhile."""
+    path = state_dir / LOCK
+    lock = os.fdopen(open_own(path, os.O_RDWR | os.O_CREAT), "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(lock.fileno()), os.lstat(path)):
+            return lock
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    lock.close()
+    return None
 
 
 def running(state_dir: Path) -> Running | None:
@@ -89,21 +106,27 @@ def running(state_dir: Path) -> Running | None:
         try:
             fcntl.flock(record, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return Running(**json.loads(_soon(lambda: read_own(_record(state_dir)), STOP_SECONDS)))
+            try:
+                return Running(**json.loads(_soon(lambda: read_own(_record(state_dir)), STOP_SECONDS)))
+            except FileNotFoundError:  # it has just ended, and the directory is being removed
+                return None
     return None
 
 
-def start(options: Options, log_file: Path, seconds: float, *, check: bool = False) -> bool:
+def start(
+    options: Options, log_file: Path, seconds: float, validate: Callable[[], None], *, check: bool = False
+) -> bool:
     """Start the emulator in a background process; returns False if it is running with the same options.
 
-    An emulator with other options is stopped first. Raises NotStarted if the new one is not ready in time.
-    With `check`, nothing is started or stopped.
+    An emulator with other options is stopped first, unless `validate` raises an error. Raises NotStarted if the new one is
+    not ready in time. With `check`, nothing is started or stopped.
     """
-    ready_file = options.ready_file or options.state_dir / "endpoints.json"
+    ready_file = options.ready_file or ready_files.default(options.state_dir)
     options = replace(options, ready_file=ready_file)
     present = running(options.state_dir)
     if _serves(present, options, ready_file, seconds):
         return False
+    validate()
     if check:
         return True
     if present:
@@ -114,7 +137,7 @@ def start(options: Options, log_file: Path, seconds: float, *, check: bool = Fal
         process = subprocess.Popen(
             [sys.executable, "-m", "platform_emulator", "serve", *options.arguments()],
             cwd="/",
-            env={**os.environ, "PYTHONPATH": str(PROGRAM)},
+            env={**os.environ, "PYTHONPATH": _python_path()},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -131,6 +154,13 @@ def start(options: Options, log_file: Path, seconds: float, *, check: bool = Fal
     with log_file.open("rb") as log:
         log.seek(log_end)
         raise NotStarted(_why(ended, log.read().decode(errors="replace"), log_file))
+
+
+def _python_path() -> str:
+    """Return the user's PYTHONPATH behind this program, with absolute paths since the emulator runs in the root directory."""
+    own = str(PROGRAM)
+    others = [os.path.abspath(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return os.pathsep.join(dict.fromkeys([own, *others]))
 
 
 def stop(state_dir: Path, *, check: bool = False) -> bool:
@@ -166,23 +196,12 @@ def _serves(found: Running | None, options: Options, ready_file: Path, seconds: 
 
 def _ready(ready_file: Path, pid: int) -> bool:
     """Return whether the process has written its ready file and answers."""
-    endpoints = endpoints_of(ready_file, pid)
+    endpoints = ready_files.endpoints_of(ready_file, pid)
     try:
         with build_opener(ProxyHandler({})).open(f"{endpoints['admin_url']}/health", timeout=5) as answer:
             return bool(answer.status == 200)
     except (OSError, ValueError, LookupError):  # no file, another content, or no answer: a URLError or a TimeoutError
         return False
-
-
-def endpoints_of(ready_file: Path, pid: int) -> dict[str, object]:
-    """Return what the process has written to the ready file; nothing if the file is another process's, or another user's."""
-    try:
-        endpoints: dict[str, object] = json.loads(read_own(ready_file))
-        return endpoints if endpoints["pid"] == pid else {}
-    except (OSError, Invalid):
-        return {}
-    except (ValueError, LookupError, TypeError, RecursionError):  # the file has other content
-        return {}
 
 
 def _soon(look: Callable[[], T], seconds: float) -> T:
@@ -193,9 +212,22 @@ def _soon(look: Callable[[], T], seconds: float) -> T:
     return found
 
 
+def _why_silent(directory: Path) -> str:
+    """Return why a log is empty: on a full disk, the emulator cannot write the reason of its end either."""
+    try:
+        with tempfile.TemporaryFile(dir=directory) as probe:
+            probe.write(bytes(PROBE_BYTES))
+            probe.flush()
+    except OSError as error:
+        return f"Nothing can be written to {directory} ({error.strerror}); free some space there, then start it again"
+    return "It wrote nothing"
+
+
 def _why(exit_code: int | None, output: str, log_file: Path) -> str:
     what = "was not ready in time" if exit_code is None else f"ended with code {exit_code}"
     lines = [f"the emulator {what}; the end of {log_file}:", *output.splitlines()[-TAIL_LINES:]]
     if "ModuleNotFoundError" in output:
-        lines.append(f"Its Python lacks packages: {sys.executable} -m pip install aiohttp amqtt cryptography PyYAML")
+        lines.append(LACKS_PACKAGES)
+    if not output:
+        lines.append(_why_silent(log_file.parent))
     return "\n".join(lines)

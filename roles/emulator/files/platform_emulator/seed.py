@@ -11,20 +11,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
-from yaml.constructor import ConstructorError
+from yaml.reader import ReaderError
 
-from platform_emulator import access_keys, faults, settings
+from platform_emulator import access_keys, faults, settings, topology
 from platform_emulator.access_keys import AccessKey
-from platform_emulator.catalogue import DEVICE_ATTRIBUTES, PRODUCT_ATTRIBUTES, put_device, put_product
-from platform_emulator.fields import Fields, Invalid, Reader, list_of
+from platform_emulator.catalogue import DEVICE_ATTRIBUTES, PRODUCT_ATTRIBUTES, put_device, put_product, refuse_cycle
+from platform_emulator.fields import Fields, Invalid, Reader, list_of, within
 from platform_emulator.products import device_name, product_key, secret
 from platform_emulator.settings import Settings
-from platform_emulator.store import Store
+from platform_emulator.store import Store, opened
+from platform_emulator.topology import Claim
 
+FORM = "a colon, a bracket or a quote is missing, or text that begins with a mark such as * or % has no quotes,"
 _node_types = {0: "device", 1: "gateway"}
 
 
@@ -43,41 +47,55 @@ class SeedProduct:
 
 @dataclass(frozen=True)
 class Seed:
-    """A validated seed; `settings` and `faults` are as in the file."""
+    """A validated seed; `settings` and `faults` are as in the file. `name` is the file's, for messages."""
 
     access_keys: list[AccessKey]
     products: list[SeedProduct]
     settings: object
     faults: list[object]
+    name: str = "seed"
 
 
 def load(path: Path) -> Seed:
     """Read a seed; raises Invalid with the file's name, the key, what is wrong and what to do."""
     try:
-        content = _parsed(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except OSError as error:
         raise Invalid(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise Invalid(f"{path}: is not UTF-8 text") from None
-    except yaml.MarkedYAMLError as error:
-        # Only the place and the problem: the snippet that YAML would add may show a secret.
-        mark = error.problem_mark
-        place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "unknown place"
-        raise Invalid(f"{path}: is not YAML: {error.problem} at {place}") from None
-    except yaml.YAMLError:
-        raise Invalid(f"{path}: is not YAML") from None
-    except (ValueError, LookupError, AttributeError):  # what PyYAML lets through, depending on the tag
-        raise Invalid(f"{path}: has a number, a time or a !! tag with a value that cannot be; correct it") from None
-    except RecursionError:
-        raise Invalid(f"{path}: is nested too deeply") from None
-    try:
-        return read(content)
-    except Invalid as error:
-        raise Invalid(f"{path}: {error}") from None
+    return parse(content, str(path))
+
+
+def parse(content: bytes, name: str) -> Seed:
+    """Return the seed in a file's content; raises Invalid with this name of the file, as `load`."""
+    with within(name):
+        return replace(read(_parsed(content)), name=name)
+
+
+def check(seed: Seed, database: Path) -> None:
+    """Raise Invalid if the seed cannot be applied to the state. Nothing is changed."""
+    with opened(database, copy=True) as store:
+        apply(store, seed)
+
+
+class _Mistake(yaml.MarkedYAMLError):
+    """A mistake that only this loader refuses. Its problem quotes no text."""
 
 
 class _Loader(yaml.SafeLoader):
-    """A loader that refuses duplicate keys, of which YAML would use the last value."""
+    """A loader that refuses duplicate keys, of which YAML would use the last value, and reports the place of each mistake."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> object:
+        try:
+            value: object = super().construct_object(node, deep)
+        except (
+            ValueError,
+            OverflowError,
+            LookupError,
+            AttributeError,
+        ):  # what PyYAML lets through, depending on the tag
+            problem = "has a number, a time or a !! tag with a value that cannot be"
+            raise _Mistake(None, None, problem, node.start_mark) from None
+        return value
 
     def compose_mapping_node(self, anchor: dict[str, yaml.Node]) -> yaml.MappingNode:
         node: yaml.MappingNode = super().compose_mapping_node(anchor)
@@ -85,17 +103,47 @@ class _Loader(yaml.SafeLoader):
         for key, _value in node.value:
             if isinstance(key, yaml.ScalarNode):
                 if (key.tag, key.value) in seen:
-                    raise ConstructorError(None, None, "a key stands twice in one mapping", key.start_mark)
+                    raise _Mistake(None, None, "is not YAML: a key stands twice in one mapping", key.start_mark)
                 seen.add((key.tag, key.value))
         return node
 
 
-def _parsed(text: str) -> object:
-    """Return the content of a seed. The role writes JSON: read as YAML, it would be slow, and an emoji two halves."""
+def _parsed(content: bytes) -> object:
+    """Return the content of a seed. The role writes JSON: read as YAML, it would be slow, and an emoji two halves.
+
+    Messages contain the place only: what YAML quotes of the text may be a secret.
+    """
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        raise Invalid("is not UTF-8 text") from None
     try:
         return json.loads(text, object_pairs_hook=_mapping)
     except ValueError:
-        return yaml.load(text, _Loader)  # also for JSON with a mistake, whose place YAML finds
+        pass  # YAML, or JSON with a mistake, whose place YAML finds
+    except RecursionError:
+        raise Invalid("is nested too deeply") from None
+    try:
+        loader = _Loader(text)
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        problem = f"is not YAML: a character that cannot be printed in line {line}"
+        raise Invalid(f"{problem}; write it as an escape") from None
+    try:
+        value: object = loader.get_single_data()
+    except _Mistake as error:
+        raise Invalid(f"{error.problem} at {_place(error.problem_mark)}; correct it") from None
+    except yaml.MarkedYAMLError as error:
+        raise Invalid(f"is not YAML: {FORM} at {_place(error.problem_mark or error.context_mark)}, or before") from None
+    except (ValueError, OverflowError):  # of an escape: the scanner lets it through
+        raise Invalid(f"is not YAML: {FORM} at {_place(loader.get_mark())}, or before") from None
+    except RecursionError:
+        raise Invalid("is nested too deeply") from None
+    return value
+
+
+def _place(mark: yaml.Mark | None) -> str:
+    return f"line {mark.line + 1}, column {mark.column + 1}" if mark else "its end"
 
 
 def _mapping(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -115,23 +163,43 @@ def read(content: object) -> Seed:
         faults=fields.get("faults", list_of(_checked_fault)) or [],
     )
     fields.close()
+    topology.check(list(_claims(seed)))
     return seed
 
 
+def _claims(seed: Seed) -> Iterator[Claim]:
+    for at, product in enumerate(seed.products):
+        for index, device in enumerate(product.devices):
+            wanted: Any = device.attributes.get("sub_devices", [])
+            for number, (key, name) in enumerate(wanted):
+                place = f"{_device_place(at, index)}.sub_devices[{number}]"
+                yield place, (product.key, device.name), (key or product.key, name)
+
+
+def _device_place(product: int, device: int) -> str:
+    return f"products[{product}].devices[{device}]"
+
+
 def apply(store: Store, seed: Seed) -> None:
-    """Apply the new and changed entries of the seed, in one transaction."""
-    with store.transaction():
+    """Apply the new and changed entries of the seed, in one transaction; raises Invalid for an unknown product."""
+    with store.transaction(), within(seed.name):
         for access_key in seed.access_keys:
             if _news(store, f"access_key {access_key.id}", asdict(access_key)):
                 access_keys.save(store, access_key)
         for product in seed.products:
             if _news(store, f"product {product.key}", product.attributes):
                 put_product(store, product.key, product.attributes)
-        for product in seed.products:
+        changed = []
+        for at, product in enumerate(seed.products):
             # A product that was deleted since stays so, with its devices.
-            for device in product.devices if store.product(product.key) else []:
+            for index, device in enumerate(product.devices if store.product(product.key) else []):
                 if _news(store, f"device {product.key} {device.name}", device.attributes):
-                    put_device(store, product.key, device.name, device.attributes)
+                    with within(_device_place(at, index)):
+                        put_device(store, product.key, device.name, device.attributes)
+                    changed.append((_device_place(at, index), product.key, device.name))
+        for place, *names in changed:
+            with within(place):
+                refuse_cycle(store, *names)
         if _news(store, "settings", seed.settings):
             settings.save(store, settings.changed(Settings(), seed.settings, "settings"))
         if _news(store, "faults", seed.faults):

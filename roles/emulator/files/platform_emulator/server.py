@@ -12,24 +12,22 @@ import logging
 import os
 import resource
 import signal
-import sqlite3
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
 from platform_emulator import admin, admin_guard, certificates, registration, seed
-from platform_emulator.fields import Invalid
 from platform_emulator.files import own_directory, write_file
 from platform_emulator.mqtt.server import Broker
 from platform_emulator.openapi import service as openapi
 from platform_emulator.options import Options, reachable
-from platform_emulator.process import endpoints_of, sole_owner
+from platform_emulator.process import sole_owner
+from platform_emulator.ready_file import endpoints_of
 from platform_emulator.state_dir import DATABASE
-from platform_emulator.store import Store
+from platform_emulator.store import Store, opened
 
 BODY_LIMIT = 8192  # bytes; a registration takes less than 512
 LINE_LIMIT = 4 * 1024 * 1024  # bytes; a call of the OpenAPI may have in its query what fits into a body
@@ -40,14 +38,20 @@ _log = logging.getLogger(__name__)
 _http_log = logging.getLogger(f"{__name__}.http")
 
 
-def _without_request(record: logging.LogRecord) -> bool:
-    """Remove the line of a malformed request from the log of aiohttp, since it may contain the admin token or a signature."""
-    if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+def _shortened(record: logging.LogRecord) -> bool:
+    """Shorten what aiohttp logs with a traceback, if the cause is the client.
+
+    The traceback of a malformed request contains its line, which may have the admin token or a signature.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
         record.exc_info = None
+    elif isinstance(error, ConnectionError):
+        record.msg, record.args, record.exc_info = "a client has left in the middle of its request", (), None
     return True
 
 
-_http_log.addFilter(_without_request)
+_http_log.addFilter(_shortened)
 
 
 def serve(options: Options) -> None:
@@ -56,11 +60,11 @@ def serve(options: Options) -> None:
     _allow_connections()
     own_directory(options.state_dir)
     with sole_owner(options):
+        sown = seed.load(options.seed) if options.seed else None
         if options.ready_file:
             options.ready_file.unlink(missing_ok=True)
-        sown = seed.load(options.seed) if options.seed else None
         context = certificates.server_context(options.state_dir, options.listen)
-        with _opened(options.state_dir / DATABASE) as store:
+        with opened(options.state_dir / DATABASE) as store:
             store.all_offline()
             if sown:
                 seed.apply(store, sown)
@@ -72,18 +76,6 @@ def _allow_connections() -> None:
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):  # a system may have no limit to name, and another one below that
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-@contextmanager
-def _opened(database: Path) -> Iterator[Store]:
-    try:
-        store = Store(database)
-        try:
-            yield store
-        finally:
-            store.close()
-    except sqlite3.Error as error:
-        raise Invalid(f"{database}: cannot be used ({error}); restore it, or remove the state directory") from None
 
 
 async def _serve(options: Options, store: Store, context: ssl.SSLContext) -> None:

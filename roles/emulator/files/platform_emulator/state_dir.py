@@ -20,6 +20,7 @@ STATE = (
 )
 FILES = (*STATE, "seed.yml", "emulator.log", "endpoints.json")
 MARKERS = {process.LOCK, DATABASE}
+LOCK_SECONDS = 5.0  # for another removal of the same directory
 
 
 def prepare(path: Path, *, check: bool = False) -> bool:
@@ -28,7 +29,7 @@ def prepare(path: Path, *, check: bool = False) -> bool:
     Raises Invalid for a directory of other files, or one that another user owns or can write to. With `check`, nothing
     is changed.
     """
-    if _owned(path) and path.stat().st_mode & 0o777 == 0o700:
+    if owned(path) and path.stat().st_mode & 0o777 == 0o700:
         return False
     if not check:
         process.claim(path)
@@ -42,37 +43,50 @@ def remove(path: Path, *, check: bool = False) -> bool:
     Raises Invalid if the directory is not an emulator's, or has other files too, which stay. With `check`, nothing is
     changed.
     """
-    _owned(path)
+    owned(path)
     if not path.exists():
         return False
     if check:
         return True
+    try:
+        while not _removed(path):
+            pass
+    except FileNotFoundError:
+        return False  # another removal, at the same time, was first
+    if path.is_symlink():
+        path.unlink(missing_ok=True)
+    return True
+
+
+def _removed(path: Path) -> bool:
+    """Remove the emulator's files and the directory; returns False if another process has begun to use it meanwhile."""
     process.stop(path)
-    with process.locked(path):
-        for file in list(path.iterdir()):
-            if _is_own(file.name):
-                file.unlink()
+    with process.locked(path, LOCK_SECONDS):
+        # The markers last: without them, what an interruption leaves would be nobody's.
+        for file in sorted(path.iterdir(), key=lambda file: (file.name in MARKERS, file.name == process.LOCK)):
+            if _is_own(file):
+                file.unlink(missing_ok=True)
     try:
         path.resolve().rmdir()
     except OSError as error:
         if error.errno != errno.ENOTEMPTY:
             raise
-        others = ", ".join(sorted(file.name for file in path.iterdir()))
-        raise Invalid(
-            f"{path}: stays, since it has other files than the emulator's, which are removed: {others}"
-        ) from None
-    if path.is_symlink():
-        path.unlink()
+        others = sorted(file.name for file in path.iterdir() if not _is_own(file))
+        if others:
+            raise Invalid(
+                f"{path}: stays, since it has other files than the emulator's, which are removed: {', '.join(others)}"
+            ) from None
+        return False
     return True
 
 
-def _owned(path: Path) -> bool:
+def owned(path: Path) -> bool:
     """Return whether the directory is an emulator's, and not new or empty; raises Invalid if it is anybody else's."""
     try:
         check_directory(path)
+        names = {file.name for file in path.iterdir()}
     except FileNotFoundError:
         return False
-    names = {file.name for file in path.iterdir()}
     if names and not names & MARKERS:
         raise Invalid(
             f"{path}: is not the state directory of an emulator, and not empty; choose another state directory"
@@ -80,6 +94,7 @@ def _owned(path: Path) -> bool:
     return bool(names)
 
 
-def _is_own(name: str) -> bool:
-    """Return whether a file is the emulator's or the role's, or what a crash has left of its making."""
-    return any(fnmatch(name, pattern) for file in FILES for pattern in (file, f".{file}.*", f".ansible_tmp*{file}"))
+def _is_own(path: Path) -> bool:
+    """Return whether a file is the emulator's or the role's, or what a crash has left of its making. A directory is not."""
+    patterns = (pattern for file in FILES for pattern in (file, f".{file}.*", f".ansible_tmp*{file}"))
+    return any(fnmatch(path.name, pattern) for pattern in patterns) and (path.is_symlink() or not path.is_dir())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -101,12 +101,52 @@ PRAGMA user_version = {SCHEMA_VERSION};
 """
 
 
+BROKEN = "restore it, or remove the state directory"
+ADVICE = {
+    sqlite3.SQLITE_FULL: "the state is intact, but the disk is full: free some space",
+    sqlite3.SQLITE_BUSY: "the state is intact, but another program uses it: end that program",
+    sqlite3.SQLITE_LOCKED: "the state is intact, but another program uses it: end that program",
+    sqlite3.SQLITE_CORRUPT: BROKEN,
+    sqlite3.SQLITE_NOTADB: BROKEN,
+}
+
+
+def advice(error: sqlite3.Error) -> str:
+    """Return what the user can do about an error of SQLite."""
+    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the other bits distinguish causes of the same kind
+    return ADVICE.get(
+        primary, "it must be a file that you can read and write, on a disk without errors and with free space"
+    )
+
+
+@contextmanager
+def opened(database: Path, *, copy: bool = False) -> Iterator[Store]:
+    """Yield the state, with `copy` a copy of it in memory; raises Invalid if SQLite reports an error."""
+    try:
+        store = Store(database, copy=copy)
+        try:
+            yield store
+        finally:
+            store.close()
+    except sqlite3.Error as error:
+        raise Invalid(f"{database}: cannot be used ({error}); {advice(error)}") from None
+
+
 class Store:
     """The state, for one thread. What belongs together goes into one `transaction`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, copy: bool = False) -> None:
         self._watchers: list[Callable[[str, str | None], None]] = []
-        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db = sqlite3.connect(":memory:" if copy else path, isolation_level=None)
+        try:
+            if copy:
+                _read_into(self._db, path)
+            self._prepare(path)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare(self, path: Path) -> None:
         self._db.row_factory = sqlite3.Row
         # NORMAL: commits survive a crash of the process; only a power failure can lose the last ones.
         self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")
@@ -210,6 +250,16 @@ class Store:
             f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT ({', '.join(key)}) DO UPDATE SET {updates}",
             tuple(values.values()),
         )
+
+
+def _read_into(memory: sqlite3.Connection, path: Path) -> None:
+    """Copy the database, if there is one, without a change to its files: SQLite would add some to read one that is not open."""
+    if not path.exists():
+        return
+    log = path.with_name(f"{path.name}-wal")
+    source = f"{path.absolute().as_uri()}?{'mode=ro' if log.exists() else 'immutable=1'}"
+    with closing(sqlite3.connect(source, uri=True)) as database:
+        database.backup(memory)
 
 
 def _product(row: sqlite3.Row) -> Product:

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -106,6 +109,42 @@ def test_published_signatures_v3(headers: dict[str, str], query: dict[str, str],
     authorization = f"ACS3-HMAC-SHA256 Credential=testid,SignedHeaders={names},Signature={signature}"
     message = Message("POST", query, CIMultiDict({**headers, "Authorization": authorization}), b"")
     assert signed(message).right_signature(secret) == signature
+
+
+def test_a_hash_of_another_body_is_refused(platform: Emulator) -> None:
+    """The header and the body are both signed, and the header must be the hash of the body."""
+    wrong = hashlib.sha256(b"another body").hexdigest()
+    now = datetime.now(UTC)
+    headers = {
+        "host": platform.endpoints["openapi_endpoint"],
+        "x-acs-action": "QueryProductList",
+        "x-acs-content-sha256": wrong,
+        "x-acs-date": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "x-acs-signature-nonce": "0123456789abcdef0123456789abcdef",
+        "x-acs-version": "2018-01-20",
+    }
+    for digest, accepted in ((wrong, False), (hashlib.sha256(b"").hexdigest(), True)):
+        headers["x-acs-content-sha256"] = digest
+        names = ";".join(sorted(headers))
+        query = {"CurrentPage": "1", "PageSize": "10"}
+        canonical = "\n".join(
+            (
+                *("POST", "/", urlencode(query)),
+                "".join(f"{name}:{headers[name]}\n" for name in sorted(headers)),
+                *(names, hashlib.sha256(b"").hexdigest()),
+            )
+        )
+        content = f"ACS3-HMAC-SHA256\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+        signature = hmac.new(KEY.secret.encode(), content.encode(), "sha256").hexdigest()
+        authorization = f"ACS3-HMAC-SHA256 Credential={KEY.id},SignedHeaders={names},Signature={signature}"
+        answer = requests.post(
+            f"https://{platform.endpoints['openapi_endpoint']}/?{urlencode(query)}",
+            headers={**headers, "Authorization": authorization, "Accept": "application/json"},
+            verify=platform.endpoints["ca_file"],
+            timeout=60,
+        )
+        assert (answer.status_code == 200) == accepted, answer.text
+        assert ("SignatureDoesNotMatch" in answer.text) != accepted
 
 
 @pytest.mark.parametrize(

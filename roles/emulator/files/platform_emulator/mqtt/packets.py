@@ -16,13 +16,31 @@ from typing import Any
 from amqtt.adapters import BufferReader, StreamReaderAdapter
 from amqtt.errors import AMQTTError, CodecError, MQTTError, NoDataError
 from amqtt.mqtt import MQTTPacket, packet_class
-from amqtt.mqtt.connect import ConnectPacket, ConnectVariableHeader
-from amqtt.mqtt.packet import MQTTFixedHeader, PacketIdVariableHeader
+from amqtt.mqtt.connect import ConnectPacket, ConnectPayload, ConnectVariableHeader
+from amqtt.mqtt.packet import (
+    CONNECT,
+    DISCONNECT,
+    PINGREQ,
+    PUBACK,
+    PUBCOMP,
+    PUBREC,
+    PUBREL,
+    SUBSCRIBE,
+    UNSUBSCRIBE,
+    MQTTFixedHeader,
+    PacketIdVariableHeader,
+)
 from amqtt.mqtt.publish import PublishPacket
 from amqtt.mqtt.subscribe import SubscribePacket, SubscribePayload
 from amqtt.mqtt.unsubscribe import UnsubscribePacket, UnubscribePayload
 
 Packet = MQTTPacket[Any, Any, Any]
+
+# The flags of the fixed header by type of packet [MQTT-2.2.2-1]; those of PUBLISH have a meaning.
+FLAGS = {
+    **{CONNECT: 0, PUBACK: 0, PUBREC: 0, PUBREL: 2, PUBCOMP: 0},
+    **{SUBSCRIBE: 2, UNSUBSCRIBE: 2, PINGREQ: 0, DISCONNECT: 0},
+}
 
 SIZE_LIMIT = 262_144  # bytes: https://www.alibabacloud.com/help/doc-detail/30527.htm
 
@@ -43,12 +61,14 @@ class Stream:
         name = self._writer.get_extra_info("peername")
         return f"{name[0]}:{name[1]}" if name else "gone"
 
-    async def receive(self, seconds: float) -> Packet:
-        """Return the next packet, if it comes whole within that time and violates no rule; raises Ended."""
+    async def receive(self, seconds: float | None) -> Packet:
+        """Return the next packet, if it comes whole within that time (None: at any time) and violates no rule; raises Ended."""
         try:
             async with asyncio.timeout(seconds):
                 header = await MQTTFixedHeader.from_stream(StreamReaderAdapter(self._reader))
                 if header is None or header.remaining_length > SIZE_LIMIT:
+                    raise Ended
+                if header.flags != FLAGS.get(header.packet_type, header.flags):
                     raise Ended
                 body = await self._reader.readexactly(header.remaining_length)
             packet = await packet_class(header).from_stream(BufferReader(body), header)
@@ -60,7 +80,7 @@ class Stream:
             raise Ended
         return packet
 
-    async def send(self, packet: Packet, seconds: float) -> None:
+    async def send(self, packet: Packet, seconds: float | None) -> None:
         """Send the packet; raises Ended if the client is gone, or does not read for that time."""
         try:
             async with asyncio.timeout(seconds):
@@ -80,18 +100,32 @@ class Stream:
 
 
 def _is_violation(packet: Packet) -> bool:
-    """Return whether MQTT 3.1.1 requires that a server closes the connection: [MQTT-3.1.2-3], [2.3.1-1], [3.8.3-3, -4], [3.10.3-2]."""
+    """Return whether MQTT 3.1.1 requires that a server closes the connection.
+
+    The rules are [MQTT-1.5.3-2], [2.3.1-1], [3.1.2-3, -13, -14, -15, -22], [3.3.2-2], [3.8.3-3, -4], [3.10.3-2] and [4.7.3-1, -2].
+    """
     match packet:
-        case ConnectPacket(variable_header=ConnectVariableHeader(reserved_flag=reserved)):
-            return reserved
+        case ConnectPacket(variable_header=ConnectVariableHeader() as header, payload=ConnectPayload() as payload):
+            texts = payload.client_id, payload.will_topic, payload.username, payload.password
+            will_without_flag = not header.will_flag and (header.will_qos or header.will_retain_flag)
+            user_missing = header.password_flag and not header.username_flag
+            wrong_flags = header.reserved_flag or header.will_qos > 2 or will_without_flag or user_missing
+            return bool(wrong_flags) or any("\0" in text for text in texts if text)
         case PublishPacket():
-            return bool(packet.qos) and not packet.packet_id
+            topic = packet.topic_name
+            return (bool(packet.qos) and not packet.packet_id) or not topic or bool(set(topic) & set("\0+#"))
         case SubscribePacket(
             variable_header=PacketIdVariableHeader(packet_id=number), payload=SubscribePayload(topics=wanted)
         ):
-            return not number or not wanted or any(qos > 2 for _topic_filter, qos in wanted)
+            filters = [topic_filter for topic_filter, _qos in wanted]
+            return not number or not _are_filters(filters) or any(qos > 2 for _topic_filter, qos in wanted)
         case UnsubscribePacket(
             variable_header=PacketIdVariableHeader(packet_id=number), payload=UnubscribePayload(topics=unwanted)
         ):
-            return not number or not unwanted
+            return not number or not _are_filters(unwanted)
     return False
+
+
+def _are_filters(texts: list[str]) -> bool:
+    """Return whether there is at least one, and none is empty or contains U+0000."""
+    return bool(texts) and all(text and "\0" not in text for text in texts)

@@ -46,7 +46,7 @@ class Session:
         self.device = (product_key, device_name)
         self.client = client
         self._stream = stream
-        self._patience = keep_alive * 1.5
+        self._patience = keep_alive * 1.5 or None  # a keep-alive of 0 switches it off (MQTT 3.1.1, 3.1.2.10)
         self._filters: dict[str, int] = {}
         self._packet_ids = itertools.cycle(range(1, PACKET_IDS + 1))
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hmac
 from datetime import UTC, datetime, timedelta
 
 from platform_emulator import access_keys
@@ -24,7 +23,7 @@ def check(store: Store, signed: Signed, settings: Settings) -> None:
     tolerance = timedelta(seconds=settings.timestamp_tolerance)
     sent = _checked_time(signed.timestamp, now, tolerance)
     secret = _secret(store, signed, now)
-    if not hmac.compare_digest(signed.right_signature(secret).encode(), signed.signature.encode()):
+    if not signed.is_right(secret):
         raise signed.mismatch()
     if settings.nonce_reuse == "refuse":
         _use_nonce(store, signed, sent, now - tolerance if tolerance else None)
