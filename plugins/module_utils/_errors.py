@@ -49,6 +49,9 @@ Kind = t.Literal[
     "unsafe_path",
 ]
 
+# The most characters of an option's value in a message.
+SHOWN = 200
+
 # Every hint ends with this and a heading of that guide (docs/docsite/rst/troubleshooting_guide.rst).
 GUIDE = "See the troubleshooting guide: "
 
@@ -98,8 +101,17 @@ class InvalidOption(FleetopsError):
     kind = "invalid_option"
 
     def __init__(self, option: str, value: object, problem: str, hint: str) -> None:
-        shown = "" if value is None else "%r " % (value,)
+        shown = "" if value is None else _shortened(value) + " "
         super().__init__("%s: %s%s" % (option, shown, problem), hint=hint)
+
+
+def _shortened(value: object) -> str:
+    """Return a value for a message, of a long one only the beginning."""
+    text = value if isinstance(value, str) else repr(value)
+    if len(text) <= SHOWN:
+        return repr(value)
+    begin = repr(text[:SHOWN]) if isinstance(value, str) else text[:SHOWN]
+    return "%s ... (%d characters)" % (begin, len(text))
 
 
 class InternalError(FleetopsError):

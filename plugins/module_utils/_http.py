@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import http.client
 import time
 import typing as t
 
@@ -34,6 +35,14 @@ class HttpReply(t.NamedTuple):
         return "HttpReply(status=%d)" % self.status
 
 
+class FinalResponse(http.client.HTTPResponse):
+    """A response whose status is the final one: http.client skips no other interim response than 100 (RFC 9110, 15.2)."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        return version, http.client.CONTINUE if 100 <= status < 200 else status, reason
+
+
 # Sends a form with POST, or without a form GET, to a URL, and returns the reply; raises NetworkError or TlsError.
 Post = t.Callable[[str, t.Optional[str]], HttpReply]
 
@@ -45,7 +54,9 @@ def read_reply(
         content = read(limit + 1)
     except ValueError:  # of http.client and urllib3 for a chunk whose size is negative
         raise EOFError("the answer is not valid HTTP") from None
-    length = header("Content-Length") or ""
+    # The chunks of a chunked answer determine its length.
+    is_chunked = (header("Transfer-Encoding") or "").lower() == "chunked"
+    length = "" if is_chunked else header("Content-Length") or ""
     if length.isdecimal() and len(length) < 20 and len(content) < min(int(length), limit):
         raise EOFError("the answer ended early")
     return HttpReply(status, content, _retry_after(header("Retry-After")))

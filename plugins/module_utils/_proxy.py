@@ -20,7 +20,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 # Octets of a proxy's answer to CONNECT.
 _LONGEST = 16384
 _PORT = 80  # of a proxy that the environment names without one
-_STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: |\r|$)")
+_STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})[ \r\n]")
 _WITH_PORT = re.compile(r"(\[[^\]]*\]|[^:]*):([0-9]{1,5})")
 
 
@@ -95,21 +95,36 @@ def open_tunnel(connection: Connection, proxy: Proxy, host: str, port: int) -> N
     if proxy.credentials:
         lines.append("Proxy-Authorization: Basic " + base64.b64encode(proxy.credentials).decode("ascii"))
     connection.sendall("".join(line + "\r\n" for line in [*lines, ""]).encode("ascii"))
+    status = _read_status(connection, "the proxy %s:%d" % (proxy.host, proxy.port))
+    if not 200 <= status < 300:
+        problem = "the proxy %s:%d did not connect to %s: HTTP status %d" % (proxy.host, proxy.port, target, status)
+        raise NoTunnel(problem, status)
+
+
+def _read_status(connection: Connection, what: str) -> int:
+    """Return the status of the proxy's answer to CONNECT, without those of interim answers; ``what`` is the proxy in messages."""
+    octets = 0
     head, octet = bytearray(), bytearray(1)
-    # Read octet by octet, since what follows the empty line is from the host.
-    while not head.endswith(b"\r\n\r\n"):
-        if not connection.recv_into(octet, 1):
-            raise NoTunnel("the proxy %s:%d ended the connection without an answer" % (proxy.host, proxy.port))
+    while True:
+        # Read octet by octet, since what follows the empty line is from the host.
+        try:
+            received = connection.recv_into(octet, 1)
+        except OSError as error:
+            raise NoTunnel("%s gave no answer: %s" % (what, error)) from error
+        if not received:
+            raise NoTunnel("%s ended the connection without an answer" % what)
         head += octet
-        if len(head) > _LONGEST:
-            raise BadAnswer("the proxy's answer is too long", hint="Check proxy and https_proxy")
-    status = _STATUS.match(bytes(head))
-    if not status:
-        raise NoTunnel("the proxy %s:%d does not speak HTTP" % (proxy.host, proxy.port))
-    if not status[1].startswith(b"2"):
-        code = int(status[1])
-        problem = "the proxy %s:%d did not connect to %s: HTTP status %d" % (proxy.host, proxy.port, target, code)
-        raise NoTunnel(problem, code)
+        octets += 1
+        if octets > _LONGEST:
+            raise BadAnswer("the answer of %s is too long" % what, hint="Check proxy and https_proxy")
+        if not head.endswith((b"\n\r\n", b"\n\n")):
+            continue
+        status = _STATUS.match(bytes(head))
+        if not status:
+            raise NoTunnel("%s does not speak HTTP" % what)
+        if not status[1].startswith(b"1"):
+            return int(status[1])
+        head.clear()
 
 
 def _environment(name: str) -> str:

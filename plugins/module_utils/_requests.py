@@ -15,6 +15,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import (
     FORM_HEADERS,
     LONGEST_ANSWER,
+    FinalResponse,
     HttpReply,
     Post,
     failed_post,
@@ -55,6 +56,8 @@ def session_maker(context: TlsContext) -> t.Callable[[], t.Any]:
         ) from None
 
     class Connection(HTTPSConnection):
+        response_class = FinalResponse
+
         def _new_conn(self) -> t.Any:
             return context.dial(self._dns_host, self.port)
 

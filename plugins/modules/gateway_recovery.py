@@ -17,8 +17,8 @@ description:
   - The DeviceSecret passes through the controller's memory. The AccessKey never leaves the controller. The task runs on the gateway as
     usual, without C(delegate_to).
   - If the gateway has a credential of this device and no change of it was interrupted, it is not replaced and the platform is not called,
-    unless O(force=true). This includes a device token. The platform never returns a token, so O(force=true) replaces it by the
-    DeviceSecret.
+    unless O(force=true). This includes a device token, also one that an interrupted change has stored already, but not verified; the
+    module finishes that change. The platform never returns a token, so O(force=true) replaces it by the DeviceSecret.
   - No DeviceSecret is read for a DeviceName that only the gateway's hardware reports; see O(expected_names).
 options:
   product_key:
@@ -33,7 +33,7 @@ options:
     description:
       - The MQTT host of the login that verifies a recovered credential after an interruption, as C(HOST) or C(HOST:PORT).
       - If not set, the address is derived from O(instance_id), or else from O(region). If O(openapi_endpoint) is set, nothing is derived;
-        then no login is possible (see RV(proven)). The controller logs in.
+        then no login is possible (see RV(proven)). The controller logs in, or with a device token the gateway.
     type: str
 extends_documentation_fragment:
   - fleetops.aliyun_iot.openapi
@@ -43,7 +43,9 @@ extends_documentation_fragment:
   - fleetops.aliyun_iot.attributes
 attributes:
   check_mode:
-    support: full
+    support: partial
+    details: With O(force=true), check mode always predicts a change. A run returns C(changed=false) if the platform still has the stored
+      DeviceSecret and every file is as it should be.
   diff_mode:
     support: full
     details: Shows a fingerprint in place of the secret.

@@ -32,6 +32,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import
     is_done,
     is_interrupted,
     is_unproven,
+    keeps_token,
+    lacks_login,
     lease_left,
     next_intent,
     was_refused_before,
@@ -51,7 +53,7 @@ Result = dict[str, t.Any]
 
 # The longest time, in seconds, that a run waits until the lease of another run ends; twice the length of its own lease if that is longer.
 PATIENCE = 300
-# How often a script may answer stale: the files are no longer as in the last look. Another run causes this only a few times.
+# Maximum number of answers `stale` (the files have changed since the last look). Another run causes only a few of them.
 STALE = 20
 IN_MEMORY = "%s: %s is on a file system in memory (%s), so a restart loses the credential. Choose another path"
 
@@ -75,7 +77,7 @@ class Convergence:
     ) -> None:
         self.known: Result = {}
         self.seen: Look | None = None  # the last look, also if it led to an error
-        self._task = task
+        self.task = self._task = task
         self.remote = remote
         self._issuer = issuer
         self._login = login
@@ -133,6 +135,8 @@ class Convergence:
         plan = decide(found, wanted, self._task.lease)
         if self._tried and is_done(plan, found, wanted, self._tried[1], self._own):
             plan = replace(plan, step="nothing")
+        if self._task.verifies and self._checks and lacks_login(plan, found, wanted):
+            plan = replace(plan, reason="interrupted")  # the earlier run failed, so its handlers have not run
         self.known = result(wanted, found, plan)
         check_allowed(plan)
         if plan.step == "store" and found.fleeting:
@@ -253,15 +257,7 @@ class Convergence:
             named = task.wanted(self._placeholder, self._render, name)
             if not named.device_name_proven:
                 self._check_reported(found, named)
-        held = found.credential
-        if (
-            # When recovering, keep a device token of this device: the platform never returns a token, so it cannot be recovered.
-            not self._issuer.registers
-            and held
-            and held.kind == "token"
-            and not (found.journal or task.register == "always")
-            and (held.product_key, held.device_name) == (named.product_key, named.device_name)
-        ):
+        if not self._issuer.registers and keeps_token(found, named):
             named = task.of_a_token().wanted(self._placeholder, self._render, named.device_name)
         self._builder.set_exports(named.exports)
         return named
@@ -390,7 +386,7 @@ class Convergence:
         before, wanted, plan = self._found, self._wanted, self._plan
         changed = plan.reason != "up_to_date"
         if plan.reason == "forced" and not self._issuer.registers:
-            changed = (before.credential, before.entry) != (after.credential, after.entry) or before.due is not None
+            changed = before.files() != after.files() or before.due is not None
             if after.due and not changed:
                 self.remote.answer(self._steps().followed(after.due), "followed")
                 after = replace(after, due=None)

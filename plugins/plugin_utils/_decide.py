@@ -148,6 +148,24 @@ def is_unproven(found: Look, wanted: Wanted) -> bool:
     )
 
 
+def lacks_login(plan: Plan, found: Look, wanted: Wanted) -> bool:
+    """Return whether a login that verifies the credential is all that a run has to do, besides owner and mode."""
+    idle = plan.step in ("nothing", "mend") and plan.reason in ("up_to_date", "attributes")
+    return idle and is_unproven(found, wanted)
+
+
+def keeps_token(found: Look, wanted: Wanted) -> bool:
+    """Return whether a recovery keeps the gateway's device token: it is complete, and the platform never returns one.
+
+    :param wanted: the state that the recovery asks for, with a DeviceSecret
+    """
+    if wanted.register == "always" or (not found.journal and _is_wanted(found.credential, wanted)):
+        return False
+    as_token = replace(wanted, kind="token")
+    is_closed = not found.journal and _is_wanted(found.credential, as_token)
+    return is_closed or is_unproven(found, as_token) or stored_identity(found, as_token) is not None
+
+
 def check_allowed(plan: Plan) -> None:
     """Check that the task allows the plan.
 

@@ -74,12 +74,23 @@ class Login:
         if not self._possible:
             return "impossible", "mqtt_endpoint is not set"
         try:
-            log_in(self._options, self._remote)
+            self._log_in()
         except FleetopsError as error:
             if error.kind == "refused" and error.code in NOT_ACCEPTED:
                 return "refused", error.msg
             return ("impossible" if error.kind in _LASTING else "failed"), error.msg
         return "accepted", ""
+
+    def _log_in(self) -> None:
+        """Log in; with a device token always from the gateway, where gateway_recovery may have kept one."""
+        try:
+            log_in(self._options, self._remote)
+        except TokenStays:
+            log_in({**self._options, "login_from": "gateway"}, self._remote)
+
+
+class TokenStays(InvalidOption):
+    """The controller does not log in with a device token, which is the password itself."""
 
 
 def log_in(options: Options, remote: Remote) -> dict[str, str]:
@@ -98,7 +109,7 @@ def log_in(options: Options, remote: Remote) -> dict[str, str]:
     if answer.outcome == "lacking":
         raise lacks(*missing_tools(answer))
     if answer.outcome == "token":
-        raise InvalidOption(
+        raise TokenStays(
             "login_from",
             "controller",
             "would send the device token, which is the password itself, to the controller",

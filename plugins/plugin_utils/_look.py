@@ -33,7 +33,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._tools import 
 
 _STATE = "fleetops-state"
 # The words of the lines after the state: they change by themselves.
-_CLOCK, _FLEETING = "clock", "fleeting"
+_CLOCK, _FLEETING, _ABANDONED = "clock", "fleeting", "abandoned_lock"
 _IN_MEMORY = ("tmpfs", "ramfs", "rootfs")
 _PERMISSIONS = re.compile(r"[-dlpscbD][r-][w-][xsS-][r-][w-][xsS-][r-][w-][xtT-][.+@]?")
 _WORD = re.compile(r"[A-Za-z0-9_.:@=/-]{1,128}")
@@ -137,6 +137,10 @@ class Look:
     leftover: bool = False  # an interrupted run left a staged file, or the lock of a process that has ended
     has_root: bool | None = None  # whether it has the root certificate of the login; None if unknown
 
+    def files(self) -> tuple[object, ...]:
+        """Return content, owner and mode of the credential and its exports, for a comparison."""
+        return self.credential, self.entry, self.exports, self.entries
+
 
 def read_look(answer: ScriptAnswer, exports: int | None = None) -> Look:
     """Read the answer of a look.
@@ -150,16 +154,17 @@ def read_look(answer: ScriptAnswer, exports: int | None = None) -> Look:
     start = _position(answer)
     before = ScriptAnswer(answer.outcome, answer.lines[:start])
     after = answer.lines[start + 1 :]
-    fleeting, clocks = (ScriptAnswer(answer.outcome, after).all_of(word) for word in (_FLEETING, _CLOCK))
+    changing = (_FLEETING, _CLOCK, _ABANDONED)
+    fleeting, clocks, abandoned = (ScriptAnswer(answer.outcome, after).all_of(word) for word in changing)
     clock = _words(_CLOCK, (clocks or ["- 0"])[-1], 2)
-    state = tuple(line for line in after if line.partition(" ")[0] not in (_FLEETING, _CLOCK))
+    state = tuple(line for line in after if line.partition(" ")[0] not in changing)
     found = read_state(ScriptAnswer(answer.outcome, state), exports=exports)
     return replace(
         found,
         fleeting=one_of(_FLEETING, fleeting[-1], _IN_MEMORY) if fleeting else "",
         boot=text("boot", clock[0], BOOT_ID),
         uptime=number("uptime", clock[1], LARGEST_TIME),
-        leftover=found.leftover or bool(before.all_of("abandoned_lock")),
+        leftover=found.leftover or bool(abandoned),
         has_root=_has_root(before.all_of("root")),
     )
 

@@ -260,7 +260,7 @@ def _judge(platform: Emulator, folder: Path, trial: Trial, ended: list[Run], dec
     device = platform.admin.device(PRODUCT_KEY, trial.host)
     root = folder / "gateways" / trial.host
     file = root / "device.json"
-    left = sorted({path.name for path in root.iterdir()} - {"device.json", "agent.env", ".device.json.lock"})
+    left = sorted({path.name for path in root.iterdir()} - {"device.json", "agent.env"})
     if decommissioned:
         gone = not file.exists() and device["status"] == "DISABLE" and not left
         return ("converged", "") if gone else ("stuck", f"{device['status']}, {sorted(root.iterdir())}")

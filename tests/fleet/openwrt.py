@@ -28,7 +28,7 @@ WRAPPERS = {
     "sync": '[ $# = 0 ] || echo "sync: ignoring all arguments" >&2; set --',
     "tr": 'for set do case $set in *"[:"* | *"[="*) echo "tr: no classes" >&2; exit 1 ;; esac; done',
 }
-# The scripts of the collection use this command of OpenWrt, which Debian's BusyBox lacks.
+# A stock OpenWrt has this command, which Debian's BusyBox lacks. No script of the collection uses it.
 ELSEWHERE = "flock"
 
 

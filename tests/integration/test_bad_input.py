@@ -398,6 +398,7 @@ CASES = [
         ("HTTP status 307", "a redirect", WRONG_ANSWER),
         fault={"redirect": "https://elsewhere.example/"},
         calls=1,
+        in_doubt=True,
     ),
     Bad("not-found", "bad_answer", ("HTTP status 404", WRONG_ANSWER), {"endpoint": "https://127.0.0.1:{port}/no-such"}),
     # Answers after which the platform may have issued a secret

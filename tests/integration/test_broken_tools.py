@@ -22,7 +22,7 @@ JSON = Any
 pytestmark = pytest.mark.usefixtures("new_platform")
 
 TOOLS = (
-    *("awk", "cat", "chmod", "chown", "flock", "id", "ln", "ls", "mkdir", "mv", "readlink", "rm", "sha256sum", "sleep"),
+    *("awk", "cat", "chmod", "chown", "id", "ln", "ls", "mkdir", "mv", "readlink", "rm", "sha256sum", "sleep"),
     *("sync", "tr"),
 )
 FAULTS = {"fails": "exit 1", "refuses its options": "echo 'unknown option' >&2; exit 2", "does nothing": "exit 0"}

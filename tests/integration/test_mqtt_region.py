@@ -133,6 +133,19 @@ def test_a_recovery_leaves_a_token_alone(platform: Emulator, tmp_path: Path) -> 
     assert stored(tmp_path, "new-1")["deviceSecret"] == platform.admin.device(PRODUCT_KEY, "new-1")["device_secret"]
 
 
+def test_a_recovery_verifies_a_token_from_the_gateway(platform: Emulator, tmp_path: Path) -> None:
+    hosts = gateways(platform, {"new-1": {}}, tmp_path, gateway_auth_type="regnwl")
+    assert run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path).rc == 0
+    before = stored(tmp_path, "new-1")
+    shown = fingerprint(PRODUCT_KEY, "new-1", before["deviceToken"])
+    journal = tmp_path / "new-1/.device.json.journal"
+    journal.write_text(f"2 token=0123456789abcdef intent=register boot=- taken=0 ttl=0\nunproven {shown}\n")
+    recovered = operate("recover", platform, hosts, tmp_path)
+    assert (recovered.rc, of(recovered, "new-1")["proven"]) == (0, True), recovered
+    assert stored(tmp_path, "new-1") == before
+    assert left_over(tmp_path, ["new-1"]) == {}
+
+
 def of(run: Run, host: str) -> JSON:
     [task] = [each for each in run.results[host] if each["action"] == "fleetops.aliyun_iot.fleet_report"]
     return task["result"]

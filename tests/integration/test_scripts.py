@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -40,7 +39,7 @@ from script_box import (
     line,
     mode,
 )
-from shells import write_script
+from shells import installed, write_script
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import (
     Issued,
@@ -62,6 +61,79 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import (
     read_state,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import ScriptBuilder
+
+# Shells
+
+
+@pytest.mark.parametrize("command", installed(("dash", "mksh", "lksh", "ksh93", "yash")))
+def test_every_posix_shell(folder: Path, command: str) -> None:
+    """A shell need not have printf as a builtin, and mksh counts in 32 bits."""
+    box = Box(Shell((command,), os.environ["PATH"]), folder)
+    box.exports = (export(box, 1, f"secret={PLACEHOLDER}\n"),)
+    assert box.begin(box.look()).outcome == "begun"
+    assert box.store().outcome == "installed"
+    assert box.look().credential == identity()
+    assert box.begin(box.look()).outcome == "begun"
+    assert box.store(NEW_SECRET, doubt=True).outcome == "installed"
+    assert box.settle(identity(NEW_SECRET), token="token1").outcome == "settled"
+    box.path.chmod(0o640)
+    (box.folder / "1.conf").unlink()
+    assert box.mend(box.look(), 1).outcome == "installed"
+    assert (box.folder / "1.conf").read_text() == f"secret={NEW_SECRET}\n"
+    assert box.files() == ["1.conf", "iot", "iot/device.json"]
+    assert box.remove(box.look()).outcome == "removed"
+    assert box.files() == ["iot"]
+
+
+@pytest.mark.parametrize(("size", "limited"), [("4097", 4097), ("999999999", 999999999), ("3000000000", 999999999)])
+def test_a_size_that_32_bits_cannot_hold(shell: Shell, size: str, limited: int) -> None:
+    """In mksh, [ 3000000000 -le 4096 ] is true."""
+    text = (Path(_scripts.__file__).parent / "shell/credential.sh").read_text()
+    done = subprocess.run(
+        shell.command,
+        input=f'{text}\nsize_of x {size}\necho "$size"\nls() {{ echo -rw------- 1 0 0 {size}; }}\nsize_of x\necho "$size"\n',
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": shell.path},
+    )
+    assert done.stdout.split() == [str(limited)] * 2
+
+
+def test_aliases_of_a_start_up_file(box: Box) -> None:
+    aliases = "alias echo='echo alias' ls='ls -s' exit=: printf=echo cat='cat -n' read=true set=:\n"
+    assert read_look(read_answer(box.output(aliases + box.gateway.script("look")))).credential is None
+    assert box.run(aliases + box.begin_script(box.look())).outcome == "begun"
+    assert box.run(aliases + box.store_script(Issued(SECRET))).outcome == "installed"
+    assert box.path.read_text() == line()
+
+
+@pytest.mark.parametrize("command", installed(("dash", "mksh")))
+@pytest.mark.parametrize("octets", [90_000, 200_000])
+def test_an_export_that_a_printf_that_is_a_program_cannot_get(folder: Path, command: str, octets: int) -> None:
+    """Linux passes at most 128 KiB to a program in one argument."""
+    box = Box(Shell((command,), os.environ["PATH"]), folder)
+    box.exports = (export(box, 1, f"{PLACEHOLDER}{'x' * octets}\n"),)
+    script = box.begin_script(box.look())
+    if octets > 100_000:
+        with pytest.raises(StorageError, match="no builtin printf") as refused:
+            box.run(script.replace("$(command -v printf)", "/usr/bin/printf"))
+        assert refused.value.kind == "missing_tool"
+        assert not box.journal.exists()
+    elif command == "mksh":
+        assert box.run(script).outcome == "begun"
+        assert box.store().outcome == "installed"
+        assert (box.folder / "1.conf").stat().st_size == octets + len(SECRET) + 1
+
+
+def test_an_export_that_printf_does_not_print(one: Box) -> None:
+    one.exports = (export(one, 1, f"{PLACEHOLDER}\n"),)
+    one.provision()
+    script = one.gateway.changing("mend", (1,), **one.values(one.look()))
+    broken = f'printf() {{ case $* in *{PLACEHOLDER}*) echo printf: cannot >&2 ;; *) command printf "$@" ;; esac; }}\n'
+    with pytest.raises(StorageError, match=r"cannot write .*/\.1\.conf\.new: printf: cannot"):
+        one.run(broken + script)
+
 
 # The life of a credential
 
@@ -255,7 +327,7 @@ def test_a_change_starts_few_programs(one: Box, tmp_path: Path) -> None:
     begun = sorted(started.read_text().split())
     started.unlink()
     assert one.store().outcome == "installed"
-    of_both = ["awk", "cat", "flock", "id", "ls", "ls", "ls", "mv", "rm", "sha256sum", "sync", "sync"]
+    of_both = ["awk", "cat", "id", "ls", "ls", "ls", "mv", "rm", "rm", "sha256sum", "sync", "sync"]
     assert begun == sorted([*of_both, "mkdir"])
     assert sorted(started.read_text().split()) == sorted([*of_both, "rm", "sync"])
 
@@ -264,7 +336,7 @@ def note_tools(box: Box, tmp_path: Path) -> Path:
     """Return the file to which each tool appends its name when it starts."""
     started, tools = tmp_path / "started", tmp_path / "tools"
     tools.mkdir()
-    for tool in [*TOOLS, "flock"]:
+    for tool in TOOLS:
         write_script(tools / tool, f'echo {tool} >>{started}\nexec {box.shell.tool(tool)} "$@"')
     box.environment = {"PATH": f"{tools}:{box.shell.path}"}
     return started
@@ -537,64 +609,8 @@ def test_what_a_login_could_not_prove_is_noted(box: Box, end: str) -> None:
 # The lock
 
 
-def test_a_lock_that_another_process_holds(one: Box, tmp_path: Path) -> None:
-    one.provision()
-    found = one.look()
-    # The script waits with sleep, which here returns at once.
-    (tmp_path / "sleep").symlink_to(shutil.which("true") or "/bin/true")
-    one.environment = {"PATH": f"{tmp_path}:{one.shell.path}"}
-    lock = os.open(one.lock, os.O_RDWR | os.O_CREAT, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    before = snapshot(one)
-    with pytest.raises(BusyError, match="held the lock"):
-        one.begin(found)
-    assert snapshot(one) == before
-    assert one.look().expected == found.expected, "a look needs no lock"
-    os.close(lock)
-    assert one.begin(found).outcome == "begun"
-
-
-def test_the_lock_is_a_file_that_nobody_else_can_open(box: Box) -> None:
-    box.provision()
-    box.begin(box.look())
-    if box.lock.exists():  # only with flock
-        assert (mode(box.lock), box.lock.stat().st_uid, box.lock.read_text()) == (0o600, os.geteuid(), "")
-
-
-def test_a_lock_that_was_removed_meanwhile_is_none(one: Box, tmp_path: Path) -> None:
-    """A lock that was removed meanwhile is created anew: no other script would respect the old one."""
-    one.provision()
-    found = one.look()
-    one.lock.write_text("")
-    one.lock.chmod(0o600)
-    real = one.shell.tool("flock")
-    (tmp_path / "flock").write_text(
-        f'#!/bin/sh\n[ -e {tmp_path}/once ] || {{ : >{tmp_path}/once; rm {one.lock}; }}\nexec {real} "$@"\n'
-    )
-    (tmp_path / "flock").chmod(0o755)
-    (tmp_path / "sleep").symlink_to(shutil.which("true") or "/bin/true")
-    one.environment = {"PATH": f"{tmp_path}:{one.shell.path}"}
-    assert one.begin(found).outcome == "begun"
-    assert one.lock.exists(), "it was made anew"
-
-
-@pytest.mark.parametrize("code", [1, 65])
-def test_a_flock_that_fails_says_why_at_once(one: Box, tmp_path: Path, code: int) -> None:
-    """An error of flock is not taken for a lock that another process holds."""
-    found = one.look()
-    write_script(tmp_path / "flock", f"echo 'flock: 9: Bad file descriptor' >&2; exit {code}")
-    write_script(tmp_path / "sleep", "exit 1")
-    one.environment = {"PATH": f"{tmp_path}:{one.shell.path}"}
-    with pytest.raises(StorageError, match="flock: 9: Bad file descriptor") as refused:
-        one.begin(found)
-    assert refused.value.kind == "storage"
-
-
-# The lock without flock
-
-
 @pytest.fixture
-def without_flock(shell: Shell, folder: Path, tmp_path: Path) -> Box:
+def hasty(shell: Shell, folder: Path, tmp_path: Path) -> Box:
     tools = tmp_path / "tools"
     tools.mkdir()
     for name in TOOLS:
@@ -612,8 +628,20 @@ def asking(box: Box, **values: Any) -> str:
     return box.gateway.script("followed", token="t", **box.values(), **values)
 
 
-def links(box: Box) -> list[Path]:
+def locks(box: Box) -> list[Path]:
     return sorted(box.path.parent.glob(".device.json.lock*"))
+
+
+def halting(script: str) -> str:
+    """Return the script with a call of ln before and after it creates its file of the lock."""
+    halted = script.replace('true 2>/dev/null >"./$own_lock"', '{ ln; : >"./$own_lock"; ln; :; }')
+    assert halted != script
+    return halted
+
+
+def process(lock: Path) -> str:
+    """Return the number of the process whose file of the lock this is."""
+    return lock.name.split(".")[-2]
 
 
 WAIT = """\
@@ -623,12 +651,9 @@ read -r _ <{folder}/go
 
 
 class Stepped:
-    """A running script, whose tools of these names wait at each call for the test.
+    """A running script, whose tools of these names wait at each call for the test."""
 
-    :param twice: the tool that also waits after its work
-    """
-
-    def __init__(self, box: Box, folder: Path, script: str, *tools: str, twice: str = "") -> None:
+    def __init__(self, box: Box, folder: Path, script: str, *tools: str) -> None:
         folder.mkdir()
         self._folder = folder
         self._steps = 0
@@ -638,8 +663,7 @@ class Stepped:
         self._go = os.open(folder / "go", os.O_RDWR)
         wait = WAIT.format(folder=folder)
         for name in tools:
-            then = f"rc=$?\n{wait}exit $rc" if name == twice else ""
-            write_script(folder / name, f'{wait}{box.shell.tool(name)} "$@"\n{then}')
+            write_script(folder / name, f'{wait}exec {box.shell.tool(name)} "$@"')
         (folder / "script").write_text(script)
         with (folder / "script").open() as given:
             self._process = subprocess.Popen(
@@ -690,44 +714,56 @@ def leave_a_lock(box: Box, folder: Path) -> None:
     """Kill a script with SIGKILL while it has the lock."""
     with Stepped(box, folder, box.begin_script(box.look()), "sync") as killed:
         assert killed.waits()
-    assert len(links(box)) == 1
+    assert len(locks(box)) == 1
 
 
-def test_a_link_is_the_lock_where_there_is_no_flock(without_flock: Box, tmp_path: Path) -> None:
-    found = without_flock.look()
-    with Stepped(without_flock, tmp_path / "holder", without_flock.begin_script(found), "sync") as holder:
+def test_the_lock_is_a_file_of_a_process(hasty: Box, tmp_path: Path) -> None:
+    found = hasty.look()
+    with Stepped(hasty, tmp_path / "holder", hasty.begin_script(found), "sync") as holder:
         assert holder.waits()
-        held = links(without_flock)
+        held = locks(hasty)
+        assert [(process(lock), mode(lock), lock.stat().st_size) for lock in held] == [(str(holder.pid), 0o600, 0)]
+        before = snapshot(hasty)
         with pytest.raises(BusyError, match="held the lock"):
-            without_flock.run(asking(without_flock))
-        assert "abandoned_lock" not in without_flock.output(without_flock.gateway.script("look"))
-        assert links(without_flock) == held, "a lock that is held stays"
+            hasty.run(asking(hasty))
+        assert "abandoned_lock" not in hasty.output(hasty.gateway.script("look"))
+        hasty.look()
+        assert snapshot(hasty) == before, "a lock that is held stays, and a look needs none"
         assert holder.finish().outcome == "begun"
-    assert links(without_flock) == [], "a lock is given back"
-    assert without_flock.run(asking(without_flock)).outcome == "followed"
+    assert locks(hasty) == [], "a lock is given back"
+    assert hasty.run(asking(hasty)).outcome == "followed"
 
 
-def test_a_lock_that_nobody_holds_counts_for_nothing(without_flock: Box, tmp_path: Path) -> None:
-    for name in ("another-boot.1.1", "nonsense", "-.x.s", f"-.{os.getpid()}.s09"):
-        without_flock.lock.with_name(f"{without_flock.lock.name}.{name}").symlink_to("x")
-    without_flock.lock.touch()
-    leave_a_lock(without_flock, tmp_path / "killed")
-    found = without_flock.look()
+def test_the_lock_is_the_same_whatever_tools_a_script_finds(
+    hasty: Box, shell: Shell, folder: Path, tmp_path: Path
+) -> None:
+    found = hasty.look()
+    with Stepped(Box(shell, folder), tmp_path / "holder", hasty.begin_script(found), "ln") as holder:
+        assert holder.waits(), "it has the lock"
+        with pytest.raises(BusyError, match="held the lock"):
+            hasty.run(asking(hasty))
+        assert holder.finish().outcome == "begun"
+    assert hasty.run(asking(hasty)).outcome == "followed"
+
+
+def test_a_lock_that_nobody_holds_counts_for_nothing(hasty: Box, tmp_path: Path) -> None:
+    for name in ("another-boot.1.1", "-.x.s1", f"-.{os.getpid()}.s09"):
+        hasty.lock.with_name(f"{hasty.lock.name}.{name}").touch()
+    leave_a_lock(hasty, tmp_path / "killed")
+    found = hasty.look()
     assert found.leftover
-    assert without_flock.begin(found).outcome == "begun"
-    assert links(without_flock) == []
+    assert hasty.begin(found).outcome == "begun"
+    assert locks(hasty) == []
 
 
 @pytest.mark.parametrize("steps", range(3))
-def test_of_many_that_find_the_lock_of_a_dead_process_one_gets_it(
-    without_flock: Box, tmp_path: Path, steps: int
-) -> None:
+def test_of_many_that_find_the_lock_of_a_dead_process_one_gets_it(hasty: Box, tmp_path: Path, steps: int) -> None:
     """One script gets the lock: the first stops on its way, another takes the lock meanwhile, and a third requests it all the time."""
-    box = without_flock
+    box = hasty
     leave_a_lock(box, tmp_path / "killed")
     found = box.look()
     with (
-        Stepped(box, tmp_path / "late", asking(box), *IN_THE_LOCK) as late,
+        Stepped(box, tmp_path / "late", halting(asking(box)), *IN_THE_LOCK) as late,
         ExitStack() as others,
     ):
         assert late.waits()
@@ -744,82 +780,90 @@ def test_of_many_that_find_the_lock_of_a_dead_process_one_gets_it(
             assert late.step(), "it waits"
         assert holder.finish().outcome == "begun"
         assert late.finish().outcome == "followed"
-    assert links(box) == []
+    assert locks(box) == []
 
 
-def test_two_that_ask_at_the_same_moment_get_the_lock_one_after_the_other(without_flock: Box, tmp_path: Path) -> None:
-    script = asking(without_flock)
+def test_two_that_ask_at_the_same_moment_get_the_lock_one_after_the_other(hasty: Box, tmp_path: Path) -> None:
+    script = halting(asking(hasty))
     with (
-        Stepped(without_flock, tmp_path / "1", script, "ln", "sleep", twice="ln") as one,
-        Stepped(without_flock, tmp_path / "2", script, "ln", "sleep", twice="ln") as other,
+        Stepped(hasty, tmp_path / "1", script, "ln", "sleep") as one,
+        Stepped(hasty, tmp_path / "2", script, "ln", "sleep") as other,
     ):
         both = {str(script.pid): script for script in (one, other)}
         assert all(script.waits() for script in both.values())
-        assert all(script.step() for script in both.values()), "both have looked, and then created their links"
-        first, second = [both.pop(os.readlink(link)) for link in links(without_flock)]
-        assert first.step(), "it waits for the other, whose link it sees"
+        assert all(script.step() for script in both.values()), "both have looked, and then created their files"
+        first, second = [both.pop(process(lock)) for lock in locks(hasty)]
+        assert first.step(), "it waits for the other, whose file it sees"
         assert second.step()
-        assert [os.readlink(link) for link in links(without_flock)] == [str(first.pid)]
+        assert [process(lock) for lock in locks(hasty)] == [str(first.pid)]
         assert not first.step()
         assert first.finish().outcome == "followed"
         assert second.finish().outcome == "followed"
-    assert links(without_flock) == []
+    assert locks(hasty) == []
 
 
 @pytest.mark.parametrize("steps", range(3))
-def test_a_script_that_is_killed_on_its_way_to_the_lock_stops_nobody(
-    without_flock: Box, tmp_path: Path, steps: int
-) -> None:
-    leave_a_lock(without_flock, tmp_path / "before")
-    with Stepped(without_flock, tmp_path / "killed", asking(without_flock), *IN_THE_LOCK) as killed:
+def test_a_script_that_is_killed_on_its_way_to_the_lock_stops_nobody(hasty: Box, tmp_path: Path, steps: int) -> None:
+    leave_a_lock(hasty, tmp_path / "before")
+    with Stepped(hasty, tmp_path / "killed", halting(asking(hasty)), *IN_THE_LOCK) as killed:
         assert killed.waits()
         for _step in range(steps):
             killed.step()
-    assert without_flock.run(asking(without_flock)).outcome == "followed"
-    assert links(without_flock) == []
+    assert hasty.run(asking(hasty)).outcome == "followed"
+    assert locks(hasty) == []
 
 
-def test_a_script_that_ends_in_another_directory_gives_its_own_lock_back(without_flock: Box, tmp_path: Path) -> None:
+def test_a_file_that_is_named_like_a_lock_stays(hasty: Box) -> None:
+    """A credential or an export whose name continues the lock's has such working files."""
+    names = [".device.json.lock.x.new", ".device.json.lock.x.check.new", ".device.json.lock.x.lock.-.1.1"]
+    for name in names:
+        (hasty.path.parent / name).touch()
+    assert not hasty.look().leftover
+    assert hasty.run(asking(hasty)).outcome == "followed"
+    assert [lock.name for lock in locks(hasty)] == sorted(names)
+
+
+def test_a_script_that_ends_in_another_directory_gives_its_own_lock_back(hasty: Box, tmp_path: Path) -> None:
     """A script that ends in another directory does not release the lock there, which a script of another instance has."""
-    elsewhere = without_flock.folder / "elsewhere"
+    elsewhere = hasty.folder / "elsewhere"
     elsewhere.mkdir()
-    other = Box(without_flock.shell, elsewhere)
+    other = Box(hasty.shell, elsewhere)
     other.provision()
-    without_flock.exports = (replace(export(without_flock, 1, "x\n"), dest=str(other.path.with_name("a.env"))),)
-    without_flock.begin(without_flock.look())
+    hasty.exports = (replace(export(hasty, 1, "x\n"), dest=str(other.path.with_name("a.env"))),)
+    hasty.begin(hasty.look())
     other.path.with_name(".a.env.new").mkdir()
     with Stepped(other, tmp_path / "holder", other.begin_script(other.look()), "sync") as holder:
         assert holder.waits()
         with pytest.raises(StorageError, match="is a directory"):
-            without_flock.store()
-        assert links(without_flock) == []
+            hasty.store()
+        assert locks(hasty) == []
         with pytest.raises(BusyError):
             other.run(asking(other))
 
 
-def test_a_lock_ends_though_its_process_number_is_in_use_again(without_flock: Box, tmp_path: Path) -> None:
+def test_a_lock_ends_though_its_process_number_is_in_use_again(hasty: Box, tmp_path: Path) -> None:
     """Without /proc the other program cannot be detected, so a lock ends after an hour: no script runs for so long."""
-    date = Path(without_flock.shell.path) / "date"
+    date = Path(hasty.shell.path) / "date"
     date.unlink()
     write_script(date, f"read -r now <{tmp_path}/now; echo $now")
     nowhere = {"proc": str(tmp_path / "proc")}
-    script = asking(without_flock, **nowhere)
+    script = asking(hasty, **nowhere)
     # Another program replaces the script and keeps its process number.
     left = script.replace("\nlock\n", "\nlock\nexec sync\n")
     assert left != script
     (tmp_path / "now").write_text("1000000000\n")
-    with Stepped(without_flock, tmp_path / "left", left, "sync") as other:
+    with Stepped(hasty, tmp_path / "left", left, "sync") as other:
         assert other.waits()
         for later in (0, 3599, -3599):
             (tmp_path / "now").write_text(f"{1000000000 + later}\n")
             with pytest.raises(BusyError):
-                without_flock.run(script)
+                hasty.run(script)
         for later in (3600, -3600):
             (tmp_path / "now").write_text(f"{1000000000 + later}\n")
-            look = without_flock.gateway.script("look", **nowhere)
-            assert read_look(without_flock.run(look)).leftover is (later > 0), "the first script removes it"
-            assert without_flock.run(script).outcome == "followed"
-    assert links(without_flock) == []
+            look = hasty.gateway.script("look", **nowhere)
+            assert read_look(hasty.run(look)).leftover is (later > 0), "the first script removes it"
+            assert hasty.run(script).outcome == "followed"
+    assert locks(hasty) == []
 
 
 # Interruptions
@@ -1223,7 +1267,7 @@ def test_a_credential_lives_in_the_root_directory(one: Box) -> None:
             path.unlink(missing_ok=True)
 
 
-def test_places_are_named_without_symbolic_links(box: Box) -> None:
+def test_places_are_named_without_symbolic_locks(box: Box) -> None:
     (box.folder / "real").mkdir()
     (box.folder / "iot").symlink_to("real")
     (box.folder / "agent").symlink_to(box.folder / "real")

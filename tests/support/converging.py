@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A gateway that is a folder, and a platform that is a variable: what a convergence works on in tests, without Ansible.
+"""Run a convergence without Ansible, on a gateway that is a folder and a platform that is a variable.
 
-The scripts are the real ones, in the shell of this machine. Any of them can be made to break, before it has run or after.
+The scripts are the real ones, in the shell of this machine. The connection can break before or after any of them.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ ALREADY_ACTIVE = 6289
 
 
 class Broken(Exception):
-    """The connection to the gateway is gone."""
+    """The connection to the gateway was lost."""
 
 
 class Shell(Remote):
-    """The shell of this machine, as a gateway's.
+    """The shell of this machine in place of a gateway's.
 
-    ``breaks`` names the runs that break, by number and C(before) or C(after); of a run with C(twice) the first answer is lost, and what
-    it was sent is sent once more, as SSH does (``ansible_ssh_retries``).
+    ``breaks`` lists the script runs whose connection breaks, by number and ``before`` or ``after``. With ``twice``, the first answer is
+    lost and the script is sent again, as SSH does (``ansible_ssh_retries``).
     """
 
     def __init__(self, breaks: Iterable[tuple[int, str]] = ()) -> None:
@@ -64,14 +64,14 @@ class Shell(Remote):
         self.closed = True
 
     def end_at(self, folder: Path, call: int) -> None:
-        """Kill what runs on the gateway where it starts its tool number ``call``, from now on.
+        """From now on, kill the script on the gateway when it starts its tool number ``call``.
 
-        :param folder: for the tools; they count themselves in its file C(calls)
+        :param folder: for the tools, which record their calls in its file ``calls``
         """
         tools = folder / "tools"
         tools.mkdir()
         (folder / "calls").write_text("")
-        for tool in ("awk", "cat", "chmod", "chown", "flock", "ln", "ls", "mkdir", "mv", "rm", "sha256sum", "sync"):
+        for tool in ("awk", "cat", "chmod", "chown", "ln", "ls", "mkdir", "mv", "rm", "sha256sum", "sync"):
             script = f'echo {tool} >>{folder}/calls\n[ "$(wc -l <{folder}/calls)" -lt {call} ] || kill -9 0\n'
             (tools / tool).write_text(f'#!/bin/sh\n{script}exec {shutil.which(tool)} "$@"\n')
             (tools / tool).chmod(0o755)
@@ -103,7 +103,7 @@ class Shell(Remote):
 
 
 class Device:
-    """One device on the platform: the secret that is valid, and how often one was issued."""
+    """A device on the platform: its valid secret, and the number of secrets issued."""
 
     def __init__(self) -> None:
         self.secret = ""
@@ -118,7 +118,7 @@ class Device:
 
 
 class Registration:
-    """An issuer; ``loses`` has it lose the answers of that many requests."""
+    """An issuer that loses the answers to its first ``loses`` requests."""
 
     registers = True
 
@@ -152,7 +152,7 @@ class Registration:
 
 
 class OneProgram(Registration):
-    """An issuer whose change is one program on the gateway, which is sent twice, as long as ``again`` holds."""
+    """An issuer whose change is one program on the gateway; if ``again`` is true, the next change is sent twice."""
 
     again = True
 
@@ -164,7 +164,7 @@ class OneProgram(Registration):
 
 
 class Recovery(Registration):
-    """An issuer that gives back the secret that is valid."""
+    """An issuer that returns the valid secret."""
 
     registers = False
 
@@ -191,7 +191,7 @@ class Login:
 
 
 class Screen:
-    """The screen that an operator would read."""
+    """A record of the messages to the operator."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -205,14 +205,14 @@ class Screen:
 
 
 class Bench:
-    """A gateway and its device, over which convergences run."""
+    """A gateway and its device, for convergences to run on."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "iot/device.json"
         self.device = Device()
         self.screen = Screen()
         self.shell = Shell()
-        self.machine: Target | None = None  # that the inventory leads to
+        self.machine: Target | None = None  # according to the inventory
         self.login = Login(self.device, self.path)
 
     def convergence(
@@ -223,7 +223,7 @@ class Bench:
         check_mode: bool = False,
         **options: JSON,
     ) -> Convergence:
-        """Return a run with these options, which ends where a connection breaks."""
+        """Return a convergence with these options, which ends where a connection breaks."""
         self.shell = Shell(breaks)
         self.shell.machine = self.machine
         task = credential_task(validated(path=str(self.path), **options), "gw-0001")
@@ -235,7 +235,7 @@ class Bench:
         return self.convergence(*arguments, **options).run()
 
     def follow_up(self, due: str) -> JSON:
-        """Do what the last handler does."""
+        """Run the task of the last handler."""
         return self.run(state="followed_up", due=due)
 
     @property
@@ -243,13 +243,13 @@ class Bench:
         return self.path.parent / ".device.json.due"
 
     def is_right(self) -> bool:
-        """Return whether the gateway holds the secret that is valid, and nothing is left over."""
-        names = {path.name for path in self.path.parent.iterdir()} - {".device.json.lock"}
+        """Return whether the gateway stores the valid secret, and no other file than its credential and the lock."""
+        names = {path.name for path in self.path.parent.iterdir()}
         return names == {"device.json"} and stored(self.path)["deviceSecret"] == self.device.secret != ""
 
 
 def validated(**options: JSON) -> dict[str, JSON]:
-    """Options of gateway_credential, with a lease that is short enough to be waited for."""
+    """Return validated options of gateway_credential, with a lease that is short enough to wait for."""
     given = {"product_key": PRODUCT_KEY, "retry_time": 0, "timeout": 1, **options}
     result = ArgumentSpecValidator(gateway_credential_spec()).validate(given)
     assert not result.error_messages, result.error_messages

@@ -1,10 +1,9 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Gateways as tests see them: a folder each, what lies in it, and what the platform knows of its device.
+"""Gateways of tests: the folder, the files in it, and the device on the platform.
 
-Many cases make one play: every case is a host with options of its own, since a start of ansible-playbook costs more
-than the host does.
+Many cases share one play, each case as a host with its own options, since a start of ansible-playbook takes longer than a host.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ JSON = Any
 IS_ROOT = os.geteuid() == 0
 
 WAYS = ("gateway", "controller")
-# The same in a region without HTTPS.
+# The same ways in a region without HTTPS.
 MQTT_WAYS = ("gateway-mqtt", "controller-mqtt")
-# A product for each way to register, so that all can register a device of one name.
+# A product for each way to register, so that each can register a device of the same name.
 PRODUCTS = {
     "gateway": (PRODUCT_KEY, PRODUCT_SECRET),
     "controller": ("a1IoKTestP2", "Zp4Xw8sD2kTest02"),
@@ -39,7 +38,7 @@ PRODUCTS = {
 
 
 def end_lease(journal: Path) -> None:
-    """Make of an open change one whose lease has run out: its run is dead, no request is under way, and a test need not wait."""
+    """End the lease of an open change without waiting for it. The run must be dead, and no request under way."""
     text, found = re.subn(r" ttl=[0-9]+$", " ttl=0", journal.read_text(), count=1, flags=re.MULTILINE)
     assert found, f"{journal} holds no lease: {text!r}"
     journal.write_text(text)
@@ -56,7 +55,7 @@ def fingerprint(product_key: str, device_name: str, device_secret: str) -> str:
 
 @dataclass(frozen=True)
 class Found:
-    """A file or folder at one moment. Of two that are equal, neither the content nor the file itself was exchanged."""
+    """A file or folder at one moment. If two are equal, neither the content nor the file itself was replaced."""
 
     mode: int
     uid: int
@@ -72,7 +71,7 @@ class Found:
 
 @dataclass
 class Gateway:
-    """One case's gateway: an inventory host, its folder, and its device on the platform."""
+    """The gateway of one case: an inventory host, its folder, and its device on the platform."""
 
     host: str
     root: Path
@@ -84,17 +83,17 @@ class Gateway:
 
     @property
     def path(self) -> Path:
-        """The credential."""
+        """The path of the credential."""
         return Path(self.options["path"])
 
     @property
     def beside(self) -> set[str]:
-        """Return what else lies in the credential's folder, but for the lock: where there is flock, it stays."""
-        return {entry.name for entry in self.path.parent.iterdir()} - {self.path.name, self.lock_path.name}
+        """The other files in the credential's folder."""
+        return {entry.name for entry in self.path.parent.iterdir()} - {self.path.name}
 
     @property
     def device(self) -> JSON:
-        """The device as the platform has it."""
+        """The device's state on the platform."""
         return self.platform.admin.device(self.product_key, self.device_name)
 
     @property
@@ -114,13 +113,13 @@ class Gateway:
         return fingerprint(self.product_key, self.device_name, self.device["device_secret"])
 
     def store(self, text: str | bytes, mode: int = 0o600) -> None:
-        """Put this at the credential's place."""
+        """Write this to the credential's path."""
         self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         self.path.write_bytes(text.encode() if isinstance(text, str) else text)
         self.path.chmod(mode)
 
     def journal(self, *further: str, intent: str = "register") -> None:
-        """Leave the journal of a run that has died, with these lines behind its first; its lease is over."""
+        """Write the journal of a run that has died and whose lease is over, with these lines after its first."""
         line = f"2 token=0123456789abcdef intent={intent} over=no product_key={self.product_key}"
         line += f" device_name={self.device_name} boot=00000000-0000-0000-0000-000000000000 taken=1 ttl=1"
         self.journal_path.write_text("".join(f"{text}\n" for text in (line, *further)))
@@ -134,26 +133,21 @@ class Gateway:
     def staged_path(self) -> Path:
         return self.path.with_name(f".{self.path.name}.new")
 
-    @property
-    def lock_path(self) -> Path:
-        return self.path.with_name(f".{self.path.name}.lock")
-
     def files(self) -> dict[str, Found]:
-        """Everything under the folder but the lock, which says nothing."""
-        paths = sorted(set(self.root.rglob("*")) - {self.lock_path})
-        return {str(path.relative_to(self.root)): _found(path) for path in paths}
+        """Return everything in the folder."""
+        return {str(path.relative_to(self.root)): _found(path) for path in sorted(self.root.rglob("*"))}
 
     def contents(self) -> dict[str, tuple[int, int, int, bytes | str | None]]:
-        """Everything under the folder, whether or not it was written anew."""
+        """Return the attributes and contents in the folder, which are equal for files that were rewritten unchanged."""
         return {name: (file.mode, file.uid, file.gid, file.content) for name, file in self.files().items()}
 
 
 def new_gateway(
     platform: Emulator, directory: Path, host: str, way: str, device_name: str | None = None, /, **options: JSON
 ) -> Gateway:
-    """Return a gateway, its folder, and its device on the platform.
+    """Create a gateway, its folder, and its device on the platform.
 
-    In what `options` say beyond the connection's, {root} stands for the folder and None for an option left out.
+    In `options`, which are added to those of the connection, {root} is replaced with the folder, and None removes an option.
     """
     root = directory / host
     root.mkdir(mode=0o700)
@@ -170,7 +164,7 @@ def new_gateway(
 
 
 def changed(options: dict[str, JSON], changes: dict[str, JSON], **names: object) -> dict[str, JSON]:
-    """Return the options with some of them changed, names in braces filled in, and those that are None left out."""
+    """Return the options after changes in which names in braces are filled in, and None removes an option."""
     together = {**options, **filled(changes, names)}
     return {name: value for name, value in together.items() if value is not None}
 
@@ -202,10 +196,10 @@ def run_task(
     env: dict[str, str] | None = None,
     **keywords: JSON,
 ) -> Run:
-    """One play of one task over the gateways, each with its own options; `keywords` are the task's (no_log, ...)."""
+    """Run a play of one task on the gateways, each with its own options; `keywords` are the task's (no_log, ...)."""
     everyone = list(gateways)
     names = sorted({name for gateway in everyone for name in gateway.options})
-    # A secret on the way through a task's arguments is what users have too: a variable.
+    # Secrets are passed to the task as variables, as users pass them.
     options = {name: f"{{{{ wanted.{name} | default(omit) }}}}" for name in names}
     play = {
         "hosts": "gateways",
@@ -219,7 +213,7 @@ def run_task(
 
 
 def told(run: Run) -> str:
-    """Everything that a run has shown or handed to callbacks."""
+    """Return everything that a run has printed or passed to callbacks."""
     return f"{run.stdout}\n{run.stderr}\n{json.dumps(run.results)}"
 
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The collection's playbooks as an operator with an AccessKey runs them, over gateways that are already in service."""
+"""Run the collection's playbooks as an operator with an AccessKey does, on gateways that are already in service."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, Started, connection, star
 
 JSON = Any
 
-# What a platform needs from the start; devices come with the tests.
+# The seed of a platform; the tests add devices.
 PLATFORM: JSON = {**SEED, "products": [{"product_key": PRODUCT_KEY, "product_secret": PRODUCT_SECRET}]}
-# All gateways at once, and no temporary files of modules in between.
+# All gateways at once, and no temporary files for modules.
 ENV = {"ANSIBLE_FORKS": "100", "ANSIBLE_PIPELINING": "1"}
 
 
@@ -37,9 +37,9 @@ def account(platform: Emulator) -> dict[str, JSON]:
 
 
 def start_operation(name: str, platform: Emulator, hosts: JSON, home: Path, *arguments: str, **extra: JSON) -> Started:
-    """One of the collection's playbooks with the account's variables and `extra` as -e; it reports what was right, too.
+    """Start one of the collection's playbooks with the account's variables and `extra` as -e; report gateways without findings, too.
 
-    Few gateways of tests know where MQTT is spoken, so none logs in unless `extra` says so.
+    Few gateways of tests have an MQTT endpoint, so no gateway logs in unless `extra` requires a login.
     """
     said = ["-e", json.dumps({**account(platform), "gateway_report": "all", "gateway_verify": "none", **extra})]
     return start_playbook(f"fleetops.aliyun_iot.{name}", hosts, home, *said, *arguments, env=ENV)
@@ -51,14 +51,14 @@ def operate(name: str, platform: Emulator, hosts: JSON, home: Path, *arguments: 
 
 
 def provision(platform: Emulator, hosts: JSON, home: Path, *arguments: str) -> Run:
-    """Without an account, as it runs every day; but it reports what was right, too."""
+    """Run the playbook provision without an account, as in daily use, but report gateways without findings, too."""
     said = ["-e", "gateway_report=all", *arguments]
     with start_playbook("fleetops.aliyun_iot.provision", hosts, home, *said, env=ENV) as run:
         return run.wait()
 
 
 def in_service(platform: Emulator, tmp_path: Path, host: str, product_key: str = PRODUCT_KEY) -> str:
-    """Add the device, activated, and put its credential on its gateway; returns the credential."""
+    """Add the device, activated, store its credential on its gateway, and return the credential."""
     platform.admin.put_device(product_key, host)
     platform.admin.activate(product_key, host)
     text = valid_text(platform, host, product_key)
@@ -92,25 +92,24 @@ def stored_fingerprint(tmp_path: Path, host: str) -> str:
 
 
 def called(platform: Emulator, action: str, processed: bool = False) -> list[str]:
-    """Return the devices of the calls of an action, in their order; `processed`: of those that the platform has done with."""
+    """Return the devices of an action's calls, in order; with `processed`, only of the calls that the platform has processed."""
     entries = platform.admin.requests(action=action)
     return [entry["device_name"] for entry in entries if entry["code"] or not processed]
 
 
 def results(run: Run, host: str, action: str = "fleet_report") -> list[JSON]:
-    """Return what the host's tasks of this action returned, in their order; by default, what a playbook made of the host."""
+    """Return the results of the host's tasks of this action, in order; by default, the playbook's report on the host."""
     return [each["result"] for each in run.results[host] if each["action"] == f"fleetops.aliyun_iot.{action}"]
 
 
 def left_over(tmp_path: Path, hosts: Iterable[str]) -> dict[str, list[str]]:
-    """Return what lies in the gateways' folders beside their credentials and the lock, which stays."""
-    known = {"device.json", ".device.json.lock"}
-    folders = {host: {path.name for path in (tmp_path / host).iterdir()} - known for host in hosts}
+    """Return the files in the gateways' folders except the credential."""
+    folders = {host: {path.name for path in (tmp_path / host).iterdir()} - {"device.json"} for host in hosts}
     return {host: sorted(names) for host, names in folders.items() if names}
 
 
 def end_leases(tmp_path: Path, hosts: Iterable[str]) -> None:
-    """Let the time pass that a lease lasts, of runs that are dead and whose requests have all ended."""
+    """End the leases of runs that are dead and whose requests have all ended."""
     for host in hosts:
         if journal(tmp_path, host):
             end_lease(tmp_path / host / ".device.json.journal")

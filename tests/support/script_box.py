@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A gateway for the shell scripts exactly as they are sent: a folder, a shell, and what the controller keeps between its steps."""
+"""Run the shell scripts exactly as they are sent, on a gateway that is a folder."""
 
 from __future__ import annotations
 
@@ -79,14 +79,14 @@ class Shell:
         return shutil.which(name, path=self.path) is not None
 
     def tool(self, name: str) -> str:
-        """Return the command that a tool is."""
+        """Return the path of a tool."""
         real = shutil.which(name, path=self.path)
         assert real, f"no {name} in {self.path}"
         return real
 
 
 def busybox(applets: Path) -> Shell:
-    """BusyBox alone, as Debian builds it: without flock."""
+    """Return a shell with BusyBox alone, as Debian builds it."""
     program = shutil.which("busybox")
     assert program
     built_in = subprocess.run([program, "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
@@ -97,7 +97,7 @@ def busybox(applets: Path) -> Shell:
 
 
 def openwrt(applets: Path) -> Shell:
-    """Return what a stock OpenWrt has: flock among it, but neither stat nor setsid, and a sync that takes no files."""
+    """Return a shell with the tools of a stock OpenWrt: without stat and setsid, and with a sync that takes no files."""
     program = shutil.which("busybox")
     assert program
     link_applets(applets, program)
@@ -106,7 +106,7 @@ def openwrt(applets: Path) -> Shell:
 
 @dataclass
 class Box:
-    """A gateway: a folder, a shell, and what the controller keeps between its steps."""
+    """A gateway: a folder, a shell, and the values that the controller stores between its steps."""
 
     shell: Shell
     folder: Path
@@ -141,8 +141,8 @@ class Box:
         return {"product_key": KEY, "device_name": NAME, "wanted_kind": self.kind, **self.attributes, **expected}
 
     def files(self) -> list[str]:
-        """All there is, relative to the folder, but for the lock: where there is flock, it stays."""
-        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path != self.lock)
+        """Return all paths, relative to the folder."""
+        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*"))
 
     def output(self, script: str) -> str:
         done = subprocess.run(
@@ -153,7 +153,7 @@ class Box:
             env={"PATH": self.shell.path, **self.environment},
             timeout=60,
         )
-        # What a shell says beside the answer goes nowhere, but it would tell of a mistake in the script.
+        # The collection ignores standard error, but a mistake in the script would appear there.
         for mistake in (
             b"not found",
             b"yntax error",
@@ -204,7 +204,7 @@ class Box:
         return self.run(self.gateway.script("remove", **self.values(found)))
 
     def provision(self, secret: str = SECRET) -> None:
-        """Put a right credential there by hand."""
+        """Write a valid credential by hand."""
         self.path.parent.mkdir(exist_ok=True)
         self.path.write_text(line(secret))
         self.path.chmod(0o600)
@@ -215,7 +215,7 @@ def mode(path: Path) -> int:
 
 
 def as_nobody(shell: Shell) -> Shell:
-    """Return the same shell of another user, as root can make it."""
+    """Return the same shell run as another user, which only root can do."""
     return Shell(
         (shutil.which("setpriv") or "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *shell.command),
         shell.path,

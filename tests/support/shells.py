@@ -3,7 +3,7 @@
 
 """Shells for gateways that are folders of this machine: with other tools, and with tools that stop.
 
-What `write_shell` returns goes into a host's `ansible_shell_executable`: everything that Ansible runs on it goes through.
+Set a host's `ansible_shell_executable` to the result of `write_shell`: Ansible runs everything on the host with this shell.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from pathlib import Path
 
 from openwrt import busybox, link_applets
 
-# The tools that change something or read a file. No script calls two of them at the same time. What only looks (ls) is not among
-# them: whatever dies there leaves what it leaves at the next of these.
-COUNTED = ("awk", "cat", "chmod", "chown", "flock", "mkdir", "mv", "rm", "sync")
+# The tools that change something or read a file. No script calls two of them at the same time. Tools that only look (ls) are not
+# counted: a script that dies there leaves the same state as one that dies at the next counted tool.
+COUNTED = ("awk", "cat", "chmod", "chown", "mkdir", "mv", "rm", "sync")
 
-# What a gateway may have, as a command each.
+# The commands that may be a gateway's shell or awk.
 SHELLS = ("dash", "bash", "busybox ash")
 AWKS = ("mawk", "gawk", "original-awk", "busybox awk")
 
 
 def installed(commands: Iterable[str]) -> list[str]:
-    """Return the commands of these that this machine has."""
+    """Return those commands that are installed on this machine."""
     return [command for command in commands if shutil.which(command.split()[0])]
 
 
 def write_shell(folder: Path, tools: Mapping[str, str], shell: str = "exec /bin/sh", path: str = ":$PATH") -> Path:
-    """Return a shell with these tools (name: script) before the others.
+    """Write a shell that finds these tools (name: script) before all others, and return its path.
 
     :param shell: the command that becomes the shell
-    :param path: what stands in PATH behind them
+    :param path: the end of PATH, after the folder of these tools
     """
     (folder / "bin").mkdir(parents=True)
     for name, script in tools.items():
@@ -51,9 +51,9 @@ def write_script(path: Path, script: str) -> Path:
 
 
 def busybox_shell(folder: Path, without: str = "") -> str:
-    """Return a shell that is BusyBox's, on whose PATH are BusyBox's applets alone.
+    """Return BusyBox's shell with only BusyBox's applets in its PATH.
 
-    With one of them missing it is dash: BusyBox's own needs no PATH to find an applet.
+    If an applet is to be missing, the shell is dash: BusyBox's own shell finds its applets without PATH.
     """
     program = busybox()
     applets = subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout.split()
@@ -64,7 +64,7 @@ def busybox_shell(folder: Path, without: str = "") -> str:
 
 
 def openwrt_shell(folder: Path) -> str:
-    """Return a shell that is BusyBox's, on whose PATH are the commands of a stock OpenWrt alone."""
+    """Return BusyBox's shell with only the commands of a stock OpenWrt in its PATH."""
     ash = write_shell(folder, {}, shell=f"exec {busybox()} ash", path="")
     link_applets(folder / "bin", busybox())
     return str(ash)
@@ -72,7 +72,7 @@ def openwrt_shell(folder: Path) -> str:
 
 @dataclass(frozen=True)
 class Stopping:
-    """A shell whose tools count their calls; one, number `at`, waits for `proceed` before it does anything."""
+    """A shell whose tools count their calls; call number `at` waits for `proceed` before it does anything."""
 
     folder: Path
     at: int
@@ -91,12 +91,12 @@ class Stopping:
         return (self.folder / "calls").read_text().splitlines()
 
     def proceed(self) -> None:
-        """Let the call begin after all, which has been reached."""
+        """Continue the call that was reached."""
         (self.folder / "proceed").write_text("\n")
 
 
 def stopping_shell(folder: Path, at: int, tools: Iterable[str] = COUNTED, arguments: str = "*") -> Stopping:
-    """Write the shell, in which calls of these tools count, if their arguments match a pattern of the shell's."""
+    """Write a shell that counts the calls of these tools whose arguments match a shell pattern."""
     script = """\
 folder={folder}
 case "$*" in {arguments}) ;; *) exec {tool} "$@" ;; esac
@@ -110,6 +110,6 @@ fi
 exec {tool} "$@\""""
     for_all = {"folder": shlex.quote(str(folder)), "at": at, "arguments": arguments}
     write_shell(folder, {name: script.format(name=name, tool=shutil.which(name), **for_all) for name in tools})
-    # Whoever reads from a pipe waits without doing anything; dozens of shells that ask again and again take a core.
+    # A shell that reads from a pipe waits without using the CPU; dozens of polling shells would take a core.
     os.mkfifo(folder / "proceed")
     return Stopping(folder, at)

@@ -25,9 +25,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import m
 
 RunScript = t.Callable[[str], str]
 
-# The beginning of every script: it undoes options of a start-up file that export variables or print lines, and begins the answer on a new
-# line.
-PREAMBLE = "set +axv\necho\n"
+# The beginning of every script: it undoes aliases of a start-up file, and options that export variables or print lines, and begins the
+# answer on a new line.
+PREAMBLE = "unalias -a 2>/dev/null || :\nset +axv\necho\n"
 
 _END = "fleetops-end "
 BECOME = "Become root: add --become, or set ansible_become: true for the host"

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Send a form over HTTPS from a gateway, with http.client: urllib.request would take a tenth of the program's time to load. PRIVATE to
+"""Send a form over HTTPS with http.client: urllib.request would take a tenth of the program's time to load. PRIVATE to
 the collection.
 
 TLS 1.2 and newer, verified, no redirects, an answer limited in size and in time.
@@ -18,6 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import (
     FORM_HEADERS,
     LONGEST_ANSWER,
+    FinalResponse,
     HttpReply,
     Post,
     failed_post,
@@ -27,9 +28,11 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TR
 
 
 def http_client_post(context: TlsContext, timeout: float) -> Post:
-    """Return a sender for gateways: the standard library alone. The context knows the proxy."""
+    """Return a sender that needs only the standard library. The context has the proxy."""
 
     class Connection(http.client.HTTPSConnection):
+        response_class = FinalResponse
+
         def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
             super().__init__(*args, **kwargs)
             self._create_connection = lambda address, *_rest: context.dial(*address)

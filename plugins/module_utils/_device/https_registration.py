@@ -37,13 +37,13 @@ CODES: dict[int, tuple[str, str]] = {
     400: ("the request was malformed", "Check product_key, device_name and endpoint"),
     401: ("the request was not authorised", "Check product_key and product_secret"),
     460: ("a request parameter was empty or malformed", "Check product_key and device_name"),
-    5005: ("the product could not be found", "Check product_key and region: the product's own"),
+    5005: ("the product could not be found", "Check product_key and region: they must be those of the product"),
     6100: (
         "the device is not known to the platform",
         "Add the device to the product under exactly this DeviceName, then run again",
     ),
     6204: ("the device is disabled", "Enable the device on its Device Details page in the console, then run again"),
-    6250: ("the product could not be found", "Check product_key and region: the product's own"),
+    6250: ("the product could not be found", "Check product_key and region: they must be those of the product"),
     6288: (
         "dynamic registration is switched off for the product",
         "Switch on Dynamic Registration on the Product Details page in the console, then run again",
@@ -59,7 +59,6 @@ CODES: dict[int, tuple[str, str]] = {
         "Check that product_secret is the ProductSecret of this product_key (not a DeviceSecret or an AccessKey)",
     ),
 }
-RETRIED_CODES = (429, 500)
 
 
 class Request(t.NamedTuple):
@@ -203,7 +202,7 @@ def _parse(what: str, reply: HttpReply) -> dict[str, t.Any]:
     code = answer.get("code") if isinstance(answer, dict) else None
     if isinstance(code, int) and not isinstance(code, bool) and abs(code) < _LARGEST_CODE:
         return dict(answer)
-    if reply.status == 429 or reply.status >= 500:
+    if _is_overload(reply.status):
         raise _throttled("%s: HTTP status %d" % (what, reply.status), None, reply)
     if reply.status != 200:
         raise _refused_by_http(what, reply.status)
@@ -215,9 +214,20 @@ def _refusal(what: str, code: int, message: object, reply: HttpReply) -> Fleetop
         code, ("the platform refused", "Look the code up in the platform's error codes for devices")
     )
     text = "%s: %s (code %d%s)" % (what, meaning, code, ", %.80r" % message if isinstance(message, str) else "")
-    if code in RETRIED_CODES or reply.status == 429 or reply.status >= 500:
+    if code == 429 or 500 <= code < 600 or _is_overload(reply.status):
         return _throttled("%s: the platform is overloaded or failed (code %d)" % (what, code), code, reply)
-    return Refused(text, code=code, hint=hint)
+    refusal = Refused(text, code=code, hint=hint)
+    refusal.may_have_registered = reply.status != 200 and _may_be_processed(reply.status)
+    return refusal
+
+
+def _is_overload(status: int) -> bool:
+    return status == 429 or status >= 500
+
+
+def _may_be_processed(status: int) -> bool:
+    """Return whether a server or a proxy may answer a processed request with this status: many answer a form with a redirect."""
+    return not 400 <= status < 500
 
 
 def _throttled(text: str, code: int | None, reply: HttpReply) -> Throttled:
@@ -232,6 +242,5 @@ def _throttled(text: str, code: int | None, reply: HttpReply) -> Throttled:
 def _refused_by_http(what: str, status: int) -> FleetopsError:
     problem = "a redirect, which is not followed" if 300 <= status < 400 else "without the platform's JSON"
     error = BadAnswer("%s: HTTP status %d, %s" % (what, status, problem), hint=WRONG_HOST)
-    # 303 is the answer to a processed request. A proxy may replace another answer than 200, but not a refusal, by its own.
-    error.may_have_registered = status == 303 or 200 <= status < 300
+    error.may_have_registered = _may_be_processed(status)
     return error

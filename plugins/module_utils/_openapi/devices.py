@@ -49,13 +49,13 @@ class Device:
 
 
 def checked_names(names: t.Collection[str]) -> tuple[list[str], list[tuple[str, FleetopsError]]]:
-    """Return the valid names, in their order, and the malformed and repeated ones, each with its error."""
+    """Return the valid names, in their order, and the malformed and repeated ones, each once, with its error."""
     valid = []
     wrong: list[tuple[str, FleetopsError]] = []
-    counts = Counter(names)
-    for name in names:
+    for name, count in Counter(names).items():
         try:
-            if counts[_checked_name(name)] > 1:
+            _checked_name(name)
+            if count > 1:
                 raise InvalidOption("names", name, "is listed twice", "List every name once")
             valid.append(name)
         except InvalidOption as error:

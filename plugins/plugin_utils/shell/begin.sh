@@ -15,7 +15,7 @@ if [ -n "$missing" ]; then
     unchanged
     make_directories
     lock
-    [ "$proof" = no ] || remember_lock
+    [ "$proof" = no ] || trap put_back EXIT
     # Another run that created the directory at the same time may have stored something already.
     if [ -e "$file" ] || [ -e "$journal_file" ]; then
         state
@@ -23,7 +23,7 @@ if [ -n "$missing" ]; then
     fi
 else
     lock
-    [ "$proof" = no ] || remember_lock
+    [ "$proof" = no ] || trap put_back EXIT
     unchanged
 fi
 if [ "$continues" = yes ]; then

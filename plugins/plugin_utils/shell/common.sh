@@ -4,7 +4,7 @@
 
 # The beginning of every script. The controller puts assignments (path, owner, ...) before it, and look, begin, store, finish, mend, settle,
 # abandon, remove or login after it, and sends the result to the standard input of a POSIX shell.
-# A secret is only in variables that are not exported, in pipes, and in its file. It is printed with echo, a builtin of every shell,
+# A secret is only in variables that are not exported, in pipes, and in its file. It is printed with echo or printf where they are builtins,
 # so that no command line contains it.
 
 set -fu
@@ -21,7 +21,7 @@ say() {
 }
 
 # fail KIND TEXT: ends the script with an error, and removes an incomplete staged file. The exit code reports the failure to the caller
-# of a subshell. A text without a path gets one in front. For another user than root, a denied permission is not of kind storage.
+# of a subshell. A text without a path gets one in front. If the user is not root, a denied permission is not of the kind storage.
 half=
 fail() {
     [ -z "$half" ] || rm -f "$half"
@@ -84,7 +84,7 @@ started() {
     start=-
     if read -r words 2>/dev/null <"$proc/$1/stat"; then
         # shellcheck disable=SC2086 # the fields behind the command's name
-        set -- ${words##*) }
+        set -- ${words##*') '}
         case $1 in
             [ZX]) ;;
             *) start=${20:--} ;;
@@ -92,18 +92,24 @@ started() {
     fi
 }
 
-# linked: prints the words of the processes that have links of the lock (lock.sh), in their order. Called in a subshell.
-linked() {
+# lockers: prints the words of the processes that have files of the lock (lock.sh), in their order. Called in a subshell.
+lockers() {
     set +f
-    for link in "$lock_file".*; do
-        [ ! -L "$link" ] || echo "${link#"$lock_file".}"
+    for word in "$lock_file".*; do
+        [ -f "$word" ] || continue
+        word=${word#"$lock_file".}
+        # Files of a credential or an export that is named like the lock are none of these.
+        case $word in
+            *.*.*.*) ;;
+            *.*.*[0-9]) echo "$word" ;;
+        esac
     done
 }
 
-# abandoned: whether a process that has ended has left its link.
+# abandoned: whether a process that has ended has left its file of the lock.
 abandoned() {
     [ -z "$missing" ] || return 1
-    for word in $(linked); do
+    for word in $(lockers); do
         runs "$word" || return 0
     done
     return 1

@@ -58,15 +58,17 @@ reading='
         return kind != "" && !wanted["-"] && !wanted[kind]
     }'
 
-# size_of FILE [SIZE]: sets $size to SIZE, or else to the size of the file; to a number above every limit if it is unknown.
+# size_of FILE [SIZE]: sets $size to SIZE, or else to the size of the file; to a number above every limit if it is unknown, or too large for
+# shells whose numbers have 32 bits.
 size_of() {
     size=${2:-}
-    [ -z "$size" ] || return 0
-    # shellcheck disable=SC2046 # the words of the answer are the parameters
-    set -- $(ls -ldn "$1" 2>/dev/null)
-    size=${5:-999999999}
+    if [ -z "$size" ]; then
+        # shellcheck disable=SC2046 # the words of the answer are the parameters
+        set -- $(ls -ldn "$1" 2>/dev/null)
+        size=${5:-999999999}
+    fi
     case $size in
-        *[!0-9]*) size=999999999 ;;
+        *[!0-9]* | ??????????*) size=999999999 ;;
     esac
 }
 

@@ -5,7 +5,8 @@
 # Writing: every file is created empty with mode 0600, filled, and renamed to its final name. All names are relative to the current
 # directory, which enter has checked.
 
-# The probe of check mode beside a staged file that an interrupted run has left.
+# A file that is never taken for a new credential: the probe of check mode beside a staged file that an interrupted run has left, or the copy
+# with which attributes replaces the credential.
 check_file=.$file.check.new
 
 # letters MODE: sets $letters to the permissions as ls shows them: rw-r----- for 0640.
@@ -101,7 +102,8 @@ attributes() {
     esac
     case $shown_mode in
         *+)
-            stage "$file" "$owner" "$group" "$mode" cat "./$file"
+            # Under the name of a new credential, the copy would be finished after an interruption, over a newer one.
+            stage "$file.check" "$owner" "$group" "$mode" cat "./$file"
             promote "$staged" "$file"
             ;;
         *) own "$file" "$owner" "$group" "$mode" ;;
@@ -191,16 +193,25 @@ irreplaceable() {
     fail storage "cannot replace $here/$1: it is mounted by itself (findmnt), or immutable (lsattr)"
 }
 
+# printable NUMBER: fails if printf cannot get the export as one argument: that of a program is limited to 128 KiB.
+printable() {
+    eval "size=\$export_${1}_size"
+    [ "$size" -le 100000 ] || [ "$(command -v printf)" = printf ] ||
+        fail missing_tool "the gateway's shell has no builtin printf, which an export as long as $dest needs"
+}
+
 # write_exports NUMBER...: writes each export with the output of the function export_NUMBER.
 write_exports() {
     for number do
         leave_for "$number"
         [ -z "$missing" ] || fail storage "cannot write $dest: its directory does not exist"
+        printable "$number"
         drop ".${dest##*/}.check.new"
         stage "${dest##*/}" "$stage_owner" "$stage_group" "$stage_mode" "export_$number"
         half=$PWD/$staged
         size_of "./$staged"
         octets=${message##*octets }
+        [ -n "$octets" ] || fail storage "cannot write $here/$staged: ${message%octets *}"
         [ "$octets" = "$size" ] || fail storage "cannot write $here/$staged: it has $size octets instead of $octets, as on a full disk"
         half=
         promote "$staged" "${dest##*/}"

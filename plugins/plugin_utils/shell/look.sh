@@ -56,7 +56,6 @@ lasting() {
 
 tools awk cat chmod chown id ln ls mkdir mv readlink rm sha256sum sleep sync tr || say lacking
 # In a subshell, since state enters the directory again.
-command -v flock >/dev/null || (home && abandoned && echo abandoned_lock)
 # The root certificate of a login: a file, or a line of it in the system's authorities, where OpenSSL looks for them.
 root=unknown
 if [ -n "$root_path" ]; then
@@ -77,5 +76,6 @@ echo fleetops-state
 state
 clock
 echo "clock $boot $uptime"
+abandoned && echo abandoned_lock
 [ "$credential" != - ] || lasting
 say looked

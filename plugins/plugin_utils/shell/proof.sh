@@ -4,27 +4,16 @@
 
 # Proof: checks before a change that it is possible. In check mode ($proof is yes) nothing is left behind.
 
-# remember: restores everything at the end: removes created directories, and the lock if there was none.
+# remember: sets a trap for the end of the script, which removes created directories. lock sets another trap, so set this one again then.
 remember() {
     base=$here
     made=$missing
-    keeps_lock=no
-    if [ -z "$missing" ] && [ -f "./$lock_file" ]; then
-        keeps_lock=yes
-    fi
-    locked=no
-    trap put_back EXIT
-}
-
-# remember_lock: the same after the lock is taken; a lock that is a link has set another trap.
-remember_lock() {
-    locked=yes
-    [ ! -L "$lock_file" ] || keeps_lock=no
+    held=
     trap put_back EXIT
 }
 
 put_back() {
-    [ "$locked$keeps_lock" != yesno ] || rm -f "$base$made/$lock_file"
+    [ -z "$held" ] || unlock
     while [ -n "$made" ]; do
         rmdir "$base$made" 2>/dev/null
         made=${made%/*}
@@ -105,7 +94,7 @@ prove_exports() {
     for number do
         leave_for "$number"
         [ -z "$missing" ] || fail storage "cannot write $dest: its directory does not exist"
-        eval "size=\$export_${number}_size"
+        printable "$number"
         replaceable "${dest##*/}" ".${dest##*/}.new"
         probe "${dest##*/}" "$stage_owner" "$stage_group" "$stage_mode" room "$size"
         probes="$probes$PWD/$staged

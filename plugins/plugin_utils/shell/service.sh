@@ -35,7 +35,7 @@ service_manager() {
     done
     set -f
     manager=service
-    # Beside systemd, the command service of Linux knows only these scripts.
+    # On Linux without systemd, the command service starts only these scripts.
     if [ -d "$init_scripts" ] || ! command -v service >/dev/null; then
         fail no_service "there is neither systemd nor OpenRC, nor a script $init_scripts/$service"
     fi

@@ -91,7 +91,7 @@ def test_no_environment_hands_the_secret_on() -> None:
     gateway.change()
     assert gateway.events[-1].startswith(PREAMBLE)
     lines = gateway.events[-1].splitlines()
-    assert lines[0] == "set +axv"
+    assert lines[1] == "set +axv"
     for name in ("device_secret", "device_token", "client_id", "doubt"):
         [assigned] = [number for number, line in enumerate(lines) if line.startswith(f"{name}=")]
         assert f"unset {name}" in lines[:assigned]
@@ -276,7 +276,7 @@ def test_an_unfinished_answer_shows_its_last_lines() -> None:
         ("storage", "storage", "run again"),
         ("unsafe_path", "unsafe_path", "Nothing was changed"),
         # The hint must not suggest changing the owner of the agent's directory, which would break the agent.
-        ("unsafe_path", "unsafe_path", "Choose a directory of root's"),
+        ("unsafe_path", "unsafe_path", "Choose a directory that belongs to root"),
         # A gateway cannot report other kinds.
         ("refused", "storage", "run again"),
         ("add_host", "storage", "run again"),

@@ -115,6 +115,27 @@ def test_a_chunked_answer(send: Callable[..., HttpReply], serve: Callable[..., S
     assert send(serve(answers(chunks, length=None, Transfer_Encoding="chunked")).url).body == b"abcde"
 
 
+@pytest.mark.parametrize("status", ["100 Continue", "101 Switching", "102 Processing", "103 Early Hints", "199 Other"])
+def test_an_interim_answer_precedes_the_answer(
+    send: Callable[..., HttpReply], serve: Callable[..., Server], status: str
+) -> None:
+    interim = f"HTTP/1.1 {status}\r\nLink: </style.css>; rel=preload\r\n\r\n".encode()
+    final = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfinal"
+    server = serve(lambda connection, _stop: connection.sendall(interim * 2 + final))
+    assert send(server.url) == HttpReply(200, b"final", None)
+
+
+def test_an_interim_answer_alone_is_no_answer(send: Callable[..., HttpReply], serve: Callable[..., Server]) -> None:
+    server = serve(lambda connection, _stop: connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n"))
+    assert fails(send, NetworkError, server.url).may_have_registered is True
+
+
+def test_a_chunked_answer_with_a_length(send: Callable[..., HttpReply], serve: Callable[..., Server]) -> None:
+    """The chunks determine the length (RFC 9112, 6.3): the other one is that of an answer before a proxy changed it."""
+    chunks = b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+    assert send(serve(answers(chunks, length=100, Transfer_Encoding="chunked")).url).body == b"abcde"
+
+
 def test_an_empty_answer(send: Callable[..., HttpReply], serve: Callable[..., Server]) -> None:
     assert send(serve(answers(b"")).url).body == b""
 

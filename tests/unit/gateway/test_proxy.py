@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import threading
 from pathlib import Path
 from typing import Any, Callable
@@ -21,6 +22,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import ConnectFields
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import log_in
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    BadAnswer,
     FleetopsError,
     InvalidOption,
     NetworkError,
@@ -29,6 +31,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._proxy import 
     NoTunnel,
     Proxy,
     check_proxy,
+    open_tunnel,
     proxy_for,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._requests import requests_post
@@ -144,6 +147,64 @@ def test_a_proxy_that_fails_is_trouble_on_the_way(way: str, certificates: Certif
         WAYS[way][0](context_of(way, certificates.ca, f"http://127.0.0.1:{proxy.port}"), "platform.example", 1)
     assert caught.value.may_have_registered is False
     assert "proxy" in caught.value.hint
+
+
+class Answering:
+    """A connection to a proxy that answers with these octets, and then with silence."""
+
+    def __init__(self, said: bytes) -> None:
+        self.said = said
+
+    def sendall(self, data: bytes) -> None:
+        pass
+
+    def recv_into(self, buffer: bytearray, nbytes: int) -> int:
+        if not self.said:
+            raise TimeoutError("timed out")
+        buffer[:nbytes], self.said = self.said[:nbytes], self.said[nbytes:]
+        return nbytes
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 200 OK\r\nVia: x\r\n\r\n",
+        b"HTTP/1.0 200\n\n",
+        b"HTTP/1.1 200 OK\nVia: x\n\n",
+        b"HTTP/1.1 200 OK\nVia: x\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 103 Hints\nLink: x\n\nHTTP/1.1 102 Wait\n\nHTTP/1.1 200 OK\n\n",
+    ],
+    ids=ascii,
+)
+def test_a_proxy_that_connects(said: bytes) -> None:
+    connection = Answering(said + b"of the host")
+    open_tunnel(connection, Proxy("proxy.example", 3128), "platform.example", 443)
+    assert connection.said == b"of the host"
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        (b"", "the proxy proxy.example:3128 gave no answer: timed out"),
+        (b"HTTP/1.1 200 OK\r\n", "the proxy proxy.example:3128 gave no answer: timed out"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", "the proxy proxy.example:3128 gave no answer: timed out"),
+        (
+            b"HTTP/1.1 407 Who\n\n",
+            "the proxy proxy.example:3128 did not connect to platform.example:443: HTTP status 407",
+        ),
+        (b"HTTP/1.1 2000 OK\n\n", "the proxy proxy.example:3128 does not speak HTTP"),
+    ],
+)
+def test_a_proxy_that_does_not_connect_is_named(said: bytes, problem: str) -> None:
+    with pytest.raises(NoTunnel, match=f"^{re.escape(problem)}$"):
+        open_tunnel(Answering(said), Proxy("proxy.example", 3128), "platform.example", 443)
+
+
+@pytest.mark.parametrize("said", [b"x", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_a_proxy_whose_answer_does_not_end(said: bytes) -> None:
+    with pytest.raises(BadAnswer, match=r"the answer of the proxy proxy\.example:3128 is too long"):
+        open_tunnel(Answering(said * 20_000), Proxy("proxy.example", 3128), "platform.example", 443)
 
 
 def test_a_password_is_sent_in_its_own_octets(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -222,7 +222,7 @@ def test_success_needs_no_message() -> None:
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 409])
 @pytest.mark.parametrize(
-    "code", [400, 401, 460, 5005, 6100, 6204, 6250, 6288, 6289, 6292, 6600, 1, 6402, 999999, -1, 0]
+    "code", [400, 401, 460, 5005, 6100, 6204, 6250, 6288, 6289, 6292, 6600, 1, 499, 600, 6402, 999999, -1, 0]
 )
 def test_refusals(code: int, status: int) -> None:
     """The code may be in an answer with HTTP status 200, as the platform sends it, or 4xx."""
@@ -232,6 +232,12 @@ def test_refusals(code: int, status: int) -> None:
     assert f"code {code}" in error.msg
     assert "'no'" in error.msg
     assert error.may_have_registered is False
+
+
+@pytest.mark.parametrize("status", [202, 302])
+def test_a_code_that_another_server_may_have_sent(status: int) -> None:
+    error = failure(reply({"code": status, "message": "see there"}, status))
+    assert (error.__class__, error.may_have_registered) == (Refused, True)
 
 
 @pytest.mark.parametrize(
@@ -276,6 +282,9 @@ def test_a_message_is_shown_in_short_and_on_one_line() -> None:
         (reply({"code": 6600}, 429), False),
         (reply(b"slow down", 429), False),
         (reply({"code": 500}), True),
+        (reply({"code": 501}), True),
+        (reply({"code": 503}), True),
+        (reply({"code": 599, "message": "busy"}, 400), True),
         (reply({"code": 500}, 500), True),
         (reply({"code": 6100}, 502), True),
         (reply(b"<html>bad gateway</html>", 502), True),
@@ -371,22 +380,20 @@ def test_the_longest_answer() -> None:
     assert device_secret(REQUEST, reply(body + b" " * (65536 - len(body)))) == SECRET
 
 
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [(301, "a redirect"), (302, "a redirect"), (307, "a redirect"), (308, "a redirect"), (400, "400"), (404, "404")],
-)
-def test_http_refusals_without_json(status: int, words: str) -> None:
+@pytest.mark.parametrize("status", [400, 404, 428, 430, 499])
+def test_http_refusals_without_json(status: int) -> None:
     error = failure(reply(b"<html></html>", status))
     assert error.__class__ is BadAnswer
-    assert words in error.msg
+    assert f"HTTP status {status}, without the platform's JSON" in error.msg
     assert error.may_have_registered is False
 
 
-@pytest.mark.parametrize("status", [201, 202, 203, 204, 206, 303])
-def test_http_answers_to_a_request_that_was_processed(status: int) -> None:
-    """A proxy that transforms answers returns 203."""
+@pytest.mark.parametrize("status", [101, 102, 103, 201, 202, 203, 204, 206, 301, 302, 303, 304, 307, 308])
+def test_http_answers_to_a_request_that_may_have_been_processed(status: int) -> None:
+    """A proxy that transforms answers returns 203; many servers answer a processed form with 302."""
     error = failure(reply(b"<html></html>", status))
     assert (error.kind, error.may_have_registered) == ("bad_answer", True)
+    assert ("a redirect, which is not followed" in error.msg) is (300 <= status < 400)
 
 
 @given(data=st.data(), status=st.sampled_from([200, 200, 200, 400, 429, 500]))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -234,6 +235,29 @@ def test_what_a_login_refuses_is_registered_again(bench: Bench) -> None:
     assert bench.is_right()
 
 
+@pytest.mark.parametrize(("mode", "reason"), [(0o600, "up_to_date"), (0o644, "attributes")])
+def test_the_run_whose_login_is_accepted_at_last_has_changed_the_credential(
+    bench: Bench, mode: int, reason: str
+) -> None:
+    """The run whose required login failed has failed, so no handler has run since the credential was replaced."""
+    bench.login.outcome = "failed"
+    for _run in range(2):
+        with pytest.raises(FleetopsError) as caught:
+            bench.run(verify="login")
+        assert caught.value.kind == "not_proven"
+    bench.path.chmod(mode)
+    assert bench.run(check_mode=True, verify="login", register="never")["reason"] == reason
+    bench.login.outcome = ""
+    for check_mode in (True, False):
+        done = bench.run(check_mode=check_mode, verify="login")
+        assert (done["changed"], done["reason"], done["registered"]) == (True, "interrupted", False)
+    assert done["proven"]
+    for check_mode in (True, False):
+        done = bench.run(check_mode=check_mode, verify="login")
+        assert (done["changed"], done["reason"]) == (False, "up_to_date")
+    assert bench.device.issued == 1
+
+
 def test_an_interruption_of_an_active_device_is_settled(bench: Bench) -> None:
     """The interrupted request was refused too, because the device is activated, so the stored credential is valid."""
     bench.run()
@@ -261,6 +285,59 @@ def test_recovery(bench: Bench) -> None:
     assert (done["registered"], done["changed"], bench.device.issued) == (False, True, 1)
     assert bench.is_right()
     assert not bench.run(issuer=Recovery, register="always")["changed"]
+
+
+@pytest.mark.parametrize("wrong", ["missing", "mode"])
+def test_a_forced_recovery_that_only_writes_an_export_is_a_change(bench: Bench, tmp_path: Path, wrong: str) -> None:
+    dest = tmp_path / "agent.env"
+    options: JSON = {"exports": [{"dest": str(dest), "format": "env"}]}
+    bench.run(**options)
+    if wrong == "missing":
+        dest.unlink()
+    else:
+        dest.chmod(0o644)
+    forced = {"issuer": Recovery, "register": "always", **options}
+    assert [bench.run(**forced)["changed"] for _run in range(2)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("place", "mark", "login", "proven"),
+    [
+        ("device.json", "", "accepted", None),
+        ("device.json", "unproven", "accepted", True),
+        ("device.json", "unproven", "failed", False),
+        ("device.json", "stored", "accepted", True),
+        (".device.json.new", "stored", "accepted", True),
+        (".device.json.new", "began", "accepted", True),
+    ],
+)
+def test_a_recovery_keeps_a_complete_token(bench: Bench, place: str, mark: str, login: str, proven: bool) -> None:
+    """The platform never returns a token, so the file is its only copy. Only a forced recovery replaces it."""
+    bench.device.issue()
+    text, shown = token_credential()
+    bench.path.parent.mkdir(mode=0o700)
+    (bench.path.parent / place).write_text(text)
+    (bench.path.parent / place).chmod(0o600)
+    if mark:
+        lease = f"2 token=0123456789abcdef intent=register over=no product_key={PRODUCT_KEY} device_name=gw-0001"
+        lines = [f"{lease} boot=- taken=0 ttl=0", *([f"{mark} {shown}"] if mark != "began" else [])]
+        (bench.path.parent / ".device.json.journal").write_text("\n".join(lines) + "\n")
+    bench.login.outcome = login
+    done = bench.run(issuer=Recovery)
+    assert done["proven"] is proven
+    assert (bench.path.read_text(), done["credential"]["kind"]) == (text, "token")
+    assert not (bench.path.parent / ".device.json.new").exists()
+    assert (bench.path.parent / ".device.json.journal").exists() is (login == "failed")
+    bench.login.outcome = ""
+    assert bench.run(issuer=Recovery, register="always")["reason"] == "forced"
+    assert bench.is_right()
+
+
+def token_credential() -> tuple[str, str]:
+    """Return the text of a credential with a device token, and its fingerprint."""
+    fields = {"clientId": "client", "deviceName": "gw-0001", "deviceToken": "t" * 32, "productKey": PRODUCT_KEY}
+    digest = hashlib.sha256(f"fleetops:{PRODUCT_KEY}:gw-0001:{'t' * 32}".encode()).hexdigest()
+    return json.dumps(fields, separators=(",", ":")) + "\n", digest[:16]
 
 
 def test_gateway_files_that_keep_changing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

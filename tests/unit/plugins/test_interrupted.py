@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import
     decide,
     is_interrupted,
     is_unproven,
+    keeps_token,
     lease_left,
     next_intent,
     stored_identity,
@@ -69,6 +71,32 @@ def test_what_an_interrupted_run_had_safe(gateway: Look, task: dict[str, Any], s
 )
 def test_what_only_a_login_has_still_to_prove(gateway: Look, unproven: bool) -> None:
     assert is_unproven(gateway, wanted()) is unproven
+
+
+@pytest.mark.parametrize(
+    ("gateway", "keeps"),
+    [
+        (provisioned(credential=TOKEN), True),
+        (provisioned(credential=TOKEN, journal=marked("unproven", TOKEN)), True),
+        (provisioned(credential=TOKEN, journal=marked("stored", TOKEN)), True),
+        (found(staged=TOKEN), True),
+        (found(staged=TOKEN, journal=journal()), True),
+        (provisioned(staged=TOKEN, journal=marked("stored", TOKEN)), True),
+        # A DeviceSecret, which is complete too
+        (provisioned(), False),
+        (provisioned(staged=TOKEN), False),
+        (provisioned(credential=TOKEN, staged=NEW, journal=marked("stored", NEW)), False),
+        # A token that may be invalid
+        (provisioned(credential=TOKEN, journal=journal()), False),
+        (provisioned(credential=TOKEN, journal=Journal()), False),
+        (provisioned(credential=TOKEN, journal=marked("dead", TOKEN)), False),
+        (found(staged=TOKEN, journal=marked("dead", TOKEN)), False),
+        (provisioned(credential=replace(TOKEN, device_name="OvenDevice02")), False),
+    ],
+)
+def test_a_token_that_a_recovery_keeps(gateway: Look, keeps: bool) -> None:
+    assert keeps_token(gateway, wanted()) is keeps
+    assert not keeps_token(gateway, wanted(register="always"))
 
 
 @pytest.mark.parametrize(

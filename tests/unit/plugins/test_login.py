@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, Kind
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _login
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import Login
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import Login, TokenStays
 
 OPTIONS = {
     "path": "/x",
@@ -40,6 +40,22 @@ def test_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcome(monkeypatch, None) == ("accepted", "")
     assert outcome(monkeypatch, FleetopsError("no", kind="refused", code=5)) == ("refused", "no")
     assert outcome(monkeypatch, FleetopsError("no", kind="refused", code=2)) == ("failed", "no")
+
+
+def test_a_token_is_tested_from_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recovery logs in from the controller, to which a token, being the password itself, is not sent."""
+    places = []
+
+    def log_in(options: Any, _remote: Any) -> dict[str, str]:
+        places.append(options["login_from"])
+        if options["login_from"] == "controller":
+            raise TokenStays("login_from", "controller", "would send it", "")
+        return {}
+
+    monkeypatch.setattr(_login, "log_in", log_in)
+    remote: Any = None
+    assert Login(OPTIONS, remote, "controller").attempt() == ("accepted", "")
+    assert places == ["controller", "gateway"]
 
 
 LASTING = ["invalid_option", "missing_library", "missing_tool", "no_python"]
