@@ -17,13 +17,15 @@ description:
   - Its variables are C(iot_product_key), C(iot_product_name), C(iot_device_name), C(iot_status), C(iot_activated), C(iot_nickname),
     C(iot_id), C(iot_created) and C(iot_fingerprint), the fingerprint of the DeviceSecret (see M(fleetops.aliyun_iot.gateway_credential)).
     Neither these nor the cache contain a DeviceSecret.
-  - What is in the cache is used only for the same O(products), O(region), O(openapi_endpoint), O(instance_id), O(access_key_id), O(profile)
-    and O(credentials). After you have changed one of these options, the platform is asked.
+  - The cache is used only if O(products), O(region), O(openapi_endpoint), O(instance_id), O(access_key_id), O(profile) and O(credentials)
+    have not changed. Otherwise the plugin queries the platform.
   - The name of the inventory file must end in C(devices.yml) or C(devices.yaml).
   - Names from the platform and from the cache are checked before any host is added. A name is refused if it means the controller
-    (C(localhost) or a loopback address), if Ansible would read it as a pattern, or if a group or a host of another inventory source already
-    has it. Only sources that were read before are compared, so give this source as the last C(-i). If any name is refused, no host is
-    added. Use O(hostname) to avoid the conflict.
+    (C(localhost), a loopback address or the host name of the controller), if Ansible would read it as a pattern, or if a group or a host of
+    another inventory source already has it. Only sources that were read before are compared, so give this source as the last C(-i). If any
+    name is refused, no host is added. Use O(hostname) to avoid the conflict.
+  - No group can have a name of the controller either, and no address from O(compose), such as C(ansible_host), can lead to it. If the
+    gateways are reached over ports of the controller, set C(ansible_host) in C(group_vars).
   - In names of groups, C(_) replaces characters that are not allowed in the name of a variable. Hosts may join a group of another inventory
     source only if its name is in O(groups), is a C(parent_group) in O(keyed_groups), or begins with C(product_), with C(status_) or with a
     C(prefix) in O(keyed_groups). If a host would join any other group of another source, no host is added.
@@ -62,7 +64,7 @@ strict: true
 compose:
   ansible_host: iot_device_name ~ '.gateways.example.com'
 groups:
-  never_connected: not iot_activated
+  never_connected: iot_activated is false
 keyed_groups:
   - key: iot_device_name.split('-')[0]
     prefix: site
@@ -91,6 +93,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_gat
     check_variable,
     checked_devices,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_options import check_source
 
 # The options that choose the devices. No secret is among them.
 _CHOOSING = ("region", "openapi_endpoint", "instance_id", "access_key_id", "profile", "credentials")
@@ -106,7 +109,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def parse(self, inventory: t.Any, loader: t.Any, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path)
-        self._read_config_data(path)
+        given = self._read_config_data(path)
         for name in ("access_key_id", "access_key_secret", "security_token"):
             if "{{" in str(self.get_option(name)):
                 raise AnsibleParserError(
@@ -115,6 +118,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 )
         self.inventory = InventoryData()  # of this source alone, until the gate has seen everything
         try:
+            check_source(given or {})
             devices = self._devices(path, cache)
             named: dict[str, Variables] = {}
             for variables in devices:

@@ -31,6 +31,7 @@ LONGEST_TEXT = 256
 _HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,252}")
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 _FINGERPRINT = re.compile(r"(?:[0-9a-f]{16})?")  # empty for a device without a DeviceSecret
+_ADDRESS_VARIABLE = re.compile(r"ansible_(?:[a-z0-9]+_)?host")  # also that of one connection, such as ansible_ssh_host
 _GROUPS = ("all", "ungrouped")
 _LOOPBACK = ("localhost", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback")
 _TEXTS = ("iot_product_name", "iot_nickname", "iot_id", "iot_created")
@@ -101,16 +102,17 @@ def check_host_name(name: object, device: Variables) -> str:
         raise _refused(
             name, device, "is not 1 to 253 of A-Z a-z 0-9 _ . : @ -, beginning with a letter, a digit or an underscore"
         )
-    if name.casefold() in _GROUPS or _is_loopback(name.rpartition("@")[2]):  # ssh takes USER@HOST too
+    if name.casefold() in _GROUPS or _is_controller(name.rpartition("@")[2]):  # ssh takes USER@HOST too
         raise _refused(name, device, "is a name of the controller or of a group that Ansible itself defines")
     if not _MAC.fullmatch(name) and split_host_pattern(name) != [name]:
         raise _refused(name, device, "is a pattern of several hosts for Ansible")
     return str(name)
 
 
-def _is_loopback(name: str) -> bool:
-    label = name.casefold().rstrip(".")
-    if label.partition(".")[0] in _LOOPBACK or label.endswith(".localhost"):
+def _is_controller(name: str) -> bool:
+    """Return whether a name or address is a loopback one or the controller's own host name; no name is looked up."""
+    label, own = name.casefold().rstrip("."), socket.gethostname().casefold()
+    if label.partition(".")[0] in _LOOPBACK or label.endswith(".localhost") or label in (own, own.partition(".")[0]):
         return True
     try:
         address = ip_address(name)
@@ -151,7 +153,7 @@ def check_joined_groups(
     chosen: t.Collection[str],
     prefixes: t.Sequence[str],
 ) -> None:
-    """Refuse groups whose names come from the platform and already exist for other hosts.
+    """Refuse groups whose names come from the platform and already exist for other hosts, or are names of the controller.
 
     :param joined: the groups that this source adds hosts to, each with one of the hosts
     :param foreign: groups that other sources have defined
@@ -161,7 +163,9 @@ def check_joined_groups(
     :raises InvalidOption: the first such group
     """
     for group, host in joined.items():
-        if group in hosts:
+        if _is_controller(group):
+            problem = "is a name of the controller, and would be a group of %s"
+        elif group in hosts:
             problem = "is a host of another inventory source, and would be a group of %s"
         elif group in _GROUPS or (group in foreign and group not in chosen and not group.startswith(tuple(prefixes))):
             problem = "is a group of another inventory source or of Ansible's own, and %s would join it"
@@ -172,16 +176,23 @@ def check_joined_groups(
 
 
 def check_variable(name: str, value: object, host: str) -> None:
-    """Refuse an address that a connection could take for an option.
+    """Refuse an address that a connection could take for an option, or that leads to the controller.
 
-    :raises InvalidOption: the composed address is no host name or address
+    :raises InvalidOption: the composed address is no host name or address of another machine
     """
-    if name not in ("ansible_host", "ansible_ssh_host"):
+    if not _ADDRESS_VARIABLE.fullmatch(name):
         return
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]*", value):
-        raise InvalidOption(
-            "compose", value, "is not an address, and would be %s of host %s" % (name, host), "Correct the expression"
+        problem, hint = "is not an address", "Correct the expression"
+    elif _is_controller(value):
+        problem = "leads to the controller"
+        hint = (
+            "Correct the expression. If the gateways are reached over ports of the controller, set %s in group_vars"
+            % name
         )
+    else:
+        return
+    raise InvalidOption("compose", value, "%s, and would be %s of host %s" % (problem, name, host), hint)
 
 
 def _refused(name: object, device: Variables, problem: str) -> InvalidOption:

@@ -141,7 +141,12 @@ REFUSED = [
         "keyed_groups: 'webservers' is a group of another inventory source",
     ),
     ({"keyed_groups": [{"key": "'all'", "separator": ""}]}, "keyed_groups: 'all' is a group"),
+    (
+        {"keyed_groups": [{"key": "iot_status | replace('UNACTIVE', 'localhost')", "separator": ""}]},
+        "keyed_groups: 'localhost' is a name of the controller",
+    ),
     ({"compose": {"ansible_host": "'-oProxyCommand=id'"}}, "compose: '-oProxyCommand=id' is not an address"),
+    ({"compose": {"ansible_host": "'127.1'"}}, "compose: '127.1' leads to the controller"),
 ]
 
 

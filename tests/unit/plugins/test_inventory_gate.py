@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import socket
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -53,6 +54,13 @@ JSON = st.recursive(
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _the_name_of_the_controller() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "gethostname", lambda: "Control-1.example.com")
+        yield
+
+
 def outcome(check: Callable[..., Any], *arguments: Any) -> Any:
     """Return what the check returns, or the error that it raises."""
     try:
@@ -92,6 +100,8 @@ def test_a_host_name_is_the_name_of_that_host_alone(name: str) -> None:
         "user@site_1",
         "fe80::1",
         "gw:0001",
+        "control-10",
+        "control-1.example.org",
         "x" * 253,
     ],
 )
@@ -131,6 +141,9 @@ def test_a_usual_name_is_one(name: str) -> None:
             "localhost6.localdomain6",
             "root@localhost",
             "root@127.0.0.1",
+            "control-1",
+            "CONTROL-1.example.com.",
+            "root@control-1",
             "all",
             "ungrouped",
         ),
@@ -164,11 +177,12 @@ def test_a_name_that_is_taken(name: str, hosts: list[str], groups: list[str], pr
     [
         *(("site_hz", False), ("gateways", False), ("web_1", True), ("new", False)),
         *(("product_x", False), ("webservers", True), ("all", True), ("ungrouped", True), ("db-server", True)),
+        *(("localhost", True), ("Localhost", True), ("localhost4", True), ("control-1", True)),
     ],
 )
 def test_groups_of_others_are_joined_only_by_name_or_prefix(group: str, refused: bool) -> None:
     foreign = {"site_hz", "gateways", "web_1", "product_x", "webservers"}
-    arguments = ({group: "gw-0001"}, foreign, {"db-server"}, ["gateways", "web"], ["product_", "site_"])
+    arguments = ({group: "gw-0001"}, foreign, {"db-server"}, ["gateways", "web", "localhost"], ["product_", "site_"])
     if not refused:
         check_joined_groups(*arguments)
         return
@@ -184,6 +198,17 @@ def test_an_address_is_no_option(value: object) -> None:
     for name in ("ansible_host", "ansible_ssh_host"):
         with pytest.raises(FleetopsError, match=r"compose: .*is not an address"):
             check_variable(name, value, "gw-1")
+
+
+@pytest.mark.parametrize("name", ["ansible_host", "ansible_ssh_host", "ansible_paramiko_host"])
+@pytest.mark.parametrize(
+    "value", ["localhost", "LOCALHOST.", "127.0.0.1", "127.1", "0", "0x7f.1", "::1", "::1%lo", "::", "control-1"]
+)
+def test_no_connection_leads_to_the_controller(name: str, value: str) -> None:
+    with pytest.raises(
+        FleetopsError, match=r"compose: .* leads to the controller, and would be ansible_.* of host gw-1"
+    ):
+        check_variable(name, value, "gw-1")
 
 
 def test_what_the_platform_says_of_a_device_goes_through() -> None:

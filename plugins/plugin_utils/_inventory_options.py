@@ -1,0 +1,42 @@
+# SPDX-FileCopyrightText: 2026 fleetops contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Check the types of the options in an inventory source, most of which ansible-core does not check. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import Spec, openapi_spec
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_types
+
+_KEYED = ("key", "prefix", "separator", "parent_group", "default_value")
+# Options that are dictionaries, with the names of groups or variables as keys.
+_NAMING = {"groups": "group", "compose": "variable"}
+
+
+def check_source(given: t.Mapping[str, t.Any]) -> None:
+    """Check the options as the source has them.
+
+    :raises InvalidOption: one has another type
+    """
+    check_types(_spec(), given)
+    products = given.get("products")
+    if isinstance(products, list) and None in products:
+        raise InvalidOption("products", None, "has an empty element", "Write a ProductKey there, or remove the element")
+    for option, what in _NAMING.items():
+        names = given.get(option)
+        for name in names if isinstance(names, t.Mapping) else ():
+            if not isinstance(name, str):
+                hint = "Put the name of the %s into quotes" % what
+                raise InvalidOption(option, name, "is not text", hint)
+
+
+def _spec() -> Spec:
+    return {
+        **openapi_spec(),
+        "products": {"type": "list", "elements": "str"},
+        "hostname": {"type": "str"},
+        "keyed_groups": {"type": "list", "elements": "dict", "options": {name: {"type": "str"} for name in _KEYED}},
+    }
