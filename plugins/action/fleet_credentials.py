@@ -23,6 +23,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, ensure_all
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options import (
     account_options,
+    check_run_templates,
     credential_options,
     has_account,
     product_secret_reader,
@@ -65,6 +66,8 @@ class ActionModule(ControllerAction):
 
     def _perform(self, options: t.Mapping[str, t.Any]) -> Result:
         check_run_once(self._task)
+        if self._option_variables():
+            check_run_templates(self._variables, self._templar.template)
         options = _checked(options)
         self._accounts = Accounts()
         gc.freeze()  # A collection would visit, and so copy, the memory that this process shares with the one that it was forked from.
@@ -83,7 +86,9 @@ class ActionModule(ControllerAction):
         known = earlier(options, batch, check_mode)
         if options["take_over"]:
             causes = (variables.get("gateway_looks") or {}).get("left", {})
-            left = [Member(host, left=causes.get(host, "not given")) for host in batch if host not in known]
+            left = [
+                Member(host, left=causes.get(host, "it has no result in looked")) for host in batch if host not in known
+            ]
             return fleet_result(batch, known, left, options, self._given, check_mode, device_changes=self._changes)
         hosts = Hosts(self, variables)
         self._hosts = hosts
@@ -99,12 +104,16 @@ class ActionModule(ControllerAction):
             watch=sender(self._task._uuid),
             check_mode=check_mode,
             device_changes=self._changes,
+            claims=hosts,
         )
         withdrawn = to_withdraw(options)
         try:
             members = fleet.run([host for host in batch if host not in known or host in withdrawn])
-        except Exception as error:  # a bug of ours, not an error of a gateway: leave the hosts to tasks
-            members = [Member(host, left=internal(error).where) for host in batch if host not in known]
+        except Exception as error:  # a bug of ours, not an error of a gateway: leave the other hosts to tasks
+            members = fleet.members
+            for member in members:
+                if member.has_to_act():
+                    member.left = internal(error).where
         # Hosts whose leases were released have failed before; keep those results.
         members = [member for member in members if member.host not in known]
         for member in members:

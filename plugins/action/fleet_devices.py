@@ -53,18 +53,25 @@ class ActionModule(ControllerAction):
         known: Known = by_host("gateways", options["gateways"])
         batch = known if options["known_alone"] else self._variables["ansible_play_batch"]
         devices: list[HostDevice] = []
+        claims: dict[str, tuple[str, str]] = {}  # of the hosts without a device to process
         refused: dict[str, FleetopsError] = {}
         for host in map(str, batch):
+            look = known.get(host, {})
+            failed = options["state"] != "listed" and bool(look.get("unreachable") or look.get("failed"))
             try:
-                device = self._device(hosts, host, known.get(host, {}), options)
+                device = None if failed else self._device(hosts, host, look, options)
             except FleetopsError as error:
                 refused[host] = error
+                failed = True
             else:
                 if device:
                     devices.append(device)
+            if failed:
+                claims[host] = hosts.device(host)
         if options["state"] != "listed":
-            twice = shared({device.host: (device.product_key, device.device_name) for device in devices})
-            refused.update((host, FleetopsError(text, kind="shared_name")) for host, text in twice.items())
+            named = {device.host: (device.product_key, device.device_name) for device in devices}
+            twice = shared({**named, **{host: device for host, device in claims.items() if device[1]}})
+            refused.update((host, FleetopsError(twice[host], kind="shared_name")) for host in named if host in twice)
             devices = [device for device in devices if device.host not in twice]
         done = ensure_all(devices, Accounts(), options, bool(self._task.check_mode))
         if options["all_devices"]:
@@ -90,8 +97,6 @@ class ActionModule(ControllerAction):
         self, hosts: Hosts, host: str, known: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]
     ) -> HostDevice | None:
         """Return the device of a host; None if there is none to process."""
-        if options["state"] != "listed" and (known.get("unreachable") or known.get("failed")):
-            return None
         variables = hosts.variables(host)
         key, name = known.get("product_key"), known.get("device_name")
         if not (key and name):

@@ -25,7 +25,8 @@ description:
     inventory names none because the name comes from the hardware, it is the device whose credential the gateway stores, and only if the
     platform's DeviceSecret has the same fingerprint.
   - A gateway is refused if it stores the credential of another device than the inventory names, or if nothing proves which device it has.
-positional: hostvars, looks, platform, fate
+  - All hosts are refused that have the same device, also if one of them is refused for another reason.
+positional: hostvars, looks, platform, fate, names
 options:
   _input:
     description: The hosts.
@@ -54,6 +55,12 @@ options:
       - What the run does with all devices, V(disable), V(delete) or V(keep). If set, a host is refused whose variable
         C(decommission_platform) has another value (V(disable) if it has none).
     type: str
+  names:
+    description:
+      - The result of P(fleetops.aliyun_iot.device_names#filter) for all hosts of the run, whose devices are compared with those of
+        O(_input). If not set, the hosts in O(_input) are only compared with each other.
+    type: dict
+    default: {}
 author:
   - fleetops contributors (@fleetops)
 """
@@ -86,6 +93,7 @@ def decommission_devices(
     looks: t.Mapping[str, Look],
     platform: t.Iterable[t.Mapping[str, t.Any]] | None = None,
     fate: str | None = None,
+    names: t.Mapping[str, t.Mapping[str, t.Any]] | None = None,
 ) -> dict[str, dict[str, t.Any]]:
     """Return the device of each host with its proof, or the reason why the host is refused."""
     fingerprints: dict[tuple[str, str], str] | None = None
@@ -99,13 +107,18 @@ def decommission_devices(
         OF_RUN["decommission_platform"]("decommission_platform", fate or "disable")
     except FleetopsError as invalid:
         raise AnsibleFilterError(str(invalid)) from None
-    decided = {host: _device(host, hostvars[host], looks.get(host) or {}, fingerprints) for host in hosts}
+    named = {host: from_inventory(host, hostvars[host]) for host in hosts}
+    decided = {host: _device(name, looks.get(host) or {}, fingerprints) for host, name in named.items()}
     for host, device in decided.items():
         if fate and not device["error"] and (problem := _disagrees(hostvars[host], fate)):
             decided[host] = _refused(problem)
-    proven = {host: (d["product_key"], d["device_name"]) for host, d in decided.items() if d["proven_by"]}
-    for host, error in shared(proven).items():
-        decided[host] = _refused(error)
+    # A host that is refused, or is in another batch, has its device all the same.
+    everyone = {host: (each["product_key"], each["device_name"]) for host, each in (names or {}).items()}
+    everyone.update((host, (name.product_key, name.device_name)) for host, name in named.items())
+    everyone.update((host, (d["product_key"], d["device_name"])) for host, d in decided.items() if d["proven_by"])
+    for host, error in shared({host: device for host, device in everyone.items() if device[1]}).items():
+        if host in decided and not decided[host]["error"]:
+            decided[host] = _refused(error)
     return decided
 
 
@@ -123,8 +136,7 @@ def _disagrees(variables: Variables, fate: str) -> str:
     )
 
 
-def _device(host: str, variables: Variables, look: Look, fingerprints: Platform | None) -> dict[str, t.Any]:
-    named = from_inventory(host, variables)
+def _device(named: InventoryName, look: Look, fingerprints: Platform | None) -> dict[str, t.Any]:
     if named.problem or not named.product_key:
         return _refused(named.problem or "gateway_product_key is not set for this host")
     held = look.get("credential") or {}
@@ -172,7 +184,7 @@ def _disagreement(held: t.Mapping[str, str], look: Look, ours: str) -> str:
     return (
         "the gateway holds the credential of %s of %s, and the inventory names %s. Nothing was changed for this host. If the gateway is "
         "right, correct gateway_device_name or gateway_product_key; if the inventory is, remove %s from the gateway, or disable the device "
-        "with the module fleetops.aliyun_iot.devices, which asks no gateway"
+        "with the module fleetops.aliyun_iot.devices, which does not connect to the gateway"
         % (held["device_name"], held["product_key"], ours, look.get("path"))
     )
 

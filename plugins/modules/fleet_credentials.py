@@ -16,14 +16,15 @@ description:
   - The options of each gateway are the variables of the role P(fleetops.aliyun_iot.gateway#role), as they are set for its host. A variable
     that is not set has the role's default. Connection and privilege escalation are the same as for a task on the host.
   - The pass first inspects all gateways. If two gateways have the same device, both fail and are not changed. The same applies to two
-    gateways that are on one machine and use the same file there, whether C(gateway_path) or C(gateway_exports) names it. Then the pass
-    changes the gateways that need it.
+    gateways that are on one machine and use the same file there, whether C(gateway_path) or C(gateway_exports) names it. Gateways that
+    cannot be inspected, for example because one of their variables is wrong, are compared as far as the inventory names their devices and
+    files. Then the pass changes the gateways that need it.
   - A failure of one gateway affects no other gateway and does not fail the task. C(gateways) contains the results by host.
   - To run the handlers of each host, run M(fleetops.aliyun_iot.fleet_report) on each host after the pass. The role with
     C(tasks_from=report) does this, and notifies the role's handlers. M(fleetops.aliyun_iot.fleet_report) returns the host's result of the
     pass, so a changed gateway notifies its handlers, and a failed gateway fails its host.
-  - A pass that takes longer than a few seconds shows its progress, with any callback. When all other gateways are finished, a gateway that
-    has hung for 15 minutes fails with the kind V(timeout).
+  - A pass that takes longer than a few seconds shows its progress, with any callback. When all other gateways are finished, or as many
+    gateways hang as O(connections) allows, a gateway that has hung for 15 minutes fails with the kind V(timeout).
 options:
   state:
     description: As in M(fleetops.aliyun_iot.gateway_credential). Takes precedence over the variable C(gateway_state).
@@ -161,6 +162,8 @@ notes:
   - A keyword of the task, such as C(become_user), applies to all hosts. A template in it is refused; use variables of the hosts instead.
   - The task runs on the controller, and reaches each host over its own connection. Use C(delegate_to=localhost), as the playbooks do;
     without it, an invalid connection variable of the first host fails the task for all hosts. Another value of C(delegate_to) is refused.
+  - The keywords C(until) and C(retries) are refused. Ansible would keep only the result of the last attempt, so the handlers of gateways
+    that an earlier attempt changed would not run.
 seealso:
   - module: fleetops.aliyun_iot.gateway_credential
   - module: fleetops.aliyun_iot.fleet_report

@@ -17,7 +17,8 @@ description:
     With O(state=listed) and O(all_devices=true) the task fails instead, because an incomplete list would be misleading.
   - Hosts whose devices are not in the requested state are returned as C(refused), and the task succeeds, so that a later task can report
     them. In an ad-hoc run (the command C(ansible)) there is no later task, so there the module fails.
-  - If two hosts name the same device, it is refused for both hosts, except for O(state=listed).
+  - If two hosts name the same device, it is refused for both hosts, except for O(state=listed). Hosts that failed or did not answer are
+    compared too, with the device that the inventory names for them.
   - Before O(state=reset), the ProductSecret in a host's variables (C(gateway_product_secret)) is compared with the platform's, if the
     platform returns it. If they differ, the device is not reset, since it could not register afterwards. The module cannot find out
     whether Dynamic Registration is switched on. If the platform does not return the ProductSecret, it cannot be compared either. In check
@@ -68,6 +69,8 @@ notes:
   - Needs C(run_once=true) in a playbook, and a strategy that supports it; C(free) and C(host_pinned) do not.
   - Use C(delegate_to=localhost), as the playbooks do; without it, an invalid connection variable of the first host fails the task for all
     hosts. Another value of C(delegate_to) is refused.
+  - The keywords C(until) and C(retries) are refused in a playbook. Ansible would keep only the result of the last attempt, without the
+    changes of earlier ones.
 seealso:
   - module: fleetops.aliyun_iot.devices
   - module: fleetops.aliyun_iot.device_reset

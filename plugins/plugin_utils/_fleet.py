@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
@@ -18,7 +19,12 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import with_change
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import copied, shared
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import Places, places_of, shared_places
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import (
+    Places,
+    named_files,
+    places_of,
+    shared_places,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import (
     BROKEN,
     FAILURES,
@@ -46,12 +52,17 @@ class Unreachable(Exception):
 
 
 class LeftToTask(Exception):
-    """The pass cannot process this gateway, but a task on the host can. The text is the reason.
+    """The pass cannot process this gateway, but a task on the host can. The text is the reason."""
 
-    ``device`` is ProductKey and DeviceName, as far as the inventory names them: two such hosts must not register one device.
-    """
 
-    device: tuple[str, str] = ("", "")
+class Claims(t.Protocol):
+    """The devices and files that the inventory names for hosts that were not looked at, as far as it can be evaluated."""
+
+    def device(self, host_name: str) -> tuple[str, str]:
+        """Return ProductKey and DeviceName, which are empty if the inventory names none."""
+
+    def places(self, host_name: str) -> Places | None:
+        """Return the files, None where nobody knows which machine they are on."""
 
 
 @dataclass
@@ -61,7 +72,7 @@ class Member:
     host: str
     convergence: Convergence | None = None
     device: tuple[str, str] = ("", "")  # ProductKey and DeviceName, empty until they are known
-    places: Places | None = None  # None if nothing was found yet
+    places: Places | None = None  # None until they are known
     result: Result | None = None
     left: str = ""
 
@@ -85,9 +96,15 @@ class Member:
         known = dict(self.result or self.known())
         known.pop("unreachable", None)
         self.result = failed(known, error)
+        self.left = ""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection and drop the convergence, for there may be thousands."""
         if self.convergence:
-            self.convergence.remote.close()
-        self.convergence, self.left = None, ""
+            with suppress(Exception):  # a connection plugin can raise anything, and the result must remain
+                self.convergence.remote.close()
+        self.convergence = None
 
     def outcome(self) -> str:
         """Return the outcome: ok, changed, failed, unreachable or left."""
@@ -114,6 +131,7 @@ class Fleet:
         watch: t.Callable[[Progress], None] | None = None,
         check_mode: bool = False,
         device_changes: t.Mapping[str, str] | None = None,
+        claims: Claims | None = None,
     ) -> None:
         """Take the parameters of a pass.
 
@@ -123,12 +141,13 @@ class Fleet:
         :param at_most: the maximum of gateways at the same time, with those whose work takes longer than SLOW, which at_once does not count
         :param prepare: called between look and change with the gateways that are going to register; returns the hosts that it refuses,
             each with the error
-        :param end: ends the connections of gateways that hang, or all when the pass is interrupted
-        :param longest: seconds to wait for the work on one gateway, once all others are done
+        :param end: ends all connections: those of gateways that hang, if no others are open, or when the pass is interrupted
+        :param longest: seconds to wait for the work on one gateway, once all others are done or wait for such gateways
         :param interval: seconds between two lines of progress
         :param watch: takes snapshots of the progress, in place of the lines
         :param check_mode: whether the results are of check mode
         :param device_changes: what was done to the device of each host, as fleet_devices returns it; ``prepare`` can add entries
+        :param claims: returns what the inventory names for a host that fails before its look, or is left to a task
         """
         self._open = open_gateway
         self._display = display
@@ -141,7 +160,8 @@ class Fleet:
         self._watch = watch
         self._check_mode = check_mode
         self._device_changes = {} if device_changes is None else device_changes  # which is filled later
-        self._members: t.Sequence[Member] = ()
+        self._claims = claims
+        self.members: list[Member] = []  # of the pass, with the results so far
         self._broken: list[Member] = []
 
     def run(self, hosts: t.Sequence[str]) -> list[Member]:
@@ -149,8 +169,11 @@ class Fleet:
 
         Refuse the hosts that have the same DeviceName or the same file as another host.
         """
-        members = self._members = [Member(host) for host in hosts]
+        members = self.members = [Member(host) for host in hosts]
         self._each("looked at", members, self._look)
+        for member in members:
+            if self._claims and not (member.places or member.has_to_act() or member.outcome() in ("ok", "changed")):
+                self._take_claims(member, self._claims)
         twice = shared({member.host: member.device for member in members if member.device[1]})
         together = shared_places({member.host: member.places for member in members if member.places})
         for message in copied(
@@ -182,12 +205,24 @@ class Fleet:
         if convergence.is_looking():
             try:
                 convergence.look()
-            finally:  # another host may have the file of a gateway that is not allowed a change
-                if convergence.seen:
-                    member.places = places_of(convergence.seen, convergence.remote.target())
+            finally:  # another host may have the file of a gateway that is not allowed a change, or does not answer
+                named = named_files(convergence.task.path, convergence.task.exports)
+                member.places = places_of(convergence.seen, convergence.remote.target(), named)
             member.device = convergence.device()
             if not convergence.has_to_act():
                 member.result = convergence.finish()
+
+    def _take_claims(self, member: Member, claims: Claims) -> None:
+        """Complete a host that was not looked at: another one must get neither its device nor its file, whatever is wrong with it."""
+        try:
+            if not member.device[1]:
+                member.device = claims.device(member.host)
+            member.places = claims.places(member.host)
+        except Exception as error:  # of ours or of a connection plugin; it must not end the pass
+            self._display.warning(
+                "%s: its device or its files were not compared with those of the other hosts: %s"
+                % (member.host, internal(error).where)
+            )
 
     def _change(self, member: Member) -> None:
         if member.convergence:
@@ -201,12 +236,11 @@ class Fleet:
         except FleetopsError as error:
             member.result = failed(member.known(), error)
         except LeftToTask as why:
-            member.left, member.device = str(why), why.device
+            member.left = str(why)
         except Exception as error:  # a bug of ours: the host is left to a task, and the pass continues
             member.left = internal(error).where
-        if not member.has_to_act() and member.convergence:
-            member.convergence.remote.close()
-            member.convergence = None  # there may be thousands
+        if not member.has_to_act():
+            member.close()
 
     def _refuse(self, members: t.Sequence[Member], errors: t.Mapping[str, FleetopsError]) -> None:
         for member in members:
@@ -233,7 +267,7 @@ class Fleet:
         started = shown = clock()
         left = list(reversed(members))
         running: dict[Future[None], tuple[Member, float]] = {}
-        hanging: list[Member] = []
+        hanging: set[str] = set()  # hosts whose connections were ended
         while left or running:
             now = clock()
             places = self._at_once - sum(now - since < SLOW for _member, since in running.values())
@@ -244,26 +278,31 @@ class Fleet:
             for future in wait(running, timeout=_TICK, return_when=FIRST_COMPLETED).done:
                 member, _since = running.pop(future)
                 future.result()
+                if member.host in hanging:
+                    self._fail_hanging(member)
                 self._note(member)
-            overdue = [member for member, since in running.values() if now - since > self._longest]
-            if hanging or (running and not left and len(overdue) == len(running)):
-                hanging = hanging or overdue
+            overdue = {member.host for member, since in running.values() if now - since > self._longest}
+            # Only if the work on no other gateway runs or can begin, because this ends the connections of all.
+            if running and len(overdue) == len(running) and (not left or len(running) >= self._at_most):
+                hanging |= overdue
                 self._end()  # again with each tick: a connection that was ended may be tried again, or another command hang
             if clock() - shown >= self._interval:
                 shown = clock()
                 self._show(verb, members, len(left), len(running), shown - started)
         if self._watch:
             self._show(verb, members, 0, 0, clock() - started)
-        for member in hanging:
-            if member.outcome() in ("ok", "changed"):  # it ended well after all
-                continue
-            error = FleetopsError(
-                "the work on the gateway did not end within %d seconds" % self._longest,
-                hint="Check which process hangs on the gateway. Then run the playbook again: the new run finishes the change",
-                kind="timeout",
-            )
-            error.registered = bool((member.result or {}).get("registered"))
-            member.fail(error)
+
+    def _fail_hanging(self, member: Member) -> None:
+        """Replace the result of a gateway whose connection was ended, unless the work on it ended well after all."""
+        if member.outcome() in ("ok", "changed"):
+            return
+        error = FleetopsError(
+            "the work on the gateway did not end within %d seconds" % self._longest,
+            hint="Check which process hangs on the gateway. Then run the playbook again: the new run finishes the change",
+            kind="timeout",
+        )
+        error.registered = bool((member.result or {}).get("registered"))
+        member.fail(error)
 
     def _note(self, member: Member) -> None:
         """Record a failed gateway, in the order of the failures."""
@@ -273,7 +312,7 @@ class Fleet:
     def _show(self, verb: str, members: t.Sequence[Member], left: int, running: int, seconds: float) -> None:
         """Show the progress, as a snapshot or as a line."""
         counts: Counter[str] = Counter()
-        for member in self._members:
+        for member in self.members:
             if member.result is not None:
                 result = with_change(member.result, self._device_changes.get(member.host))
                 counts[word_of(result, self._check_mode)] += 1

@@ -41,6 +41,12 @@ Variables = dict[str, t.Any]
 Template = t.Callable[[t.Any], t.Any]
 Options = dict[str, t.Any]
 
+# Variables of a run that the playbooks read with a default. Ansible would also use it for a template that refers to a missing variable.
+_WITH_DEFAULT = (
+    *("audit_fail", "audit_report", "decommission_platform", "gateway_lease_time", "gateway_report"),
+    *("gateway_report_to", "gateway_throttle", "platform_product_name"),
+)
+
 
 def credential_options(variables: Variables, template: Template, given: t.Mapping[str, t.Any]) -> Options:
     """Return the options of gateway_credential.
@@ -110,6 +116,16 @@ def may_reset_topology(variables: Variables, template: Template) -> bool:
     name = "gateway_reset_topology"
     value = _filled_in(name, variables.get(name), template)
     return value not in (None, "") and truth(name, value)
+
+
+def check_run_templates(variables: Variables, template: Template) -> None:
+    """Check that the templates of variables of the run can be evaluated.
+
+    :param variables: those of the host whose values apply to the run
+    :raises FleetopsError: as credential_options()
+    """
+    for name in _WITH_DEFAULT:
+        _filled_in(name, variables.get(name), template)
 
 
 def has_account(variables: Variables) -> bool:

@@ -15,18 +15,22 @@ from pathlib import Path
 
 from ansible import constants as C
 from ansible import context
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleUndefinedVariable
 from ansible.executor.task_executor import TaskExecutor
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
+from jinja2 import TemplateError
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import Render
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import LeftToTask, Unreachable
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import TaskRemote
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import from_inventory
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import LOCAL, Target
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import (
+    files_from_inventory,
+    from_inventory,
+)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import LOCAL, Places, Target, places_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import PYTHONS
 
@@ -35,6 +39,8 @@ KEYWORDS = (
     *("connection", "port", "remote_user", "environment", "timeout"),
     *("become", "become_user", "become_method", "become_flags", "become_exe"),
 )
+# Options of connections that can lead to another machine of the same address.
+_ROUTE = ("ssh_args", "ssh_common_args", "ssh_extra_args", "ssh_executable", "proxy_command")
 _ASKED = {
     "password": ("ask_pass", "connection_password_file"),
     "become_pass": ("become_ask_pass", "become_password_file"),
@@ -88,12 +94,12 @@ class FleetRemote(TaskRemote):
         found = {name: _option(connection, name) for name in ("host", "remote_addr", "port")}
         address = found["host"] or found["remote_addr"] or play_context.remote_addr
         port = found["port"] or play_context.port or (22 if connection.transport == "ssh" else "")
-        return Target(connection.transport, str(address), str(port))
+        route = tuple(str(_option(connection, name) or "") for name in _ROUTE)
+        return Target(connection.transport, str(address), str(port), route)
 
     def close(self) -> None:
         """Close the connection."""
-        with contextlib.suppress(AnsibleError):
-            self._action._connection.close()
+        self._action._connection.close()
 
 
 def _option(connection: t.Any, name: str) -> t.Any:
@@ -151,18 +157,64 @@ class Hosts:
     def action(self, host_name: str) -> HostAction:
         """Return the action of a host, with a connection that is not open yet.
 
+        :raises FleetopsError: of kind invalid_option: a variable of the connection cannot be evaluated
         :raises LeftToTask: it cannot be made here
         """
         # Templates and plugin loaders are not safe for threads.
         with self._lock:
             try:
                 return self._action(host_name)
-            except (AnsibleError, LeftToTask) as error:
-                left = LeftToTask(str(error))
-                with contextlib.suppress(AnsibleError):
-                    named = from_inventory(host_name, self.variables(host_name))
-                    left.device = (named.product_key, named.device_name or "")
-                raise left from None
+            except AnsibleError as error:
+                raise self._not_made(host_name, error) from None
+
+    def _not_made(self, host_name: str, error: AnsibleError) -> FleetopsError | LeftToTask:
+        """Return the error of a host whose connection cannot be made.
+
+        It quotes no value of a variable, as errors of ansible-core before 2.19 do, because the value may be a password. A task of the host
+        would fail with such an error too, so the host is not left to one if the variable is known.
+        """
+        name = self._broken_variable(host_name)
+        if name:
+            return FleetopsError(
+                "the variable %s of this host cannot be evaluated" % name,
+                hint="Correct it, or the variables that it refers to",
+                kind="invalid_option",
+            )
+        if isinstance(error, AnsibleUndefinedVariable) or "templat" in str(error):
+            return LeftToTask("a variable of its connection cannot be evaluated")
+        return LeftToTask(str(error))
+
+    def _broken_variable(self, host_name: str) -> str | None:
+        """Return the variable of ansible-core that cannot be evaluated, if there is one."""
+        try:
+            variables = self.variables(host_name)
+        except AnsibleError:
+            return None
+        for name, value in variables.raw.items():
+            if str(name).startswith("ansible_") and isinstance(value, str) and "{" in value:
+                try:
+                    variables.template(value)
+                except (AnsibleError, TemplateError) as error:
+                    if type(error).__name__ != "AnsibleValueOmittedError":  # since ansible-core 2.19
+                        return str(name)
+        return None
+
+    def device(self, host_name: str) -> tuple[str, str]:
+        """Return the ProductKey and the DeviceName that the inventory names for a host; they are empty if it names none."""
+        try:
+            named = from_inventory(host_name, self.variables(host_name))
+        except AnsibleError:
+            return "", ""
+        return named.product_key, named.device_name or ""
+
+    def places(self, host_name: str) -> Places | None:
+        """Return the files that the inventory names for a host; None if its connection cannot be made."""
+        with self._lock:
+            try:
+                action = self._action(host_name, connects=False)
+            except AnsibleError:
+                return None
+        return places_of(None, self.remote(action).target(), files_from_inventory(self.variables(host_name)))
 
     def template(self, action: HostAction, value: t.Any) -> t.Any:
         """Return a value of the host's variables with its templates filled in."""
@@ -198,7 +250,8 @@ class Hosts:
 
         return guarded
 
-    def _action(self, host_name: str) -> HostAction:
+    def _action(self, host_name: str, connects: bool = True) -> HostAction:
+        """Return the action of a host; unless it ``connects``, without the passwords that were typed in."""
         host = self._inventory.get_host(host_name)
         variables = self._variables(host)
         templar = Templar(loader=self._loader, variables=variables)
@@ -206,7 +259,7 @@ class Hosts:
         executor._host, executor._task, executor._connection = host, self._task, None
         executor._loader, executor._shared_loader_obj = self._loader, self._shared_loader_obj
         vars(executor)["_new_stdin"] = None  # before ansible-core 2.19
-        play_context = self._play_context(variables).set_task_and_variable_override(
+        play_context = self._play_context(variables, _ASKED if connects else {}).set_task_and_variable_override(
             task=self._task, variables=variables, templar=templar
         )
         play_context.post_validate(templar=templar)
@@ -229,19 +282,22 @@ class Hosts:
             variables=variables,
         )
 
-    def _play_context(self, variables: t.Mapping[str, t.Any]) -> PlayContext:
+    def _play_context(
+        self, variables: t.Mapping[str, t.Any], passwords: t.Mapping[str, t.Sequence[str]]
+    ) -> PlayContext:
         """Return the play context of the command line, without the values from the first host's variables.
 
+        :param passwords: of the play context that may have been typed in, each with its options of the command line
         :raises LeftToTask: a password of the first host's variables has replaced the one that was typed in
         """
         first = self._first
         plain = PlayContext(play=self._play, passwords={}, connection_lockfd=first.connection_lockfd)
-        for attribute, asked in _ASKED.items():
+        for attribute, asked in passwords.items():
             names = C.MAGIC_VARIABLE_MAPPING[attribute]
             if not any(context.CLIARGS.get(option) for option in asked) or any(name in variables for name in names):
                 continue
             if any(name in self._first_names for name in names):
-                raise LeftToTask("its %s is the one that was typed in" % attribute)
+                raise LeftToTask("its %s was typed in, but the first host has one in its variables" % attribute)
             setattr(plain, attribute, getattr(first, attribute))
         return plain
 
@@ -249,9 +305,10 @@ class Hosts:
 def check_run_once(task: t.Any) -> None:
     """Check that a task that works for all hosts of a batch is run once, with a result for all of them, and for no other host.
 
-    Delegated to localhost, it runs even if no connection to the first host can be made: ansible-core makes that of the task beforehand.
+    With ``delegate_to: localhost``, it runs even if ansible-core cannot create the connection of the first host.
 
     :raises InvalidOption: it is not
+    :raises AnsibleError: the task would be repeated
     """
     if not task.run_once:
         raise InvalidOption("run_once", None, "is missing", "Add run_once: true to the task, which works for all hosts")
@@ -262,6 +319,14 @@ def check_run_once(task: t.Any) -> None:
             "is not localhost: the task runs on the controller, and reaches each host over its own connection",
             "Remove it, or use localhost",
         )
+    if task.until or task.retries:
+        refused = InvalidOption(
+            "until",
+            None,
+            "is not possible: a repeated task returns only what its last attempt changed, so the handlers of other hosts would not run",
+            "Remove until and retries; the variable gateway_retry_time is for requests that fail",
+        )
+        raise AnsibleError(str(refused))  # A failed result would be repeated
 
 
 def _check_keywords(task: t.Any) -> None:

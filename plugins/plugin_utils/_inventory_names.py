@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ansible import context
 from ansible.errors import AnsibleError
 from jinja2 import TemplateError
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_credential_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_device_name, check_product_key
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import (
@@ -22,7 +24,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import 
     is_proven,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import LOCAL
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import LOCAL, Files, named_files
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import TEXTS
 
 _NAMING = ("gateway_product_key", "gateway_device_name", "gateway_device_name_from", "gateway_expected_names")
@@ -72,6 +74,16 @@ def _read(host: str, variables: Variables) -> InventoryName:
     elif is_proven(source, expected):
         name = expected[0]
     return InventoryName(str(values["gateway_product_key"] or ""), name or None, expected)
+
+
+def files_from_inventory(variables: Variables) -> Files:
+    """Return the files that the variables of a host name, each with its option, as far as they can be evaluated."""
+    values: dict[str, object] = {}
+    for option in ("path", "exports"):
+        with suppress(AnsibleError, TemplateError):
+            # As in the role, an optional variable that is empty counts as not set.
+            values[option] = variables.get("gateway_" + option) or gateway_credential_spec()[option]["default"]
+    return named_files(values.get("path"), values.get("exports"))
 
 
 class Machine(t.NamedTuple):

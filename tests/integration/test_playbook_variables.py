@@ -183,6 +183,18 @@ def test_an_empty_limit_of_failures_is_the_default_one(platform: Emulator, tmp_p
     assert "more than 0 %" in " ".join((run.stdout + run.stderr).split()), run
 
 
+@pytest.mark.parametrize("name", ["gateway_throttle", "gateway_report", "gateway_report_to", "platform_product_name"])
+@pytest.mark.parametrize("playbook", ["provision", "audit"])
+def test_a_broken_template_of_a_run_does_not_count_as_not_set(
+    platform: Emulator, tmp_path: Path, playbook: str, name: str
+) -> None:
+    hosts = inventory(2, tmp_path, **role_variables(platform), **account(platform), **{name: "{{ nowhere }}"})
+    run = run_of(playbook, hosts, tmp_path)
+    assert run.rc == 2, run
+    assert f"the variable {name} of this host cannot be evaluated: " in run.stdout, run
+    assert platform.admin.requests(action="register") == [], run
+
+
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_variables_of_the_users_own_are_theirs(platform: Emulator, tmp_path: Path, playbook: str) -> None:
     """Users' variables may have any name: a variable of a play would override the inventory's, and -e would override both."""

@@ -7,23 +7,30 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from converging import Bench, Screen, stored
+from converging import Bench, Screen, Shell, stored
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _fleet
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import Fleet, LeftToTask, Member, Unreachable
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import (
+    Fleet,
+    LeftToTask,
+    Member,
+    Unreachable,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import (
     asked_for,
     earlier,
     fleet_result,
     too_many_failures,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import Target
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import Places, Target
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import Progress
 
 JSON = Any
@@ -116,15 +123,94 @@ def test_every_trouble_is_that_of_one_gateway(tmp_path: Path) -> None:
     assert (members["gw-0002"].result or {})["error"]["kind"] == "invalid_option"
 
 
-def test_a_gateway_that_is_left_to_a_task_is_compared_with_the_others(tmp_path: Path) -> None:
+class Named:
+    """Devices and files that an inventory names for hosts, as Hosts returns them."""
+
+    def __init__(self, devices: dict[str, str], places: dict[str, Places] | None = None) -> None:
+        self.devices = devices
+        self.files = places
+
+    def device(self, host_name: str) -> tuple[str, str]:
+        return "a1IoKTestP1", self.devices[host_name]
+
+    def places(self, host_name: str) -> Places | None:
+        if self.files is None:
+            raise KeyError("a connection plugin's mistake")
+        return self.files[host_name]
+
+
+NOT_OPENED = [
+    LeftToTask("its password is the one that was typed in"),
+    FleetopsError("gateway_mode is wrong", kind="invalid_option"),
+    KeyError("our mistake"),
+]
+
+
+@pytest.mark.parametrize("error", NOT_OPENED, ids=repr)
+def test_a_device_of_a_gateway_that_is_not_opened_is_for_no_other(tmp_path: Path, error: Exception) -> None:
+    """Its variables name a device that may be in service; a registration for another host would invalidate its credential."""
     site = Site(tmp_path, HOSTS[:4])
-    left = LeftToTask("its password is the one that was typed in")
-    left.device = ("a1IoKTestP1", "gw-0002")
-    site.troubles = {"gw-0001": raising(left)}
-    members = site.run()
+    site.troubles = {"gw-0001": raising(error)}
+    members = site.run(claims=Named({"gw-0001": "gw-0002"}))
+    [warning] = site.screen.warnings
+    assert warning.startswith(
+        "gw-0001: its device or its files were not compared with those of the other hosts: KeyError"
+    )
     assert [member.outcome() for member in members.values()] == ["failed", "failed", "changed", "changed"]
+    assert site.issued() == {"gw-0001": 0, "gw-0002": 0, "gw-0003": 1, "gw-0004": 1}
     for host in ("gw-0001", "gw-0002"):
         assert (members[host].result or {})["error"]["kind"] == "shared_name"
+
+
+@pytest.mark.parametrize("error", [*NOT_OPENED, Unreachable("no route")], ids=repr)
+@pytest.mark.parametrize("option", ["path", "link", "export"])
+def test_a_file_of_a_gateway_that_is_not_looked_at_is_for_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, option: str
+) -> None:
+    """The path of the second host leads to it, directly or over a symbolic link that both name."""
+    site = Site(tmp_path, HOSTS[:4])
+    for bench in site.benches.values():
+        bench.machine = Target("local")
+    first, second = (site.benches[host] for host in HOSTS[:2])
+    path = first.path
+    if option == "link":
+        (tmp_path / "link").symlink_to(path.parent)
+        path = second.path = tmp_path / "link" / path.name
+    elif option == "path":
+        second.path = path
+    else:
+        site.own["gw-0002"] = {"exports": [{"dest": str(path), "format": "env"}]}
+    assert first.run(device_name="gw-0001")["changed"]
+    text = path.read_text()
+    site.troubles = {"gw-0001": raising(error)}
+    if isinstance(error, Unreachable):
+        first.path = path
+
+        def silent() -> JSON:
+            convergence = first.convergence(device_name="gw-0001")
+            monkeypatch.setattr(convergence.remote, "execute", lambda *_arguments: raising(error)())
+            return convergence
+
+        site.troubles = {"gw-0001": silent}
+    places = Places(Target("local"), None, (("path", str(path)),))
+    members = site.run(claims=Named({"gw-0001": "gw-0001"}, {"gw-0001": places}))
+    outcomes = ["unreachable" if isinstance(error, Unreachable) else "failed", "failed", "changed", "changed"]
+    assert [member.outcome() for member in members.values()] == outcomes
+    assert path.read_text() == text
+    assert (members["gw-0002"].result or {})["error"]["kind"] == "shared_place"
+
+
+@pytest.mark.parametrize("error", [OSError("gone"), AttributeError("no library")])
+def test_a_connection_that_cannot_be_closed_changes_no_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """A connection plugin can raise anything in close(), also for a host that is refused."""
+    site = Site(tmp_path, HOSTS[:4])
+    site.names["gw-0004"] = "gw-0003"
+    monkeypatch.setattr(Shell, "close", staticmethod(raising(error)))
+    members = site.run()
+    assert [member.outcome() for member in members.values()] == ["changed", "changed", "failed", "failed"]
+    assert [(members[host].result or {})["error"]["kind"] for host in ("gw-0003", "gw-0004")] == ["shared_name"] * 2
 
 
 def test_a_login_that_is_still_to_be_repeated_is_in_the_result_of_a_look(tmp_path: Path) -> None:
@@ -334,6 +420,57 @@ def test_what_hangs_for_good_is_ended_when_all_others_are_done(tmp_path: Path, m
     members = site.run(at_once=2, end=ended.set, longest=0.5)
     assert [member.outcome() for member in members.values()] == ["ok", "failed", "ok", "ok"]
     assert (members["gw-0002"].result or {})["error"]["kind"] == "timeout"
+
+
+@pytest.mark.parametrize("phase", ["look", "change"])
+def test_as_many_hanging_gateways_as_connections_are_ended_for_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, phase: str
+) -> None:
+    """They end one after the other, and the connections of those that begin then are not ended with them."""
+    monkeypatch.setattr(_fleet, "SLOW", 0.01)
+    monkeypatch.setattr(_fleet, "_TICK", 0.01)
+    site = Site(tmp_path, HOSTS)
+    ends, begun = {host: threading.Event() for host in HOSTS[:2]}, threading.Event()
+    ended: list[set[str]] = []
+    running: set[str] = set()
+
+    def end() -> None:
+        ended.append(set(running))
+        if not ends["gw-0001"].is_set():
+            ends["gw-0001"].set()
+        elif begun.is_set():
+            ends["gw-0002"].set()
+
+    def work(host: str) -> Any:
+        running.add(host)
+        try:
+            if host in ends:
+                assert ends[host].wait(30)
+                raise Unreachable("its connection was ended")
+            begun.set()
+            time.sleep(0.05)
+        finally:
+            running.discard(host)
+        return {"changed": False, "reason": "up_to_date", "product_key": "a", "device_name": host}
+
+    def opened(host: str) -> Callable[[], JSON]:
+        if phase == "look":
+            return lambda: work(host)
+        convergence = SimpleNamespace(
+            **{"is_looking": lambda: False, "device": lambda: ("a", host), "will_register": lambda: False},
+            **{"run": lambda: work(host), "remote": site.benches[host].shell, "known": {}},
+        )
+        return lambda: convergence
+
+    site.troubles = {host: opened(host) for host in HOSTS}
+    seen: list[Progress] = []
+    members = site.run(at_once=1, at_most=2, longest=0.5, end=end, watch=seen.append)
+    assert [member.outcome() for member in members.values()] == 2 * ["failed"] + 6 * ["ok"]
+    for host in ends:
+        assert (members[host].result or {})["error"]["kind"] == "timeout"
+    assert set().union(*ended) <= ends.keys()
+    assert [each.host for each in seen[-1].failures] == [*ends]
+    assert seen[-1].counts == {"failed": 2, "up to date": 6}
 
 
 @pytest.mark.parametrize("failure", [None, "refused"])

@@ -1,12 +1,21 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Test how a pass ends connections that hang."""
+"""Test how a pass makes connections, and ends those that hang."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleError, AnsibleUndefinedVariable
+
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import LeftToTask
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote import Hosts, HostVariables
 
 ENDING = """
 import subprocess
@@ -24,3 +33,53 @@ def test_a_command_ends_with_the_shell_that_waits_for_it() -> None:
     """The command keeps the shell's output open, and the connection waits for the end of the output."""
     done = subprocess.run([sys.executable, "-c", ENDING], capture_output=True, text=True, timeout=30, check=False)
     assert done.stdout == "ended\n", done
+
+
+SECRET = "SECRETCANARY{%x"
+# Of ansible-core before 2.19.
+OLD_ERRORS = [
+    AnsibleError(
+        f"An unhandled exception occurred while templating '{SECRET}'. Error was a <class 'ansible.errors.AnsibleError'>, original "
+        f"message: template error while templating string: Encountered unknown tag 'x'.. String: {SECRET}"
+    ),
+    AnsibleUndefinedVariable(f"{SECRET}: 'x' is undefined. 'x' is undefined"),
+]
+
+
+def hosts_of(error: Exception, raw: dict[str, str]) -> Hosts:
+    """Return hosts whose connections cannot be made, because of this error; every template with a tag is wrong."""
+
+    class Broken(Hosts):
+        def _action(self, host_name: str, connects: bool = True) -> Any:
+            raise error
+
+        def variables(self, host_name: str) -> HostVariables:
+            return HostVariables(raw, template)
+
+    def template(value: str) -> str:
+        if "{%" in value:
+            raise error
+        return value
+
+    hosts = Broken.__new__(Broken)
+    hosts._lock = threading.Lock()
+    return hosts
+
+
+@pytest.mark.parametrize("error", OLD_ERRORS, ids=["syntax", "undefined"])
+def test_no_error_quotes_a_value_of_a_connection(error: Exception) -> None:
+    """The value may be a password, and the error is in the report."""
+    usual = {"ansible_host": "{{ address }}", "ansible_user": "root", "ansible_port": "22", "vault_become": SECRET}
+    with pytest.raises(FleetopsError) as named:
+        hosts_of(error, {**usual, "ansible_become_password": SECRET}).action("gw-0001")
+    assert named.value.msg == "the variable ansible_become_password of this host cannot be evaluated"
+    assert "Correct it" in named.value.hint
+    with pytest.raises(LeftToTask) as unnamed:
+        hosts_of(error, usual).action("gw-0001")
+    assert str(unnamed.value) == "a variable of its connection cannot be evaluated"
+
+
+def test_a_connection_that_cannot_be_made_is_left_to_a_task_with_its_reason() -> None:
+    error = AnsibleError("the connection plugin 'nowhere' was not found")
+    with pytest.raises(LeftToTask, match="the connection plugin 'nowhere' was not found"):
+        hosts_of(error, {"ansible_connection": "nowhere"}).action("gw-0001")

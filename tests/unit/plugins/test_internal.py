@@ -60,7 +60,7 @@ def test_an_exception_that_was_never_raised_has_no_place() -> None:
     assert internal(KeyError()).where == "KeyError at an unknown place"
 
 
-def run(error: Exception) -> dict[str, Any]:
+def run(error: Exception, secret: str = SECRET) -> dict[str, Any]:
     """Run an action of the controller that raises this error; return its result."""
 
     class Action(ControllerAction):
@@ -76,7 +76,7 @@ def run(error: Exception) -> dict[str, Any]:
 
     # With failed_when, the result of a failure is returned, not raised.
     keywords = {"failed_when": ["true"]}
-    task = SimpleNamespace(args={"secret": SECRET}, no_log=False, async_val=0, check_mode=False, diff=False, **keywords)
+    task = SimpleNamespace(args={"secret": secret}, no_log=False, async_val=0, check_mode=False, diff=False, **keywords)
     task.get_path = lambda: "/srv/site.yml:3"
     action = Action(task, SimpleNamespace(_shell=SimpleNamespace(tmpdir=None)), SimpleNamespace(), None, None, None)
     action._supports_async = True
@@ -90,6 +90,13 @@ def test_an_action_on_the_controller_reports_it(error: Exception) -> None:
     assert type(error).__name__ in result["msg"]
     assert "test_internal.py:" in result["msg"]
     assert SECRET not in json.dumps(result)
+
+
+@pytest.mark.parametrize("value", [" ", "\n", "a", "sec", " sec "])
+def test_a_value_that_is_too_short_for_a_secret_leaves_the_message_readable(value: str) -> None:
+    error = FleetopsError("the call of a secret API failed", kind="refused")
+    assert run(error, value)["error"]["message"] == "the call of a secret API failed"
+    assert run(error, "secret")["error"]["message"] == "the call of a ******** API failed"
 
 
 def test_a_login_that_failed_before_it_began_was_not_accepted() -> None:

@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible.errors import AnsibleFilterError
 from counted_name import CountedName
 from jinja2 import UndefinedError
+from jinja2.defaults import DEFAULT_NAMESPACE
 from looks import KEY, NAME, NEW, OURS
 
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.decommission_devices import (
@@ -20,21 +25,67 @@ from ansible_collections.fleetops.aliyun_iot.plugins.filter.decommission_devices
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.decommission_devices import decommission_devices
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.device_names import FilterModule as NamesFilter
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.device_names import device_names
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    FleetopsError,
+    InvalidOption,
+    StorageError,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import UNUSABLE
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Identity
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import (
     check_expected_names,
+    check_facts,
     check_holder,
     check_unchanged,
     hardware_name,
     is_proven,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import NAMES, REGISTERED
 
 JSON = Any
 
+ROOT = Path(__file__).parents[3]
+# A call of a function, in contrast to that of a method or a filter.
+CALLS = re.compile(r"(?<![|.\w])(?<!\| )(\w+)\(")
+FUNCTIONS = {*DEFAULT_NAMESPACE, "lookup", "query", "q", "now", "undef"}
 OTHER_PRODUCT = "a1IoKTestP2"
 RIGHT, WRONG = "1111111111111111", "2222222222222222"
+
+
+# Facts
+
+
+def playbook_variables(found: JSON) -> Iterator[str]:
+    """Return the variables that a playbook or its tasks set or register."""
+    if isinstance(found, dict):
+        yield from found.get("vars", {})
+        yield from found.get("ansible.builtin.set_fact", {})
+        yield from [found["register"]] if "name" in found and "register" in found else []
+    for each in found.values() if isinstance(found, dict) else found if isinstance(found, list) else []:
+        yield from playbook_variables(each)
+
+
+TASKS = [*(ROOT / "playbooks").rglob("*.yml"), *(ROOT / "roles/gateway").glob("[th]*/*.yml")]
+SET = {name for path in TASKS for name in playbook_variables(yaml.safe_load(path.read_text()))}
+
+
+@pytest.mark.parametrize("name", sorted({*NAMES, *REGISTERED, *SET, "target"} - {"ansible_become"}))
+def test_facts_contain_no_variable_of_the_role_or_the_playbooks(name: str) -> None:
+    with pytest.raises(StorageError, match=f"the gateway's facts contain {name}, which only the inventory may set"):
+        check_facts({"ansible_facts": {"distribution": "OpenWrt", name: "x"}})
+
+
+def test_other_facts_are_the_gateways_own() -> None:
+    check_facts({})
+    check_facts({"ansible_facts": {"distribution": "OpenWrt", "default_ipv4": {}, "my_gateway": 1, "targets": []}})
+
+
+@pytest.mark.parametrize("path", TASKS, ids=lambda path: path.name)
+def test_no_task_calls_a_function_that_a_fact_could_replace(path: Path) -> None:
+    """Facts replace the functions of a template, unlike its filters. Hosts of a play are read without the facts of any host."""
+    plain = re.sub(r"^  hosts: .*|#.*", "", path.read_text(), flags=re.MULTILINE)
+    called = {name for template in re.findall(r"\{\{.*?\}\}", plain, re.DOTALL) for name in CALLS.findall(template)}
+    assert not called & FUNCTIONS
 
 
 # A name that the hardware reports
@@ -346,6 +397,35 @@ def test_one_host_does_not_say_what_becomes_of_the_devices_of_others() -> None:
         assert "decommission_platform is disable for this host, and delete for the run" in every[name]["error"]
     with pytest.raises(AnsibleFilterError, match="decommission_platform: 'Delete' is not a valid value"):
         decommission_devices(hostvars, hostvars, {}, [], "Delete")
+
+
+@pytest.mark.parametrize("refused", [{"decommission_platform": "keep"}, {"result": LOOKS["another"]}], ids=str)
+def test_a_device_of_a_host_that_is_refused_is_not_taken_out_of_service_for_another(refused: JSON) -> None:
+    hostvars = {"a": host(device_name="gw-0001"), "b": host(device_name="gw-0001", result=refused.get("result"))}
+    hostvars["b"] |= {name: value for name, value in refused.items() if name != "result"}
+    every = decommission_devices(hostvars, hostvars, looks(hostvars), [], "disable")
+    assert "2 hosts have the device gw-0001" in every["a"]["error"]
+    assert every["b"]["device_name"] is None
+    assert "2 hosts" not in every["b"]["error"]
+
+
+def test_a_device_of_a_host_in_a_later_batch_is_not_taken_out_of_service() -> None:
+    hostvars = {
+        "typed": host(device_name="gw-0001"),
+        "cloned": host(device_name_from="mac", result=LOOKS["another"]),
+        "right": host(device_name="gw-0002"),
+        "gw-0001": host(),
+        "gw-0003": host(),
+        "mac": host(device_name_from="mac"),
+    }
+    answer: JSON = [{"product_key": KEY, "devices": [{"device_name": "gw-0003", "fingerprint": RIGHT}]}]
+    every = decommission_devices(
+        ["typed", "cloned", "right"], hostvars, looks(hostvars), answer, None, device_names(hostvars, hostvars)
+    )
+    assert "typed, gw-0001" in every["typed"]["error"]
+    assert "cloned, gw-0003" in every["cloned"]["error"]
+    assert (every["right"]["device_name"], every["right"]["error"]) == ("gw-0002", None)
+    assert len(every) == 3
 
 
 # With the list, the hardware may report gw-0001 and gw-0002.

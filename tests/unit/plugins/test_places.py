@@ -16,6 +16,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import (
     Places,
     Target,
+    named_files,
     shared_places,
     whose_working_file,
 )
@@ -94,6 +95,29 @@ def test_a_file_that_hosts_share() -> None:
     assert "b (gateway_path), c (gateway_export)" in found["c"]
     local = Places(Target("local"), BOOT, (("path", PATH),))
     assert "on one machine, the controller: " in shared_places({"a": local, "b": local})["a"]
+
+
+def unseen(*route: str) -> Places:
+    return Places(Target("ssh", "192.0.2.1", "22", route), None, (("path", PATH),))
+
+
+def test_a_host_without_a_look_may_be_on_any_machine_of_its_target_and_route() -> None:
+    behind = Places(Target("ssh", "192.0.2.1", "22", ("-J other",)), OTHER_BOOT, (("path", PATH),))
+    seen = {"a": ssh(path=PATH), "b": behind, "c": ssh("192.0.2.2", path=PATH), "d": ssh(path="/d")}
+    assert set(shared_places({**seen, "e": unseen()})) == {"a", "e"}
+    assert set(shared_places({**seen, "e": unseen("-J other")})) == {"b", "e"}
+    assert shared_places({**seen, "e": unseen("-J third"), "f": unseen("-J fourth")}) == {}
+    assert set(shared_places({"e": unseen(), "f": unseen()})) == {"e", "f"}
+
+
+def test_files_that_options_name() -> None:
+    exports = [{"dest": "/x/agent.env"}, {"dest": 7}, {}, "text", {"dest": "//y//b"}]
+    assert named_files("/x/a.json", exports) == (
+        *(("path", "/x/a.json"), ("exports[0].dest", "/x/agent.env")),
+        ("exports[4].dest", "/y/b"),
+    )
+    for value in (None, "", "a", 7, {}):
+        assert named_files(value, value) == ()
 
 
 @pytest.mark.parametrize("number", [6, 10_000])
