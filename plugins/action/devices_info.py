@@ -25,5 +25,5 @@ class ActionModule(ControllerAction):
             "changed": False,
             "product_key": product_key,
             "devices": [device.as_result() for device in found.values()],
-            "missing": [name for name in names or [] if name not in found],
+            "missing": [name for name in dict.fromkeys(names or ()) if name not in found],
         }

@@ -37,8 +37,15 @@ class ActionModule(GatewayAction):
         """Do nothing: the pass has checked them, or :meth:`_do` does."""
 
     def _perform(self, options: dict[str, t.Any], remote: Remote) -> Result:
+        fleet = registered_pass(options["variable"], self._vars, self._host())
+        if not fleet["check_mode"] or self._check_mode:
+            return self._result(options, fleet, remote)
+        # Only the pass ran in check mode: this task changes nothing either, and handlers would run.
+        self._check_mode = True
+        return {**self._result(options, fleet, remote), "changed": False}
+
+    def _result(self, options: t.Mapping[str, t.Any], fleet: t.Mapping[str, t.Any], remote: Remote) -> Result:
         host = self._host()
-        fleet = registered_pass(options["variable"], self._vars, host)
         result = fleet["gateways"].get(host)
         if result:
             # Every host of the batch has the same warning, and Ansible shows it once.

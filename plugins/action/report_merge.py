@@ -9,7 +9,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import report_merge_spec
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import rebuilt
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import note_report, rebuilt
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_files import ReportFiles
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_merge import merge_reports, report_names
@@ -23,9 +23,11 @@ class ActionModule(ControllerAction):
     _of_playbooks: t.ClassVar[t.Mapping[str, str]] = {"reports": "gateway_report_from", "dest": "gateway_report_to"}
 
     def _perform(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        note_report(self._variables)
         files = ReportFiles.at(options["dest"])
         names = report_names(options["reports"], files.kept)
-        run, rows = merge_reports(names, rebuilt)
+        groups = self._variables["groups"]
+        run, rows = merge_reports(names, lambda row, playbook: rebuilt(row, playbook, groups))
         earlier = files.earlier()
         report = compose_report(run, rows, earlier)
         changed = not all(file.exists() for file in files) or _content(files.kept) != as_json(report).encode()

@@ -16,19 +16,24 @@ from ansible.release import __version__
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import run_report_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import (
+    AUDIT,
+    note_report,
     playbook_command,
+    rebuilt,
     same_tasks,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_only import ControllerAction
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import registered_pass
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_files import ReportFiles
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_gate import check_rows
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_gate import checked_rows
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import (
     Row,
     compose_report,
     rows_of_findings,
     rows_of_pass,
 )
+
+NO_RESULT = "no result: the run ended before or during its batch"
 
 
 class ActionModule(ControllerAction):
@@ -38,32 +43,42 @@ class ActionModule(ControllerAction):
     _of_playbooks: t.ClassVar[t.Mapping[str, str]] = {"dest": "gateway_report_to"}
 
     def _perform(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        note_report(self._variables)
         files = ReportFiles.at(options["dest"])
         playbooks = context.CLIARGS.get("args") or ()
-        report = compose_report(self._run(playbooks), self._rows(options, playbooks), files.earlier())
+        rows = self._rows(options, playbooks)
+        report = compose_report(self._run(playbooks, self._is_of_check_mode(options)), rows, files.earlier())
         if not self._task.check_mode:
             files.write(report)
         return {"changed": True, "path": str(files.page), "counts": report["counts"]}
 
     def _rows(self, options: t.Mapping[str, t.Any], playbooks: t.Sequence[str]) -> list[Row]:
         if options["findings"] is not None:
-            rows = rows_of_findings(options["findings"])
-            check_rows("findings", rows)
-            return rows
+            rows = checked_rows("findings", rows_of_findings(options["findings"]))
+            groups = self._variables["groups"]
+            return [dict(row, command=rebuilt(row, AUDIT, groups)) for row in rows]
         fleet = registered_pass(options["variable"], self._variables)
         rows = rows_of_pass(fleet, self._variables["ansible_play_batch"], playbook_command(), same_tasks(playbooks))
-        check_rows("variable", rows)
+        rows = checked_rows("variable", rows)
         if options["looked_only"]:
-            rows = [dict(row, outcome="left") if row["outcome"] == "changed" else row for row in rows]
+            # The batch replaces these rows, unless the run ends before, also by Ctrl-C while the gateways are changed.
+            open_rows = {"outcome": "left", "message": NO_RESULT}
+            rows = [{**row, **open_rows} if row["outcome"] == "changed" else row for row in rows]
         return rows
 
-    def _run(self, playbooks: t.Sequence[str]) -> dict[str, str]:
+    def _is_of_check_mode(self, options: t.Mapping[str, t.Any]) -> bool:
+        """Return whether the run changes nothing. A look before the batches, and that of an audit, is in check mode in every run."""
+        if options["looked_only"] or options["findings"] is not None:
+            return bool(context.CLIARGS.get("check"))
+        return bool(self._variables[options["variable"]]["check_mode"])
+
+    def _run(self, playbooks: t.Sequence[str], check_mode: bool) -> dict[str, str]:
         identity, age = _process(os.getppid())
         names = [os.path.basename(playbook).removesuffix(".yml").rpartition(".")[2] for playbook in playbooks]
         return {
             "id": identity,
             "playbook": ", ".join(names),
-            "mode": "check mode, nothing was changed" if context.CLIARGS.get("check") else "",
+            "mode": "check mode, nothing was changed" if check_mode else "",
             "begun": _date(time.time() - age),
             "ended": _date(time.time()),
             "user": _user(),

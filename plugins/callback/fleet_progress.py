@@ -16,7 +16,8 @@ description:
     left, and the last failures. Elsewhere, and for other long tasks, it prints a line every few seconds.
   - A failure of a gateway is one block of lines. A success prints nothing, unless Ansible runs with C(-v), or the task always prints, such
     as M(ansible.builtin.debug). Warnings, diffs, and failures of other tasks are shown as usual.
-  - The run ends with a table of the hosts by outcome and cause, with the next command to type for each of them.
+  - The run ends with a table of the hosts by outcome and cause, with the next command to type for each of them. Hosts that have the same
+    device or file as another host get advice instead, since a command for one of them alone would not be refused.
   - It works for any playbook.
 requirements:
   - set as stdout in the configuration (C(ANSIBLE_STDOUT_CALLBACK=fleetops.aliyun_iot.fleet_progress))
@@ -64,7 +65,12 @@ from ansible_collections.fleetops.aliyun_iot.plugins.lookup.fleet_hosts import N
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _live
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import left_out, limited
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import (
+    AUDIT,
+    left_out,
+    limited,
+    note_written,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._limit_file import limit_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._outcomes import (
     Group,
@@ -85,10 +91,12 @@ C: t.Any = constants
 _OURS = "fleetops.aliyun_iot."
 # Actions whose result reports the outcome for the gateway's credential.
 _OF_ONE_GATEWAY = ("fleet_report", "gateway_credential", "gateway_recovery")
-# Actions that write about the gateways, and do nothing to them.
-_REPORTS = ("audit_report", "report_merge", "run_report")
-# The playbook that shows its findings, and the commands that repair them, itself.
-AUDIT = "audit"
+# Actions that write about the gateways, and do nothing to them, each with the variable that names the file.
+_REPORTS = {
+    "audit_report": "audit_report",
+    "report_merge": "gateway_report_to",
+    "run_report": "gateway_report_to",
+}
 # Characters of a message or a hint in a block.
 _LENGTH = 2000
 _TITLE = 100
@@ -110,6 +118,8 @@ class CallbackModule(DefaultCallback):
         self._watcher: Watcher | None = None
         self._began = time.monotonic()
         self._reports: list[str] = []
+        self._written: set[str] = set()
+        self._playbook = ""
         self._play: t.Any = None
         # The hosts of all batches of the play, and of the present one.
         self._every: list[str] = []
@@ -127,6 +137,8 @@ class CallbackModule(DefaultCallback):
 
     def v2_playbook_on_start(self, playbook: t.Any) -> None:
         super().v2_playbook_on_start(playbook)
+        # Of several playbooks, Ansible starts each one, and ends it with the statistics.
+        self._playbook = os.path.basename(str(playbook._file_name)).removesuffix(".yml")
         view = None
         if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
             if _live.is_available():
@@ -173,6 +185,7 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_on_ok(self, result: Result) -> None:
         content, action = result._result, self._ended_on_a_host(result)
+        self._note_file(action)
         if action and result._task.run_once is True:
             self._outcomes.note_for_all(_host(result), bool(content.get("changed")))
         if action == "fleet_credentials" and "hosts" in content:
@@ -191,6 +204,7 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_on_failed(self, result: Result, ignore_errors: bool = False) -> None:
         action, host = self._ended_on_a_host(result), _host(result)
+        self._note_file(action)
         outcome = failed_outcome(result._result, result._task.get_name())
         is_of_run = result._task.run_once is True and action not in _OF_ONE_GATEWAY
         if action in _OF_ONE_GATEWAY:
@@ -238,6 +252,11 @@ class CallbackModule(DefaultCallback):
         if action == _OURS + "fleet_credentials":
             self._end_task()
         return action[len(_OURS) :] if action.startswith(_OURS) else ""
+
+    def _note_file(self, action: str) -> None:
+        """Record that a task writes a file, so that no command writes over it."""
+        if action in _REPORTS:
+            self._written.add(_REPORTS[action])
 
     def _note_task(self, result: Result, action: str) -> None:
         if "censored" not in result._result:  # with no_log, nothing but changed is known
@@ -310,11 +329,13 @@ class CallbackModule(DefaultCallback):
             super().v2_playbook_on_stats(stats)
         counted_tasks = {host: stats.summarize(host) for host in sorted(stats.processed)}
         groups = self._outcomes.groups(counted_tasks)
-        if _playbook() != AUDIT:
+        for variable in self._written:
+            note_written(variable)
+        if self._playbook != AUDIT:
             self._show_unreported(groups)
         if groups:
             self._say("")
-            for line, about in table(groups, self._next_command):
+            for line, about in table(groups, self._next_step):
                 self._say(line, _color(about) if about else None)
             self._show_left_out(groups)
         for path in self._reports:
@@ -334,33 +355,26 @@ class CallbackModule(DefaultCallback):
     def _show_left_out(self, groups: t.Sequence[Group]) -> None:
         """Name the options that the commands of the table need from whoever types them."""
         options = left_out()
-        if options and any(map(_has_command, groups)):
+        if options and any(map(self._has_command, groups)):
             self._say(
                 "These commands do not have all options of this run. Add those that are needed: %s" % ", ".join(options)
             )
 
-    def _next_command(self, group: Group) -> str:
-        """Return the command for a group that is not as it should be."""
-        if not _has_command(group):
-            return ""
-        playbook = _playbook()
-        hosts = limit_of(group.hosts, str(self.get_option("limit_path")), playbook)
-        # An audit changes nothing, and prints itself what repairs its findings.
-        repair = None if playbook == AUDIT else group.outcome.repair
+    def _next_step(self, group: Group) -> str:
+        """Return the command for a group that is not as it should be, or the advice if no command may process a host of it alone."""
+        if not self._has_command(group):
+            return group.outcome.advice
+        hosts = limit_of(group.hosts, str(self.get_option("limit_path")), self._playbook)
+        # An audit changes nothing, and shows its findings and the commands that repair them itself.
+        repair = None if self._playbook == AUDIT else group.outcome.repair
         return limited(hosts, repair, as_now=group.outcome.word in BROKEN)
+
+    def _has_command(self, group: Group) -> bool:
+        words = BROKEN if self._playbook == AUDIT else (*BROKEN, *UNFINISHED)
+        return group.outcome.word in words and not group.outcome.advice
 
     def _say(self, text: str, color: str | None = None) -> None:
         self._display.display(text, color=color)
-
-
-def _has_command(group: Group) -> bool:
-    return group.outcome.word in (BROKEN if _playbook() == AUDIT else (*BROKEN, *UNFINISHED))
-
-
-def _playbook() -> str:
-    """Return the name of the playbook that runs, of several the last one's, without its directory or collection."""
-    arguments: tuple[str, ...] = context.CLIARGS.get("args") or ("",)
-    return os.path.basename(arguments[-1]).removesuffix(".yml").rpartition(".")[2]
 
 
 def _host(result: Result) -> str:

@@ -64,7 +64,8 @@ options:
     default: /etc/aliyun-iot/device.json
   owner:
     description: The user, by name or number, who owns the credential. If this option is not set, the file belongs to the task's user on the
-      gateway (with C(become), usually root).
+      gateway (with C(become), usually root). The owner of an existing file is corrected too, so set this option if another user has to
+      read the file.
     type: str
   group:
     description: The group, by name or number, of the credential. If this option is not set, the file gets the group of the task's user on

@@ -23,7 +23,10 @@ options:
     type: dict
     required: true
   devices:
-    description: The results of M(fleetops.aliyun_iot.devices_info) for every product, as a loop registers them.
+    description:
+      - The results of M(fleetops.aliyun_iot.devices_info) for every product, as a loop registers them. A result that failed or was skipped
+        is refused, because its devices would seem not to exist.
+      - A gateway of a product that is not among them has the finding V(failed), unless another finding does not need its device.
     type: list
     elements: dict
     required: true
@@ -60,7 +63,10 @@ _value:
   elements: dict
 """
 
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import command
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import command, with_report
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._filter_inputs import checked_dictionary, checked_list
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import shown
 
 Result = t.Mapping[str, t.Any]
@@ -76,7 +82,7 @@ NEEDED = {
 
 
 class Finding(t.NamedTuple):
-    """A finding about a gateway; ``mended_by`` is a word for the command that repairs it, empty if somebody has to decide."""
+    """A finding about a gateway; ``mended_by`` is a word for the command that repairs it, empty if no command can repair it."""
 
     finding: str
     detail: str
@@ -88,35 +94,38 @@ def audit_findings(
     devices: t.Iterable[Result],
     inventory: t.Mapping[str, Result] | None = None,
 ) -> list[dict[str, t.Any]]:
-    """One dictionary a gateway, in the inventory's order, then one a device without a gateway, by name."""
-    known = inventory or {}
+    """Return a dictionary for each gateway, in the order of the inventory, then one for each device without a gateway, by name."""
+    looks = checked_dictionary("audit_findings: the input is not a dictionary of results by gateway", looks)
+    known = checked_dictionary(
+        "audit_findings: inventory is not a dictionary of devices by gateway", {} if inventory is None else inventory
+    )
     looks = {
         name: {**{key: known[name][key] for key in ("product_key", "device_name") if name in known}, **look}
         for name, look in looks.items()
     }
-    platform = {(r["product_key"], d["device_name"]): d for r in devices for d in r.get("devices", [])}
+    read = _checked_devices(devices)
+    platform = {(each["product_key"], device["device_name"]): device for each in read for device in each["devices"]}
+    products = {each["product_key"] for each in read}
     holders: dict[Identity, list[str]] = {}
     for name, look in looks.items():
         held = _identity(look.get("credential"))
         if held:
             holders.setdefault(held, []).append(name)
+    claims: dict[Identity, list[str]] = {}
+    for name, names in {**known, **looks}.items():
+        if claimed := _identity(names):
+            claims.setdefault(claimed, []).append(name)
     findings = []
     for name, look in looks.items():
         wanted = _identity(look)
         device = platform.get(wanted) if wanted else None
         found = _finding(name, look, device, holders, looks)
-        findings.append(
-            {
-                "gateway": name,
-                "product_key": look.get("product_key"),
-                "device_name": look.get("device_name"),
-                "path": look.get("path"),
-                "fingerprint": look.get("fingerprint"),
-                "status": device["status"] if device else None,
-                **found._asdict(),
-                "command": command(found.mended_by, [name], look.get("device_name")) if found.mended_by else None,
-            }
-        )
+        if wanted and wanted[0] not in products:
+            found = _without_platform(found, wanted[0])
+        same = [other for other in claims.get(wanted, ()) if other != name] if wanted else []
+        if found.mended_by and same:  # the command would invalidate their credential
+            found = _duplicate(same)
+        findings.append(_row(name, look, device, found))
     others = {name: names for name, names in known.items() if name not in looks}
     spoken_for = {_identity(look) for look in (*looks.values(), *others.values())} | set(holders)
     # A gateway that was not inspected may have any device of its product, if only its hardware reports the name.
@@ -126,21 +135,58 @@ def audit_findings(
         if not look.get("device_name"):
             nameless.setdefault(look.get("product_key"), []).append(name)
     return findings + [
-        {
-            "gateway": None,
-            "product_key": identity[0],
-            "device_name": identity[1],
-            "path": None,
-            "fingerprint": None,
-            "status": device["status"],
-            "finding": "no_gateway",
-            "detail": _without_gateway(nameless.get(identity[0], [])),
-            "mended_by": "",
-            "command": None,
-        }
+        _row(
+            None,
+            {"product_key": identity[0], "device_name": identity[1]},
+            device,
+            Finding("no_gateway", _without_gateway(nameless.get(identity[0], []))),
+        )
         for identity, device in sorted(platform.items())
         if identity not in spoken_for and identity[0] not in unknown
     ]
+
+
+def _checked_devices(devices: t.Any) -> list[Result]:
+    """Return the results of devices_info.
+
+    :raises AnsibleFilterError: one is not, such as that of a task that failed or was skipped: its devices would seem not to exist
+    """
+    read = checked_list("audit_findings: devices is not a list of results of devices_info", devices)
+    for number, each in enumerate(read):
+        result = each if isinstance(each, t.Mapping) else {}
+        error = result.get("msg") or (result.get("error") or {}).get("message")
+        listed = result.get("devices") if result.get("product_key") else None
+        is_read = isinstance(listed, list) and all(
+            isinstance(one, t.Mapping) and "device_name" in one for one in listed
+        )
+        if error or result.get("failed") or not is_read:
+            raise AnsibleFilterError(
+                "audit_findings: devices[%d] is not a result of devices_info with the devices of a product%s"
+                % (number, ": %s" % error if error else "")
+            )
+    return read
+
+
+def _without_platform(found: Finding, product_key: str) -> Finding:
+    """Return the finding for a gateway whose product is not among the devices that were read: no device of it is known to be missing."""
+    if found.finding == "not_on_platform":
+        return Finding(
+            "failed", "not compared: the devices of product %s are not among those that were read" % product_key
+        )
+    return found._replace(mended_by="") if found.finding == "duplicate" else found
+
+
+def _row(gateway: str | None, look: Result, device: Result | None, found: Finding) -> dict[str, t.Any]:
+    """Return the finding with its device, credential and command; ``gateway`` is None for a device without one."""
+    return {
+        "gateway": gateway,
+        **{name: look.get(name) for name in ("product_key", "device_name", "path", "fingerprint")},
+        "status": device["status"] if device else None,
+        **found._asdict(),
+        "command": command(found.mended_by, [gateway], look.get("device_name"))
+        if gateway and found.mended_by
+        else None,
+    }
 
 
 def _without_gateway(nameless: t.Sequence[str]) -> str:
@@ -186,8 +232,7 @@ def _finding(
     others = [other for other in holders.get(held, []) if other != name] if held else []
     twins = [other for other in others if held == wanted == _identity(looks[other])]
     if twins:
-        detail = "%s has the same device: give every host a device of its own (gateway_device_name)"
-        return Finding("duplicate", detail % ", ".join(twins))
+        return _duplicate(twins)
     # If one of the gateways is the credential's own, only the others are wrong.
     if others and held != wanted:
         detail = "has the same credential as %s" % ", ".join(others)
@@ -210,6 +255,11 @@ def _finding(
     return Finding("ok", "")
 
 
+def _duplicate(others: t.Sequence[str]) -> Finding:
+    detail = "%s has the same device: give every host a device of its own (gateway_device_name)"
+    return Finding("duplicate", detail % shown(others))
+
+
 def _way_to_a_credential(look: Result, device: Result | None) -> str:
     """Return the word for the command that gives a gateway the credential of its device."""
     if device is None:  # which provision adds before it registers
@@ -230,4 +280,4 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        return {"audit_findings": audit_findings}
+        return {"audit_findings": with_report(audit_findings)}

@@ -41,7 +41,8 @@ _value:
 """
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import command
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import command, with_report
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._filter_inputs import checked_list
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import kind_of
 
 COLUMNS = ("gateway", "device_name", "status", "fingerprint", "finding", "detail")
@@ -50,6 +51,7 @@ Finding = t.Mapping[str, t.Any]
 
 def audit_table(findings: t.Sequence[Finding]) -> list[str]:
     """Return aligned lines with a heading, then the commands that repair the findings, and last how many gateways are right."""
+    findings = checked_list("audit_table: the input is not a list of findings", findings)
     try:
         wrong = [finding for finding in findings if kind_of(finding) != "ok"]
     except FleetopsError as error:
@@ -82,4 +84,4 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        return {"audit_table": audit_table}
+        return {"audit_table": with_report(audit_table)}

@@ -14,6 +14,7 @@ description:
   - Reads the result of M(fleetops.aliyun_iot.fleet_credentials) that an earlier play registered, for the keyword C(hosts) of a play.
     Hosts that are not in the list take no time and print nothing, unlike hosts that skip a task.
   - If the variable has the result of another task, lists the hosts whose own result has one of the outcomes.
+  - Ignores facts of this name, because a gateway chooses its own facts.
 options:
   _terms:
     description: The name of the registered variable.
@@ -27,7 +28,7 @@ options:
   outcomes:
     description:
       - The outcomes to list, of V(ok) if the pass has the results of all hosts (C(report=all)), V(changed), V(failed), V(unreachable), and
-        V(left) for a host that is left to a task of its own.
+        V(left) for a host that is left to a task of its own. Another word is refused.
     type: list
     elements: str
     required: true
@@ -48,8 +49,8 @@ RETURN = r"""
 _raw:
   description:
     - The names of the hosts, in the order of the inventory; if there is none, a pattern that matches no host.
-    - In place of names that C(hosts) would take for other patterns, such as MAC addresses with colons, the last element is a regular
-      expression that matches all of them.
+    - Ansible would read some names as other patterns, such as MAC addresses with colons. The last element is a regular expression that
+      matches these names.
   type: list
   elements: str
 """
@@ -57,10 +58,11 @@ _raw:
 import re
 import typing as t
 
+from ansible.errors import AnsibleLookupError
 from ansible.inventory.manager import split_host_pattern
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import is_pass
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import OUTCOMES, is_pass
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import outcome_of
 
 NO_HOST = "all:!all"  # an empty list of patterns means all hosts
@@ -71,26 +73,43 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[str], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[str]:
         self.set_options(var_options=variables, direct=kwargs)
+        _check(terms, self.get_option("outcomes"))
         wanted, hostvars = set(self.get_option("outcomes")), (variables or {}).get("hostvars")
         if hostvars is None:  # such as with --syntax-check
             return [NO_HOST]
         names = [host.name for host in hostvars._inventory.get_hosts(self.get_option("target"))]
-        found = [name for term in terms for name in _hosts(term, names, hostvars, wanted)]
+        # Only what tasks registered or set: a gateway chooses its own facts, which hostvars contains too. This also takes no time per host.
+        registered = hostvars._variable_manager._nonpersistent_fact_cache
+        found = [name for term in terms for name in _hosts(term, names, registered, wanted)]
         return _patterns(found) or [NO_HOST]
 
 
-def _hosts(variable: str, names: list[str], hostvars: t.Any, wanted: set[str]) -> list[str]:
+def _check(terms: t.Sequence[str], outcomes: t.Sequence[t.Any]) -> None:
+    """Check that a variable and outcomes are named; with a typing error no host would have the outcome.
+
+    :raises AnsibleLookupError: they are not
+    """
+    if not terms:
+        raise AnsibleLookupError("fleet_hosts: _terms: is missing. Name the variable that the result was registered as")
+    for each in outcomes:
+        if each not in OUTCOMES:
+            choices = "%s or %s" % (", ".join(OUTCOMES[:-1]), OUTCOMES[-1])
+            raise AnsibleLookupError("fleet_hosts: outcomes: %r is not an outcome. Use %s" % (each, choices))
+
+
+def _hosts(
+    variable: str, names: list[str], registered: t.Mapping[str, t.Mapping[str, t.Any]], wanted: set[str]
+) -> list[str]:
     others: dict[str, t.Any] = {}
     # All hosts of the play have the result, except those that failed before it; usually the first host has it.
     for name in names:
-        found = hostvars.raw_get(name).get(variable)
+        found = registered.get(name, {}).get(variable)
         if not isinstance(found, dict):
             continue
         if is_pass(found):
             return [host for host in names if _outcome(host, found) in wanted]
-        if found.get("skipped"):  # for every host
-            return []
-        others[name] = found
+        if not found.get("skipped"):  # another batch may not have skipped the task
+            others[name] = found
     return [host for host, result in others.items() if outcome_of(result) in wanted]
 
 

@@ -15,7 +15,8 @@ description:
     its place, even in C(/tmp).
 options:
   findings:
-    description: The findings, as the filter P(fleetops.aliyun_iot.audit_findings#filter) returns them.
+    description: The findings, as the filter P(fleetops.aliyun_iot.audit_findings#filter) returns them. Each text is written as one line of
+      printable characters.
     type: list
     elements: dict
     required: true

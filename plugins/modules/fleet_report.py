@@ -14,6 +14,8 @@ description:
     unreachable, and its handlers are notified. It does not connect to the gateway.
   - If the pass left this host to a task of its own, does the work of M(fleetops.aliyun_iot.gateway_credential) here, or, after a pass with
     C(recover=true), of M(fleetops.aliyun_iot.gateway_recovery).
+  - If only the pass ran in check mode, with the keyword C(check_mode), this task changes nothing either. It returns C(changed=false), so
+    that no handler is notified, with the C(reason) of the change that is needed.
 options:
   variable:
     description: The variable that the result of the pass was registered as.

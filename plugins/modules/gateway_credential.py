@@ -72,7 +72,8 @@ options:
     description:
       - V(login) verifies every newly registered credential by one login over MQTT. If the login does not succeed, the task fails. What the
         next run does depends on the reason. If the platform refused the login, the next run registers again. In any other case (no
-        connection, for example), it only repeats the login.
+        connection, for example), it only repeats the login. If this login is accepted, the task returns C(changed) with the reason
+        V(interrupted), since the failed task has notified no handler.
       - The login needs the address of the MQTT host. The address is O(mqtt_endpoint). If this is not set, the address is derived from
         O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived, so set O(mqtt_endpoint) too. The host that
         registers must reach the MQTT host. If it does not, or if there is no address, the task fails before it registers.

@@ -15,6 +15,8 @@ description:
   - The reports that it reads may have been altered. It accepts only known fields, each of a fixed type, length and alphabet, and refuses a
     file with any other value in them. It writes the commands of the report anew, with the inventory, the files of variables and the
     switches of its own command line, and leaves out all other commands, those for playbooks of your own included.
+  - A gateway gets only the command that the playbook of the run writes for its error, or, in the report of an audit, a repair of a finding.
+    It gets none if its name is that of a group, or if there is an inventory that does not contain it.
   - If several reports contain the same gateway, the row is taken from the report that ended last.
   - The merged report is compared with the previous one, which it replaces, as in M(fleetops.aliyun_iot.run_report).
 options:

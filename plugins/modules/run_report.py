@@ -37,6 +37,7 @@ options:
   findings:
     description:
       - The findings of an audit, as the filter P(fleetops.aliyun_iot.audit_findings#filter) returns them, in place of O(variable).
+      - Their commands are written anew. A command that the filter would not return is left out.
     type: list
     elements: dict
 extends_documentation_fragment:
@@ -81,8 +82,9 @@ counts:
   description:
     - The number of gateways by outcome, in this run so far. The outcomes are C(failed), C(unreachable), C(drift), C(left), C(changed) and
       C(ok).
-    - C(drift) means that an audit found the gateway to differ from what it should be. C(left) means that the run has not reached the
-      gateway's batch, or that M(fleetops.aliyun_iot.fleet_report) processes the gateway after the report.
+    - C(drift) means that an audit found the gateway to differ from what it should be. C(left) means that the run has no result of the
+      gateway, because it ended before or during the gateway's batch, or that M(fleetops.aliyun_iot.fleet_report) processes the gateway
+      after the report.
   returned: success
   type: dict
   sample: {"failed": 1, "unreachable": 3, "drift": 0, "left": 0, "changed": 5, "ok": 9991}

@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import typing as t
-from functools import cache
+from functools import cache, wraps
 
 from ansible import constants as C
 from ansible import context
 from ansible.inventory.manager import split_host_pattern
 from ansible.parsing.splitter import parse_kv
 from ansible.parsing.utils.yaml import from_yaml
+from jinja2 import pass_context
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import DEVICE_NAME
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
@@ -32,8 +34,14 @@ _PLAYBOOKS = {
     "recover_force": ("recover", "gateway_recovery_force=true"),
     "recover_named": ("recover", "gateway_recovery_force=true gateway_device_name={name}"),
 }
+# The playbook whose reports have these repairs.
+AUDIT = "audit"
 # The playbooks whose reports have commands for failed gateways: the same playbook again, or another.
 _OF_RUNS = ("provision", "reprovision", "recover", "decommission")
+# By kind of error, the playbook that helps if running the same one again does not.
+_REPAIRS = {"registration_needed": "provision", "not_accepted": "recover"}
+_ALREADY_ACTIVE = "6289"
+_COLLECTION = "fleetops.aliyun_iot."
 # The playbook that runs on the controller alone.
 _WITHOUT_GATEWAYS = "report_merge"
 _SWITCHES = {
@@ -52,6 +60,8 @@ _VALUES = {
 }
 # Options that may contain a password, such as one for a jump host, or are of this run alone.
 _NOT_SHOWN = {
+    "scp_extra_args": "--scp-extra-args",
+    "sftp_extra_args": "--sftp-extra-args",
     "ssh_common_args": "--ssh-common-args",
     "ssh_extra_args": "--ssh-extra-args",
     "start_at_task": "--start-at-task",
@@ -68,6 +78,10 @@ _FILLED_IN = {
 }
 # Of the run alone, not of its gateways: a command for some of them must not write over the report of all.
 _OF_THIS_RUN = {"audit_fail", "audit_report", "gateway_report_from", "gateway_report_to"}
+# Those of them that name files, and those whose files this run writes.
+_REPORT = "gateway_report_to"
+_FILES = ("audit_report", _REPORT)
+_written: set[str] = set()
 # A run that forbids registrations, as an audit does, is repaired by one that allows them.
 _NOT_FOR_REPAIRS = frozenset({"gateway_register"})
 # Characters of a name.
@@ -77,6 +91,32 @@ _KEPT = NAMES - SECRETS - _OF_THIS_RUN
 _MORE_THAN_A_NAME = re.compile(r"[~@!&-]|.*[*?\[\],{\x00-\x1f\x7f-\xa0\u2028\u2029]", re.DOTALL)
 # A value of key=value that Ansible reads as it is.
 _WORD = re.compile(r"[\w@%+=:,./-]+")
+
+
+def note_written(variable: str) -> None:
+    """Record that this run writes the file that a variable names.
+
+    A command leaves out such a variable of the command line. It sets one of a file or of the inventory, which it has too, to nothing.
+    """
+    _written.add(variable)
+
+
+def note_report(variables: t.Mapping[str, t.Any]) -> None:
+    """Record that this run writes a report, if its variables name one."""
+    if _REPORT in variables and variables[_REPORT] not in (None, ""):
+        note_written(_REPORT)
+
+
+def with_report(function: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
+    """Return a filter that builds commands as Ansible calls it: with the variables of the run, which may name a report."""
+
+    @pass_context
+    @wraps(function)
+    def filtered(variables: t.Mapping[str, t.Any], *arguments: t.Any, **keywords: t.Any) -> t.Any:
+        note_report(variables)
+        return function(*arguments, **keywords)
+
+    return filtered
 
 
 def command(mended_by: str, hosts: t.Sequence[str], device_name: str | None) -> str:
@@ -96,7 +136,7 @@ def listed(hosts: t.Sequence[str]) -> str:
 
 
 def in_one_piece(text: str) -> str:
-    """Return a pattern, or several with commas. With a comma, Ansible splits none at colons, such as a MAC address, or at blanks."""
+    """Return a host pattern that Ansible does not split at colons, as in MAC addresses, or at blanks: a comma in it prevents that."""
     split = t.cast(t.Any, split_host_pattern)
     return text + "," if "," not in text and split(text) != [text] else text
 
@@ -108,27 +148,65 @@ def pattern_of(host: str) -> str:
     return "~%s$" % re.sub(r"[^A-Za-z0-9_-]", lambda found: "\\U%08x" % ord(found[0]), host)
 
 
-def rebuilt(given: str, host: str | None, device_name: str | None) -> str | None:
-    """Return a command of a report anew, with the options of the command line that runs now; None for any other text.
+def repair_of(kind: str | None, code: str | None, device_change: str | None = None) -> str | None:
+    """Return the playbook that helps after an error if running the same one again does not; None otherwise.
 
-    Somebody may have changed the report, and people type what stands there: nothing of the command itself is taken over.
-
-    :param host: the gateway of the row that has the command, and the DeviceName there
+    :param device_change: what the run has done to the device
     """
-    if not host:
+    # For an activated device, restore its credential, since that resets nothing.
+    name = "recover" if code == _ALREADY_ACTIVE else _REPAIRS.get(str(kind))
+    if kind in ("not_proven", "not_restarted") and device_change == "reset":  # reprovision would reset it again
+        name = "provision"
+    return name and _COLLECTION + name
+
+
+def rebuilt(row: t.Mapping[str, t.Any], playbook: str, groups: t.Mapping[str, t.Collection[str]]) -> str | None:
+    """Return the command of a row of a report anew, with the options of the command line that runs now.
+
+    Somebody may have changed the report, and people type what stands there: nothing of the command itself is taken over. It has to be
+    the command that a run of the playbook writes into such a row, and for one gateway.
+
+    :param playbook: the name of the one that wrote the report, or names with commas; the reports of audits alone have repairs of findings
+    :param groups: the hosts of the inventory, by group
+    :returns: None if the row has no such command
+    """
+    given, host = row["command"], row["gateway"]
+    if not given or not host or not _is_one_host(host, groups):
         return None
-    target = listed([host])
+    if AUDIT in playbook.split(", ") and (found := _rebuilt_repair(given, host, row["device_name"])):
+        return found
+    repair = repair_of(row["error"], row["code"], row["device_change"])
+    again = _COLLECTION + playbook if playbook in _OF_RUNS else None
+    if row["outcome"] not in ("failed", "unreachable") or not (repair or again):
+        return None
+    end = "%s %s" % (repair or again, _option("--limit", listed([host])))
+    if not given.startswith("ansible-playbook ") or not given.endswith(" " + end):
+        return None
+    return " ".join(["ansible-playbook", *common_options(without=_NOT_FOR_REPAIRS if repair else ()), end])
+
+
+def _rebuilt_repair(given: str, host: str, device_name: str | None) -> str | None:
+    """Return the command of a finding anew; None if it is no repair of an audit."""
     for mended_by in ("enable", *_PLAYBOOKS):
         if mended_by == "recover_named" and not DEVICE_NAME.fullmatch(device_name or ""):
             continue
-        begin, end = _ends(mended_by, target, device_name)
+        begin, end = _ends(mended_by, listed([host]), device_name)
         if given.startswith(begin + " ") and given.endswith(" " + end):
             return command(mended_by, [host], device_name)
-    for playbook in _OF_RUNS:
-        end = "fleetops.aliyun_iot.%s %s" % (playbook, _option("--limit", target))
-        if given.startswith("ansible-playbook ") and given.endswith(" " + end):
-            return " ".join(["ansible-playbook", *common_options(), end])
     return None
+
+
+def _is_one_host(name: str, groups: t.Mapping[str, t.Collection[str]]) -> bool:
+    """Return whether a pattern of this name can match one gateway at most.
+
+    The name of a group would match all its hosts, and so would C(all). Without an inventory, any other name can be that of a gateway,
+    except those of the controller itself.
+    """
+    if name in ("all", "ungrouped", *groups):
+        return False
+    config: t.Any = C
+    hosts = groups.get("all", ())
+    return name in hosts if hosts else name not in config.LOCALHOST
 
 
 def _ends(mended_by: str, target: str, device_name: str | None) -> tuple[str, str]:
@@ -156,7 +234,11 @@ def common_options(more: t.Container[str] = (), without: t.Container[str] = ()) 
     options = [_option("-i", source) for source in sources if sources != list(config.DEFAULT_HOST_LIST)]
     kept = (_kept(text, more, without) for text in _extra_variables())
     options += [_option("-e", text) for text in kept if text]
+    typed = {name for text in _extra_variables() for name in _variables_in(text)}
+    options += [_option("-e", name + "=") for name in sorted(_written - typed)]
     options += [switch for name, switch in _SWITCHES.items() if given.get(name)]
+    if given.get("module_path"):
+        options.append(_option("--module-path", os.pathsep.join(given["module_path"])))
     options += [_option("--vault-id", vault) for vault in given.get("vault_ids") or ()]
     options += [_option("--vault-password-file", file) for file in given.get("vault_password_files") or ()]
     options += [_option(option, given[name]) for name, option in _VALUES.items() if given.get(name)]
@@ -172,8 +254,11 @@ def left_out() -> list[str]:
     names = {
         name for text in _extra_variables() for name, value in _variables_in(text).items() if not _is_kept(name, value)
     }
+    given, config = context.CLIARGS, t.cast(t.Any, C)
     variables = ["-e " + clean(name, _NAME) for name in sorted(names - {"target", "_raw_params"})]
-    return variables + [option for name, option in _NOT_SHOWN.items() if context.CLIARGS.get(name)]
+    # The command ansible does not have this option.
+    handlers = ["--force-handlers"] if given.get("force_handlers") and not config.DEFAULT_FORCE_HANDLERS else []
+    return variables + [option for name, option in _NOT_SHOWN.items() if given.get(name)] + handlers
 
 
 def playbook_command(as_now: bool = True, without: t.Container[str] = ()) -> str:
@@ -242,7 +327,7 @@ def _is_kept(name: str, value: t.Any) -> bool:
         json.dumps(value)  # which an encrypted text is not fit for
     except TypeError:
         return False
-    return name in _KEPT
+    return name in _KEPT or (name in _FILES and value == "")  # an earlier command has set it to nothing
 
 
 @cache

@@ -28,6 +28,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables imp
 
 Result = dict[str, t.Any]
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
+# The fewest characters of a value that is masked in messages.
+_SHORTEST = 4
 
 
 class ControllerAction(ActionBase):
@@ -64,7 +66,8 @@ class ControllerAction(ActionBase):
             result.update(failure(internal(error)))
         secrets = {name for name, option in self._spec().items() if option.get("no_log")}
         values = {str(value) for name, value in self._task.args.items() if name in secrets and value}
-        clean: Result = remove_values(result, values)
+        # A blank or a few letters are no secret, and are in every message.
+        clean: Result = remove_values(result, {value for value in values if len(value.strip()) >= _SHORTEST})
         if self._task.no_log and "error" in clean:
             # no_log hides the whole result, but the error contains no secret.
             self._display.warning("%s: %s" % ((task_vars or {}).get("inventory_hostname"), clean["msg"]))

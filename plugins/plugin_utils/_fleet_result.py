@@ -9,8 +9,10 @@ import typing as t
 from collections import Counter
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._claims import advice_for
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import CHANGES, with_change
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import Member
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import is_of_shared
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import failed
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
     OF_RECOVERY,
@@ -109,8 +111,13 @@ def earlier(options: Options, batch: t.Sequence[str], check_mode: bool) -> dict[
     known: dict[str, Result] = {}
     for host in batch:
         before, looked = options["continues"].get(host, {}), options["looked"].get(host, {})
-        if host in options["refused"]:
-            error = FleetopsError(str(options["refused"][host]), kind="left_out")
+        if advice_for((looked.get("error") or {}).get("kind")):  # which a refusal in options only repeats
+            known[host] = dict(looked)
+        elif host in options["refused"]:
+            text = str(options["refused"][host])
+            error = FleetopsError(text, kind="left_out")
+            if is_of_shared(text):
+                error = FleetopsError(text, kind="shared_name")
             known[host] = failed({name: before[name] for name in before if name not in _OF_A_LEASE}, error)
         elif before and (check_mode or before.get("failed") or before.get("unreachable")):
             known[host] = dict(before)
@@ -135,9 +142,10 @@ def too_many_failures(options: Options, variables: t.Mapping[str, t.Any]) -> str
     if options["take_over"] or 100 * failures <= most * hosts:
         return ""
     batch = list(map(str, variables["ansible_play_batch"]))
+    rest = [host for host in (*batch, *later_hosts(batch, variables)) if host not in failed_before]
     return (
         "%d of %d gateways failed or were unreachable, more than %g %% (most_failed). The run ends before this batch. "
-        "%s. What went wrong is above" % (failures, hosts, most, not_reached([*batch, *later_hosts(batch, variables)]))
+        "%sWhat went wrong is above" % (failures, hosts, most, not_reached(rest) + ". " if rest else "")
     )
 
 
@@ -170,13 +178,27 @@ def end_of_run(fleet: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -
 
 
 def end_with_handler(host: str, variables: t.Mapping[str, t.Any]) -> str:
-    """Return that Ansible ends the run with the batch of a host whose handler failed, if no other host of it is left; else empty."""
+    """Return a warning if the failed handler of a host ends the run, or can end it with those of the others; else empty.
+
+    The other handlers run at the same time, so that their results are not known. It is the same text for all hosts of a batch, which
+    Ansible shows once.
+    """
     batch = [str(each) for each in variables.get("ansible_play_batch", ())]
-    if batch != [host] or "gateway_fleet" not in variables:
+    if "gateway_fleet" not in variables or host not in batch:
         return ""
-    rest = _not_told({host, *variables["gateway_fleet"].get("hosts", ())}, variables)
+    fleet = variables["gateway_fleet"]
+    gateways, left = fleet.get("gateways", {}), fleet.get("left", {})
+    # A host without a change has no handler that can fail.
+    if any(each != host and each not in left and not gateways.get(each, {}).get("changed") for each in batch):
+        return ""
+    rest = _not_told({host, *fleet.get("hosts", ())}, variables)
+    if not rest:
+        return ""
+    if batch == [host]:
+        return "The run ends with this batch, for Ansible does not go on when a whole batch is lost. %s" % rest
     return (
-        "The run ends with this batch, for Ansible does not go on when a whole batch is lost. %s" % rest if rest else ""
+        "If the handlers of all %d gateways of this batch fail, the run ends with it, for Ansible does not go on when a whole batch is "
+        "lost. Then %s" % (len(batch), rest)
     )
 
 

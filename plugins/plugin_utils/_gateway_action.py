@@ -77,6 +77,7 @@ class GatewayAction(ActionBase):
         result: Result = super().run(tmp, task_vars)
         self._vars = task_vars or {}
         self._known: Result = {}
+        self._check_mode = bool(self._task.check_mode)
         try:
             check_facts(self._vars)
             self._check_variables()
@@ -100,8 +101,8 @@ class GatewayAction(ActionBase):
 
     def _converge(self, work: GatewayWork, remote: Remote) -> Result:
         """Look, decide, change; keep the fields of the result so far for a failure."""
-        render, check_mode = renderer(self, self._vars), bool(self._task.check_mode)
-        convergence = Convergence(work.task, remote, work.issuer, work.login, render, self._display, check_mode)
+        render = renderer(self, self._vars)
+        convergence = Convergence(work.task, remote, work.issuer, work.login, render, self._display, self._check_mode)
         try:
             return convergence.run()
         except FleetopsError:

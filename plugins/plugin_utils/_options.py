@@ -18,7 +18,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import D
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._proxy import check_proxy
 
 _PATH = re.compile(r"(/[A-Za-z0-9._@:+=,~ -]+)+")
-_OWNER = re.compile(r"[A-Za-z0-9_.@$\\][A-Za-z0-9_.@$\\-]*")
+# A script inspects each directory of a path. File systems allow 255 octets in a name, and that of a lock is 64 longer than its file's.
+_LONGEST_PATH, _LONGEST_NAME = 1000, 180
+_OWNER = re.compile(r"[A-Za-z0-9_.@$\\][A-Za-z0-9_.@$\\-]{0,255}")
 _SERVICE = re.compile(r"[A-Za-z0-9_.@:\\][A-Za-z0-9_.@:\\-]{0,254}")
 _MODE = re.compile(r"0[0-7]{3}")
 # The types of ansible-core for values of YAML: the value's own type with a prefix.
@@ -138,7 +140,7 @@ def plain_types(message: str) -> str:
 
 
 def check_path(option: str, path: str) -> str:
-    """Return an absolute path of plain characters that names a file.
+    """Return an absolute path of plain characters that names a file, and leaves room for the names of the files beside it.
 
     :raises InvalidOption: it is not
     """
@@ -149,6 +151,9 @@ def check_path(option: str, path: str) -> str:
             "is not an absolute path of a file",
             "Use letters, digits and . _ @ : + = , ~ - between slashes",
         )
+    if len(path) > _LONGEST_PATH or any(len(name) > _LONGEST_NAME for name in path.split("/")):
+        limits = "Use at most %d characters, and at most %d between slashes" % (_LONGEST_PATH, _LONGEST_NAME)
+        raise InvalidOption(option, path, "is too long", limits)
     return path
 
 

@@ -13,6 +13,8 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._claims import advice_for, with_twins
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import repair_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import (
     is_of_device_alone,
     shown,
@@ -25,12 +27,12 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress impo
     UNFINISHED,
     word_of,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import repair_of
 
 # For hosts without a result of this collection.
 PLAIN = ("changed", "ok")
 NOT_REACHED = "not reached"
 ORDER = (*FINE, *PLAIN, *UNFINISHED, *BROKEN)
+AFTER_RESET = repair_of("not_restarted", None, "reset")
 
 Result = t.Mapping[str, t.Any]
 # By host, how many of its tasks ended in which way.
@@ -39,11 +41,15 @@ Stats = t.Mapping[str, t.Mapping[str, int]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a host: a word, its cause, and the playbook that helps if running the same one again does not."""
+    """The outcome of a host: a word, its cause, and the playbook that helps if running the same one again does not.
+
+    ``advice`` is what to do in place of a command.
+    """
 
     word: str
     cause: str = ""
     repair: str | None = None
+    advice: str = ""
 
 
 @dataclass
@@ -54,12 +60,17 @@ class Group:
     hosts: list[str] = field(default_factory=list)
 
 
-def outcome_of_result(result: Result, check_mode: bool) -> Outcome:
-    """Return the outcome of a result of gateway_credential, as it is or as a pass has it."""
+def outcome_of_result(result: Result, check_mode: bool, has_twin: bool = False) -> Outcome:
+    """Return the outcome of a result of gateway_credential, as it is or as a pass has it.
+
+    :param has_twin: whether another host has the same device
+    """
     word, alone = word_of(result, check_mode), is_of_device_alone(result)
     outcome = failed_outcome(result) if word == "failed" else Outcome(word)
+    if has_twin and word in (*BROKEN, *UNFINISHED):
+        outcome = replace(outcome, advice=outcome.advice or advice_for(None, has_twin))
     if word == "needs a change" and not alone:
-        outcome = Outcome(word, clean(str(result.get("reason") or ""), LENGTH))
+        outcome = replace(outcome, cause=clean(str(result.get("reason") or ""), LENGTH))
     device = shown(result.get("device_change"), check_mode)
     if not device or (alone and word not in ("needs a change", *BROKEN)):
         return outcome
@@ -81,7 +92,7 @@ def failed_outcome(result: Result, task: str = "") -> Outcome:
     kind, code = str(error["kind"]), error.get("code")
     cause = kind if code is None else "%s, code %s" % (kind, code)
     repair = repair_of(kind, None if code is None else str(code), result.get("device_change"))
-    return Outcome("failed", clean(cause, LENGTH), repair)
+    return Outcome("failed", clean(cause, LENGTH), repair, advice_for(kind))
 
 
 def _deciding(result: Result) -> Result | None:
@@ -100,6 +111,8 @@ class Outcomes:
     def __init__(self) -> None:
         self._settled: dict[str, Outcome] = {}
         self._broken: dict[str, Outcome] = {}
+        # Hosts whose devices were reset, and which have their new credentials.
+        self._renewed: set[str] = set()
         # Hosts whose batches have not begun.
         self._waiting: dict[str, None] = {}
         # By host, a failed task for all hosts: see note_run_failed().
@@ -124,19 +137,22 @@ class Outcomes:
                 self._settled[host] = Outcome(NOT_REACHED)
 
     def _is_open(self, host: str) -> bool:
-        """Return whether a host has no outcome, or one that is nothing to do about."""
+        """Return whether a host has no outcome, or one that needs no action."""
         return host not in self._settled or self._settled[host].word in FINE
 
     def note_pass(self, result: Result) -> dict[str, int]:
         """Record the result of fleet_credentials; return the number of its hosts by word, empty if they were recorded before."""
         counts: dict[str, int] = {}
         before = dict(self._settled)
-        gateways = {**result.get("right", {}), **result["gateways"]}
+        gateways, check_mode = {**result.get("right", {}), **result["gateways"]}, bool(result["check_mode"])
+        twins = with_twins(gateways)
         for host in result["hosts"]:
             if host in result["left"]:
                 outcome = Outcome("left to a task")
             elif host in gateways:
-                outcome = outcome_of_result(gateways[host], bool(result["check_mode"]))
+                outcome = outcome_of_result(gateways[host], check_mode, host in twins)
+                if gateways[host].get("device_change") == "reset" and outcome.word in FINE:
+                    self._renewed.add(host)
             else:
                 outcome = Outcome("up to date")
             self._settled[host] = outcome
@@ -144,7 +160,7 @@ class Outcomes:
         return {} if self._settled == before else counts
 
     def note_devices(self, result: Result) -> dict[str, int]:
-        """Take over the result of fleet_devices; return how many of its hosts have which word, nothing if no device was changed."""
+        """Record the result of fleet_devices; return the number of its hosts by word, empty if no device was changed."""
         counts: dict[str, int] = {}
         for product in result["products"]:
             for host in product["hosts"] if "diff" in product else ():  # a list is about nothing that is done
@@ -230,7 +246,9 @@ class Outcomes:
             if host != first or (counted["failures"] == 1 and not counted.get("unreachable")):
                 return settled
         if counted.get("failures") or counted.get("unreachable"):
-            return self._broken.get(host, Outcome("failed" if counted.get("failures") else "not answering"))
+            broken = self._broken.get(host, Outcome("failed" if counted.get("failures") else "not answering"))
+            # Only the handlers have still to run. reprovision would reset the device again.
+            return replace(broken, repair=AFTER_RESET) if host in self._renewed else broken
         if host in self._waiting and self._is_open(host):
             return Outcome(NOT_REACHED)
         changed = counted.get("changed", 0) > self._changed_for_all[host]

@@ -93,15 +93,18 @@ def parse_report(text: str) -> Report:
     }
 
 
-def check_rows(option: str, rows: t.Iterable[Row]) -> None:
-    """Check that a report with these rows can be read again.
+def checked_rows(option: str, rows: t.Iterable[Row]) -> list[Row]:
+    """Return rows as the next run reads them from a report, with every text one printable line, except the command.
+
+    A command is made of the command line, in which the name of a file can have any character.
 
     :param option: the option that they are from
-    :raises InvalidOption: it cannot
+    :raises InvalidOption: a report with these rows could not be read again
     """
     try:
-        for row in rows:
-            _row('"%s"' % gate.message(key_of(row), gate.EXCERPT), row)
+        return [
+            {**_row('"%s"' % gate.message(key_of(row), gate.EXCERPT), row), "command": row["command"]} for row in rows
+        ]
     except StorageError as error:
         problem = "cannot be reported: %s" % error.msg.partition("refused: ")[2]
         raise InvalidOption(option, None, problem, "Correct it, or leave this gateway out") from None

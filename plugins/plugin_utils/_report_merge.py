@@ -12,14 +12,15 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._claims import advice_for, with_twins
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_gate import MOST_GATEWAYS, read_report
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import Report, Row, key_of
 
 MOST_FILES = 1000
 _MOST_SHOWN = 5
 
-# Builds a command anew, from the one in a report, the gateway and its DeviceName; None for an unknown command.
-Rebuild = t.Callable[[str, str | None, str | None], str | None]
+# Builds the command of a row anew, for the playbook that wrote the report; None if the row has no known command.
+Rebuild = t.Callable[[Row, str], str | None]
 
 
 def report_names(patterns: t.Sequence[str], merged: Path) -> list[str]:
@@ -72,8 +73,10 @@ def merge_reports(names: t.Sequence[str], rebuild: Rebuild) -> tuple[dict[str, s
             )
     reports.sort(key=lambda report: (report["run"]["ended"], report["run"]["id"]))
     rows = {key_of(row): row for report in reports for row in report["gateways"]}
-    for row in rows.values():
-        row["command"] = rebuild(row["command"], row["gateway"], row["device_name"]) if row["command"] else None
+    twins = with_twins(rows)
+    for key, row in rows.items():
+        has_command = not advice_for(row["error"], key in twins)
+        row["command"] = rebuild(row, reports[0]["run"]["playbook"]) if has_command else None
     return _run(reports), list(rows.values())
 
 

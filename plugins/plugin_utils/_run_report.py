@@ -19,7 +19,8 @@ from functools import cache
 from pathlib import Path
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import limited, listed
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._claims import advice_for, with_twins
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import limited, listed, repair_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import shown
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import outcome_of
 
@@ -30,9 +31,6 @@ FIELDS = (
     *("gateway", "outcome", "reason", "product_key", "device_name", "path", "fingerprint", "status", "device_change"),
     *("error", "code", "message", "hint", "command"),
 )
-# By kind of error, the playbook that helps if running the same one again does not.
-_REPAIRS = {"registration_needed": "provision", "not_accepted": "recover"}
-_ALREADY_ACTIVE = "6289"
 OF_AUDIT = "Use what the filter fleetops.aliyun_iot.audit_findings returns"
 
 Row = dict[str, t.Any]
@@ -42,23 +40,29 @@ Report = dict[str, t.Any]
 def rows_of_pass(fleet: t.Mapping[str, t.Any], batch: t.Iterable[str], command: str, playbook: str) -> list[Row]:
     """Return a row for each host of a batch, with named fields only, so that no other field of a result gets into a report.
 
-    :param fleet: the result of fleet_credentials; a host that is not in it was up to date
+    :param fleet: the result of fleet_credentials; a host of the pass without a result was up to date, and any other has no row
     :param command: the command that runs a playbook over the same inventory, without the playbook's name
     :param playbook: the one that ran, or several, quoted, with the options that choose their tasks
     """
     results, left = {**fleet.get("right", {}), **fleet["gateways"]}, fleet["left"]
+    twins, processed = with_twins(results), set(fleet["hosts"])
     rows = []
     for host in batch:
+        if host not in processed:
+            continue
         result = results.get(host) or {}
         row = _row(host, "left" if host in left else outcome_of(result), result)
         if host in left:
             row["message"] = "processed by a task of its own, whose result is not in this report: %s" % left[host]
         row["device_change"] = shown(result.get("device_change"), bool(fleet.get("check_mode")))
         if row["outcome"] in ("failed", "unreachable"):
-            repair = repair_of(row["error"], row["code"], result.get("device_change"))
-            target = listed([host])
-            again = "%s %s --limit %s" % (command, playbook, shlex.quote(target))
-            row["command"] = limited(target, repair) if repair else again
+            if advice := advice_for(row["error"], host in twins):
+                row["hint"] = row["hint"] or advice
+            else:
+                repair = repair_of(row["error"], row["code"], row["device_change"])
+                target = listed([host])
+                again = "%s %s --limit %s" % (command, playbook, shlex.quote(target))
+                row["command"] = limited(target, repair) if repair else again
         rows.append(row)
     return rows
 
@@ -85,18 +89,6 @@ def kind_of(finding: t.Mapping[str, t.Any]) -> str:
     if not isinstance(finding, t.Mapping) or not finding.get("finding"):
         raise InvalidOption("findings", finding, "is no finding of an audit", OF_AUDIT)
     return str(finding["finding"])
-
-
-def repair_of(kind: str | None, code: str | None, device_change: str | None = None) -> str | None:
-    """Return the playbook that helps after an error if running the same one again does not; None otherwise.
-
-    :param device_change: what the run has done to the device
-    """
-    # For an activated device, restore its credential, since that resets nothing.
-    name = "recover" if code == _ALREADY_ACTIVE else _REPAIRS.get(str(kind))
-    if kind == "not_proven" and device_change == "reset":  # reprovision would reset it again
-        name = "provision"
-    return name and "fleetops.aliyun_iot." + name
 
 
 def _row(host: str, outcome: str, result: t.Mapping[str, t.Any]) -> Row:

@@ -25,7 +25,8 @@ def restart(service: str, remote: Remote, check_mode: bool) -> str:
         problem = (answer.all_of("problem") or ["no reason is known"])[-1]
         raise FleetopsError(
             "the service %s was not restarted: %s" % (service, message(problem)),
-            hint="Check the service on the gateway, and run again, which restarts it. A restart needs root: --become",
+            hint="Check the service on the gateway, and run again, after reprovision with provision: the next run restarts it. "
+            "A restart needs root: --become",
             kind="not_restarted",
         )
     return answer.outcome

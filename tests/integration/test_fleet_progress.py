@@ -389,7 +389,7 @@ def reported(tmp_path: Path) -> dict[str, tuple[str, str | None]]:
     return {row["gateway"]: (row["outcome"], row["message"]) for row in rows}
 
 
-NOT_REACHED = ("left", "not reached")
+NO_RESULT = ("left", "no result: the run ended before or during its batch")
 
 
 @pytest.mark.parametrize(
@@ -417,7 +417,7 @@ def test_a_rotation_that_stops_names_the_gateways_that_it_has_not_reached(
     assert [row for row in table(run.stdout) if row.startswith("up to date")] == [], run
     report = reported(tmp_path)
     assert sorted(report) == names(5), run
-    assert {host: report[host] for host in rest} == dict.fromkeys(rest, NOT_REACHED)
+    assert {host: report[host] for host in rest} == dict.fromkeys(rest, NO_RESULT)
     assert report["gw-0001"][0] == "failed", run
 
 
@@ -491,6 +491,113 @@ def test_a_registration_that_a_run_forbids_is_allowed_by_the_next_command(platfo
     [(_number, command)] = [row for row in table(run.stdout).values() if row[1]]
     [row] = json.loads((tmp_path / "report.json").read_text())["gateways"]
     assert {command, row["command"]} == {f"ansible-playbook -i {tmp_path}/hosts.json {PROVISION} --limit gw-0001"}, run
+
+
+@pytest.mark.parametrize("silent", [False, True])
+@pytest.mark.parametrize("playbook", ["provision", "decommission"])
+def test_hosts_with_one_device_are_given_no_command(
+    platform: Emulator, tmp_path: Path, playbook: str, silent: bool
+) -> None:
+    """A command for one of them would not be refused, and would invalidate the credential of the other."""
+    own: dict[str, JSON] = {**{host: {} for host in names(3)}, "gw-0002": {"gateway_device_name": "gw-0003"}}
+    if silent:
+        own["gw-0003"] = SILENT
+    hosts = inventory(own, tmp_path, **role_variables(platform))
+    run = operated(playbook, platform, hosts, tmp_path, target="gateways", gateway_report_to="report.html")
+    rows = {row["gateway"]: row for row in json.loads((tmp_path / "report.json").read_text())["gateways"]}
+    assert rows["gw-0002"]["error"] == "shared_name", run
+    changed = [request["device_name"] for request in platform.admin.requests() if request["action"] != "QueryDevice"]
+    assert "gw-0003" not in changed, run
+    assert [rows[host]["command"] for host in ("gw-0002", "gw-0003")] == [None, None], run
+    shown = [below for row, (_number, below) in table(run.stdout).items() if "gw-000" in row]
+    assert {line.partition(" so that")[0] for line in shown} == {"Correct the inventory"}, run
+
+
+def test_a_failed_restart_after_a_reset_is_repeated_without_another_reset(platform: Emulator, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "systemctl").write_text('#!/bin/sh\n[ "$1" = restart ] && exit 5\necho LoadState=loaded\n')
+    (tools / "systemctl").chmod(0o755)
+    hosts = inventory(2, tmp_path, **role_variables(platform), gateway_service="agent")
+    for host in names(2):
+        in_service(platform, tmp_path, host)
+    path = f"{tools}:{environment_of(tmp_path)['PATH']}"
+    extra = json.dumps({**account(platform), "gateway_verify": "none", "gateway_serial": 1})
+    run = logged("fleetops.aliyun_iot.reprovision", hosts, tmp_path, "-e", extra, PATH=path)
+    rows = table(run.stdout)
+    assert rows["failed: not_restarted: gw-0001"][1].endswith(f" {PROVISION} --limit gw-0001"), run
+    assert rows["not reached: gw-0002"][1].endswith(".reprovision --limit gw-0002"), run
+
+
+@pytest.mark.parametrize("playbook", ["provision", "recover"])
+def test_a_batch_that_a_limit_of_failures_prevents_is_not_reported_as_right(
+    platform: Emulator, tmp_path: Path, playbook: str
+) -> None:
+    """The report has the same gateways as not reached as the table."""
+    hosts = inventory(4, tmp_path, **role_variables(platform))
+    for host in names(4):
+        in_service(platform, tmp_path, host)
+        credential_file(tmp_path, host).unlink()
+        if playbook == "provision":
+            platform.admin.reset(PRODUCT_KEY, host)
+    if playbook == "provision":
+        hosts["gateways"]["hosts"]["gw-0002"]["gateway_product_secret"] = "NotTheSecret0001"
+    else:
+        hosts["gateways"]["hosts"]["gw-0002"].update(account(platform), platform_access_key_secret="anotherone")
+    extra = {"gateway_serial": 2, "gateway_max_fail_percentage": 5, "gateway_report_to": "report.html"}
+    variables = {**account(platform), **extra} if playbook == "provision" else extra
+    if playbook == "recover":
+        for host in ("gw-0001", "gw-0003", "gw-0004"):
+            hosts["gateways"]["hosts"][host].update(account(platform))
+    run = logged(f"fleetops.aliyun_iot.{playbook}", hosts, tmp_path, "-e", json.dumps(variables))
+    assert run.rc == 2, run
+    found = reported(tmp_path)
+    assert {host: outcome for host, (outcome, _message) in found.items()} == {
+        **{"gw-0001": "changed", "gw-0002": "failed", "gw-0003": "left", "gw-0004": "left"}
+    }, run
+    assert found["gw-0003"] == NO_RESULT
+
+
+def test_of_several_playbooks_each_one_has_its_own_commands(platform: Emulator, tmp_path: Path) -> None:
+    """Findings of an audit have no command in the table, but the gateways that provision has not reached have one."""
+    hosts = inventory(2, tmp_path, **role_variables(platform), **account(platform))
+    hosts["gateways"]["hosts"]["gw-0001"]["gateway_product_secret"] = "NotTheSecret0001"
+    platform.admin.put_device(PRODUCT_KEY, "gw-0001")
+    command = [*command_of(PROVISION, hosts, tmp_path, "-e", "gateway_serial=1"), "fleetops.aliyun_iot.audit"]
+    env = {**environment_of(tmp_path), **ENV}
+    run = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    number, typed = table(run.stdout)["needs a change: missing: gw-0002"]
+    assert (number, typed.endswith(" fleetops.aliyun_iot.audit --limit gw-0002")) == (1, True), run
+
+
+def test_a_command_does_not_write_over_the_report_that_a_file_of_variables_names(
+    platform: Emulator, tmp_path: Path
+) -> None:
+    """The commands in the report, in the table, and those of an audit, leave the report as it is."""
+    hosts = inventory(2, tmp_path, **role_variables(platform))
+    hosts["gateways"]["hosts"]["gw-0002"]["gateway_mode"] = "rw"
+    in_service(platform, tmp_path, "gw-0001")
+    credential_file(tmp_path, "gw-0001").unlink()
+    variables = tmp_path / "variables.json"
+    written = {"gateway_report_to": str(tmp_path / "report.html"), "audit_report": str(tmp_path / "audit.json")}
+    variables.write_text(json.dumps({**account(platform), **written}))
+    audit = logged("fleetops.aliyun_iot.audit", hosts, tmp_path, "-e", f"@{variables}")
+    found = json.loads((tmp_path / "report.json").read_text())["gateways"]
+    [repair] = [row["command"] for row in found if row["command"]]
+    assert f"-e @{variables} -e gateway_report_to= " in repair
+    assert f'"missing: {repair}"' in audit.stdout, audit
+    [again] = [below for _number, below in table(audit.stdout).values() if below]
+    assert "-e audit_report= -e gateway_report_to= " in again, audit
+
+    run = logged(PROVISION, hosts, tmp_path, "-e", f"@{variables}")
+    rows = {row["gateway"]: row["command"] for row in json.loads((tmp_path / "report.json").read_text())["gateways"]}
+    typed = table(run.stdout)["failed: invalid_option: gw-0002"][1]
+    assert typed == rows["gw-0002"], run
+    before = (tmp_path / "report.json").read_bytes()
+    env = {**environment_of(tmp_path), **ENV}
+    second = subprocess.run(shlex.split(typed), cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert "-e gateway_report_to=" in table(second.stdout)["failed: invalid_option: gw-0002"][1], second
+    assert (tmp_path / "report.json").read_bytes() == before
 
 
 ANY_PLAYBOOK: JSON = [

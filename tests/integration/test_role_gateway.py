@@ -199,7 +199,7 @@ def test_a_restart_that_did_not_happen_is_made_up_for(fresh: Emulator, tmp_path:
     assert pass_(check=True) == (0, {"up_to_date"}, [])
     assert pass_() == (0, {"up_to_date"}, [])
     for host in EVERY_WAY:
-        assert {path.name for path in (tmp_path / host).iterdir()} <= {"device.json", ".device.json.lock"}
+        assert {path.name for path in (tmp_path / host).iterdir()} <= {"device.json"}
         device = fresh.admin.device(PRODUCT_KEY, host)
         assert (device["registrations"], device["activated"]) == (1, True)
 
@@ -222,6 +222,34 @@ def test_a_handler_of_the_users_that_fails_is_run_again(fresh: Emulator, tmp_pat
     assert registered(fresh) == ["gw-0001"]
 
 
+def test_two_credentials_of_one_host_in_one_play(fresh: Emulator, tmp_path: Path) -> None:
+    """The handlers of the first credential run between the two, as the README of the role advises."""
+    fleet, services = inventory(1, tmp_path, **variables(fresh)), Services(tmp_path)
+    told = tmp_path / "told"
+    handler = {
+        "ansible.builtin.raw": f"echo {{{{ gateway_result.device_name }}}} >> {told}",
+        "listen": "Gateway credential changed",
+    }
+    role = {"name": "fleetops.aliyun_iot.gateway", "rolespec_validate": False}
+    ours = [
+        {"gateway_device_name": name, "gateway_path": f"{tmp_path}/{name}.json", "gateway_service": f"of-{name}"}
+        for name in names(2)
+    ]
+    # The handlers of an imported role have the variables of its last import.
+    first, second = ({"ansible.builtin.include_role": role, "vars": each} for each in ours)
+    flush = {"ansible.builtin.meta": "flush_handlers"}
+    twice = {"hosts": "gateways", "gather_facts": False, "handlers": [handler], "tasks": [first, flush, second]}
+    for changed in (2, 0):
+        run = run_playbook(twice, fleet, tmp_path, env=services.env)
+        assert (run.rc, told.read_text().split()) == (0, names(2)), run
+        assert services.restarted() == (["of-gw-0001", "of-gw-0002"] if changed else [])
+        tasks = [
+            each["result"] for each in run.results["gw-0001"] if not each["handler"] and "reason" in each["result"]
+        ]
+        assert [each["reason"] for each in tasks] == 2 * (["missing"] if changed else ["up_to_date"])
+    assert registered(fresh) == names(2)
+
+
 def test_a_removal_forgets_a_restart_that_did_not_happen(fresh: Emulator, tmp_path: Path) -> None:
     services = Services(tmp_path)
     fleet = inventory(1, tmp_path, **variables(fresh), gateway_service="agent")
@@ -232,7 +260,7 @@ def test_a_removal_forgets_a_restart_that_did_not_happen(fresh: Emulator, tmp_pa
         run = run_playbook(play(vars={"gateway_state": "absent"}), fleet, tmp_path, env=services.env)
         assert run.rc == 0, run
         assert services.restarted() == []
-    assert {path.name for path in (tmp_path / "gw-0001").iterdir()} <= {".device.json.lock"}
+    assert list((tmp_path / "gw-0001").iterdir()) == []
 
 
 @pytest.mark.parametrize("playbook", [None, PROVISION], ids=["role", "playbook"])
@@ -259,7 +287,7 @@ def test_what_follows_is_proved_before_a_registration(
         for host in ways:
             assert result(run, host)["error"]["kind"] == kind
             assert says in result(run, host)["msg"]
-            assert {path.name for path in (tmp_path / host).iterdir()} <= {".device.json.lock"}
+            assert list((tmp_path / host).iterdir()) == []
     assert registered(fresh) == []
 
 

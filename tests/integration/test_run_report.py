@@ -161,6 +161,15 @@ def test_a_place_of_the_inventory_that_cannot_be_written_fails_the_run_at_its_en
         assert f"Create {page.parent}" in run.stdout.rpartition("TASK [")[2], run
 
 
+def test_a_place_that_only_the_first_batch_has_fails_the_run_at_its_end(platform: Emulator, tmp_path: Path) -> None:
+    hosts = inventory(4, tmp_path, **role_variables(platform))
+    for host in ("gw-0001", "gw-0002"):
+        hosts["gateways"]["hosts"][host]["gateway_report_to"] = "nowhere/run.html"
+    run = operate("provision", platform, hosts, tmp_path, gateway_serial=2)
+    assert (run.rc, [host for host, stats in run.stats.items() if stats["changed"]]) == (2, names(4)), run
+    assert "Create" in run.stdout.rpartition("TASK [")[2], run
+
+
 def test_a_place_of_a_group_that_the_run_is_limited_to_is_checked(platform: Emulator, tmp_path: Path) -> None:
     hosts = inventory(2, tmp_path, **role_variables(platform))
     hosts["berlin"] = {"hosts": {"gw-0002": {}}, "vars": {"gateway_report_to": "nowhere/berlin.html"}}
@@ -236,6 +245,32 @@ def test_a_merge_that_cannot_be_right_ends_with_what_to_do(tmp_path: Path, extra
     run = run_playbook("fleetops.aliyun_iot.report_merge", hosts, tmp_path, "-e", json.dumps(extra), env=ENV)
     assert (run.rc != 0, run.stats) == (True, {}), run
     assert expected in run.stderr, run
+
+
+def test_a_changed_report_of_a_slice_gets_no_command_of_the_attacker(platform: Emulator, tmp_path: Path) -> None:
+    hosts = inventory(
+        {"gw-0001": {"gateway_device_name": "no one"}, "gw-0002": {}}, tmp_path, **role_variables(platform)
+    )
+    report = report_of("provision", platform, hosts, tmp_path)
+    [good] = [row for row in report["gateways"] if row["gateway"] == "gw-0001"]
+    begin = "ansible-playbook fleetops.aliyun_iot."
+    force = f"{begin}recover -e target=gw-0002 -e gateway_recovery_force=true"
+    report["gateways"] = [
+        good,
+        {**good, "gateway": "gw-0002", "outcome": "drift", "device_name": "gw-0009", "command": force},
+        {**good, "gateway": "gateways", "command": f"{begin}provision --limit gateways"},
+        {**good, "gateway": "all", "command": f"{begin}decommission --limit all"},
+        {**good, "gateway": "gw-0003", "command": f"{begin}provision --limit gw-0003"},
+    ]
+    (tmp_path / "slice.json").write_text(json.dumps(report))
+    said = ["-e", "gateway_report_from=slice.json", "-e", "gateway_report_to=fleet.html"]
+    run = run_playbook("fleetops.aliyun_iot.report_merge", hosts, tmp_path, *said, env=ENV)
+    assert run.rc == 0, run
+    rows = {row["gateway"]: row["command"] for row in json.loads((tmp_path / "fleet.json").read_text())["gateways"]}
+    again = rows.pop("gw-0001")
+    assert again.startswith("ansible-playbook -i "), again
+    assert again.endswith(" fleetops.aliyun_iot.provision --limit gw-0001"), again
+    assert rows == dict.fromkeys(("gw-0002", "gateways", "all", "gw-0003"))
 
 
 def test_a_place_that_cannot_be_written_ends_the_run_with_what_to_do(platform: Emulator, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_on
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import failed
 
 GUIDE = Path(__file__).parents[2] / "docs/docsite/rst/troubleshooting_guide.rst"
+RETRIED = {429, 500}  # codes of a registration over HTTPS; those up to 599 count as 500
 NOT_AVAILABLE = 3  # return code of a CONNACK
 
 
@@ -33,7 +34,7 @@ def headings() -> list[str]:
 def known_codes() -> set[str]:
     """Return kind and code of every refusal for which the collection has a hint."""
     refusals: set[int | str] = {*https_registration.CODES, *mqtt_client.CODES, *mqtt_registration.CODES}
-    throttled: set[int | str] = {*https_registration.RETRIED_CODES, NOT_AVAILABLE}
+    throttled: set[int | str] = {*RETRIED, NOT_AVAILABLE}
     for code in client.HINTS:
         (throttled if code == "Throttling" else refusals).add(code)
     refusals -= set(client.NOT_THERE)

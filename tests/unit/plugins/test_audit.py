@@ -114,6 +114,43 @@ def test_findings(seen: JSON, there: JSON, finding: str) -> None:
     assert found({"one": seen}, platform(*([there] if there else []))) == {"one": finding}
 
 
+@pytest.mark.parametrize(
+    "devices",
+    [
+        {"failed": True, "msg": "no answer"},
+        {"skipped": True},
+        {"product_key": OTHER, "devices": [], "failed": True, "msg": "no answer"},
+        {"product_key": OTHER, "devices": [], "error": {"message": "no answer"}},
+        {"product_key": OTHER},
+        {"devices": []},
+        "devices",
+        None,
+    ],
+    ids=str,
+)
+def test_devices_that_were_not_read_are_no_missing_devices(devices: JSON) -> None:
+    """No command must register a gateway again because the query of its device failed or was skipped."""
+    with pytest.raises(
+        AnsibleFilterError, match=r"^audit_findings: devices\[1\] is not a result of devices_info"
+    ) as caught:
+        audit_findings({"one": look()}, [platform(device()), devices])
+    assert ("no answer" in str(caught.value)) is ("no answer" in str(devices))
+
+
+@pytest.mark.parametrize("devices", [None, 5, {"product_key": KEY, "devices": []}], ids=str)
+def test_devices_that_are_no_list(devices: JSON) -> None:
+    with pytest.raises(AnsibleFilterError, match=r"^audit_findings: devices is not a list of results of devices_info"):
+        audit_findings({"one": look()}, devices)
+
+
+def test_a_product_that_is_not_among_the_devices_is_not_compared() -> None:
+    [row] = audit_findings({"one": look()}, [platform(product_key=OTHER)])
+    assert (row["finding"], row["mended_by"], row["command"]) == ("failed", "", None)
+    assert row["detail"] == f"not compared: the devices of product {KEY} are not among those that were read"
+    looks = {"one": look(reason="exists"), "two": {"unreachable": True, "msg": "no route"}}
+    assert found(looks, platform(product_key=OTHER)) == {"one": "exists", "two": "unreachable"}
+
+
 def test_what_a_finding_tells() -> None:
     [right, lost] = audit_findings({"one": look()}, [platform(device(), device("gw-0002", "ONLINE"))])
     assert right == {
@@ -157,10 +194,19 @@ def test_two_hosts_that_stand_for_one_device() -> None:
     assert set(found({"one": look(), "two": look()}, platform(device())).values()) == {"duplicate"}
 
 
+@pytest.mark.parametrize("other", [{"failed": True, "msg": "a wrong variable"}, {"unreachable": True}, None], ids=str)
+def test_a_device_that_another_host_of_the_inventory_has_is_repaired_by_no_command(other: JSON) -> None:
+    """A command would register it, and invalidate the credential of the other host, which could not be inspected."""
+    looks = {"one": look(reason="missing", error=NEEDED, credential=None), **({"two": other} if other else {})}
+    finding = audit_findings(looks, [platform(device())], {"two": holding("gw-0001")})[0]
+    assert (finding["finding"], finding["command"], finding["mended_by"]) == ("duplicate", None, "")
+    assert finding["detail"].startswith("two has the same device")
+
+
 def test_devices_of_one_name_in_two_products_are_two() -> None:
     looks = {"one": look(), "two": look(**holding("gw-0001", OTHER), credential=holding("gw-0001", OTHER))}
     assert found(looks, platform(device()), platform(device(), product_key=OTHER)) == {"one": "ok", "two": "ok"}
-    assert found(looks, platform(device())) == {"one": "ok", "two": "not_on_platform"}
+    assert found(looks, platform(device()), platform(product_key=OTHER)) == {"one": "ok", "two": "not_on_platform"}
 
 
 def test_devices_without_a_gateway() -> None:
@@ -281,8 +327,10 @@ def test_findings_that_are_no_json(tmp_path: Path, finding: JSON, check_mode: bo
 
 
 def test_the_filters_have_their_names() -> None:
-    assert Findings().filters() == {"audit_findings": audit_findings}
-    assert Table().filters() == {"audit_table": audit_table}
+    filters: JSON = {**Findings().filters(), **Table().filters()}
+    assert {name: filters[name].__wrapped__ for name in filters} == {
+        **{"audit_findings": audit_findings, "audit_table": audit_table}
+    }
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,14 @@ from ansible.module_utils.common.collections import ImmutableDict
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.splitter import parse_kv
 
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _commands
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import (
     command,
     left_out,
     limited,
     listed,
+    note_report,
+    note_written,
     rebuilt,
     same_tasks,
 )
@@ -146,6 +149,45 @@ def test_options_of_a_connection_are_named_and_left_out(monkeypatch: pytest.Monk
     given(monkeypatch, ssh_common_args=f"-o ProxyCommand='sshpass -p {SECRET} ssh jump'", ssh_extra_args="-v")
     assert SECRET not in limited("gw-1", None)
     assert left_out() == ["--ssh-common-args", "--ssh-extra-args"]
+    given(monkeypatch, sftp_extra_args=f"-o ProxyCommand='sshpass -p {SECRET} ssh jump'", scp_extra_args="-l 9")
+    assert SECRET not in limited("gw-1", None)
+    assert left_out() == ["--scp-extra-args", "--sftp-extra-args"]
+
+
+def test_a_path_of_modules_is_kept_and_handlers_that_always_run_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, module_path=["/srv/my modules", "/srv/more"], force_handlers=True)
+    words = shlex.split(limited("gw-1", None))
+    assert words[words.index("--module-path") + 1] == "/srv/my modules:/srv/more"
+    assert left_out() == ["--force-handlers"]
+    monkeypatch.setattr(C, "DEFAULT_FORCE_HANDLERS", True)
+    assert left_out() == [], "what is so anyway"
+
+
+@pytest.mark.parametrize(
+    ("typed_in", "emptied"),
+    [
+        (("@fleet.yml",), ["audit_report=", "gateway_report_to="]),
+        (("@fleet.yml", "gateway_report_to=fleet.html"), ["audit_report="]),
+        (('{"gateway_report_to": "fleet.html", "audit_report": "a.json"}',), []),
+    ],
+)
+def test_a_command_does_not_write_over_the_report_of_all(
+    monkeypatch: pytest.MonkeyPatch, typed_in: tuple[str, ...], emptied: list[str]
+) -> None:
+    """A file or the inventory names the report, and the command has both."""
+    monkeypatch.setattr(_commands, "_written", set())
+    given(monkeypatch, *typed_in)
+    note_written("audit_report")
+    note_report({"gateway_report_to": ""})
+    assert [value for value in typed(limited("gw-1")) if value == "gateway_report_to="] == []
+    note_report({"gateway_report_to": "{{ somewhere }}"})
+    for each in (limited("gw-1"), limited("gw-1", "fleetops.aliyun_iot.recover"), command("recover", ["gw-1"], None)):
+        assert [value for value in typed(each) if value.endswith("=")] == emptied
+
+
+def test_an_emptied_report_stays_empty_in_the_next_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, "@fleet.yml", "gateway_report_to=")
+    assert (typed(limited("gw-1")), left_out()) == (["@fleet.yml", "gateway_report_to="], [])
 
 
 @pytest.mark.parametrize(
@@ -184,7 +226,8 @@ def test_ansible_finds_the_hosts_of_a_command(monkeypatch: pytest.MonkeyPatch, h
     for mended_by in ("enable", "provision"):
         assert any(listed(hosts) in word for word in shlex.split(command(mended_by, hosts, None)))
     if len(hosts) == 1:
-        assert rebuilt(command("provision", hosts, None), hosts[0], None) == command("provision", hosts, None)
+        printed = command("provision", hosts, None)
+        assert rebuilt({"gateway": hosts[0], "device_name": None, "command": printed}, "audit", {}) == printed
 
 
 # Names that Ansible misreads in at least one place, each with the hosts or groups that it would match.
@@ -233,7 +276,7 @@ def test_a_command_is_for_the_host_of_that_name_alone(
     hosts, expected = [*others, *([name] if is_there else [])], [name] if is_there else []
     given(monkeypatch)
     printed = command("provision", [name], None)
-    assert rebuilt(printed, name, None) == printed
+    assert rebuilt({"gateway": name, "device_name": None, "command": printed}, "audit", {"all": [name]}) == printed
     [text] = typed(printed)
     read: Any = DataLoader().load if text.startswith("{") else parse_kv  # as load_extra_vars() of Ansible
     variables = read(text)

@@ -9,14 +9,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleLookupError
+from ansible.vars.manager import VariableManager
 
 from ansible_collections.fleetops.aliyun_iot.plugins.action import fleet_credentials, fleet_report, run_report
 from ansible_collections.fleetops.aliyun_iot.plugins.lookup import fleet_hosts
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _names
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import (
     HOSTS_SHOWN,
     asked_for,
     by_host,
+    earlier,
     end_of_run,
     end_with_handler,
     fleet_result,
@@ -105,6 +109,10 @@ def test_a_limit_of_failures_names_the_batch_that_is_not_begun_and_what_comes_af
     assert "3 gateways were not reached: gw-3, gw-4, gw-5." in too_many_failures(options, variables)
     assert too_many_failures({**options, "most_failed": "20"}, variables) == ""
     assert "more than 19 % (most_failed)" in too_many_failures(options, variables)
+    silent = {**options, "looked": {"gw-3": {"unreachable": True}}}
+    assert "2 gateways were not reached: gw-4, gw-5." in too_many_failures(silent, variables)
+    nobody = {**options, "looked": {host: {"unreachable": True} for host in EVERY}}
+    assert "ends before this batch. What went wrong is above" in too_many_failures(nobody, variables)
     with pytest.raises(InvalidOption, match=r"^most_failed: 'x' is not a percentage"):
         too_many_failures({**options, "most_failed": "x"}, variables)
 
@@ -132,9 +140,32 @@ def test_a_handler_that_fails_for_the_last_gateway_of_a_batch() -> None:
     assert "4 gateways were not reached: gw-2, gw-3, gw-4, gw-5. 1 had failed before or not answered" in message
     assert "will not be reported: gw-9." in message
     both = {**passed, "gateway_fleet": fleet(gw_1="changed", gw_2="changed")}
-    assert end_with_handler("gw-1", {**play(batch=("gw-1", "gw-2")), **both}) == ""
+    perhaps = end_with_handler("gw-1", {**play(batch=("gw-1", "gw-2")), **both})
+    assert perhaps.startswith("If the handlers of all 2 gateways of this batch fail, the run ends with it")
+    assert "Then 3 gateways were not reached: gw-3, gw-4, gw-5." in perhaps
+    assert end_with_handler("gw-2", {**play(batch=("gw-1", "gw-2")), **both}) == perhaps  # which Ansible shows once
+    mixed = {**passed, "gateway_fleet": fleet(gw_1="changed", gw_2="ok")}  # gw-2 has no handlers to run
+    assert end_with_handler("gw-1", {**play(batch=("gw-1", "gw-2")), **mixed}) == ""
     assert "reached: gw-3, gw-4, gw-5." in end_with_handler("gw-1", {**play(batch=("gw-1",), failed=("gw-2",)), **both})
     assert end_with_handler("gw-1", play(batch=("gw-1",))) == ""  # in a play of the user
+
+
+def test_a_host_that_shares_its_device_is_not_only_left_out() -> None:
+    """decommission refuses it after the inspection has, or without it, if the other host is in another batch."""
+    shared = {"failed": True, "msg": "2 hosts", "error": {**ERROR, "kind": "shared_name"}}
+    device = ("a1IoKTestP1", "gw-0003")
+    refused = {"gw-1": "no", "gw-2": "no", **_names.shared({"gw-3": device, "gw-4": device})}
+    known = earlier({**OPTIONS, "looked": {"gw-1": shared}, "refused": refused}, [*refused], check_mode=False)
+    assert {host: result["error"]["kind"] for host, result in known.items()} == {
+        **{"gw-1": "shared_name", "gw-2": "left_out", "gw-3": "shared_name", "gw-4": "shared_name"}
+    }
+
+
+def test_a_batch_that_skipped_the_task_hides_no_other() -> None:
+    """Only some hosts have the variable that the task depends on."""
+    results: JSON = {"gw-1": {"failed": True, "error": ERROR}, "gw-2": {"skipped": True}, "gw-3": {"failed": True}}
+    registered = {host: {"it": result} for host, result in results.items()}
+    assert fleet_hosts._hosts("it", [*results], registered, {"failed"}) == ["gw-1", "gw-3"]
 
 
 # Results that are passed back as options and variables
@@ -231,5 +262,39 @@ def test_what_is_no_result_of_a_pass(value: JSON) -> None:
         action._vars = action._variables = {"inventory_hostname": "gw-1", "ansible_play_batch": ["gw-1"], "it": value}
         with pytest.raises(InvalidOption, match=r"^variable: 'it' is not a result of fleet_credentials"):
             action._perform(options, None) if module is fleet_report else action._rows(options, [])
-    hostvars = SimpleNamespace(raw_get=lambda _host: {"it": value})
-    assert fleet_hosts._hosts("it", ["gw-1"], hostvars, {"left"}) == []
+    assert fleet_hosts._hosts("it", ["gw-1"], {"gw-1": {"it": value}}, {"left"}) == []
+
+
+@pytest.mark.parametrize("fact", [{**PASS, "gateways": {}}, {"failed": True}, {"skipped": True}], ids=str)
+def test_facts_of_a_gateway_are_no_result(fact: JSON) -> None:
+    """A host that failed before the pass has no result, but can have a fact of this name."""
+    manager = VariableManager()
+    manager.set_host_facts("thief", {"it": fact})
+    manager.set_nonpersistent_facts("gw-1", {"it": PASS})
+    hosts = [SimpleNamespace(name="thief"), SimpleNamespace(name="gw-1")]
+    inventory = SimpleNamespace(get_hosts=lambda _target: hosts)
+    hostvars = SimpleNamespace(_variable_manager=manager, _inventory=inventory)
+    lookup = fleet_hosts.LookupModule()
+    options = {"outcomes": ["failed"], "target": "all"}
+    lookup.set_options, lookup.get_option = lambda **_options: None, options.__getitem__
+    assert lookup.run(["it"], {"hostvars": hostvars}) == ["gw-1"]
+
+
+@pytest.mark.parametrize(
+    ("terms", "outcomes", "says"),
+    [
+        (["it"], ["ok", "faild"], "outcomes: 'faild' is not an outcome. Use ok, changed, failed, unreachable or left"),
+        (["it"], [5], "outcomes: 5 is not an outcome. "),
+        (["it"], [["failed"]], r"outcomes: \['failed'\] is not an outcome. "),
+        ([], ["failed"], "_terms: is missing. Name the variable "),
+    ],
+)
+def test_hosts_that_nobody_can_mean(terms: JSON, outcomes: JSON, says: str) -> None:
+    """A play whose hosts are given with a typing error would have no hosts, and be skipped silently."""
+    with pytest.raises(AnsibleLookupError, match=f"^fleet_hosts: {says}"):
+        fleet_hosts._check(terms, outcomes)
+
+
+@pytest.mark.parametrize("outcomes", [[], ["left"], ["ok", "changed", "failed", "unreachable", "left"]])
+def test_hosts_by_their_outcomes(outcomes: list[str]) -> None:
+    fleet_hosts._check(["it", "that"], outcomes)

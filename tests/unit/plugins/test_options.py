@@ -66,6 +66,34 @@ def test_what_is_no_path(path: str) -> None:
         check_path("dest", path)
 
 
+@pytest.mark.parametrize("path", ["/d" * 500, "/etc/" + "n" * 180])
+def test_the_longest_paths(path: str) -> None:
+    assert check_path("path", path) == path
+
+
+@pytest.mark.parametrize("path", ["/d" * 501, "/d" * 100000, "/etc/" + "n" * 181, "/" + "n" * 181 + "/device.json"])
+def test_a_path_that_is_too_long_is_refused_with_a_short_message(path: str) -> None:
+    with pytest.raises(InvalidOption, match=r"^path: '/.*' .*is too long") as caught:
+        check_path("path", path)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["x" * 5000, "\x1b" * 5000, ["x" * 5000], 10**4000, {"x" * 5000: 1}],
+    ids=["text", "control", "list", "number", "dictionary"],
+)
+def test_a_message_shows_the_beginning_of_a_long_value(value: object) -> None:
+    text = str(InvalidOption("product_key", value, "is not a ProductKey", "Use the one of the console"))
+    assert len(text) < 1200
+    assert text.startswith("product_key: ")
+    assert "characters) is not a ProductKey. Use the one" in text
+
+
+def test_a_message_shows_a_short_value_as_it_is() -> None:
+    assert InvalidOption("path", "x" * 200, "is wrong", "").msg == f"path: '{'x' * 200}' is wrong"
+
+
 @pytest.mark.parametrize(
     "value", [True, False, "inf", "-Infinity", " nan ", float("inf"), float("nan"), 10**400, "9" * 5000, "1e400"]
 )

