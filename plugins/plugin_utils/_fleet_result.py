@@ -9,6 +9,7 @@ import typing as t
 from collections import Counter
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import first_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._claims import advice_for
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import CHANGES, with_change
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import Member
@@ -235,8 +236,7 @@ def not_reached(hosts: t.Sequence[str]) -> str:
 
 def shown(hosts: t.Sequence[str]) -> str:
     """Return the names of hosts; if there are many, only the first ones."""
-    more = len(hosts) - HOSTS_SHOWN
-    return ", ".join(hosts[:HOSTS_SHOWN]) + (" and %d more" % more if more > 0 else "")
+    return first_of(hosts, HOSTS_SHOWN)
 
 
 def _identified(result: Result, look: t.Mapping[str, t.Any], changed: bool) -> Result:

@@ -13,12 +13,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task 
     recovery_task,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._issuers import (
+    ControllerIssuer,
+    GatewayIssuer,
     Issuer,
     PlatformIssuer,
     ReadProductSecret,
     ReadSecrets,
     login_from,
-    registering,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import Login
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
@@ -42,8 +43,9 @@ def credential_work(
     :param read_product_secret: reads ProductSecret from an account, in place of the option
     :raises InvalidOption: an option is invalid
     """
+    kind = GatewayIssuer if options["register_from"] == "gateway" else ControllerIssuer
     login = Login(options, remote, login_from(options))
-    return GatewayWork(credential_task(options, host), registering(options, remote, read_product_secret), login)
+    return GatewayWork(credential_task(options, host), kind(options, remote, read_product_secret), login)
 
 
 def recovery_work(options: Options, host: str, remote: Remote, read_secrets: ReadSecrets) -> GatewayWork:

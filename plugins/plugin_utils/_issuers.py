@@ -98,7 +98,7 @@ class ControllerIssuer:
         def request_secret(not_after: float) -> Issued | None:
             if broker := login_address(options):
                 reach_broker(broker, options, exchange)
-            secret = send(request, options, options["retry_time"], requests_post, exchange, not_after)
+            secret = send(request, options, requests_post, exchange, not_after)
             return secret if scripts.store else None
 
         return change(self._remote.run, scripts, request_secret, lease, options["timeout"])
@@ -166,15 +166,6 @@ class PlatformIssuer:
 
     def says_why(self) -> bool:
         return True
-
-
-def registering(options: Options, remote: Remote, read_product_secret: ReadProductSecret | None = None) -> Issuer:
-    """Return the issuer that the options of gateway_credential ask for.
-
-    :param read_product_secret: reads ProductSecret from an account, in place of the option
-    """
-    kind = GatewayIssuer if options["register_from"] == "gateway" else ControllerIssuer
-    return kind(options, remote, read_product_secret)
 
 
 def login_address(options: Options) -> tuple[str, int] | None:

@@ -21,6 +21,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import U
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
     check_device_name,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import first_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Identity
 
 HARDWARE = ("mac", "serial")
@@ -219,7 +220,7 @@ def shared(devices: t.Mapping[str, tuple[str, str]]) -> dict[str, str]:
         if len(several) < 2:
             continue
         message = "%d hosts have the device %s of the product %s: %s. %s" % (
-            *(len(several), name, product_key or "that is to be created", _listed(several), _OWN_DEVICES),
+            *(len(several), name, product_key or "that is to be created", first_of(several, HOSTS_SHOWN), _OWN_DEVICES),
         )
         messages.update(dict.fromkeys(several, message))
     return messages
@@ -241,11 +242,7 @@ def copied(credentials: t.Mapping[str, tuple[str, str, str]]) -> list[str]:
     return [
         "%d gateways have the same credential, that of the device %s of the product %s: %s. It was copied, perhaps with an image. Those "
         "that belong to other devices get their own credentials; until then the gateways disconnect each other"
-        % (len(several), name, product_key, _listed(several))
+        % (len(several), name, product_key, first_of(several, HOSTS_SHOWN))
         for (product_key, name, _fingerprint), several in hosts.items()
         if len(several) > 1
     ]
-
-
-def _listed(hosts: t.Sequence[str]) -> str:
-    return ", ".join(hosts[:HOSTS_SHOWN]) + (", ..." if len(hosts) > HOSTS_SHOWN else "")

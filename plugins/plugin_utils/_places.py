@@ -9,6 +9,7 @@ import posixpath
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import first_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Look
 
 LOCAL = "local"
@@ -114,9 +115,9 @@ def shared_places(places: t.Mapping[str, Places]) -> dict[str, str]:
             several = [*several, *holders[target, boot, of]]
         if len(several) < 2:
             continue
-        listed = ", ".join("%s (gateway_%s)" % holder for holder in several[:HOSTS_SHOWN])
+        listed = first_of(["%s (gateway_%s)" % holder for holder in several], HOSTS_SHOWN)
         message = (
-            "%d hosts have the file %s%s on one machine, %s: %s%s. Nothing was changed. Give every host a file of its own (gateway_path, "
+            "%d hosts have the file %s%s on one machine, %s: %s. Nothing was changed. Give every host a file of its own (gateway_path, "
             "gateway_exports), or correct what leads to the machine (ansible_connection, ansible_host, ansible_port)"
             % (
                 len(several),
@@ -124,7 +125,6 @@ def shared_places(places: t.Mapping[str, Places]) -> dict[str, str]:
                 ", which is named like a working file of %s," % of if of else "",
                 target,
                 listed,
-                ", ..." if len(several) > HOSTS_SHOWN else "",
             )
         )
         for host, _option in several:

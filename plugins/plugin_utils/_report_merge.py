@@ -12,6 +12,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import first_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._claims import advice_for, with_twins
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_gate import MOST_GATEWAYS, read_report
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import Report, Row, key_of
@@ -91,14 +92,9 @@ def _run(reports: t.Sequence[Report]) -> dict[str, str]:
         "begun": min(run["begun"] for run in runs),
         "ended": max(run["ended"] for run in runs),
         "slices": str(len(runs)),
-        **{name: _joined(_values(reports, name)) for name in ("user", "controller", "ansible_core")},
+        **{name: first_of(_values(reports, name), _MOST_SHOWN) for name in ("user", "controller", "ansible_core")},
     }
 
 
 def _values(reports: t.Sequence[Report], field: str) -> list[str]:
     return sorted({report["run"][field] for report in reports})
-
-
-def _joined(values: t.Sequence[str]) -> str:
-    more = len(values) - _MOST_SHOWN
-    return ", ".join([*values[:_MOST_SHOWN], *(["and %d more" % more] if more > 0 else [])])

@@ -13,6 +13,7 @@ import typing as t
 from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import PORT
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import first_of
 
 Options = t.Mapping[str, t.Any]
 # Names that a message has at the most.
@@ -75,7 +76,7 @@ def lacking_roots(results: t.Mapping[str, Options]) -> list[str]:
 
 
 def _message(name: str, ends: str, port: int, path: str | None, hosts: t.Sequence[str]) -> str:
-    shown = ", ".join(hosts[:_SHOWN]) + (", ..." if len(hosts) > _SHOWN else "")
+    shown = first_of(hosts, _SHOWN)
     who = "%d gateway%s" % (len(hosts), "" if len(hosts) == 1 else "s")
     signed = (
         "According to the vendor's documents, the certificate of MQTT at port %d is signed by %s, which is valid until %s"

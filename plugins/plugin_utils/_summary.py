@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean, first_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._outcomes import Group, Outcome
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import BROKEN, WORDS, Failure
 
@@ -52,5 +52,4 @@ def _is_named(outcome: Outcome) -> bool:
 
 def names(hosts: t.Sequence[str]) -> str:
     """Return the names of hosts; if there are many, only the first ones."""
-    shown = ", ".join(clean(host, _NAME) for host in hosts[:NAMES])
-    return shown if len(hosts) <= NAMES else "%s and %d more" % (shown, len(hosts) - NAMES)
+    return first_of([clean(host, _NAME) for host in hosts], NAMES)

@@ -120,14 +120,13 @@ def reach_broker(address: tuple[str, int], options: t.Mapping[str, t.Any], excha
 def send(
     request: AnyRequest,
     options: t.Mapping[str, t.Any],
-    budget: float,
     poster: t.Callable[[TlsContext, float], Post],
     exchange: Exchange,
     not_after: float | None = None,
 ) -> Issued:
     """Have the platform issue a secret; nothing, for a request that is :func:`unsigned`.
 
-    :param budget: seconds within which an attempt may start
+    :param options: of the registration; no attempt starts after ``retry_time`` seconds
     :param poster: makes a sender of forms over HTTPS
     :param exchange: sends a CONNECT over MQTT
     :param not_after: the value of clock() after which no request may be sent
@@ -141,9 +140,9 @@ def send(
             register as register_mqtt,
         )
 
-        return register_mqtt(request, exchange, context, options["timeout"], budget)
+        return register_mqtt(request, exchange, context, options["timeout"], options["retry_time"])
     post = poster(context, options["timeout"])
     if request.body:
-        return register(request, post, budget)
-    reach(request, post, budget)
+        return register(request, post, options["retry_time"])
+    reach(request, post, options["retry_time"])
     return Issued()

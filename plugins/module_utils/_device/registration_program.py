@@ -46,7 +46,7 @@ def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:
     def request_secret(not_after: float) -> Issued | None:
         if todo["broker"]:
             reach_broker(todo["broker"], options, _exchange)
-        secret = send(request, options, options["retry_time"], http_client_post, _exchange, not_after)
+        secret = send(request, options, http_client_post, _exchange, not_after)
         return secret if scripts.store else None
 
     answer = change(run, scripts, request_secret, todo["lease"], options["timeout"])

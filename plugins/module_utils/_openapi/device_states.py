@@ -24,7 +24,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devic
     named_devices,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_product_key
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean, first_of
 
 SHOWN = 5
 
@@ -176,9 +176,9 @@ def purge_plan(
     if surplus and refused:
         raise t.cast(FleetopsError, failure(refused))
     if len(surplus) > maximum:
-        shown = ", ".join(surplus[:SHOWN]) + (", ..." if len(surplus) > SHOWN else "")
         raise FleetopsError(
-            "purge: %d devices are not in the list, more than purge_maximum (%d): %s" % (len(surplus), maximum, shown),
+            "purge: %d devices are not in the list, more than purge_maximum (%d): %s"
+            % (len(surplus), maximum, first_of(surplus, SHOWN)),
             hint="Nothing was changed. Complete the list, or raise purge_maximum if they are to be removed",
             kind="purge_maximum",
         )

@@ -21,7 +21,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import H
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext
 
 KEY, NAME, SECRET = "a1IoKTestP1", "gw-0001", "0123456789abcdef0123456789abcdef"
-OPTIONS = {"ca_path": None, "validate_certs": True, "timeout": 5}
+OPTIONS = {"ca_path": None, "validate_certs": True, "timeout": 5, "retry_time": 30}
 DATA = {"productKey": KEY, "deviceName": NAME, "deviceSecret": SECRET}
 HTTPS = Request("https://platform.example/auth/register/device", "productKey=x", KEY, NAME)
 MQTT = MqttRequest("platform.example", 443, "register", KEY, NAME, ConnectFields("c", "u", "p"))
@@ -70,7 +70,7 @@ def request_(request: pytest.FixtureRequest) -> Any:
 )
 def test_what_was_lost_before_is_a_doubt(request_: Any, answers: list[str], doubt: bool) -> None:
     platform = Platform(*answers)
-    assert send(request_, OPTIONS, 30, platform.poster, platform.exchange) == Issued(SECRET, doubt=doubt)
+    assert send(request_, OPTIONS, platform.poster, platform.exchange) == Issued(SECRET, doubt=doubt)
     assert platform.limits == [None] * len(answers)
 
 
@@ -78,11 +78,11 @@ def test_what_was_lost_before_is_a_doubt(request_: Any, answers: list[str], doub
 def test_a_lease_that_has_run_out_ends_it(request_: Any, answers: list[str], doubt: bool) -> None:
     platform = Platform(*answers)
     with pytest.raises(FleetopsError) as caught:
-        send(request_, OPTIONS, 30, platform.poster, platform.exchange, 1234.5)
+        send(request_, OPTIONS, platform.poster, platform.exchange, 1234.5)
     assert (caught.value.kind, caught.value.may_have_registered) == ("busy", doubt)
     assert platform.limits == [1234.5] * len(answers)
 
 
 def test_reaching_for_the_platform_issues_nothing_and_leaves_no_doubt() -> None:
     platform = Platform("lost", "secret")
-    assert send(unsigned(HTTPS), OPTIONS, 30, platform.poster, platform.exchange) == Issued()
+    assert send(unsigned(HTTPS), OPTIONS, platform.poster, platform.exchange) == Issued()

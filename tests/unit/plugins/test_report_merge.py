@@ -108,7 +108,7 @@ def test_reports_of_several_runs_are_refused(tmp_path: Path, field: JSON) -> Non
 
 def test_many_controllers_are_named_in_part(tmp_path: Path) -> None:
     names = [written(tmp_path / f"{n}.json", {**RUN, "controller": f"c{n}"}, row(f"gw-{n}")) for n in range(7)]
-    assert merge_reports(names, kept)[0]["controller"] == "c0, c1, c2, c3, c4, and 2 more"
+    assert merge_reports(names, kept)[0]["controller"] == "c0, c1, c2, c3, c4 and 2 more"
 
 
 # The choice of the files
