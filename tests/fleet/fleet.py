@@ -31,7 +31,7 @@ from typing import Any, TextIO
 
 import yaml
 from gateway import SSHD, Gateway, library_closure, start
-from openwrt import ELSEWHERE, busybox, link_applets
+from openwrt import busybox, link_applets
 
 DIRECTORY = Path(".fleet")
 USER, UID = "fleet", 6400
@@ -174,7 +174,7 @@ def unusable(size: Size) -> str | None:
     """Return the reason why no fleet can be started on this machine, in one line; None if one can."""
     if os.geteuid() != 0:
         return "the loopback fleet needs root"
-    programs = [SSHD, "ssh", "sudo", *(["busybox", ELSEWHERE] if size.busybox + size.openwrt else [])]
+    programs = [SSHD, "ssh", "sudo", *(["busybox"] if size.busybox + size.openwrt else [])]
     lacking = [program for program in programs if not shutil.which(program)]
     if lacking:
         return f"the loopback fleet needs {', '.join(lacking)}"
@@ -284,8 +284,7 @@ def write_busybox(root: Path) -> None:
 
 def write_openwrt(root: Path) -> None:
     """Write a root with the commands of a stock OpenWrt, sshd and its libraries."""
-    programs = [busybox(), shutil.which(ELSEWHERE) or ELSEWHERE]
-    copy_programs(root, *programs)
+    copy_programs(root, busybox())
     link_applets(root / "bin", busybox())
     (root / "etc/init.d").mkdir(mode=0o755, parents=True)
 

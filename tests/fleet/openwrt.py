@@ -28,8 +28,6 @@ WRAPPERS = {
     "sync": '[ $# = 0 ] || echo "sync: ignoring all arguments" >&2; set --',
     "tr": 'for set do case $set in *"[:"* | *"[="*) echo "tr: no classes" >&2; exit 1 ;; esac; done',
 }
-# A stock OpenWrt has this command, which Debian's BusyBox lacks. No script of the collection uses it.
-ELSEWHERE = "flock"
 
 
 def busybox() -> str:
@@ -51,5 +49,3 @@ def link_applets(folder: Path, program: str) -> None:
             command.chmod(0o755)
         else:
             command.symlink_to(program)
-    (folder / ELSEWHERE).unlink(missing_ok=True)
-    (folder / ELSEWHERE).symlink_to(shutil.which(ELSEWHERE) or f"/usr/bin/{ELSEWHERE}")
