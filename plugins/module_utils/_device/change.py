@@ -37,9 +37,9 @@ _HINTS: dict[Kind, str] = {
     "missing_tool": "Set ansible_shell_executable to a shell that has it, such as dash or BusyBox's ash",
     "permission": BECOME,
     "storage": "Correct the cause and run again; the run resumes where this one stopped",
-    "unsafe_path": "Choose a directory that belongs to root and that only root can write to, such as /etc/aliyun-iot, and let the agent "
-    "read the file by its owner, group and mode; or correct the owner and mode of the directory, if nothing else writes to it. Nothing was "
-    "changed",
+    "unsafe_path": "Choose a directory that belongs to root and that only root can write to (mode 0755 or less), such as /etc/aliyun-iot, "
+    "and let the agent read the file by its owner, group and mode; or correct the owner and mode of the directory, if nothing else writes "
+    "to it. Nothing was changed",
 }
 
 
