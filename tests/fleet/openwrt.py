@@ -3,7 +3,7 @@
 
 """The commands of a stock OpenWrt: the applets of its BusyBox, without the options that it is built without.
 
-The list is that of package/utils/busybox/Config-defaults.in. The program is Debian's BusyBox.
+The list is that of package/utils/busybox/Config-defaults.in. The program is Debian's BusyBox, which lacks flock.
 """
 
 from __future__ import annotations

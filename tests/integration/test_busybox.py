@@ -61,7 +61,7 @@ def test_a_stock_openwrt_has_these_commands_and_options_alone(tmp_path: Path) ->
         "systemctl",
     ):
         assert not succeeds(f"command -v {name}"), name
-    for name in ("flock", "ls", "awk", "sha256sum", "md5sum", "find", "start-stop-daemon", "nc"):
+    for name in ("ls", "awk", "sha256sum", "md5sum", "find", "start-stop-daemon", "nc"):
         assert succeeds(f"command -v {name}"), name
     for refused in (
         "ls --full-time /",
