@@ -475,37 +475,43 @@ def test_a_pass_in_check_mode_is_reported_as_one_by_a_task_that_is_not(platform:
     assert "check mode" in json.loads(report.with_suffix(".json").read_text())["run"]["mode"]
 
 
+def changed_ansible(tmp_path: Path, lines: str) -> dict[str, str]:
+    """Return the environment in which Ansible runs these lines at its start."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(lines)
+    return {"PYTHONPATH": str(site)}
+
+
 def test_what_a_pass_cannot_do_a_task_of_the_host_does(platform: Emulator, tmp_path: Path) -> None:
     """A task of the host takes over if the pass itself fails, here because ansible-core lacks a feature."""
     hosts = inventory(3, tmp_path, **role_variables(platform))
-    broken = tmp_path / "site"
-    broken.mkdir()
-    (broken / "sitecustomize.py").write_text(
+    broken = changed_ansible(
+        tmp_path,
         "import ansible.executor.task_executor as made\n"
         "whole = made.TaskExecutor.__new__\n"
         "def new(kind, *arguments, **keywords):\n"
         "    if not arguments and not keywords:\n"
         "        raise RuntimeError('made for threads')\n"
         "    return object.__new__(kind)\n"
-        "made.TaskExecutor.__new__ = staticmethod(new)\n"
+        "made.TaskExecutor.__new__ = staticmethod(new)\n",
     )
-    run = provision(hosts, tmp_path, env={"PYTHONPATH": str(broken)})
+    run = provision(hosts, tmp_path, env=broken)
     assert run.rc == 0, run
     assert sorted(called(platform, "register")) == names(3)
     assert {host: results(run, host)[0]["reason"] for host in names(3)} == dict.fromkeys(names(3), "missing")
     told = " ".join((run.stdout + run.stderr).split())
     assert "RuntimeError at " in told
     assert "made for threads" not in told
-    again = provision(hosts, tmp_path, env={"PYTHONPATH": str(broken)})
+    again = provision(hosts, tmp_path, env=broken)
     assert (again.rc, again.changed) == (0, 0), again
 
 
 def test_a_pass_that_fails_in_the_middle_keeps_the_results_so_far(platform: Emulator, tmp_path: Path) -> None:
     """A host that was registered is reported as changed, so that its handlers run; here the controller cannot start a thread."""
     hosts = inventory(3, tmp_path, **role_variables(platform))
-    broken = tmp_path / "site"
-    broken.mkdir()
-    (broken / "sitecustomize.py").write_text(
+    broken = changed_ansible(
+        tmp_path,
         "from concurrent.futures.thread import ThreadPoolExecutor\n"
         "whole = ThreadPoolExecutor.submit\n"
         "calls = []\n"
@@ -514,9 +520,9 @@ def test_a_pass_that_fails_in_the_middle_keeps_the_results_so_far(platform: Emul
         "    if len(calls) == 6:\n"
         "        raise RuntimeError('no thread')\n"
         "    return whole(pool, *arguments)\n"
-        "ThreadPoolExecutor.submit = submit\n"
+        "ThreadPoolExecutor.submit = submit\n",
     )
-    run = provision(hosts, tmp_path, "-e", "gateway_throttle=1", env={"PYTHONPATH": str(broken)})
+    run = provision(hosts, tmp_path, "-e", "gateway_throttle=1", env=broken)
     assert run.rc == 0, run
     assert called(platform, "register") == names(3)
     assert {host: results(run, host)[0]["reason"] for host in names(3)} == dict.fromkeys(names(3), "missing")
