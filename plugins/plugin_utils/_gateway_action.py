@@ -140,7 +140,7 @@ class GatewayAction(ActionBase):
                 plain_types(str(error.message)),
                 hint="See ansible-doc %s for the options" % self._task.action,
                 kind="invalid_option",
-            ) from error
+            ) from None  # the lines of the playbook in it may contain a secret
         return self._with_follow_up(options)
 
     def _with_follow_up(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
