@@ -80,7 +80,7 @@ from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption, internal
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import connect
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import all_devices
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import product_of_key
@@ -93,10 +93,24 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_gat
     check_variable,
     checked_devices,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_options import check_source
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_options import check_names, check_source
 
 # The options that choose the devices. No secret is among them.
 _CHOOSING = ("region", "openapi_endpoint", "instance_id", "access_key_id", "profile", "credentials")
+
+
+class _OwnInventory(InventoryData):
+    """The hosts and groups of one source."""
+
+    def add_child(self, group: str, child: str) -> t.Any:
+        """Add a host or a group to a group.
+
+        :raises InvalidOption: the group would be its own parent, an error that ansible-core reports as a bug
+        """
+        if group == child:
+            hint = "Choose another parent_group, or give the groups a prefix"
+            raise InvalidOption("keyed_groups", group, "would be its own parent_group", hint)
+        return super().add_child(group, child)
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -109,16 +123,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def parse(self, inventory: t.Any, loader: t.Any, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path)
-        given = self._read_config_data(path)
-        for name in ("access_key_id", "access_key_secret", "security_token"):
-            if "{{" in str(self.get_option(name)):
-                raise AnsibleParserError(
-                    "%s: is a template, and Ansible evaluates none in an inventory source. Encrypt the value or the file with "
-                    "ansible-vault, or use credentials: default_chain" % name
-                )
-        self.inventory = InventoryData()  # of this source alone, until the gate has seen everything
+        self.inventory = _OwnInventory()  # of this source alone, until the gate has seen everything
         try:
-            check_source(given or {})
+            check_names(self._read_config_data(path), self.option_definitions)
+            for name in ("access_key_id", "access_key_secret", "security_token"):
+                if "{{" in str(self.get_option(name)):
+                    raise AnsibleParserError(
+                        "%s: is a template, and Ansible evaluates none in an inventory source. Encrypt the value or the file with "
+                        "ansible-vault, or use credentials: default_chain" % name
+                    )
             devices = self._devices(path, cache)
             named: dict[str, Variables] = {}
             for variables in devices:
@@ -132,6 +145,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             raise AnsibleParserError(str(internal(error))) from None
         _transfer(self.inventory, inventory)
         self.inventory = inventory
+
+    def set_options(self, task_keys: t.Any = None, var_options: t.Any = None, direct: t.Any = None) -> None:
+        """Check the options of the source before ansible-core does, which prints a value of a wrong type, even of a secret.
+
+        :raises InvalidOption: as check_source()
+        """
+        check_source(direct or {})
+        super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
 
     def _key(self, path: str, products: list[str]) -> str:
         """Return the key of this source in the cache. It changes with the options that choose the devices."""

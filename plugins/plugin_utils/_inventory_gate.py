@@ -13,7 +13,7 @@ import re
 import socket
 import typing as t
 import unicodedata
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from ansible.inventory.manager import split_host_pattern
 
@@ -110,21 +110,32 @@ def check_host_name(name: object, device: Variables) -> str:
 
 
 def _is_controller(name: str) -> bool:
-    """Return whether a name or address is a loopback one or the controller's own host name; no name is looked up."""
+    """Return whether a name or address may be the controller: loopback, one of its addresses, or its own name. No name is looked up."""
     label, own = name.casefold().rstrip("."), socket.gethostname().casefold()
-    if label.partition(".")[0] in _LOOPBACK or label.endswith(".localhost") or label in (own, own.partition(".")[0]):
+    short, host = label.partition(".")[0], own.partition(".")[0]
+    if short in _LOOPBACK or label.endswith(".localhost") or label in (own, host):
+        return True
+    if short == host == own:  # the controller does not know its domain, so it may be this one
         return True
     try:
-        address = ip_address(name)
-        address = getattr(address, "ipv4_mapped", None) or address
-        return address.is_loopback or address.is_unspecified
+        address: IPv4Address | IPv6Address = ip_address(name)
     except ValueError:
-        pass
-    try:
-        packed = socket.inet_aton(name)  # the resolver's short forms, such as 127.1
-    except OSError:
-        return False
-    return packed[0] == 127 or packed == bytes(4)
+        try:
+            address = IPv4Address(socket.inet_aton(name))  # the resolver's short forms, such as 127.1
+        except OSError:
+            return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified or _is_own(address)
+
+
+def _is_own(address: IPv4Address | IPv6Address) -> bool:
+    """Return whether an address is one of this machine: packets to such an address have it as their source too. None is sent."""
+    with socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM) as one:
+        try:
+            one.connect((str(address), 9))
+        except OSError:  # no route
+            return False
+        return ip_address(one.getsockname()[0].partition("%")[0]) == ip_address(str(address).partition("%")[0])
 
 
 def check_host_names(named: t.Mapping[str, Variables], hosts: t.Collection[str], groups: t.Collection[str]) -> None:

@@ -123,9 +123,16 @@ def named(expression: str) -> JSON:
     return {"hostname": f"{expression} if iot_device_name == 'hz-0001' else iot_device_name"}
 
 
+MISPLACED = "secret-in-the-wrong-place"
 REFUSED = [
     ({"products": [FIRST, SECOND]}, "two devices would be the host hz-0002"),
     ({"access_key_secret": "{{ lookup('env', 'KEY') }}"}, "access_key_secret: is a template"),
+    ({"access_key_secret": [MISPLACED]}, "access_key_secret: is a list"),
+    ({"security_token": {MISPLACED: MISPLACED}}, "security_token: is a dictionary"),
+    (
+        {"acess_key_secret": MISPLACED},
+        "acess_key_secret: is not an option of this plugin. Did you mean access_key_secret?",
+    ),
     (named("'localhost'"), "hostname: 'localhost' is a name of the controller"),
     (named("'web-0001'"), "hostname: 'web-0001' is a host of another inventory source"),
     (named("'dbservers'"), "hostname: 'dbservers' is the name of a group"),
@@ -145,6 +152,10 @@ REFUSED = [
         {"keyed_groups": [{"key": "iot_status | replace('UNACTIVE', 'localhost')", "separator": ""}]},
         "keyed_groups: 'localhost' is a name of the controller",
     ),
+    (
+        {"keyed_groups": [{"key": "'x'", "separator": "", "parent_group": "{{ 'x' }}"}]},
+        "keyed_groups: 'x' would be its own parent_group",
+    ),
     ({"compose": {"ansible_host": "'-oProxyCommand=id'"}}, "compose: '-oProxyCommand=id' is not an address"),
     ({"compose": {"ansible_host": "'127.1'"}}, "compose: '127.1' leads to the controller"),
 ]
@@ -155,6 +166,7 @@ def test_what_would_be_authority_is_refused_as_a_whole(platform: Emulator, tmp_p
     platform.admin.patch_device(FIRST, "hz-0001", nickname="{{ 7 * 6 }}")
     hosts, said = listed(tmp_path, *(source(platform, **options) for options, _says in REFUSED))
     assert [says for _options, says in REFUSED if says not in said] == []
+    assert MISPLACED not in said
     assert hosts["_meta"]["hostvars"] == {"web-0001": {"ansible_host": "192.0.2.1"}, "db-0001": {"password": "x"}}
     assert sorted(hosts["all"]["children"]) == ["dbservers", "ungrouped", "webservers"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import string
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -209,6 +210,27 @@ def test_no_connection_leads_to_the_controller(name: str, value: str) -> None:
         FleetopsError, match=r"compose: .* leads to the controller, and would be ansible_.* of host gw-1"
     ):
         check_variable(name, value, "gw-1")
+
+
+def test_a_name_in_any_domain_may_be_a_controller_that_knows_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "ctl")
+    for name in ("ctl", "ctl.example.com", "CTL.localdomain"):
+        with pytest.raises(FleetopsError, match="a name of the controller"):
+            check_host_name(name, DEVICE)
+        with pytest.raises(FleetopsError, match="leads to the controller"):
+            check_variable("ansible_host", name, "gw-1")
+    assert check_host_name("ctl-2.example.com", DEVICE)
+
+
+def test_an_address_of_the_controller_is_the_controller() -> None:
+    own = "127.0.0.1"  # of a machine without a network
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as route, suppress(OSError):
+        route.connect(("198.51.100.1", 9))
+        own = route.getsockname()[0]
+    for value in (own, f"::ffff:{own}"):
+        with pytest.raises(FleetopsError, match="leads to the controller"):
+            check_variable("ansible_host", value, "gw-1")
+    check_variable("ansible_host", "198.51.100.1", "gw-1")
 
 
 def test_what_the_platform_says_of_a_device_goes_through() -> None:

@@ -5,16 +5,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from ansible.errors import AnsibleParserError
-from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.fleetops.aliyun_iot.plugins.inventory.devices import InventoryModule
+from ansible_collections.fleetops.aliyun_iot.plugins.inventory.devices import _OwnInventory
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_options import check_source
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_options import check_names, check_source
 
 RIGHT = """
 plugin: fleetops.aliyun_iot.devices
@@ -64,11 +60,19 @@ def test_a_wrong_type_is_refused_with_the_name_of_the_option(text: str) -> None:
         check_source(given)
 
 
-def test_a_source_of_a_wrong_type_adds_no_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = {"products": [12345]}
-    monkeypatch.setattr(InventoryModule, "_read_config_data", lambda *_arguments: given)
-    monkeypatch.setattr(InventoryModule, "get_option", lambda _self, name: given.get(name))
-    inventory = InventoryData()
-    with pytest.raises(AnsibleParserError, match=r"^products: is a number, as YAML or a template gives it"):
-        InventoryModule().parse(inventory, DataLoader(), str(tmp_path / "devices.yml"))
-    assert not inventory.hosts
+def test_an_unknown_option_is_refused() -> None:
+    known = ("access_key_secret", "products")
+    check_names({"products": []}, known)
+    with pytest.raises(InvalidOption, match=r"^acess_key_secret: is not .* Did you mean access_key_secret\?"):
+        check_names({"acess_key_secret": "CANARY"}, known)
+    with pytest.raises(InvalidOption, match=r"^5: is not an option of this plugin\. See ansible-doc"):
+        check_names({5: True}, known)
+
+
+def test_a_group_is_never_its_own_parent() -> None:
+    inventory = _OwnInventory()
+    for group in ("site_a", "by_site"):
+        inventory.add_group(group)
+    inventory.add_child("by_site", "site_a")
+    with pytest.raises(InvalidOption, match=r"^keyed_groups: .site_a. would be its own parent_group"):
+        inventory.add_child("site_a", "site_a")
