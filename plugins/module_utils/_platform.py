@@ -114,6 +114,25 @@ def check_region(region: str | None, alternative: str) -> str:
     )
 
 
+def check_instance_id(instance_id: str) -> str:
+    """Return ``instance_id`` if it can be an instance's.
+
+    :raises InvalidOption: it is longer than 63 characters, which no host's name can be, or has a character that no ID has
+    """
+    if (
+        not instance_id.replace("-", "").replace("_", "").isalnum()
+        or not instance_id.isascii()
+        or len(instance_id) > 63
+    ):
+        raise InvalidOption(
+            "instance_id",
+            instance_id,
+            "is not the ID of an instance",
+            "Copy it from the Overview page of the instance in the console; a public instance without an ID needs none",
+        )
+    return instance_id
+
+
 def fingerprint(product_key: str, device_name: str, device_secret: str) -> str:
     """Return the fingerprint that represents a DeviceSecret in results: 16 hexadecimal digits of SHA-256 over the whole certificate."""
     text = "fleetops:%s:%s:%s" % (product_key, device_name, device_secret)

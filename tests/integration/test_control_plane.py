@@ -277,6 +277,22 @@ def test_bad_input(platform: Emulator, tmp_path: Path) -> None:
             "invalid_option",
             "product_name: '!' cannot be",
         ),
+        "half a character": (
+            task("", "product", product_name="Ab12", node_type="device", description="\udcd6fen"),
+            "invalid_option",
+            "description: is not valid Unicode",
+        ),
+        "half an instance": (task("", "product_info", instance_id="iot-\udcd6"), "invalid_option", "instance_id: "),
+        "delete another name": (
+            task("", "product", product_key=GATEWAYS, product_name="Oven", state="absent"),
+            "invalid_option",
+            "product_name: 'Oven' is not that of the product",
+        ),
+        "delete another type": (
+            task("", "product", product_key=GATEWAYS, node_type="device", state="absent"),
+            "invalid_option",
+            "node_type: 'device' is not that of the product",
+        ),
         "reset": (task("", "device_reset", product_key=DEVICES, names=["hz-none"]), "not_found", "hz-none"),
         "switch": (
             task("", "devices", product_key=DEVICES, names=["hz-none"], state="enabled"),

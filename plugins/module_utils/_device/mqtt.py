@@ -18,7 +18,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.signin
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._endpoints import parse_endpoint
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_region
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_instance_id, check_region
 
 # The SDKs' port, which more firewalls allow than the documents' ports 1883 and 8883.
 PORT = 443
@@ -133,25 +133,6 @@ def check_port(port: int | None) -> None:
         raise InvalidOption(
             "mqtt_port", port, "is not a port", "Use 8883 with the platform's own CA, or 443 with the system's"
         )
-
-
-def check_instance_id(instance_id: str) -> str:
-    """Return ``instance_id`` if it can be an instance's.
-
-    :raises InvalidOption: it is longer than 63 characters, which no host's name can be, or has a character that no ID has
-    """
-    if (
-        not instance_id.replace("-", "").replace("_", "").isalnum()
-        or not instance_id.isascii()
-        or len(instance_id) > 63
-    ):
-        raise InvalidOption(
-            "instance_id",
-            instance_id,
-            "is not the ID of an instance",
-            "Copy it from the Overview page of the instance in the console; a public instance without an ID needs none",
-        )
-    return instance_id
 
 
 def _login_parameters(

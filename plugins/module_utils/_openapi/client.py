@@ -47,7 +47,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.wire 
     missing_library,
     no_credential,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_region
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_instance_id, check_region
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import (
@@ -270,7 +270,7 @@ def connect(options: t.Mapping[str, t.Any]) -> OpenApi:
     return OpenApi(
         call_api,
         endpoint=host,
-        instance_id=options["instance_id"] or "",
+        instance_id=check_instance_id(options["instance_id"]) if options["instance_id"] else "",
         retry_time=options["retry_time"],
         qps_share=options["qps_share"],
         secrets=secrets,

@@ -167,7 +167,7 @@ def ensure_product(api: OpenApi, options: t.Mapping[str, t.Any], check_mode: boo
         raise InvalidOption("product_name", None, "is empty", "Set it, or set product_key to the key of a product")
     found = next(iter(find_products(api, options["product_key"], options["product_name"])), None)
     if options["state"] == "absent":
-        return _remove(api, found, check_mode)
+        return _remove(api, found, options, check_mode)
     if found is None:
         return _create(api, options, check_mode)
     wanted = decide(found, options)
@@ -194,6 +194,9 @@ def _check_texts(texts: t.Mapping[str, str]) -> None:
             "cannot be the name of a product",
             "Use 4 to 30 letters, digits, parentheses and _ - @; a letter that is not ASCII counts as two",
         )
+    if re.search("[\ud800-\udfff]", description):  # no UTF-8 has them
+        hint = "Check the encoding of the file or of the command line that it comes from; it must be UTF-8"
+        raise InvalidOption("description", None, "is not valid Unicode", hint)
     if len(description) > LONGEST_DESCRIPTION:
         problem = "has %d characters" % len(description)
         raise InvalidOption("description", None, problem, "Use up to %d" % LONGEST_DESCRIPTION)
@@ -287,9 +290,10 @@ def _key_of(answer: OpenApiAnswer) -> str:
     return holder.matching("ProductKey", PRODUCT_KEY)
 
 
-def _remove(api: OpenApi, found: Product | None, check_mode: bool) -> ProductOutcome:
+def _remove(api: OpenApi, found: Product | None, options: t.Mapping[str, t.Any], check_mode: bool) -> ProductOutcome:
     if found is None:
         return ProductOutcome("up_to_date", None, None)
+    _check_meant(found, options)
     if found.device_count is None:
         raise BadAnswer(
             "product %s (%s): the platform does not report how many devices would be deleted with it"
@@ -307,6 +311,22 @@ def _remove(api: OpenApi, found: Product | None, check_mode: bool) -> ProductOut
         with suppress(NotFound):  # the answer to an earlier request was lost
             api.call("DeleteProduct", {"ProductKey": found.product_key})
     return ProductOutcome("exists", found, None)
+
+
+def _check_meant(found: Product, options: t.Mapping[str, t.Any]) -> None:
+    """Check that a product to be deleted is the one that the options describe, since its key and its secret are lost with it.
+
+    :raises InvalidOption: an option contradicts the product
+    """
+    name = options["product_name"]
+    wrong = [("product_name", found.product_name)] if name is not None and _as_read(name) != found.product_name else []
+    for option in ("node_type", "authentication"):
+        if options[option] and getattr(found, option) not in ("", options[option]):
+            wrong.append((option, getattr(found, option)))
+    for option, has in wrong:
+        problem = "is not that of the product %s, which is %r" % (found.product_key, has)
+        hint = "Nothing was changed. Check product_key, or leave %s out" % option
+        raise InvalidOption(option, options[option], problem, hint)
 
 
 def _product(item: OpenApiAnswer) -> Product:

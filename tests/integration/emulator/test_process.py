@@ -239,10 +239,15 @@ def test_a_ready_file_that_is_used_is_left_alone(tmp_path: Path, name: str) -> N
 
 def test_a_ready_file_of_another_emulator_stays(tmp_path: Path) -> None:
     ready = tmp_path / "endpoints.json"
-    with Emulator(tmp_path) as first, Emulator(tmp_path, None, "--state-dir", str(tmp_path / "other")) as second:
-        assert first.endpoints["pid"] != second.endpoints["pid"]
-        first.stop()
-        assert json.loads(ready.read_text()) == second.endpoints
+    with Emulator(tmp_path) as first:
+        ended = serve(tmp_path / "other", "--ready-file", str(ready))
+        pid = first.endpoints["pid"]
+        message = f"platform_emulator: {ready}: belongs to another emulator that runs (process {pid});"
+        assert (ended.returncode, ended.stderr) == (2, f"{message} choose another file\n")
+        assert json.loads(ready.read_text()) == first.endpoints
+        first.kill()
+        with Emulator(tmp_path, None, "--state-dir", str(tmp_path / "other")) as second:
+            assert json.loads(ready.read_text()) == second.endpoints
     assert not ready.exists()
 
 

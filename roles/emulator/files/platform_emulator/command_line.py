@@ -135,6 +135,7 @@ def _options(parsed: argparse.Namespace) -> Options:
     ready = parsed.ready_file or (ready_file.default(parsed.state_dir) if parsed.command == "start" else None)
     if ready:
         ready_file.check(ready)
+        process.refuse_ready_file(ready, parsed.state_dir)
     ports = parsed.https_port, parsed.mqtts_port, parsed.mqtt_port
     return Options(parsed.state_dir, parsed.listen, *ports, parsed.seed, ready)
 

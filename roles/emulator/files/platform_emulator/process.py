@@ -156,6 +156,16 @@ def start(
         raise NotStarted(_why(ended, log.read().decode(errors="replace"), log_file))
 
 
+def refuse_ready_file(ready_file: Path, state_dir: Path) -> None:
+    """Raise Invalid for the ready file of an emulator that runs on another state directory: it would lose the file."""
+    pid = ready_files.writer_of(ready_file)
+    if pid is None or not _ready(ready_file, pid):
+        return
+    own = running(state_dir)
+    if own is None or own.pid != pid:
+        raise Invalid(f"{ready_file}: belongs to another emulator that runs (process {pid}); choose another file")
+
+
 def _python_path() -> str:
     """Return the user's PYTHONPATH behind this program, with absolute paths since the emulator runs in the root directory."""
     own = str(PROGRAM)

@@ -46,6 +46,15 @@ def endpoints_of(path: Path, pid: int) -> dict[str, object]:
     return endpoints if endpoints.get("pid") == pid else {}
 
 
+def writer_of(path: Path) -> int | None:
+    """Return the number of the process that has written the file; None if there is no such file."""
+    try:
+        pid = _content(path).get("pid")
+    except (OSError, Invalid):
+        return None
+    return pid if isinstance(pid, int) else None
+
+
 def _content(path: Path) -> dict[str, object]:
     """Return the mapping in a file, an empty one if the file has other content; raises OSError or Invalid."""
     try:
