@@ -23,7 +23,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options impor
     check_types,
     plain_types,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import check_failure
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import check_failure, warn_despite_no_log
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import failure_with_variables
 
 Result = dict[str, t.Any]
@@ -68,9 +68,7 @@ class ControllerAction(ActionBase):
         values = {str(value) for name, value in self._task.args.items() if name in secrets and value}
         # A blank or a few letters are no secret, and are in every message.
         clean: Result = remove_values(result, {value for value in values if len(value.strip()) >= _SHORTEST})
-        if self._task.no_log and "error" in clean:
-            # no_log hides the whole result, but the error contains no secret.
-            self._display.warning("%s: %s" % ((task_vars or {}).get("inventory_hostname"), clean["msg"]))
+        warn_despite_no_log(self, str(self._variables.get("inventory_hostname")), clean)
         check_failure(self._task, clean)
         return clean
 

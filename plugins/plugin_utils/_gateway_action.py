@@ -35,6 +35,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end impo
     drop_idle_handlers,
     has_followers,
     unreachable,
+    warn_despite_no_log,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
     OF_RECOVERY,
@@ -92,9 +93,7 @@ class GatewayAction(ActionBase):
             result.update(self._failed(internal(error)))
         if result.get("failed") and self._of_role():
             result = failure_with_variables(result, OF_RECOVERY if "force" in self._spec() else OF_REGISTRATION)
-        if self._task.no_log and "error" in result:
-            # no_log hides the whole result, but the error contains no secret.
-            self._display.warning("%s: %s" % (self._host(), result["msg"]))
+        warn_despite_no_log(self, self._host(), result)
         drop_idle_handlers(self._task, result, self._service)
         check_failure(self._task, result)
         return result

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import is_of_device_alone
 
@@ -16,6 +18,9 @@ TOPIC = "Gateway credential changed"
 RESTART = "Restart the service that uses the credential"
 # The last handler of the role, which removes the note on the gateway after the others have run.
 NOTE = "Note that the handlers have run"
+
+
+_QUOTED = re.compile(r"""(['"]).*\1""")
 
 
 class _ShortFailure(AnsibleActionFail):
@@ -44,6 +49,18 @@ def check_failure(task: t.Any, result: t.Mapping[str, t.Any]) -> None:
     if task.failed_when or task.until or task.retries or (task.changed_when and result.get("changed")):
         return
     raise _ShortFailure(str(result.get("msg")), result=dict(result))
+
+
+def warn_despite_no_log(action: ActionBase, host: str, result: t.Mapping[str, t.Any]) -> None:
+    """Show the error of a task with no_log, which hides the whole result.
+
+    The message contains no option that is a secret. Values in it are hidden, for a secret may have been put into another option.
+    """
+    if not action._task.no_log or "error" not in result:
+        return
+    error = result["error"]
+    shown = _QUOTED.sub("(hidden by no_log)", error["message"])
+    action._display.warning("%s: %s. %s" % (host, shown, error["hint"]))
 
 
 def unreachable(error: AnsibleConnectionFailure) -> AnsibleConnectionFailure:

@@ -151,3 +151,8 @@ def test_an_error_under_no_log(platform: Emulator, tmp_path: Path) -> None:
     assert ended.rc != 0
     assert "the signature was refused" in ended.stderr
     assert "NotTheSecret0001" not in told(ended)
+    options = {"return_secret": True, "product_key": "NotTheSecret-0002", "product_secret": "a1IoKTestP1"}
+    ended = run(play(platform, options=options, no_log=True), tmp_path)
+    assert ended.rc != 0
+    assert "product_key: (hidden by no_log) is not a ProductKey" in ended.stderr.replace("\n", " ")
+    assert "NotTheSecret-0002" not in told(ended)
