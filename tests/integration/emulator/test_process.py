@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 import requests
 from emulator import PROGRAM, Emulator
-from platform_emulator.command_line import parse
+from platform_emulator.command_line import main, parse
 from processes import wait_for
 from vectors import vectors
 
@@ -209,11 +209,13 @@ def test_a_state_of_another_version_is_left_alone(tmp_path: Path) -> None:
         (["--ready-file", ""], "--ready-file: is empty; write a path"),
         (["--seed", "/dev/null"], "--seed: /dev/null is not a regular file"),
         (["--seed", "."], "--seed: . is not a regular file"),
+        (["--wait", "nan"], "--wait: 'nan' is not a number of seconds; write one, such as 30"),
+        (["--wait", "-5"], "--wait: '-5' is not a number of seconds; write one, such as 30"),
     ],
 )
 def test_options_that_cannot_be(options: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
-        parse(["serve", "--state-dir", "state", *options])
+        parse(["start", "--state-dir", "state", *options])
     assert f"error: argument {message}" in capsys.readouterr().err
 
 
@@ -235,6 +237,12 @@ def test_a_ready_file_that_is_used_is_left_alone(tmp_path: Path, name: str) -> N
     message = f"platform_emulator: {tmp_path}/{name}: --ready-file would overwrite the seed or the state;"
     assert (ended.returncode, ended.stderr) == (2, f"{message} choose another file\n")
     assert (tmp_path / name).read_text() == "{}"
+
+
+def test_the_log_and_the_ready_file_are_two_files(tmp_path: Path) -> None:
+    both = ("--ready-file", str(tmp_path / "file"), "--log-file", str(tmp_path / "file"))
+    assert main(["start", "--state-dir", str(tmp_path / "state"), *both]) == 2
+    assert not (tmp_path / "file").exists()
 
 
 def test_a_ready_file_of_another_emulator_stays(tmp_path: Path) -> None:

@@ -63,10 +63,12 @@ def test_all_that_an_emulator_leaves_is_removed(tmp_path: Path, monkeypatch: pyt
 def test_what_others_put_there_stays(tmp_path: Path) -> None:
     directory = tmp_path / "state"
     state_dir.prepare(directory)
-    (directory / "letter.txt").write_text("dear")
-    with pytest.raises(Invalid, match=r"stays, since it has other files than the emulator's, .*: letter\.txt$"):
+    theirs = [".emulator.log.mine", ".seed.yml.swp", "letter.txt"]
+    for name in theirs:
+        (directory / name).write_text("dear")
+    with pytest.raises(Invalid, match=r"stays, since it has other files than the emulator's, .*, letter\.txt$"):
         state_dir.remove(directory)
-    assert listed(directory) == ["letter.txt"]
+    assert sorted(listed(directory)) == theirs
 
 
 @pytest.mark.parametrize("name", ["server.pem", "seed.yml"])

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import logging
+import math
 import os
 import sys
 from pathlib import Path
@@ -111,7 +112,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         command.add_argument("--ready-file", type=_path, help="JSON file of endpoints, written when all of them answer")
     check_seed.add_argument("--seed", type=_seed, help="YAML file; default: standard input")
     start.add_argument("--log-file", type=_path, help="default: emulator.log in the state directory")
-    start.add_argument("--wait", type=float, default=30, help="seconds to wait until it is ready (default %(default)s)")
+    start.add_argument(
+        "--wait", type=_seconds, default=30, help="seconds to wait until it is ready (default %(default)s)"
+    )
     return parser.parse_args(arguments)
 
 
@@ -121,6 +124,8 @@ def _refuse_mistakes(seed_file: Path | None, directory: Path) -> None:
         from platform_emulator import seed
     except ModuleNotFoundError as error:
         raise process.NotStarted(f"{error}\n{process.LACKS_PACKAGES}") from None
+    if not seed_file and sys.stdin is None:
+        raise Invalid("there is no seed on standard input; give --seed")
     sown = seed.load(seed_file) if seed_file else seed.parse(sys.stdin.buffer.read(), "seed")
     seed.check(sown, directory / state_dir.DATABASE)
 
@@ -132,6 +137,10 @@ def _options(parsed: argparse.Namespace) -> Options:
     for name, path in (("--ready-file", parsed.ready_file), ("--log-file", getattr(parsed, "log_file", None))):
         if path and path.resolve() in read:
             raise Invalid(f"{path}: {name} would overwrite the seed or the state; choose another file")
+    if parsed.ready_file and getattr(parsed, "log_file", None) == parsed.ready_file:
+        raise Invalid(
+            f"{parsed.ready_file}: --log-file and --ready-file are the same file; choose another file for one"
+        )
     ready = parsed.ready_file or (ready_file.default(parsed.state_dir) if parsed.command == "start" else None)
     if ready:
         ready_file.check(ready)
@@ -164,3 +173,13 @@ def _port(value: str) -> int:
     if not (value.isascii() and value.isdigit() and int(value) <= 65535):
         raise argparse.ArgumentTypeError(f"{value!r} is not a port; write a number from 0 to 65535")
     return int(value)
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{value!r} is not a number of seconds; write one, such as 30")
+    return seconds

@@ -96,5 +96,6 @@ def owned(path: Path) -> bool:
 
 def _is_own(path: Path) -> bool:
     """Return whether a file is the emulator's or the role's, or what a crash has left of its making. A directory is not."""
-    patterns = (pattern for file in FILES for pattern in (file, f".{file}.*", f".ansible_tmp*{file}"))
+    # mkstemp puts eight characters into a name.
+    patterns = (pattern for file in FILES for pattern in (file, f".{file}.{'?' * 8}", f".ansible_tmp{'?' * 8}{file}"))
     return any(fnmatch(path.name, pattern) for pattern in patterns) and (path.is_symlink() or not path.is_dir())
