@@ -200,6 +200,7 @@ def _parent(connection: int, stdout: int, stderr: int) -> list[str]:
         os.close(source)
     os.environ.clear()
     os.environ.update(call["environment"])
+    tempfile.tempdir = None  # so that it is read from this environment
     time.tzset()
     os.chdir(call["folder"])
     arguments: list[str] = call["arguments"]
