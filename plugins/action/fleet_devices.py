@@ -140,10 +140,9 @@ def _unproven(product_key: str, signature: bool) -> str:
     secret = (
         ""
         if signature
-        else " that gateway_product_secret is its ProductSecret, which the platform does not return here (6600); and"
+        else " It does not return the ProductSecret either, so gateway_product_secret was not compared (6600)."
     )
     return (
-        "Before the reset of devices of %s it cannot be checked:%s that Dynamic Registration is switched on, which no API reports (6288). "
-        "If a device is reset and its registration is refused, it gets no new DeviceSecret until this is corrected"
-        % (product_key, secret)
+        "Product %s: the platform does not report whether Dynamic Registration is switched on (6288).%s If one of them is wrong, a device "
+        "that is reset gets no new DeviceSecret until it is corrected" % (product_key, secret)
     )

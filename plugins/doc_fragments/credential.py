@@ -122,7 +122,7 @@ options:
             with a device token, C(client_id) and C(device_token) take the place of C(device_secret).
           - The controller renders it with placeholders. The gateway replaces the placeholders with the secret. A filter would change a
             placeholder. So use C(device_secret), C(client_id) and C(device_token) without a filter.
-          - The file can have 1 MiB, less 256 bytes for each placeholder.
+          - The rendered file can have at most 1 MiB, of which 256 bytes are reserved for each placeholder.
         type: path
       owner:
         description: The file's owner; the credential's if not set.

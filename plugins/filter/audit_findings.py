@@ -25,7 +25,7 @@ options:
   devices:
     description:
       - The results of M(fleetops.aliyun_iot.devices_info) for every product, as a loop registers them. A result that failed or was skipped
-        is refused, because its devices would seem not to exist.
+        is refused, because its devices would be reported as missing.
       - A gateway of a product that is not among them has the finding V(failed), unless another finding does not need its device.
     type: list
     elements: dict

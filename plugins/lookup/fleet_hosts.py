@@ -49,8 +49,8 @@ RETURN = r"""
 _raw:
   description:
     - The names of the hosts, in the order of the inventory; if there is none, a pattern that matches no host.
-    - Ansible would read some names as other patterns, such as MAC addresses with colons. The last element is a regular expression that
-      matches these names.
+    - Some names, such as MAC addresses with colons, are other patterns for Ansible. The last element is a regular expression that matches
+      these names.
   type: list
   elements: str
 """

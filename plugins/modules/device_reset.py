@@ -19,8 +19,8 @@ description:
     module waits for its end.
   - A disabled device is refused, since the platform would not let it register.
   - Run it once for a whole batch (C(run_once=true)). If one device fails, its entry in RV(devices) contains the error, and the module
-    fails at the end. The others are reset, unless the error can affect them too (a lost connection, for example). In this case the
-    module stops, and the rest is V(not_attempted).
+    fails at the end. The others are reset. But after an error that can affect them too, such as a lost connection, the module stops, and
+    the rest is V(not_attempted).
   - If the answer to a reset is lost, or is an error of a server (HTTP status 500 or higher), the reset is not sent again, whatever
     O(retry_time) is, because the platform may still process the first request.
 options:

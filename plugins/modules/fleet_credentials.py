@@ -17,14 +17,14 @@ description:
     that is not set has the role's default. Connection and privilege escalation are the same as for a task on the host.
   - The pass first inspects all gateways. If two gateways have the same device, both fail and are not changed. The same applies to two
     gateways that are on one machine and use the same file there, whether C(gateway_path) or C(gateway_exports) names it. Gateways that
-    cannot be inspected, for example because one of their variables is wrong, are compared as far as the inventory names their devices and
-    files. Then the pass changes the gateways that need it.
+    cannot be inspected, for example because one of their variables is wrong, are compared by the device and the files that the inventory
+    names. Then the pass changes the gateways that need it.
   - A failure of one gateway affects no other gateway and does not fail the task. C(gateways) contains the results by host.
   - To run the handlers of each host, run M(fleetops.aliyun_iot.fleet_report) on each host after the pass. The role with
     C(tasks_from=report) does this, and notifies the role's handlers. M(fleetops.aliyun_iot.fleet_report) returns the host's result of the
     pass, so a changed gateway notifies its handlers, and a failed gateway fails its host.
-  - A pass that takes longer than a few seconds shows its progress, with any callback. When all other gateways are finished, or as many
-    gateways hang as O(connections) allows, a gateway that has hung for 15 minutes fails with the kind V(timeout).
+  - A pass that takes longer than a few seconds shows its progress, with any callback. A gateway that has hung for 15 minutes fails with the
+    kind V(timeout), as soon as all other gateways are finished, or O(connections) gateways hang.
 options:
   state:
     description: As in M(fleetops.aliyun_iot.gateway_credential). Takes precedence over the variable C(gateway_state).
@@ -49,9 +49,8 @@ options:
     default: false
   hardware_names:
     description:
-      - Whether to process only the gateways whose names come from the hardware. In check mode, these are only inspected, as with
-        O(look_only). The other gateways are not inspected. With O(report=all), C(gateways) contains their ProductKey and the DeviceName
-        of the inventory.
+      - Whether to process only the gateways whose names come from the hardware; in check mode they are only inspected. For the others,
+        O(report=all) returns the ProductKey and the DeviceName of the inventory.
     type: bool
     default: false
   look_only:
@@ -71,8 +70,8 @@ options:
     default: {}
   take_over:
     description:
-      - Whether to return the results in O(looked) without any inspection or change. Use it if the pass that returned O(looked) has already
-        changed the gateways.
+      - Whether to return the results in O(looked) without any inspection or change, because the pass that returned them has already changed
+        the gateways.
       - A host without a result in O(looked) is in RV(left), and M(fleetops.aliyun_iot.fleet_report) processes it. A pass with
         O(report=changed) returns no result for hosts that were up to date. To avoid processing them again, use O(report=all) in that pass,
         or leave these hosts out of the play.
@@ -89,8 +88,8 @@ options:
     type: dict
     default: {}
   withdraw:
-    description: Those hosts in O(refused) for which no reset was sent. For each host that has a lease in O(continues), the pass releases
-      this lease. A host that is not in O(refused) is an error.
+    description: Hosts in O(refused) whose lease in O(continues) the pass releases, because no reset was sent. A host that is not in
+      O(refused) is an error.
     type: list
     elements: str
     default: []
@@ -107,12 +106,12 @@ options:
     type: raw
     default: 100
   fleet_size:
-    description: The number of hosts that is 100 percent for O(most_failed). V(0) is the number of hosts of the play.
+    description: The size of the fleet, 100 percent for O(most_failed). V(0) is the number of hosts of the play.
     type: int
     default: 0
   at_once:
-    description: How many gateways are processed at the same time. A gateway that is still in progress after 5 seconds is no longer counted,
-      so that another one can start (see O(connections)). V(0) is the number of forks.
+    description: How many gateways are processed at the same time. A gateway that takes longer than 5 seconds no longer counts, so another
+      one starts (see O(connections)). V(0) is the number of forks.
     type: int
     default: 0
   connections:
@@ -129,7 +128,7 @@ options:
     default: changed
   keep_right:
     description:
-      - Whether RV(right) contains the results that RV(gateways) leaves out. M(fleetops.aliyun_iot.run_report) needs them for its report.
+      - Whether RV(right) contains the results of hosts that were up to date, which RV(gateways) leaves out. M(fleetops.aliyun_iot.run_report) needs them for its report.
         M(fleetops.aliyun_iot.fleet_report) does not use them.
     type: bool
     default: false

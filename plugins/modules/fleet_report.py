@@ -14,8 +14,8 @@ description:
     unreachable, and its handlers are notified. It does not connect to the gateway.
   - If the pass left this host to a task of its own, does the work of M(fleetops.aliyun_iot.gateway_credential) here, or, after a pass with
     C(recover=true), of M(fleetops.aliyun_iot.gateway_recovery).
-  - If only the pass ran in check mode, with the keyword C(check_mode), this task changes nothing either. It returns C(changed=false), so
-    that no handler is notified, with the C(reason) of the change that is needed.
+  - If the task of the pass had the keyword C(check_mode=true), this task changes nothing either. It returns the C(reason) of the change that
+    is needed, with C(changed=false), so that no handler is notified.
 options:
   variable:
     description: The variable that the result of the pass was registered as.
@@ -61,8 +61,8 @@ registered:
   type: bool
 device_change:
   description:
-    - What the run did to the device on the platform, as M(fleetops.aliyun_iot.fleet_credentials) returns it. A host of which nothing else
-      was changed has the reason V(up_to_date), and notifies no handler of the role P(fleetops.aliyun_iot.gateway#role).
+    - What the run did to the device on the platform, as M(fleetops.aliyun_iot.fleet_credentials) returns it. If only the device
+      was changed, the reason is V(up_to_date), and no handler of the role P(fleetops.aliyun_iot.gateway#role) is notified.
   returned: when the device was changed, or would be
   type: str
   sample: disabled

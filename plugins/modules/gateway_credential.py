@@ -43,9 +43,8 @@ options:
       - V(reset_intended) prepares a reset of the device (ResetThing). It does three things. It checks that the gateway can store a
         credential, and that the host in O(register_from) reaches the platform. It records on the gateway that a registration is needed. It
         takes a lease, which the result returns as C(lease). Until the lease ends, no other run changes this gateway's credential.
-      - V(reset_withdrawn) releases the O(lease) of V(reset_intended). It also removes the record that a registration is needed. But if an
-        interrupted change had left such a record before V(reset_intended), the record stays. Use V(reset_withdrawn) if the reset was not
-        sent.
+      - V(reset_withdrawn) releases the O(lease) of V(reset_intended). Use it if the reset was not sent. It also removes the record that a
+        registration is needed, unless an interrupted change had left one before V(reset_intended).
       - V(followed_up) removes the note that O(follow_up) has stored. Use it after the handlers have run. Set O(due) to the C(due) in the
         result of the task that notified the handlers.
     type: str
@@ -337,7 +336,7 @@ error:
         - V(not_proven) means that no login was possible although O(verify=login) is set, or that the login failed but was not refused (no
           connection, for example). So it is not known whether the credential is valid. V(not_accepted) means that the platform refused the
           login, so the credential is not valid. V(unproven_name) is about the DeviceName (see O(expected_names)).
-        - V(internal) is a mistake in this collection; please report it.
+        - V(internal) is a bug of this collection; please report it.
       type: str
     code:
       description: The platform's code, if it gave one.

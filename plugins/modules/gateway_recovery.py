@@ -17,8 +17,8 @@ description:
   - The DeviceSecret passes through the controller's memory. The AccessKey never leaves the controller. The task runs on the gateway as
     usual, without C(delegate_to).
   - If the gateway has a credential of this device and no change of it was interrupted, it is not replaced and the platform is not called,
-    unless O(force=true). This includes a device token, also one that an interrupted change has stored already, but not verified; the
-    module finishes that change. The platform never returns a token, so O(force=true) replaces it by the DeviceSecret.
+    unless O(force=true). A device token is kept too, even if an interrupted change has stored it and not verified it; the module finishes
+    that change. The platform never returns a token, so O(force=true) replaces it by the DeviceSecret.
   - No DeviceSecret is read for a DeviceName that only the gateway's hardware reports; see O(expected_names).
 options:
   product_key:

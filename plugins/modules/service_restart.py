@@ -12,8 +12,8 @@ version_added: 1.0.0
 description:
   - Restarts a service with the gateway's shell, and starts it if it does not run. Use it in handlers for gateways without Python, which
     M(ansible.builtin.service) requires.
-  - Uses systemd where it runs, else OpenRC, else the service's script in C(/etc/init.d) (OpenWrt with procd, SysV, BusyBox's init with
-    or without a number before the name), else the command C(service).
+  - Uses systemd where it runs, else OpenRC, else the service's script in C(/etc/init.d) (OpenWrt with procd, SysV, or BusyBox's init,
+    whose script can also have a name such as C(S50agent)), else the command C(service).
 options:
   service:
     description: The name of the service in the gateway's service manager.

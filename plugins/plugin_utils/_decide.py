@@ -210,7 +210,7 @@ def lease_left(found: Look, own: t.Container[str] = ()) -> int:
 def next_intent(found: Look, plan: Plan) -> str:
     """Return the intent of a new journal: register, reset, or renew, which is a registration after a reset that may have happened.
 
-    It stays at renew if another reset is prepared, which may never be sent: the secret may have been replaced already.
+    Renew stays if another reset is prepared. That reset may never be sent, but the secret may have been replaced already.
     """
     intent = _intent(found)
     if plan.step == "prepare_reset":

@@ -140,7 +140,7 @@ def from_account(name: str, value: t.Any) -> str:
     """
     if value != "from_account":
         raise InvalidOption(
-            name, None, "is not from_account", "Put ProductSecret itself into gateway_product_secret, in a vault"
+            name, None, "must be from_account, or not set", "Put ProductSecret itself into gateway_product_secret, in a vault"
         )
     return str(value)
 

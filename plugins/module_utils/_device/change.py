@@ -25,8 +25,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import m
 
 RunScript = t.Callable[[str], str]
 
-# The beginning of every script: it undoes aliases of a start-up file, and options that export variables or print lines, and begins the
-# answer on a new line.
+# The beginning of every script. A start-up file may have set aliases, and options that export all variables or print each line; the answer
+# begins on a new line.
 PREAMBLE = "unalias -a 2>/dev/null || :\nset +axv\necho\n"
 
 _END = "fleetops-end "

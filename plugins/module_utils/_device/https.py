@@ -1,8 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Send a form over HTTPS with http.client: urllib.request would take a tenth of the program's time to load. PRIVATE to
-the collection.
+"""Send a form over HTTPS with http.client, because urllib.request takes long to import. PRIVATE to the collection.
 
 TLS 1.2 and newer, verified, no redirects, an answer limited in size and in time.
 """

@@ -226,7 +226,7 @@ def _is_overload(status: int) -> bool:
 
 
 def _may_be_processed(status: int) -> bool:
-    """Return whether a server or a proxy may answer a processed request with this status: many answer a form with a redirect."""
+    """Return whether a server or a proxy may answer a processed request with this status. Many answer a processed form with a redirect."""
     return not 400 <= status < 500
 
 

@@ -22,7 +22,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform impo
 
 # The SDKs' port, which more firewalls allow than the documents' ports 1883 and 8883.
 PORT = 443
-# The constant that the vendor's SDK for C signs: the platform does not compare it, so no gateway's clock matters.
+# The constant that the vendor's SDK for C signs: the platform does not compare it with the time, so no gateway's clock matters.
 TIMESTAMP = "2524608000000"
 
 
@@ -35,7 +35,7 @@ class ConnectFields(t.NamedTuple):
 
     def __repr__(self) -> str:
         """Return a text without the password."""
-        return "Connect(client_id=%r)" % self.client_id
+        return "ConnectFields(client_id=%r)" % self.client_id
 
 
 def login(

@@ -41,7 +41,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TR
 # CONNACK codes of a refused registration: what each means, and what to do next. The platform gives no other reason.
 REFUSED = 4
 _WHY = (
-    "Over MQTT the platform does not say why. Check that the device was added to the product and is enabled, that Dynamic "
+    "Over MQTT the platform gives no reason. Check that the device was added to the product and is enabled, that Dynamic "
     "Registration is switched on for the product, and that product_secret is the ProductSecret of this product_key. If the device "
     "is activated already, recover its credential, or reset the device (ResetThing) and register again"
 )
@@ -52,7 +52,7 @@ CODES: dict[int, tuple[str, str]] = {
 }
 # The hint for a registration without pre-registration, which has other conditions.
 NO_PREREGISTRATION = (
-    "Over MQTT the platform does not say why. Check that the product allows registration without pre-registration, that "
+    "Over MQTT the platform gives no reason. Check that the product allows registration without pre-registration, that "
     "product_secret is its ProductSecret and instance_id its instance, that the device is not activated as one that was added "
     "by name (6289), and that no more than five gateways share the DeviceName"
 )

@@ -76,7 +76,7 @@ def prepare(options: t.Mapping[str, t.Any], device_name: str) -> AnyRequest:
 
 
 def unsigned(request: AnyRequest) -> AnyRequest:
-    """Return the request without its signed part, which registers nothing and only makes a connection."""
+    """Return the request without its signed part. Sending it only makes a connection, and registers nothing."""
     return request._replace(body="") if isinstance(request, Request) else request._replace(connect=None)
 
 
