@@ -21,9 +21,9 @@ description:
     have not changed. Otherwise the plugin queries the platform.
   - The name of the inventory file must end in C(devices.yml) or C(devices.yaml).
   - Names from the platform and from the cache are checked before any host is added. A name is refused if it means the controller
-    (C(localhost), a loopback address, an address of the controller or its host name), if Ansible would read it as a pattern, or if a group or a host of
-    another inventory source already has it. Only sources that were read before are compared, so give this source as the last C(-i). If any
-    name is refused, no host is added. Use O(hostname) to avoid the conflict.
+    (C(localhost), a loopback address, an address of the controller or its host name), if Ansible would read it as a pattern, or if a
+    group or a host of another inventory source already has it. Only sources that were read before are compared, so give this source as
+    the last C(-i). If any name is refused, no host is added. Use O(hostname) to avoid the conflict.
   - No group can have a name of the controller either, and no address from O(compose), such as C(ansible_host), can lead to it. If the
     gateways are reached over ports of the controller, set C(ansible_host) in C(group_vars).
   - In names of groups, C(_) replaces characters that are not allowed in the name of a variable.

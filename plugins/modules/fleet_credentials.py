@@ -128,8 +128,8 @@ options:
     default: changed
   keep_right:
     description:
-      - Whether RV(right) contains the results of hosts that were up to date, which RV(gateways) leaves out. M(fleetops.aliyun_iot.run_report) needs them for its report.
-        M(fleetops.aliyun_iot.fleet_report) does not use them.
+      - Whether RV(right) contains the results of hosts that were up to date, which RV(gateways) leaves out.
+        M(fleetops.aliyun_iot.run_report) needs them for its report. M(fleetops.aliyun_iot.fleet_report) does not use them.
     type: bool
     default: false
   fallback:

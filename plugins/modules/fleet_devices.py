@@ -15,8 +15,8 @@ description:
     devices of the same account and product are processed together.
   - If the requests for the devices of one account and product fail, only the hosts of these devices are affected, and the task succeeds.
     With O(state=listed) and O(all_devices=true) the task fails instead, because an incomplete list would be misleading.
-  - Hosts whose devices are not in the requested state are returned as C(refused). In a playbook, the task succeeds, and a later task reports
-    them. In an ad-hoc run (the command C(ansible)), the module fails.
+  - Hosts whose devices are not in the requested state are returned as C(refused). In a playbook, the task succeeds, and a later task
+    reports them. In an ad-hoc run (the command C(ansible)), the module fails.
   - If two hosts name the same device, it is refused for both hosts, except for O(state=listed). Hosts that failed or did not answer are
     compared too, with the device that the inventory names for them.
   - Before O(state=reset), the ProductSecret in a host's variables (C(gateway_product_secret)) is compared with the platform's, if the

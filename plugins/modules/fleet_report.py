@@ -14,8 +14,8 @@ description:
     unreachable, and its handlers are notified. It does not connect to the gateway.
   - If the pass left this host to a task of its own, does the work of M(fleetops.aliyun_iot.gateway_credential) here, or, after a pass with
     C(recover=true), of M(fleetops.aliyun_iot.gateway_recovery).
-  - If the task of the pass had the keyword C(check_mode=true), this task changes nothing either. It returns the C(reason) of the change that
-    is needed, with C(changed=false), so that no handler is notified.
+  - If the task of the pass had the keyword C(check_mode=true), this task changes nothing either. It returns the C(reason) of the change
+    that is needed, with C(changed=false), so that no handler is notified.
 options:
   variable:
     description: The variable that the result of the pass was registered as.

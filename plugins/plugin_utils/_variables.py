@@ -140,7 +140,10 @@ def from_account(name: str, value: t.Any) -> str:
     """
     if value != "from_account":
         raise InvalidOption(
-            name, None, "must be from_account, or not set", "Put ProductSecret itself into gateway_product_secret, in a vault"
+            name,
+            None,
+            "must be from_account, or not set",
+            "Put ProductSecret itself into gateway_product_secret, in a vault",
         )
     return str(value)
 

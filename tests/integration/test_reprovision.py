@@ -99,7 +99,7 @@ def test_what_cannot_be_proved_is_said(platform: Emulator, tmp_path: Path) -> No
     hosts = fleet(platform, 1, tmp_path, gateway_verify="none")
     run = reprovision(hosts, tmp_path)
     assert run.rc == 0, run
-    assert said(run).count("cannot be checked: that Dynamic Registration is switched on") == 1
+    assert said(run).count("the platform does not report whether Dynamic Registration is switched on") == 1
     assert "is its ProductSecret" not in said(run)
 
 
