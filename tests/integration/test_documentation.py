@@ -49,7 +49,6 @@ UNTRIED: dict[str, str] = {
     "git clone https://github.com/fleetops/aliyun_iot": NETWORK,
     "cd aliyun_iot": "it needs the clone",
     "make demo": "test_demo.py tries it",
-    "make test": "it runs this test",
     "python3 -m venv .venv": NETWORK,
     ". .venv/bin/activate": NETWORK,
     "pip install ansible-core requests alibabacloud-tea-openapi alibabacloud-credentials aiohttp amqtt cryptography PyYAML": NETWORK,

@@ -45,6 +45,28 @@ def shown(run: Run) -> tuple[list[str], list[str]]:
     return [line for line in before.splitlines() if line], recap.splitlines()[1:]
 
 
+@pytest.mark.parametrize(
+    ("broken", "extra", "codes"),
+    [
+        ([], {}, {0}),
+        (["gw-0011"], {}, {2}),
+        (["gw-0003"], {}, {4}),
+        (["gw-0003", "gw-0011"], {}, {4}),
+        (["gw-0003", "gw-0011"], {"gateway_serial": 1}, {4}),
+        ([], {"target": "nothing"}, {1, 4}),  # before ansible-core 2.19: 1
+    ],
+)
+def test_the_exit_codes_are_those_of_the_guide(
+    platform: Emulator, tmp_path: Path, broken: list[str], extra: JSON, codes: set[int]
+) -> None:
+    platform.admin.put_device(PRODUCT_KEY, "gw-0001")
+    hosts = {"gw-0001": {}, **{host: BROKEN[host] for host in broken}}
+    told = {"gateway_report_to": str(tmp_path / "report.html"), **extra}
+    run = operate("provision", platform, inventory(hosts, tmp_path, **role_variables(platform)), tmp_path, **told)
+    assert run.rc in codes, run
+    assert (tmp_path / "report.json").exists() == ("target" not in extra)
+
+
 @pytest.mark.parametrize("playbook", ["provision", "recover"])
 def test_six_of_thirty_are_broken(platform: Emulator, tmp_path: Path, playbook: str) -> None:
     hosts = thirty(platform, tmp_path)

@@ -12,6 +12,9 @@ import pages
 import pytest
 from tracked import tracked
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_credential_spec
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import PATIENCE
+
 OURS = "ansible_collections.fleetops.aliyun_iot.docsite."
 GUIDES = [page for page in pages.PAGES if page.suffix == ".rst"]
 MARKDOWN = tracked("*.md")
@@ -57,3 +60,16 @@ def test_the_guide_has_every_playbook_and_the_variables_that_its_head_lists(play
     assert f"fleetops.aliyun_iot.{playbook.stem}" in guide
     assert {name for name in variables if not re.search(rf"``{name}\b", guide)} - {"platform_"} == set()
     assert f"fleetops.aliyun_iot.{playbook.stem}`" in (pages.ROOT / "playbooks/README.md").read_text(encoding="utf-8")
+
+
+def test_the_guide_computes_the_lease_of_a_batch_as_reprovision_does() -> None:
+    text = (pages.ROOT / "playbooks/reprovision.yml").read_text(encoding="utf-8")
+    assert "default([1, '10%', '100%'], true)" in text
+    assert '"{{ 30 + ansible_play_batch | length }}"' in text
+    spec = gateway_credential_spec()
+    usual = spec["retry_time"]["default"] + 3 * spec["timeout"]["default"]
+    last, longest = 10_000 - 1 - 1_000, PATIENCE - usual - 30
+    guide = " ".join((pages.ROOT / "docs/docsite/rst/playbooks_guide.rst").read_text(encoding="utf-8").split())
+    assert f"({usual} seconds by default)" in guide
+    assert f"{last:,} gateways, and the lease of the last batch is {usual + 30 + last:,} seconds" in guide
+    assert f"With at most {longest} gateways in a batch, the lease is at most five minutes" in guide

@@ -24,6 +24,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import command
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report_gate import checked_rows, earlier_report
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import (
+    FIELDS,
+    OUTCOMES,
     as_csv,
     as_json,
     as_page,
@@ -437,3 +439,13 @@ def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(pwd, "getpwuid", unknown)
     assert run_report._user() == f"uid {os.getuid()}"
+
+
+def test_the_guide_lists_every_key_and_every_outcome_in_their_order() -> None:
+    guide = Path(__file__).parents[3] / "docs/docsite/rst/reports_guide.rst"
+    tables = guide.read_text(encoding="utf-8").split(".. list-table::\n")[1:]
+    cells = [re.findall(r"^   \* - (``.*)$", table.partition("\n\n\n")[0], re.MULTILINE) for table in tables]
+    names = [[name for cell in table for name in re.findall(r"``(\w+)``", cell)] for table in cells]
+    report = compose_report(RUN, rows(**{"gw-0001": RIGHT}))
+    described = run_report.ActionModule._run(SimpleNamespace(), ["fleetops.aliyun_iot.provision"], False)
+    assert names == [list(report), [*described, "slices"], list(FIELDS), list(OUTCOMES)]
