@@ -45,9 +45,7 @@ def test_provisions_over_ssh(
         {
             "hosts": "gateways_python",
             "gather_facts": False,
-            "tasks": [
-                {"ansible.builtin.ping": {}},
-            ],
+            "tasks": [{"ansible.builtin.ping": {}}],
         },
         {
             "hosts": "gateways",
