@@ -38,7 +38,9 @@ USER, UID = "fleet", 6400
 MOST = 1000
 START_SECONDS = 60.0
 
+# The key exchange that OpenSSH 9 prefers costs the client of each connection 90 ms of CPU time, this one 10 ms.
 SSHD_CONFIG = """\
+KexAlgorithms curve25519-sha256
 HostKey /etc/ssh/fleet_host_key
 AuthorizedKeysFile /etc/ssh/fleet_authorized_keys
 PasswordAuthentication no

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import sys
 import textwrap
 import venv
@@ -20,7 +21,7 @@ import processes
 import pytest
 import requests
 import yaml
-from emulator import Admin
+from emulator import PROGRAM, Admin
 from interpreters import interpreter
 from playbook import Run, start_playbook
 
@@ -67,67 +68,103 @@ def role(tmp_path: Path) -> Iterator[Role]:
     processes.kill(lambda: processes.at_home(tmp_path))
 
 
-def test_started_twice_changes_nothing_and_another_seed_restarts(role: Role) -> None:
-    before = role(check=True, emulator_seed=SEED)
-    assert (before.rc, role.state_dir.exists()) == (0, False), before
+class Life:
+    """The states of one emulator: each call runs the role with the README's seed, and keeps the run."""
 
-    first = role(emulator_seed=SEED)
-    assert (first.rc, first.changed) == (0, 3), first
+    def __init__(self, role: Role) -> None:
+        self.role = role
+        [self.seed] = re.findall(r"^```yaml\n(access_keys:.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
+        self.runs: list[Run] = []
+
+    def __call__(self, state: str, check: bool = False, rc: int = 0, **variables: Any) -> int:
+        """Bring the emulator to this state, and return the number of changes."""
+        file = self.role.home / "seed.yml"
+        file.write_text(f"emulator_seed:\n{textwrap.indent(self.seed, '  ')}", encoding="utf-8")
+        self.runs.append(self.role(state, "--diff", "-vvv", "-e", f"@{file}", check=check, **variables))
+        assert self.runs[-1].rc == rc, self.runs[-1]
+        return self.runs[-1].changed
+
+    @property
+    def admin(self) -> Admin:
+        return Admin(self.role.endpoints()["admin_url"])
+
+    def told(self, text: str) -> bool:
+        """Return whether a run so far has printed the text."""
+        return any(text in run.stdout + run.stderr for run in self.runs)
+
+
+def test_a_life(role: Role) -> None:
+    """Start, change, restart, stop and remove one emulator. Check mode changes nothing, and no secret of the seed is shown.
+
+    The seed works as printed in the README, with a time that YAML converts to an object. Other names than its own may have any character.
+    """
+    life = Life(role)
+    assert "expires: 2030-01-01T00:00:00Z" in life.seed
+    life.seed = life.seed.replace("product_name: Ovens ", "product_name: Öfen 😀 ")
+    assert life("started", check=True) == 3
+    assert not role.state_dir.exists()
+    assert life("started") == 3
     endpoints = role.endpoints()
-    assert Admin(endpoints["admin_url"]).device("a1IoKTestP1", "gw-0001")["status"] == "UNACTIVE"
+    [ovens, _sensors] = life.admin.products()
+    assert ovens["product_name"] == "Öfen 😀"
+    assert life.admin.device("a1Example01", "gw-0001")["status"] == "UNACTIVE"
     assert (role.state_dir / "seed.yml").stat().st_mode & 0o777 == 0o600
 
+    # Started again, nothing changes.
+    assert life("started") == 0
+    assert role.endpoints() == endpoints
+    again = role(
+        check=True, emulator_seed=json.loads((role.state_dir / "seed.yml").read_text()), show="emulator_endpoints"
+    )
+    assert (again.rc, again.changed, role.endpoints()) == (0, 0, endpoints), again
+    assert again.result("localhost")["emulator_endpoints"] == endpoints
+
+    # A seed with a mistake leaves the emulator and its seed.
+    right, before = life.seed, (role.state_dir / "seed.yml").read_text()
+    life.seed = right.replace("{name: gw-0002,", "{name: gw-0002, secret fedcba9876543210: null,")
     for check in (True, False):
-        again = role(check=check, emulator_seed=SEED, show="emulator_endpoints")
-        assert (again.rc, again.changed, role.endpoints()) == (0, 0, endpoints), again
-        assert again.result("localhost")["emulator_endpoints"] == endpoints
+        assert life("started", check=check, rc=2) == 0
+        assert "seed: products[0].devices[1]: has an unknown key" in life.runs[-1].result("localhost")["msg"]
+    assert (role.endpoints(), (role.state_dir / "seed.yml").read_text()) == (endpoints, before)
+    os.kill(endpoints["pid"], 0)
 
-    more = role("started", "--diff", "-vvv", emulator_seed={**SEED, "settings": {"reregistration": "same"}})
-    assert (more.rc, more.changed) == (0, 2), more
+    # Another seed restarts it.
+    life.seed = right.replace("reregistration: rotate", "reregistration: same")
+    assert life("started") == 2
     assert role.endpoints()["pid"] != endpoints["pid"]
-    assert Admin(role.endpoints()["admin_url"]).settings()["reregistration"] == "same"
-    shown = [task["result"] for task in more.results["localhost"] if task["task"] == "Write the seed"]
-    assert "6vEu5Qlj5STest01" not in json.dumps(shown)
-    token = urlsplit(role.endpoints()["admin_url"]).path.removeprefix("/")
-    assert len(token) > 20
-    assert token not in more.stdout + more.stderr
+    assert life.admin.settings()["reregistration"] == "same"
+    [shown] = [task["result"] for task in life.runs[-1].results["localhost"] if "Write the seed" in task["task"]]
+    assert "productsecret0001" not in json.dumps(shown)
 
-
-def test_another_option_restarts_and_a_dead_one_is_started_again(role: Role) -> None:
-    assert role().rc == 0
-    before = role.endpoints()
-    foreseen = role(check=True, emulator_listen="127.0.0.9")
-    assert (foreseen.changed, role.endpoints()) == (1, before), foreseen
-    moved = role(emulator_listen="127.0.0.9")
-    assert moved.changed == 1, moved
+    # Another option restarts it, and a dead one is started again.
+    endpoints = role.endpoints()
+    assert life("started", check=True, emulator_listen="127.0.0.9") == 1
+    assert role.endpoints() == endpoints
+    assert life("started", emulator_listen="127.0.0.9") == 1
     assert role.endpoints()["register_url"].startswith("https://127.0.0.9:")
     processes.kill(lambda: processes.at_home(role.home))
-    foreseen = role(check=True, emulator_listen="127.0.0.9", show="emulator_endpoints")
-    assert foreseen.changed == 1, foreseen
-    assert "register_url" not in foreseen.stdout, "those of the dead one are nobody's"
-    revived = role(emulator_listen="127.0.0.9")
-    assert (revived.rc, revived.changed) == (0, 1), revived
-    assert requests.get(role.endpoints()["admin_url"] + "/health", timeout=60).ok
-
-
-def test_stopped_and_absent(role: Role) -> None:
-    assert role().rc == 0
+    assert life("started", check=True, emulator_listen="127.0.0.9", show="emulator_endpoints") == 1
+    assert not life.told("register_url"), "those of the dead one are nobody's"
+    assert life("started", emulator_listen="127.0.0.9") == 1
     url = role.endpoints()["admin_url"]
+    assert requests.get(f"{url}/health", timeout=60).ok
 
+    # Stopped, and absent.
     for state in ("stopped", "absent"):
-        assert role(state, check=True).changed == 1
+        assert life(state, check=True) == 1
         assert requests.get(f"{url}/health", timeout=60).ok
-    stopped = role("stopped")
-    assert (stopped.rc, stopped.changed) == (0, 1), stopped
+    token = urlsplit(url).path.removeprefix("/")
+    assert life("stopped") == 1
     with pytest.raises(requests.ConnectionError):
         requests.get(url, timeout=60)
-    assert role("stopped").changed == 0
-
+    assert life("stopped") == 0
     (role.state_dir / "emulator.log").unlink()
-    absent = role("absent")
-    assert (absent.rc, absent.changed, role.state_dir.exists()) == (0, 1, False), absent
-    again = role("absent")
-    assert (again.rc, again.changed) == (0, 0), again
+    assert (life("absent"), role.state_dir.exists(), life("absent")) == (1, False, 0)
+
+    secrets = ("testKeySecret", "testToken", "productsecret0001", "0123456789abcdef0123456789abcdef")
+    assert [secret in right for secret in secrets] == [True] * 4
+    assert len(token) > 20
+    assert [text for text in (*secrets, "fedcba9876543210", token) if life.told(text)] == []
 
 
 @pytest.mark.parametrize("state", ["started", "absent"])
@@ -166,20 +203,6 @@ def test_a_bad_seed_is_said_without_its_secrets(role: Role) -> None:
     assert not role.state_dir.exists()
 
 
-def test_a_seed_with_a_mistake_leaves_the_emulator_and_its_seed(role: Role) -> None:
-    assert role(emulator_seed=SEED).rc == 0
-    before = role.endpoints(), (role.state_dir / "seed.yml").read_text()
-    secret = "0123456789abcdef0123456789abcdef"
-    wrong = {"products": [{**SEED["products"][0], "devices": [{"name": "gw-0001", f"secret {secret}": None}]}]}
-    for check in (True, False):
-        failed = role("started", "-vvv", check=check, emulator_seed=wrong)
-        assert (failed.rc, failed.changed) == (2, 0), failed
-        assert "seed: products[0].devices[0]: has an unknown key" in failed.result("localhost")["msg"]
-        assert secret not in failed.stdout + failed.stderr
-    assert (role.endpoints(), (role.state_dir / "seed.yml").read_text()) == before
-    os.kill(before[0]["pid"], 0)
-
-
 def test_a_seed_that_cannot_be_written_is_said_with_the_reason(role: Role) -> None:
     role.state_dir.mkdir(mode=0o700)
     (role.state_dir / "process.lock").touch()
@@ -203,7 +226,8 @@ def test_an_old_python_is_said(role: Role) -> None:
 
 def test_absent_on_many_hosts_at_once(role: Role) -> None:
     """Hosts of one play can share the state directory of the controller; it is absent for each of them."""
-    assert role().rc == 0
+    start = [sys.executable, "-m", "platform_emulator", "start", "--state-dir", role.state_dir]
+    subprocess.run(start, env={"PYTHONPATH": str(PROGRAM), "HOME": str(role.home)}, check=True)
     hosts = {f"gw-{number}": {} for number in range(6)}
     play = {"hosts": "all", "connection": "local", "gather_facts": False, "roles": ["fleetops.aliyun_iot.emulator"]}
     variables = {"emulator_state": "absent", "emulator_state_dir": str(role.state_dir)}
@@ -227,9 +251,9 @@ def test_the_users_python_path_stays(role: Role) -> None:
     }
     play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [include]}
     env = {"ANSIBLE_PIPELINING": "1", "PYTHONPATH": str(packages)}
-    ended = start_playbook(play, {}, role.home, env=env).wait()
-    assert ended.rc == 0, ended
-    assert requests.get(role.endpoints()["admin_url"] + "/health", timeout=60).ok
+    # In check mode, the program runs with the same packages, but does not start the emulator.
+    ended = start_playbook(play, {}, role.home, check=True, env=env).wait()
+    assert (ended.rc, ended.changed) == (0, 3), ended
 
 
 def test_a_seed_that_is_no_mapping_is_said(role: Role) -> None:
@@ -260,23 +284,3 @@ def test_the_readmes_example_runs_as_printed(role: Role) -> None:
     ran = run(yaml.safe_load(example), role.home)
     assert ran.rc == 0, ran
     assert ran.result("localhost")["msg"].startswith("Devices register at https://127.0.0.1:")
-
-
-def test_the_readmes_seed_is_taken_as_printed_and_kept_secret(role: Role) -> None:
-    """The seed works as printed, with a time that YAML converts to an object. Other names than its own may have any character."""
-    [printed] = re.findall(r"^```yaml\n(access_keys:.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
-    assert "expires: 2030-01-01T00:00:00Z" in printed
-    variables = role.home / "variables.yml"
-    seed = textwrap.indent(printed.replace("product_name: Ovens ", "product_name: Öfen 😀 "), "  ")
-    variables.write_text(f"emulator_seed:\n{seed}", encoding="utf-8")
-    arguments = ("-vvv", "-e", f"@{variables}")
-
-    runs = [role("started", *arguments, check=True), role("started", *arguments)]
-    assert [(ended.rc, ended.changed) for ended in runs] == [(0, 3), (0, 3)], runs[-1]
-    [ovens, _sensors] = Admin(role.endpoints()["admin_url"]).products()
-    assert ovens["product_name"] == "Öfen 😀"
-    runs += [role("started", *arguments), role("stopped", *arguments), role("absent", *arguments)]
-    assert [(ended.rc, ended.changed) for ended in runs[2:]] == [(0, 0), (0, 1), (0, 1)], runs[2:]
-    for secret in ("testKeySecret", "testToken", "productsecret0001", "0123456789abcdef0123456789abcdef"):
-        assert secret in seed
-        assert [secret in ended.stdout + ended.stderr for ended in runs] == [False] * 5

@@ -221,7 +221,7 @@ def unreachable() -> dict[str, JSON]:
 # Crashes during a reprovision
 
 
-STEPS = ("prepare_reset", "reset", "register", "clear")
+STEPS = ("prepare", "reset", "register", "clear")
 
 
 def mixed(prefix: str = "") -> dict[str, dict[str, JSON]]:
@@ -244,19 +244,35 @@ def go_on(platform: Emulator, hosts: JSON, tmp_path: Path) -> dict[str, Run]:
     return ended
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_a_run_killed_after_a_step(platform: Emulator, tmp_path: Path, step: str) -> None:
-    hosts = mixed()
-    before = {host: in_service(platform, tmp_path, host) for host in hosts}
-    if step == "prepare_reset":
+def test_runs_killed_after_each_step(platform: Emulator, tmp_path: Path) -> None:
+    """A run of each step's gateways is killed after the step; then all gateways go on."""
+    hosts: dict[str, dict[str, JSON]] = {}
+    before: dict[str, str] = {}
+    for step in STEPS:
+        own = mixed(f"{step}-")
+        before |= {host: in_service(platform, tmp_path, host) for host in own}
+        kill_after(step, platform, own, tmp_path, before)
+        hosts |= own
+
+    go_on(platform, hosts, tmp_path)
+    for host, own in hosts.items():
+        kept = credential_file(tmp_path, host).read_text() == before[host]
+        assert kept == (host.startswith("prepare-") and own["after"] == "provision"), host
+    assert_valid(platform, tmp_path, hosts)
+
+
+def kill_after(step: str, platform: Emulator, hosts: JSON, tmp_path: Path, before: dict[str, str]) -> None:
+    """Reprovision the hosts, and kill the run after this step."""
+    if step == "prepare":
         platform.admin.fault("ResetThing", delay=LONG)
     elif step == "reset":
         platform.admin.fault("ResetThing", device_name=list(hosts)[-1], hold_after=LONG)
     elif step == "register":
         platform.admin.fault("register", hold_after=LONG, times=len(hosts))
+    platform.admin.clear_requests()
     fleet = gateways(platform, hosts, tmp_path, gateway_timeout=60)
     with start_operation("reprovision", platform, fleet, tmp_path, gateway_serial="100%") as run:
-        if step == "prepare_reset":
+        if step == "prepare":
             wait_for(lambda: called(platform, "ResetThing"), "the first reset")
         elif step == "reset":
             wait_for(lambda: all(is_reset(platform, host) for host in hosts), "the last reset")
@@ -266,7 +282,7 @@ def test_a_run_killed_after_a_step(platform: Emulator, tmp_path: Path, step: str
             wait_for(lambda: all(cleared(tmp_path, host, before[host]) for host in hosts), "all new credentials")
         run.kill()
 
-    intent = {"prepare_reset": "reset", "reset": "reset", "register": "renew"}
+    intent = {"prepare": "reset", "reset": "reset", "register": "renew"}
     for host in hosts:
         if step == "clear":
             assert credential_file(tmp_path, host).read_text() == valid_text(platform, host) != before[host]
@@ -277,11 +293,6 @@ def test_a_run_killed_after_a_step(platform: Emulator, tmp_path: Path, step: str
         assert changed_there == (step in ("register", "clear")), "a reset does not end the secret yet"
     platform.admin.clear_faults()
     end_leases(tmp_path, hosts)
-    go_on(platform, hosts, tmp_path)
-    for host, own in hosts.items():
-        kept = credential_file(tmp_path, host).read_text() == before[host]
-        assert kept == (step == "prepare_reset" and own["after"] == "provision"), host
-    assert_valid(platform, tmp_path, hosts)
 
 
 def is_reset(platform: Emulator, host: str) -> bool:
@@ -436,7 +447,7 @@ def test_whenever_a_reset_ends_the_old_secret(platform: Emulator, tmp_path: Path
     platform.admin.settings(reset_revokes=when, reregistration=again)
     hosts = {way: {"gateway_register_from": way} for way in WAYS}
     before = {host: in_service(platform, tmp_path, host) for host in hosts}
-    run = operate("reprovision", platform, gateways(platform, hosts, tmp_path), tmp_path)
+    run = operate("reprovision", platform, gateways(platform, hosts, tmp_path), tmp_path, gateway_serial="100%")
     assert run.rc == 0, run
     for host in hosts:
         new = valid_text(platform, host) != before[host]

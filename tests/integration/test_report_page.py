@@ -34,7 +34,7 @@ JSON = Any
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
 
-NUMBER = 120
+NUMBER = 60
 SILENT = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}
 # The outcome and the reason of each gateway that the audit must find.
 FINDINGS = {
@@ -117,8 +117,18 @@ def test_the_report_of_an_audit(browser: Browser, audit: Path, tmp_path: Path) -
         **FINDINGS,
         None: ("drift", "no_gateway"),
     }
+    folder = Path(os.environ.get("REPORT_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
     with opened(browser, audit) as window:
         page = window.page
+        for size in ("phone", "desktop"):
+            page.set_viewport_size({"width": SIZES[size][0], "height": SIZES[size][1]})
+            file = folder / f"report-{size}.png"
+            page.screenshot(path=file)
+            print(file)
+            assert file.stat().st_size > 10_000
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide == SIZES[size][0], "the page itself is never wider than the window"
         assert [row["device_name"] for row in report["gateways"] if not row["gateway"]] == [f"gw-{NUMBER + 1:04}"]
         assert page.title().startswith(f"audit: {NUMBER + 1} gateways, ")
         assert [item.split() for item in page.locator(".counts li").all_inner_texts()] == [
@@ -128,7 +138,7 @@ def test_the_report_of_an_audit(browser: Browser, audit: Path, tmp_path: Path) -
             [str(NUMBER - len(FINDINGS)), "ok"],
         ]
         widths = page.locator(".chart rect").evaluate_all("all => all.map(one => one.getBoundingClientRect().width)")
-        assert max(widths) > 0.9 * sum(widths)
+        assert max(widths) > 0.8 * sum(widths)
         assert f"of {NUMBER + 1} have another outcome" in page.locator("summary").first.inner_text()
         assert shown(page)[:2] == ["gw-0009", "gw-0010"], "the worst are first"
 
@@ -156,27 +166,21 @@ def test_the_report_of_an_audit(browser: Browser, audit: Path, tmp_path: Path) -
         row.locator("summary").click()
         assert "ansible-playbook fleetops.aliyun_iot.recover" in row.inner_text()
         assert (window.console, window.requests) == ([], [])
-    folder = Path(os.environ.get("REPORT_SCREENSHOTS") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    for size in SIZES:
-        with opened(browser, audit, size) as window:
-            file = folder / f"report-{size}.png"
-            window.page.screenshot(path=file)
-            print(file)
-            assert file.stat().st_size > 10_000
-            wide = window.page.evaluate("document.documentElement.scrollWidth")
-            assert wide == SIZES[size][0], "the page itself is never wider than the window"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["audit", "everything"])
-def test_it_is_accessible(browser: Browser, request: pytest.FixtureRequest, name: str, scheme: str) -> None:
-    """The page passes all rules of axe-core with all details open; of the valid rows, which are alike, a few are tested."""
-    with opened(browser, request.getfixturevalue(name), scheme=scheme) as window:
+def test_it_is_accessible(browser: Browser, request: pytest.FixtureRequest, name: str) -> None:
+    """The page passes all rules of axe-core with all details open; of the valid rows, which are alike, a few are tested.
+
+    The dark scheme has other colors, and nothing else.
+    """
+    with opened(browser, request.getfixturevalue(name)) as window:
         window.page.get_by_label("Search").fill("gw-000" if name == "audit" else "")
         window.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
         assert len(shown(window.page)) < 20
         assert window.violations() == []
+        window.page.emulate_media(color_scheme="dark")
+        assert window.violations("color-contrast") == []
         assert (window.console, window.requests) == ([], [])
 
 

@@ -38,23 +38,18 @@ class Opened:
     console: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
-    def violations(self) -> list[str]:
-        """Return the violations that axe-core finds, one line each."""
-        found: Any = Axe().run(self.page).response["violations"]
+    def violations(self, *rules: str) -> list[str]:
+        """Return the violations of these rules, or of all of them, that axe-core finds, one line each."""
+        options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+        found: Any = Axe().run(self.page, options=options).response["violations"]
         return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
 
 
 @contextmanager
-def opened(
-    browser: Browser, file: Path, size: str = "desktop", scheme: str = "light", scripts: bool = True
-) -> Iterator[Opened]:
+def opened(browser: Browser, file: Path, size: str = "desktop", scripts: bool = True) -> Iterator[Opened]:
     """Open a file in a new window."""
     width, height = SIZES[size]
-    context = browser.new_context(
-        viewport={"width": width, "height": height},
-        color_scheme="dark" if scheme == "dark" else "light",
-        java_script_enabled=scripts,
-    )
+    context = browser.new_context(viewport={"width": width, "height": height}, java_script_enabled=scripts)
     try:
         page = context.new_page()
         window = Opened(page)

@@ -11,6 +11,7 @@ assert run.result("gw-0001")["reason"] == "missing"
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -154,13 +155,26 @@ def start_playbook(
     python: str = sys.executable,
 ) -> Started:
     """Start ansible-playbook as `run_playbook` does, with the ansible-core of `python`. Concurrent runs need separate homes."""
+    return _start(
+        command_of(playbook, inventory, tmp_path, *["--check"] * check, *arguments, python=python), tmp_path, env
+    )
+
+
+def run_line(line: str, tmp_path: Path, env: Mapping[str, str] | None = None) -> Run:
+    """Run a command line that a playbook has printed, which starts with ansible-playbook, in `tmp_path` as `run_playbook` does."""
+    program, *arguments = shlex.split(line)
+    assert program == "ansible-playbook", line
+    with _start([sys.executable, "-m", "ansible", "playbook", *arguments], tmp_path, env) as started:
+        return started.wait()
+
+
+def _start(command: list[str], tmp_path: Path, env: Mapping[str, str] | None) -> Started:
     results_file = tmp_path / "results.jsonl"
     results_file.unlink(missing_ok=True)
-    command = command_of(playbook, inventory, tmp_path, *["--check"] * check, *arguments, python=python)
     environment = {**environment_of(tmp_path), **(env or {})}
     process: subprocess.Popen[bytes] | fork_server.Forked
     with (tmp_path / "stdout.txt").open("wb") as stdout, (tmp_path / "stderr.txt").open("wb") as stderr:
-        if python == sys.executable and fork_server.same_imports(environment, tmp_path):
+        if command[0] == sys.executable and fork_server.same_imports(environment, tmp_path):
             own = command[command.index("playbook") + 1 :]
             process = fork_server.fork("ansible-playbook", own, environment, tmp_path, stdout, stderr)
         else:

@@ -45,7 +45,8 @@ def kill(find: Callable[[], Iterable[int]]) -> None:
         stopped |= new
     for pid in stopped:
         _send(pid, signal.SIGKILL)
-    wait_for(lambda: not any(pid in stopped for pid in find()), "processes to end")
+    if stopped:
+        wait_for(lambda: not any(pid in stopped for pid in find()), "processes to end")
 
 
 def everyone() -> list[int]:
@@ -62,7 +63,8 @@ def read(pid: int, name: str) -> bytes:
 
 def _forked_in(pid: int, folder: Path) -> bool:
     try:
-        return b"fork_server.py" in read(pid, "cmdline") and Path(f"/proc/{pid}/cwd").readlink() == folder
+        # The link first: it takes a fifth of the time of the file, and almost no process is there.
+        return os.readlink(f"/proc/{pid}/cwd") == str(folder) and b"fork_server.py" in read(pid, "cmdline")
     except OSError:
         return False
 

@@ -81,8 +81,9 @@ def run_on_terminal(
 
 
 def text_of(screen: pyte.Screen) -> str:
-    """Return the text of a screen."""
-    return "\n".join(line.rstrip() for line in screen.display).rstrip()
+    """Return the text of a screen, of its rows that were written to: `display` would make all others."""
+    rows = (screen.buffer[row] for row in range(max(screen.buffer, default=-1) + 1))
+    return "\n".join("".join(row[column].data for column in range(screen.columns)).rstrip() for row in rows).rstrip()
 
 
 def picture(screen: pyte.Screen, title: str) -> str:

@@ -231,20 +231,19 @@ def test_a_seed_with_a_mistake_does_not_end_the_emulator(command: Command, tmp_p
     before = endpoints(tmp_path), sorted(os.listdir(tmp_path / "state"))
     seed.write_text(content)
     message = f"platform_emulator: {seed}: {MISTAKES[content]}\n"
-    for name, options in (("start", []), ("start", ["--check"]), ("check-seed", [])):
-        ended = command(name, "--seed", str(seed), *options)
+    for options in ([], ["--check"]):
+        ended = command("start", "--seed", str(seed), *options)
         assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", message)
     assert (endpoints(tmp_path), sorted(os.listdir(tmp_path / "state"))) == before
     os.kill(endpoints(tmp_path)["pid"], 0)
     seed.write_text("settings: {job_polls: 6}")
-    assert said(command("check-seed", "--seed", str(seed))) == "valid"
     assert said(command("start", "--seed", str(seed))) == "started"
 
 
-def test_a_seed_on_standard_input_is_checked(tmp_path: Path) -> None:
+def test_a_seed_on_standard_input_is_checked_before_the_directory_is_made(tmp_path: Path) -> None:
     def checked(content: str) -> tuple[int, str]:
         ended = subprocess.run(
-            [sys.executable, "-m", "platform_emulator", "check-seed", f"--state-dir={tmp_path / 'state'}"],
+            [sys.executable, "-m", "platform_emulator", "prepare", "--check-seed", f"--state-dir={tmp_path / 'state'}"],
             input=content,
             env={"PYTHONPATH": str(PROGRAM)},
             capture_output=True,
@@ -254,12 +253,12 @@ def test_a_seed_on_standard_input_is_checked(tmp_path: Path) -> None:
         )
         return ended.returncode, ended.stdout + ended.stderr
 
-    assert checked('{"settings": {"job_polls": 5}}') == (0, "valid\n")
     message = (
         "platform_emulator: seed: settings.job_polls: -1 is not possible; write a whole number from 0 to 1000000\n"
     )
     assert checked('{"settings": {"job_polls": -1}}') == (2, message)
     assert not (tmp_path / "state").exists()
+    assert checked('{"settings": {"job_polls": 5}}') == (0, "prepared\n")
 
 
 def test_a_full_disk_is_the_reason_that_an_empty_log_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""python -m platform_emulator serve | check-seed | prepare | start | stop | remove --state-dir DIR
+"""python -m platform_emulator serve | prepare | start | stop | remove --state-dir DIR
 
-All but `serve` and `check-seed` need only the standard library, so that `start` can report which packages are missing. The
-role runs all but `serve`; with --check they only report what they would do.
+All but `serve` and the check of a seed need only the standard library, so that `start` can report which packages are missing. The
+role runs prepare, start, stop and remove; with --check they only report what they would do.
 """
 
 from __future__ import annotations
@@ -44,13 +44,10 @@ def _serve(parsed: argparse.Namespace) -> None:
     serve(options)
 
 
-def _check_seed(parsed: argparse.Namespace) -> None:
-    state_dir.owned(parsed.state_dir)
-    _refuse_mistakes(parsed.seed, parsed.state_dir)
-    print("valid")
-
-
 def _prepare(parsed: argparse.Namespace) -> None:
+    if parsed.check_seed:
+        state_dir.owned(parsed.state_dir)
+        _refuse_mistakes(None, parsed.state_dir)
     print("prepared" if state_dir.prepare(parsed.state_dir, check=parsed.check) else "already prepared")
 
 
@@ -77,7 +74,6 @@ def _remove(parsed: argparse.Namespace) -> None:
 
 COMMANDS = {
     "serve": _serve,
-    "check-seed": _check_seed,
     "prepare": _prepare,
     "start": _start,
     "stop": _stop,
@@ -94,12 +90,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "start", help="serve in the background with these options; nothing to do if it already does"
     )
     stop = commands.add_parser("stop", help="stop the emulator that serves the state directory")
-    check_seed = commands.add_parser("check-seed", help="refuse a seed with a mistake; change nothing")
     prepare = commands.add_parser("prepare", help="make a new or empty directory a state directory, or refuse it")
     remove = commands.add_parser("remove", help="stop the emulator, and remove its files and the state directory")
-    for command in (serve, check_seed, prepare, start, stop, remove):
+    for command in (serve, prepare, start, stop, remove):
         command.add_argument("--state-dir", type=_path, required=True, help="directory of the state and the CA")
-    for command in (check_seed, prepare, start, stop, remove):
+    for command in (prepare, start, stop, remove):
         command.add_argument("--check", action="store_true", help="change nothing; say what it would do")
     for command in (serve, start):
         command.add_argument("--listen", type=_address, default="127.0.0.1", help="IP address (default %(default)s)")
@@ -110,7 +105,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         command.add_argument("--mqtt-port", type=_port, default=0, help="port of MQTT without TLS, likewise")
         command.add_argument("--seed", type=_seed, help="YAML file of products, devices, settings and faults")
         command.add_argument("--ready-file", type=_path, help="JSON file of endpoints, written when all of them answer")
-    check_seed.add_argument("--seed", type=_seed, help="YAML file; default: standard input")
+    prepare.add_argument(
+        "--check-seed", action="store_true", help="first, refuse a seed with a mistake on standard input"
+    )
     start.add_argument("--log-file", type=_path, help="default: emulator.log in the state directory")
     start.add_argument(
         "--wait", type=_seconds, default=30, help="seconds to wait until it is ready (default %(default)s)"

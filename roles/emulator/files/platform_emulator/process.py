@@ -22,7 +22,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TextIO, TypeVar
-from urllib.request import ProxyHandler, build_opener
 
 from platform_emulator import ready_file as ready_files
 from platform_emulator.fields import Invalid
@@ -207,10 +206,15 @@ def _serves(found: Running | None, options: Options, ready_file: Path, seconds: 
 def _ready(ready_file: Path, pid: int) -> bool:
     """Return whether the process has written its ready file and answers."""
     endpoints = ready_files.endpoints_of(ready_file, pid)
+    if "admin_url" not in endpoints:
+        return False
+    # Most commands end without a request, and the import takes longer than the rest of them.
+    from urllib.request import ProxyHandler, build_opener
+
     try:
         with build_opener(ProxyHandler({})).open(f"{endpoints['admin_url']}/health", timeout=5) as answer:
             return bool(answer.status == 200)
-    except (OSError, ValueError, LookupError):  # no file, another content, or no answer: a URLError or a TimeoutError
+    except (OSError, ValueError):  # another content, or no answer: a URLError or a TimeoutError
         return False
 
 
