@@ -281,9 +281,9 @@ def test_a_platform_that_does_not_answer_is_no_finding(platform: Emulator, tmp_p
     assert "as they should be" not in run.stdout
 
 
-def test_ten_thousand_devices(tmp_path: Path) -> None:
-    """An audit compares ten thousand gateways with their devices, which are read with at most 400 calls."""
-    many = names(10_000)
+def test_thousands_of_devices(tmp_path: Path) -> None:
+    """An audit compares four thousand gateways with their devices, which are read with at most 160 calls."""
+    many = names(4_000)
     product = {"product_key": PRODUCT_KEY, "product_secret": PRODUCT_SECRET, "devices": many}
     known = {"product_key": PRODUCT_KEY}
     with Emulator(tmp_path / "platform", {**PLATFORM, "products": [product]}) as platform:
@@ -291,7 +291,7 @@ def test_ten_thousand_devices(tmp_path: Path) -> None:
         task = {"name": "Ask", "fleetops.aliyun_iot.devices_info": {**known, **options}}
         run = run_playbook({"hosts": "localhost", "gather_facts": False, "tasks": [task]}, {}, tmp_path)
         assert run.rc == 0, run
-        assert len(platform.admin.requests()) <= 400
+        assert len(platform.admin.requests()) <= 160
     devices = run.result("localhost")
     looks = {
         each["device_name"]: {
@@ -304,7 +304,7 @@ def test_ten_thousand_devices(tmp_path: Path) -> None:
         for each in devices["devices"]
     }
     assert looks.keys() == set(many)
-    assert Counter(each["finding"] for each in audit_findings(looks, [devices])) == {"ok": 10_000}
+    assert Counter(each["finding"] for each in audit_findings(looks, [devices])) == {"ok": 4_000}
 
 
 def with_authorities(tmp_path: Path, host: str, *lines: str) -> JSON:
