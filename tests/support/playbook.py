@@ -154,9 +154,16 @@ def start_playbook(
     python: str = sys.executable,
 ) -> Started:
     """Start ansible-playbook as `run_playbook` does, with the ansible-core of `python`. Concurrent runs need separate homes."""
+    command = command_of(playbook, inventory, tmp_path, *["--check"] * check, *arguments, python=python)
+    return start(command, tmp_path, env, python)
+
+
+def start(
+    command: list[str], tmp_path: Path, env: Mapping[str, str] | None = None, python: str = sys.executable
+) -> Started:
+    """Start a command as `command_of` returns it."""
     results_file = tmp_path / "results.jsonl"
     results_file.unlink(missing_ok=True)
-    command = command_of(playbook, inventory, tmp_path, *["--check"] * check, *arguments, python=python)
     environment = {**environment_of(tmp_path), **(env or {})}
     process: subprocess.Popen[bytes] | fork_server.Forked
     with (tmp_path / "stdout.txt").open("wb") as stdout, (tmp_path / "stderr.txt").open("wb") as stderr:
