@@ -29,7 +29,7 @@ from operations import (
     valid_fingerprint,
     valid_text,
 )
-from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, inventory, names, run_playbook
+from playbook import PRODUCT_KEY, PRODUCT_SECRET, Run, inventory, names, run_line, run_playbook
 from shells import write_script
 
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.audit_findings import audit_findings
@@ -149,8 +149,10 @@ def commands(run: Run) -> list[str]:
     return [line.partition(": ")[2] for line in shown]
 
 
-def typed(command: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+def typed(command: str, tmp_path: Path) -> Run | subprocess.CompletedProcess[str]:
     """Run a command in the folder where the audit was started."""
+    if command.startswith("ansible-playbook "):
+        return run_line(command, tmp_path, ENV)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     env = {"PATH": path, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1", **ENV}
     return subprocess.run(["sh", "-c", command], cwd=tmp_path, env=env, text=True, capture_output=True, check=False)
@@ -179,7 +181,7 @@ def test_whoever_types_the_commands_has_a_fleet_that_is_right(platform: Emulator
         found.append({each["gateway"]: each["finding"] for each in findings if each["command"]})
         for command in commands(run):
             done = typed(command, tmp_path)
-            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+            assert (done.rc if isinstance(done, Run) else done.returncode) == 0, f"{command}\n{done}"
     assert found[0] == {
         **{host: finding for host, finding in DRIFT.items() if finding not in ("unreachable", "no_gateway")},
         **{"gw-0013": "not_on_platform", "gw-0014": "disabled", "gw-0015": "missing"},
@@ -281,9 +283,9 @@ def test_a_platform_that_does_not_answer_is_no_finding(platform: Emulator, tmp_p
     assert "as they should be" not in run.stdout
 
 
-def test_ten_thousand_devices(tmp_path: Path) -> None:
-    """An audit compares ten thousand gateways with their devices, which are read with at most 400 calls."""
-    many = names(10_000)
+def test_thousands_of_devices(tmp_path: Path) -> None:
+    """An audit compares four thousand gateways with their devices, which are read with at most 160 calls."""
+    many = names(4_000)
     product = {"product_key": PRODUCT_KEY, "product_secret": PRODUCT_SECRET, "devices": many}
     known = {"product_key": PRODUCT_KEY}
     with Emulator(tmp_path / "platform", {**PLATFORM, "products": [product]}) as platform:
@@ -291,7 +293,7 @@ def test_ten_thousand_devices(tmp_path: Path) -> None:
         task = {"name": "Ask", "fleetops.aliyun_iot.devices_info": {**known, **options}}
         run = run_playbook({"hosts": "localhost", "gather_facts": False, "tasks": [task]}, {}, tmp_path)
         assert run.rc == 0, run
-        assert len(platform.admin.requests()) <= 400
+        assert len(platform.admin.requests()) <= 160
     devices = run.result("localhost")
     looks = {
         each["device_name"]: {
@@ -304,7 +306,7 @@ def test_ten_thousand_devices(tmp_path: Path) -> None:
         for each in devices["devices"]
     }
     assert looks.keys() == set(many)
-    assert Counter(each["finding"] for each in audit_findings(looks, [devices])) == {"ok": 10_000}
+    assert Counter(each["finding"] for each in audit_findings(looks, [devices])) == {"ok": 4_000}
 
 
 def with_authorities(tmp_path: Path, host: str, *lines: str) -> JSON:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from emulator import Emulator
 from operations import ENV, PLATFORM, account, called, in_service, results, role_variables
-from playbook import as_new, inventory, names, run_playbook
+from playbook import as_new, inventory, run_playbook
 
 JSON = Any
 
@@ -45,7 +45,7 @@ CASES = [
     Case("recover-key", "recover", "refused", {"platform_access_key_secret": "wrong"}, loses=True),
     Case("recover-library", "recover", "missing_library", {}, absent="alibabacloud_tea_openapi", loses=True),
     Case("recover-owner", "recover", "storage", {"gateway_owner": "no-such-user"}, loses=True),
-    Case("recover-device", "recover", "not_found", {"gateway_device_name": "unknown-{{ inventory_hostname }}"}),
+    Case("recover-device", "recover", "not_found", {"gateway_device_name": "unknown-device"}),
     Case("mend-export", "provision", "storage", export("{{ root }}/missing/agent.env")),
 ]
 
@@ -65,42 +65,48 @@ def error_of(result: JSON) -> tuple[str, str]:
 BOTH = ("provision-ca", "reprovision-endpoint")
 WAYS = ("gateway", "controller")
 TRIED = [
-    pytest.param(case, way, id=f"{way}-{case.name}")
+    (f"{way}-{case.name}", way, case)
     for number, case in enumerate(CASES)
     for way in (WAYS if case.name in BOTH else (case.way or WAYS[number % 2],))
 ]
+# The cases of a playbook are hosts of one run, except that without a library each is a run of its own.
+TOGETHER = {
+    playbook: {name: (way, case) for name, way, case in TRIED if case.playbook == playbook and not case.absent}
+    for playbook in ("provision", "reprovision", "recover")
+} | {name: {name: (way, case)} for name, way, case in TRIED if case.absent}
 
 
-@pytest.mark.parametrize(("case", "way"), TRIED)
-def test_check_mode_fails_as_the_run_does(platform: Emulator, tmp_path: Path, case: Case, way: str) -> None:
+@pytest.mark.parametrize("cases", TOGETHER.values(), ids=list(TOGETHER))
+def test_check_mode_fails_as_the_run_does(
+    platform: Emulator, tmp_path: Path, cases: dict[str, tuple[str, Case]]
+) -> None:
     as_new(platform)
-    hosts = names(1)
-    variables = {
-        **role_variables(platform),
-        **account(platform),
-        "gateway_register_from": way,
-        "gateway_verify": "none",
-    }
-    variables.update(gateway_retry_time=0, gateway_timeout=5, **case.wrong)
-    fleet = inventory(hosts, tmp_path, **variables)
-    for host in hosts:
+    common = {**role_variables(platform), **account(platform), "gateway_verify": "none"}
+    own = {name: {"gateway_register_from": way, **case.wrong} for name, (way, case) in cases.items()}
+    fleet = inventory(own, tmp_path, **common, gateway_retry_time=0, gateway_timeout=5)
+    for host, (_way, case) in cases.items():
         in_service(platform, tmp_path, host)
         if case.loses:
             (tmp_path / host / "device.json").unlink()
     platform.admin.clear_requests()
+    [(playbook, absent)] = {(case.playbook, case.absent) for _way, case in cases.values()}
     env = dict(ENV)
-    if case.absent:
+    if absent:
         (tmp_path / "lacking").mkdir()
-        (tmp_path / f"lacking/{case.absent}.py").write_text("raise ImportError\n")
+        (tmp_path / f"lacking/{absent}.py").write_text("raise ImportError\n")
         env["PYTHONPATH"] = str(tmp_path / "lacking")
     errors = []
     for check in (True, False):
-        before = {path: path.read_bytes() for host in hosts for path in (tmp_path / host).glob("[!.]*")}
-        run = run_playbook(f"fleetops.aliyun_iot.{case.playbook}", fleet, tmp_path, env=env, check=check)
+        before = {path: path.read_bytes() for host in cases for path in (tmp_path / host).glob("[!.]*")}
+        run = run_playbook(
+            f"fleetops.aliyun_iot.{playbook}", fleet, tmp_path, "-e", "gateway_serial=100%", env=env, check=check
+        )
         assert run.rc == 2, run
-        errors.append({host: error_of(results(run, host)[-1]) for host in hosts})
-        assert {path: path.read_bytes() for host in hosts for path in (tmp_path / host).glob("[!.]*")} == before
-        assert [path for host in hosts for path in (tmp_path / host).glob(".*")] == []
-    assert {kind for kind, _message in errors[1].values()} == {case.kind}, errors
+        errors.append({host: error_of(results(run, host)[-1]) for host in cases})
+        assert {path: path.read_bytes() for host in cases for path in (tmp_path / host).glob("[!.]*")} == before
+        assert [path for host in cases for path in (tmp_path / host).glob(".*")] == []
+    assert {host: kind for host, (kind, _message) in errors[1].items()} == {
+        host: case.kind for host, (_way, case) in cases.items()
+    }
     assert errors[0] == errors[1]
     assert called(platform, "register") == called(platform, "ResetThing") == []

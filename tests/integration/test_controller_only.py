@@ -24,7 +24,6 @@ from playbook import PRODUCT_KEY, Run, inventory, run_playbook
 JSON = Any
 
 NAMESPACE = "fleetops.aliyun_iot."
-SUPPORT = Path(__file__).parents[1] / "support"
 DEVICE = "oven-0001"
 PRODUCT_SECRET = new_secret()
 DEVICE_SECRET = new_secret()
@@ -32,8 +31,6 @@ TALKATIVE = {
     "ANSIBLE_DEBUG": "1",
     "ANSIBLE_KEEP_REMOTE_FILES": "1",
     "ANSIBLE_PIPELINING": "0",
-    "ANSIBLE_CONNECTION_PLUGINS": str(SUPPORT / "connection_plugins"),
-    "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true",
     "DEBUG": "sdk",  # the vendor's client prints every header
 }
 FAR = {"ansible_connection": "tripwire", "ansible_become": True, "ansible_become_exe": "/nonexistent/sudo"}

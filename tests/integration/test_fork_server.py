@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -54,6 +55,25 @@ def test_configuration_environment_and_output_are_those_of_the_command(tmp_path:
     assert str(tmp_path) in fork.stdout
     assert "09 ABC" in fork.stdout
     assert fork == program
+
+
+def test_the_log_is_that_of_the_command(tmp_path: Path) -> None:
+    def logged(environment: dict[str, str]) -> str:
+        log = tmp_path / "ansible.log"
+        run = run_playbook(show("1"), {}, tmp_path, "-v", env={**environment, "ANSIBLE_LOG_PATH": str(log)})
+        assert run.rc == 0, run
+        text = re.sub(r"^[0-9-]+ [0-9:,]+ p=[0-9]+ ", "", log.read_text(), flags=re.MULTILINE)
+        log.unlink()
+        return text
+
+    text = logged(FORKED)
+    assert "PLAY RECAP" in text
+    assert text == logged(OWN)
+
+
+def test_a_fork_prints_messages_for_debugging(tmp_path: Path) -> None:
+    run = run_playbook(show("1"), {}, tmp_path, env={**FORKED, "ANSIBLE_DEBUG": "1"})
+    assert "calling self._execute()" in run.stdout, run
 
 
 def test_a_run_leaves_no_temporary_folder_and_the_next_is_forked_too(tmp_path: Path) -> None:

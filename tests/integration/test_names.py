@@ -219,22 +219,30 @@ def test_two_hosts_of_one_device_get_nothing(platform: Emulator, tmp_path: Path,
     assert playbook == "recover" or "clone-a, clone-b" in told
 
 
-@pytest.mark.parametrize("trouble", [{"gateway_mode": "rw"}, {"ansible_connection": "no_such_plugin"}], ids=str)
 @pytest.mark.parametrize("playbook", ["provision", "reprovision", "recover", "decommission"])
 def test_whatever_is_wrong_with_a_host_its_device_is_for_no_other(
-    platform: Emulator, tmp_path: Path, playbook: str, trouble: JSON
+    platform: Emulator, tmp_path: Path, playbook: str
 ) -> None:
     """The device is in service on that host, which only another variable keeps from being processed."""
-    stored = in_service(platform, tmp_path, "gw-0003")
-    before = secrets(platform, "gw-0003")
-    hosts = fleet(platform, tmp_path, gw_0002={"gateway_device_name": "gw-0003"}, gw_0003=trouble)
+    # The host, its variable, and a host that claims its device.
+    troubles = {
+        "gw-0003": ({"gateway_mode": "rw"}, "gw-0002"),
+        "gw-0005": ({"ansible_connection": "no_such_plugin"}, "gw-0004"),
+    }
+    stored = {host: in_service(platform, tmp_path, host) for host in troubles}
+    before = secrets(platform, *troubles)
+    own = {host: variables for host, (variables, _other) in troubles.items()}
+    own |= {other: {"gateway_device_name": host} for host, (_variables, other) in troubles.items()}
+    hosts = fleet(platform, tmp_path, **dict(sorted(own.items())))
     run = operate(playbook, platform, hosts, tmp_path, **EVERYONE, target="gateways")
     assert run.rc == 2, run
     assert called(platform, "register") == called(platform, "ResetThing") == []
-    assert (secrets(platform, "gw-0003"), statuses(platform)["gw-0003"]) == (before, "OFFLINE")
-    assert "gw-0002, gw-0003" in " ".join((run.stdout + run.stderr).split())
-    assert credential_file(tmp_path, "gw-0003").read_text() == stored
-    assert not credential_file(tmp_path, "gw-0002").exists()
+    assert secrets(platform, *troubles) == before
+    for host, (_variables, other) in troubles.items():
+        assert statuses(platform)[host] == "OFFLINE"
+        assert f"{other}, {host}" in " ".join((run.stdout + run.stderr).split())
+        assert credential_file(tmp_path, host).read_text() == stored[host]
+        assert not credential_file(tmp_path, other).exists()
 
 
 @pytest.mark.parametrize("trouble", ["failed", "unreachable", "account"])
@@ -264,22 +272,30 @@ def test_the_device_of_a_host_that_is_not_processed_is_not_reset_for_another(
     assert set(refused) == ({"gw-0002", "gw-0003"} if trouble == "account" else {"gw-0002"})
 
 
-@pytest.mark.parametrize("option", ["path", "exports"])
 @pytest.mark.parametrize("playbook", ["provision", "reprovision", "recover"])
 def test_whatever_is_wrong_with_a_host_its_file_is_for_no_other(
-    platform: Emulator, tmp_path: Path, playbook: str, option: str
+    platform: Emulator, tmp_path: Path, playbook: str
 ) -> None:
-    stored = in_service(platform, tmp_path, "gw-0001")
-    before = activated(platform, "gw-0002")
-    path = str(credential_file(tmp_path, "gw-0001"))
-    own: JSON = path if option == "path" else [{"dest": path, "format": "env"}]
-    hosts = fleet(platform, tmp_path, gw_0001={"gateway_mode": "rw"}, gw_0002={"gateway_" + option: own})
+    """The file of gw-0001 is the path of gw-0002, and that of gw-0003 an export of gw-0004."""
+    stored = {host: in_service(platform, tmp_path, host) for host in ("gw-0001", "gw-0003")}
+    before = activated(platform, "gw-0002", "gw-0004")
+    path, dest = (str(credential_file(tmp_path, host)) for host in stored)
+    hosts = fleet(
+        platform,
+        tmp_path,
+        gw_0001={"gateway_mode": "rw"},
+        gw_0002={"gateway_path": path},
+        gw_0003={"gateway_mode": "rw"},
+        gw_0004={"gateway_exports": [{"dest": dest, "format": "env"}]},
+    )
     run = operate(playbook, platform, hosts, tmp_path, **EVERYONE)
     assert run.rc == 2, run
     assert called(platform, "register") == called(platform, "ResetThing") == []
-    assert set(kinds(run).values()) == {"shared_place"}, run
-    assert credential_file(tmp_path, "gw-0001").read_text() == stored
-    assert secrets(platform, "gw-0002") == before
+    found = kinds(run)
+    assert {"gw-0002", "gw-0004"} <= found.keys(), run
+    assert set(found.values()) == {"shared_place"}, run
+    assert {host: credential_file(tmp_path, host).read_text() for host in stored} == stored
+    assert secrets(platform, "gw-0002", "gw-0004") == before
 
 
 @pytest.mark.parametrize(

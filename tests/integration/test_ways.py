@@ -31,7 +31,6 @@ USED = "var/login-shell-used"
 PASSWORD = "of-root-and-fleet"
 # The program that a way needs on this machine, whose files its gateway has.
 PROGRAMS = {"doas": "doas", "BusyBox ash": "busybox", "fish": "fish", "csh": "csh", "bash": "bash", "dash": "dash"}
-PLUGINS = {"ANSIBLE_BECOME_PLUGINS": str(Path(__file__).parents[1] / "support/become_plugins")}
 REMOTE = [way for way in WAYS if way.connection == "ssh"]
 
 
@@ -75,7 +74,7 @@ def runs(gateways: Loopback, platform: Emulator, tmp_path_factory: pytest.TempPa
     play = {"hosts": "gateways", "gather_facts": False, "tasks": [task]}
     plays: list[JSON] = ["fleetops.aliyun_iot.provision", play]
     said = ["-e", "gateway_report=all"]
-    return [run_playbook(each, hosts, home, *said, env={**PLUGINS, "ANSIBLE_FORKS": "20"}) for each in plays]
+    return [run_playbook(each, hosts, home, *said, env={"ANSIBLE_FORKS": "20"}) for each in plays]
 
 
 def named() -> dict[str, Way]:

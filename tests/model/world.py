@@ -114,7 +114,8 @@ class State(t.NamedTuple):
         return self.first if number == 1 else self.second
 
     def with_run(self, number: int, run: Run, world: World) -> State:
-        return self._replace(first=run, world=world) if number == 1 else self._replace(second=run, world=world)
+        first, second = (run, self.second) if number == 1 else (self.first, run)
+        return State(world, first, second, *self[3:])
 
 
 def canonical(state: State) -> State:
@@ -129,7 +130,7 @@ def canonical(state: State) -> State:
     for secret in places:
         if secret is not None and secret not in numbers:
             numbers[secret] = len(numbers)
-    if any(old != new for old, new in numbers.items()):
+    if [*numbers] != [*numbers.values()]:
         world = world._replace(
             device=world.device._replace(secret=0),
             credential=_renumber(world.credential, numbers),
@@ -139,7 +140,11 @@ def canonical(state: State) -> State:
             journal = journal._replace(marked=_renumber(marked, numbers))
         first = first._replace(secret=_renumber(first.secret, numbers))
         second = second._replace(secret=_renumber(second.secret, numbers))
-    return state._replace(world=world._replace(journal=journal), first=first, second=second)
+    if journal is not world.journal:
+        world = world._replace(journal=journal)
+    if world is state.world and first is state.first and second is state.second:
+        return state
+    return State(world, first, second, *state[3:])
 
 
 def _renumber(secret: int | None, numbers: dict[int, int]) -> int | None:

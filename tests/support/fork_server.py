@@ -17,6 +17,7 @@ import functools
 import gc
 import importlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -39,6 +40,8 @@ STANDARD = {
     "ANSIBLE_SSH_ARGS": "-C -o ControlMaster=no",
     "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callbacks"),
     "ANSIBLE_CALLBACKS_ENABLED": "json_lines",
+    "ANSIBLE_BECOME_PLUGINS": str(Path(__file__).parent / "become_plugins"),
+    "ANSIBLE_CONNECTION_PLUGINS": str(Path(__file__).parent / "connection_plugins"),
     # Keep the vendor's library from requesting an AccessKey from the cloud's metadata service.
     "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true",
 }
@@ -66,8 +69,8 @@ KINDS = (
 READ = ("ANSIBLE_", "PYTHON", "LC_", "LANG", "SSL_", "ALIBABA_")
 # Variables that are read while a playbook runs, not by an import.
 LATE = {
-    *("ANSIBLE_FORKS", "ANSIBLE_PIPELINING", "ANSIBLE_RETRY_FILES_ENABLED", "ANSIBLE_RETRY_FILES_SAVE_PATH"),
-    *("ANSIBLE_SSH_RETRIES", "ANSIBLE_STDOUT_CALLBACK"),
+    *("ANSIBLE_DEBUG", "ANSIBLE_FORKS", "ANSIBLE_KEEP_REMOTE_FILES", "ANSIBLE_LOG_PATH", "ANSIBLE_PIPELINING"),
+    *("ANSIBLE_RETRY_FILES_ENABLED", "ANSIBLE_RETRY_FILES_SAVE_PATH", "ANSIBLE_SSH_RETRIES", "ANSIBLE_STDOUT_CALLBACK"),
 }
 # Files and folders of the home that imports look for.
 FILES = ("ansible.cfg", ".ansible.cfg", ".ansible/collections", ".ansible/plugins", ".alibabacloud", ".aliyun")
@@ -252,12 +255,25 @@ def _playbook(calls: socket.socket) -> None:
     arguments = _ready(calls)
     importlib.reload(constants)
     constants.config._plugins = options_of_plugins
+    if constants.DEFAULT_LOG_PATH:
+        _open_log(constants)
     # By default, a run polls every millisecond for the end of a task, and ten times as often for a free worker.
     constants.DEFAULT_INTERNAL_POLL_INTERVAL = 0.02
     strategy = importlib.import_module("ansible.plugins.strategy")
     strategy.time = types.SimpleNamespace(**{**vars(time), "sleep": lambda seconds: time.sleep(max(seconds, 0.005))})
     sys.argv = ["ansible-playbook", *arguments]
     command.main(sys.argv)
+
+
+def _open_log(constants: Any) -> None:
+    """Open the log, which the import of ansible.utils.display does if it has a path then."""
+    display = importlib.import_module("ansible.utils.display")
+    form = "%(asctime)s p=%(process)d u=%(user)s n=%(name)s %(levelname)s| %(message)s"
+    logging.basicConfig(filename=constants.DEFAULT_LOG_PATH, level=logging.INFO, format=form)
+    for handler in logging.root.handlers:
+        handler.addFilter(display.FilterBlackList(constants.DEFAULT_LOG_FILTER))
+        handler.addFilter(display.FilterUserInjector())
+    display.logger = logging.getLogger("ansible")
 
 
 PROGRAMS: dict[str, Callable[[socket.socket], int | None]] = {

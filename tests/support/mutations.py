@@ -9,6 +9,7 @@ import copy
 import json
 from typing import Any, Callable, Iterator
 
+from any_text import CHARACTERS
 from hypothesis import strategies as st
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
@@ -18,7 +19,11 @@ NUMBERS = [0, -1, 2**31, 2**63, 10**400, 1e400]
 TEXTS = ["", "x", "x" * 5000, "\ud800", "\x1b[31m", "a\nb", "~root", "$(id)"]
 ODD = [None, True, False, *NUMBERS, *TEXTS, [], {}, [[]], [None], ["x", "x"], [{"x": 1}], {"x": {"x": []}}]
 JSON = (
-    st.sampled_from(ODD) | st.integers() | st.floats() | st.text(max_size=40) | st.text("0123456789.eE+-", max_size=20)
+    st.sampled_from(ODD)
+    | st.integers()
+    | st.floats()
+    | st.text(CHARACTERS, max_size=40)
+    | st.text("0123456789.eE+-", max_size=20)
 )
 
 

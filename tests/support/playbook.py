@@ -11,7 +11,6 @@ assert run.result("gw-0001")["reason"] == "missing"
 from __future__ import annotations
 
 import json
-import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -155,14 +154,15 @@ def start_playbook(
     python: str = sys.executable,
 ) -> Started:
     """Start ansible-playbook as `run_playbook` does, with the ansible-core of `python`. Concurrent runs need separate homes."""
-    return _start(
-        command_of(playbook, inventory, tmp_path, *["--check"] * check, *arguments, python=python), tmp_path, env
-    )
+    command = command_of(playbook, inventory, tmp_path, *["--check"] * check, *arguments, python=python)
+    return _start(command, tmp_path, env)
 
 
 def run_line(line: str, tmp_path: Path, env: Mapping[str, str] | None = None) -> Run:
     """Run a command line that a playbook has printed, which starts with ansible-playbook, in `tmp_path` as `run_playbook` does."""
-    program, *arguments = shlex.split(line)
+    script = f"words() {{ printf '%s\\0' \"$@\"; }}; words {line}"
+    split = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
+    program, *arguments = split.split("\0")[:-1]
     assert program == "ansible-playbook", line
     with _start([sys.executable, "-m", "ansible", "playbook", *arguments], tmp_path, env) as started:
         return started.wait()

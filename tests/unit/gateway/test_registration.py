@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from any_text import CHARACTERS
 from hypothesis import given
 from hypothesis import strategies as st
 from mutations import body_of, mutated, outcome
@@ -413,10 +414,11 @@ def test_no_wrong_answer_gets_past(data: st.DataObject, status: int) -> None:
     st.one_of(
         st.binary(max_size=200),
         st.recursive(
-            st.one_of(st.none(), st.booleans(), st.integers(), st.text(), st.floats(allow_nan=False)),
+            st.one_of(st.none(), st.booleans(), st.integers(), st.text(CHARACTERS), st.floats(allow_nan=False)),
             lambda inner: st.one_of(
                 st.lists(inner), st.dictionaries(st.sampled_from(["code", "data", "message", "deviceSecret"]), inner)
             ),
+            max_leaves=12,
         ),
     ),
     st.integers(100, 599),

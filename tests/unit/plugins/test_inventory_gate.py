@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
+from any_text import CHARACTERS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,15 +43,15 @@ OTHERS = ("victim", "web", "other")
 PIECES = (*OTHERS, "all", "ungrouped", "localhost", "127.0.0.1", "::1", "127.1", "gw-0001", "52", "a", "-o", "x" * 100)
 JOINTS = ("", ":", ",", "!", "&", "~", "*", "[0]", "@", "-", ".", " ", "\n", "\x1b[2J", "/", "%")
 NAMES = st.one_of(
-    st.text(max_size=20),
+    st.text(CHARACTERS, max_size=20),
     st.text(alphabet=sorted(ALPHABET), max_size=300),
     st.lists(st.sampled_from((*PIECES, *JOINTS)), min_size=1, max_size=6).map("".join),
     st.lists(st.sampled_from(PIECES), min_size=2, max_size=4).map(":".join),
-    st.from_regex(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}", fullmatch=True),
+    st.from_regex(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}", alphabet=CHARACTERS, fullmatch=True),
 )
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(CHARACTERS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(CHARACTERS, max_size=5), inner, max_size=3),
     max_leaves=5,
 )
 
@@ -282,7 +283,7 @@ def test_content_of_any_kind_is_devices_or_an_error(content: Any) -> None:
     assert checked_devices(devices, ["a1IoKTestP1"], "it") == devices
 
 
-@given(st.text(max_size=100))
+@given(st.text(CHARACTERS, max_size=100))
 def test_no_text_reaches_a_terminal_with_controls(text: str) -> None:
     [device] = checked_devices([{**DEVICE, "iot_nickname": text}], ["a1IoKTestP1"], "it")
     assert len(device["iot_nickname"]) == len(text)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from any_text import CHARACTERS
 from hypothesis import given
 from hypothesis import strategies as st
 from looks import file, wanted
@@ -394,8 +395,8 @@ def test_whoever_is_let_in_by_a_list_is_no_owner() -> None:
 WORDS = sorted({line.partition(" ")[0] for line in LOOK.splitlines()} | {"error", "leftover", "fleetops-end"})
 lines = st.one_of(
     st.sampled_from(LOOK.splitlines()),
-    st.builds("{} {}".format, st.sampled_from(WORDS), st.text(max_size=30)),
-    st.text(max_size=30),
+    st.builds("{} {}".format, st.sampled_from(WORDS), st.text(CHARACTERS, max_size=30)),
+    st.text(CHARACTERS, max_size=30),
 )
 
 
@@ -413,7 +414,7 @@ def check(found: Look) -> Any:
         return decide(found, wanted())
 
 
-@given(st.one_of(st.text(), st.lists(lines, max_size=40).map("\n".join)), st.booleans())
+@given(st.one_of(st.text(CHARACTERS), st.lists(lines, max_size=40).map("\n".join)), st.booleans())
 def test_garbage_is_a_storage_error_or_a_look(text: str, ended: bool) -> None:
     # A gateway may lie, but can neither stop a play with a traceback nor delay it.
     with suppress(StorageError, BusyError):

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import certifi
 import pytest
+from any_text import CHARACTERS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -206,7 +207,7 @@ def test_an_instance_without_an_id_is_not_named(clock: Clock) -> None:
     assert platform.asked[0][1] == {"JobId": "j"}
 
 
-@given(st.lists(st.text()))
+@given(st.lists(st.text(CHARACTERS)))
 def test_lists_are_numbered_from_one(names: list[str]) -> None:
     parameters = numbered("DeviceName", names)
     assert [parameters[f"DeviceName.{number}"] for number in range(1, len(names) + 1)] == names

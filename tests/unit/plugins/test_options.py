@@ -9,6 +9,7 @@ import shlex
 from datetime import date
 
 import pytest
+from any_text import CHARACTERS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -283,7 +284,7 @@ def test_what_is_no_lease(options: dict[str, object], option: str) -> None:
     assert caught.value.hint
 
 
-@given(st.dictionaries(st.sampled_from(["path", "owner", "expected"]), st.none() | st.text() | st.integers()))
+@given(st.dictionaries(st.sampled_from(["path", "owner", "expected"]), st.none() | st.text(CHARACTERS) | st.integers()))
 def test_assignments_are_one_word_each(values: dict[str, object]) -> None:
     words = shlex.split(assignments(values))
     assert words == [f"{name}={'' if value is None else value}" for name, value in values.items()]

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from ansible import context
 from ansible.module_utils.common.collections import ImmutableDict
+from any_text import CHARACTERS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -244,7 +245,11 @@ def test_a_text_is_a_printable_line(name: str) -> None:
     assert longest in (255, 2000, 8192)
 
 
-@given(st.dictionaries(st.sampled_from(["msg", "product_key", "device_name", "path", "status"]), st.text(max_size=300)))
+@given(
+    st.dictionaries(
+        st.sampled_from(["msg", "product_key", "device_name", "path", "status"]), st.text(CHARACTERS, max_size=300)
+    )
+)
 def test_what_a_run_writes_is_what_the_next_batch_reads(result: dict[str, str]) -> None:
     hosts = ["gw-1", "gw-2"]
     left = {"gw-2": "its connection is not known"}
@@ -253,11 +258,13 @@ def test_what_a_run_writes_is_what_the_next_batch_reads(result: dict[str, str]) 
     assert [row["gateway"] for row in parse_report(as_json(report))["gateways"]] == ["gw-1", "gw-2"]
 
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.text()
+SCALARS = st.none() | st.booleans() | st.integers() | st.text(CHARACTERS)
 ANY_JSON = (
     SCALARS
     | st.lists(SCALARS, max_size=3)
-    | st.dictionaries(st.sampled_from(FIELDS) | st.text(), SCALARS | st.lists(SCALARS, max_size=2), max_size=3)
+    | st.dictionaries(
+        st.sampled_from(FIELDS) | st.text(CHARACTERS), SCALARS | st.lists(SCALARS, max_size=2), max_size=3
+    )
 )
 
 
