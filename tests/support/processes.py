@@ -30,7 +30,7 @@ def wait_for(condition: Callable[[], T], what: str) -> T:
 def at_home(home: Path) -> list[int]:
     """Return the processes that were started with this HOME, which children inherit in every session.
 
-    A forked run has the environment of its server in /proc, so it is found by its working directory, which is its home.
+    A forked run has the environment of its server in /proc, so it is found by its working directory, which is its home or below.
     """
     entry = b"HOME=" + os.fsencode(home)
     return [pid for pid in everyone() if entry in read(pid, "environ").split(b"\0") or _forked_in(pid, home)]
@@ -62,7 +62,7 @@ def read(pid: int, name: str) -> bytes:
 
 def _forked_in(pid: int, folder: Path) -> bool:
     try:
-        return b"fork_server.py" in read(pid, "cmdline") and Path(f"/proc/{pid}/cwd").readlink() == folder
+        return b"fork_server.py" in read(pid, "cmdline") and Path(f"/proc/{pid}/cwd").readlink().is_relative_to(folder)
     except OSError:
         return False
 
