@@ -297,14 +297,16 @@ CASES = [
         for interface in interfaces()[:1]
     ),
 ]
-# Every way sends the same request, whatever was on the gateway; these cases prove it.
-EVERY_WAY = ("missing", "exports")
+# Every way sends the same request, whatever was on the gateway, and ends an interrupted change alike; these cases prove it.
+EVERY_WAY = ("missing", "exports", "interrupted", "activated")
 
 
 def ways_of(number: int, case: Case) -> tuple[str, ...]:
-    """Return the ways that may differ: all for cases that may log in to prove a secret, and one in turn for all other cases."""
+    """Return the ways of a case: with and without a login if it may need one to prove a secret, and one in turn for all other cases."""
     ways = WAYS + MQTT_WAYS
-    return ways if case.doubt or case.name in EVERY_WAY else (ways[number % len(ways)],)
+    if case.name in EVERY_WAY:
+        return ways
+    return (WAYS[number % 2], MQTT_WAYS[number // 2 % 2]) if case.doubt else (ways[number % len(ways)],)
 
 
 HOSTS = {f"{case.name}.{way}": (case, way) for number, case in enumerate(CASES) for way in ways_of(number, case)}
