@@ -1147,32 +1147,39 @@ exec {tool} "$@"
 
 
 @pytest.mark.parametrize("tool", ["awk", "sha256sum", "ls"])
-@pytest.mark.parametrize("number", range(1, 8))
 def test_a_tool_that_fails_never_deletes_what_may_be_the_only_valid_secret(
-    one: Box, tmp_path: Path, tool: str, number: int
+    any_shell: Shell, folder: Path, tmp_path: Path, tool: str
 ) -> None:
-    one.provision()
-    one.begin(one.look())
-    crash(one, tmp_path / "tools", ("before", "mv", 1), one.store_script(Issued(NEW_SECRET)))
-    found = one.look()
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    values = {"calls": broken / "calls", "number": number, "tool": one.shell.tool(tool)}
-    (broken / tool).write_text(FAILING.format(**values))
-    (broken / tool).chmod(0o755)
-    one.environment = {"PATH": f"{broken}:{one.shell.path}"}
-    try:
-        answer = one.finish(found, identity(NEW_SECRET))
-        assert answer.outcome in ("installed", "stale")
-    except StorageError:
-        pass
-    one.environment = {}
-    left = [path.read_text() for path in (one.path, one.new) if path.exists()]
-    assert line(NEW_SECRET) in left
-    again = one.look()
-    one.finish(again, identity(NEW_SECRET), "tokenb")
-    one.settle(identity(NEW_SECRET), token="tokenb")
-    assert (one.path.read_text(), one.files()) == (line(NEW_SECRET), ["iot", "iot/device.json"])
+    """Each of the first seven calls of the tool fails, on a copy of the gateway."""
+    first = Box(any_shell, folder / "first")
+    first.folder.mkdir()
+    first.provision()
+    first.begin(first.look())
+    crash(first, tmp_path / "tools", ("before", "mv", 1), first.store_script(Issued(NEW_SECRET)))
+    first.environment = {}
+    for number in range(1, 8):
+        one = Box(any_shell, Path(shutil.copytree(first.folder, folder / str(number))))
+        found = one.look()
+        broken = tmp_path / str(number)
+        broken.mkdir()
+        values = {"calls": broken / "calls", "number": number, "tool": one.shell.tool(tool)}
+        (broken / tool).write_text(FAILING.format(**values))
+        (broken / tool).chmod(0o755)
+        one.environment = {"PATH": f"{broken}:{one.shell.path}"}
+        try:
+            answer = one.finish(found, identity(NEW_SECRET))
+            assert answer.outcome in ("installed", "stale")
+        except StorageError:
+            pass
+        one.environment = {}
+        left = [path.read_text() for path in (one.path, one.new) if path.exists()]
+        assert line(NEW_SECRET) in left, number
+        again = one.look()
+        one.finish(again, identity(NEW_SECRET), "tokenb")
+        one.settle(identity(NEW_SECRET), token="tokenb")
+        assert (one.path.read_text(), one.files()) == (line(NEW_SECRET), ["iot", "iot/device.json"]), number
+        if (broken / "calls").read_text().count("\n") < number:
+            break
 
 
 @pytest.mark.parametrize("script", ["begin", "mend", "abandon", "settle"])
