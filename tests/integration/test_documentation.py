@@ -5,6 +5,7 @@
 
 Each page has one user, with a home and the files that the page has had the user write. Gateways are folders of this machine and the
 platform is the emulator: ``ansible`` and ``ansible-playbook`` get ``-e @local.yml`` for this, unless the page starts an emulator itself.
+``ansible-playbook`` is forked where a fork does the same, because its imports take most of its time.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fork_server
 import pages
 import processes
 import pytest
@@ -69,6 +71,7 @@ class User:
         self._programs = home / "bin"
         self._folder.mkdir()
         self._programs.mkdir()
+        self._local: list[str] = []
         self._wrap("ansible-vault", "--skip-tty-check")
         if platform:
             for name in GATEWAYS:
@@ -76,9 +79,11 @@ class User:
             (home / "local.yml").write_text(
                 json.dumps({**_local(platform, home), **OTHER_VARIABLES.get(page.stem, {})})
             )
+            self._local = ["-e", f"@{home}/local.yml"]
             for name in ("ansible", "ansible-playbook"):
-                self._wrap(name, "-e", f"@{home}/local.yml")
-        (home / "state").write_text(f"cd {shlex.quote(str(self._folder))}\n")
+                self._wrap(name, *self._local)
+        self._state = home / "state"
+        self._state.write_text(f"cd {shlex.quote(str(self._folder))}\n")
 
     def read(self) -> None:
         for block in self._blocks:
@@ -105,11 +110,35 @@ class User:
         """Run a command in the user's shell, which keeps its folder, its variables and the exit code."""
         if step.command.startswith("ansible-vault create "):
             self._prepare_editor(step.command.split()[-1])
-        state, words = shlex.quote(str(self.home / "state")), shlex.quote(step.command)
-        script = (
-            f". {state}\neval {words}\ncode=$?\n"
+        if step.command.startswith("ansible-playbook ") and (forked := self._fork(step.command)):
+            return forked
+        state = shlex.quote(str(self._state))
+        return self._bash(
+            f". {state}\neval {shlex.quote(step.command)}\ncode=$?\n"
             f'{{ export -p; pwd | sed "s/.*/cd \'&\'/"; echo "(exit $code)"; }} >{state}\nexit $code\n'
         )
+
+    def _fork(self, command: str) -> tuple[int, str] | None:
+        """Run ansible-playbook in a fork; return None if it needs a process of its own. A fork has no standard input."""
+        script = f". {shlex.quote(str(self._state))}\neval set -- {shlex.quote(command)}\n"
+        code, output = self._bash(f"{script}printf '%s\\0' \"$@\" '' && env -0")
+        assert code == 0, output
+        words, _end, variables = output.partition("\0\0")
+        told = dict(each.split("=", 1) for each in variables.split("\0") if each)
+        environment = {**fork_server.STANDARD, "RESULTS_FILE": str(self.home / "results.jsonl"), **told}
+        same = all(fork_server.same_imports(environment, folder) for folder in (self.home, self._folder))
+        if not same or "--ask-vault-pass" in command:
+            return None
+        printed = self.home / "printed"
+        with printed.open("wb") as file:
+            arguments = [*words.split("\0")[1:], *self._local]
+            process = fork_server.fork("ansible-playbook", arguments, environment, self._folder, file, file)
+            code = process.wait(SECONDS)
+        with self._state.open("a") as state:
+            state.write(f"(exit {code})\n")
+        return code, printed.read_text()
+
+    def _bash(self, script: str) -> tuple[int, str]:
         ran = subprocess.run(
             ["bash", "--noprofile", "--norc", "-c", script],
             cwd=self._folder,

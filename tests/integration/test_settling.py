@@ -36,6 +36,15 @@ class Refusal:
     ways: tuple[str, ...] = EVERY_WAY
 
     @property
+    def tried(self) -> tuple[str, ...]:
+        """The ways that are tried: from the gateway over HTTPS and the controller over MQTT for one journal, vice versa for the next."""
+        if self.ways != EVERY_WAY or self.own or self.lost:
+            return self.ways
+        return (
+            ("gateway", "controller-mqtt") if self.intent in ("register", "renew") else ("controller", "gateway-mqtt")
+        )
+
+    @property
     def proven(self) -> bool:
         return self.broker == "here"
 
@@ -67,7 +76,7 @@ REFUSALS = [
     # A refusal over MQTT has no reason, so nothing follows from it.
     *(Refusal(f"mute-{intent}", False, intent, broker="cut off", ways=MQTT_WAYS) for intent in ("register", "renew")),
 ]
-HOSTS = {f"{case.name}.{way}": (case, way) for case in REFUSALS for way in case.ways}
+HOSTS = {f"{case.name}.{way}": (case, way) for case in REFUSALS for way in case.tried}
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,9 @@ class Shell(Remote):
         tools.mkdir()
         (folder / "calls").write_text("")
         for tool in ("awk", "cat", "chmod", "chown", "ln", "ls", "mkdir", "mv", "rm", "sha256sum", "sync"):
-            script = f'echo {tool} >>{folder}/calls\n[ "$(wc -l <{folder}/calls)" -lt {call} ] || kill -9 0\n'
+            # Count with the shell alone: another process per call would cost as much as the tool.
+            script = f"echo {tool} >>{folder}/calls\nnumber=0\nwhile read -r _; do number=$((number + 1)); done <{folder}/calls\n"
+            script += f"[ $number -lt {call} ] || kill -9 0\n"
             (tools / tool).write_text(f'#!/bin/sh\n{script}exec {shutil.which(tool)} "$@"\n')
             (tools / tool).chmod(0o755)
         self.path = f"{tools}:{os.environ['PATH']}"

@@ -303,6 +303,9 @@ def _preload(constants: Any) -> None:
             importlib.import_module(".".join(file.relative_to(collection.parents[2]).with_suffix("").parts))
     for name in LIBRARIES:
         importlib.import_module(name)
+    # The first template compiles the regular expressions of Jinja, which otherwise each process of a run would do.
+    template = importlib.import_module("ansible.template")
+    template.Templar().template(template.trust_as_template("{{ 1 }}"))
 
 
 if __name__ == "__main__":

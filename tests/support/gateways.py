@@ -198,14 +198,9 @@ def run_task(
 ) -> Run:
     """Run a play of one task on the gateways, each with its own options; `keywords` are the task's (no_log, ...)."""
     everyone = list(gateways)
-    names = sorted({name for gateway in everyone for name in gateway.options})
     # Secrets are passed to the task as variables, as users pass them.
-    options = {name: f"{{{{ wanted.{name} | default(omit) }}}}" for name in names}
-    play = {
-        "hosts": "gateways",
-        "gather_facts": False,
-        "tasks": [{"name": "The task", f"fleetops.aliyun_iot.{module}": options, **keywords}],
-    }
+    task = {"name": "The task", f"fleetops.aliyun_iot.{module}": {}, "args": "{{ wanted }}", **keywords}
+    play = {"hosts": "gateways", "gather_facts": False, "tasks": [task]}
     hosts = inventory(
         {gateway.host: {"wanted": gateway.options, **gateway.variables} for gateway in everyone}, directory
     )
