@@ -70,7 +70,7 @@ def lint(session: nox.Session) -> None:
     session.run("mypy")
     session.run("antsibull-changelog", "lint")
     session.run("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--disallow-unknown-collection-refs", ".")
-    session.run("python", "tests/support/lint_playbooks.py")
+    session.run("python", "tests/support/lint_playbooks.py", env=SUPPORT)
     session.run("zizmor", "--offline", "--quiet", "--no-progress", ".github")
     forms = [str(path) for path in Path(".github/ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config"]
     for schema, *paths in (

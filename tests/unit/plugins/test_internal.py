@@ -92,11 +92,11 @@ def test_an_action_on_the_controller_reports_it(error: Exception) -> None:
     assert SECRET not in json.dumps(result)
 
 
-@pytest.mark.parametrize("value", [" ", "\n", "a", "sec", " sec "])
+@pytest.mark.parametrize("value", [" ", "\n", "a", "secret", " secret "])
 def test_a_value_that_is_too_short_for_a_secret_leaves_the_message_readable(value: str) -> None:
     error = FleetopsError("the call of a secret API failed", kind="refused")
     assert run(error, value)["error"]["message"] == "the call of a secret API failed"
-    assert run(error, "secret")["error"]["message"] == "the call of a ******** API failed"
+    assert run(error, "secret API")["error"]["message"] == "the call of a ******** failed"
 
 
 def test_a_login_that_failed_before_it_began_was_not_accepted() -> None:
@@ -117,8 +117,10 @@ def test_an_inventory_source_reports_it(monkeypatch: pytest.MonkeyPatch) -> None
     def devices(*_arguments: object) -> Any:
         raise KeyError(SECRET)
 
-    for name in ("_read_config_data", "get_option", "get_cache_key"):
+    for name in ("get_option", "get_cache_key"):
         monkeypatch.setattr(InventoryModule, name, lambda *_arguments: None)
+    monkeypatch.setattr(InventoryModule, "_read_config_data", lambda *_arguments: {})
+    monkeypatch.setattr(InventoryModule, "option_definitions", {})
     monkeypatch.setattr(InventoryModule, "_devices", devices)
     with pytest.raises(AnsibleParserError, match=r"a mistake in the collection .*: KeyError at ") as caught:
         InventoryModule().parse(InventoryData(), DataLoader(), "devices.yml")

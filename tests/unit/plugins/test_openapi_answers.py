@@ -371,10 +371,9 @@ def test_a_gateway_whose_sub_devices_are_not_told_is_not_reset(topology: JSON) -
 def test_a_product_whose_devices_are_not_told_is_not_deleted() -> None:
     described = {name: value for name, value in PRODUCT.items() if name != "DeviceCount"}
     platform = api(Platform({"QueryProduct": success(Data=described)}))
+    options = {**dict.fromkeys(NEW), "product_key": KEY, "state": "absent"}
     for check in (True, False):
-        told = outcome(
-            lambda check=check: ensure_product(platform, {**NEW, "product_key": KEY, "state": "absent"}, check)
-        )
+        told = outcome(lambda check=check: ensure_product(platform, options, check))
         assert isinstance(told, BadAnswer)
         assert "how many devices" in told.msg
     assert product_of_key(platform, KEY).as_result()["device_count"] is None
