@@ -149,7 +149,7 @@ def test_a_file_system_without_links(box: Box, tmp_path: Path, says: str) -> Non
     without = with_tools(box, tmp_path / "tools", ln=f'echo "ln: {says}" >&2; exit 1')
     assert without.begin(without.look()).outcome == "begun"
     assert sorted(path.name for path in box.path.parent.iterdir()) == [
-        *(".device.json.journal", ".device.json.new", "device.json")
+        *(".device.json.journal", ".device.json.new", ".device.json.spare", "device.json")
     ]
 
 

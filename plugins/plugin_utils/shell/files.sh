@@ -251,6 +251,7 @@ mine() {
 # ours: ends the script with the outcome lost, unless the journal is this run's. Sets $line to its first line.
 ours() {
     mine || say lost
+    spare=$PWD/$spare_file
 }
 
 # write_lines FILE LINE...: replaces the file by these lines; the old one stays until the new one is complete.

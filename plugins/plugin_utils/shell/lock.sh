@@ -14,6 +14,10 @@
 
 # The file of this process, once it exists.
 own_lock=
+# The file that was the lock of begin. On a full disk, the next script makes it its own lock. The script that continues the change sets
+# $spare, and removes it at its end.
+spare_file=.$file.spare
+spare=
 
 lock() {
     tries=0
@@ -32,7 +36,13 @@ lock() {
 
 # unlock: releases the lock at the end of the script.
 unlock() {
-    rm -f "$held"
+    rm -f "$held" ${spare:+"$spare"}
+}
+
+# leave_spare: releases the lock, and keeps its file for the next script of the change.
+leave_spare() {
+    try mv -f "./$own_lock" "./$spare_file"
+    trap - EXIT
 }
 
 # claim: whether this process has got the lock.
@@ -41,7 +51,8 @@ claim() {
         ! rivals || return 1
         own_lock=$lock_file.$(process $$)
         # An existing file is left of a process that has ended, as every other of this name. The message is the same in every run.
-        true 2>/dev/null >"./$own_lock" || message=$(exec 2>&1 && : >"./$own_lock") ||
+        true 2>/dev/null >"./$own_lock" || mv -f "./$spare_file" "./$own_lock" 2>/dev/null ||
+            message=$(exec 2>&1 && : >"./$own_lock") ||
             fail storage "cannot create the lock $here/$lock_file: ${message##*: }"
     fi
     rivals || return 0

@@ -19,7 +19,7 @@ home
 if [ -z "$missing" ]; then
     # The journal is removed last, so that an interruption leaves an open change.
     try rm -f "./$file" "./$new" "./$check_file" "./$due_file" "./$due_file.new"
-    try rm -f "./$journal_file" "./$journal_file.new"
+    try rm -f "./$journal_file" "./$journal_file.new" "./$spare_file"
     try sync .
 fi
 state
