@@ -106,11 +106,11 @@ lockers() {
     done
 }
 
-# abandoned: whether a process that has ended has left its file of the lock.
+# abandoned: whether a process that has ended has left its file of the lock. A process that has removed it meanwhile has ended properly.
 abandoned() {
     [ -z "$missing" ] || return 1
     for word in $(lockers); do
-        runs "$word" || return 0
+        runs "$word" || [ ! -e "./$lock_file.$word" ] || return 0
     done
     return 1
 }

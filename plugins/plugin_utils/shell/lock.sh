@@ -25,7 +25,8 @@ lock() {
         tries=$((tries + 1))
         [ "$tries" -lt 20 ] || {
             withdraw
-            fail busy "another process has held the lock $here/$lock_file for $tries seconds"
+            pid=${rival#*.}
+            fail busy "process ${pid%%.*} has held the lock $here/$lock_file.$rival for $tries seconds"
         }
         sleep 1
     done
@@ -61,7 +62,7 @@ claim() {
 }
 
 # rivals: whether other processes that run have files; removes those of processes that have ended. Sets $first to whether the file of this
-# process comes before the others.
+# process comes before the others, and $rival to one of the others.
 rivals() {
     found=no
     first=no
@@ -72,6 +73,7 @@ rivals() {
             [ "$found" = yes ] || first=yes
         elif runs "$word"; then
             found=yes
+            rival=$word
         else
             rm -f "./$lock_file.$word"
         fi
