@@ -531,7 +531,7 @@ def test_abandoning_keeps_the_memory_of_an_earlier_registration(box: Box) -> Non
     box.abandon()
     journal = box.look().journal
     assert journal is not None
-    assert (journal.token, journal.intent, journal.ttl) == ("token1", "renew", 0)
+    assert (journal.token, journal.intent, journal.ttl) == ("token0", "register", 0)
     assert not box.new.exists()
 
 

@@ -36,7 +36,11 @@ if [ "$continues" = yes ]; then
     say begun
 fi
 over=no
-[ ! -e "$journal_file" ] || over=yes
+replaced=
+if [ -e "$journal_file" ]; then
+    over=yes
+    replaced=$(journal_lines)
+fi
 [ "$proof" = yes ] || discard_staged
 [ -z "$service" ] || service_manager
 replaceable "$file" "$journal_file.new"
@@ -52,7 +56,7 @@ if [ "$proof" = yes ]; then
 else
     # Put a file where the journal is staged: replacing it shows that files can be removed here, and promote that they can be renamed.
     [ -e "./$journal_file.new" ] || [ -L "./$journal_file.new" ] || create "$journal_file.new"
-    open_journal "$intent" "$over"
+    open_journal "$intent" "$over" "$replaced"
     leave_spare
 fi
 say begun
