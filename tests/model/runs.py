@@ -262,7 +262,11 @@ def _release_lease(run: Run, world: World, journal: Journal) -> Outcome:
         return "fails", failed, world
     if not journal.over:
         return "fails, removes its journal", failed, world._replace(journal=None)
-    return "fails, releases its lease", failed, world._replace(journal=journal.replaced or journal._replace(leased=False))
+    return (
+        "fails, releases its lease",
+        failed,
+        world._replace(journal=journal.replaced or journal._replace(leased=False)),
+    )
 
 
 def _after_settling(run: Run) -> Run:
