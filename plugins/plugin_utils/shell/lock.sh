@@ -50,7 +50,10 @@ leave_spare() {
 claim() {
     if [ -z "$own_lock" ]; then
         ! rivals || return 1
-        own_lock=$lock_file.$(process $$)
+        # $$ is another number if /proc is that of another PID namespace.
+        self=$$
+        read -r self _ 2>/dev/null <"$proc/self/stat"
+        own_lock=$lock_file.$(process "$self")
         # An existing file is left of a process that has ended, as every other of this name. The message is the same in every run.
         true 2>/dev/null >"./$own_lock" || mv -f "./$spare_file" "./$own_lock" 2>/dev/null ||
             message=$(exec 2>&1 && : >"./$own_lock") ||
