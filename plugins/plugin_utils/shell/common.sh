@@ -34,7 +34,12 @@ fail() {
         *[!.]/*) text=$2 ;;
         *) text="${place:-$path}: $2" ;;
     esac
-    printf 'error %s %s\n' "$kind" "$(printf '%s' "$text" | tr -s '\n' ' ')"
+    # Without tr if possible, since the cause may be that no program can be started.
+    case $text in
+        *'
+'*) text=$(printf '%s' "$text" | tr -s '\n' ' ') ;;
+    esac
+    printf 'error %s %s\n' "$kind" "$text"
     echo "fleetops-end failed"
     exit 3
 }
