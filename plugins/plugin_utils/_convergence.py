@@ -32,8 +32,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import
     is_done,
     is_interrupted,
     is_unproven,
+    is_unreported,
     keeps_token,
-    lacks_login,
     lease_left,
     next_intent,
     was_refused_before,
@@ -135,7 +135,7 @@ class Convergence:
         plan = decide(found, wanted, self._task.lease)
         if self._tried and is_done(plan, found, wanted, self._tried[1], self._own):
             plan = replace(plan, step="nothing")
-        if self._task.verifies and self._checks and lacks_login(plan, found, wanted):
+        if (self._checks or not self._check_mode) and is_unreported(plan, found, wanted):
             plan = replace(plan, reason="interrupted")  # the earlier run failed, so its handlers have not run
         self.known = result(wanted, found, plan)
         check_allowed(plan)

@@ -148,10 +148,10 @@ def is_unproven(found: Look, wanted: Wanted) -> bool:
     )
 
 
-def lacks_login(plan: Plan, found: Look, wanted: Wanted) -> bool:
-    """Return whether a login that verifies the credential is all that a run has to do, besides owner and mode."""
+def is_unreported(plan: Plan, found: Look, wanted: Wanted) -> bool:
+    """Return whether a run has stored the credential and then failed, and nothing is left to do, besides owner, mode and a login."""
     idle = plan.step in ("nothing", "mend") and plan.reason in ("up_to_date", "attributes")
-    return idle and is_unproven(found, wanted)
+    return idle and is_unproven(found, wanted) and bool(found.journal and found.journal.unreported)
 
 
 def keeps_token(found: Look, wanted: Wanted) -> bool:

@@ -36,7 +36,8 @@ class Ending:
         login, problem = self.login.attempt()
         unknown = "unproven" if self.task.verifies else "closed"
         end = {"accepted": "closed", "impossible": unknown, "failed": "unproven", "refused": "dead"}[login]
-        after = self.settle(steps, end, found, follows=follows)
+        reported = login == "accepted" or not self.task.verifies
+        after = self.settle(steps, end, found, follows=follows, reported=reported)
         if login == "refused":
             raise FleetopsError(
                 "the new credential is stored, but the platform does not accept it: %s" % problem,
@@ -57,13 +58,22 @@ class Ending:
             )
         return login == "accepted", after
 
-    def settle(self, steps: Steps, end: str, found: Look, exports: tuple[int, ...] = (), follows: bool = True) -> Look:
+    def settle(
+        self,
+        steps: Steps,
+        end: str,
+        found: Look,
+        exports: tuple[int, ...] = (),
+        follows: bool = True,
+        reported: bool = True,
+    ) -> Look:
         """Settle the change, and return the state afterwards.
 
         :param exports: numbers of those that are written, counted from 1
+        :param reported: whether the run succeeds, and so reports the change
         :raises BusyError: another run has taken over
         """
-        script = steps.settle(end, found.credential, exports, follows)
+        script = steps.settle(end, found.credential, exports, follows, reported)
         answer = self.remote.answer(script, "settled", "lost")
         if answer.outcome == "lost":
             raise lost()

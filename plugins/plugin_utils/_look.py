@@ -39,6 +39,7 @@ _PERMISSIONS = re.compile(r"[-dlpscbD][r-][w-][xsS-][r-][w-][xsS-][r-][w-][xtT-]
 _WORD = re.compile(r"[A-Za-z0-9_.:@=/-]{1,128}")
 _INTENTS = ("register", "reset", "renew")
 _MARKS = ("stored", "unproven", "dead")
+_UNREPORTED = "unreported"
 # The longest lease that retry_time, timeout and lease_time allow, in seconds.
 LONGEST_LEASE = sum(RANGES[name][1] * times for name, times in (("retry_time", 1), ("timeout", 3), ("lease_time", 1)))
 
@@ -101,7 +102,8 @@ class Journal:
 
     ``mark`` is its progress: None, or ``stored``, ``unproven`` or ``dead`` with the ``fingerprint`` of the new credential. The lease
     lasts ``ttl`` seconds from ``taken``, both of the gateway's uptime since ``boot``. A journal that cannot be read
-    counts as the worst case: a reset may have happened (intent ``renew``). It has no lease.
+    counts as the worst case: a reset may have happened (intent ``renew``). It has no lease. ``unreported`` is true if the run that stored
+    the credential has failed, so that no handlers have run.
     """
 
     token: str = ""
@@ -111,6 +113,7 @@ class Journal:
     ttl: int = 0
     mark: str | None = None
     fingerprint: str | None = None
+    unreported: bool = False
 
 
 @dataclass(frozen=True)
@@ -324,7 +327,7 @@ def _journal(found: list[str]) -> Journal | None:
         mark, _blank, fingerprint = line.partition(" ")
         if mark in _MARKS and FINGERPRINT.fullmatch(fingerprint):
             journal = replace(journal, mark=mark, fingerprint=fingerprint)
-    return journal
+    return replace(journal, unreported=_UNREPORTED in found[1:])
 
 
 def _is_time(digits: str, maximum: int) -> bool:

@@ -121,6 +121,7 @@ class ScriptBuilder:
         given = {
             "follows": "no",
             "verifies": "no",
+            "reported": "yes",
             **({"root_line": "", "root_path": ""} if name == "look" else {}),
             **values,
         }

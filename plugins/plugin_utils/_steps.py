@@ -59,13 +59,15 @@ class Steps:
         begin = self.builder.beginning(None if whole else plan.exports, service=service, **values)
         return Scripts(begin, "", "")
 
-    def settle(self, end: str, stored: Identity | None, exports: tuple[int, ...] = (), follows: bool = True) -> str:
+    def settle(self, end: str, stored: Identity | None, exports: tuple[int, ...], follows: bool, reported: bool) -> str:
         """Return the script settle.
 
         :param stored: the installed credential
         :param follows: whether the change is this run's, so that handlers may have to run
+        :param reported: whether the run succeeds, and so reports the change
         """
         values = {"end": end, "stored": stored, "follows": self._follows() if follows else "no"}
+        values["reported"] = "yes" if reported else "no"
         return self.builder.changing("settle", exports, **values, **self._values())
 
     def abandon(self) -> str:

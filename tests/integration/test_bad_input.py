@@ -769,7 +769,7 @@ def test_nothing_is_lost_and_nothing_half_written(story: Story) -> None:
         assert isinstance(journal, bytes)
         assert journal.startswith(b"2 token=")
         assert journal.count(b"\n") == 1, "no secret is stored"
-        assert left == {".device.json.new": PROBE}
+        assert left == {".device.json.new": PROBE, ".device.json.spare": b""}
     else:
         assert left == {}
     assert story.calls[1] == story.case.calls

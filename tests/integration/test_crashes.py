@@ -460,7 +460,7 @@ def test_no_lease_is_taken_over_before_its_end(platform: Emulator, tmp_path: Pat
         locked = (tmp_path / "shells" / host / "locked").read_text().split()
         assert float(locked[0]) >= int((tmp_path / "shells" / host / "asked").read_text()) + 9, host
         assert f"{host}: another run holds the lease on this gateway; waiting" in ended.stdout
-    assert f"token={NOBODY}" not in journal(tmp_path, "gw-0004")
+    assert f"token={NOBODY}" not in journal(tmp_path, "gw-0004").partition("\n")[0]
     assert "intent=reset" in journal(tmp_path, "gw-0004")
     assert_converged(platform, tmp_path, [host for host, (_fields, own, _reason) in HELD.items() if "state" not in own])
 

@@ -149,7 +149,7 @@ def test_a_file_system_without_links(box: Box, tmp_path: Path, says: str) -> Non
     without = with_tools(box, tmp_path / "tools", ln=f'echo "ln: {says}" >&2; exit 1')
     assert without.begin(without.look()).outcome == "begun"
     assert sorted(path.name for path in box.path.parent.iterdir()) == [
-        *(".device.json.journal", ".device.json.new", "device.json")
+        *(".device.json.journal", ".device.json.new", ".device.json.spare", "device.json")
     ]
 
 
@@ -216,3 +216,12 @@ def test_an_export_that_is_too_long_for_its_disk(disk: Box, tmp_path: Path, proo
             with pytest.raises(StorageError, match="No space left"):
                 disk.begin(disk.look(), proof=proof)
         assert list((tmp_path / "disk").iterdir()) == []
+
+
+def test_a_failure_of_one_line_is_reported_without_a_tool(one: Box, tmp_path: Path) -> None:
+    """A gateway that can start no program reports what has failed."""
+    one.exports = (export(one.folder / "missing/agent.env"),)
+    found = one.look()
+    without = with_tools(one, tmp_path / "tools", tr="exit 1")
+    with pytest.raises(StorageError, match=r"missing/agent\.env: its directory does not exist"):
+        without.begin(found)

@@ -76,6 +76,8 @@ def _begin(run: Run, world: World, context: Context, step: decisions.Step) -> Ou
         conclusive = "settled"
     intent = decisions.next_intent(run.kind, files)
     journal = Journal(context.number, intent, over, leased, "stored" if step == "finish" else "", stored)
+    if before and step != "finish":
+        journal = journal._replace(replaced=before._replace(leased=False, replaced=None))
     begun = Run(
         run.kind,
         "place" if step == "finish" else step,
@@ -129,7 +131,7 @@ def _resume(run: Run, world: World, context: Context) -> t.Iterator[Outcome]:
         # The reset of its own journal has happened, so a refusal alone settles nothing.
         conclusive = decisions.conclusive(files) if may_settle and context.rules.infers_after_its_own_reset else ""
         intent = decisions.next_intent("resume", files)
-        world = world._replace(journal=journal._replace(leased=True, intent=intent, over=True))
+        world = world._replace(journal=journal._replace(leased=True, intent=intent, over=True, replaced=None))
         begun = run._replace(
             at="register", lease=True, lost=False, over=True, may_settle=may_settle, conclusive=conclusive
         )
@@ -163,7 +165,7 @@ def store_effects(run: Run, world: World) -> list[World]:
     """Return the world after each durable effect of store, except the last, the removal of the journal."""
     journal = t.cast(Journal, world.journal)
     staged = world._replace(staged=run.secret)
-    marked = staged._replace(journal=journal._replace(mark="stored", marked=run.secret))
+    marked = staged._replace(journal=journal._replace(mark="stored", marked=run.secret, replaced=None))
     return [staged, marked, marked._replace(credential=run.secret, staged=None, flagged=False)]
 
 
@@ -247,20 +249,24 @@ def _apply_verdict(run: Run, world: World, journal: Journal) -> Outcome:
     if verdict in ("closed", "flagged"):
         return f"settles: {verdict}", _after_settling(run), world._replace(journal=None, flagged=verdict == "flagged")
     if verdict in ("dead", "unproven"):
-        marked = journal._replace(mark=verdict, marked=world.credential, leased=False, owner=0)
+        marked = journal._replace(mark=verdict, marked=world.credential, leased=False, owner=0, replaced=None)
         after = run._replace(at="failed") if verdict == "dead" else _after_settling(run)
         return f"settles: {verdict}", after, world._replace(journal=marked, flagged=verdict == "unproven")
     return _release_lease(run, world, journal)
 
 
 def _release_lease(run: Run, world: World, journal: Journal) -> Outcome:
-    """Release the lease, unless a request got no answer: then the lease has to run out."""
+    """Release the lease and restore the replaced journal, unless a request got no answer: then the lease has to run out."""
     failed = run._replace(at="failed")
     if run.lost:
         return "fails", failed, world
     if not journal.over:
         return "fails, removes its journal", failed, world._replace(journal=None)
-    return "fails, releases its lease", failed, world._replace(journal=journal._replace(leased=False))
+    return (
+        "fails, releases its lease",
+        failed,
+        world._replace(journal=journal.replaced or journal._replace(leased=False)),
+    )
 
 
 def _after_settling(run: Run) -> Run:

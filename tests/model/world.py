@@ -38,7 +38,10 @@ class Device(t.NamedTuple):
 
 
 class Journal(t.NamedTuple):
-    """The open change. ``owner`` is the run whose token it contains; ``mark`` is the last line, for the secret ``marked``."""
+    """The open change. ``owner`` is the run whose token it contains; ``mark`` is the last line, for the secret ``marked``.
+
+    ``replaced`` is the journal that it was opened over, until the change can no longer be abandoned.
+    """
 
     owner: int
     intent: str  # register, reset, renew
@@ -47,6 +50,7 @@ class Journal(t.NamedTuple):
     mark: str = ""  # stored, unproven, dead
     marked: int | None = None
     garbled: bool = False
+    replaced: Journal | None = None
 
 
 class Request(t.NamedTuple):
@@ -121,11 +125,10 @@ class State(t.NamedTuple):
 def canonical(state: State) -> State:
     """Return the same state with its secrets renumbered in the order of their places, and without values that no longer matter."""
     world, first, second = state.world, _forget(state.first, state, 1), _forget(state.second, state, 2)
-    journal = world.journal
-    if journal and not journal.leased and journal.owner and (first, second)[journal.owner - 1].ended:
-        journal = journal._replace(owner=NO_OWNER)
+    journal = _disown(world.journal, first, second)
     marked = journal.marked if journal else None
-    places = (world.device.secret, world.credential, world.staged, marked, first.secret, second.secret)
+    replaced = journal.replaced.marked if journal and journal.replaced else None
+    places = (world.device.secret, world.credential, world.staged, marked, first.secret, second.secret, replaced)
     numbers: dict[int, int] = {}
     for secret in places:
         if secret is not None and secret not in numbers:
@@ -137,7 +140,8 @@ def canonical(state: State) -> State:
             staged=_renumber(world.staged, numbers),
         )
         if journal:
-            journal = journal._replace(marked=_renumber(marked, numbers))
+            before = journal.replaced and journal.replaced._replace(marked=_renumber(replaced, numbers))
+            journal = journal._replace(marked=_renumber(marked, numbers), replaced=before)
         first = first._replace(secret=_renumber(first.secret, numbers))
         second = second._replace(secret=_renumber(second.secret, numbers))
     if journal is not world.journal:
@@ -145,6 +149,18 @@ def canonical(state: State) -> State:
     if world is state.world and first is state.first and second is state.second:
         return state
     return State(world, first, second, *state[3:])
+
+
+def _disown(journal: Journal | None, first: Run, second: Run) -> Journal | None:
+    """Return the journal without owners that have ended, and without the replaced one if nobody can abandon it any more."""
+    if not journal:
+        return None
+    journal = journal._replace(replaced=_disown(journal.replaced, first, second))
+    if journal.owner and (first, second)[journal.owner - 1].ended:
+        journal = journal._replace(replaced=None)
+        if not journal.leased:
+            journal = journal._replace(owner=NO_OWNER)
+    return journal
 
 
 def _renumber(secret: int | None, numbers: dict[int, int]) -> int | None:

@@ -34,7 +34,12 @@ fail() {
         *[!.]/*) text=$2 ;;
         *) text="${place:-$path}: $2" ;;
     esac
-    printf 'error %s %s\n' "$kind" "$(printf '%s' "$text" | tr -s '\n' ' ')"
+    # Without tr if possible, since the cause may be that no program can be started.
+    case $text in
+        *'
+'*) text=$(printf '%s' "$text" | tr -s '\n' ' ') ;;
+    esac
+    printf 'error %s %s\n' "$kind" "$text"
     echo "fleetops-end failed"
     exit 3
 }
@@ -54,17 +59,19 @@ clock() {
     [ -n "$uptime" ] || uptime=$(date +%s)
 }
 
-# process PID: prints a word for the process that no other process ever has: BOOT.PID.START. Without /proc its start is unknown; then it is
-# the present time, with an s before it.
+# process PID: prints a word for the process that no other process ever has: BOOT+FIRST.PID.START. FIRST is when the first process of the
+# PID namespace started, such as that of a container. Without /proc its start is unknown; then it is the present time, with an s before it.
 process() {
     clock
+    started 1
+    first_start=$start
     started "$1"
     [ "$start" != - ] || start=s$uptime
-    echo "$boot.$1.$start"
+    echo "$boot+$first_start.$1.$start"
 }
 
 # runs WORD: whether the process with this word still runs. If its start is unknown, another process may have its number by now. But no
-# script runs for an hour.
+# script runs for an hour. A process of another PID namespace is not visible here, so it counts as running for ten minutes after its start.
 runs() {
     pid=${1#*.}
     pid=${pid%%.*}
@@ -74,7 +81,15 @@ runs() {
             clock
             [ "${1##*.s}" -gt "$((uptime - 3600))" ] && [ "${1##*.s}" -lt "$((uptime + 3600))" ]
             ;;
-        *) [ "$1" = "$(process "$pid")" ] ;;
+        *)
+            same=$(process "$pid")
+            [ "$1" != "$same" ] || return 0
+            [ "${1%%+*}" = "${same%%+*}" ] && [ "${1%%.*}" != "${same%%.*}" ] || return 1
+            clock
+            since=${1##*.}
+            since=${since%??} # of 100 ticks a second
+            [ "${since:-0}" -gt "$((uptime - 600))" ] && [ "${since:-0}" -lt "$((uptime + 600))" ]
+            ;;
     esac
 }
 
@@ -106,11 +121,11 @@ lockers() {
     done
 }
 
-# abandoned: whether a process that has ended has left its file of the lock.
+# abandoned: whether a process that has ended has left its file of the lock. A process that has removed it meanwhile has ended properly.
 abandoned() {
     [ -z "$missing" ] || return 1
     for word in $(lockers); do
-        runs "$word" || return 0
+        runs "$word" || [ ! -e "./$lock_file.$word" ] || return 0
     done
     return 1
 }

@@ -251,6 +251,7 @@ mine() {
 # ours: ends the script with the outcome lost, unless the journal is this run's. Sets $line to its first line.
 ours() {
     mine || say lost
+    spare=$PWD/$spare_file
 }
 
 # write_lines FILE LINE...: replaces the file by these lines; the old one stays until the new one is complete.
@@ -275,7 +276,17 @@ note_due() {
     write_lines "$due_file" "2 token=$token"
 }
 
-# open_journal INTENT OVER [LINE]: takes the lease.
+# replaced_journal: prints the lines of the journal that this run's has replaced, without a lease.
+replaced_journal() {
+    while read -r word rest; do
+        case $word:$rest in
+            journal:*" ttl="*) echo "${rest% ttl=*} ttl=0" ;;
+            journal:*) echo "$rest" ;;
+        esac
+    done <"$journal_file"
+}
+
+# open_journal INTENT OVER [LINES]: takes the lease.
 open_journal() {
     clock
     first="2 token=$token intent=$1 over=$2 product_key=$product_key device_name=$device_name boot=$boot taken=$uptime ttl=$ttl"

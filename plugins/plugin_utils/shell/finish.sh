@@ -19,7 +19,7 @@ fi
 identify "./$file"
 [ "$identity" = "$stored" ] || fail storage "neither $here/$file nor $here/$new reads back as ${stored%% *}; both were kept"
 attributes
-drop "$new" "$check_file"
+drop "$new" "$check_file" "$spare_file"
 # shellcheck disable=SC2086 # numbers
 write_exports $exports_wanted
 state

@@ -14,6 +14,10 @@
 
 # The file of this process, once it exists.
 own_lock=
+# The file that was the lock of begin. On a full disk, the next script makes it its own lock. The script that continues the change sets
+# $spare, and removes it at its end.
+spare_file=.$file.spare
+spare=
 
 lock() {
     tries=0
@@ -21,7 +25,8 @@ lock() {
         tries=$((tries + 1))
         [ "$tries" -lt 20 ] || {
             withdraw
-            fail busy "another process has held the lock $here/$lock_file for $tries seconds"
+            pid=${rival#*.}
+            fail busy "process ${pid%%.*} has held the lock $here/$lock_file.$rival for $tries seconds"
         }
         sleep 1
     done
@@ -32,16 +37,26 @@ lock() {
 
 # unlock: releases the lock at the end of the script.
 unlock() {
-    rm -f "$held"
+    rm -f "$held" ${spare:+"$spare"}
+}
+
+# leave_spare: releases the lock, and keeps its file for the next script of the change.
+leave_spare() {
+    try mv -f "./$own_lock" "./$spare_file"
+    trap - EXIT
 }
 
 # claim: whether this process has got the lock.
 claim() {
     if [ -z "$own_lock" ]; then
         ! rivals || return 1
-        own_lock=$lock_file.$(process $$)
+        # $$ is another number if /proc is that of another PID namespace.
+        self=$$
+        read -r self _ 2>/dev/null <"$proc/self/stat"
+        own_lock=$lock_file.$(process "$self")
         # An existing file is left of a process that has ended, as every other of this name. The message is the same in every run.
-        true 2>/dev/null >"./$own_lock" || message=$(exec 2>&1 && : >"./$own_lock") ||
+        true 2>/dev/null >"./$own_lock" || mv -f "./$spare_file" "./$own_lock" 2>/dev/null ||
+            message=$(exec 2>&1 && : >"./$own_lock") ||
             fail storage "cannot create the lock $here/$lock_file: ${message##*: }"
     fi
     rivals || return 0
@@ -50,7 +65,7 @@ claim() {
 }
 
 # rivals: whether other processes that run have files; removes those of processes that have ended. Sets $first to whether the file of this
-# process comes before the others.
+# process comes before the others, and $rival to one of the others.
 rivals() {
     found=no
     first=no
@@ -61,6 +76,7 @@ rivals() {
             [ "$found" = yes ] || first=yes
         elif runs "$word"; then
             found=yes
+            rival=$word
         else
             rm -f "./$lock_file.$word"
         fi

@@ -10,7 +10,7 @@ home
 lock
 unchanged
 discard_staged
-drop "$journal_file.new" "$due_file.new"
+drop "$journal_file.new" "$due_file.new" "$spare_file"
 [ "$follows" = no ] || note_due
 attributes
 # shellcheck disable=SC2086 # numbers

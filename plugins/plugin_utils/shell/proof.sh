@@ -81,6 +81,34 @@ probe() {
     kept "$staged" "$probed_owner" "$probed_group" "$probed_mode"
 }
 
+# probe_credential: stages a probe as long as a credential can be, of a device that does not exist, which reserves the space. If $whole is
+# no, the probe is empty.
+probe_credential() {
+    wanted_name=$device_name
+    wanted_key=$product_key
+    device_name=fleetops-probe-0123456789abcdefg
+    product_key=fleetopsprobe0123456789abcdefghi
+    device_secret=0123456789012345678901234567890123456789012345678901234567890123
+    device_token=
+    client_id=
+    if [ "$wanted_kind" = token ]; then
+        client_id=$device_secret
+        device_token=$device_secret$device_secret$device_secret$device_secret
+        device_secret=
+    fi
+    if [ "$whole" = yes ]; then
+        compose
+        probe "$file" "$owner" "$group" "$mode" credential_line
+        half=$PWD/$staged
+        read_back
+        half=
+    else
+        probe "$file" "$owner" "$group" "$mode" :
+    fi
+    device_name=$wanted_name
+    product_key=$wanted_key
+}
+
 # room OCTETS: prints so many octets.
 room() {
     printf "%${1}s\n" '' | cat

@@ -5,6 +5,7 @@
 # Remove: removes the credential, its exports, and files that an interrupted run left.
 
 home
+gone=$missing
 if [ -z "$missing" ]; then
     lock
 fi
@@ -16,10 +17,15 @@ while [ "$number" -lt "$export_count" ]; do
     [ -n "$missing" ] || try rm -f "./${dest##*/}" "./.${dest##*/}.new" "./.${dest##*/}.check.new"
 done
 home
+if [ "$missing" != "$gone" ]; then
+    # Another run has created the directory meanwhile, and may have taken its lease.
+    state
+    say stale
+fi
 if [ -z "$missing" ]; then
     # The journal is removed last, so that an interruption leaves an open change.
     try rm -f "./$file" "./$new" "./$check_file" "./$due_file" "./$due_file.new"
-    try rm -f "./$journal_file" "./$journal_file.new"
+    try rm -f "./$journal_file" "./$journal_file.new" "./$spare_file"
     try sync .
 fi
 state

@@ -6,7 +6,7 @@
 #   closed     it is valid, or no login is possible
 #   unproven   a login has still to verify it
 #   dead       the platform refuses it
-# If $follows is yes, handlers have to run after the change.
+# If $follows is yes, handlers have to run after the change. If $reported is no, the run fails, so that the next one reports the change.
 
 home
 [ -z "$missing" ] || say lost
@@ -27,7 +27,9 @@ if [ "$end" = closed ]; then
     close_journal
 else
     [ "$follows$end" != yesunproven ] || note_due
-    write_journal "${line% ttl=*} ttl=0" "$end ${stored%% *}"
+    unreported=
+    [ "$reported$end" != nounproven ] || unreported=unreported
+    write_journal "${line% ttl=*} ttl=0" "$end ${stored%% *}" ${unreported:+"$unreported"}
 fi
 state "$stored"
 say settled

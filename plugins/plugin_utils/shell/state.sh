@@ -108,7 +108,7 @@ hardware_name() {
     printf 'hardware_name %s\n' "$value"
 }
 
-# journal_lines: prints the open change, line by line.
+# journal_lines: prints the open change, line by line, without the lines of the journal that it has replaced.
 journal_lines() {
     [ -e "$journal_file" ] || [ -L "$journal_file" ] || return 0
     known=
@@ -116,6 +116,7 @@ journal_lines() {
     if [ -f "$journal_file" ] && [ ! -L "$journal_file" ] && [ "$size" -le "$longest_credential" ]; then
         while read -r journal_line; do
             case $journal_line in
+                "journal "*) continue ;;
                 *[!A-Za-z0-9_.:@=/\ -]*) journal_line=garbled ;;
             esac
             echo "journal $journal_line"
