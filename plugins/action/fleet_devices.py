@@ -70,7 +70,7 @@ class ActionModule(ControllerAction):
                 claims[host] = hosts.device(host)
         if options["state"] != "listed":
             named = {device.host: (device.product_key, device.device_name) for device in devices}
-            twice = shared({**named, **{host: device for host, device in claims.items() if device[1]}})
+            twice = shared({**named, **claims})
             refused.update((host, FleetopsError(twice[host], kind="shared_name")) for host in named if host in twice)
             devices = [device for device in devices if device.host not in twice]
         done = ensure_all(devices, Accounts(), options, bool(self._task.check_mode))

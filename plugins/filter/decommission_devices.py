@@ -116,7 +116,7 @@ def decommission_devices(
     everyone = {host: (each["product_key"], each["device_name"]) for host, each in (names or {}).items()}
     everyone.update((host, (name.product_key, name.device_name)) for host, name in named.items())
     everyone.update((host, (d["product_key"], d["device_name"])) for host, d in decided.items() if d["proven_by"])
-    for host, error in shared({host: device for host, device in everyone.items() if device[1]}).items():
+    for host, error in shared(everyone).items():
         if host in decided and not decided[host]["error"]:
             decided[host] = _refused(error)
     return decided

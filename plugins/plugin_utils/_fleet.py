@@ -174,7 +174,7 @@ class Fleet:
         for member in members:
             if self._claims and not (member.places or member.has_to_act() or member.outcome() in ("ok", "changed")):
                 self._take_claims(member, self._claims)
-        twice = shared({member.host: member.device for member in members if member.device[1]})
+        twice = shared({member.host: member.device for member in members})
         together = shared_places({member.host: member.places for member in members if member.places})
         for message in copied(
             {member.host: held for member in members if member.host not in together and (held := member.held())}

@@ -395,3 +395,23 @@ def test_an_audit_of_a_part_of_the_inventory() -> None:
 def test_a_credential_that_is_not_to_be_there_is_removed_by_provision() -> None:
     [found] = audit_findings({"one": look(reason="exists")}, [platform(device())])
     assert found["mended_by"] == "provision"
+
+
+@pytest.mark.parametrize("inspected", [True, False])
+def test_a_gateway_without_a_known_product_may_have_any_device(inspected: bool) -> None:
+    """Its variables are wrong, and its device is in service: no command may replace the credential, or remove the device."""
+    lost = look("gw-0002", "missing", failed=True, error=NEEDED, credential=None, fingerprint=None)
+    there = platform(*({**device(f"gw-000{number}"), "activated": True} for number in (1, 2, 3)))
+    wrong = {"failed": True, "msg": "a wrong variable", "error": {"kind": "invalid_option"}}
+    inventory: JSON = {
+        "a": {"product_key": "", "device_name": "gw-0002", "error": "a wrong variable"},
+        "b": {"product_key": "", "device_name": None, "error": "a wrong variable"},
+        "c": {"product_key": "", "device_name": "gw-0001", "error": "a wrong variable"},
+        "controller": {"product_key": "", "device_name": "gw-0003", "error": None},
+    }
+    looks = {"two": lost, **({"a": wrong, "b": wrong, "c": wrong} if inspected else {})}
+    findings = audit_findings(looks, [there], inventory)
+    assert (findings[0]["finding"], findings[0]["command"]) == ("duplicate", None)
+    [nobodys] = [each for each in findings if not each["gateway"]]
+    assert nobodys["device_name"] == "gw-0003"
+    assert nobodys["detail"] == "no gateway that was inspected has this device, but one of these may have it: b"
