@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InternalError, internal
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import with_change
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import copied, shared
@@ -56,7 +56,7 @@ class LeftToTask(Exception):
 
 
 class Claims(t.Protocol):
-    """The devices and files that the inventory names for hosts that were not looked at, as far as it can be evaluated."""
+    """The devices and files that the inventory names for hosts that were not looked at, as far as it can be read."""
 
     def device(self, host_name: str) -> tuple[str, str]:
         """Return ProductKey and DeviceName, which are empty if the inventory names none."""
@@ -98,6 +98,15 @@ class Member:
         self.result = failed(known, error)
         self.left = ""
         self.close()
+
+    def refuse(self, error: FleetopsError) -> None:
+        """Fail, or add the error to the result of a gateway that did not answer: no command may process this one alone either."""
+        if self.outcome() != "unreachable":
+            self.fail(error)
+            return
+        result = dict(self.result or {})
+        both = "%s. Besides, %s" % (str(result.get("msg")).rstrip("."), error.msg)
+        self.result = {**result, "error": {**error.as_result(), "message": both}}
 
     def close(self) -> None:
         """Close the connection and drop the convergence, for there may be thousands."""
@@ -147,7 +156,7 @@ class Fleet:
         :param watch: takes snapshots of the progress, in place of the lines
         :param check_mode: whether the results are of check mode
         :param device_changes: what was done to the device of each host, as fleet_devices returns it; ``prepare`` can add entries
-        :param claims: returns what the inventory names for a host that fails before its look, or is left to a task
+        :param claims: returns what the inventory names for a host without a look, or with one that failed
         """
         self._open = open_gateway
         self._display = display
@@ -162,20 +171,27 @@ class Fleet:
         self._device_changes = {} if device_changes is None else device_changes  # which is filled later
         self._claims = claims
         self.members: list[Member] = []  # of the pass, with the results so far
+        self._compared = False  # whether the devices and files of all hosts were compared
         self._broken: list[Member] = []
 
-    def run(self, hosts: t.Sequence[str]) -> list[Member]:
+    def run(self, hosts: t.Sequence[str], others: t.Iterable[str] = ()) -> list[Member]:
         """Look at every host, and change the gateways that need a change.
 
         Refuse the hosts that have the same DeviceName or the same file as another host.
+
+        :param others: hosts of the run that are not processed, because they failed before. They are only compared
         """
         members = self.members = [Member(host) for host in hosts]
         self._each("looked at", members, self._look)
-        for member in members:
-            if self._claims and not (member.places or member.has_to_act() or member.outcome() in ("ok", "changed")):
+        # Whatever is wrong with a host, it has its device and its file.
+        broken = [member for member in members if not (member.has_to_act() or member.outcome() in ("ok", "changed"))]
+        absent = [Member(host) for host in others]
+        if self._claims:
+            for member in (*broken, *absent):
                 self._take_claims(member, self._claims)
-        twice = shared({member.host: member.device for member in members})
-        together = shared_places({member.host: member.places for member in members if member.places})
+        everyone = [*members, *absent]
+        twice = shared({member.host: member.device for member in everyone})
+        together = shared_places({member.host: member.places for member in everyone if member.places})
         for message in copied(
             {member.host: held for member in members if member.host not in together and (held := member.held())}
         ):
@@ -189,11 +205,24 @@ class Fleet:
                 **{host: FleetopsError(text, kind="shared_name") for host, text in twice.items()},
             },
         )
+        self._compared = True
         registering = [member for member in members if member.convergence and member.convergence.will_register()]
         if self._prepare and registering:
             self._refuse(members, self._prepare(registering))
         self._each("processed", [member for member in members if member.has_to_act()], self._change)
         return members
+
+    def abandon(self, mistake: InternalError) -> list[Member]:
+        """Leave the hosts that are not processed yet to tasks, because of a bug of ours.
+
+        If it occurred before the comparison they fail, because a task would not refuse to register the device of another host.
+        """
+        for member in self.members:
+            if not self._compared and member.outcome() == "left":
+                member.fail(mistake)
+            elif member.has_to_act():
+                member.left = mistake.where
+        return self.members
 
     def _look(self, member: Member) -> None:
         opened = self._open(member.host)
@@ -213,11 +242,11 @@ class Fleet:
                 member.result = convergence.finish()
 
     def _take_claims(self, member: Member, claims: Claims) -> None:
-        """Complete a host that was not looked at: another one must get neither its device nor its file, whatever is wrong with it."""
+        """Complete what a look has not found: another host must get neither its device nor its file, whatever is wrong with this one."""
         try:
             if not member.device[1]:
                 member.device = claims.device(member.host)
-            member.places = claims.places(member.host)
+            member.places = member.places or claims.places(member.host)
         except Exception as error:  # of ours or of a connection plugin; it must not end the pass
             self._display.warning(
                 "%s: its device or its files were not compared with those of the other hosts: %s"
@@ -244,9 +273,9 @@ class Fleet:
 
     def _refuse(self, members: t.Sequence[Member], errors: t.Mapping[str, FleetopsError]) -> None:
         for member in members:
-            if member.host in errors and member.outcome() != "unreachable":
-                noted = member.outcome() == "failed"
-                member.fail(errors[member.host])
+            if member.host in errors:
+                noted = member.outcome() in ("failed", "unreachable")
+                member.refuse(errors[member.host])
                 if not noted:
                     self._note(member)
 

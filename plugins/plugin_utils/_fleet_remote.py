@@ -148,6 +148,9 @@ class Hosts:
         self._inventory = variables["hostvars"]._inventory
         self._play_hosts = list(variables["ansible_play_hosts_all"])
         self._play_batch = list(variables["ansible_play_batch"])
+        active = set(variables["ansible_play_hosts"])
+        # Hosts of the run that no batch contains, because they failed or did not answer before.
+        self.failed_before = [str(host) for host in self._play_hosts if host not in active]
         self._first = action._play_context
         delegated = variables.get("ansible_delegated_vars", {}).get(action._task.delegate_to, {})
         self._first_names = {*variables, *delegated}

@@ -217,7 +217,7 @@ def shared(devices: t.Mapping[str, tuple[str, str]]) -> dict[str, str]:
     for host, (product_key, name) in devices.items():
         if name:
             hosts.setdefault(name, {})[host] = product_key
-    messages = {}
+    messages: dict[str, str] = {}
     for name, keys in hosts.items():
         for product_key in dict.fromkeys(keys.values()) if len(keys) > 1 else ():
             several = [host for host, key in keys.items() if not (key and product_key) or key == product_key]

@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._claims import advice_for, with_twins
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._claims import advice_for
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import repair_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import (
     is_of_device_alone,
@@ -60,15 +60,12 @@ class Group:
     hosts: list[str] = field(default_factory=list)
 
 
-def outcome_of_result(result: Result, check_mode: bool, has_twin: bool = False) -> Outcome:
-    """Return the outcome of a result of gateway_credential, as it is or as a pass has it.
-
-    :param has_twin: whether another host has the same device
-    """
+def outcome_of_result(result: Result, check_mode: bool) -> Outcome:
+    """Return the outcome of a result of gateway_credential, as it is or as a pass has it."""
     word, alone = word_of(result, check_mode), is_of_device_alone(result)
     outcome = failed_outcome(result) if word == "failed" else Outcome(word)
-    if has_twin and word in (*BROKEN, *UNFINISHED):
-        outcome = replace(outcome, advice=outcome.advice or advice_for(None, has_twin))
+    if word == "not answering":  # with an error if another host has its device or its file
+        outcome = replace(outcome, advice=failed_outcome(result).advice)
     if word == "needs a change" and not alone:
         outcome = replace(outcome, cause=clean(str(result.get("reason") or ""), LENGTH))
     device = shown(result.get("device_change"), check_mode)
@@ -113,6 +110,8 @@ class Outcomes:
         self._broken: dict[str, Outcome] = {}
         # Hosts whose devices were reset, and which have their new credentials.
         self._renewed: set[str] = set()
+        # Hosts that share their devices with others, as far as it is known before their batches.
+        self._sharing: set[str] = set()
         # Hosts whose batches have not begun.
         self._waiting: dict[str, None] = {}
         # By host, a failed task for all hosts: see note_run_failed().
@@ -134,7 +133,14 @@ class Outcomes:
         """Record hosts that a pass has still to process: an earlier look at them, which only read, has settled nothing."""
         for host in hosts:
             if self._is_open(host):
-                self._settled[host] = Outcome(NOT_REACHED)
+                self._settled[host] = self._not_reached(host)
+
+    def note_names(self, names: t.Mapping[str, t.Mapping[str, t.Any]]) -> None:
+        """Record the result of the filter device_names: no command may process a host alone that shares its device."""
+        self._sharing.update(host for host, named in names.items() if named["device_name"] and named["error"])
+
+    def _not_reached(self, host: str) -> Outcome:
+        return Outcome(NOT_REACHED, advice=advice_for("shared_name" if host in self._sharing else None))
 
     def _is_open(self, host: str) -> bool:
         """Return whether a host has no outcome, or one that needs no action."""
@@ -145,12 +151,11 @@ class Outcomes:
         counts: dict[str, int] = {}
         before = dict(self._settled)
         gateways, check_mode = {**result.get("right", {}), **result["gateways"]}, bool(result["check_mode"])
-        twins = with_twins(gateways)
         for host in result["hosts"]:
             if host in result["left"]:
                 outcome = Outcome("left to a task")
             elif host in gateways:
-                outcome = outcome_of_result(gateways[host], check_mode, host in twins)
+                outcome = outcome_of_result(gateways[host], check_mode)
                 if gateways[host].get("device_change") == "reset" and outcome.word in FINE:
                     self._renewed.add(host)
             else:
@@ -250,6 +255,6 @@ class Outcomes:
             # Only the handlers have still to run. reprovision would reset the device again.
             return replace(broken, repair=AFTER_RESET) if host in self._renewed else broken
         if host in self._waiting and self._is_open(host):
-            return Outcome(NOT_REACHED)
+            return self._not_reached(host)
         changed = counted.get("changed", 0) > self._changed_for_all[host]
         return settled or Outcome("changed" if changed else "ok")

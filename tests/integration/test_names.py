@@ -691,3 +691,40 @@ def test_facts_of_a_gateway_lead_no_request_of_the_account_elsewhere(platform: E
     assert run.rc == 2, run
     assert "platform_openapi_endpoint, which only the inventory may set" in " ".join(run.stdout.split()), run
     assert "no answer" not in run.stdout, run
+
+
+# Hosts that are in no batch
+
+
+def failing_first(host: str, *playbooks: str) -> JSON:
+    """Return plays in which a task fails for this host before the playbooks begin."""
+    task = {"ansible.builtin.fail": {"msg": "not today"}, "when": f"inventory_hostname == '{host}'"}
+    first = {"hosts": "gateways", "gather_facts": False, "tasks": [task]}
+    return [first, *({"ansible.builtin.import_playbook": f"fleetops.aliyun_iot.{name}"} for name in playbooks)]
+
+
+@pytest.mark.parametrize("playbook", ["provision", "reprovision", "recover", "decommission"])
+def test_a_device_of_a_host_that_failed_before_is_for_no_other(
+    platform: Emulator, tmp_path: Path, playbook: str
+) -> None:
+    stored = in_service(platform, tmp_path, "gw-0007")
+    before = secrets(platform, "gw-0007")
+    hosts = fleet(
+        platform,
+        tmp_path,
+        gw_0007={},
+        gw_0008={"gateway_device_name": "gw-0007"}
+        if playbook in ("recover", "decommission")
+        else reporting(tmp_path, "gw-0008", "gw-0007"),
+        gw_0010={},
+    )
+    extra = {**account(platform), **EVERYONE, "gateway_report": "all", "gateway_verify": "none", "target": "gateways"}
+    plays = failing_first("gw-0007", playbook)
+    with start_playbook(plays, hosts, tmp_path, "-e", json.dumps(extra), env=ENV) as started:
+        run = started.wait()
+    assert run.rc == 2, run
+    assert "gw-0007" not in called(platform, "register") + called(platform, "ResetThing"), run
+    assert (secrets(platform, "gw-0007"), statuses(platform)["gw-0007"]) == (before, "OFFLINE")
+    assert "2 hosts have the device gw-0007 of" in " ".join((run.stdout + run.stderr).split())
+    assert not credential_file(tmp_path, "gw-0008").exists()
+    assert credential_file(tmp_path, "gw-0007").read_text() == stored

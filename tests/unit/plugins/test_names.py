@@ -329,8 +329,8 @@ def test_a_device_of_an_unknown_product_may_be_that_of_any() -> None:
         "c": host(device_name="gw-0001") | {"gateway_product_key": ""},
     }
     errors = {name: each["error"] for name, each in device_names(hostvars, hostvars).items()}
-    assert "2 hosts have the device gw-0001 of the product %s: a, c." % KEY in errors["a"]
-    assert "2 hosts have the device gw-0001 of the product %s: b, c." % OTHER_PRODUCT in errors["b"]
+    assert f"2 hosts have the device gw-0001 of the product {KEY}: a, c." in errors["a"]
+    assert f"2 hosts have the device gw-0001 of the product {OTHER_PRODUCT}: b, c." in errors["b"]
     assert "3 hosts have the device gw-0001 of the product" in errors["c"]
 
 

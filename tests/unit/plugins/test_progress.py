@@ -506,9 +506,12 @@ def test_a_handler_that_fails_after_a_reset_is_repeated_without_another_reset(en
 
 def test_hosts_that_were_refused_together_have_advice_in_place_of_a_command() -> None:
     device = {"product_key": "a1", "device_name": "gw-3"}
+    refused = {"error": failed("shared_name")["error"]}
     outcomes = Outcomes()
     outcomes.note_pass(
-        fleet(a={**failed("shared_name"), **device}, b={**SILENT, **device}, c=SILENT, d=failed("shared_place"))
+        fleet(
+            a={**failed("shared_name"), **device}, b={**SILENT, **device, **refused}, c=SILENT, d=failed("shared_place")
+        )
     )
     groups = outcomes.groups({})
     assert [(group.hosts, bool(group.outcome.advice)) for group in groups] == [
@@ -522,6 +525,19 @@ def test_hosts_that_were_refused_together_have_advice_in_place_of_a_command() ->
         "failed              1  shared_name: a",
         "    Correct the inventory so that each host has a device of its own, then run again for all of them",
     ]
+
+
+def test_a_host_that_was_not_reached_and_shares_its_device_has_advice_in_place_of_a_command() -> None:
+    """Its batch would refuse it, beside the other one. Alone it would not be refused."""
+    outcomes = Outcomes()
+    named = {"device_name": "gw-3", "error": "2 hosts"}
+    wrong = {"device_name": None, "error": "not evaluated"}
+    outcomes.note_names({"a": named, "b": named, "c": wrong, "d": {"device_name": "gw-4", "error": None}})
+    outcomes.note_batch(["a"], "abcd")
+    outcomes.note_unreached("bd")
+    groups = outcomes.groups({})
+    found = {host: (group.outcome.word, bool(group.outcome.advice)) for group in groups for host in group.hosts}
+    assert found == {host: ("not reached", host == "b") for host in "bcd"}
 
 
 def test_a_table_names_a_few_hosts_and_the_next_command() -> None:
