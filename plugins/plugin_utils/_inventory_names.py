@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible import context
 from ansible.errors import AnsibleError
@@ -24,7 +24,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import 
     is_proven,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import LOCAL, Files, named_files
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import LOCAL, Files, Target, named_files
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import TEXTS
 
 _NOT_EVALUATED = (AnsibleError, TemplateError)
@@ -123,25 +123,38 @@ def files_from_inventory(variables: Variables) -> Files:
     return named_files(values.get("path"), values.get("exports"))
 
 
-class Machine(t.NamedTuple):
+@dataclass(frozen=True)
+class Machine:
     """The machine of a host, as far as the inventory names it; ``port`` is empty if only the connection knows it."""
 
     address: str
     port: str = ""
+    connection: str = field(default="ssh", compare=False)
+
+    def target(self) -> Target:
+        """Return what a connection would lead to that cannot be made, so that its route is not known."""
+        if self.connection == LOCAL:
+            return Target(LOCAL)
+        return Target(self.connection, self.address, self.port or ("22" if self.connection == "ssh" else ""), None)
 
 
-def named_machine(host: str, variables: Variables) -> Machine | None:
-    """Return the machine that the inventory names for a host; None if its variables cannot be read, which the pass reports."""
+def named_machine(host: str, variables: Variables, default: object = None) -> Machine | None:
+    """Return the machine that the inventory names for a host; None if its variables cannot be read, which the pass reports.
+
+    :param default: the connection without a variable, if it is not that of the command line
+    """
     try:
-        named = str(variables.get("ansible_connection") or context.CLIARGS.get("connection") or "")
+        named = str(variables.get("ansible_connection") or default or context.CLIARGS.get("connection") or "")
         connection = named.rpartition(".")[2]
         if connection == LOCAL:
-            return Machine(LOCAL)
+            return Machine(LOCAL, connection=LOCAL)
         own = "ansible_%s_" % connection  # takes precedence in the connection too
         address = variables.get(own + "host") or variables.get("ansible_host") or host
-        return Machine(str(address), str(variables.get(own + "port") or variables.get("ansible_port") or ""))
+        port = variables.get(own + "port") or variables.get("ansible_port") or ""
     except _NOT_EVALUATED:
         return None
+    builtin = connection if named in (connection, "ansible.builtin." + connection) else named
+    return Machine(str(address), str(port), "ssh" if builtin in ("", "smart") else builtin)
 
 
 def on_one_machine(machines: t.Mapping[str, Machine | None]) -> set[str]:

@@ -728,3 +728,44 @@ def test_a_device_of_a_host_that_failed_before_is_for_no_other(
     assert "2 hosts have the device gw-0007 of" in " ".join((run.stdout + run.stderr).split())
     assert not credential_file(tmp_path, "gw-0008").exists()
     assert credential_file(tmp_path, "gw-0007").read_text() == stored
+
+
+def test_a_host_that_only_its_hardware_names_is_not_left_to_a_task(platform: Emulator, tmp_path: Path) -> None:
+    """Its task would register whatever name the hardware reports, here the device of another host."""
+    hosts = fleet(
+        platform,
+        tmp_path,
+        gw_0001={"ansible_become_password": "of-its-own"},
+        gw_0002=reporting(tmp_path, "gw-0002", "gw-0001"),
+        gw_0003={},
+    )
+    (tmp_path / "typed").write_text("typed")
+    run = provision(platform, hosts, tmp_path, "--become-password-file", "typed")
+    assert run.rc == 2, run
+    assert sorted(called(platform, "register")) == ["gw-0001", "gw-0003"]
+    assert kinds(run) == {"gw-0002": "unproven_name"}
+    for words in ("was typed in", "gateway_device_name"):
+        assert words in said(run, "gw-0002")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"ansible_become": True, "ansible_become_password": "{{ nope }}"},
+        {"ansible_become": True, "ansible_become_method": "nosuch"},
+        {"ansible_timeout": "{{ nope }}"},
+        {"ansible_shell_type": "nosuch"},
+    ],
+    ids=str,
+)
+def test_a_file_of_a_host_without_a_connection_is_for_no_other(
+    platform: Emulator, tmp_path: Path, broken: JSON
+) -> None:
+    stored = in_service(platform, tmp_path, "gw-0001")
+    path = str(credential_file(tmp_path, "gw-0001"))
+    hosts = fleet(platform, tmp_path, gw_0001=broken, gw_0002={"gateway_path": path}, gw_0003={})
+    run = provision(platform, hosts, tmp_path)
+    assert run.rc == 2, run
+    assert called(platform, "register") == ["gw-0003"]
+    assert kinds(run)["gw-0002"] == "shared_place"  # gw-0001's own task fails for lack of a connection
+    assert Path(path).read_text() == stored
