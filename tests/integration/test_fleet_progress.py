@@ -513,6 +513,19 @@ def test_hosts_with_one_device_are_given_no_command(
     assert {line.partition(" so that")[0] for line in shown} == {"Correct the inventory"}, run
 
 
+def test_a_host_that_a_decommission_has_not_reached_gets_no_command_if_another_host_has_its_device(
+    platform: Emulator, tmp_path: Path
+) -> None:
+    """The run ends with its first batch, before the batch in which the host would be refused."""
+    own: dict[str, JSON] = {**{host: {} for host in names(3)}, "gw-0001": {"gateway_device_name": "gw-0003"}}
+    hosts = inventory(own, tmp_path, **role_variables(platform))
+    run = operated("decommission", platform, hosts, tmp_path, target="gateways", gateway_serial=1)
+    rows = table(run.stdout)
+    assert rows["not reached: gw-0002"][1].endswith(" --limit gw-0002"), run
+    for row in ("failed: shared_name: gw-0001", "not reached: gw-0003"):
+        assert rows[row][1].startswith("Correct the inventory"), run
+
+
 def test_a_failed_restart_after_a_reset_is_repeated_without_another_reset(platform: Emulator, tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
