@@ -24,7 +24,8 @@ description:
     C(tasks_from=report) does this, and notifies the role's handlers. M(fleetops.aliyun_iot.fleet_report) returns the host's result of the
     pass, so a changed gateway notifies its handlers, and a failed gateway fails its host.
   - A pass that takes longer than a few seconds shows its progress, with any callback. When all other gateways are finished, or as many
-    gateways hang as O(connections) allows, a gateway that has hung for 15 minutes fails with the kind V(timeout).
+    gateways hang as O(connections) allows, a gateway that has hung for 15 minutes fails with the kind V(timeout). It gets more time if
+    C(gateway_retry_time) or C(gateway_timeout) is long.
 options:
   state:
     description: As in M(fleetops.aliyun_iot.gateway_credential). Takes precedence over the variable C(gateway_state).

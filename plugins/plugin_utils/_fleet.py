@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InternalError, internal
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import PATIENCE, Convergence, Result
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import with_change
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import copied, shared
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import (
@@ -41,7 +41,7 @@ SLOW = 5.0
 # Seconds between two lines of progress, and between two snapshots for the callback.
 INTERVAL = 5.0
 WATCHED = 0.5
-# The time limit for the work on one gateway, in seconds. It must be longer than the wait for the lease of another run.
+# The time limit for the work on one gateway, in seconds. It is longer if leases are long, as are then the wait for one and the attempts.
 LONGEST = 900.0
 # Seconds between two checks for work to start.
 _TICK = 0.5
@@ -151,7 +151,7 @@ class Fleet:
         :param prepare: called between look and change with the gateways that are going to register; returns the hosts that it refuses,
             each with the error
         :param end: ends all connections: those of gateways that hang, if no others are open, or when the pass is interrupted
-        :param longest: seconds to wait for the work on one gateway, once all others are done or wait for such gateways
+        :param longest: seconds to wait for the work on one gateway with usual leases, once all others are done or wait for such gateways
         :param interval: seconds between two lines of progress
         :param watch: takes snapshots of the progress, in place of the lines
         :param check_mode: whether the results are of check mode
@@ -296,7 +296,7 @@ class Fleet:
         started = shown = clock()
         left = list(reversed(members))
         running: dict[Future[None], tuple[Member, float]] = {}
-        hanging: set[str] = set()  # hosts whose connections were ended
+        hanging: dict[str, float] = {}  # the time limits of hosts whose connections were ended
         while left or running:
             now = clock()
             places = self._at_once - sum(now - since < SLOW for _member, since in running.values())
@@ -308,9 +308,11 @@ class Fleet:
                 member, _since = running.pop(future)
                 future.result()
                 if member.host in hanging:
-                    self._fail_hanging(member)
+                    self._fail_hanging(member, hanging[member.host])
                 self._note(member)
-            overdue = {member.host for member, since in running.values() if now - since > self._longest}
+            overdue = {
+                member.host: limit for member, since in running.values() if now - since > (limit := self._limit(member))
+            }
             # Only if the work on no other gateway runs or can begin, because this ends the connections of all.
             if running and len(overdue) == len(running) and (not left or len(running) >= self._at_most):
                 hanging |= overdue
@@ -321,12 +323,16 @@ class Fleet:
         if self._watch:
             self._show(verb, members, 0, 0, clock() - started)
 
-    def _fail_hanging(self, member: Member) -> None:
+    def _limit(self, member: Member) -> float:
+        convergence = member.convergence  # which another thread sets and removes
+        return self._longest + (2 * (convergence.patience() - PATIENCE) if convergence else 0)
+
+    def _fail_hanging(self, member: Member, limit: float) -> None:
         """Replace the result of a gateway whose connection was ended, unless the work on it ended well after all."""
         if member.outcome() in ("ok", "changed"):
             return
         error = FleetopsError(
-            "the work on the gateway did not end within %d seconds" % self._longest,
+            "the work on the gateway did not end within %d seconds" % limit,
             hint="Check which process hangs on the gateway. Then run the playbook again: the new run finishes the change",
             kind="timeout",
         )

@@ -523,7 +523,7 @@ def test_as_many_hanging_gateways_as_connections_are_ended_for_the_others(
             return lambda: work(host)
         convergence = SimpleNamespace(
             **{"is_looking": lambda: False, "device": lambda: ("a", host), "will_register": lambda: False},
-            **{"run": lambda: work(host), "remote": site.benches[host].shell, "known": {}},
+            **{"run": lambda: work(host), "remote": site.benches[host].shell, "known": {}, "patience": lambda: 300},
         )
         return lambda: convergence
 
@@ -558,6 +558,32 @@ def test_what_ends_after_all_keeps_its_result(
     result = member.result or {}
     assert (result["registered"], result["changed"]) == (True, True)
     assert not failure or result["error"]["kind"] == "timeout"
+
+
+@pytest.mark.parametrize(("retry_time", "outcome"), [(60, "failed"), (600, "changed")])
+def test_what_waits_for_a_long_lease_does_not_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, retry_time: int, outcome: str
+) -> None:
+    """A run waits for the lease of another one for up to twice the length of its own."""
+    monkeypatch.setattr(_fleet, "_TICK", 0.01)
+    site = Site(tmp_path, HOSTS[:1], retry_time=retry_time)
+    ended = threading.Event()
+
+    def waits() -> JSON:
+        convergence = site.benches["gw-0001"].convergence(device_name="gw-0001", **site.options)
+        look = convergence.look
+
+        def looks() -> None:
+            if ended.wait(1):
+                raise Unreachable("its connection was ended")
+            look()
+
+        monkeypatch.setattr(convergence, "look", looks)
+        return convergence
+
+    site.troubles = {"gw-0001": waits}
+    member = site.run(end=ended.set, longest=0.1)["gw-0001"]
+    assert member.outcome() == outcome, member.result
 
 
 def test_what_hangs_again_after_its_connection_was_ended_is_ended_again(
