@@ -30,6 +30,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_nam
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import shared
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
     OF_DEVICE,
+    error_with_variables,
     failure_with_variables,
     naming_variables,
 )
@@ -87,6 +88,7 @@ class ActionModule(ControllerAction):
             "device_changes": done.changes,
             "products": done.products,
             "refused": {host: naming_variables(error.quoted, OF_DEVICE) for host, error in refused.items()},
+            "errors": {host: error_with_variables(error, OF_DEVICE).as_result() for host, error in refused.items()},
             "unsent": [*(host for host in refused if host not in done.refused), *done.unsent],
             **(_failure(list(map(str, batch)), refused) if ad_hoc and refused else {}),
         }

@@ -10,7 +10,7 @@ import typing as t
 from ansible.errors import AnsibleError, AnsibleFilterError
 from jinja2 import TemplateError
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, Kind
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_device_name
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import InventoryName, from_inventory
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import Variables, shared
@@ -75,7 +75,8 @@ RETURN = r"""
 _value:
   description:
     - A dictionary of host to C(product_key), C(device_name), C(proven_by) (V(inventory), V(credential), or V(null) if it is not
-      proven) and C(error) (V(null), or why the gateway is refused and what to do).
+      proven), C(error) (V(null), or why the gateway is refused and what to do) and C(refusal) (V(null), or this error for
+      the option O(fleetops.aliyun_iot.fleet_credentials#module:refused)).
   type: dict
 """
 
@@ -111,14 +112,14 @@ def decommission_devices(
     decided = {host: _device(name, looks.get(host) or {}, fingerprints) for host, name in named.items()}
     for host, device in decided.items():
         if fate and not device["error"] and (problem := _disagrees(hostvars[host], fate)):
-            decided[host] = _refused(problem)
+            decided[host] = _refused(problem, "invalid_option")
     # A host that is refused, or is in another batch, has its device all the same.
     everyone = {host: (each["product_key"], each["device_name"]) for host, each in (names or {}).items()}
     everyone.update((host, (name.product_key, name.device_name)) for host, name in named.items())
     everyone.update((host, (d["product_key"], d["device_name"])) for host, d in decided.items() if d["proven_by"])
     for host, error in shared(everyone).items():
         if host in decided and not decided[host]["error"]:
-            decided[host] = _refused(error)
+            decided[host] = _refused(error, "shared_name")
     return decided
 
 
@@ -138,7 +139,7 @@ def _disagrees(variables: Variables, fate: str) -> str:
 
 def _device(named: InventoryName, look: Look, fingerprints: Platform | None) -> dict[str, t.Any]:
     if named.problem or not named.product_key:
-        return _refused(named.problem or "gateway_product_key is not set for this host")
+        return _refused(named.problem or "gateway_product_key is not set for this host", "invalid_option")
     held = look.get("credential") or {}
     if named.device_name:
         if held and (held["product_key"], held["device_name"]) != (named.product_key, named.device_name):
@@ -161,14 +162,16 @@ def _by_credential(
     if not name:
         return _refused(
             "nothing proves which device this gateway is: its name comes from the hardware, and it holds no credential that could be "
-            "read. " + NAME_IT
+            "read. " + NAME_IT,
+            "unproven_name",
         )
     right = fingerprints.get((named.product_key, name))
     # The platform does not return device tokens, so they have no fingerprint to compare.
     if not right or right != look.get("fingerprint") or held.get("kind") != "secret":
         return _refused(
             "nothing proves that this gateway is %s: its name comes from the hardware, and its credential is not the platform's. "
-            "%s" % (name, NAME_IT)
+            "%s" % (name, NAME_IT),
+            "unproven_name",
         )
     return _decided(named.product_key, name, "credential")
 
@@ -189,12 +192,14 @@ def _disagreement(held: t.Mapping[str, str], look: Look, ours: str) -> str:
     )
 
 
-def _decided(product_key: str, device_name: str | None, proven_by: str | None) -> dict[str, t.Any]:
-    return {"product_key": product_key, "device_name": device_name, "proven_by": proven_by, "error": None}
+def _decided(product_key: str | None, device_name: str | None, proven_by: str | None) -> dict[str, t.Any]:
+    device = {"product_key": product_key, "device_name": device_name, "proven_by": proven_by}
+    return {**device, "error": None, "refusal": None}
 
 
-def _refused(error: str) -> dict[str, t.Any]:
-    return {"product_key": None, "device_name": None, "proven_by": None, "error": error}
+def _refused(error: str, kind: Kind = "left_out") -> dict[str, t.Any]:
+    refusal = FleetopsError(error, kind=kind).as_result()
+    return {**_decided(None, None, None), "error": error, "refusal": refusal}
 
 
 class FilterModule:

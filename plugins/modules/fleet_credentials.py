@@ -86,7 +86,8 @@ options:
     type: dict
     default: {}
   refused:
-    description: A dictionary of hosts that must not be changed. The value is the error message of the host.
+    description: A dictionary of hosts that must not be changed. The value is the error of the host, as M(fleetops.aliyun_iot.fleet_devices)
+      returns it in C(errors), or only its message. The error of a message has the kind V(left_out).
     type: dict
     default: {}
   withdraw:

@@ -113,6 +113,12 @@ refused:
   description: Hosts whose devices are not in the requested state, each with a message.
   returned: on success; with the command C(ansible) also on failure, if hosts were refused
   type: dict
+errors:
+  description:
+    - The hosts in C(refused), each with C(kind), C(code), C(message) and C(hint) of its error. Pass this value to the option
+      O(fleetops.aliyun_iot.fleet_credentials#module:refused).
+  returned: success
+  type: dict
 unsent:
   description: The hosts in C(refused) for whose devices no request was sent.
   returned: success

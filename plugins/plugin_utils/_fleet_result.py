@@ -8,12 +8,11 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import GUIDE, FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import first_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._claims import advice_for
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import CHANGES, with_change
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import Member
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import is_of_shared
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import failed
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
     OF_RECOVERY,
@@ -115,16 +114,27 @@ def earlier(options: Options, batch: t.Sequence[str], check_mode: bool) -> dict[
         if advice_for((looked.get("error") or {}).get("kind")):  # which a refusal in options only repeats
             known[host] = dict(looked)
         elif host in options["refused"]:
-            text = str(options["refused"][host])
-            error = FleetopsError(text, kind="left_out")
-            if is_of_shared(text):
-                error = FleetopsError(text, kind="shared_name")
-            known[host] = failed({name: before[name] for name in before if name not in _OF_A_LEASE}, error)
+            kept = {name: before[name] for name in before if name not in _OF_A_LEASE}
+            known[host] = failed(kept, _refusal(host, options["refused"][host]))
         elif before and (check_mode or before.get("failed") or before.get("unreachable")):
             known[host] = dict(before)
         elif looked.get("failed") or looked.get("unreachable"):
             known[host] = dict(looked)
     return known
+
+
+def _refusal(host: str, error: t.Any) -> FleetopsError:
+    """Return the error with which an earlier step has refused a host.
+
+    :param error: as that step returned it, or only its message
+    :raises InvalidOption: it is neither
+    """
+    if isinstance(error, str):
+        return FleetopsError(error, kind="left_out")
+    if not isinstance(error, dict) or not all(isinstance(error.get(name), str) for name in ("kind", "message", "hint")):
+        raise InvalidOption("refused", None, "has no error for %s" % host, "Use errors of fleet_devices, or messages")
+    hint = error["hint"].partition(GUIDE)[0].rstrip()
+    return FleetopsError(error["message"], hint=hint, code=error.get("code"), kind=t.cast(t.Any, error["kind"]))
 
 
 def too_many_failures(options: Options, variables: t.Mapping[str, t.Any]) -> str:

@@ -231,11 +231,6 @@ def shared(devices: t.Mapping[str, tuple[str, str]]) -> dict[str, str]:
     return messages
 
 
-def is_of_shared(message: str) -> bool:
-    """Return whether a message is from :func:`shared`. Playbooks pass refusals as text, without the kind of error."""
-    return message.endswith(_OWN_DEVICES)
-
-
 def copied(credentials: t.Mapping[str, tuple[str, str, str]]) -> list[str]:
     """Return a message for each credential that several hosts have, as clones of one image do.
 

@@ -442,7 +442,13 @@ def test_the_inventory_names_the_device(source: str, look: str, platform: str) -
         for text in (held["device_name"], held["product_key"], "gw-0001", KEY, "/etc/device.json"):
             assert text in device["error"]
     else:
-        assert device == {"product_key": KEY, "device_name": "gw-0001", "proven_by": "inventory", "error": None}
+        assert device == {
+            "product_key": KEY,
+            "device_name": "gw-0001",
+            "proven_by": "inventory",
+            "error": None,
+            "refusal": None,
+        }
 
 
 def test_one_host_does_not_say_what_becomes_of_the_devices_of_others() -> None:
@@ -504,15 +510,28 @@ def test_the_inventory_names_no_device(source: str, look: str, platform: str) ->
         assert held["device_name"] in device["error"]
     elif platform == "not asked":
         assert device == {
-            **{"product_key": KEY, "device_name": held.get("device_name"), "proven_by": None, "error": None},
+            **{
+                "product_key": KEY,
+                "device_name": held.get("device_name"),
+                "proven_by": None,
+                "error": None,
+                "refusal": None,
+            },
         }
     elif (source, look) in PROVEN and platform == "right":
         assert device == {
-            **{"product_key": KEY, "device_name": held["device_name"], "proven_by": "credential", "error": None},
+            **{
+                "product_key": KEY,
+                "device_name": held["device_name"],
+                "proven_by": "credential",
+                "error": None,
+                "refusal": None,
+            },
         }
     else:
         assert (device["device_name"], device["proven_by"]) == (None, None)
         assert "gateway_device_name" in device["error"]
+        assert device["refusal"]["kind"] == "unproven_name"
 
 
 @pytest.mark.parametrize(
@@ -536,6 +555,7 @@ def test_what_can_be_no_device_is_refused_for_its_host(variables: JSON, says: st
     hostvars = {"gw-0001": host(), "gw-0002": variables}
     devices = decommission_devices(hostvars, hostvars, looks(hostvars))
     assert says in devices["gw-0002"]["error"]
+    assert devices["gw-0002"]["refusal"]["kind"] == "invalid_option"
     assert devices["gw-0001"]["proven_by"] == "inventory"
 
 
@@ -562,5 +582,6 @@ def test_a_device_goes_with_one_gateway_alone() -> None:
     devices = decommission_devices(hostvars, hostvars, looks(hostvars), platform)
     for name in ("gw-0001", "copy"):
         assert "gw-0001, copy" in devices[name]["error"]
+        assert devices[name]["refusal"]["kind"] == "shared_name"
     assert devices["gw-0002"]["proven_by"] == "inventory"
     assert DecommissionFilter().filters() == {"decommission_devices": decommission_devices}
