@@ -54,8 +54,7 @@ class ActionModule(ControllerAction):
         known: Known = by_host("gateways", options["gateways"])
         batch = known if options["known_alone"] else self._variables["ansible_play_batch"]
         devices: list[HostDevice] = []
-        # Of the hosts without a device to process.
-        claims = {host: hosts.device(host) for host in hosts.failed_before if options["state"] != "listed"}
+        claims: dict[str, tuple[str, str]] = {}  # of the hosts without a device to process
         refused: dict[str, FleetopsError] = {}
         for host in map(str, batch):
             look = known.get(host, {})
@@ -69,10 +68,12 @@ class ActionModule(ControllerAction):
                 if device:
                     devices.append(device)
             if failed:
-                claims[host] = hosts.device(host)
+                looked = str(look.get("product_key") or ""), str(look.get("device_name") or "")
+                claims[host] = looked if all(looked) else hosts.device(host)
         if options["state"] != "listed":
             named = {device.host: (device.product_key, device.device_name) for device in devices}
-            twice = shared({**claims, **named})
+            claims.update((host, hosts.device(host)) for host in hosts.failed_before)
+            twice = shared({**named, **claims, **named})
             refused.update((host, FleetopsError(twice[host], kind="shared_name")) for host in named if host in twice)
             devices = [device for device in devices if device.host not in twice]
         done = ensure_all(devices, Accounts(), options, bool(self._task.check_mode))

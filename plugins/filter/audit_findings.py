@@ -118,7 +118,7 @@ def audit_findings(
     for name, names in {**known, **looks}.items():
         if claimed := _identity(names):
             claims.setdefault(claimed, []).append(name)
-        if not names.get("product_key") and (name in looks or names.get("error")):
+        if not names.get("product_key") and (name in looks or names.get("problem")):
             of_any_product.setdefault(names.get("device_name"), []).append(name)
     findings = []
     for name, look in looks.items():

@@ -52,10 +52,10 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - A dictionary of host to C(product_key), C(device_name) and C(error) (V(null), a message that names all hosts of the same device, or
-      what is wrong with the host's variables).
-    - C(device_name) is V(null) if the hardware reports it and was not read yet. If variables of the host are wrong, C(product_key) is empty
-      and C(device_name) is V(null) unless the other variables name them.
+    - A dictionary of host to C(product_key), C(device_name), C(error) (V(null), or a message that names all hosts of the same device) and
+      C(problem) (V(null), or what is wrong with the host's variables).
+    - C(device_name) is V(null) if the hardware reports it and was not read yet. If there is a C(problem), C(product_key) is empty and
+      C(device_name) is V(null) unless the other variables name them.
     - C(place_in_doubt) is V(true) if another host may be on the same machine. Their paths may differ, because symbolic links can lead to
       one file. M(fleetops.aliyun_iot.fleet_credentials) refuses the hosts if its looks find that they have the same file.
   type: dict
@@ -84,13 +84,14 @@ def device_names(
             name = looks.get(host, {}).get("device_name")
         devices[host] = (named.product_key, name or "")
         machines[host] = named_machine(host, variables)
-    errors = {**problems, **shared(devices)}
+    errors = shared(devices)
     together = on_one_machine(machines)
     return {
         host: {
             "product_key": key,
             "device_name": name or None,
             "error": errors.get(host),
+            "problem": problems.get(host),
             "place_in_doubt": host in together,
         }
         for host, (key, name) in devices.items()

@@ -18,7 +18,7 @@ description:
   - Hosts whose devices are not in the requested state are returned as C(refused), and the task succeeds, so that a later task can report
     them. In an ad-hoc run (the command C(ansible)) there is no later task, so there the module fails.
   - If two hosts name the same device, it is refused for both hosts, except for O(state=listed). Hosts that failed or did not answer are
-    compared too, with the device that the inventory names for them.
+    compared too, with the device that O(gateways) or the inventory names for them. So are hosts that failed earlier in the run.
   - Before O(state=reset), the ProductSecret in a host's variables (C(gateway_product_secret)) is compared with the platform's, if the
     platform returns it. If they differ, the device is not reset, since it could not register afterwards. The module cannot find out
     whether Dynamic Registration is switched on. If the platform does not return the ProductSecret, it cannot be compared either. In check

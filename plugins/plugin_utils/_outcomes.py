@@ -137,7 +137,7 @@ class Outcomes:
 
     def note_names(self, names: t.Mapping[str, t.Mapping[str, t.Any]]) -> None:
         """Record the result of the filter device_names: no command may process a host alone that shares its device."""
-        self._sharing.update(host for host, named in names.items() if named["device_name"] and named["error"])
+        self._sharing.update(host for host, named in names.items() if named["error"])
 
     def _not_reached(self, host: str) -> Outcome:
         return Outcome(NOT_REACHED, advice=advice_for("shared_name" if host in self._sharing else None))

@@ -237,7 +237,7 @@ def test_whatever_is_wrong_with_a_host_its_device_is_for_no_other(
     assert not credential_file(tmp_path, "gw-0002").exists()
 
 
-@pytest.mark.parametrize("trouble", ["failed", "unreachable", "account"])
+@pytest.mark.parametrize("trouble", ["failed", "failed before", "unreachable", "account"])
 def test_the_device_of_a_host_that_is_not_processed_is_not_reset_for_another(
     platform: Emulator, tmp_path: Path, trouble: str
 ) -> None:
@@ -255,9 +255,10 @@ def test_the_device_of_a_host_that_is_not_processed_is_not_reset_for_another(
         "gather_facts": False,
         "tasks": [{"fleetops.aliyun_iot.fleet_devices": options, "run_once": True}],
     }
-    with start_playbook([play], hosts, tmp_path, env=ENV) as started:
+    before = failing_first("gw-0003") if trouble == "failed before" else []
+    with start_playbook([*before, play], hosts, tmp_path, env=ENV) as started:
         run = started.wait()
-    assert run.rc == 0, run
+    assert run.rc == (2 if before else 0), run
     assert called(platform, "ResetThing") == []
     refused = run.result("gw-0002")["refused"]
     assert "gw-0002, gw-0003" in refused["gw-0002"]

@@ -404,9 +404,9 @@ def test_a_gateway_without_a_known_product_may_have_any_device(inspected: bool) 
     there = platform(*({**device(f"gw-000{number}"), "activated": True} for number in (1, 2, 3)))
     wrong = {"failed": True, "msg": "a wrong variable", "error": {"kind": "invalid_option"}}
     inventory: JSON = {
-        "a": {"product_key": "", "device_name": "gw-0002", "error": "a wrong variable"},
-        "b": {"product_key": "", "device_name": None, "error": "a wrong variable"},
-        "c": {"product_key": "", "device_name": "gw-0001", "error": "a wrong variable"},
+        "a": {"product_key": "", "device_name": "gw-0002", "error": None, "problem": "a wrong variable"},
+        "b": {"product_key": "", "device_name": None, "error": None, "problem": "a wrong variable"},
+        "c": {"product_key": "", "device_name": "gw-0001", "error": None, "problem": "a wrong variable"},
         "controller": {"product_key": "", "device_name": "gw-0003", "error": None},
     }
     looks = {"two": lost, **({"a": wrong, "b": wrong, "c": wrong} if inspected else {})}

@@ -270,7 +270,8 @@ def test_the_devices_of_hosts() -> None:
     }
     keys = {name: each["product_key"] for name, each in found.items() if each["device_name"]}
     assert keys == {**dict.fromkeys(keys, KEY), "gw-0011": "", "key": ""}
-    wrong = {name for name, each in found.items() if each["error"]}
+    assert [each["error"] for each in found.values()] == [None] * len(hostvars)
+    wrong = {name for name, each in found.items() if each["problem"]}
     assert wrong == {"gw1", "bad", "key", "number", "listed", "raises"}
     assert NamesFilter().filters() == {"device_names": device_names}
 
@@ -315,7 +316,8 @@ def test_what_can_be_read_of_a_device_is_compared(wrong: JSON, name: str | None)
     hostvars = {"wrong": wrong, "b": host(device_name="dev-x"), "c": host(device_name="gw-0003")}
     found = device_names(hostvars, hostvars)
     assert found["wrong"]["device_name"] == name
-    assert found["wrong"]["error"]
+    assert found["wrong"]["problem"]
+    assert bool(found["wrong"]["error"]) == bool(name)
     assert found["c"]["error"] is None
     assert (found["b"]["error"] or "").startswith("2 hosts have the device dev-x of the product " + KEY) == bool(name)
     every = decommission_devices(["b"], hostvars, {}, [], "disable", found)

@@ -531,8 +531,8 @@ def test_a_host_that_was_not_reached_and_shares_its_device_has_advice_in_place_o
     """Its batch would refuse it, beside the other one. Alone it would not be refused."""
     outcomes = Outcomes()
     named = {"device_name": "gw-3", "error": "2 hosts"}
-    wrong = {"device_name": None, "error": "not evaluated"}
-    outcomes.note_names({"a": named, "b": named, "c": wrong, "d": {"device_name": "gw-4", "error": None}})
+    alone = {"device_name": "gw-4", "error": None}
+    outcomes.note_names({"a": named, "b": named, "c": alone, "d": alone})
     outcomes.note_batch(["a"], "abcd")
     outcomes.note_unreached("bd")
     groups = outcomes.groups({})
