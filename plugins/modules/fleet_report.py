@@ -77,10 +77,11 @@ error:
   contains:
     kind:
       description:
-        - One of V(bad_answer), V(busy), V(connection), V(credential), V(ended_early), V(internal), V(invalid_option), V(job),
-          V(left_out), V(missing_library), V(missing_tool), V(name_changed), V(network), V(no_python), V(no_service), V(not_accepted),
-          V(not_found), V(not_proven), V(permission), V(refused), V(registration_needed), V(shared_name), V(shared_place), V(storage),
-          V(throttled), V(timeout), V(tls), V(unexpected_name), V(unproven_name) or V(unsafe_path).
+        - One of V(bad_answer), V(busy), V(connection), V(credential), V(disabled), V(ended_early), V(has_sub_devices),
+          V(in_service), V(internal), V(invalid_option), V(job), V(left_out), V(missing_library), V(missing_tool),
+          V(name_changed), V(network), V(no_python), V(no_service), V(not_accepted), V(not_found), V(not_proven), V(permission),
+          V(refused), V(registration_needed), V(shared_name), V(shared_place), V(storage), V(throttled), V(timeout), V(tls),
+          V(unexpected_name), V(unproven_name) or V(unsafe_path).
       type: str
     code:
       description: The platform's code, if it gave one.
