@@ -17,8 +17,8 @@ description:
     that is not set has the role's default. Connection and privilege escalation are the same as for a task on the host.
   - The pass first inspects all gateways. If two gateways have the same device, both fail and are not changed. The same applies to two
     gateways that are on one machine and use the same file there, whether C(gateway_path) or C(gateway_exports) names it. Gateways that
-    cannot be inspected, for example because one of their variables is wrong, are compared as far as the inventory names their devices and
-    files. Then the pass changes the gateways that need it.
+    cannot be inspected, for example because one of their variables is wrong, and hosts that failed earlier in the run, are compared as far
+    as the inventory names their devices and files. Then the pass changes the gateways that need it.
   - A failure of one gateway affects no other gateway and does not fail the task. C(gateways) contains the results by host.
   - To run the handlers of each host, run M(fleetops.aliyun_iot.fleet_report) on each host after the pass. The role with
     C(tasks_from=report) does this, and notifies the role's handlers. M(fleetops.aliyun_iot.fleet_report) returns the host's result of the
@@ -138,7 +138,8 @@ options:
   fallback:
     description:
       - Whether M(fleetops.aliyun_iot.fleet_report) processes a host that this process cannot handle, because of its connection plugin, for
-        example. With V(false) such a host fails. An unreachable host is reported as unreachable in both cases.
+        example. With V(false) such a host fails. A host whose DeviceName only the hardware reports fails in both cases, because the name
+        could not be compared with those of the other hosts. An unreachable host is reported as unreachable in both cases.
     type: bool
     default: true
 extends_documentation_fragment:

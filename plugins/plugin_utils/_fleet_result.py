@@ -8,7 +8,12 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import GUIDE, FleetopsError, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    GUIDE,
+    FleetopsError,
+    InvalidOption,
+    Kind,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import first_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._claims import advice_for
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import CHANGES, with_change
@@ -131,10 +136,11 @@ def _refusal(host: str, error: t.Any) -> FleetopsError:
     """
     if isinstance(error, str):
         return FleetopsError(error, kind="left_out")
-    if not isinstance(error, dict) or not all(isinstance(error.get(name), str) for name in ("kind", "message", "hint")):
+    texts = [error.get(name) for name in ("message", "hint")] if isinstance(error, dict) else [None]
+    if not all(isinstance(text, str) for text in texts) or error.get("kind") not in t.get_args(Kind):
         raise InvalidOption("refused", None, "has no error for %s" % host, "Use errors of fleet_devices, or messages")
     hint = error["hint"].partition(GUIDE)[0].rstrip()
-    return FleetopsError(error["message"], hint=hint, code=error.get("code"), kind=t.cast(t.Any, error["kind"]))
+    return FleetopsError(error["message"], hint=hint, code=error.get("code"), kind=error["kind"])
 
 
 def too_many_failures(options: Options, variables: t.Mapping[str, t.Any]) -> str:

@@ -160,7 +160,9 @@ def test_a_refusal_has_the_cause_of_the_step_that_refused() -> None:
     assert (known["gw-3"]["error"], known["gw-3"]["msg"]) == (error.as_result(), str(error))
 
 
-@pytest.mark.parametrize("error", [None, 5, {}, {"kind": "refused"}, {"kind": 5, "message": "no", "hint": ""}], ids=str)
+@pytest.mark.parametrize(
+    "error", [None, 5, {}, {"kind": "refused"}, {"kind": "5", "message": "no", "hint": ""}], ids=str
+)
 def test_a_refusal_without_an_error(error: JSON) -> None:
     with pytest.raises(InvalidOption, match=r"^refused: has no error for gw-1"):
         earlier({**OPTIONS, "refused": {"gw-1": error}}, ["gw-1"], check_mode=False)
