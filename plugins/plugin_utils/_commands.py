@@ -89,8 +89,8 @@ _NAME = 60
 _KEPT = NAMES - SECRETS - _OF_THIS_RUN
 # The names of hosts that are patterns of others, options, files, templates, or several lines.
 _MORE_THAN_A_NAME = re.compile(r"[~@!&-]|.*[*?\[\],{\x00-\x1f\x7f-\xa0\u2028\u2029]", re.DOTALL)
-# A value of key=value that Ansible reads as it is.
-_WORD = re.compile(r"[\w@%+=:,./-]+")
+# A value of key=value that Ansible reads as it is, and that needs no quotes.
+_WORD = re.compile(r"[\w@%+=:,./-]*")
 
 
 def note_written(variable: str) -> None:
@@ -127,7 +127,8 @@ def command(mended_by: str, hosts: t.Sequence[str], device_name: str | None) -> 
     :param mended_by: ``enable``, or a key of the table above
     """
     begin, end = _ends(mended_by, listed(hosts), device_name)
-    return " ".join([begin, *common_options(without=_NOT_FOR_REPAIRS), end])
+    of_run = ("target",) if end.startswith("--limit ") else ()
+    return " ".join([begin, *common_options(of_run, _NOT_FOR_REPAIRS), end])
 
 
 def listed(hosts: t.Sequence[str]) -> str:
@@ -215,9 +216,9 @@ def _ends(mended_by: str, target: str, device_name: str | None) -> tuple[str, st
         return "ansible " + shlex.quote(target), "-m fleetops.aliyun_iot.fleet_devices -a state=enabled"
     playbook, variables = _PLAYBOOKS[mended_by]
     more = ["-e " + shlex.quote(each.format(name=device_name)) for each in variables.split()]
-    # Ansible splits the text of key=value at blanks, and reads quotes and escapes in it.
-    as_json = json.dumps({"target": target})
-    chosen = "-e target=" + shlex.quote(target) if _WORD.fullmatch(target) else _option("-e", as_json)
+    # Ansible splits the text of key=value at blanks, and reads quotes and escapes in it. JSON would not survive being printed: in the
+    # output of a task, its quotes have backslashes, and whoever types them gets another variable.
+    chosen = "-e target=" + target if _WORD.fullmatch(target) else _option("--limit", target)
     return "ansible-playbook fleetops.aliyun_iot." + playbook, " ".join([chosen, *more])
 
 
@@ -319,7 +320,9 @@ def _kept(text: str, more: t.Container[str], without: t.Container[str]) -> str:
     }
     if kept == variables and text.isprintable():
         return text
-    return json.dumps(kept) if kept else ""
+    if all(isinstance(value, str) and _WORD.fullmatch(value) for value in kept.values()):
+        return " ".join("%s=%s" % each for each in kept.items())
+    return json.dumps(kept)
 
 
 def _is_kept(name: str, value: t.Any) -> bool:

@@ -222,8 +222,12 @@ REGISTERED = frozenset(
 def check_run(variables: t.Mapping[str, t.Any]) -> None:
     """Check the variables that were given for a run.
 
-    :raises InvalidOption: one is misspelt or invalid, or would replace what the playbooks themselves set
+    :raises InvalidOption: one is misspelt or invalid, is no name, or would replace what the playbooks themselves set
     """
+    for name in variables:
+        if not str(name).isidentifier():  # such as one with the backslashes of quoted output: the run would ignore it
+            hint = "Correct it; type JSON without the backslashes that the output of a task has before its quotes"
+            raise InvalidOption("--extra-vars", str(name), "is not the name of a variable", hint)
     check_names(variables, ("target",))
     for name in variables:
         if name in REGISTERED or str(name).startswith("fleetops_"):

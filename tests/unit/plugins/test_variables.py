@@ -109,6 +109,16 @@ def test_other_variables_are_the_users_own(name: str) -> None:
     check_names([name])
 
 
+@pytest.mark.parametrize(
+    "typed",
+    ['{\\"target\\": \\"gw 1,\\"}', '{\\"gateway_throttle\\": 3}', '{"my-site": 1}', "{1: 2}"],
+)
+def test_the_name_of_a_variable_of_a_run_is_one_for_ansible(typed: str) -> None:
+    """The first two are commands as a task's output shows them, in JSON: YAML reads the names with their quotes."""
+    with pytest.raises(InvalidOption, match=r"^--extra-vars: .* is not the name of a variable"):
+        check_run(yaml.safe_load(typed))
+
+
 @pytest.mark.parametrize("suffix", [".html", ".json", ".csv"])
 def test_a_report_does_not_replace_the_findings_of_an_audit(suffix: str, tmp_path: Path) -> None:
     page = {"gateway_report_to": str(tmp_path / "audit.html")}
@@ -163,7 +173,6 @@ def test_a_run_is_refused(variables: JSON) -> None:
         {"gateway_verify": ""},
         {"gateway_verify": "login", "gateway_service": "agent", "audit_fail": "true"},
         {"target": "gw-0001:gw-0002"},
-        {1: 2},
     ],
     ids=str,
 )
