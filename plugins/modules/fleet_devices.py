@@ -16,7 +16,8 @@ description:
   - If the requests for the devices of one account and product fail, only the hosts of these devices are affected, and the task succeeds.
     With O(state=listed) and O(all_devices=true) the task fails instead, because an incomplete list would be misleading.
   - Hosts whose devices are not in the requested state are returned as C(refused), and the task succeeds, so that a later task can report
-    them. In an ad-hoc run (the command C(ansible)) there is no later task, so there the module fails.
+    them. In an ad-hoc run (the command C(ansible)) there is no later task, so there the module fails, also for a host whose variables name
+    no device.
   - If two hosts name the same device, it is refused for both hosts, except for O(state=listed). Hosts that failed or did not answer are
     compared too, with the device that the inventory names for them.
   - Before O(state=reset), the ProductSecret in a host's variables (C(gateway_product_secret)) is compared with the platform's, if the

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._claims import advice_for, with_twins
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import repair_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import (
     is_of_device_alone,
     shown,
@@ -27,12 +26,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress impo
     UNFINISHED,
     word_of,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._repairs import repair_of
 
 # For hosts without a result of this collection.
 PLAIN = ("changed", "ok")
 NOT_REACHED = "not reached"
 ORDER = (*FINE, *PLAIN, *UNFINISHED, *BROKEN)
-AFTER_RESET = repair_of("not_restarted", None, "reset")
+AFTER_RESET = repair_of("not_restarted", None, "reset").name
 
 Result = t.Mapping[str, t.Any]
 # By host, how many of its tasks ended in which way.
@@ -41,15 +41,16 @@ Stats = t.Mapping[str, t.Mapping[str, int]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a host: a word, its cause, and the playbook that helps if running the same one again does not.
+    """The outcome of a host: a word, its cause, and the repair if running the same playbook again does not help.
 
-    ``advice`` is what to do in place of a command.
+    ``advice`` is what to do in place of a command, ``first`` what to do before it.
     """
 
     word: str
     cause: str = ""
     repair: str | None = None
     advice: str = ""
+    first: str = ""
 
 
 @dataclass
@@ -92,7 +93,7 @@ def failed_outcome(result: Result, task: str = "") -> Outcome:
     kind, code = str(error["kind"]), error.get("code")
     cause = kind if code is None else "%s, code %s" % (kind, code)
     repair = repair_of(kind, None if code is None else str(code), result.get("device_change"))
-    return Outcome("failed", clean(cause, LENGTH), repair, advice_for(kind))
+    return Outcome("failed", clean(cause, LENGTH), repair.name, advice_for(kind), repair.first)
 
 
 def _deciding(result: Result) -> Result | None:

@@ -42,7 +42,7 @@ def table(groups: t.Sequence[Group], next_command: NextCommand) -> list[tuple[st
         cause = ": ".join(filter(None, [about.cause, names(group.hosts) if _is_named(about) else ""]))
         lines.append((("%-*s %7d  %s" % (width, about.word, len(group.hosts), cause)).rstrip(), about))
         if command := next_command(group):
-            lines.append(("    " + command, None))
+            lines += [("    " + text, None) for text in ("" if about.advice else about.first, command) if text]
     return lines
 
 

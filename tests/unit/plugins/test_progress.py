@@ -477,11 +477,37 @@ def test_devices_that_were_changed_before_a_run_was_cut_off() -> None:
         ("refused", 6289, "fleetops.aliyun_iot.recover"),
         ("not_accepted", None, "fleetops.aliyun_iot.recover"),
         ("registration_needed", None, "fleetops.aliyun_iot.provision"),
+        ("refused", 6100, "fleetops.aliyun_iot.provision"),
+        ("refused", 6204, "enable"),
+        ("disabled", None, "enable"),
         ("storage", None, None),
     ],
 )
 def test_the_playbook_that_helps(kind: str, code: object, playbook: str | None) -> None:
     assert failed_outcome(failed(kind, code)).repair == playbook
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "first"),
+    [
+        *(("refused", 6289, "account"), ("refused", 6100, "account"), ("refused", 6204, "by mistake")),
+        *(("credential", None, "account"), ("invalid_option", None, "Correct the option"), ("network", None, "")),
+    ],
+)
+def test_a_command_that_needs_something_first_has_advice(kind: str, code: object, first: str) -> None:
+    """Typed as it is printed, the command would fail as the run did."""
+    outcome = failed_outcome(failed(kind, code))
+    assert (first in outcome.first, bool(outcome.first)) == (True, bool(first))
+    lines = [line for line, _about in table([Group(outcome, ["gw-1"])], lambda group: "a command")]
+    assert lines[2:] == [*(["    " + outcome.first] if first else []), "    a command"]
+
+
+@pytest.mark.parametrize("kind", ["throttled", "network", "timeout", "refused", "not_restarted"])
+def test_no_failure_after_a_reset_leads_to_another_reset(kind: str) -> None:
+    after = {**failed(kind, 503 if kind == "throttled" else None), "device_change": "reset"}
+    assert failed_outcome(after).repair == "fleetops.aliyun_iot.provision"
+    active = {**failed("refused", 6289), "device_change": "reset"}
+    assert failed_outcome(active).repair == "fleetops.aliyun_iot.recover"
 
 
 def test_a_login_after_a_reset_is_repeated_without_another_reset() -> None:
