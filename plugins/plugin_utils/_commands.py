@@ -254,15 +254,16 @@ def common_options(more: t.Container[str] = (), without: t.Container[str] = ()) 
 
 
 def left_out() -> list[str]:
-    """Return the options of the command line that no command here has: they may contain secrets, or are of this run alone.
+    """Return the options of the command line that no command here has, and that it may need: they may contain secrets.
 
-    A variable is ``-e`` and its name.
+    A variable is ``-e`` and its name. One of this run alone is not among them, since the command would write over the report of all.
     """
+    of_run = _OF_THIS_RUN if _has_gateways(context.CLIARGS.get("args") or ()) else set()
     names = {
         name for text in _extra_variables() for name, value in _variables_in(text).items() if not _is_kept(name, value)
     }
     given, config = context.CLIARGS, t.cast(t.Any, C)
-    variables = ["-e " + clean(name, _NAME) for name in sorted(names - {"target", "_raw_params"})]
+    variables = ["-e " + clean(name, _NAME) for name in sorted(names - {"target", "_raw_params"} - of_run)]
     # The command ansible does not have this option.
     handlers = ["--force-handlers"] if given.get("force_handlers") and not config.DEFAULT_FORCE_HANDLERS else []
     return variables + [option for name, option in _NOT_SHOWN.items() if given.get(name)] + handlers
@@ -292,10 +293,13 @@ def limited(hosts: str, repair: str | None = None, as_now: bool = True) -> str:
         begin, end = _limited_ends(repair, hosts)
         return " ".join([begin, *common_options(without=_NOT_FOR_REPAIRS), *_check_mode(as_now), end])
     names = [repair] if repair else context.CLIARGS.get("args") or ()
-    has_gateways = not all(name.removesuffix(".yml").endswith(_WITHOUT_GATEWAYS) for name in names)
     what = repair or same_tasks(names)
     begin = playbook_command(as_now, _NOT_FOR_REPAIRS if repair else ())
-    return " ".join([begin, what, *([_option("--limit", hosts)] if has_gateways else [])])
+    return " ".join([begin, what, *([_option("--limit", hosts)] if _has_gateways(names) else [])])
+
+
+def _has_gateways(playbooks: t.Iterable[str]) -> bool:
+    return not all(name.removesuffix(".yml").endswith(_WITHOUT_GATEWAYS) for name in playbooks)
 
 
 def same_tasks(playbooks: t.Iterable[str]) -> str:

@@ -98,7 +98,7 @@ def test_variables_of_the_collection_are_kept(monkeypatch: pytest.MonkeyPatch, t
         ),
         (f"gateway_proxy=http://me:{SECRET}@proxy:3128", [], ["gateway_proxy"]),
         ("site=berlin", [], ["site"]),
-        ("gateway_report_to=fleet.html", [], ["gateway_report_to"]),
+        ("gateway_report_to=fleet.html audit_report=a.json audit_fail=true", [], []),
     ],
 )
 def test_what_may_be_a_secret_is_named_and_left_out(
@@ -216,6 +216,8 @@ def test_a_repair_may_register(monkeypatch: pytest.MonkeyPatch, text: str, kept:
 def test_only_a_run_without_gateways_has_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     given(monkeypatch, args=("fleetops.aliyun_iot.report_merge",), inventory=())
     assert limited("localhost", None) == "ansible-playbook fleetops.aliyun_iot.report_merge"
+    given(monkeypatch, "gateway_report_to=fleet.html", args=("fleetops.aliyun_iot.report_merge",))
+    assert left_out() == ["-e gateway_report_to"], "it is for the report alone"
     given(monkeypatch, "target=gateways", args=("fleetops.aliyun_iot.decommission",))
     assert limited("localhost", None).endswith(" fleetops.aliyun_iot.decommission --limit localhost")
 
