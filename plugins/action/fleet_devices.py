@@ -91,6 +91,7 @@ class ActionModule(ControllerAction):
             "device_changes": done.changes,
             "products": done.products,
             "refused": {host: naming_variables(error.quoted, OF_DEVICE) for host, error in refused.items()},
+            "errors": {host: {"kind": error.kind, "code": error.code} for host, error in refused.items()},
             "unsent": [*(host for host in refused if host not in done.refused), *done.unsent],
             **(_failure(list(map(str, batch)), refused) if ad_hoc and refused else {}),
         }

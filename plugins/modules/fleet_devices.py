@@ -114,6 +114,12 @@ refused:
   description: Hosts whose devices are not in the requested state, each with a message.
   returned: on success; with the command C(ansible) also on failure, if hosts were refused
   type: dict
+errors:
+  description:
+    - The C(kind) and the C(code) of the error of each host in C(refused), as in C(error). M(fleetops.aliyun_iot.fleet_report) fails with
+      this error.
+  returned: as C(refused)
+  type: dict
 unsent:
   description: The hosts in C(refused) for whose devices no request was sent.
   returned: success
