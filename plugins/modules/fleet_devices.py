@@ -50,6 +50,10 @@ options:
     description: Whether O(state=listed) returns all devices of the products, not only those of the hosts.
     type: bool
     default: false
+  account_only:
+    description: Whether only to check that each host has an account, and to send no request for devices.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - fleetops.aliyun_iot.attributes
   - fleetops.aliyun_iot.attributes.controller

@@ -272,6 +272,16 @@ def test_a_platform_that_does_not_answer_is_no_finding(platform: Emulator, tmp_p
     assert "as they should be" not in run.stdout
 
 
+def test_without_an_account_nothing_is_inspected(platform: Emulator, tmp_path: Path) -> None:
+    hosts = inventory(1, tmp_path, **role_variables(platform))
+    shell = write_script(tmp_path / "sh", f'touch {tmp_path}/asked; exec /bin/sh "$@"')
+    hosts["gateways"]["vars"].update(ansible_shell_executable=str(shell), gateway_region="cn-shanghai")
+    run = run_playbook("fleetops.aliyun_iot.audit", hosts, tmp_path, env=ENV)
+    assert run.rc == 2, run
+    assert run.result("gw-0001")["error"]["kind"] == "credential"
+    assert not (tmp_path / "asked").exists()
+
+
 def test_ten_thousand_devices(tmp_path: Path) -> None:
     """An audit compares ten thousand gateways with their devices, which are read with at most 400 calls."""
     many = names(10_000)

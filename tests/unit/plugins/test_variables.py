@@ -60,6 +60,18 @@ def test_every_variable_of_a_playbook_is_known(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "playbooks").rglob("*.yml")), ids=lambda path: path.name)
+def test_every_pass_of_a_playbook_obeys_the_throttle(path: Path) -> None:
+    def passes(found: JSON) -> Iterator[JSON]:
+        if isinstance(found, dict) and "fleetops.aliyun_iot.fleet_credentials" in found:
+            yield found["fleetops.aliyun_iot.fleet_credentials"]
+        for each in found.values() if isinstance(found, dict) else found if isinstance(found, list) else []:
+            yield from passes(each)
+
+    for options in passes(yaml.safe_load(path.read_text())):
+        assert options["at_once"] == "{{ gateway_throttle | default(omit, true) }}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "playbooks").rglob("*.yml")), ids=lambda path: path.name)
 def test_what_a_playbook_sets_cannot_be_given_for_a_run(path: Path) -> None:
     def names(found: JSON) -> Iterator[str]:
         if isinstance(found, dict) and "name" in found:
