@@ -19,6 +19,7 @@ from ansible.parsing.splitter import parse_kv
 from ansible.parsing.utils.yaml import from_yaml
 from jinja2 import pass_context
 
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import DEVICE_NAME
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._repairs import ENABLE, repair_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import NAMES, SECRETS
@@ -146,12 +147,14 @@ def in_one_piece(text: str) -> str:
 
 def pattern_of(host: str) -> str:
     """Return the pattern that matches the host of this name alone: the name, or a regular expression without characters for Ansible."""
-    if host == host.strip() and not _MORE_THAN_A_NAME.match(host):
+    if host == host.strip() and host.isprintable() and not _MORE_THAN_A_NAME.match(host):
         return host
     return "~%s$" % re.sub(r"[^A-Za-z0-9_-]", lambda found: "\\U%08x" % ord(found[0]), host)
 
 
-def rebuilt(row: t.Mapping[str, t.Any], playbook: str, groups: t.Mapping[str, t.Collection[str]]) -> str | None:
+def rebuilt(
+    row: t.Mapping[str, t.Any], playbook: str, groups: t.Mapping[str, t.Collection[str]], may_name: bool = False
+) -> str | None:
     """Return the command of a row of a report anew, with the options of the command line that runs now.
 
     Somebody may have changed the report, and people type what stands there: nothing of the command itself is taken over. It has to be
@@ -159,12 +162,16 @@ def rebuilt(row: t.Mapping[str, t.Any], playbook: str, groups: t.Mapping[str, t.
 
     :param playbook: the name of the one that wrote the report, or names with commas; the reports of audits alone have repairs of findings
     :param groups: the hosts of the inventory, by group
+    :param may_name: whether the command may name the device of the row. Whoever types such a command confirms the device, and would
+        confirm a changed one: the row must be of this run, not of a report
     :returns: None if the row has no such command
     """
     given, host = row["command"], row["gateway"]
     if not given or not host or not _is_one_host(host, groups):
         return None
-    if AUDIT in playbook.split(", ") and (found := _rebuilt_repair(given, host)):
+    if AUDIT in playbook.split(", ") and (
+        found := _rebuilt_repair(given, host, row["device_name"] if may_name else None)
+    ):
         return found
     repair = repair_of(row["error"], row["code"], row["device_change"]).name
     again = _COLLECTION + playbook if playbook in _OF_RUNS else None
@@ -176,15 +183,14 @@ def rebuilt(row: t.Mapping[str, t.Any], playbook: str, groups: t.Mapping[str, t.
     return " ".join([begin, *common_options(without=_NOT_FOR_REPAIRS if repair else ()), end])
 
 
-def _rebuilt_repair(given: str, host: str) -> str | None:
-    """Return the command of a finding anew; None if it is no repair of an audit, or names a device.
-
-    The device would be taken from the report. Whoever types such a command confirms the device, and could confirm a changed one.
-    """
-    for mended_by in (each for each in (*_MODULES, *_PLAYBOOKS) if each not in NAMED):
-        begin, end = _ends(mended_by, listed([host]), None)
+def _rebuilt_repair(given: str, host: str, device_name: str | None) -> str | None:
+    """Return the command of a finding anew; None if it is no repair of an audit."""
+    for mended_by in (*_MODULES, *_PLAYBOOKS):
+        if mended_by in NAMED and not DEVICE_NAME.fullmatch(device_name or ""):
+            continue
+        begin, end = _ends(mended_by, listed([host]), device_name)
         if given.startswith(begin + " ") and given.endswith(" " + end):
-            return command(mended_by, [host], None)
+            return command(mended_by, [host], device_name)
     return None
 
 

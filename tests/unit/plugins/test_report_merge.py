@@ -390,6 +390,7 @@ def test_a_report_does_not_choose_the_device_of_a_command(tmp_path: Path, how: s
     given = command(how, ["gw-1"], "gw-9999")
     assert given.endswith("-e gateway_device_name=gw-9999")
     found = row("gw-1", "drift", reason="disabled", device_name="gw-9999", command=given)
+    assert rebuilt(found, "audit", GROUPS, may_name=True) == given, "in the report of the audit itself"
     name = written(tmp_path / "a.json", {**RUN, "playbook": "audit"}, found)
     [merged] = merge_reports([name], lambda row, playbook: rebuilt(row, playbook, GROUPS))[1]
     assert merged["command"] is None
