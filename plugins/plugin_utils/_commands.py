@@ -147,7 +147,9 @@ def in_one_piece(text: str) -> str:
 
 def pattern_of(host: str) -> str:
     """Return the pattern that matches the host of this name alone: the name, or a regular expression without characters for Ansible."""
-    if host == host.strip() and host.isprintable() and not _MORE_THAN_A_NAME.match(host):
+    # Bytes that are no UTF-8 are surrogates here, and printed as they are.
+    is_shown = all(each.isprintable() or "\ud800" <= each <= "\udfff" for each in host)
+    if host == host.strip() and is_shown and not _MORE_THAN_A_NAME.match(host):
         return host
     return "~%s$" % re.sub(r"[^A-Za-z0-9_-]", lambda found: "\\U%08x" % ord(found[0]), host)
 

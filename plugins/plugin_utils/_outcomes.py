@@ -138,8 +138,14 @@ class Outcomes:
                 self._settled[host] = Outcome(NOT_REACHED)
 
     def _is_open(self, host: str) -> bool:
-        """Return whether a host has no outcome, or one that needs no action."""
-        return host not in self._settled or self._settled[host].word in FINE
+        """Return whether a host has no outcome, one that needs no action, or that of a look before its batch."""
+        return host not in self._settled or self._settled[host].word in (*FINE, "needs a change")
+
+    def note_hidden(self, hosts: t.Iterable[str]) -> None:
+        """Record hosts of a pass whose result is hidden by the keyword no_log; a task of the host may report it."""
+        for host in hosts:
+            if self._is_open(host):
+                self._settled[host] = Outcome("left to a task", "no_log hides the result of the pass")
 
     def note_pass(self, result: Result) -> dict[str, int]:
         """Record the result of fleet_credentials; return the number of its hosts by word, empty if they were recorded before."""

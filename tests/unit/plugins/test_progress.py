@@ -361,7 +361,7 @@ def test_a_look_before_the_batches_settles_nothing() -> None:
     outcomes.note_pass({**looked, "check_mode": True})
     outcomes.note_unreached(list("bcdef"))
     outcomes.note_pass(fleet(a=failed("refused")))
-    words = {"a": "failed", "b": "not reached", "c": "failed", "d": "needs a change", "e": "not reached"}
+    words = {"a": "failed", "b": "not reached", "c": "failed", "d": "not reached", "e": "not reached"}
     assert of(outcomes, a="failures", e="") == {**words, "f": "not reached"}
 
 
@@ -370,8 +370,17 @@ def test_hosts_whose_batches_have_not_begun() -> None:
     outcomes.note_batch("a", "abcd")
     outcomes.note_batch("b")
     outcomes.note_pass({**fleet(c={"changed": True, "reason": "missing"}), "check_mode": True})
-    found = {"a": "ok", "b": "failed", "c": "needs a change", "d": "not reached"}
+    found = {"a": "ok", "b": "failed", "c": "not reached", "d": "not reached"}
     assert of(outcomes, a="", b="failures") == found
+
+
+def test_a_pass_whose_result_is_hidden_settles_nothing() -> None:
+    """With no_log, a gateway could have failed, or the pass could have ended before it."""
+    outcomes = Outcomes()
+    outcomes.note_pass(fleet(c=failed("tls")))
+    outcomes.note_hidden("abc")
+    outcomes.note_task("b", {"changed": False, "reason": "up_to_date"}, check_mode=False, is_report=True)
+    assert of(outcomes, a="", b="", c="failures") == {"a": "left to a task", "b": "up to date", "c": "failed"}
 
 
 def test_a_failed_task_for_all_hosts_is_of_all_of_them() -> None:
@@ -555,7 +564,7 @@ def test_a_table_names_a_few_hosts_and_the_next_command() -> None:
     groups = [Group(Outcome("registered"), ["ok-1"]), Group(Outcome("failed", "tls"), hosts)]
     lines = [line for line, _about in table(groups, lambda group: "mend it" if group.outcome.cause else "")]
     assert lines == [
-        "OUTCOME      HOSTS  CAUSE",
+        "OUTCOME      HOSTS  CAUSE: NAMES",
         "registered       1",
         "failed           8  tls: gw-0, gw-1, gw-2, gw-3, gw-4 and 3 more",
         "    mend it",
