@@ -33,6 +33,8 @@ Check = t.Callable[[str, t.Any], t.Any]
 
 # A template that only refers to a variable.
 _REFERENCE = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
+# Variables after the options that they set.
+_IN_PARENTHESES = re.compile(r" \((gateway_\w+(?:, gateway_\w+)*)\)")
 _PERCENTAGE = re.compile(r"(\d+(?:\.\d+)?)\s*%?")
 
 
@@ -344,7 +346,11 @@ def naming_variables(text: str, variables: t.Mapping[str, str]) -> str:
     """
     if not variables:
         return text
-    return _options_in(tuple(variables)).sub(lambda found: variables[found[0]], text)
+    named = _options_in(tuple(variables)).sub(lambda found: variables[found[0]], text)
+    # Messages for modules have the variables in parentheses, which would repeat them now.
+    return _IN_PARENTHESES.sub(
+        lambda found: "" if all(name in named[: found.start()] for name in found[1].split(", ")) else found[0], named
+    )
 
 
 def error_with_variables(error: FleetopsError, variables: t.Mapping[str, str]) -> FleetopsError:

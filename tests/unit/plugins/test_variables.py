@@ -46,6 +46,11 @@ def test_every_variable_of_the_role_is_known() -> None:
     assert documented <= NAMES
 
 
+def test_the_role_passes_every_option_of_the_account() -> None:
+    [task] = yaml.safe_load((ROOT / "roles/gateway/tasks/recover.yml").read_text())
+    assert {*OF_ACCOUNT} <= {*task["fleetops.aliyun_iot.gateway_recovery"]}
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "playbooks").rglob("*.yml")), ids=lambda path: path.name)
 def test_every_variable_of_a_playbook_is_known(path: Path) -> None:
     """These are the variables that its tasks read and register, and those that its head documents."""
@@ -275,6 +280,12 @@ def test_the_distance_of_two_words(words: tuple[str, str], expected: int) -> Non
         ("Correct the owner and mode of the directory", "Correct the owner and mode of the directory"),
         ("at https://host/auth/register/device: the device", "at https://host/auth/register/device: the device"),
         ("expected (gateway_expected_names)", "expected (gateway_expected_names)"),
+        # No variable twice.
+        (
+            "Set device_name or expected_names for this host (gateway_device_name, gateway_expected_names) to the right one",
+            "Set gateway_device_name or gateway_expected_names for this host to the right one",
+        ),
+        ("Set mqtt_endpoint (gateway_mqtt_endpoint); or", "Set gateway_mqtt_endpoint; or"),
         ("/srv/product_key/mode: no such file", "/srv/product_key/mode: no such file"),
     ],
 )
