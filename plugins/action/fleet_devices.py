@@ -36,6 +36,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables imp
 )
 
 Known = t.Mapping[str, t.Mapping[str, t.Any]]
+_NAME_ONE = (
+    "Set it for this host alone, with -e; the playbook audit prints the command with the name that the hardware reports"
+)
 
 
 class ActionModule(ControllerAction):
@@ -67,6 +70,8 @@ class ActionModule(ControllerAction):
             else:
                 if device:
                     devices.append(device)
+                elif ad_hoc and not failed and options["state"] != "listed":
+                    refused[host] = InvalidOption("device_name", None, "is missing", _NAME_ONE)
             if failed:
                 looked = str(look.get("product_key") or ""), str(look.get("device_name") or "")
                 claims[host] = looked if all(looked) else hosts.device(host)

@@ -192,6 +192,8 @@ class CallbackModule(DefaultCallback):
             self._outcomes.note_for_all(_host(result), bool(content.get("changed")))
         if action == "fleet_credentials" and "hosts" in content:
             self._end_pass(content)
+        elif action == "fleet_credentials" and "censored" in content:
+            self._outcomes.note_hidden(self._batch)
         elif action == "fleet_devices" and "products" in content:
             if not content["check_mode"] or context.CLIARGS.get("check"):  # a look before the change is no outcome
                 self._show_counts(self._outcomes.note_devices(content))

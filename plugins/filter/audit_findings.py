@@ -246,7 +246,7 @@ def _finding(
     if device is None:
         return Finding("not_on_platform", "the platform does not know the device", _way_to_a_credential(look, device))
     if device["status"] == "DISABLE":
-        return Finding("disabled", "the device is disabled on the platform", "enable")
+        return Finding("disabled", "the device is disabled on the platform", _enabling(look))
     if look["reason"] in NEEDED:
         return Finding(look["reason"], NEEDED[look["reason"]], _way_to_a_credential(look, device))
     # The platform does not return device tokens, so they cannot be compared.
@@ -271,15 +271,24 @@ def _way_to_a_credential(look: Result, device: Result | None) -> str:
     if device is None:  # which provision adds before it registers
         return "provision" if look["reason"] in NEEDED else "register"
     if device["status"] == "DISABLE":
-        return "enable"
+        return _enabling(look)
     # The platform refuses to register an activated device.
     return _recovery(look) if device.get("activated") else "provision"
 
 
+def _enabling(look: Result) -> str:
+    return "enable_named" if _is_unproven(look) else "enable"
+
+
 def _recovery(look: Result, force: bool = False) -> str:
-    if look.get("device_name_proven") is False:  # the operator who types the command confirms the device
+    if _is_unproven(look):
         return "recover_named"
     return "recover_force" if force else "recover"
+
+
+def _is_unproven(look: Result) -> bool:
+    """Return whether only the hardware reports the name: the operator who types the command confirms the device."""
+    return look.get("device_name_proven") is False
 
 
 class FilterModule:

@@ -16,7 +16,8 @@ description:
   - If the requests for the devices of one account and product fail, only the hosts of these devices are affected, and the task succeeds.
     With O(state=listed) and O(all_devices=true) the task fails instead, because an incomplete list would be misleading.
   - Hosts whose devices are not in the requested state are returned as C(refused), and the task succeeds, so that a later task can report
-    them. In an ad-hoc run (the command C(ansible)) there is no later task, so there the module fails.
+    them. In an ad-hoc run (the command C(ansible)) there is no later task, so there the module fails, also for a host whose variables name
+    no device.
   - If two hosts name the same device, it is refused for both hosts, except for O(state=listed). Hosts that failed or did not answer are
     compared too, with the device that O(gateways) or the inventory names for them. So are hosts that failed earlier in the run.
   - Before O(state=reset), the ProductSecret in a host's variables (C(gateway_product_secret)) is compared with the platform's, if the
@@ -47,6 +48,10 @@ options:
     default: false
   all_devices:
     description: Whether O(state=listed) returns all devices of the products, not only those of the hosts.
+    type: bool
+    default: false
+  account_only:
+    description: Whether only to check that each host has an account, and to send no request for devices.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -116,8 +121,8 @@ refused:
 errors:
   description:
     - The hosts in C(refused), each with C(kind), C(code), C(message) and C(hint) of its error. Pass this value to the option
-      O(fleetops.aliyun_iot.fleet_credentials#module:refused).
-  returned: success
+      O(fleetops.aliyun_iot.fleet_credentials#module:refused). M(fleetops.aliyun_iot.fleet_report) fails with the error of its host.
+  returned: as C(refused)
   type: dict
 unsent:
   description: The hosts in C(refused) for whose devices no request was sent.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fleet_report
-short_description: Returns the result of fleet_credentials for one gateway
+short_description: Returns the result of fleet_credentials or fleet_devices for one gateway
 version_added: 1.0.0
 description:
   - Returns the result of M(fleetops.aliyun_iot.fleet_credentials) for this host, so that the host counts as changed, failed or
@@ -16,9 +16,10 @@ description:
     C(recover=true), of M(fleetops.aliyun_iot.gateway_recovery).
   - If only the pass ran in check mode, with the keyword C(check_mode), this task changes nothing either. It returns C(changed=false), so
     that no handler is notified, with the C(reason) of the change that is needed.
+  - If the variable has the result of M(fleetops.aliyun_iot.fleet_devices), fails for a host whose device that task has refused.
 options:
   variable:
-    description: The variable that the result of the pass was registered as.
+    description: The variable that the result of the pass was registered as, or that of M(fleetops.aliyun_iot.fleet_devices).
     type: str
     default: gateway_fleet
 extends_documentation_fragment:

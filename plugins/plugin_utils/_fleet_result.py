@@ -68,6 +68,21 @@ def registered_pass(variable: str, variables: t.Mapping[str, t.Any], host: str |
     return t.cast(Result, value)
 
 
+def refused_device(variable: str, variables: t.Mapping[str, t.Any], host: str) -> FleetopsError | None:
+    """Return the error for which fleet_devices refused the device of a host; None if the variable has no such result or error.
+
+    :param variable: as for :func:`registered_pass`
+    """
+    value = variables.get(variable)
+    errors, messages = (value.get("errors"), value.get("refused")) if isinstance(value, dict) else (None, None)
+    if not isinstance(errors, dict) or not isinstance(messages, dict):
+        return None
+    error, message = errors.get(host), messages.get(host)
+    if not isinstance(error, dict) or error.get("kind") not in t.get_args(Kind) or not message:
+        return None
+    return FleetopsError(str(message), kind=error["kind"], code=error.get("code"))
+
+
 def by_host(option: str, results: t.Mapping[t.Any, t.Any]) -> dict[str, Result]:
     """Return the results of hosts that an option has.
 

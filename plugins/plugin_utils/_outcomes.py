@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._claims import advice_for
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import repair_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import (
     is_of_device_alone,
     shown,
@@ -27,12 +26,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress impo
     UNFINISHED,
     word_of,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._repairs import repair_of
 
 # For hosts without a result of this collection.
 PLAIN = ("changed", "ok")
 NOT_REACHED = "not reached"
 ORDER = (*FINE, *PLAIN, *UNFINISHED, *BROKEN)
-AFTER_RESET = repair_of("not_restarted", None, "reset")
+AFTER_RESET = repair_of("not_restarted", None, "reset").name
 
 Result = t.Mapping[str, t.Any]
 # By host, how many of its tasks ended in which way.
@@ -41,15 +41,16 @@ Stats = t.Mapping[str, t.Mapping[str, int]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a host: a word, its cause, and the playbook that helps if running the same one again does not.
+    """The outcome of a host: a word, its cause, and the repair if running the same playbook again does not help.
 
-    ``advice`` is what to do in place of a command.
+    ``advice`` is what to do in place of a command, ``first`` what to do before it.
     """
 
     word: str
     cause: str = ""
     repair: str | None = None
     advice: str = ""
+    first: str = ""
 
 
 @dataclass
@@ -89,7 +90,7 @@ def failed_outcome(result: Result, task: str = "") -> Outcome:
     kind, code = str(error["kind"]), error.get("code")
     cause = kind if code is None else "%s, code %s" % (kind, code)
     repair = repair_of(kind, None if code is None else str(code), result.get("device_change"))
-    return Outcome("failed", clean(cause, LENGTH), repair, advice_for(kind))
+    return Outcome("failed", clean(cause, LENGTH), repair.name, advice_for(kind), repair.first)
 
 
 def _deciding(result: Result) -> Result | None:
@@ -143,8 +144,14 @@ class Outcomes:
         return Outcome(NOT_REACHED, advice=advice_for("shared_name" if host in self._sharing else None))
 
     def _is_open(self, host: str) -> bool:
-        """Return whether a host has no outcome, or one that needs no action."""
-        return host not in self._settled or self._settled[host].word in FINE
+        """Return whether a host has no outcome, one that needs no action, or that of a look before its batch."""
+        return host not in self._settled or self._settled[host].word in (*FINE, "needs a change")
+
+    def note_hidden(self, hosts: t.Iterable[str]) -> None:
+        """Record hosts of a pass whose result is hidden by the keyword no_log; a task of the host may report it."""
+        for host in hosts:
+            if self._is_open(host):
+                self._settled[host] = Outcome("left to a task", "no_log hides the result of the pass")
 
     def note_pass(self, result: Result) -> dict[str, int]:
         """Record the result of fleet_credentials; return the number of its hosts by word, empty if they were recorded before."""

@@ -20,8 +20,9 @@ from pathlib import Path
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._claims import advice_for
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import limited, listed, repair_of
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import limited, listed
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import shown
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._repairs import repair_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import outcome_of
 
 FORMAT = 1
@@ -62,7 +63,8 @@ def rows_of_pass(fleet: t.Mapping[str, t.Any], batch: t.Iterable[str], command: 
                 repair = repair_of(row["error"], row["code"], row["device_change"])
                 target = listed([host])
                 again = "%s %s --limit %s" % (command, playbook, shlex.quote(target))
-                row["command"] = limited(target, repair) if repair else again
+                row["command"] = limited(target, repair.name) if repair.name else again
+                row["hint"] = " ".join(filter(None, [repair.first and repair.first + ".", row["hint"]])) or None
         rows.append(row)
     return rows
 

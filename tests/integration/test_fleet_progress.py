@@ -73,12 +73,17 @@ def on_terminal(playbook: JSON, hosts: JSON, tmp_path: Path, **keywords: JSON) -
 
 def table(text: str) -> dict[str, tuple[int, str]]:
     """Return the rows at the end: by outcome and cause, the number of hosts and the command."""
-    lines = text.partition("OUTCOME")[2].splitlines()[1:]
-    rows = {}
-    for line, below in zip(lines, [*lines[1:], ""], strict=True):
+    rows: dict[str, tuple[int, str]] = {}
+    last = ""
+    for line in text.partition("OUTCOME")[2].splitlines()[1:]:
         if found := re.fullmatch(r"(\w[\w ]*?) +(\d+)(?:  (.*))?", line):
             word, number, cause = found.groups()
-            rows[": ".join(filter(None, [word, cause]))] = (int(number), below.strip() if below.startswith(" ") else "")
+            last = ": ".join(filter(None, [word, cause]))
+            rows[last] = (int(number), "")
+        elif line.startswith("    ") and last:  # the command is below the advice, if there is one
+            rows[last] = (rows[last][0], line.strip())
+        else:
+            last = ""
     return rows
 
 

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 READ_ANSWER: Node = ("module_utils._device.change", "read_answer")
 ERROR: Node = ("plugin_utils._remote_python", "_error")
 REFUSAL: Node = ("plugin_utils._fleet_result", "_refusal")
+REFUSED: Node = ("plugin_utils._fleet_result", "refused_device")
 ACTIONS = sorted(path.stem for path in (PLUGINS / "action").glob("*.py"))
 PROOF = "the login that proves a credential ends with an outcome, not with an error"
 NO_PURGE = "it purges nothing"
@@ -68,7 +69,7 @@ PASSED_ON = {"fleet_credentials": ("fleet_devices",), "fleet_report": ("fleet_cr
 
 def kinds(sites: Sites) -> set[str]:
     """Return the kinds of these sites, including computed ones."""
-    assert sites.computed <= {READ_ANSWER, ERROR, REFUSAL}
+    assert sites.computed <= {READ_ANSWER, ERROR, REFUSAL, REFUSED}
     found = set(sites.kinds)
     if READ_ANSWER in sites.computed:
         found |= set(change._HINTS)

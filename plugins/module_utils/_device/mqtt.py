@@ -35,7 +35,7 @@ class ConnectFields(t.NamedTuple):
 
     def __repr__(self) -> str:
         """Return a text without the password."""
-        return "Connect(client_id=%r)" % self.client_id
+        return "ConnectFields(client_id=%r)" % self.client_id
 
 
 def login(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -291,6 +292,28 @@ def test_gateways_that_are_repaired_alike_share_a_command() -> None:
         f"missing: {playbook}{named.format('h2', 'gw-0002')}",
         f"missing: {playbook}{named.format('h3', 'gw-0003')}",
     ]
+
+
+def test_a_command_for_many_gateways_has_a_file_of_their_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Ten thousand names are too long for an argument."""
+    monkeypatch.setenv("FLEET_PROGRESS_LIMIT_PATH", str(tmp_path / "limits"))
+    lost: JSON = {"reason": "missing", "failed": True, "error": NEEDED, "credential": None, "fingerprint": None}
+    hosts = [f"gateway-of-site-{number:06}" for number in range(10_000)]
+    looks = {host: look(host, **lost) for host in hosts}
+    off = {f"gw-off-{number}": look(f"gw-off-{number}") for number in range(101)}
+    there = [
+        *({**device(host), "activated": False} for host in hosts),
+        *({**device(host), "status": "DISABLE"} for host in off),
+    ]
+    found = audit_findings({**looks, **off}, [platform(*there)])
+    provision, enable = [line.partition(": ")[2] for line in audit_table(found) if ": ansible" in line]
+    for line, begin, expected in ((provision, "ansible-playbook", hosts), (enable, "ansible all ", [*off])):
+        assert line.startswith(begin)
+        assert len(line) < 1000
+        [file] = re.findall(rf" --limit @({tmp_path}/limits/audit-\S+)$", line)
+        assert Path(file).read_text().split() == expected
+    few = [each for each in found if each["gateway"] in hosts[:100]]
+    assert "--limit" not in "".join(audit_table(few))
 
 
 def test_nothing_but_a_count_when_all_is_right() -> None:
