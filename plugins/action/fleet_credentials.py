@@ -45,6 +45,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result 
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import renderer
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import credential_work, recovery_work
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import NAME_IT
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import sender
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import is_heard
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
@@ -108,26 +109,17 @@ class ActionModule(ControllerAction):
         )
         withdrawn = to_withdraw(options)
         try:
-            members = fleet.run([host for host in batch if host not in known or host in withdrawn])
-        except Exception as error:  # a bug of ours, not an error of a gateway: leave the other hosts to tasks
-            members = fleet.members
-            for member in members:
-                if member.has_to_act():
-                    member.left = internal(error).where
+            members = fleet.run([host for host in batch if host not in known or host in withdrawn], hosts.failed_before)
+        except Exception as error:  # a bug of ours, not an error of a gateway
+            members = fleet.abandon(internal(error))
         # Hosts whose leases were released have failed before; keep those results.
         members = [member for member in members if member.host not in known]
         for member in members:
-            if member.left and options["fallback"]:
+            if member.left and (refused := _not_left(member, hosts, options["fallback"])):
+                member.fail(refused)
+            elif member.left:
                 self._display.warning(
                     "%s: left to a task of its own, which takes longer: %s" % (member.host, member.left)
-                )
-            elif member.left:
-                member.fail(
-                    FleetopsError(
-                        "a pass cannot process this gateway: %s" % member.left,
-                        hint="Use the module gateway_credential for this host",
-                        kind="connection",
-                    )
                 )
         result = fleet_result(batch, known, members, options, self._given, check_mode, device_changes=self._changes)
         # A task that cannot make its connection fails before it could say this itself.
@@ -175,6 +167,26 @@ class ActionModule(ControllerAction):
         self._changes.update(done.changes)
         refused.update(done.refused)
         return {host: error_with_variables(error, OF_DEVICE) for host, error in refused.items()}
+
+
+def _not_left(member: Member, hosts: Hosts, fallback: bool) -> FleetopsError | None:
+    """Return the error of a gateway that the pass cannot process, and that is not left to a task; None if it is left."""
+    problem = "a pass cannot process this gateway: %s" % member.left
+    if not fallback:
+        hint = "Use the module gateway_credential for this host"
+        return FleetopsError(problem, hint=hint, kind="connection")
+    try:
+        named = hosts.device(member.host)[1]
+    except Exception:  # of ours; it must not end the pass
+        named = ""
+    if named:
+        return None
+    # The task would register whatever name the hardware reports then, which nobody has compared.
+    return FleetopsError(
+        "%s. It is not left to a task, because only its hardware reports its DeviceName" % problem,
+        hint=NAME_IT,
+        kind="unproven_name",
+    )
 
 
 def _checked(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

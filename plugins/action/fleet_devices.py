@@ -30,11 +30,15 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_nam
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import shared
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
     OF_DEVICE,
+    error_with_variables,
     failure_with_variables,
     naming_variables,
 )
 
 Known = t.Mapping[str, t.Mapping[str, t.Any]]
+_NAME_ONE = (
+    "Set it for this host alone, with -e; the playbook audit prints the command with the name that the hardware reports"
+)
 
 
 class ActionModule(ControllerAction):
@@ -66,11 +70,15 @@ class ActionModule(ControllerAction):
             else:
                 if device:
                     devices.append(device)
+                elif ad_hoc and not failed and options["state"] != "listed":
+                    refused[host] = InvalidOption("device_name", None, "is missing", _NAME_ONE)
             if failed:
-                claims[host] = hosts.device(host)
+                looked = str(look.get("product_key") or ""), str(look.get("device_name") or "")
+                claims[host] = looked if all(looked) else hosts.device(host)
         if options["state"] != "listed":
             named = {device.host: (device.product_key, device.device_name) for device in devices}
-            twice = shared({**named, **{host: device for host, device in claims.items() if device[1]}})
+            claims.update((host, hosts.device(host)) for host in hosts.failed_before)
+            twice = shared({**named, **claims, **named})
             refused.update((host, FleetopsError(twice[host], kind="shared_name")) for host in named if host in twice)
             devices = [device for device in devices if device.host not in twice]
         done = ensure_all(devices, Accounts(), options, bool(self._task.check_mode))
@@ -86,6 +94,7 @@ class ActionModule(ControllerAction):
             "device_changes": done.changes,
             "products": done.products,
             "refused": {host: naming_variables(error.quoted, OF_DEVICE) for host, error in refused.items()},
+            "errors": {host: error_with_variables(error, OF_DEVICE).as_result() for host, error in refused.items()},
             "unsent": [*(host for host in refused if host not in done.refused), *done.unsent],
             **(_failure(list(map(str, batch)), refused) if ad_hoc and refused else {}),
         }

@@ -19,7 +19,11 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options
     product_secret_reader,
     recovery_options,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import end_of_run, registered_pass
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import (
+    end_of_run,
+    refused_device,
+    registered_pass,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import GatewayAction
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import credential_work, recovery_work
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
@@ -37,6 +41,8 @@ class ActionModule(GatewayAction):
         """Do nothing: the pass has checked them, or :meth:`_do` does."""
 
     def _perform(self, options: dict[str, t.Any], remote: Remote) -> Result:
+        if error := refused_device(options["variable"], self._vars, self._host()):
+            raise error
         fleet = registered_pass(options["variable"], self._vars, self._host())
         if not fleet["check_mode"] or self._check_mode:
             return self._result(options, fleet, remote)

@@ -56,7 +56,7 @@ class ActionModule(ControllerAction):
         if options["findings"] is not None:
             rows = checked_rows("findings", rows_of_findings(options["findings"]))
             groups = self._variables["groups"]
-            return [dict(row, command=rebuilt(row, AUDIT, groups)) for row in rows]
+            return [dict(row, command=rebuilt(row, AUDIT, groups, may_name=True)) for row in rows]
         fleet = registered_pass(options["variable"], self._variables)
         rows = rows_of_pass(fleet, self._variables["ansible_play_batch"], playbook_command(), same_tasks(playbooks))
         rows = checked_rows("variable", rows)

@@ -186,10 +186,14 @@ class CallbackModule(DefaultCallback):
     def v2_runner_on_ok(self, result: Result) -> None:
         content, action = result._result, self._ended_on_a_host(result)
         self._note_file(action)
+        if result._task.resolved_action == "ansible.builtin.set_fact":  # by decommission; no facts of a gateway
+            self._outcomes.note_names(content.get("ansible_facts", {}).get("fleetops_names") or {})
         if action and result._task.run_once is True:
             self._outcomes.note_for_all(_host(result), bool(content.get("changed")))
         if action == "fleet_credentials" and "hosts" in content:
             self._end_pass(content)
+        elif action == "fleet_credentials" and "censored" in content:
+            self._outcomes.note_hidden(self._batch)
         elif action == "fleet_devices" and "products" in content:
             if not content["check_mode"] or context.CLIARGS.get("check"):  # a look before the change is no outcome
                 self._show_counts(self._outcomes.note_devices(content))

@@ -36,6 +36,7 @@ options:
         gateways that could not be inspected, and for gateways of the inventory that are not in O(_input).
       - C(device_name) is V(null) if only the hardware reports it. If such a gateway is not in O(_input), V(no_gateway) is found for no
         device of its product, since any of them may be this gateway's.
+      - C(product_key) is empty if the variables of the gateway are wrong. Its device may be of any product.
     type: dict
     default: {}
 author:
@@ -112,9 +113,13 @@ def audit_findings(
         if held:
             holders.setdefault(held, []).append(name)
     claims: dict[Identity, list[str]] = {}
+    # By DeviceName, hosts whose product cannot be read, so that it may be any one; other hosts without a product are no gateways.
+    of_any_product: dict[str | None, list[str]] = {}
     for name, names in {**known, **looks}.items():
         if claimed := _identity(names):
             claims.setdefault(claimed, []).append(name)
+        if not names.get("product_key") and (name in looks or names.get("problem")):
+            of_any_product.setdefault(names.get("device_name"), []).append(name)
     findings = []
     for name, look in looks.items():
         wanted = _identity(look)
@@ -122,7 +127,8 @@ def audit_findings(
         found = _finding(name, look, device, holders, looks)
         if wanted and wanted[0] not in products:
             found = _without_platform(found, wanted[0])
-        same = [other for other in claims.get(wanted, ()) if other != name] if wanted else []
+        same = [*claims.get(wanted, ()), *of_any_product.get(wanted[1], ())] if wanted else []
+        same = [other for other in dict.fromkeys(same) if other != name]
         if found.mended_by and same:  # the command would invalidate their credential
             found = _duplicate(same)
         findings.append(_row(name, look, device, found))
@@ -132,17 +138,17 @@ def audit_findings(
     unknown = {names.get("product_key") for names in others.values() if not names.get("device_name")}
     nameless: dict[str | None, list[str]] = {}
     for name, look in looks.items():
-        if not look.get("device_name"):
-            nameless.setdefault(look.get("product_key"), []).append(name)
+        if not look.get("device_name") and look.get("product_key"):
+            nameless.setdefault(look["product_key"], []).append(name)
     return findings + [
         _row(
             None,
             {"product_key": identity[0], "device_name": identity[1]},
             device,
-            Finding("no_gateway", _without_gateway(nameless.get(identity[0], []))),
+            Finding("no_gateway", _without_gateway([*nameless.get(identity[0], ()), *of_any_product.get(None, ())])),
         )
         for identity, device in sorted(platform.items())
-        if identity not in spoken_for and identity[0] not in unknown
+        if identity not in spoken_for and identity[0] not in unknown and identity[1] not in of_any_product
     ]
 
 
@@ -240,7 +246,7 @@ def _finding(
     if device is None:
         return Finding("not_on_platform", "the platform does not know the device", _way_to_a_credential(look, device))
     if device["status"] == "DISABLE":
-        return Finding("disabled", "the device is disabled on the platform", "enable")
+        return Finding("disabled", "the device is disabled on the platform", _enabling(look))
     if look["reason"] in NEEDED:
         return Finding(look["reason"], NEEDED[look["reason"]], _way_to_a_credential(look, device))
     # The platform does not return device tokens, so they cannot be compared.
@@ -265,15 +271,24 @@ def _way_to_a_credential(look: Result, device: Result | None) -> str:
     if device is None:  # which provision adds before it registers
         return "provision" if look["reason"] in NEEDED else "register"
     if device["status"] == "DISABLE":
-        return "enable"
+        return _enabling(look)
     # The platform refuses to register an activated device.
     return _recovery(look) if device.get("activated") else "provision"
 
 
+def _enabling(look: Result) -> str:
+    return "enable_named" if _is_unproven(look) else "enable"
+
+
 def _recovery(look: Result, force: bool = False) -> str:
-    if look.get("device_name_proven") is False:  # the operator who types the command confirms the device
+    if _is_unproven(look):
         return "recover_named"
     return "recover_force" if force else "recover"
+
+
+def _is_unproven(look: Result) -> bool:
+    """Return whether only the hardware reports the name: the operator who types the command confirms the device."""
+    return look.get("device_name_proven") is False
 
 
 class FilterModule:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from ansible.errors import AnsibleFilterError
@@ -16,7 +17,8 @@ version_added: 1.0.0
 description:
   - Returns the findings of P(fleetops.aliyun_iot.audit_findings#filter) as lines with aligned columns. Findings that are
     C(ok) are only counted.
-  - The commands that repair the findings follow, each for all gateways that it repairs.
+  - The commands that repair the findings follow, each for all gateways that it repairs. If these are more than 100, their names are in a
+    file, in the directory that the environment variable E(FLEET_PROGRESS_LIMIT_PATH) names, by default C(~/.ansible/fleet_progress).
 options:
   _input:
     description: The findings.
@@ -41,11 +43,16 @@ _value:
 """
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import command, with_report
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import NAMED, command, with_report
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._filter_inputs import checked_list
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._limit_file import limit_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report import kind_of
 
 COLUMNS = ("gateway", "device_name", "status", "fingerprint", "finding", "detail")
+# The most gateways in a command itself. An argument of the command line may have 128 KiB.
+MOST = 100
+# Where the callback fleet_progress puts such files, too.
+_FOLDER = "~/.ansible/fleet_progress"
 Finding = t.Mapping[str, t.Any]
 
 
@@ -71,13 +78,21 @@ def _commands(wrong: t.Sequence[Finding]) -> list[str]:
     alike: dict[tuple[str, str | None], list[str]] = {}
     for finding in wrong:
         if finding.get("mended_by") and finding.get("gateway"):
-            device = finding.get("device_name") if finding["mended_by"] == "recover_named" else None
+            device = finding.get("device_name") if finding["mended_by"] in NAMED else None
             alike.setdefault((finding["mended_by"], device), []).append(finding["gateway"])
+    kinds: dict[str, str] = {finding["gateway"]: kind_of(finding) for finding in wrong if finding.get("gateway")}
     return [
-        "%s: %s"
-        % (", ".join(sorted({kind_of(f) for f in wrong if f.get("gateway") in hosts})), command(how, hosts, device))
+        "%s: %s" % (", ".join(sorted({kinds[host] for host in hosts})), command(how, hosts, device, _limit(hosts)))
         for (how, device), hosts in alike.items()
     ]
+
+
+def _limit(hosts: t.Sequence[str]) -> str:
+    """Return the value of ``--limit`` that names the file of many hosts; empty for others, or if the file cannot be written."""
+    if len(hosts) <= MOST:
+        return ""
+    limit = limit_of(hosts, os.environ.get("FLEET_PROGRESS_LIMIT_PATH") or _FOLDER, "audit", MOST)
+    return limit if limit.startswith("@") else ""
 
 
 class FilterModule:

@@ -75,7 +75,8 @@ RETURN = r"""
 _value:
   description:
     - A dictionary of host to C(product_key), C(device_name), C(proven_by) (V(inventory), V(credential), or V(null) if it is not
-      proven) and C(error) (V(null), or why the gateway is refused and what to do).
+      proven), C(error) (V(null), or why the gateway is refused and what to do) and C(refusal) (V(null), or this error for
+      the option O(fleetops.aliyun_iot.fleet_credentials#module:refused)).
   type: dict
 """
 
@@ -111,14 +112,14 @@ def decommission_devices(
     decided = {host: _device(name, looks.get(host) or {}, fingerprints) for host, name in named.items()}
     for host, device in decided.items():
         if fate and not device["error"] and (problem := _disagrees(hostvars[host], fate)):
-            decided[host] = _refused(problem)
+            decided[host] = _refused(FleetopsError(problem, kind="invalid_option"))
     # A host that is refused, or is in another batch, has its device all the same.
     everyone = {host: (each["product_key"], each["device_name"]) for host, each in (names or {}).items()}
     everyone.update((host, (name.product_key, name.device_name)) for host, name in named.items())
     everyone.update((host, (d["product_key"], d["device_name"])) for host, d in decided.items() if d["proven_by"])
-    for host, error in shared({host: device for host, device in everyone.items() if device[1]}).items():
+    for host, error in shared(everyone).items():
         if host in decided and not decided[host]["error"]:
-            decided[host] = _refused(error)
+            decided[host] = _refused(FleetopsError(error, kind="shared_name"))
     return decided
 
 
@@ -138,7 +139,8 @@ def _disagrees(variables: Variables, fate: str) -> str:
 
 def _device(named: InventoryName, look: Look, fingerprints: Platform | None) -> dict[str, t.Any]:
     if named.problem or not named.product_key:
-        return _refused(named.problem or "gateway_product_key is not set for this host")
+        problem = named.problem or "gateway_product_key is not set for this host"
+        return _refused(FleetopsError(problem, kind="invalid_option"))
     held = look.get("credential") or {}
     if named.device_name:
         if held and (held["product_key"], held["device_name"]) != (named.product_key, named.device_name):
@@ -160,15 +162,19 @@ def _by_credential(
         return _decided(named.product_key, name if _is_device_name(name) else None, None)
     if not name:
         return _refused(
-            "nothing proves which device this gateway is: its name comes from the hardware, and it holds no credential that could be "
-            "read. " + NAME_IT
+            _unproven(
+                "nothing proves which device this gateway is: its name comes from the hardware, and it holds no credential that could be "
+                "read"
+            )
         )
     right = fingerprints.get((named.product_key, name))
     # The platform does not return device tokens, so they have no fingerprint to compare.
     if not right or right != look.get("fingerprint") or held.get("kind") != "secret":
         return _refused(
-            "nothing proves that this gateway is %s: its name comes from the hardware, and its credential is not the platform's. "
-            "%s" % (name, NAME_IT)
+            _unproven(
+                "nothing proves that this gateway is %s: its name comes from the hardware, and its credential is not the platform's"
+                % name
+            )
         )
     return _decided(named.product_key, name, "credential")
 
@@ -180,21 +186,27 @@ def _is_device_name(name: str | None) -> bool:
         return False
 
 
-def _disagreement(held: t.Mapping[str, str], look: Look, ours: str) -> str:
-    return (
+def _unproven(problem: str) -> FleetopsError:
+    return FleetopsError("%s. %s" % (problem, NAME_IT), kind="unproven_name")
+
+
+def _disagreement(held: t.Mapping[str, str], look: Look, ours: str) -> FleetopsError:
+    message = (
         "the gateway holds the credential of %s of %s, and the inventory names %s. Nothing was changed for this host. If the gateway is "
         "right, correct gateway_device_name or gateway_product_key; if the inventory is, remove %s from the gateway, or disable the device "
         "with the module fleetops.aliyun_iot.devices, which does not connect to the gateway"
         % (held["device_name"], held["product_key"], ours, look.get("path"))
     )
+    return FleetopsError(message, kind="left_out")
 
 
-def _decided(product_key: str, device_name: str | None, proven_by: str | None) -> dict[str, t.Any]:
-    return {"product_key": product_key, "device_name": device_name, "proven_by": proven_by, "error": None}
+def _decided(product_key: str | None, device_name: str | None, proven_by: str | None) -> dict[str, t.Any]:
+    device = {"product_key": product_key, "device_name": device_name, "proven_by": proven_by}
+    return {**device, "error": None, "refusal": None}
 
 
-def _refused(error: str) -> dict[str, t.Any]:
-    return {"product_key": None, "device_name": None, "proven_by": None, "error": error}
+def _refused(error: FleetopsError) -> dict[str, t.Any]:
+    return {**_decided(None, None, None), "error": error.msg, "refusal": error.as_result()}
 
 
 class FilterModule:

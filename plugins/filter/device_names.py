@@ -52,8 +52,10 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - A dictionary of host to C(product_key), C(device_name) and C(error) (V(null), or a message that names all hosts of the same device).
-      C(device_name) is V(null) if the hardware reports it and was not read yet, or if the host's variables are wrong.
+    - A dictionary of host to C(product_key), C(device_name), C(error) (V(null), or a message that names all hosts of the same device) and
+      C(problem) (V(null), or what is wrong with the host's variables).
+    - C(device_name) is V(null) if the hardware reports it and was not read yet. If there is a C(problem), C(product_key) is empty and
+      C(device_name) is V(null) unless the other variables name them.
     - C(place_in_doubt) is V(true) if another host may be on the same machine. Their paths may differ, because symbolic links can lead to
       one file. M(fleetops.aliyun_iot.fleet_credentials) refuses the hosts if its looks find that they have the same file.
   type: dict
@@ -69,23 +71,27 @@ def device_names(
     if not isinstance(hosts, t.Mapping):  # such as hostvars, whose keys are hosts
         hosts = checked_list("device_names: the input is not a list of hosts", hosts)
     looks = checked_dictionary("device_names: looks is not a dictionary of results by host", looks or {})
-    devices: dict[str, tuple[str, str | None]] = {}
+    devices: dict[str, tuple[str, str]] = {}
+    problems: dict[str, str] = {}
     machines: dict[str, Machine | None] = {}
     for host in hosts:
         variables = hostvars[host]
         named = from_inventory(host, variables)
         name = named.device_name
-        if not name and not named.problem:
-            name = looks.get(host, {}).get("device_name") or None
-        devices[host] = (named.product_key, name)
+        if named.problem:
+            problems[host] = named.problem
+        elif not name:
+            name = looks.get(host, {}).get("device_name")
+        devices[host] = (named.product_key, name or "")
         machines[host] = named_machine(host, variables)
-    errors = shared({host: (key, name) for host, (key, name) in devices.items() if name})
+    errors = shared(devices)
     together = on_one_machine(machines)
     return {
         host: {
             "product_key": key,
-            "device_name": name,
+            "device_name": name or None,
             "error": errors.get(host),
+            "problem": problems.get(host),
             "place_in_doubt": host in together,
         }
         for host, (key, name) in devices.items()

@@ -280,6 +280,7 @@ def fleet_devices_spec() -> Spec:
         "gateways": {"type": "dict", "default": {}},
         "known_alone": {"type": "bool", "default": False},
         "all_devices": {"type": "bool", "default": False},
+        "account_only": {"type": "bool", "default": False},
     }
 
 

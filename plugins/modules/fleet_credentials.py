@@ -17,14 +17,15 @@ description:
     that is not set has the role's default. Connection and privilege escalation are the same as for a task on the host.
   - The pass first inspects all gateways. If two gateways have the same device, both fail and are not changed. The same applies to two
     gateways that are on one machine and use the same file there, whether C(gateway_path) or C(gateway_exports) names it. Gateways that
-    cannot be inspected, for example because one of their variables is wrong, are compared by the device and the files that the inventory
-    names. Then the pass changes the gateways that need it.
+    cannot be inspected, for example because one of their variables is wrong, and hosts that failed earlier in the run, are compared by the
+    device and the files that the inventory names. Then the pass changes the gateways that need it.
   - A failure of one gateway affects no other gateway and does not fail the task. C(gateways) contains the results by host.
   - To run the handlers of each host, run M(fleetops.aliyun_iot.fleet_report) on each host after the pass. The role with
     C(tasks_from=report) does this, and notifies the role's handlers. M(fleetops.aliyun_iot.fleet_report) returns the host's result of the
     pass, so a changed gateway notifies its handlers, and a failed gateway fails its host.
   - A pass that takes longer than a few seconds shows its progress, with any callback. A gateway that has hung for 15 minutes fails with the
-    kind V(timeout), as soon as all other gateways are finished, or O(connections) gateways hang.
+    kind V(timeout), as soon as all other gateways are finished, or O(connections) gateways hang. It gets more time if
+    C(gateway_retry_time) or C(gateway_timeout) is long.
 options:
   state:
     description: As in M(fleetops.aliyun_iot.gateway_credential). Takes precedence over the variable C(gateway_state).
@@ -84,7 +85,8 @@ options:
     type: dict
     default: {}
   refused:
-    description: A dictionary of hosts that must not be changed. The value is the error message of the host.
+    description: A dictionary of hosts that must not be changed. The value is the error of the host, as M(fleetops.aliyun_iot.fleet_devices)
+      returns it in C(errors), or only its message. The error of a message has the kind V(left_out).
     type: dict
     default: {}
   withdraw:
@@ -135,7 +137,8 @@ options:
   fallback:
     description:
       - Whether M(fleetops.aliyun_iot.fleet_report) processes a host that this process cannot handle, because of its connection plugin, for
-        example. With V(false) such a host fails. An unreachable host is reported as unreachable in both cases.
+        example. With V(false) such a host fails. A host whose DeviceName only the hardware reports fails in both cases, because the name
+        could not be compared with those of the other hosts. An unreachable host is reported as unreachable in both cases.
     type: bool
     default: true
 extends_documentation_fragment:
@@ -237,10 +240,11 @@ error:
   contains:
     kind:
       description:
-        - One of V(bad_answer), V(busy), V(connection), V(credential), V(ended_early), V(internal), V(invalid_option), V(job),
-          V(left_out), V(missing_library), V(missing_tool), V(name_changed), V(network), V(no_python), V(no_service), V(not_accepted),
-          V(not_found), V(not_proven), V(permission), V(refused), V(registration_needed), V(shared_name), V(shared_place), V(storage),
-          V(throttled), V(timeout), V(tls), V(unexpected_name), V(unproven_name) or V(unsafe_path).
+        - One of V(bad_answer), V(busy), V(connection), V(credential), V(disabled), V(ended_early), V(has_sub_devices),
+          V(in_service), V(internal), V(invalid_option), V(job), V(left_out), V(missing_library), V(missing_tool),
+          V(name_changed), V(network), V(no_python), V(no_service), V(not_accepted), V(not_found), V(not_proven), V(permission),
+          V(refused), V(registration_needed), V(shared_name), V(shared_place), V(storage), V(throttled), V(timeout), V(tls),
+          V(unexpected_name), V(unproven_name) or V(unsafe_path).
       type: str
     code:
       description: The platform's code, if it gave one.

@@ -16,9 +16,9 @@ description:
   - If the requests for the devices of one account and product fail, only the hosts of these devices are affected, and the task succeeds.
     With O(state=listed) and O(all_devices=true) the task fails instead, because an incomplete list would be misleading.
   - Hosts whose devices are not in the requested state are returned as C(refused). In a playbook, the task succeeds, and a later task
-    reports them. In an ad-hoc run (the command C(ansible)), the module fails.
+    reports them. In an ad-hoc run (the command C(ansible)), the module fails, also for a host whose variables name no device.
   - If two hosts name the same device, it is refused for both hosts, except for O(state=listed). Hosts that failed or did not answer are
-    compared too, with the device that the inventory names for them.
+    compared too, with the device that O(gateways) or the inventory names for them. So are hosts that failed earlier in the run.
   - Before O(state=reset), the ProductSecret in a host's variables (C(gateway_product_secret)) is compared with the platform's, if the
     platform returns it. If they differ, the device is not reset, since it could not register afterwards. The module cannot find out
     whether Dynamic Registration is switched on. If the platform does not return the ProductSecret, it cannot be compared either. In check
@@ -47,6 +47,10 @@ options:
     default: false
   all_devices:
     description: Whether O(state=listed) returns all devices of the products, not only those of the hosts.
+    type: bool
+    default: false
+  account_only:
+    description: Whether only to check that each host has an account, and to send no request for devices.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -112,6 +116,12 @@ device_changes:
 refused:
   description: Hosts whose devices are not in the requested state, each with a message.
   returned: on success; with the command C(ansible) also on failure, if hosts were refused
+  type: dict
+errors:
+  description:
+    - The hosts in C(refused), each with C(kind), C(code), C(message) and C(hint) of its error. Pass this value to the option
+      O(fleetops.aliyun_iot.fleet_credentials#module:refused). M(fleetops.aliyun_iot.fleet_report) fails with the error of its host.
+  returned: as C(refused)
   type: dict
 unsent:
   description: The hosts in C(refused) for whose devices no request was sent.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fleet_report
-short_description: Returns the result of fleet_credentials for one gateway
+short_description: Returns the result of fleet_credentials or fleet_devices for one gateway
 version_added: 1.0.0
 description:
   - Returns the result of M(fleetops.aliyun_iot.fleet_credentials) for this host, so that the host counts as changed, failed or
@@ -16,9 +16,10 @@ description:
     C(recover=true), of M(fleetops.aliyun_iot.gateway_recovery).
   - If the task of the pass had the keyword C(check_mode=true), this task changes nothing either. It returns the C(reason) of the change
     that is needed, with C(changed=false), so that no handler is notified.
+  - If the variable has the result of M(fleetops.aliyun_iot.fleet_devices), fails for a host whose device that task has refused.
 options:
   variable:
-    description: The variable that the result of the pass was registered as.
+    description: The variable that the result of the pass was registered as, or that of M(fleetops.aliyun_iot.fleet_devices).
     type: str
     default: gateway_fleet
 extends_documentation_fragment:
@@ -77,10 +78,11 @@ error:
   contains:
     kind:
       description:
-        - One of V(bad_answer), V(busy), V(connection), V(credential), V(ended_early), V(internal), V(invalid_option), V(job),
-          V(left_out), V(missing_library), V(missing_tool), V(name_changed), V(network), V(no_python), V(no_service), V(not_accepted),
-          V(not_found), V(not_proven), V(permission), V(refused), V(registration_needed), V(shared_name), V(shared_place), V(storage),
-          V(throttled), V(timeout), V(tls), V(unexpected_name), V(unproven_name) or V(unsafe_path).
+        - One of V(bad_answer), V(busy), V(connection), V(credential), V(disabled), V(ended_early), V(has_sub_devices),
+          V(in_service), V(internal), V(invalid_option), V(job), V(left_out), V(missing_library), V(missing_tool),
+          V(name_changed), V(network), V(no_python), V(no_service), V(not_accepted), V(not_found), V(not_proven), V(permission),
+          V(refused), V(registration_needed), V(shared_name), V(shared_place), V(storage), V(throttled), V(timeout), V(tls),
+          V(unexpected_name), V(unproven_name) or V(unsafe_path).
       type: str
     code:
       description: The platform's code, if it gave one.

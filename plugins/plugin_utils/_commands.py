@@ -21,12 +21,10 @@ from jinja2 import pass_context
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import DEVICE_NAME
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
-    NAMES,
-    SECRETS,
-)
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._repairs import ENABLE, repair_of
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import NAMES, SECRETS
 
-# For each repair, the playbook and the variables to set. {name} is the DeviceName.
+# For each repair of a finding, the playbook and the variables to set. {name} is the DeviceName.
 _PLAYBOOKS = {
     "provision": ("provision", ""),
     "register": ("provision", "gateway_register=always"),
@@ -34,13 +32,17 @@ _PLAYBOOKS = {
     "recover_force": ("recover", "gateway_recovery_force=true"),
     "recover_named": ("recover", "gateway_recovery_force=true gateway_device_name={name}"),
 }
+# Repairs without a playbook: a module, and the variables to set.
+_MODULES = {
+    ENABLE: ("fleet_devices -a state=enabled", ""),
+    "enable_named": ("fleet_devices -a state=enabled", "gateway_device_name={name}"),
+}
+# Repairs of a gateway whose hardware alone reports its name: the command names the device, and whoever types it confirms the device.
+NAMED = ("enable_named", "recover_named")
 # The playbook whose reports have these repairs.
 AUDIT = "audit"
 # The playbooks whose reports have commands for failed gateways: the same playbook again, or another.
 _OF_RUNS = ("provision", "reprovision", "recover", "decommission")
-# By kind of error, the playbook that helps if running the same one again does not.
-_REPAIRS = {"registration_needed": "provision", "not_accepted": "recover"}
-_ALREADY_ACTIVE = "6289"
 _COLLECTION = "fleetops.aliyun_iot."
 # The playbook that runs on the controller alone.
 _WITHOUT_GATEWAYS = "report_merge"
@@ -89,8 +91,8 @@ _NAME = 60
 _KEPT = NAMES - SECRETS - _OF_THIS_RUN
 # The names of hosts that are patterns of others, options, files, templates, or several lines.
 _MORE_THAN_A_NAME = re.compile(r"[~@!&-]|.*[*?\[\],{\x00-\x1f\x7f-\xa0\u2028\u2029]", re.DOTALL)
-# A value of key=value that Ansible reads as it is.
-_WORD = re.compile(r"[\w@%+=:,./-]+")
+# A value of key=value that Ansible reads as it is, and that needs no quotes.
+_WORD = re.compile(r"[\w@%+=:,./-]*")
 
 
 def note_written(variable: str) -> None:
@@ -119,15 +121,17 @@ def with_report(function: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
     return filtered
 
 
-def command(mended_by: str, hosts: t.Sequence[str], device_name: str | None) -> str:
+def command(mended_by: str, hosts: t.Sequence[str], device_name: str | None, limit: str = "") -> str:
     """Return the command for hosts that are repaired alike.
 
     It has the inventory, the files of variables and the switches of the command line that runs now, but no secret that stands there.
 
-    :param mended_by: ``enable``, or a key of the table above
+    :param mended_by: a key of the tables above
+    :param limit: a value of ``--limit`` for these hosts, if they are too many for the command itself
     """
-    begin, end = _ends(mended_by, listed(hosts), device_name)
-    return " ".join([begin, *common_options(without=_NOT_FOR_REPAIRS), end])
+    begin, end = _ends(mended_by, listed(hosts), device_name, limit)
+    of_run = ("target",) if end.startswith("--limit ") else ()
+    return " ".join([begin, *common_options(of_run, _NOT_FOR_REPAIRS), end])
 
 
 def listed(hosts: t.Sequence[str]) -> str:
@@ -143,24 +147,16 @@ def in_one_piece(text: str) -> str:
 
 def pattern_of(host: str) -> str:
     """Return the pattern that matches the host of this name alone: the name, or a regular expression without characters for Ansible."""
-    if host == host.strip() and not _MORE_THAN_A_NAME.match(host):
+    # Bytes that are no UTF-8 are surrogates here, and printed as they are.
+    is_shown = all(each.isprintable() or "\ud800" <= each <= "\udfff" for each in host)
+    if host == host.strip() and is_shown and not _MORE_THAN_A_NAME.match(host):
         return host
     return "~%s$" % re.sub(r"[^A-Za-z0-9_-]", lambda found: "\\U%08x" % ord(found[0]), host)
 
 
-def repair_of(kind: str | None, code: str | None, device_change: str | None = None) -> str | None:
-    """Return the playbook that helps after an error if running the same one again does not; None otherwise.
-
-    :param device_change: what the run has done to the device
-    """
-    # For an activated device, restore its credential, since that resets nothing.
-    name = "recover" if code == _ALREADY_ACTIVE else _REPAIRS.get(str(kind))
-    if kind in ("not_proven", "not_restarted") and device_change == "reset":  # reprovision would reset it again
-        name = "provision"
-    return name and _COLLECTION + name
-
-
-def rebuilt(row: t.Mapping[str, t.Any], playbook: str, groups: t.Mapping[str, t.Collection[str]]) -> str | None:
+def rebuilt(
+    row: t.Mapping[str, t.Any], playbook: str, groups: t.Mapping[str, t.Collection[str]], may_name: bool = False
+) -> str | None:
     """Return the command of a row of a report anew, with the options of the command line that runs now.
 
     Somebody may have changed the report, and people type what stands there: nothing of the command itself is taken over. It has to be
@@ -168,27 +164,31 @@ def rebuilt(row: t.Mapping[str, t.Any], playbook: str, groups: t.Mapping[str, t.
 
     :param playbook: the name of the one that wrote the report, or names with commas; the reports of audits alone have repairs of findings
     :param groups: the hosts of the inventory, by group
+    :param may_name: whether the command may name the device of the row. Whoever types such a command confirms the device, and would
+        confirm a changed one: the row must be of this run, not of a report
     :returns: None if the row has no such command
     """
     given, host = row["command"], row["gateway"]
     if not given or not host or not _is_one_host(host, groups):
         return None
-    if AUDIT in playbook.split(", ") and (found := _rebuilt_repair(given, host, row["device_name"])):
+    if AUDIT in playbook.split(", ") and (
+        found := _rebuilt_repair(given, host, row["device_name"] if may_name else None)
+    ):
         return found
-    repair = repair_of(row["error"], row["code"], row["device_change"])
+    repair = repair_of(row["error"], row["code"], row["device_change"]).name
     again = _COLLECTION + playbook if playbook in _OF_RUNS else None
     if row["outcome"] not in ("failed", "unreachable") or not (repair or again):
         return None
-    end = "%s %s" % (repair or again, _option("--limit", listed([host])))
-    if not given.startswith("ansible-playbook ") or not given.endswith(" " + end):
+    begin, end = _limited_ends(str(repair or again), listed([host]))
+    if not given.startswith(begin + " ") or not given.endswith(" " + end):
         return None
-    return " ".join(["ansible-playbook", *common_options(without=_NOT_FOR_REPAIRS if repair else ()), end])
+    return " ".join([begin, *common_options(without=_NOT_FOR_REPAIRS if repair else ()), end])
 
 
 def _rebuilt_repair(given: str, host: str, device_name: str | None) -> str | None:
     """Return the command of a finding anew; None if it is no repair of an audit."""
-    for mended_by in ("enable", *_PLAYBOOKS):
-        if mended_by == "recover_named" and not DEVICE_NAME.fullmatch(device_name or ""):
+    for mended_by in (*_MODULES, *_PLAYBOOKS):
+        if mended_by in NAMED and not DEVICE_NAME.fullmatch(device_name or ""):
             continue
         begin, end = _ends(mended_by, listed([host]), device_name)
         if given.startswith(begin + " ") and given.endswith(" " + end):
@@ -209,16 +209,31 @@ def _is_one_host(name: str, groups: t.Mapping[str, t.Collection[str]]) -> bool:
     return name in hosts if hosts else name not in config.LOCALHOST
 
 
-def _ends(mended_by: str, target: str, device_name: str | None) -> tuple[str, str]:
+def _ends(mended_by: str, target: str, device_name: str | None, limit: str = "") -> tuple[str, str]:
     """Return the parts of a command before and after the common options."""
-    if mended_by == "enable":
-        return "ansible " + shlex.quote(target), "-m fleetops.aliyun_iot.fleet_devices -a state=enabled"
-    playbook, variables = _PLAYBOOKS[mended_by]
+    what, variables = _MODULES.get(mended_by) or _PLAYBOOKS[mended_by]
     more = ["-e " + shlex.quote(each.format(name=device_name)) for each in variables.split()]
-    # Ansible splits the text of key=value at blanks, and reads quotes and escapes in it.
-    as_json = json.dumps({"target": target})
-    chosen = "-e target=" + shlex.quote(target) if _WORD.fullmatch(target) else _option("-e", as_json)
-    return "ansible-playbook fleetops.aliyun_iot." + playbook, " ".join([chosen, *more])
+    if mended_by in _MODULES:
+        chosen = [_option("--limit", limit)] if limit else []
+        pattern = "all" if limit else shlex.quote(target)
+        return "ansible " + pattern, " ".join(["-m %s%s" % (_COLLECTION, what), *more, *chosen])
+    # Ansible splits the text of key=value at blanks, and reads quotes and escapes in it. JSON would not survive being printed: in the
+    # output of a task, its quotes have backslashes, and whoever types them gets another variable.
+    is_plain = not limit and _WORD.fullmatch(target)
+    for_these = "-e target=" + target if is_plain else _option("--limit", limit or target)
+    return "ansible-playbook " + _COLLECTION + what, " ".join([for_these, *more])
+
+
+def _limited_ends(repair: str, hosts: str) -> tuple[str, str]:
+    """Return the parts of a command for some of the hosts, before and after the common options.
+
+    :param repair: a playbook, or ENABLE
+    :param hosts: what ``--limit`` takes
+    """
+    limit = _option("--limit", hosts)
+    if repair == ENABLE:
+        return "ansible all", "-m %s%s %s" % (_COLLECTION, _MODULES[ENABLE][0], limit)
+    return "ansible-playbook", "%s %s" % (repair, limit)
 
 
 def common_options(more: t.Container[str] = (), without: t.Container[str] = ()) -> list[str]:
@@ -247,15 +262,16 @@ def common_options(more: t.Container[str] = (), without: t.Container[str] = ()) 
 
 
 def left_out() -> list[str]:
-    """Return the options of the command line that no command here has: they may contain secrets, or are of this run alone.
+    """Return the options of the command line that no command here has, and that it may need: they may contain secrets.
 
-    A variable is ``-e`` and its name.
+    A variable is ``-e`` and its name. One of this run alone is not among them, since the command would write over the report of all.
     """
+    of_run = _OF_THIS_RUN if _has_gateways(context.CLIARGS.get("args") or ()) else set()
     names = {
         name for text in _extra_variables() for name, value in _variables_in(text).items() if not _is_kept(name, value)
     }
     given, config = context.CLIARGS, t.cast(t.Any, C)
-    variables = ["-e " + clean(name, _NAME) for name in sorted(names - {"target", "_raw_params"})]
+    variables = ["-e " + clean(name, _NAME) for name in sorted(names - {"target", "_raw_params"} - of_run)]
     # The command ansible does not have this option.
     handlers = ["--force-handlers"] if given.get("force_handlers") and not config.DEFAULT_FORCE_HANDLERS else []
     return variables + [option for name, option in _NOT_SHOWN.items() if given.get(name)] + handlers
@@ -267,22 +283,31 @@ def playbook_command(as_now: bool = True, without: t.Container[str] = ()) -> str
     :param as_now: whether it is in check mode if this run is
     :param without: variables that it must not have
     """
-    given = context.CLIARGS
     options = common_options(("target",), without)
-    return " ".join(["ansible-playbook", *options, *(["--check"] if as_now and given.get("check") else [])])
+    return " ".join(["ansible-playbook", *options, *_check_mode(as_now)])
 
 
-def limited(hosts: str, playbook: str | None = None, as_now: bool = True) -> str:
+def _check_mode(as_now: bool) -> list[str]:
+    return ["--check"] if as_now and context.CLIARGS.get("check") else []
+
+
+def limited(hosts: str, repair: str | None = None, as_now: bool = True) -> str:
     """Return the command that runs a playbook over some of the hosts.
 
     :param hosts: what ``--limit`` takes
-    :param playbook: in place of the one that runs now
+    :param repair: in place of the playbook that runs now: another one, or ENABLE
     """
-    names = [playbook] if playbook else context.CLIARGS.get("args") or ()
-    has_gateways = not all(name.removesuffix(".yml").endswith(_WITHOUT_GATEWAYS) for name in names)
-    what = playbook or same_tasks(names)
-    begin = playbook_command(as_now, _NOT_FOR_REPAIRS if playbook else ())
-    return " ".join([begin, what, *([_option("--limit", hosts)] if has_gateways else [])])
+    if repair == ENABLE:
+        begin, end = _limited_ends(repair, hosts)
+        return " ".join([begin, *common_options(without=_NOT_FOR_REPAIRS), *_check_mode(as_now), end])
+    names = [repair] if repair else context.CLIARGS.get("args") or ()
+    what = repair or same_tasks(names)
+    begin = playbook_command(as_now, _NOT_FOR_REPAIRS if repair else ())
+    return " ".join([begin, what, *([_option("--limit", hosts)] if _has_gateways(names) else [])])
+
+
+def _has_gateways(playbooks: t.Iterable[str]) -> bool:
+    return not all(name.removesuffix(".yml").endswith(_WITHOUT_GATEWAYS) for name in playbooks)
 
 
 def same_tasks(playbooks: t.Iterable[str]) -> str:
@@ -319,7 +344,9 @@ def _kept(text: str, more: t.Container[str], without: t.Container[str]) -> str:
     }
     if kept == variables and text.isprintable():
         return text
-    return json.dumps(kept) if kept else ""
+    if all(isinstance(value, str) and _WORD.fullmatch(value) for value in kept.values()):
+        return " ".join("%s=%s" % each for each in kept.items())
+    return json.dumps(kept)
 
 
 def _is_kept(name: str, value: t.Any) -> bool:

@@ -167,13 +167,17 @@ class Convergence:
         registers = self._issuer.registers and self._task.kind == "secret"
         return self.has_to_act() and self._plan.step == "store" and registers
 
+    def patience(self) -> float:
+        """Return the longest time, in seconds, that the run waits until the lease of another run ends."""
+        return max(PATIENCE, 2 * self._task.lease_length())
+
     def finish(self) -> Result:
         """Carry out the plan; look again as often as a script answers stale.
 
         :returns: the result of the task
         :raises FleetopsError: the task failed
         """
-        patience = clock() + max(PATIENCE, 2 * self._task.lease_length())
+        patience = clock() + self.patience()
         while True:
             plan, found, wanted = self._plan, self._found, self._wanted
             if plan.step != "nothing":

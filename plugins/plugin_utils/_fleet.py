@@ -15,8 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InternalError, internal
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import PATIENCE, Convergence, Result
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import with_change
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import copied, shared
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import (
@@ -41,7 +41,7 @@ SLOW = 5.0
 # Seconds between two lines of progress, and between two snapshots for the callback.
 INTERVAL = 5.0
 WATCHED = 0.5
-# The time limit for the work on one gateway, in seconds. It must be longer than the wait for the lease of another run.
+# The time limit for the work on one gateway, in seconds. It is longer if leases are long, as are then the wait for one and the attempts.
 LONGEST = 900.0
 # Seconds between two checks for work to start.
 _TICK = 0.5
@@ -56,7 +56,7 @@ class LeftToTask(Exception):
 
 
 class Claims(t.Protocol):
-    """The devices and files that the inventory names for hosts that were not looked at, as far as it can be evaluated."""
+    """The devices and files that the inventory names for hosts that were not looked at, as far as it can be read."""
 
     def device(self, host_name: str) -> tuple[str, str]:
         """Return ProductKey and DeviceName, which are empty if the inventory names none."""
@@ -98,6 +98,15 @@ class Member:
         self.result = failed(known, error)
         self.left = ""
         self.close()
+
+    def refuse(self, error: FleetopsError) -> None:
+        """Fail, or add the error to the result of a gateway that did not answer: no command may process this one alone either."""
+        if self.outcome() != "unreachable":
+            self.fail(error)
+            return
+        result = dict(self.result or {})
+        both = "%s. Besides, %s" % (str(result.get("msg")).rstrip("."), error.msg)
+        self.result = {**result, "error": {**error.as_result(), "message": both}}
 
     def close(self) -> None:
         """Close the connection and drop the convergence, for there may be thousands."""
@@ -142,12 +151,12 @@ class Fleet:
         :param prepare: called between look and change with the gateways that are going to register; returns the hosts that it refuses,
             each with the error
         :param end: ends all connections: those of gateways that hang, if no others are open, or when the pass is interrupted
-        :param longest: seconds to wait for the work on one gateway, once all others are done or wait for such gateways
+        :param longest: seconds to wait for the work on one gateway with usual leases, once all others are done or wait for such gateways
         :param interval: seconds between two lines of progress
         :param watch: takes snapshots of the progress, in place of the lines
         :param check_mode: whether the results are of check mode
         :param device_changes: what was done to the device of each host, as fleet_devices returns it; ``prepare`` can add entries
-        :param claims: returns what the inventory names for a host that fails before its look, or is left to a task
+        :param claims: returns what the inventory names for a host without a look, or with one that failed
         """
         self._open = open_gateway
         self._display = display
@@ -162,20 +171,27 @@ class Fleet:
         self._device_changes = {} if device_changes is None else device_changes  # which is filled later
         self._claims = claims
         self.members: list[Member] = []  # of the pass, with the results so far
+        self._compared = False  # whether the devices and files of all hosts were compared
         self._broken: list[Member] = []
 
-    def run(self, hosts: t.Sequence[str]) -> list[Member]:
+    def run(self, hosts: t.Sequence[str], others: t.Iterable[str] = ()) -> list[Member]:
         """Look at every host, and change the gateways that need a change.
 
         Refuse the hosts that have the same DeviceName or the same file as another host.
+
+        :param others: hosts of the run that are not processed, because they failed before. They are only compared
         """
         members = self.members = [Member(host) for host in hosts]
         self._each("looked at", members, self._look)
-        for member in members:
-            if self._claims and not (member.places or member.has_to_act() or member.outcome() in ("ok", "changed")):
+        # Whatever is wrong with a host, it has its device and its file.
+        broken = [member for member in members if not (member.has_to_act() or member.outcome() in ("ok", "changed"))]
+        absent = [Member(host) for host in others]
+        if self._claims:
+            for member in (*broken, *absent):
                 self._take_claims(member, self._claims)
-        twice = shared({member.host: member.device for member in members if member.device[1]})
-        together = shared_places({member.host: member.places for member in members if member.places})
+        everyone = [*members, *absent]
+        twice = shared({member.host: member.device for member in everyone})
+        together = shared_places({member.host: member.places for member in everyone if member.places})
         for message in copied(
             {member.host: held for member in members if member.host not in together and (held := member.held())}
         ):
@@ -189,11 +205,24 @@ class Fleet:
                 **{host: FleetopsError(text, kind="shared_name") for host, text in twice.items()},
             },
         )
+        self._compared = True
         registering = [member for member in members if member.convergence and member.convergence.will_register()]
         if self._prepare and registering:
             self._refuse(members, self._prepare(registering))
         self._each("processed", [member for member in members if member.has_to_act()], self._change)
         return members
+
+    def abandon(self, mistake: InternalError) -> list[Member]:
+        """Leave the hosts that are not processed yet to tasks, because of a bug of ours.
+
+        If it occurred before the comparison they fail, because a task would not refuse to register the device of another host.
+        """
+        for member in self.members:
+            if not self._compared and member.outcome() == "left":
+                member.fail(mistake)
+            elif member.has_to_act():
+                member.left = mistake.where
+        return self.members
 
     def _look(self, member: Member) -> None:
         opened = self._open(member.host)
@@ -213,11 +242,11 @@ class Fleet:
                 member.result = convergence.finish()
 
     def _take_claims(self, member: Member, claims: Claims) -> None:
-        """Complete a host that was not looked at: another one must get neither its device nor its file, whatever is wrong with it."""
+        """Complete what a look has not found: another host must get neither its device nor its file, whatever is wrong with this one."""
         try:
             if not member.device[1]:
                 member.device = claims.device(member.host)
-            member.places = claims.places(member.host)
+            member.places = member.places or claims.places(member.host)
         except Exception as error:  # of ours or of a connection plugin; it must not end the pass
             self._display.warning(
                 "%s: its device or its files were not compared with those of the other hosts: %s"
@@ -244,9 +273,9 @@ class Fleet:
 
     def _refuse(self, members: t.Sequence[Member], errors: t.Mapping[str, FleetopsError]) -> None:
         for member in members:
-            if member.host in errors and member.outcome() != "unreachable":
-                noted = member.outcome() == "failed"
-                member.fail(errors[member.host])
+            if member.host in errors:
+                noted = member.outcome() in ("failed", "unreachable")
+                member.refuse(errors[member.host])
                 if not noted:
                     self._note(member)
 
@@ -267,7 +296,7 @@ class Fleet:
         started = shown = clock()
         left = list(reversed(members))
         running: dict[Future[None], tuple[Member, float]] = {}
-        hanging: set[str] = set()  # hosts whose connections were ended
+        hanging: dict[str, float] = {}  # the time limits of hosts whose connections were ended
         while left or running:
             now = clock()
             places = self._at_once - sum(now - since < SLOW for _member, since in running.values())
@@ -279,9 +308,11 @@ class Fleet:
                 member, _since = running.pop(future)
                 future.result()
                 if member.host in hanging:
-                    self._fail_hanging(member)
+                    self._fail_hanging(member, hanging[member.host])
                 self._note(member)
-            overdue = {member.host for member, since in running.values() if now - since > self._longest}
+            overdue = {
+                member.host: limit for member, since in running.values() if now - since > (limit := self._limit(member))
+            }
             # Only if the work on no other gateway runs or can begin, because this ends the connections of all.
             if running and len(overdue) == len(running) and (not left or len(running) >= self._at_most):
                 hanging |= overdue
@@ -292,12 +323,16 @@ class Fleet:
         if self._watch:
             self._show(verb, members, 0, 0, clock() - started)
 
-    def _fail_hanging(self, member: Member) -> None:
+    def _limit(self, member: Member) -> float:
+        convergence = member.convergence  # which another thread sets and removes
+        return self._longest + (2 * (convergence.patience() - PATIENCE) if convergence else 0)
+
+    def _fail_hanging(self, member: Member, limit: float) -> None:
         """Replace the result of a gateway whose connection was ended, unless the work on it ended well after all."""
         if member.outcome() in ("ok", "changed"):
             return
         error = FleetopsError(
-            "the work on the gateway did not end within %d seconds" % self._longest,
+            "the work on the gateway did not end within %d seconds" % limit,
             hint="Check which process hangs on the gateway. Then run the playbook again: the new run finishes the change",
             kind="timeout",
         )

@@ -78,6 +78,8 @@ def ensure_all(devices: t.Iterable[HostDevice], accounts: Accounts, options: Opt
         wrong: dict[str, DeviceOutcome] = {}
         try:
             api = accounts.client(group[0].account)
+            if options.get("account_only"):
+                continue
             if options["state"] == "reset":
                 wrong = _wrong_secrets(group, accounts, done)
             right = [device for device in group if device.device_name not in wrong]

@@ -29,6 +29,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_actio
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import (
     files_from_inventory,
     from_inventory,
+    named_machine,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import LOCAL, Places, Target, places_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output
@@ -148,6 +149,9 @@ class Hosts:
         self._inventory = variables["hostvars"]._inventory
         self._play_hosts = list(variables["ansible_play_hosts_all"])
         self._play_batch = list(variables["ansible_play_batch"])
+        active = set(variables["ansible_play_hosts"])
+        # Hosts of the run that no batch contains, because they failed or did not answer before.
+        self.failed_before = [str(host) for host in self._play_hosts if host not in active]
         self._first = action._play_context
         delegated = variables.get("ansible_delegated_vars", {}).get(action._task.delegate_to, {})
         self._first_names = {*variables, *delegated}
@@ -208,13 +212,15 @@ class Hosts:
         return named.product_key, named.device_name or ""
 
     def places(self, host_name: str) -> Places | None:
-        """Return the files that the inventory names for a host; None if its connection cannot be made."""
+        """Return the files that the inventory names for a host; None if its variables do not name its machine."""
+        variables = self.variables(host_name)
         with self._lock:
             try:
-                action = self._action(host_name, connects=False)
-            except AnsibleError:
-                return None
-        return places_of(None, self.remote(action).target(), files_from_inventory(self.variables(host_name)))
+                target: Target | None = self.remote(self._action(host_name, connects=False)).target()
+            except AnsibleError:  # such as of a password or a plugin; the machine can be named all the same
+                machine = named_machine(host_name, variables, self._task.connection)
+                target = machine.target() if machine else None
+        return places_of(None, target, files_from_inventory(variables))
 
     def template(self, action: HostAction, value: t.Any) -> t.Any:
         """Return a value of the host's variables with its templates filled in."""

@@ -8,12 +8,16 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
+    GUIDE,
+    FleetopsError,
+    InvalidOption,
+    Kind,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import first_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._claims import advice_for
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import CHANGES, with_change
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import Member
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import is_of_shared
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import failed
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
     OF_RECOVERY,
@@ -62,6 +66,21 @@ def registered_pass(variable: str, variables: t.Mapping[str, t.Any], host: str |
         hint = "Register the result of fleet_credentials in this play"
         raise InvalidOption("variable", variable, "is not a result of fleet_credentials", hint)
     return t.cast(Result, value)
+
+
+def refused_device(variable: str, variables: t.Mapping[str, t.Any], host: str) -> FleetopsError | None:
+    """Return the error for which fleet_devices refused the device of a host; None if the variable has no such result or error.
+
+    :param variable: as for :func:`registered_pass`
+    """
+    value = variables.get(variable)
+    errors, messages = (value.get("errors"), value.get("refused")) if isinstance(value, dict) else (None, None)
+    if not isinstance(errors, dict) or not isinstance(messages, dict):
+        return None
+    error, message = errors.get(host), messages.get(host)
+    if not isinstance(error, dict) or error.get("kind") not in t.get_args(Kind) or not message:
+        return None
+    return FleetopsError(str(message), kind=error["kind"], code=error.get("code"))
 
 
 def by_host(option: str, results: t.Mapping[t.Any, t.Any]) -> dict[str, Result]:
@@ -115,16 +134,28 @@ def earlier(options: Options, batch: t.Sequence[str], check_mode: bool) -> dict[
         if advice_for((looked.get("error") or {}).get("kind")):  # which a refusal in options only repeats
             known[host] = dict(looked)
         elif host in options["refused"]:
-            text = str(options["refused"][host])
-            error = FleetopsError(text, kind="left_out")
-            if is_of_shared(text):
-                error = FleetopsError(text, kind="shared_name")
-            known[host] = failed({name: before[name] for name in before if name not in _OF_A_LEASE}, error)
+            kept = {name: before[name] for name in before if name not in _OF_A_LEASE}
+            known[host] = failed(kept, _refusal(host, options["refused"][host]))
         elif before and (check_mode or before.get("failed") or before.get("unreachable")):
             known[host] = dict(before)
         elif looked.get("failed") or looked.get("unreachable"):
             known[host] = dict(looked)
     return known
+
+
+def _refusal(host: str, error: t.Any) -> FleetopsError:
+    """Return the error with which an earlier step has refused a host.
+
+    :param error: as that step returned it, or only its message
+    :raises InvalidOption: it is neither
+    """
+    if isinstance(error, str):
+        return FleetopsError(error, kind="left_out")
+    texts = [error.get(name) for name in ("message", "hint")] if isinstance(error, dict) else [None]
+    if not all(isinstance(text, str) for text in texts) or error.get("kind") not in t.get_args(Kind):
+        raise InvalidOption("refused", None, "has no error for %s" % host, "Use errors of fleet_devices, or messages")
+    hint = error["hint"].partition(GUIDE)[0].rstrip()
+    return FleetopsError(error["message"], hint=hint, code=error.get("code"), kind=error["kind"])
 
 
 def too_many_failures(options: Options, variables: t.Mapping[str, t.Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible import context
 from ansible.errors import AnsibleError
@@ -24,9 +24,10 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import 
     is_proven,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import LOCAL, Files, named_files
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import LOCAL, Files, Target, named_files
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import TEXTS
 
+_NOT_EVALUATED = (AnsibleError, TemplateError)
 _NAMING = ("gateway_product_key", "gateway_device_name", "gateway_device_name_from", "gateway_expected_names")
 
 
@@ -34,7 +35,8 @@ _NAMING = ("gateway_product_key", "gateway_device_name", "gateway_device_name_fr
 class InventoryName:
     """The device that the inventory names for a host.
 
-    ``device_name`` is None if only the hardware reports it, or if the variables are invalid, for which ``problem`` is the reason.
+    ``device_name`` is None if only the hardware reports it. If variables are invalid, ``problem`` is the reason, and the device is only for
+    comparisons: as much of it as the other variables name.
     """
 
     product_key: str
@@ -52,59 +54,107 @@ def from_inventory(host: str, variables: Variables) -> InventoryName:
             check_product_key(named.product_key)
         if named.device_name:
             check_device_name(named.device_name)
-    except (FleetopsError, AnsibleError, TemplateError) as error:
-        return InventoryName("", None, problem=error.quoted if isinstance(error, FleetopsError) else str(error))
+    except FleetopsError as invalid:
+        return _claimed(host, variables, invalid.quoted)
+    except _NOT_EVALUATED as undefined:
+        return _claimed(host, variables, str(undefined))
     return named
 
 
 def _read(host: str, variables: Variables) -> InventoryName:
     values = {name: variables.get(name) for name in _NAMING}
     check_texts(TEXTS, values)
+    _source(values)
+    return InventoryName(str(values["gateway_product_key"] or ""), _device_name(host, values), _expected(values))
+
+
+def _claimed(host: str, variables: Variables, problem: str) -> InventoryName:
+    """Return as much of the device as can be read: the host fails, but no other one must get its device.
+
+    Facts are not read, because a gateway chooses its own, and would keep others from their devices.
+    """
+    values: dict[str, t.Any] = {}
+    with suppress(*_NOT_EVALUATED):
+        facts = variables.get("ansible_facts") or {}
+        for name in _NAMING:
+            if name not in facts:
+                with suppress(FleetopsError, *_NOT_EVALUATED):
+                    value = variables.get(name)
+                    check_texts(TEXTS, {name: value})
+                    values[name] = value
+    product_key, device_name = "", None
+    with suppress(FleetopsError):
+        product_key = check_product_key(str(values.get("gateway_product_key") or ""))
+    with suppress(FleetopsError, KeyError):  # KeyError: a variable that the name depends on cannot be read
+        device_name = check_device_name(_device_name(host, values) or "")
+    return InventoryName(product_key, device_name, problem=problem)
+
+
+def _device_name(host: str, values: t.Mapping[str, t.Any]) -> str | None:
+    if name := str(values["gateway_device_name"] or ""):
+        return name
+    source = _source(values)
+    if source not in HARDWARE:
+        return host
+    expected = _expected(values)
+    return expected[0] if is_proven(source, expected) else None
+
+
+def _source(values: t.Mapping[str, t.Any]) -> str:
     source = str(values["gateway_device_name_from"] or "inventory_hostname")
     if source not in ("inventory_hostname", *HARDWARE):
         choices = "Use inventory_hostname, %s" % " or ".join(HARDWARE)
         raise InvalidOption("gateway_device_name_from", source, "is not a valid value", choices)
+    return source
+
+
+def _expected(values: t.Mapping[str, t.Any]) -> tuple[str, ...]:
     listed = values["gateway_expected_names"] or ()
-    expected = tuple(listed.split(",") if isinstance(listed, str) else map(str, listed))
-    name = str(values["gateway_device_name"] or "")
-    if name:
-        source = "device_name"
-    elif source not in HARDWARE:
-        name = host
-    elif is_proven(source, expected):
-        name = expected[0]
-    return InventoryName(str(values["gateway_product_key"] or ""), name or None, expected)
+    return tuple(listed.split(",") if isinstance(listed, str) else map(str, listed))
 
 
 def files_from_inventory(variables: Variables) -> Files:
     """Return the files that the variables of a host name, each with its option, as far as they can be evaluated."""
     values: dict[str, object] = {}
     for option in ("path", "exports"):
-        with suppress(AnsibleError, TemplateError):
+        with suppress(*_NOT_EVALUATED):
             # As in the role, an optional variable that is empty counts as not set.
             values[option] = variables.get("gateway_" + option) or gateway_credential_spec()[option]["default"]
     return named_files(values.get("path"), values.get("exports"))
 
 
-class Machine(t.NamedTuple):
+@dataclass(frozen=True)
+class Machine:
     """The machine of a host, as far as the inventory names it; ``port`` is empty if only the connection knows it."""
 
     address: str
     port: str = ""
+    connection: str = field(default="ssh", compare=False)
+
+    def target(self) -> Target:
+        """Return what a connection would lead to that cannot be made, so that its route is not known."""
+        if self.connection == LOCAL:
+            return Target(LOCAL)
+        return Target(self.connection, self.address, self.port or ("22" if self.connection == "ssh" else ""), None)
 
 
-def named_machine(host: str, variables: Variables) -> Machine | None:
-    """Return the machine that the inventory names for a host; None if its variables cannot be read, which the pass reports."""
+def named_machine(host: str, variables: Variables, default: object = None) -> Machine | None:
+    """Return the machine that the inventory names for a host; None if its variables cannot be read, which the pass reports.
+
+    :param default: the connection without a variable, if it is not that of the command line
+    """
     try:
-        named = str(variables.get("ansible_connection") or context.CLIARGS.get("connection") or "")
+        named = str(variables.get("ansible_connection") or default or context.CLIARGS.get("connection") or "")
         connection = named.rpartition(".")[2]
         if connection == LOCAL:
-            return Machine(LOCAL)
+            return Machine(LOCAL, connection=LOCAL)
         own = "ansible_%s_" % connection  # takes precedence in the connection too
         address = variables.get(own + "host") or variables.get("ansible_host") or host
-        return Machine(str(address), str(variables.get(own + "port") or variables.get("ansible_port") or ""))
-    except (AnsibleError, TemplateError):
+        port = variables.get(own + "port") or variables.get("ansible_port") or ""
+    except _NOT_EVALUATED:
         return None
+    builtin = connection if named in (connection, "ansible.builtin." + connection) else named
+    return Machine(str(address), str(port), "ssh" if builtin in ("", "smart") else builtin)
 
 
 def on_one_machine(machines: t.Mapping[str, Machine | None]) -> set[str]:

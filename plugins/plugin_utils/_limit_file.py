@@ -19,15 +19,16 @@ _SUFFIX = ".hosts"
 _KEPT = 20
 
 
-def limit_of(hosts: t.Sequence[str], directory: str, name: str) -> str:
+def limit_of(hosts: t.Sequence[str], directory: str, name: str, most: int = NAMES) -> str:
     """Return the value of ``--limit`` for hosts: their names, or a file of names in the directory. A name may be a pattern instead.
 
     The name of a file contains a digest of its content, so that a printed command never applies to other hosts.
 
     :param name: the beginning of the file's name
+    :param most: how many names are in no file
     """
     text = "".join(pattern_of(host) + "\n" for host in hosts)
-    if len(hosts) > NAMES and "," not in directory:  # where Ansible would split the path
+    if len(hosts) > most and "," not in directory:  # where Ansible would split the path
         folder = Path(directory).expanduser()
         with suppress(FleetopsError, OSError, UnicodeError):
             file = folder / _file_name(name, text.encode())

@@ -210,25 +210,25 @@ _OWN_DEVICES = (
 def shared(devices: t.Mapping[str, tuple[str, str]]) -> dict[str, str]:
     """Return a message for each host that has the same device as another host; it names all of them.
 
-    :param devices: ProductKey and DeviceName by host
+    :param devices: ProductKey and DeviceName by host. A DeviceName that is empty is that of no other host; a ProductKey that is empty can
+        be any one
     """
-    hosts: dict[tuple[str, str], list[str]] = {}
-    for host, device in devices.items():
-        hosts.setdefault(device, []).append(host)
-    messages = {}
-    for (product_key, name), several in hosts.items():
-        if len(several) < 2:
-            continue
-        message = "%d hosts have the device %s of the product %s: %s. %s" % (
-            *(len(several), name, product_key or "that is to be created", first_of(several, HOSTS_SHOWN), _OWN_DEVICES),
-        )
-        messages.update(dict.fromkeys(several, message))
+    hosts: dict[str, dict[str, str]] = {}
+    for host, (product_key, name) in devices.items():
+        if name:
+            hosts.setdefault(name, {})[host] = product_key
+    messages: dict[str, str] = {}
+    for name, keys in hosts.items():
+        for product_key in dict.fromkeys(keys.values()) if len(keys) > 1 else ():
+            several = [host for host, key in keys.items() if not (key and product_key) or key == product_key]
+            if len(several) < 2:
+                continue
+            product = next(filter(None, (product_key, *keys.values())), "that is to be created")
+            message = "%d hosts have the device %s of the product %s: %s. %s" % (
+                *(len(several), name, product, first_of(several, HOSTS_SHOWN), _OWN_DEVICES),
+            )
+            messages.update((host, message) for host in several if keys[host] == product_key)
     return messages
-
-
-def is_of_shared(message: str) -> bool:
-    """Return whether a message is from :func:`shared`. Playbooks pass refusals as text, without the kind of error."""
-    return message.endswith(_OWN_DEVICES)
 
 
 def copied(credentials: t.Mapping[str, tuple[str, str, str]]) -> list[str]:

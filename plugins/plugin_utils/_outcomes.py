@@ -13,8 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._claims import advice_for, with_twins
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import repair_of
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._claims import advice_for
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import (
     is_of_device_alone,
     shown,
@@ -27,12 +26,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress impo
     UNFINISHED,
     word_of,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._repairs import repair_of
 
 # For hosts without a result of this collection.
 PLAIN = ("changed", "ok")
 NOT_REACHED = "not reached"
 ORDER = (*FINE, *PLAIN, *UNFINISHED, *BROKEN)
-AFTER_RESET = repair_of("not_restarted", None, "reset")
+AFTER_RESET = repair_of("not_restarted", None, "reset").name
 
 Result = t.Mapping[str, t.Any]
 # By host, how many of its tasks ended in which way.
@@ -41,15 +41,16 @@ Stats = t.Mapping[str, t.Mapping[str, int]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a host: a word, its cause, and the playbook that helps if running the same one again does not.
+    """The outcome of a host: a word, its cause, and the repair if running the same playbook again does not help.
 
-    ``advice`` is what to do in place of a command.
+    ``advice`` is what to do in place of a command, ``first`` what to do before it.
     """
 
     word: str
     cause: str = ""
     repair: str | None = None
     advice: str = ""
+    first: str = ""
 
 
 @dataclass
@@ -60,15 +61,12 @@ class Group:
     hosts: list[str] = field(default_factory=list)
 
 
-def outcome_of_result(result: Result, check_mode: bool, has_twin: bool = False) -> Outcome:
-    """Return the outcome of a result of gateway_credential, as it is or as a pass has it.
-
-    :param has_twin: whether another host has the same device
-    """
+def outcome_of_result(result: Result, check_mode: bool) -> Outcome:
+    """Return the outcome of a result of gateway_credential, as it is or as a pass has it."""
     word, alone = word_of(result, check_mode), is_of_device_alone(result)
     outcome = failed_outcome(result) if word == "failed" else Outcome(word)
-    if has_twin and word in (*BROKEN, *UNFINISHED):
-        outcome = replace(outcome, advice=outcome.advice or advice_for(None, has_twin))
+    if word == "not answering":  # with an error if another host has its device or its file
+        outcome = replace(outcome, advice=failed_outcome(result).advice)
     if word == "needs a change" and not alone:
         outcome = replace(outcome, cause=clean(str(result.get("reason") or ""), LENGTH))
     device = shown(result.get("device_change"), check_mode)
@@ -92,7 +90,7 @@ def failed_outcome(result: Result, task: str = "") -> Outcome:
     kind, code = str(error["kind"]), error.get("code")
     cause = kind if code is None else "%s, code %s" % (kind, code)
     repair = repair_of(kind, None if code is None else str(code), result.get("device_change"))
-    return Outcome("failed", clean(cause, LENGTH), repair, advice_for(kind))
+    return Outcome("failed", clean(cause, LENGTH), repair.name, advice_for(kind), repair.first)
 
 
 def _deciding(result: Result) -> Result | None:
@@ -113,6 +111,8 @@ class Outcomes:
         self._broken: dict[str, Outcome] = {}
         # Hosts whose devices were reset, and which have their new credentials.
         self._renewed: set[str] = set()
+        # Hosts that share their devices with others, as far as it is known before their batches.
+        self._sharing: set[str] = set()
         # Hosts whose batches have not begun.
         self._waiting: dict[str, None] = {}
         # By host, a failed task for all hosts: see note_run_failed().
@@ -134,23 +134,35 @@ class Outcomes:
         """Record hosts that a pass has still to process: an earlier look at them, which only read, has settled nothing."""
         for host in hosts:
             if self._is_open(host):
-                self._settled[host] = Outcome(NOT_REACHED)
+                self._settled[host] = self._not_reached(host)
+
+    def note_names(self, names: t.Mapping[str, t.Mapping[str, t.Any]]) -> None:
+        """Record the result of the filter device_names: no command may process a host alone that shares its device."""
+        self._sharing.update(host for host, named in names.items() if named["error"])
+
+    def _not_reached(self, host: str) -> Outcome:
+        return Outcome(NOT_REACHED, advice=advice_for("shared_name" if host in self._sharing else None))
 
     def _is_open(self, host: str) -> bool:
-        """Return whether a host has no outcome, or one that needs no action."""
-        return host not in self._settled or self._settled[host].word in FINE
+        """Return whether a host has no outcome, one that needs no action, or that of a look before its batch."""
+        return host not in self._settled or self._settled[host].word in (*FINE, "needs a change")
+
+    def note_hidden(self, hosts: t.Iterable[str]) -> None:
+        """Record hosts of a pass whose result is hidden by the keyword no_log; a task of the host may report it."""
+        for host in hosts:
+            if self._is_open(host):
+                self._settled[host] = Outcome("left to a task", "no_log hides the result of the pass")
 
     def note_pass(self, result: Result) -> dict[str, int]:
         """Record the result of fleet_credentials; return the number of its hosts by word, empty if they were recorded before."""
         counts: dict[str, int] = {}
         before = dict(self._settled)
         gateways, check_mode = {**result.get("right", {}), **result["gateways"]}, bool(result["check_mode"])
-        twins = with_twins(gateways)
         for host in result["hosts"]:
             if host in result["left"]:
                 outcome = Outcome("left to a task")
             elif host in gateways:
-                outcome = outcome_of_result(gateways[host], check_mode, host in twins)
+                outcome = outcome_of_result(gateways[host], check_mode)
                 if gateways[host].get("device_change") == "reset" and outcome.word in FINE:
                     self._renewed.add(host)
             else:
@@ -250,6 +262,6 @@ class Outcomes:
             # Only the handlers have still to run. reprovision would reset the device again.
             return replace(broken, repair=AFTER_RESET) if host in self._renewed else broken
         if host in self._waiting and self._is_open(host):
-            return Outcome(NOT_REACHED)
+            return self._not_reached(host)
         changed = counted.get("changed", 0) > self._changed_for_all[host]
         return settled or Outcome("changed" if changed else "ok")

@@ -25,13 +25,14 @@ class Target:
     """The machine that a connection leads to, as far as the inventory tells: connection, address and port, empty where there is none.
 
     The remote user is no part of it: several users of one machine have the same files. ``route`` are the options that can lead to another
-    machine of the same address, such as those for a jump host. It is not compared where boot IDs tell machines apart.
+    machine of the same address, such as those for a jump host, or None if they cannot be read. It is not compared where boot IDs tell
+    machines apart.
     """
 
     connection: str
     address: str = ""
     port: str = ""
-    route: tuple[str, ...] = field(default=(), compare=False)
+    route: tuple[str, ...] | None = field(default=(), compare=False)
 
     def __str__(self) -> str:
         if self.connection == LOCAL:
@@ -93,17 +94,21 @@ def shared_places(places: t.Mapping[str, Places]) -> dict[str, str]:
     """Return a message for each host that shares a file with another host, or has the name of a working file of another host.
 
     The message lists these hosts, and the options that name the files. A host without a look may be on any machine that a host of the same
-    target and route is on.
+    target and route is on; without a route too, on any machine that a host of the same target is on.
     """
-    booted: dict[tuple[Target, tuple[str, ...]], dict[str, None]] = {}
+    booted: dict[tuple[Target, tuple[str, ...] | None], dict[str, None]] = {}
     for own in places.values():
         if own.boot is not None:
             booted.setdefault((own.target, own.target.route), {})[own.boot] = None
     holders: dict[tuple[Target, Boot, str], list[tuple[str, str]]] = {}
     on_machine: dict[tuple[Target, Boot], set[str]] = {}
-    for host, own in places.items():
-        route = own.target.route
-        boots: t.Iterable[Boot] = [own.boot] if own.boot is not None else booted.get((own.target, route)) or [route]
+    machines: dict[Target, dict[Boot, None]] = {}
+    for host, own in sorted(places.items(), key=lambda item: item[1].target.route is None):
+        route, known = own.target.route, machines.setdefault(own.target, {})
+        boots: t.Collection[Boot] = [own.boot] if own.boot is not None else booted.get((own.target, route), ())
+        if not boots:
+            boots = list(known) or [()] if route is None else [route]
+        known.update(dict.fromkeys(boots))
         for boot in boots:
             for option, path in own.options:
                 holders.setdefault((own.target, boot, path), []).append((host, option))

@@ -96,15 +96,15 @@ def parse_report(text: str) -> Report:
 def checked_rows(option: str, rows: t.Iterable[Row]) -> list[Row]:
     """Return rows as the next run reads them from a report, with every text one printable line, except the command.
 
+    Characters of a host's name that cannot be shown are escaped, so that one such name does not cost the report of all hosts.
+
     A command is made of the command line, in which the name of a file can have any character.
 
     :param option: the option that they are from
     :raises InvalidOption: a report with these rows could not be read again
     """
     try:
-        return [
-            {**_row('"%s"' % gate.message(key_of(row), gate.EXCERPT), row), "command": row["command"]} for row in rows
-        ]
+        return [{**_row(_place(row), _with_escapes(row)), "command": row["command"]} for row in rows]
     except StorageError as error:
         problem = "cannot be reported: %s" % error.msg.partition("refused: ")[2]
         raise InvalidOption(option, None, problem, "Correct it, or leave this gateway out") from None
@@ -141,6 +141,16 @@ def _host(where: str, value: object) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= HOST or not all(map(_can_be_shown, value)):
         raise gate.bad_answer(where, "it is not the name of a host")
     return value
+
+
+def _place(row: Row) -> str:
+    return '"%s"' % gate.message(key_of(row), gate.EXCERPT)
+
+
+def _with_escapes(row: Row) -> Row:
+    name = row["gateway"] or ""
+    shown = "".join(each if _can_be_shown(each) else "\\U%08x" % ord(each) for each in name)
+    return row if shown == name else {**row, "gateway": shown}
 
 
 def _can_be_shown(character: str) -> bool:

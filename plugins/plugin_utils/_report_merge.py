@@ -19,6 +19,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._run_report im
 
 MOST_FILES = 1000
 _MOST_SHOWN = 5
+# For a command that is not taken over: it names a device, or somebody has changed it, or the inventory does not have the gateway.
+_ANEW = "Run the playbook again for this gateway, which prints its command; a merged report cannot confirm it"
 
 # Builds the command of a row anew, for the playbook that wrote the report; None if the row has no known command.
 Rebuild = t.Callable[[Row, str], str | None]
@@ -74,10 +76,13 @@ def merge_reports(names: t.Sequence[str], rebuild: Rebuild) -> tuple[dict[str, s
             )
     reports.sort(key=lambda report: (report["run"]["ended"], report["run"]["id"]))
     rows = {key_of(row): row for report in reports for row in report["gateways"]}
-    twins = with_twins(rows)
+    # A report of an audit also has the devices without a gateway of its slice, which may be those of gateways of other slices.
+    twins = with_twins({key: row for key, row in rows.items() if row["gateway"]})
     for key, row in rows.items():
-        has_command = not advice_for(row["error"], key in twins)
-        row["command"] = rebuild(row, reports[0]["run"]["playbook"]) if has_command else None
+        advice, given = advice_for(row["error"], key in twins), row["command"]
+        row["command"] = None if advice else rebuild(row, reports[0]["run"]["playbook"])
+        if given and not row["command"]:
+            row["hint"] = row["hint"] or advice or _ANEW
     return _run(reports), list(rows.values())
 
 

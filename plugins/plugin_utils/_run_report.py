@@ -19,9 +19,10 @@ from functools import cache
 from pathlib import Path
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._claims import advice_for, with_twins
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import limited, listed, repair_of
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._claims import advice_for
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import limited, listed
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import shown
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._repairs import repair_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import outcome_of
 
 FORMAT = 1
@@ -45,7 +46,7 @@ def rows_of_pass(fleet: t.Mapping[str, t.Any], batch: t.Iterable[str], command: 
     :param playbook: the one that ran, or several, quoted, with the options that choose their tasks
     """
     results, left = {**fleet.get("right", {}), **fleet["gateways"]}, fleet["left"]
-    twins, processed = with_twins(results), set(fleet["hosts"])
+    processed = set(fleet["hosts"])
     rows = []
     for host in batch:
         if host not in processed:
@@ -56,13 +57,14 @@ def rows_of_pass(fleet: t.Mapping[str, t.Any], batch: t.Iterable[str], command: 
             row["message"] = "processed by a task of its own, whose result is not in this report: %s" % left[host]
         row["device_change"] = shown(result.get("device_change"), bool(fleet.get("check_mode")))
         if row["outcome"] in ("failed", "unreachable"):
-            if advice := advice_for(row["error"], host in twins):
+            if advice := advice_for(row["error"]):
                 row["hint"] = row["hint"] or advice
             else:
                 repair = repair_of(row["error"], row["code"], row["device_change"])
                 target = listed([host])
                 again = "%s %s --limit %s" % (command, playbook, shlex.quote(target))
-                row["command"] = limited(target, repair) if repair else again
+                row["command"] = limited(target, repair.name) if repair.name else again
+                row["hint"] = " ".join(filter(None, [repair.first and repair.first + ".", row["hint"]])) or None
         rows.append(row)
     return rows
 

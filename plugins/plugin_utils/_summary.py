@@ -36,13 +36,13 @@ def block(word: str, failure: Failure, ignored: bool = False) -> list[str]:
 def table(groups: t.Sequence[Group], next_command: NextCommand) -> list[tuple[str, Outcome | None]]:
     """Return the lines of the table, each with its outcome; None for other lines."""
     width = max([len(group.outcome.word) for group in groups] + [7])
-    lines: list[tuple[str, Outcome | None]] = [("%-*s %7s  %s" % (width, "OUTCOME", "HOSTS", "CAUSE"), None)]
+    lines: list[tuple[str, Outcome | None]] = [("%-*s %7s  %s" % (width, "OUTCOME", "HOSTS", "CAUSE: NAMES"), None)]
     for group in groups:
         about = group.outcome
         cause = ": ".join(filter(None, [about.cause, names(group.hosts) if _is_named(about) else ""]))
         lines.append((("%-*s %7d  %s" % (width, about.word, len(group.hosts), cause)).rstrip(), about))
         if command := next_command(group):
-            lines.append(("    " + command, None))
+            lines += [("    " + text, None) for text in ("" if about.advice else about.first, command) if text]
     return lines
 
 

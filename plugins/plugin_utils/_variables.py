@@ -33,6 +33,8 @@ Check = t.Callable[[str, t.Any], t.Any]
 
 # A template that only refers to a variable.
 _REFERENCE = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
+# Variables after the options that they set.
+_IN_PARENTHESES = re.compile(r" \((gateway_\w+(?:, gateway_\w+)*)\)")
 _PERCENTAGE = re.compile(r"(\d+(?:\.\d+)?)\s*%?")
 
 
@@ -225,8 +227,12 @@ REGISTERED = frozenset(
 def check_run(variables: t.Mapping[str, t.Any]) -> None:
     """Check the variables that were given for a run.
 
-    :raises InvalidOption: one is misspelt or invalid, or would replace what the playbooks themselves set
+    :raises InvalidOption: one is misspelt or invalid, is no name, or would replace what the playbooks themselves set
     """
+    for name in variables:
+        if not str(name).isidentifier():  # such as one with the backslashes of quoted output: the run would ignore it
+            hint = "Correct it; type JSON without the backslashes that the output of a task has before its quotes"
+            raise InvalidOption("--extra-vars", str(name), "is not the name of a variable", hint)
     check_names(variables, ("target",))
     for name in variables:
         if name in REGISTERED or str(name).startswith("fleetops_"):
@@ -343,7 +349,11 @@ def naming_variables(text: str, variables: t.Mapping[str, str]) -> str:
     """
     if not variables:
         return text
-    return _options_in(tuple(variables)).sub(lambda found: variables[found[0]], text)
+    named = _options_in(tuple(variables)).sub(lambda found: variables[found[0]], text)
+    # Messages for modules have the variables in parentheses, which would repeat them now.
+    return _IN_PARENTHESES.sub(
+        lambda found: "" if all(name in named[: found.start()] for name in found[1].split(", ")) else found[0], named
+    )
 
 
 def error_with_variables(error: FleetopsError, variables: t.Mapping[str, str]) -> FleetopsError:

@@ -81,7 +81,21 @@ def test_a_host_without_a_product_fails_and_the_others_go_on(platform: Emulator,
 def test_it_needs_an_account(platform: Emulator, tmp_path: Path) -> None:
     run = run_playbook("fleetops.aliyun_iot.add_devices", fleet(tmp_path, 1), tmp_path, env=ENV)
     assert run.rc != 0
-    assert "platform_access_key_id" in run.result("gw-0001")["msg"]
+    result = run.result("gw-0001")
+    assert "platform_access_key_id" in result["msg"]
+    assert result["msg"].endswith("See the troubleshooting guide: credential")
+    assert result["error"]["kind"] == "credential"
+
+
+def test_only_a_result_of_fleet_devices_has_errors_of_hosts(tmp_path: Path) -> None:
+    task = {"fleetops.aliyun_iot.fleet_report": {"variable": "found"}}
+    for found in (
+        {"errors": {"gw-0001": "no"}, "refused": {"gw-0001": "no"}},
+        {"errors": {"gw-0001": {}}, "refused": {}},
+    ):
+        play: JSON = {"hosts": "gateways", "gather_facts": False, "vars": {"found": found}, "tasks": [task]}
+        run = run_playbook(play, fleet(tmp_path, 1), tmp_path, env=ENV)
+        assert "found' is not a result of" in run.result("gw-0001")["msg"], run
 
 
 def test_a_share_of_the_quotas_is_for_every_call(platform: Emulator, tmp_path: Path) -> None:

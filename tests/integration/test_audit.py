@@ -6,9 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -26,6 +23,7 @@ from operations import (
     operate,
     results,
     role_variables,
+    typed,
     valid_fingerprint,
     valid_text,
 )
@@ -149,15 +147,6 @@ def commands(run: Run) -> list[str]:
     return [line.partition(": ")[2] for line in shown]
 
 
-def typed(command: str, tmp_path: Path) -> Run | subprocess.CompletedProcess[str]:
-    """Run a command in the folder where the audit was started."""
-    if command.startswith("ansible-playbook "):
-        return run_line(command, tmp_path, ENV)
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    env = {"PATH": path, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1", **ENV}
-    return subprocess.run(["sh", "-c", command], cwd=tmp_path, env=env, text=True, capture_output=True, check=False)
-
-
 def test_whoever_types_the_commands_has_a_fleet_that_is_right(platform: Emulator, tmp_path: Path) -> None:
     hosts = drifted_fleet(platform, tmp_path)
     end_lease(tmp_path / "gw-0011/.device.json.journal")
@@ -180,8 +169,12 @@ def test_whoever_types_the_commands_has_a_fleet_that_is_right(platform: Emulator
         findings = json.loads((tmp_path / "audit.json").read_text())
         found.append({each["gateway"]: each["finding"] for each in findings if each["command"]})
         for command in commands(run):
-            done = typed(command, tmp_path)
-            assert (done.rc if isinstance(done, Run) else done.returncode) == 0, f"{command}\n{done}"
+            if command.startswith("ansible-playbook "):
+                done = run_line(command, tmp_path, ENV)
+                assert done.rc == 0, f"{command}\n{done}"
+            else:
+                ended = typed(command, tmp_path)
+                assert ended.returncode == 0, f"{command}\n{ended}"
     assert found[0] == {
         **{host: finding for host, finding in DRIFT.items() if finding not in ("unreachable", "no_gateway")},
         **{"gw-0013": "not_on_platform", "gw-0014": "disabled", "gw-0015": "missing"},
@@ -281,6 +274,16 @@ def test_a_platform_that_does_not_answer_is_no_finding(platform: Emulator, tmp_p
     assert run.rc == 2, run
     assert "Forbidden.RAM" in run.stdout
     assert "as they should be" not in run.stdout
+
+
+def test_without_an_account_nothing_is_inspected(platform: Emulator, tmp_path: Path) -> None:
+    hosts = inventory(1, tmp_path, **role_variables(platform))
+    shell = write_script(tmp_path / "sh", f'touch {tmp_path}/asked; exec /bin/sh "$@"')
+    hosts["gateways"]["vars"].update(ansible_shell_executable=str(shell), gateway_region="cn-shanghai")
+    run = run_playbook("fleetops.aliyun_iot.audit", hosts, tmp_path, env=ENV)
+    assert run.rc == 2, run
+    assert run.result("gw-0001")["error"]["kind"] == "credential"
+    assert not (tmp_path / "asked").exists()
 
 
 def test_thousands_of_devices(tmp_path: Path) -> None:

@@ -73,12 +73,17 @@ def on_terminal(playbook: JSON, hosts: JSON, tmp_path: Path, **keywords: JSON) -
 
 def table(text: str) -> dict[str, tuple[int, str]]:
     """Return the rows at the end: by outcome and cause, the number of hosts and the command."""
-    lines = text.partition("OUTCOME")[2].splitlines()[1:]
-    rows = {}
-    for line, below in zip(lines, [*lines[1:], ""], strict=True):
+    rows: dict[str, tuple[int, str]] = {}
+    last = ""
+    for line in text.partition("OUTCOME")[2].splitlines()[1:]:
         if found := re.fullmatch(r"(\w[\w ]*?) +(\d+)(?:  (.*))?", line):
             word, number, cause = found.groups()
-            rows[": ".join(filter(None, [word, cause]))] = (int(number), below.strip() if below.startswith(" ") else "")
+            last = ": ".join(filter(None, [word, cause]))
+            rows[last] = (int(number), "")
+        elif line.startswith("    ") and last:  # the command is below the advice, if there is one
+            rows[last] = (rows[last][0], line.strip())
+        else:
+            last = ""
     return rows
 
 
@@ -512,6 +517,19 @@ def test_hosts_with_one_device_are_given_no_command(
     assert [rows[host]["command"] for host in ("gw-0002", "gw-0003")] == [None, None], run
     shown = [below for row, (_number, below) in table(run.stdout).items() if "gw-000" in row]
     assert {line.partition(" so that")[0] for line in shown} == {"Correct the inventory"}, run
+
+
+def test_a_host_that_a_decommission_has_not_reached_gets_no_command_if_another_host_has_its_device(
+    platform: Emulator, tmp_path: Path
+) -> None:
+    """The run ends with its first batch, before the batch in which the host would be refused."""
+    own: dict[str, JSON] = {**{host: {} for host in names(3)}, "gw-0001": {"gateway_device_name": "gw-0003"}}
+    hosts = inventory(own, tmp_path, **role_variables(platform))
+    run = operated("decommission", platform, hosts, tmp_path, target="gateways", gateway_serial=1)
+    rows = table(run.stdout)
+    assert rows["not reached: gw-0002"][1].endswith(" --limit gw-0002"), run
+    for row in ("failed: shared_name: gw-0001", "not reached: gw-0003"):
+        assert rows[row][1].startswith("Correct the inventory"), run
 
 
 def test_a_failed_restart_after_a_reset_is_repeated_without_another_reset(platform: Emulator, tmp_path: Path) -> None:

@@ -162,6 +162,7 @@ def test_a_life(platform: Emulator, tmp_path: Path) -> None:
         assert not credential_file(tmp_path, host).exists()
         again = operate("decommission", platform, hosts, tmp_path, target=host, decommission_platform=fate)
         assert (again.rc, again.changed) == (0, 0), again
+        assert results(again, host)[0]["path"] == str(credential_file(tmp_path, host)), "gateway_report is all"
     left = {device["device_name"]: device["status"] for device in platform.admin.devices(key)}
     assert left == {"gw-0001": "DISABLE", "gw-0003": "UNACTIVE"}
     assert left_over(tmp_path, names(3)) == {}

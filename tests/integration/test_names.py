@@ -245,7 +245,7 @@ def test_whatever_is_wrong_with_a_host_its_device_is_for_no_other(
         assert not credential_file(tmp_path, other).exists()
 
 
-@pytest.mark.parametrize("trouble", ["failed", "unreachable", "account"])
+@pytest.mark.parametrize("trouble", ["failed", "failed before", "unreachable", "account"])
 def test_the_device_of_a_host_that_is_not_processed_is_not_reset_for_another(
     platform: Emulator, tmp_path: Path, trouble: str
 ) -> None:
@@ -263,9 +263,10 @@ def test_the_device_of_a_host_that_is_not_processed_is_not_reset_for_another(
         "gather_facts": False,
         "tasks": [{"fleetops.aliyun_iot.fleet_devices": options, "run_once": True}],
     }
-    with start_playbook([play], hosts, tmp_path, env=ENV) as started:
+    before = failing_first("gw-0003") if trouble == "failed before" else []
+    with start_playbook([*before, play], hosts, tmp_path, env=ENV) as started:
         run = started.wait()
-    assert run.rc == 0, run
+    assert run.rc == (2 if before else 0), run
     assert called(platform, "ResetThing") == []
     refused = run.result("gw-0002")["refused"]
     assert "gw-0002, gw-0003" in refused["gw-0002"]
@@ -707,3 +708,81 @@ def test_facts_of_a_gateway_lead_no_request_of_the_account_elsewhere(platform: E
     assert run.rc == 2, run
     assert "platform_openapi_endpoint, which only the inventory may set" in " ".join(run.stdout.split()), run
     assert "no answer" not in run.stdout, run
+
+
+# Hosts that are in no batch
+
+
+def failing_first(host: str, *playbooks: str) -> JSON:
+    """Return plays in which a task fails for this host before the playbooks begin."""
+    task = {"ansible.builtin.fail": {"msg": "not today"}, "when": f"inventory_hostname == '{host}'"}
+    first = {"hosts": "gateways", "gather_facts": False, "tasks": [task]}
+    return [first, *({"ansible.builtin.import_playbook": f"fleetops.aliyun_iot.{name}"} for name in playbooks)]
+
+
+@pytest.mark.parametrize("playbook", ["provision", "reprovision", "recover", "decommission"])
+def test_a_device_of_a_host_that_failed_before_is_for_no_other(
+    platform: Emulator, tmp_path: Path, playbook: str
+) -> None:
+    stored = in_service(platform, tmp_path, "gw-0007")
+    before = secrets(platform, "gw-0007")
+    hosts = fleet(
+        platform,
+        tmp_path,
+        gw_0007={},
+        gw_0008={"gateway_device_name": "gw-0007"}
+        if playbook in ("recover", "decommission")
+        else reporting(tmp_path, "gw-0008", "gw-0007"),
+        gw_0010={},
+    )
+    extra = {**account(platform), **EVERYONE, "gateway_report": "all", "gateway_verify": "none", "target": "gateways"}
+    plays = failing_first("gw-0007", playbook)
+    with start_playbook(plays, hosts, tmp_path, "-e", json.dumps(extra), env=ENV) as started:
+        run = started.wait()
+    assert run.rc == 2, run
+    assert "gw-0007" not in called(platform, "register") + called(platform, "ResetThing"), run
+    assert (secrets(platform, "gw-0007"), statuses(platform)["gw-0007"]) == (before, "OFFLINE")
+    assert "2 hosts have the device gw-0007 of" in " ".join((run.stdout + run.stderr).split())
+    assert not credential_file(tmp_path, "gw-0008").exists()
+    assert credential_file(tmp_path, "gw-0007").read_text() == stored
+
+
+def test_a_host_that_only_its_hardware_names_is_not_left_to_a_task(platform: Emulator, tmp_path: Path) -> None:
+    """Its task would register whatever name the hardware reports, here the device of another host."""
+    hosts = fleet(
+        platform,
+        tmp_path,
+        gw_0001={"ansible_become_password": "of-its-own"},
+        gw_0002=reporting(tmp_path, "gw-0002", "gw-0001"),
+        gw_0003={},
+    )
+    (tmp_path / "typed").write_text("typed")
+    run = provision(platform, hosts, tmp_path, "--become-password-file", "typed")
+    assert run.rc == 2, run
+    assert sorted(called(platform, "register")) == ["gw-0001", "gw-0003"]
+    assert kinds(run) == {"gw-0002": "unproven_name"}
+    for words in ("was typed in", "gateway_device_name"):
+        assert words in said(run, "gw-0002")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"ansible_become": True, "ansible_become_password": "{{ nope }}"},
+        {"ansible_become": True, "ansible_become_method": "nosuch"},
+        {"ansible_timeout": "{{ nope }}"},
+        {"ansible_shell_type": "nosuch"},
+    ],
+    ids=str,
+)
+def test_a_file_of_a_host_without_a_connection_is_for_no_other(
+    platform: Emulator, tmp_path: Path, broken: JSON
+) -> None:
+    stored = in_service(platform, tmp_path, "gw-0001")
+    path = str(credential_file(tmp_path, "gw-0001"))
+    hosts = fleet(platform, tmp_path, gw_0001=broken, gw_0002={"gateway_path": path}, gw_0003={})
+    run = provision(platform, hosts, tmp_path)
+    assert run.rc == 2, run
+    assert called(platform, "register") == ["gw-0003"]
+    assert kinds(run)["gw-0002"] == "shared_place"  # gw-0001's own task fails for lack of a connection
+    assert Path(path).read_text() == stored

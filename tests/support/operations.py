@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -100,6 +103,13 @@ def called(platform: Emulator, action: str, processed: bool = False) -> list[str
 def results(run: Run, host: str, action: str = "fleet_report") -> list[JSON]:
     """Return the results of the host's tasks of this action, in order; by default, the playbook's report on the host."""
     return [each["result"] for each in run.results[host] if each["action"] == f"fleetops.aliyun_iot.{action}"]
+
+
+def typed(command: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in the folder where the playbooks are started."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    env = {"PATH": path, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1", **ENV}
+    return subprocess.run(["sh", "-c", command], cwd=tmp_path, env=env, text=True, capture_output=True, check=False)
 
 
 def left_over(tmp_path: Path, hosts: Iterable[str]) -> dict[str, list[str]]:

@@ -24,6 +24,8 @@ ROOT = Path(__file__).parents[2]
 # Functions that take a kind from a table: read_answer() from that of failed scripts, _error() from that of a program.
 READ_ANSWER: Node = ("module_utils._device.change", "read_answer")
 ERROR: Node = ("plugin_utils._remote_python", "_error")
+REFUSAL: Node = ("plugin_utils._fleet_result", "_refusal")
+REFUSED: Node = ("plugin_utils._fleet_result", "refused_device")
 ACTIONS = sorted(path.stem for path in (PLUGINS / "action").glob("*.py"))
 PROOF = "the login that proves a credential ends with an outcome, not with an error"
 NO_PURGE = "it purges nothing"
@@ -62,12 +64,12 @@ NEVER: dict[str, dict[str, str]] = {
     "product_info": {"busy": NO_LEASE},
 }
 # Actions that also return the errors of other actions.
-PASSED_ON = {"fleet_report": ("fleet_credentials",)}
+PASSED_ON = {"fleet_credentials": ("fleet_devices",), "fleet_report": ("fleet_credentials", "fleet_devices")}
 
 
 def kinds(sites: Sites) -> set[str]:
     """Return the kinds of these sites, including computed ones."""
-    assert sites.computed <= {READ_ANSWER, ERROR}
+    assert sites.computed <= {READ_ANSWER, ERROR, REFUSAL, REFUSED}
     found = set(sites.kinds)
     if READ_ANSWER in sites.computed:
         found |= set(change._HINTS)
@@ -99,12 +101,12 @@ def test_every_error_has_one_of_the_kinds_and_every_kind_an_error() -> None:
 
 @pytest.mark.parametrize("name", ACTIONS)
 def test_a_module_documents_the_kinds_that_it_can_fail_with(name: str) -> None:
-    found, never = set(), set()
+    found: set[str] = set()
     for each in (name, *PASSED_ON.get(name, ())):
-        found |= kinds(of_action(each))
-        never |= set(NEVER.get(each, {}))
-    assert found >= never
-    assert values(returned(name)["error"]["contains"]["kind"]) == found - never
+        own, never = kinds(of_action(each)), set(NEVER.get(each, {}))
+        assert own >= never
+        found |= own - never
+    assert values(returned(name)["error"]["contains"]["kind"]) == found
 
 
 @pytest.mark.parametrize("entry", REPORTS)

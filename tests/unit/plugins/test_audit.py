@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -293,6 +294,28 @@ def test_gateways_that_are_repaired_alike_share_a_command() -> None:
     ]
 
 
+def test_a_command_for_many_gateways_has_a_file_of_their_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Ten thousand names are too long for an argument."""
+    monkeypatch.setenv("FLEET_PROGRESS_LIMIT_PATH", str(tmp_path / "limits"))
+    lost: JSON = {"reason": "missing", "failed": True, "error": NEEDED, "credential": None, "fingerprint": None}
+    hosts = [f"gateway-of-site-{number:06}" for number in range(10_000)]
+    looks = {host: look(host, **lost) for host in hosts}
+    off = {f"gw-off-{number}": look(f"gw-off-{number}") for number in range(101)}
+    there = [
+        *({**device(host), "activated": False} for host in hosts),
+        *({**device(host), "status": "DISABLE"} for host in off),
+    ]
+    found = audit_findings({**looks, **off}, [platform(*there)])
+    provision, enable = [line.partition(": ")[2] for line in audit_table(found) if ": ansible" in line]
+    for line, begin, expected in ((provision, "ansible-playbook", hosts), (enable, "ansible all ", [*off])):
+        assert line.startswith(begin)
+        assert len(line) < 1000
+        [file] = re.findall(rf" --limit @({tmp_path}/limits/audit-\S+)$", line)
+        assert Path(file).read_text().split() == expected
+    few = [each for each in found if each["gateway"] in hosts[:100]]
+    assert "--limit" not in "".join(audit_table(few))
+
+
 def test_nothing_but_a_count_when_all_is_right() -> None:
     assert audit_table(audit_findings({"one": look()}, [platform(device())])) == ["1 of 1 as they should be"]
     assert audit_table([]) == ["0 of 0 as they should be"]
@@ -395,3 +418,23 @@ def test_an_audit_of_a_part_of_the_inventory() -> None:
 def test_a_credential_that_is_not_to_be_there_is_removed_by_provision() -> None:
     [found] = audit_findings({"one": look(reason="exists")}, [platform(device())])
     assert found["mended_by"] == "provision"
+
+
+@pytest.mark.parametrize("inspected", [True, False])
+def test_a_gateway_without_a_known_product_may_have_any_device(inspected: bool) -> None:
+    """Its variables are wrong, and its device is in service: no command may replace the credential, or remove the device."""
+    lost = look("gw-0002", "missing", failed=True, error=NEEDED, credential=None, fingerprint=None)
+    there = platform(*({**device(f"gw-000{number}"), "activated": True} for number in (1, 2, 3)))
+    wrong = {"failed": True, "msg": "a wrong variable", "error": {"kind": "invalid_option"}}
+    inventory: JSON = {
+        "a": {"product_key": "", "device_name": "gw-0002", "error": None, "problem": "a wrong variable"},
+        "b": {"product_key": "", "device_name": None, "error": None, "problem": "a wrong variable"},
+        "c": {"product_key": "", "device_name": "gw-0001", "error": None, "problem": "a wrong variable"},
+        "controller": {"product_key": "", "device_name": "gw-0003", "error": None},
+    }
+    looks = {"two": lost, **({"a": wrong, "b": wrong, "c": wrong} if inspected else {})}
+    findings = audit_findings(looks, [there], inventory)
+    assert (findings[0]["finding"], findings[0]["command"]) == ("duplicate", None)
+    [nobodys] = [each for each in findings if not each["gateway"]]
+    assert nobodys["device_name"] == "gw-0003"
+    assert nobodys["detail"] == "no gateway that was inspected has this device, but one of these may have it: b"

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 from ansible import constants as C
 from ansible import context
+from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.module_utils.common.collections import ImmutableDict
 from ansible.parsing.dataloader import DataLoader
@@ -66,7 +69,11 @@ def typed(text: str) -> list[str]:
         ("target=gw-0001:&site_a", ["target=gw-0001:&site_a"]),
         ("{gateway_serial: [1, 10%]}", ["{gateway_serial: [1, 10%]}"]),
         ('{\n  "gateway_path": "/a",\n  "gateway_serial": [1]\n}', ['{"gateway_path": "/a", "gateway_serial": [1]}']),
-        ("gateway_path=/a\ngateway_mode=0640", ['{"gateway_path": "/a", "gateway_mode": "0640"}']),
+        ("gateway_path=/a\ngateway_mode=0640", ["gateway_path=/a gateway_mode=0640"]),
+        (
+            '{"gateway_path": "/a",\n"gateway_service": "my agent"}',
+            ['{"gateway_path": "/a", "gateway_service": "my agent"}'],
+        ),
     ],
 )
 def test_variables_of_the_collection_are_kept(monkeypatch: pytest.MonkeyPatch, text: str, kept: list[str]) -> None:
@@ -81,17 +88,17 @@ def test_variables_of_the_collection_are_kept(monkeypatch: pytest.MonkeyPatch, t
         (f"gateway_product_secret={SECRET}", [], ["gateway_product_secret"]),
         (
             f"gateway_path=/a platform_access_key_secret={SECRET}",
-            ['{"gateway_path": "/a"}'],
+            ["gateway_path=/a"],
             ["platform_access_key_secret"],
         ),
         (
             f'{{"ansible_password": "{SECRET}", "gateway_service": "agent"}}',
-            ['{"gateway_service": "agent"}'],
+            ["gateway_service=agent"],
             ["ansible_password"],
         ),
         (f"gateway_proxy=http://me:{SECRET}@proxy:3128", [], ["gateway_proxy"]),
         ("site=berlin", [], ["site"]),
-        ("gateway_report_to=fleet.html", [], ["gateway_report_to"]),
+        ("gateway_report_to=fleet.html audit_report=a.json audit_fail=true", [], []),
     ],
 )
 def test_what_may_be_a_secret_is_named_and_left_out(
@@ -194,7 +201,7 @@ def test_an_emptied_report_stays_empty_in_the_next_command(monkeypatch: pytest.M
     ("text", "kept"),
     [
         ("gateway_register=never", []),
-        ("gateway_register=never gateway_mode=0640", ['{"gateway_mode": "0640"}']),
+        ("gateway_register=never gateway_mode=0640", ["gateway_mode=0640"]),
         ('{"gateway_register": "never"}', []),
     ],
 )
@@ -209,6 +216,8 @@ def test_a_repair_may_register(monkeypatch: pytest.MonkeyPatch, text: str, kept:
 def test_only_a_run_without_gateways_has_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     given(monkeypatch, args=("fleetops.aliyun_iot.report_merge",), inventory=())
     assert limited("localhost", None) == "ansible-playbook fleetops.aliyun_iot.report_merge"
+    given(monkeypatch, "gateway_report_to=fleet.html", args=("fleetops.aliyun_iot.report_merge",))
+    assert left_out() == ["-e gateway_report_to"], "it is for the report alone"
     given(monkeypatch, "target=gateways", args=("fleetops.aliyun_iot.decommission",))
     assert limited("localhost", None).endswith(" fleetops.aliyun_iot.decommission --limit localhost")
 
@@ -266,6 +275,19 @@ def found_by(pattern: str | list[str], hosts: list[str], limit: str | None = Non
     return [str(host) for host in inventory.get_hosts(pattern)]
 
 
+def chosen_by(words: list[str], hosts: list[str]) -> list[str]:
+    """Return the hosts that a command chooses: it sets the target, or limits that of its playbook."""
+    if "--limit" in words:
+        assert "-e" not in words
+        with suppress(AnsibleError):  # of ansible: the limit is no valid regular expression
+            return found_by("site", hosts, words[words.index("--limit") + 1])
+        return []
+    variables = parse_kv(words[words.index("-e") + 1])
+    assert list(variables) == ["target"]
+    assert "{" not in variables["target"], "the value is evaluated as a template"
+    return found_by(variables["target"], hosts)
+
+
 @pytest.mark.parametrize("name", ODD)
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_command_is_for_the_host_of_that_name_alone(
@@ -277,12 +299,10 @@ def test_a_command_is_for_the_host_of_that_name_alone(
     given(monkeypatch)
     printed = command("provision", [name], None)
     assert rebuilt({"gateway": name, "device_name": None, "command": printed}, "audit", {"all": [name]}) == printed
-    [text] = typed(printed)
-    read: Any = DataLoader().load if text.startswith("{") else parse_kv  # as load_extra_vars() of Ansible
-    variables = read(text)
-    assert list(variables) == ["target"]
-    assert "{" not in variables["target"], "the value is evaluated as a template"
-    assert found_by(variables["target"], hosts) == expected
+    assert chosen_by(shlex.split(printed), hosts) == expected
+    with suppress(ValueError):  # no command: a quote is missing
+        shown = shlex.split(json.dumps(printed, ensure_ascii=False)[1:-1])
+        assert chosen_by(shown, hosts) in (expected, []), "what the output of a task shows"
     pattern = shlex.split(command("enable", [name], None))[1]
     assert not pattern.startswith("-")
     assert found_by(pattern, hosts) == expected
@@ -295,17 +315,23 @@ def test_a_command_is_for_the_host_of_that_name_alone(
 @pytest.mark.parametrize(
     ("hosts", "target"),
     [
-        (["gw-1"], "target=gw-1"),
-        (["gw-1", "gw-2.example"], "target=gw-1,gw-2.example"),
-        (["AA:BB:CC:DD:EE:01"], "target=AA:BB:CC:DD:EE:01,"),
-        (["iot@gw-1"], "target=iot@gw-1"),
-        (["gw 1"], '{"target": "gw 1,"}'),
-        (["gw-1", "gw-*"], '{"target": "gw-1,~gw-\\\\U0000002a$"}'),
+        (["gw-1"], "-e target=gw-1"),
+        (["gw-1", "gw-2.example"], "-e target=gw-1,gw-2.example"),
+        (["AA:BB:CC:DD:EE:01"], "-e target=AA:BB:CC:DD:EE:01,"),
+        (["iot@gw-1"], "-e target=iot@gw-1"),
+        (["gw 1"], "--limit 'gw 1,'"),
+        (["gw-1", "gw-*"], "--limit 'gw-1,~gw-\\U0000002a$'"),
     ],
 )
 def test_a_plain_name_is_printed_as_it_is(monkeypatch: pytest.MonkeyPatch, hosts: list[str], target: str) -> None:
     given(monkeypatch)
-    assert typed(command("provision", hosts, None)) == [target]
+    assert command("provision", hosts, None).endswith(".provision -i fleet.yml " + target)
+
+
+def test_a_limit_is_of_the_target_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, "target=site")
+    assert typed(command("register", ["gw 1"], None)) == ["target=site", "gateway_register=always"]
+    assert typed(command("register", ["gw-1"], None)) == ["target=gw-1", "gateway_register=always"]
 
 
 @pytest.mark.parametrize(

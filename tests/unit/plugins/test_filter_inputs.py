@@ -61,6 +61,7 @@ def test_a_variable_that_is_not_defined_is_reported_by_jinja() -> None:
 
 
 def test_values_of_other_types_that_filters_take() -> None:
-    found = {"gw-1": {"product_key": "a1IoKTestP1", "device_name": "gw-1", "error": None, "place_in_doubt": False}}
+    device = {"product_key": "a1IoKTestP1", "device_name": "gw-1"}
+    found = {"gw-1": {**device, "error": None, "problem": None, "place_in_doubt": False}}
     for hosts in (["gw-1"], ("gw-1",), ["gw-1", "gw-1"], HOSTVARS, iter(["gw-1"])):
         assert device_names(hosts, HOSTVARS, None) == found

@@ -9,6 +9,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 from converging import Bench, Screen, Shell, stored
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _fleet
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import (
     Fleet,
@@ -64,8 +65,9 @@ class Site:
 
     def run(self, **keywords: JSON) -> dict[str, Member]:
         keywords = {"interval": NEVER, **keywords}
+        others = keywords.pop("others", ())
         fleet = Fleet(self.open, self.screen, keywords.pop("at_once", 3), keywords.pop("at_most", 5), **keywords)
-        return {member.host: member for member in fleet.run(list(self.benches))}
+        return {member.host: member for member in fleet.run(list(self.benches), others)}
 
     def issued(self) -> dict[str, int]:
         return {host: bench.device.issued for host, bench in self.benches.items()}
@@ -198,6 +200,69 @@ def test_a_file_of_a_gateway_that_is_not_looked_at_is_for_no_other(
     assert [member.outcome() for member in members.values()] == outcomes
     assert path.read_text() == text
     assert (members["gw-0002"].result or {})["error"]["kind"] == "shared_place"
+
+
+def test_a_device_and_a_file_of_a_host_that_failed_before_are_for_no_other(tmp_path: Path) -> None:
+    """Ansible leaves hosts that failed earlier in the run out of its batches."""
+    site = Site(tmp_path, HOSTS[:3])
+    for bench in site.benches.values():
+        bench.machine = Target("local")
+    shared = Places(Target("local"), None, (("path", str(site.benches["gw-0002"].path)),))
+    claims = Named({"a": "gw-0001", "b": "other-device", "c": ""}, {"a": None, "b": shared, "c": None})
+    members = site.run(claims=claims, others=["a", "b", "c"])
+    assert list(members) == HOSTS[:3], "the others have no result"
+    kinds = {host: ((member.result or {}).get("error") or {}).get("kind") for host, member in members.items()}
+    assert kinds == {"gw-0001": "shared_name", "gw-0002": "shared_place", "gw-0003": None}
+    assert "gw-0001, a" in (members["gw-0001"].result or {})["msg"]
+    assert site.issued() == {"gw-0001": 0, "gw-0002": 0, "gw-0003": 1}
+
+
+def test_a_pass_that_ends_before_the_comparison_leaves_no_host_to_a_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tasks would register one device for several hosts."""
+    site = Site(tmp_path, HOSTS[:3])
+    site.names["gw-0002"] = "gw-0001"
+    site.troubles = {"gw-0001": raising(LeftToTask("it has no such plugin"))}
+
+    def submit(pool: ThreadPoolExecutor, work: JSON, act: JSON, member: Member) -> JSON:
+        if member.host == when or (when == "later" and act.__name__ == "_change"):
+            raise RuntimeError("can't start new thread")
+        return begin(pool, work, act, member)
+
+    begin = ThreadPoolExecutor.submit
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submit)
+    for when, outcomes in (("gw-0003", ["failed"] * 3), ("later", ["failed", "failed", "left"])):
+        fleet = Fleet(
+            site.open, site.screen, 1, 1, interval=NEVER, claims=Named({"gw-0001": "gw-0001"}, {"gw-0001": None})
+        )
+        with pytest.raises(RuntimeError):
+            fleet.run(list(site.benches))
+        members = fleet.abandon(internal(RuntimeError()))
+        assert [member.outcome() for member in members] == outcomes
+        kinds = {((member.result or {}).get("error") or {}).get("kind") for member in members}
+        assert kinds == ({"internal"} if when == "gw-0003" else {"shared_name", None})
+    assert site.issued() == dict.fromkeys(HOSTS[:3], 0)
+
+
+@pytest.mark.parametrize("kind", ["shared_name", "shared_place"])
+def test_a_gateway_that_does_not_answer_is_refused_too(tmp_path: Path, kind: str) -> None:
+    """Otherwise a command would process it alone, although another host has its device or its file."""
+    site = Site(tmp_path, HOSTS[:2])
+    for bench in site.benches.values():
+        bench.machine = Target("local")
+    site.troubles = {"gw-0001": raising(Unreachable("no route"))}
+    named = kind == "shared_name"
+    places = Places(Target("local"), None, (("path", str(site.benches["gw-0002"].path)),))
+    members = site.run(
+        claims=Named({"gw-0001": "gw-0002" if named else "gw-0001"}, {"gw-0001": None if named else places})
+    )
+    assert [member.outcome() for member in members.values()] == ["unreachable", "failed"]
+    for member in members.values():
+        assert (member.result or {})["error"]["kind"] == kind
+    silent = members["gw-0001"].result or {}
+    assert silent["msg"] == "no route"
+    assert silent["error"]["message"].startswith("no route. Besides, 2 hosts have the ")
 
 
 @pytest.mark.parametrize("error", [OSError("gone"), AttributeError("no library")])
@@ -458,7 +523,7 @@ def test_as_many_hanging_gateways_as_connections_are_ended_for_the_others(
             return lambda: work(host)
         convergence = SimpleNamespace(
             **{"is_looking": lambda: False, "device": lambda: ("a", host), "will_register": lambda: False},
-            **{"run": lambda: work(host), "remote": site.benches[host].shell, "known": {}},
+            **{"run": lambda: work(host), "remote": site.benches[host].shell, "known": {}, "patience": lambda: 300},
         )
         return lambda: convergence
 
@@ -493,6 +558,32 @@ def test_what_ends_after_all_keeps_its_result(
     result = member.result or {}
     assert (result["registered"], result["changed"]) == (True, True)
     assert not failure or result["error"]["kind"] == "timeout"
+
+
+@pytest.mark.parametrize(("retry_time", "outcome"), [(60, "failed"), (600, "changed")])
+def test_what_waits_for_a_long_lease_does_not_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, retry_time: int, outcome: str
+) -> None:
+    """A run waits for the lease of another one for up to twice the length of its own."""
+    monkeypatch.setattr(_fleet, "_TICK", 0.01)
+    site = Site(tmp_path, HOSTS[:1], retry_time=retry_time)
+    ended = threading.Event()
+
+    def waits() -> JSON:
+        convergence = site.benches["gw-0001"].convergence(device_name="gw-0001", **site.options)
+        look = convergence.look
+
+        def looks() -> None:
+            if ended.wait(1):
+                raise Unreachable("its connection was ended")
+            look()
+
+        monkeypatch.setattr(convergence, "look", looks)
+        return convergence
+
+    site.troubles = {"gw-0001": waits}
+    member = site.run(end=ended.set, longest=0.1)["gw-0001"]
+    assert member.outcome() == outcome, member.result
 
 
 def test_what_hangs_again_after_its_connection_was_ended_is_ended_again(

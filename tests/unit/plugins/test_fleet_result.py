@@ -14,8 +14,7 @@ from ansible.vars.manager import VariableManager
 
 from ansible_collections.fleetops.aliyun_iot.plugins.action import fleet_credentials, fleet_report, run_report
 from ansible_collections.fleetops.aliyun_iot.plugins.lookup import fleet_hosts
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _names
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption, NotFound
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import (
     HOSTS_SHOWN,
     asked_for,
@@ -150,15 +149,23 @@ def test_a_handler_that_fails_for_the_last_gateway_of_a_batch() -> None:
     assert end_with_handler("gw-1", play(batch=("gw-1",))) == ""  # in a play of the user
 
 
-def test_a_host_that_shares_its_device_is_not_only_left_out() -> None:
-    """decommission refuses it after the inspection has, or without it, if the other host is in another batch."""
+def test_a_refusal_has_the_cause_of_the_step_that_refused() -> None:
+    """decommission refuses a host that shares its device after the inspection has, or if the other host is in another batch."""
     shared = {"failed": True, "msg": "2 hosts", "error": {**ERROR, "kind": "shared_name"}}
-    device = ("a1IoKTestP1", "gw-0003")
-    refused = {"gw-1": "no", "gw-2": "no", **_names.shared({"gw-3": device, "gw-4": device})}
+    error = NotFound("no device", hint="Check the DeviceName", code="iot.device.NotExistedDevice")
+    refused = {"gw-1": "no", "gw-2": "no", "gw-3": error.as_result()}
     known = earlier({**OPTIONS, "looked": {"gw-1": shared}, "refused": refused}, [*refused], check_mode=False)
-    assert {host: result["error"]["kind"] for host, result in known.items()} == {
-        **{"gw-1": "shared_name", "gw-2": "left_out", "gw-3": "shared_name", "gw-4": "shared_name"}
-    }
+    kinds = {host: result["error"]["kind"] for host, result in known.items()}
+    assert kinds == {"gw-1": "shared_name", "gw-2": "left_out", "gw-3": "not_found"}
+    assert (known["gw-3"]["error"], known["gw-3"]["msg"]) == (error.as_result(), str(error))
+
+
+@pytest.mark.parametrize(
+    "error", [None, 5, {}, {"kind": "refused"}, {"kind": "5", "message": "no", "hint": ""}], ids=str
+)
+def test_a_refusal_without_an_error(error: JSON) -> None:
+    with pytest.raises(InvalidOption, match=r"^refused: has no error for gw-1"):
+        earlier({**OPTIONS, "refused": {"gw-1": error}}, ["gw-1"], check_mode=False)
 
 
 def test_a_batch_that_skipped_the_task_hides_no_other() -> None:

@@ -266,12 +266,74 @@ def test_the_devices_of_hosts() -> None:
     assert {name: each["device_name"] for name, each in found.items()} == {
         **{"gw-0001": "gw-0001", "gw-0002": "gw-0002", "three": "gw-0003", "four": "gw-0004", "five": "gw-0005"},
         **{"six": None, "seven": "gw-0007", "eight": None, "nine": "20261", "ten": "gw-0010", "gw-0011": "gw-0011"},
-        **dict.fromkeys(["gw1", "bad", "key", "number", "listed", "raises"]),
+        **{**dict.fromkeys(["gw1", "bad", "number", "listed", "raises"]), "key": "gw-0012"},
     }
     keys = {name: each["product_key"] for name, each in found.items() if each["device_name"]}
-    assert keys == {**dict.fromkeys(keys, KEY), "gw-0011": ""}
+    assert keys == {**dict.fromkeys(keys, KEY), "gw-0011": "", "key": ""}
     assert [each["error"] for each in found.values()] == [None] * len(hostvars)
+    wrong = {name for name, each in found.items() if each["problem"]}
+    assert wrong == {"gw1", "bad", "key", "number", "listed", "raises"}
     assert NamesFilter().filters() == {"device_names": device_names}
+
+
+class Partly(dict[str, JSON]):
+    """The variables of a host of which one cannot be evaluated."""
+
+    wrong: str
+
+    def get(self, name: str, default: JSON = None) -> JSON:
+        if name == self.wrong:
+            raise UndefinedError("'nope' is undefined")
+        return super().get(name, default)
+
+
+def partly(wrong: str, **variables: JSON) -> Partly:
+    found = Partly(host(**variables))
+    found.wrong = "gateway_" + wrong
+    return found
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name"),
+    [
+        (host(device_name="dev-x", device_name_from="sreial"), "dev-x"),
+        (host(device_name_from="sreial"), None),
+        (partly("expected_names", device_name="dev-x"), "dev-x"),
+        (partly("device_name_from", device_name="dev-x"), "dev-x"),
+        (partly("expected_names", device_name_from="mac"), None),
+        (partly("device_name", expected_names=["dev-x"]), None),
+        (host(device_name="dev-x", expected_names=5), "dev-x"),
+        (host(device_name="dev-x", expected_names=[5]), "dev-x"),
+        (host(device_name_from="mac", expected_names=["dev-x"]) | {"gateway_product_key": "bad key"}, "dev-x"),
+        (partly("product_key", device_name="dev-x"), "dev-x"),
+        (host(device_name="dev-x") | {"ansible_facts": {"gateway_site": "a"}}, "dev-x"),
+        # The gateway would keep another one from its device.
+        (host(device_name="dev-x") | {"ansible_facts": {"gateway_device_name": "dev-x"}}, None),
+    ],
+    ids=str,
+)
+def test_what_can_be_read_of_a_device_is_compared(wrong: JSON, name: str | None) -> None:
+    hostvars = {"wrong": wrong, "b": host(device_name="dev-x"), "c": host(device_name="gw-0003")}
+    found = device_names(hostvars, hostvars)
+    assert found["wrong"]["device_name"] == name
+    assert found["wrong"]["problem"]
+    assert bool(found["wrong"]["error"]) == bool(name)
+    assert found["c"]["error"] is None
+    assert (found["b"]["error"] or "").startswith("2 hosts have the device dev-x of the product " + KEY) == bool(name)
+    every = decommission_devices(["b"], hostvars, {}, [], "disable", found)
+    assert bool(every["b"]["error"]) == bool(name)
+
+
+def test_a_device_of_an_unknown_product_may_be_that_of_any() -> None:
+    hostvars = {
+        "a": host(device_name="gw-0001"),
+        "b": host(device_name="gw-0001") | {"gateway_product_key": OTHER_PRODUCT},
+        "c": host(device_name="gw-0001") | {"gateway_product_key": ""},
+    }
+    errors = {name: each["error"] for name, each in device_names(hostvars, hostvars).items()}
+    assert f"2 hosts have the device gw-0001 of the product {KEY}: a, c." in errors["a"]
+    assert f"2 hosts have the device gw-0001 of the product {OTHER_PRODUCT}: b, c." in errors["b"]
+    assert "3 hosts have the device gw-0001 of the product" in errors["c"]
 
 
 def test_hosts_that_share_a_device() -> None:
@@ -382,7 +444,13 @@ def test_the_inventory_names_the_device(source: str, look: str, platform: str) -
         for text in (held["device_name"], held["product_key"], "gw-0001", KEY, "/etc/device.json"):
             assert text in device["error"]
     else:
-        assert device == {"product_key": KEY, "device_name": "gw-0001", "proven_by": "inventory", "error": None}
+        assert device == {
+            "product_key": KEY,
+            "device_name": "gw-0001",
+            "proven_by": "inventory",
+            "error": None,
+            "refusal": None,
+        }
 
 
 def test_one_host_does_not_say_what_becomes_of_the_devices_of_others() -> None:
@@ -444,15 +512,28 @@ def test_the_inventory_names_no_device(source: str, look: str, platform: str) ->
         assert held["device_name"] in device["error"]
     elif platform == "not asked":
         assert device == {
-            **{"product_key": KEY, "device_name": held.get("device_name"), "proven_by": None, "error": None},
+            **{
+                "product_key": KEY,
+                "device_name": held.get("device_name"),
+                "proven_by": None,
+                "error": None,
+                "refusal": None,
+            },
         }
     elif (source, look) in PROVEN and platform == "right":
         assert device == {
-            **{"product_key": KEY, "device_name": held["device_name"], "proven_by": "credential", "error": None},
+            **{
+                "product_key": KEY,
+                "device_name": held["device_name"],
+                "proven_by": "credential",
+                "error": None,
+                "refusal": None,
+            },
         }
     else:
         assert (device["device_name"], device["proven_by"]) == (None, None)
         assert "gateway_device_name" in device["error"]
+        assert device["refusal"]["kind"] == "unproven_name"
 
 
 @pytest.mark.parametrize(
@@ -476,6 +557,7 @@ def test_what_can_be_no_device_is_refused_for_its_host(variables: JSON, says: st
     hostvars = {"gw-0001": host(), "gw-0002": variables}
     devices = decommission_devices(hostvars, hostvars, looks(hostvars))
     assert says in devices["gw-0002"]["error"]
+    assert devices["gw-0002"]["refusal"]["kind"] == "invalid_option"
     assert devices["gw-0001"]["proven_by"] == "inventory"
 
 
@@ -502,5 +584,6 @@ def test_a_device_goes_with_one_gateway_alone() -> None:
     devices = decommission_devices(hostvars, hostvars, looks(hostvars), platform)
     for name in ("gw-0001", "copy"):
         assert "gw-0001, copy" in devices[name]["error"]
+        assert devices[name]["refusal"]["kind"] == "shared_name"
     assert devices["gw-0002"]["proven_by"] == "inventory"
     assert DecommissionFilter().filters() == {"decommission_devices": decommission_devices}

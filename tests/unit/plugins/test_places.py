@@ -13,6 +13,7 @@ import pytest
 from ansible.errors import AnsibleError
 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote import FleetRemote
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import named_machine
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import (
     Places,
     Target,
@@ -108,6 +109,30 @@ def test_a_host_without_a_look_may_be_on_any_machine_of_its_target_and_route() -
     assert set(shared_places({**seen, "e": unseen("-J other")})) == {"b", "e"}
     assert shared_places({**seen, "e": unseen("-J third"), "f": unseen("-J fourth")}) == {}
     assert set(shared_places({"e": unseen(), "f": unseen()})) == {"e", "f"}
+
+
+def test_a_host_whose_route_cannot_be_read_may_be_on_any_machine_of_its_target() -> None:
+    """Its connection cannot be made, so that only the inventory names its machine."""
+    hosts = {
+        "a": {},
+        "b": {"ansible_connection": "ansible.builtin.ssh", "ansible_ssh_host": "192.0.2.1", "ansible_port": 22},
+        "c": {"ansible_connection": "local"},
+        "d": {"ansible_connection": "community.docker.docker", "ansible_docker_host": "gw-4"},
+        "e": {"ansible_host": "192.0.2.1"},
+    }
+    machines = {host: named_machine(host, variables) for host, variables in hosts.items()}
+    targets = {host: machine.target() for host, machine in machines.items() if machine}
+    assert targets == {
+        "a": Target("ssh", "a", "22"),
+        **dict.fromkeys("be", Target("ssh", "192.0.2.1", "22")),
+        "c": Target("local"),
+        "d": Target("community.docker.docker", "gw-4"),
+    }
+    unknown = {host: Places(target, None, (("path", PATH),)) for host, target in targets.items()}
+    behind = Places(Target("ssh", "192.0.2.1", "22", ("-J other",)), OTHER_BOOT, (("path", PATH),))
+    assert set(shared_places(unknown)) == {"b", "e"}
+    assert set(shared_places({"b": unknown["b"], "f": ssh(path=PATH), "g": behind})) == {"b", "f", "g"}
+    assert set(shared_places({"b": unknown["b"], "f": unseen("-J third")})) == {"b", "f"}
 
 
 def test_files_that_options_name() -> None:

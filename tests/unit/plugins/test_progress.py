@@ -361,7 +361,7 @@ def test_a_look_before_the_batches_settles_nothing() -> None:
     outcomes.note_pass({**looked, "check_mode": True})
     outcomes.note_unreached(list("bcdef"))
     outcomes.note_pass(fleet(a=failed("refused")))
-    words = {"a": "failed", "b": "not reached", "c": "failed", "d": "needs a change", "e": "not reached"}
+    words = {"a": "failed", "b": "not reached", "c": "failed", "d": "not reached", "e": "not reached"}
     assert of(outcomes, a="failures", e="") == {**words, "f": "not reached"}
 
 
@@ -370,8 +370,17 @@ def test_hosts_whose_batches_have_not_begun() -> None:
     outcomes.note_batch("a", "abcd")
     outcomes.note_batch("b")
     outcomes.note_pass({**fleet(c={"changed": True, "reason": "missing"}), "check_mode": True})
-    found = {"a": "ok", "b": "failed", "c": "needs a change", "d": "not reached"}
+    found = {"a": "ok", "b": "failed", "c": "not reached", "d": "not reached"}
     assert of(outcomes, a="", b="failures") == found
+
+
+def test_a_pass_whose_result_is_hidden_settles_nothing() -> None:
+    """With no_log, a gateway could have failed, or the pass could have ended before it."""
+    outcomes = Outcomes()
+    outcomes.note_pass(fleet(c=failed("tls")))
+    outcomes.note_hidden("abc")
+    outcomes.note_task("b", {"changed": False, "reason": "up_to_date"}, check_mode=False, is_report=True)
+    assert of(outcomes, a="", b="", c="failures") == {"a": "left to a task", "b": "up to date", "c": "failed"}
 
 
 def test_a_failed_task_for_all_hosts_is_of_all_of_them() -> None:
@@ -477,11 +486,37 @@ def test_devices_that_were_changed_before_a_run_was_cut_off() -> None:
         ("refused", 6289, "fleetops.aliyun_iot.recover"),
         ("not_accepted", None, "fleetops.aliyun_iot.recover"),
         ("registration_needed", None, "fleetops.aliyun_iot.provision"),
+        ("refused", 6100, "fleetops.aliyun_iot.provision"),
+        ("refused", 6204, "enable"),
+        ("disabled", None, "enable"),
         ("storage", None, None),
     ],
 )
 def test_the_playbook_that_helps(kind: str, code: object, playbook: str | None) -> None:
     assert failed_outcome(failed(kind, code)).repair == playbook
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "first"),
+    [
+        *(("refused", 6289, "account"), ("refused", 6100, "account"), ("refused", 6204, "by mistake")),
+        *(("credential", None, "account"), ("invalid_option", None, "Correct the option"), ("network", None, "")),
+    ],
+)
+def test_a_command_that_needs_something_first_has_advice(kind: str, code: object, first: str) -> None:
+    """Typed as it is printed, the command would fail as the run did."""
+    outcome = failed_outcome(failed(kind, code))
+    assert (first in outcome.first, bool(outcome.first)) == (True, bool(first))
+    lines = [line for line, _about in table([Group(outcome, ["gw-1"])], lambda group: "a command")]
+    assert lines[2:] == [*(["    " + outcome.first] if first else []), "    a command"]
+
+
+@pytest.mark.parametrize("kind", ["throttled", "network", "timeout", "refused", "not_restarted"])
+def test_no_failure_after_a_reset_leads_to_another_reset(kind: str) -> None:
+    after = {**failed(kind, 503 if kind == "throttled" else None), "device_change": "reset"}
+    assert failed_outcome(after).repair == "fleetops.aliyun_iot.provision"
+    active = {**failed("refused", 6289), "device_change": "reset"}
+    assert failed_outcome(active).repair == "fleetops.aliyun_iot.recover"
 
 
 def test_a_login_after_a_reset_is_repeated_without_another_reset() -> None:
@@ -506,9 +541,12 @@ def test_a_handler_that_fails_after_a_reset_is_repeated_without_another_reset(en
 
 def test_hosts_that_were_refused_together_have_advice_in_place_of_a_command() -> None:
     device = {"product_key": "a1", "device_name": "gw-3"}
+    refused = {"error": failed("shared_name")["error"]}
     outcomes = Outcomes()
     outcomes.note_pass(
-        fleet(a={**failed("shared_name"), **device}, b={**SILENT, **device}, c=SILENT, d=failed("shared_place"))
+        fleet(
+            a={**failed("shared_name"), **device}, b={**SILENT, **device, **refused}, c=SILENT, d=failed("shared_place")
+        )
     )
     groups = outcomes.groups({})
     assert [(group.hosts, bool(group.outcome.advice)) for group in groups] == [
@@ -524,12 +562,25 @@ def test_hosts_that_were_refused_together_have_advice_in_place_of_a_command() ->
     ]
 
 
+def test_a_host_that_was_not_reached_and_shares_its_device_has_advice_in_place_of_a_command() -> None:
+    """Its batch would refuse it, beside the other one. Alone it would not be refused."""
+    outcomes = Outcomes()
+    named = {"device_name": "gw-3", "error": "2 hosts"}
+    alone = {"device_name": "gw-4", "error": None}
+    outcomes.note_names({"a": named, "b": named, "c": alone, "d": alone})
+    outcomes.note_batch(["a"], "abcd")
+    outcomes.note_unreached("bd")
+    groups = outcomes.groups({})
+    found = {host: (group.outcome.word, bool(group.outcome.advice)) for group in groups for host in group.hosts}
+    assert found == {host: ("not reached", host == "b") for host in "bcd"}
+
+
 def test_a_table_names_a_few_hosts_and_the_next_command() -> None:
     hosts = [f"gw-{number}" for number in range(8)]
     groups = [Group(Outcome("registered"), ["ok-1"]), Group(Outcome("failed", "tls"), hosts)]
     lines = [line for line, _about in table(groups, lambda group: "mend it" if group.outcome.cause else "")]
     assert lines == [
-        "OUTCOME      HOSTS  CAUSE",
+        "OUTCOME      HOSTS  CAUSE: NAMES",
         "registered       1",
         "failed           8  tls: gw-0, gw-1, gw-2, gw-3, gw-4 and 3 more",
         "    mend it",

@@ -90,7 +90,9 @@ def test_a_host_that_shares_its_device_has_no_command(tmp_path: Path) -> None:
         [row("gw-3", "unreachable", **device), row("gw-4", "failed", **{**device, "device_name": "gw-4"})],
     ]
     names = [written(tmp_path / f"{number}.json", RUN, *rows) for number, rows in enumerate(slices)]
-    assert [each["gateway"] for each in merge_reports(names, kept)[1] if each["command"]] == ["gw-4"]
+    merged = merge_reports(names, kept)[1]
+    assert [each["gateway"] for each in merged if each["command"]] == ["gw-4"]
+    assert all((each["hint"] or "").startswith("Correct the inventory") for each in merged if not each["command"])
 
 
 def test_the_same_slices_are_the_same_run(tmp_path: Path) -> None:
@@ -321,8 +323,8 @@ OPTIONS = "-i fleet.yml -e @account.yml"
 OF_RUNS = ["provision", "reprovision", "recover", "decommission"]
 
 
-REPAIRS = ["enable", "provision", "register", "recover", "recover_force", "recover_named"]
-GROUPS = {"all": ["gw-1", "gw-2", "gw 1;id"], "ungrouped": ["gw 1;id"], "gateways": ["gw-1", "gw-2"]}
+REPAIRS = ["enable", "provision", "register", "recover", "recover_force"]
+GROUPS = {"all": ["gw-1", "gw-2", "gw-3", "gw 1;id"], "ungrouped": ["gw 1;id"], "gateways": ["gw-1", "gw-2"]}
 
 
 def again(given: str, gateway: str | None = "gw-1", playbook: str = "provision", **fields: JSON) -> str | None:
@@ -351,6 +353,7 @@ def test_a_command_of_a_run_is_written_anew(playbook: str) -> None:
         ("provision", {"error": "not_accepted"}, "recover"),
         ("site", {"error": "refused", "code": "6289"}, "recover"),
         ("reprovision", {"error": "not_proven", "device_change": "reset"}, "provision"),
+        ("reprovision", {"error": "throttled", "code": "503", "device_change": "reset"}, "provision"),
     ],
 )
 def test_a_repair_of_a_run_is_the_one_of_its_error(playbook: str, fields: JSON, repair: str) -> None:
@@ -367,6 +370,7 @@ def test_what_a_run_wrote_stays_in_a_merged_report(check_mode: bool) -> None:
         "gw-1": {"failed": True, "error": {"kind": "not_proven", "code": None}, "device_change": "reset"},
         "gw-2": {"failed": True, "error": {"kind": "refused", "code": 6289}},
         "gw 1;id": {"unreachable": True},
+        "gw-3": {"failed": True, "error": {"kind": "refused", "code": 6204}},
     }
     fleet = {"gateways": results, "left": {}, "hosts": [*results], "check_mode": check_mode}
     rows = rows_of_pass(fleet, results, f"ansible-playbook {OPTIONS}", "fleetops.aliyun_iot.reprovision")
@@ -384,6 +388,37 @@ def test_a_command_of_an_audit_is_written_anew(how: str) -> None:
     assert again(given, playbook="audit", **drift) == expected
     for playbook in OF_RUNS:
         assert again(given, playbook=playbook, **drift) is None
+
+
+@pytest.mark.usefixtures("command_line")
+@pytest.mark.parametrize("how", ["recover_named", "enable_named"])
+def test_a_report_does_not_choose_the_device_of_a_command(tmp_path: Path, how: str) -> None:
+    """Whoever types such a command confirms its device, and somebody may have changed the one of the report."""
+    given = command(how, ["gw-1"], "gw-9999")
+    assert given.endswith("-e gateway_device_name=gw-9999")
+    found = row("gw-1", "drift", reason="disabled", device_name="gw-9999", command=given)
+    assert rebuilt(found, "audit", GROUPS, may_name=True) == given, "in the report of the audit itself"
+    name = written(tmp_path / "a.json", {**RUN, "playbook": "audit"}, found)
+    [merged] = merge_reports([name], lambda row, playbook: rebuilt(row, playbook, GROUPS))[1]
+    assert merged["command"] is None
+    assert merged["hint"].startswith("Run the playbook again for this gateway")
+
+
+@pytest.mark.usefixtures("command_line")
+def test_a_device_without_a_gateway_in_one_slice_is_a_gateways_in_another(tmp_path: Path) -> None:
+    devices = {host: {"product_key": "a1", "device_name": host} for host in ("gw-1", "gw-2")}
+    slices = [("gw-1", "gw-2"), ("gw-2", "gw-1")]
+    names = [
+        written(
+            tmp_path / f"{host}.json",
+            {**RUN, "playbook": "audit"},
+            row(host, "drift", command=command("recover", [host], None), **devices[host]),
+            row(None, "drift", reason="no_gateway", **devices[other]),
+        )
+        for host, other in slices
+    ]
+    merged = merge_reports(names, lambda row, playbook: rebuilt(row, playbook, GROUPS))[1]
+    assert {each["gateway"]: bool(each["command"]) for each in merged} == {"gw-1": True, "gw-2": True, None: False}
 
 
 @pytest.mark.usefixtures("command_line")

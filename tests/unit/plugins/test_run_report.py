@@ -140,22 +140,16 @@ def test_a_host_that_was_refused_together_with_others_has_no_command(kind: str) 
 
 
 def test_a_host_whose_device_another_host_has_is_given_no_command() -> None:
-    """It did not answer, so that it was not refused itself."""
-    device = {"product_key": "a1IoKTestP1", "device_name": "gw-0003"}
+    """It did not answer, and was refused beside the other one all the same."""
     silent = {"unreachable": True, "changed": False, "msg": "no route"}
-    found = rows(
-        one={**failed("shared_name"), **device},
-        two={**silent, **device},
-        three={**silent, **device, "product_key": "a1IoKTestP2"},
-        four=silent,
-        five={**RIGHT, "device_name": "gw-0005"},
-        six={**RIGHT, "device_name": "gw-0005"},
+    refused = dict(failed("shared_name")["error"], message="no route. Besides, 2 hosts have it")
+    one, two = rows(one={**silent, "error": refused}, two=silent)
+    assert (one["outcome"], one["command"], one["message"]) == (
+        "unreachable",
+        None,
+        "no route. Besides, 2 hosts have it",
     )
-    assert {row["gateway"]: bool(row["command"]) for row in found} == {
-        **{"one": False, "two": False, "three": True, "four": True, "five": False, "six": False}
-    }
-    assert found[1]["hint"].startswith("Correct the inventory")
-    assert [row["hint"] for row in found[4:]] == [None, None], "nothing is to be done"
+    assert (two["message"], bool(two["command"])) == ("no route", True)
 
 
 @pytest.mark.parametrize(
@@ -229,12 +223,18 @@ def test_what_is_written_can_be_read_whatever_a_host_is_called(host: str) -> Non
     assert list(of(read(compose_report(RUN, found)))) == [host]
 
 
+def test_a_name_that_cannot_be_shown_does_not_cost_the_report_of_all() -> None:
+    found = checked_rows("variable", rows(**{"gw\u200b1": failed("network"), "gw-2": RIGHT}))
+    assert list(of(read(compose_report(RUN, found)))) == ["gw\\U0000200b1", "gw-2"]
+    [command] = [row["command"] for row in found if row["command"]]
+    assert command.isprintable(), command
+
+
 @pytest.mark.parametrize(
     ("finding", "problem"),
     [
         ({"finding": "ok"}, '"None/None": it names neither a gateway nor a device'),
         ({"finding": "ok", "gateway": ""}, "it is not the name of a host"),
-        ({"finding": "ok", "gateway": "a\nb"}, '"a / b".gateway: it is not the name of a host'),
         ({"finding": "ok", "gateway": "g" * 1025}, "it is not the name of a host"),
         ({"finding": "Drift 1", "gateway": "g"}, '"g".reason: "Drift 1" has an invalid length or invalid characters'),
         ({"finding": "ok", "gateway": "g", "fingerprint": "zz"}, '"g".fingerprint: '),

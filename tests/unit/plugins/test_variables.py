@@ -46,6 +46,11 @@ def test_every_variable_of_the_role_is_known() -> None:
     assert documented <= NAMES
 
 
+def test_the_role_passes_every_option_of_the_account() -> None:
+    [task] = yaml.safe_load((ROOT / "roles/gateway/tasks/recover.yml").read_text())
+    assert {*OF_ACCOUNT} <= {*task["fleetops.aliyun_iot.gateway_recovery"]}
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "playbooks").rglob("*.yml")), ids=lambda path: path.name)
 def test_every_variable_of_a_playbook_is_known(path: Path) -> None:
     """These are the variables that its tasks read and register, and those that its head documents."""
@@ -57,6 +62,18 @@ def test_every_variable_of_a_playbook_is_known(path: Path) -> None:
     assert named - own <= NAMES | REGISTERED
     for name in named:
         check_names([name])
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "playbooks").rglob("*.yml")), ids=lambda path: path.name)
+def test_every_pass_of_a_playbook_obeys_the_throttle(path: Path) -> None:
+    def passes(found: JSON) -> Iterator[JSON]:
+        if isinstance(found, dict) and "fleetops.aliyun_iot.fleet_credentials" in found:
+            yield found["fleetops.aliyun_iot.fleet_credentials"]
+        for each in found.values() if isinstance(found, dict) else found if isinstance(found, list) else []:
+            yield from passes(each)
+
+    for options in passes(yaml.safe_load(path.read_text())):
+        assert options["at_once"] == "{{ gateway_throttle | default(omit, true) }}"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "playbooks").rglob("*.yml")), ids=lambda path: path.name)
@@ -107,6 +124,16 @@ def test_a_misspelt_variable(misspelt: str, meant: str) -> None:
 )
 def test_other_variables_are_the_users_own(name: str) -> None:
     check_names([name])
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ['{\\"target\\": \\"gw 1,\\"}', '{\\"gateway_throttle\\": 3}', '{"my-site": 1}', "{1: 2}"],
+)
+def test_the_name_of_a_variable_of_a_run_is_one_for_ansible(typed: str) -> None:
+    """The first two are commands as a task's output shows them, in JSON: YAML reads the names with their quotes."""
+    with pytest.raises(InvalidOption, match=r"^--extra-vars: .* is not the name of a variable"):
+        check_run(yaml.safe_load(typed))
 
 
 @pytest.mark.parametrize("suffix", [".html", ".json", ".csv"])
@@ -163,7 +190,6 @@ def test_a_run_is_refused(variables: JSON) -> None:
         {"gateway_verify": ""},
         {"gateway_verify": "login", "gateway_service": "agent", "audit_fail": "true"},
         {"target": "gw-0001:gw-0002"},
-        {1: 2},
     ],
     ids=str,
 )
@@ -254,6 +280,12 @@ def test_the_distance_of_two_words(words: tuple[str, str], expected: int) -> Non
         ("Correct the owner and mode of the directory", "Correct the owner and mode of the directory"),
         ("at https://host/auth/register/device: the device", "at https://host/auth/register/device: the device"),
         ("expected (gateway_expected_names)", "expected (gateway_expected_names)"),
+        # No variable twice.
+        (
+            "Set device_name or expected_names for this host (gateway_device_name, gateway_expected_names) to the right one",
+            "Set gateway_device_name or gateway_expected_names for this host to the right one",
+        ),
+        ("Set mqtt_endpoint (gateway_mqtt_endpoint); or", "Set gateway_mqtt_endpoint; or"),
         ("/srv/product_key/mode: no such file", "/srv/product_key/mode: no such file"),
     ],
 )
