@@ -65,7 +65,7 @@ def fleet(**outcomes: str) -> JSON:
             fleet(gw_3="unreachable", gw_4="failed"),
             ("1 did not answer (gw-3) and 1 failed", "1 gateway was not reached: gw-5"),
         ),
-        (fleet(gw_1="failed"), ("of its 1 gateways 1 failed",)),
+        (fleet(gw_1="failed"), ("of its 1 gateway 1 failed",)),
         # The task of the host that is left has not run yet, and may fail too.
         (
             fleet(gw_1="failed", gw_2="left"),
