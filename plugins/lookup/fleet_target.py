@@ -12,8 +12,9 @@ short_description: Returns the hosts of a run, and refuses a run with wrong vari
 version_added: 1.0.0
 description:
   - Returns the variable C(target) of a run of one of the collection's playbooks, for the keyword C(hosts) of its first play.
-  - Fails before the first task if no host matches, if a variable that was set with C(-e) has an invalid value, or if its name looks like a
-    misspelt variable of the collection.
+  - Fails before the first task if no host matches, if a variable of the whole run that was set with C(-e) has an invalid value, or if its
+    name looks like a misspelt variable of the collection or is none. Variables that are options of each gateway, such as C(gateway_mode),
+    are checked for each gateway.
   - If the variable C(gateway_allow_empty) is true, a run in which no host matches does nothing and succeeds. This is for slices of an
     inventory whose group of gateways may be empty. C(ansible-playbook) itself still refuses a C(--limit) that matches no host.
   - Writes the retry files of playbooks that are started by name to the working directory, unless C(retry_files_save_path) is set.

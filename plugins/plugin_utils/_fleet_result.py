@@ -198,10 +198,11 @@ def end_of_run(fleet: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -
     if left:
         told.append("%d left to a task" % len(left))
     return (
-        "%s ends with this batch, for Ansible does not go on when a whole batch is lost: of its %d gateways %s. %s%s"
+        "%s ends with this batch, for Ansible does not go on when a whole batch is lost: of its %d gateway%s %s. %s%s"
         % (
             "If the tasks of %s fail, the run" % shown(left) if left else "The run",
             sum(counts.values()),
+            "" if sum(counts.values()) == 1 else "s",
             " and ".join(told),
             "Then " if left else "",
             rest,

@@ -93,7 +93,9 @@ def hardware_name(reported: str, source: str, expected: t.Sequence[str], earlier
             "device_name_from",
             source,
             "returned no value on this gateway",
-            "Name the interface with device_name_interface, become root to read a serial number, or set device_name",
+            "Name the interface with device_name_interface, or set device_name"
+            if source == "mac"
+            else "Set device_name, or become root to read a serial number",
         )
     if reported == UNUSABLE:
         raise InvalidOption(
@@ -108,7 +110,9 @@ def hardware_name(reported: str, source: str, expected: t.Sequence[str], earlier
             "device_name_from",
             source,
             "returned %r, which many gateways have" % reported[:40],
-            "Name a permanent interface with device_name_interface, or set device_name",
+            "Name a permanent interface with device_name_interface, or set device_name"
+            if source == "mac"
+            else "Set device_name",
         )
     try:
         name = check_device_name(reported)

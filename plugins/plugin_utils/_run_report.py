@@ -14,6 +14,7 @@ import io
 import json
 import shlex
 import typing as t
+import unicodedata
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -169,8 +170,13 @@ def as_csv(report: Report) -> str:
     writer.writerow(FIELDS)
     for row in report["gateways"]:
         cells = [row[name] or "" for name in FIELDS]
-        writer.writerow(["'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell for cell in cells])
+        writer.writerow(["'" + cell if _is_formula(cell) else cell for cell in cells])
     return text.getvalue()
+
+
+def _is_formula(cell: str) -> bool:
+    """Return whether a spreadsheet may take a cell for a formula: some ignore blanks before it, or read full-width signs."""
+    return cell[:1] in ("\t", "\r") or unicodedata.normalize("NFKC", cell).lstrip()[:1] in ("=", "+", "-", "@")
 
 
 def as_page(report: Report) -> str:

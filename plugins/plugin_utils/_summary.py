@@ -23,7 +23,10 @@ NextCommand = t.Callable[[Group], str]
 def counted(counts: t.Mapping[str, int]) -> str:
     """Return the number of gateways by word, on one line."""
     number = sum(counts.values())
-    parts = ", ".join("%d %s" % (counts[word], word) for word in WORDS if counts.get(word))
+    several = {word: word.replace("device ", "devices ") for word in WORDS}
+    parts = ", ".join(
+        "%d %s" % (counts[word], word if counts[word] == 1 else several[word]) for word in WORDS if counts.get(word)
+    )
     return "%d gateway%s: %s" % (number, "" if number == 1 else "s", parts)
 
 

@@ -154,7 +154,7 @@ def test_a_provision_that_ends_with_a_batch_names_what_it_does_not_report(platfo
     run = run_playbook("fleetops.aliyun_iot.provision", hosts, tmp_path, "-e", '{"gateway_serial": [1, 1, 1]}', env=ENV)
     assert run.rc == 2, run
     assert called(platform, "register") == ["gw-0001"]
-    assert "of its 1 gateways 1 failed. 2 gateways were not reached: gw-0002, gw-0003. 1 had failed before" in said(run)
+    assert "of its 1 gateway 1 failed. 2 gateways were not reached: gw-0002, gw-0003. 1 had failed before" in said(run)
     assert "will not be reported: gw-0004." in said(run)
 
 
@@ -166,7 +166,7 @@ def test_a_batch_that_fails_says_which_gateways_are_not_reached(platform: Emulat
     extra = {"gateway_serial": [1, 4]}
     canary = reprovision(fleet(platform, own, tmp_path, gateway_verify="none"), tmp_path, **extra)
     assert canary.rc == 2, canary
-    assert "of its 1 gateways 1 failed. 4 gateways were not reached: gw-0002," in said(canary)
+    assert "of its 1 gateway 1 failed. 4 gateways were not reached: gw-0002," in said(canary)
 
     # The default limit of failures, 0 %, ends the run too.
     own["gw-0001"] = {}

@@ -13,6 +13,7 @@ from ansible.errors import AnsibleLookupError
 from ansible.vars.manager import VariableManager
 
 from ansible_collections.fleetops.aliyun_iot.plugins.action import fleet_credentials, fleet_report, run_report
+from ansible_collections.fleetops.aliyun_iot.plugins.action.fleet_credentials import _checked
 from ansible_collections.fleetops.aliyun_iot.plugins.lookup import fleet_hosts
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption, NotFound
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import (
@@ -64,7 +65,7 @@ def fleet(**outcomes: str) -> JSON:
             fleet(gw_3="unreachable", gw_4="failed"),
             ("1 did not answer (gw-3) and 1 failed", "1 gateway was not reached: gw-5"),
         ),
-        (fleet(gw_1="failed"), ("of its 1 gateways 1 failed",)),
+        (fleet(gw_1="failed"), ("of its 1 gateway 1 failed",)),
         # The task of the host that is left has not run yet, and may fail too.
         (
             fleet(gw_1="failed", gw_2="left"),
@@ -305,3 +306,11 @@ def test_hosts_that_nobody_can_mean(terms: JSON, outcomes: JSON, says: str) -> N
 @pytest.mark.parametrize("outcomes", [[], ["left"], ["ok", "changed", "failed", "unreachable", "left"]])
 def test_hosts_by_their_outcomes(outcomes: list[str]) -> None:
     fleet_hosts._check(["it", "that"], outcomes)
+
+
+@pytest.mark.parametrize("reason", [None, "", 0])
+def test_a_host_is_refused_with_a_reason(reason: object) -> None:
+    options = {**OPTIONS, "at_once": 0, "connections": 1, "fleet_size": 0, "recover": False}
+    assert _checked({**options, "refused": {"gw-1": "so"}})["refused"] == {"gw-1": "so"}
+    with pytest.raises(InvalidOption, match="refused: has no message for gw-1"):
+        _checked({**options, "refused": {"gw-1": reason}})

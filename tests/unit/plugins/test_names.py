@@ -186,6 +186,15 @@ def test_a_value_that_can_be_no_name_is_named_with_the_way_out() -> None:
     assert "device_name" in refused.value.hint
 
 
+@pytest.mark.parametrize("reported", ["", "To be filled by O.E.M."])
+def test_the_advice_about_a_serial_number_names_no_interface(reported: str) -> None:
+    with pytest.raises(InvalidOption) as caught:
+        hardware_name(reported, "serial", [], None)
+    assert "interface" not in caught.value.hint
+    with pytest.raises(InvalidOption, match="device_name_interface"):
+        hardware_name("", "mac", [], None)
+
+
 def test_a_gateway_does_not_become_another_device_of_the_product() -> None:
     check_unchanged(KEY, NAME, (None, OURS, NEW))
     check_unchanged(OTHER_PRODUCT, "gw-0002", (OURS,))

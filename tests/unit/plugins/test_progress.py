@@ -590,6 +590,7 @@ def test_a_table_names_a_few_hosts_and_the_next_command() -> None:
 def test_counts_on_one_line() -> None:
     assert counted({"failed": 1}) == "1 gateway: 1 failed"
     assert counted({"failed": 1, "registered": 3}) == "4 gateways: 3 registered, 1 failed"
+    assert counted({"device added": 2, "device reset": 1}) == "3 gateways: 2 devices added, 1 device reset"
 
 
 def test_few_hosts_are_named_and_many_are_in_a_file(tmp_path: Path) -> None:

@@ -223,6 +223,12 @@ def test_what_is_written_can_be_read_whatever_a_host_is_called(host: str) -> Non
     assert list(of(read(compose_report(RUN, found)))) == [host]
 
 
+@pytest.mark.parametrize("name", ["=1+1", " =1+1", "\uff1d1+1", "\u3000\uff0b1", "@a", "-1"])
+def test_no_cell_is_a_formula(name: str) -> None:
+    text = as_csv(compose_report(RUN, rows(**{name: RIGHT})))
+    assert text.splitlines()[1].startswith("'" + name + ",")
+
+
 def test_a_name_that_cannot_be_shown_does_not_cost_the_report_of_all() -> None:
     found = checked_rows("variable", rows(**{"gw\u200b1": failed("network"), "gw-2": RIGHT}))
     assert list(of(read(compose_report(RUN, found)))) == ["gw\\U0000200b1", "gw-2"]
