@@ -56,8 +56,8 @@ _value:
       V(ok), V(unreachable), V(failed), V(name_changed), V(unexpected_name), V(missing), V(unreadable), V(interrupted), V(duplicate),
       V(identity_changed), V(not_on_platform), V(disabled), V(fingerprint_differs), V(unfinished), V(attributes), V(export),
       V(exists), V(no_gateway).
-    - C(detail) describes the finding, C(command) is the command that repairs it and C(mended_by) a word for that command. If no command
-      can repair the finding, C(command) is V(null) and C(mended_by) is empty.
+    - C(detail) describes the finding, C(command) is the command that repairs it and C(repaired_by) a word for that command. If no command
+      can repair the finding, C(command) is V(null) and C(repaired_by) is empty.
     - C(product_key), C(device_name) and C(status) describe the device, C(path) and C(fingerprint) the stored credential. They are V(null)
       if they are not known.
   type: list
@@ -83,11 +83,11 @@ NEEDED = {
 
 
 class Finding(t.NamedTuple):
-    """A finding about a gateway; ``mended_by`` is a word for the command that repairs it, empty if no command can repair it."""
+    """A finding about a gateway; ``repaired_by`` is a word for the command that repairs it, empty if no command can repair it."""
 
     finding: str
     detail: str
-    mended_by: str = ""
+    repaired_by: str = ""
 
 
 def audit_findings(
@@ -129,7 +129,7 @@ def audit_findings(
             found = _without_platform(found, wanted[0])
         same = [*claims.get(wanted, ()), *of_any_product.get(wanted[1], ())] if wanted else []
         same = [other for other in dict.fromkeys(same) if other != name]
-        if found.mended_by and same:  # the command would invalidate their credential
+        if found.repaired_by and same:  # the command would invalidate their credential
             found = _duplicate(same)
         findings.append(_row(name, look, device, found))
     others = {name: names for name, names in known.items() if name not in looks}
@@ -179,7 +179,7 @@ def _without_platform(found: Finding, product_key: str) -> Finding:
         return Finding(
             "failed", "not compared: the devices of product %s are not among those that were read" % product_key
         )
-    return found._replace(mended_by="") if found.finding == "duplicate" else found
+    return found._replace(repaired_by="") if found.finding == "duplicate" else found
 
 
 def _row(gateway: str | None, look: Result, device: Result | None, found: Finding) -> dict[str, t.Any]:
@@ -189,8 +189,8 @@ def _row(gateway: str | None, look: Result, device: Result | None, found: Findin
         **{name: look.get(name) for name in ("product_key", "device_name", "path", "fingerprint")},
         "status": device["status"] if device else None,
         **found._asdict(),
-        "command": command(found.mended_by, [gateway], look.get("device_name"))
-        if gateway and found.mended_by
+        "command": command(found.repaired_by, [gateway], look.get("device_name"))
+        if gateway and found.repaired_by
         else None,
     }
 

@@ -77,9 +77,9 @@ def _commands(wrong: t.Sequence[Finding]) -> list[str]:
     """Return each command once, for all gateways that it repairs; one that names a device is for a gateway of its own."""
     alike: dict[tuple[str, str | None], list[str]] = {}
     for finding in wrong:
-        if finding.get("mended_by") and finding.get("gateway"):
-            device = finding.get("device_name") if finding["mended_by"] in NAMED else None
-            alike.setdefault((finding["mended_by"], device), []).append(finding["gateway"])
+        if finding.get("repaired_by") and finding.get("gateway"):
+            device = finding.get("device_name") if finding["repaired_by"] in NAMED else None
+            alike.setdefault((finding["repaired_by"], device), []).append(finding["gateway"])
     kinds: dict[str, str] = {finding["gateway"]: kind_of(finding) for finding in wrong if finding.get("gateway")}
     return [
         "%s: %s" % (", ".join(sorted({kinds[host] for host in hosts})), command(how, hosts, device, _limit(hosts)))

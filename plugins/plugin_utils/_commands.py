@@ -121,15 +121,15 @@ def with_report(function: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
     return filtered
 
 
-def command(mended_by: str, hosts: t.Sequence[str], device_name: str | None, limit: str = "") -> str:
+def command(repaired_by: str, hosts: t.Sequence[str], device_name: str | None, limit: str = "") -> str:
     """Return the command for hosts that are repaired alike.
 
     It has the inventory, the files of variables and the switches of the command line that runs now, but no secret that stands there.
 
-    :param mended_by: a key of the tables above
+    :param repaired_by: a key of the tables above
     :param limit: a value of ``--limit`` for these hosts, if they are too many for the command itself
     """
-    begin, end = _ends(mended_by, listed(hosts), device_name, limit)
+    begin, end = _ends(repaired_by, listed(hosts), device_name, limit)
     of_run = ("target",) if end.startswith("--limit ") else ()
     return " ".join([begin, *common_options(of_run, _NOT_FOR_REPAIRS), end])
 
@@ -187,12 +187,12 @@ def rebuilt(
 
 def _rebuilt_repair(given: str, host: str, device_name: str | None) -> str | None:
     """Return the command of a finding anew; None if it is no repair of an audit."""
-    for mended_by in (*_MODULES, *_PLAYBOOKS):
-        if mended_by in NAMED and not DEVICE_NAME.fullmatch(device_name or ""):
+    for repaired_by in (*_MODULES, *_PLAYBOOKS):
+        if repaired_by in NAMED and not DEVICE_NAME.fullmatch(device_name or ""):
             continue
-        begin, end = _ends(mended_by, listed([host]), device_name)
+        begin, end = _ends(repaired_by, listed([host]), device_name)
         if given.startswith(begin + " ") and given.endswith(" " + end):
-            return command(mended_by, [host], device_name)
+            return command(repaired_by, [host], device_name)
     return None
 
 
@@ -209,11 +209,11 @@ def _is_one_host(name: str, groups: t.Mapping[str, t.Collection[str]]) -> bool:
     return name in hosts if hosts else name not in config.LOCALHOST
 
 
-def _ends(mended_by: str, target: str, device_name: str | None, limit: str = "") -> tuple[str, str]:
+def _ends(repaired_by: str, target: str, device_name: str | None, limit: str = "") -> tuple[str, str]:
     """Return the parts of a command before and after the common options."""
-    what, variables = _MODULES.get(mended_by) or _PLAYBOOKS[mended_by]
+    what, variables = _MODULES.get(repaired_by) or _PLAYBOOKS[repaired_by]
     more = ["-e " + shlex.quote(each.format(name=device_name)) for each in variables.split()]
-    if mended_by in _MODULES:
+    if repaired_by in _MODULES:
         chosen = [_option("--limit", limit)] if limit else []
         pattern = "all" if limit else shlex.quote(target)
         return "ansible " + pattern, " ".join(["-m %s%s" % (_COLLECTION, what), *more, *chosen])

@@ -288,8 +288,8 @@ class Convergence:
         plan, found, steps = self._plan, self._found, self._steps()
         if plan.step == "remove":
             return self.remote.answer(steps.remove(found), "removed", "stale")
-        if plan.step == "mend":
-            return self.remote.answer(steps.mend(found, plan), "installed", "stale")
+        if plan.step == "repair":
+            return self.remote.answer(steps.repair(found, plan), "installed", "stale")
         # If the secret is recovered, the stored one may be invalid, in the same way as after a reset.
         intent = next_intent(found, plan) if self._issuer.registers else "renew"
         if plan.step == "finish":

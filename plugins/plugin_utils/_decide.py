@@ -35,7 +35,7 @@ Reason = t.Literal[
 ]
 # Reasons of a registration that continues an interrupted one; a refusal may then mean that the stored credential is valid.
 UNFINISHED: tuple[Reason, ...] = ("interrupted", "reset")
-Step = t.Literal["nothing", "store", "finish", "mend", "remove", "prepare_reset", "refuse"]
+Step = t.Literal["nothing", "store", "finish", "repair", "remove", "prepare_reset", "refuse"]
 
 
 @dataclass(frozen=True)
@@ -105,24 +105,24 @@ def decide(found: Look, wanted: Wanted, token: str = "") -> Plan:
         return Plan(reason, "refuse")
     if reason:
         return Plan(reason, "store", every)
-    plan = _mending(found, wanted)
+    plan = _repairing(found, wanted)
     if found.due and wanted.follow_up and plan.reason in ("up_to_date", "attributes"):
         return replace(plan, reason="unfinished")
     return plan
 
 
-def _mending(found: Look, wanted: Wanted) -> Plan:
+def _repairing(found: Look, wanted: Wanted) -> Plan:
     """Return the plan for a gateway that has the right credential."""
     every = tuple(range(1, len(wanted.exports) + 1))
     exports = _drifted_exports(found, wanted)
     if found.leftover:
-        return Plan("interrupted", "mend", every)
+        return Plan("interrupted", "repair", every)
     entry = found.entry
     if entry and not _has(entry, found, wanted):
         # The reason export notifies handlers, which attributes does not: new content of an export takes precedence.
         content = any(found.exports.get(number) != wanted.exports[number - 1].digest for number in exports)
-        return Plan("export" if content else "attributes", "mend", exports)
-    return Plan("export", "mend", exports) if exports else Plan("up_to_date", "nothing")
+        return Plan("export" if content else "attributes", "repair", exports)
+    return Plan("export", "repair", exports) if exports else Plan("up_to_date", "nothing")
 
 
 def stored_identity(found: Look, wanted: Wanted) -> Identity | None:
@@ -150,7 +150,7 @@ def is_unproven(found: Look, wanted: Wanted) -> bool:
 
 def is_unreported(plan: Plan, found: Look, wanted: Wanted) -> bool:
     """Return whether a run has stored the credential and then failed, and nothing is left to do, besides owner, mode and a login."""
-    idle = plan.step in ("nothing", "mend") and plan.reason in ("up_to_date", "attributes")
+    idle = plan.step in ("nothing", "repair") and plan.reason in ("up_to_date", "attributes")
     return idle and is_unproven(found, wanted) and bool(found.journal and found.journal.unreported)
 
 

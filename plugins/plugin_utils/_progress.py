@@ -21,7 +21,16 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_change
 # Outcomes if only the device was changed on the platform.
 _OF_DEVICES = {change: "device " + change for change in CHANGES}
 # Outcomes of a gateway, in the order in which they are shown; the last ones are the worst.
-FINE = ("registered", "mended", "handlers run", "removed", "prepared", *_OF_DEVICES.values(), "up to date")
+FINE = (
+    "registered",
+    "recovered",
+    "repaired",
+    "handlers run",
+    "removed",
+    "prepared",
+    *_OF_DEVICES.values(),
+    "up to date",
+)
 UNFINISHED = ("needs a change", "left to a task", "not reached")
 BROKEN = ("failed", "not answering")
 WORDS = (*FINE, *UNFINISHED, *BROKEN)
@@ -30,7 +39,10 @@ FAILURES = 4
 LENGTH = 300
 # Bytes of a datagram, at the most.
 _LARGEST = 65536
-_OF_REASONS = {"exists": "removed", "reset_intended": "prepared"}
+_OF_REASONS = {
+    **{"exists": "removed", "reset_intended": "prepared"},
+    **dict.fromkeys(("missing", "unreadable", "identity_changed", "forced"), "recovered"),  # without a registration
+}
 
 
 def word_of(result: t.Mapping[str, t.Any], check_mode: bool = False) -> str:
@@ -51,8 +63,8 @@ def word_of(result: t.Mapping[str, t.Any], check_mode: bool = False) -> str:
     if is_of_device_alone(result):
         return _OF_DEVICES[result["device_change"]]
     if result.get("reason") == "unfinished":  # what follows an earlier change; with a diff, files were put right too
-        return "mended" if result.get("diff") else "handlers run"
-    return "registered" if result.get("registered") else _OF_REASONS.get(str(result.get("reason")), "mended")
+        return "repaired" if result.get("diff") else "handlers run"
+    return "registered" if result.get("registered") else _OF_REASONS.get(str(result.get("reason")), "repaired")
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ class ScriptBuilder:
         return PREAMBLE + self._common + assignments(given) + _text(name)
 
     def changing(self, name: str, exports: tuple[int, ...] = (), **values: object) -> str:
-        """Return a script that writes: store, finish, mend or settle; or begin, see beginning().
+        """Return a script that writes: store, finish, repair or settle; or begin, see beginning().
 
         :param exports: numbers of the exports to write, counted from 1
         """

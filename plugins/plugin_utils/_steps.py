@@ -28,10 +28,10 @@ class Steps:
         """Return the script remove."""
         return self.builder.script("remove", **self._values(found))
 
-    def mend(self, found: Look, plan: Plan) -> str:
-        """Return the script mend. Handlers need not run after a change of owner or mode alone."""
+    def repair(self, found: Look, plan: Plan) -> str:
+        """Return the script repair. Handlers need not run after a change of owner or mode alone."""
         follows = self._follows() if plan.reason != "attributes" else "no"
-        return self.builder.changing("mend", plan.exports, follows=follows, **self._values(found))
+        return self.builder.changing("repair", plan.exports, follows=follows, **self._values(found))
 
     def finish(self, found: Look, plan: Plan, intent: str) -> str:
         """Return the script finish, which takes a lease."""

@@ -79,7 +79,7 @@ class Bad:
     calls: int = 0
     in_doubt: bool = False  # the platform may have issued a secret, so the journal stays open
     reason: str | None = None  # of the run after the repair, unless it follows from in_doubt
-    mended: dict[str, JSON] = field(default_factory=dict)
+    repaired: dict[str, JSON] = field(default_factory=dict)
     path: str = "{root}/device.json"
     ways: tuple[str, ...] = WAYS
     needs: str = ""
@@ -544,7 +544,7 @@ CASES = [
         env_export("{root}/agent.env"),
         spoil=mount_export,
         repair=unmount_export,
-        mended=env_export("{root}/agent.env"),
+        repaired=env_export("{root}/agent.env"),
         needs="mount",
     ),
     Bad(
@@ -560,14 +560,14 @@ CASES = [
         ("{root}/agent", "Correct the cause and run again"),
         env_export("{root}/agent/agent.env"),
         repair=make_export_directory,
-        mended=env_export("{root}/agent/agent.env"),
+        repaired=env_export("{root}/agent/agent.env"),
     ),
     Bad(
         "export-owner",
         "storage",
         ("invalid user", "no-such-user"),
         env_export("{root}/agent.env", owner="no-such-user"),
-        mended=env_export("{root}/agent.env"),
+        repaired=env_export("{root}/agent.env"),
     ),
     Bad(
         "export-directory",
@@ -576,7 +576,7 @@ CASES = [
         env_export("{root}/agent.env"),
         spoil=make_directory_of_export,
         repair=remove_directory_of_export,
-        mended=env_export("{root}/agent.env"),
+        repaired=env_export("{root}/agent.env"),
     ),
     Bad(
         "no-python",
@@ -682,7 +682,7 @@ def stories(
         story.case.repair(story.gateway)
         if story.case.in_doubt:
             end_lease(story.gateway.journal_path)
-        story.gateway.options = changed(good(story), story.case.mended, **story.names)
+        story.gateway.options = changed(good(story), story.case.repaired, **story.names)
     for _attempt in range(2):
         go_through(repaired, directory, runs)
     return stories

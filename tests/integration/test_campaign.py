@@ -49,13 +49,13 @@ def test_the_campaign_sees_what_it_looks_for(platform: Emulator, tmp_path: Path)
     root = runs / "gateways" / trial.host
     secret = platform.admin.device(PRODUCT_KEY, trial.host)["device_secret"]
     (root / "agent.env").write_text(f"ALIYUN_IOT_DEVICE_SECRET={secret}\n")
-    right, mended = run_of(trial.host, reason="up_to_date", changed=False), run_of(trial.host, changed=True)
+    right, repaired = run_of(trial.host, reason="up_to_date", changed=False), run_of(trial.host, changed=True)
 
     def verdict(recovered: Run) -> str:
         return campaign._judge(platform, runs, trial, [right, right, recovered, right, right], False)[0]
 
     assert (verdict(right), list(campaign._leaks(platform, runs, this))) == ("converged", [])
-    assert verdict(mended) == "lost", "two runs called right what recover replaced"
+    assert verdict(repaired) == "lost", "two runs called right what recover replaced"
     (root / ".device.json.journal").write_text("left")
     assert verdict(right) == "stuck"
     (root / ".device.json.journal").unlink()

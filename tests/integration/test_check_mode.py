@@ -46,7 +46,7 @@ CASES = [
     Case("recover-library", "recover", "missing_library", {}, absent="alibabacloud_tea_openapi", loses=True),
     Case("recover-owner", "recover", "storage", {"gateway_owner": "no-such-user"}, loses=True),
     Case("recover-device", "recover", "not_found", {"gateway_device_name": "unknown-device"}),
-    Case("mend-export", "provision", "storage", export("{{ root }}/missing/agent.env")),
+    Case("repair-export", "provision", "storage", export("{{ root }}/missing/agent.env")),
 ]
 
 

@@ -224,13 +224,13 @@ def test_a_kill_at_every_step_of_a_registration(platform: Emulator, tmp_path: Pa
     assert set(issued) & set(was_open) - safe, "some died with the new secret under way"
 
     end_leases(tmp_path, hosts)
-    mended = run(platform, plain, tmp_path)
-    assert mended.rc == 0, mended
+    repaired = run(platform, plain, tmp_path)
+    assert repaired.rc == 0, repaired
     for host in hosts:
         again = registrations(platform, host) - after[host]["registrations"]
         needed = host not in safe and (host in was_open or not (before or host in issued))
-        assert again == mended.result(host)["registered"] == needed, host
-    assert proven(platform, mended, was_open)
+        assert again == repaired.result(host)["registered"] == needed, host
+    assert proven(platform, repaired, was_open)
     assert_converged(platform, tmp_path, hosts)
 
 
@@ -260,9 +260,9 @@ def test_a_kill_at_every_step_of_finishing(platform: Emulator, tmp_path: Path) -
     was_open = [host for host in copies if journal(tmp_path, host)]
     assert was_open
     end_leases(tmp_path, copies)
-    mended = run(platform, copies, tmp_path, device_name="gw-0001")
-    assert mended.rc == 0, mended
-    assert [mended.result(host)["proven"] for host in was_open] == [True] * len(was_open)
+    repaired = run(platform, copies, tmp_path, device_name="gw-0001")
+    assert repaired.rc == 0, repaired
+    assert [repaired.result(host)["proven"] for host in was_open] == [True] * len(was_open)
     assert asked(platform) == [], "what is stored is never registered again"
     assert_converged(platform, tmp_path, copies, "gw-0001")
 
@@ -277,10 +277,10 @@ def test_a_kill_while_the_platform_answers(platform: Emulator, tmp_path: Path) -
         first.kill()
     assert {registrations(platform, host) for host in WAYS_OF} == {1}
     end_leases(tmp_path, WAYS_OF)
-    mended = run(platform, WAYS_OF, tmp_path)
-    assert {mended.result(host)["reason"] for host in WAYS_OF} == {"interrupted"}, mended
+    repaired = run(platform, WAYS_OF, tmp_path)
+    assert {repaired.result(host)["reason"] for host in WAYS_OF} == {"interrupted"}, repaired
     assert {registrations(platform, host) for host in WAYS_OF} == {2}
-    assert proven(platform, mended, WAYS_OF)
+    assert proven(platform, repaired, WAYS_OF)
     assert_converged(platform, tmp_path, WAYS_OF)
 
 
@@ -292,11 +292,11 @@ def test_a_request_of_a_dead_run_is_waited_for(platform: Emulator, tmp_path: Pat
         wait_for(lambda: len(asked(platform)) == len(WAYS_OF), "every request")
         first.kill()
     assert {registrations(platform, host) for host in WAYS_OF} == {0}
-    mended = run(platform, WAYS_OF, tmp_path, **short)
-    assert mended.rc == 0, mended
-    assert {mended.result(host)["reason"] for host in WAYS_OF} == {"interrupted"}, mended
+    repaired = run(platform, WAYS_OF, tmp_path, **short)
+    assert repaired.rc == 0, repaired
+    assert {repaired.result(host)["reason"] for host in WAYS_OF} == {"interrupted"}, repaired
     assert {registrations(platform, host) for host in WAYS_OF} == {2}
-    assert proven(platform, mended, WAYS_OF)
+    assert proven(platform, repaired, WAYS_OF)
     assert_converged(platform, tmp_path, WAYS_OF)
 
 
@@ -309,7 +309,7 @@ def test_a_lost_answer_is_asked_for_again(platform: Emulator, tmp_path: Path) ->
     assert_converged(platform, tmp_path, WAYS_OF)
 
 
-def test_an_answer_lost_for_good_is_mended_by_the_next_run(platform: Emulator, tmp_path: Path) -> None:
+def test_an_answer_lost_for_good_is_repaired_by_the_next_run(platform: Emulator, tmp_path: Path) -> None:
     assert run(platform, WAYS_OF, tmp_path).rc == 0
     before = {host: stored(tmp_path, host) for host in WAYS_OF}
     fault(platform, WAYS_OF, drop_after=True)
@@ -318,9 +318,9 @@ def test_an_answer_lost_for_good_is_mended_by_the_next_run(platform: Emulator, t
     assert {failed.result(host)["error"]["kind"] for host in WAYS_OF} == {"network"}, failed
     assert {host: stored(tmp_path, host) for host in WAYS_OF} == before
     end_leases(tmp_path, WAYS_OF)
-    mended = run(platform, WAYS_OF, tmp_path)
-    assert {mended.result(host)["reason"] for host in WAYS_OF} == {"interrupted"}, mended
-    assert proven(platform, mended, WAYS_OF)
+    repaired = run(platform, WAYS_OF, tmp_path)
+    assert {repaired.result(host)["reason"] for host in WAYS_OF} == {"interrupted"}, repaired
+    assert proven(platform, repaired, WAYS_OF)
     assert_converged(platform, tmp_path, WAYS_OF)
 
 
@@ -382,9 +382,9 @@ def test_the_module_dies_alone(platform: Emulator, tmp_path: Path) -> None:
         ended = first.wait()
     assert ended.result("gw-0001")["error"]["kind"] == "ended_early", ended
     end_leases(tmp_path, ["gw-0001"])
-    mended = run(platform, {"gw-0001": {"way": "gateway"}}, tmp_path)
-    assert mended.result("gw-0001")["reason"] == "interrupted", mended
-    assert proven(platform, mended, ["gw-0001"])
+    repaired = run(platform, {"gw-0001": {"way": "gateway"}}, tmp_path)
+    assert repaired.result("gw-0001")["reason"] == "interrupted", repaired
+    assert proven(platform, repaired, ["gw-0001"])
     assert_converged(platform, tmp_path, ["gw-0001"])
 
 
@@ -511,12 +511,12 @@ def test_journals_that_were_torn(platform: Emulator, tmp_path: Path) -> None:
         (tmp_path / host / "etc" / ".device.json.new").write_text('{"deviceName":"gw-0001","devi')
     (tmp_path / "gw-0009" / "etc" / ".device.json.new").write_text("")
     before = registrations(platform, "gw-0009")
-    mended = run(platform, [*torn, "gw-0009"], tmp_path)
-    assert mended.rc == 0, mended
-    assert {mended.result(host)["reason"] for host in [*torn, "gw-0009"]} == {"interrupted"}
+    repaired = run(platform, [*torn, "gw-0009"], tmp_path)
+    assert repaired.rc == 0, repaired
+    assert {repaired.result(host)["reason"] for host in [*torn, "gw-0009"]} == {"interrupted"}
     assert registrations(platform, "gw-0009") == before, "nothing was sent before the journal was open"
-    assert mended.result("gw-0009")["proven"] is None
-    assert proven(platform, mended, torn)
+    assert repaired.result("gw-0009")["proven"] is None
+    assert proven(platform, repaired, torn)
     assert_converged(platform, tmp_path, [*torn, "gw-0009"])
 
 

@@ -118,10 +118,10 @@ def test_a_secret_that_a_late_request_has_replaced(platform: Emulator, tmp_path:
 
     checked = run_task(gateways, tmp_path, check=True)
     assert {checked.result(gateway.host)["reason"] for gateway in gateways} == {"interrupted"}, checked
-    mended = run_task(gateways, tmp_path)
-    assert mended.rc == 0, mended
+    repaired = run_task(gateways, tmp_path)
+    assert repaired.rc == 0, repaired
     for gateway in gateways:
-        assert told(mended, gateway, "reason", "registered", "proven") == ["interrupted", True, True]
+        assert told(repaired, gateway, "reason", "registered", "proven") == ["interrupted", True, True]
         assert (valid(gateway), gateway.beside) == (True, set())
         assert gateway.device["device_secret"] != OLD_SECRET
 
@@ -175,9 +175,9 @@ def test_what_no_login_reaches_the_broker_for_stays_unproven(platform: Emulator,
     # A repair meanwhile leaves the secret unproven, and the result reports this.
     for gateway in gateways:
         gateway.path.chmod(0o644)
-    mended = run_task(gateways, tmp_path)
+    repaired = run_task(gateways, tmp_path)
     for gateway in gateways:
-        assert told(mended, gateway, "reason", "proven", "registered") == ["attributes", False, False]
+        assert told(repaired, gateway, "reason", "proven", "registered") == ["attributes", False, False]
         assert journal(gateway)[1:] == [f"unproven {gateway.valid_fingerprint}"]
 
     platform.admin.clear_faults()
@@ -213,9 +213,9 @@ def test_an_unproven_secret_that_turns_out_to_be_dead(platform: Emulator, tmp_pa
         assert told(heard, gateway) == ["not_accepted"], heard
         assert (heard.result(gateway.host)["changed"], len(gateway.calls)) == (False, 2)
         assert journal(gateway)[1:] == [f"dead {run_stored(gateway)}"]
-    mended = run_task(gateways, tmp_path)
+    repaired = run_task(gateways, tmp_path)
     for gateway in gateways:
-        assert told(mended, gateway, "reason", "registered", "proven") == ["interrupted", True, True]
+        assert told(repaired, gateway, "reason", "registered", "proven") == ["interrupted", True, True]
         assert (valid(gateway), gateway.beside) == (True, set())
 
 

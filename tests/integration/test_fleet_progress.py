@@ -106,13 +106,13 @@ def test_on_a_terminal(platform: Emulator, tmp_path: Path) -> None:
     assert {view.count("Compare the names of all gateways") for view in views} == {1}, "nothing of an older one"
     assert "━" not in seen.end
     assert (
-        "50 gateways: 17 registered, 1 mended, 25 up to date, 1 left to a task, 5 failed, 1 not answering" in seen.end
+        "50 gateways: 17 registered, 1 repaired, 25 up to date, 1 left to a task, 5 failed, 1 not answering" in seen.end
     )
     assert seen.end.count("left to a task of its own") == 1, "the warning of the pass is neither lost nor overwritten"
     assert b"\x1b[?25l" not in seen.bytes, "a run that is killed leaves a terminal with its cursor"
     rows = table(seen.end)
     assert {row: number for row, (number, _command) in rows.items()} == {
-        **{"registered": 17, "mended": 1, "up to date": 25, "failed: invalid_option: gw-0011, gw-0023": 2},
+        **{"registered": 17, "repaired": 1, "up to date": 25, "failed: invalid_option: gw-0011, gw-0023": 2},
         **{"failed: storage: gw-0007, gw-0019": 2, "failed: refused, code 6250: gw-0015": 1},
         **{
             "not answering: gw-0003": 1,

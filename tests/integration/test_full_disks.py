@@ -83,15 +83,15 @@ def test_a_renewed_lease_reserves_the_space_again(disk: Box) -> None:
     assert disk.store(NEW_SECRET).outcome == "installed"
 
 
-@pytest.mark.parametrize("script", ["store", "settle", "finish", "abandon", "mend", "remove"])
+@pytest.mark.parametrize("script", ["store", "settle", "finish", "abandon", "repair", "remove"])
 def test_what_begin_has_reserved_is_removed_with_its_change(one: Box, script: str) -> None:
     one.provision()
     one.begin(one.look())
     if script == "finish":
         one.new.write_text(line(NEW_SECRET))
-    elif script in ("settle", "mend"):
+    elif script in ("settle", "repair"):
         one.path.write_text(line(NEW_SECRET))
-    if script == "mend":
+    if script == "repair":
         one.journal.unlink()
     found = one.look()
     {
@@ -99,7 +99,7 @@ def test_what_begin_has_reserved_is_removed_with_its_change(one: Box, script: st
         "settle": lambda: one.settle(identity(NEW_SECRET), token="token1"),
         "finish": lambda: one.finish(found, identity(NEW_SECRET)),
         "abandon": one.abandon,
-        "mend": lambda: one.mend(found),
+        "repair": lambda: one.repair(found),
         "remove": lambda: one.remove(found),
     }[script]()
     assert not one.path.with_name(".device.json.spare").exists()

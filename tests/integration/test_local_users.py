@@ -59,7 +59,7 @@ def refused(box: Box, *words: str) -> None:
         "begin": lambda: box.gateway.beginning(expected="", token="t", ttl=9, intent="register", **box.values()),
         "store": lambda: box.store_script(Issued(NEW_SECRET), "t"),
         "finish": lambda: box.gateway.changing("finish", expected="", stored="-", token="t", **box.values()),
-        "mend": lambda: box.gateway.changing("mend", expected="", **box.values()),
+        "repair": lambda: box.gateway.changing("repair", expected="", **box.values()),
         "settle": lambda: box.gateway.changing("settle", stored="-", end="closed", token="t", **box.values()),
         "abandon": lambda: box.gateway.script("abandon", token="t", **box.values()),
         "remove": lambda: box.gateway.script("remove", expected="", **box.values()),
@@ -240,7 +240,7 @@ def test_a_user_who_races_never_becomes_the_owner_of_a_file_of_roots(
     open_box.begin(open_box.look())
     assert open_box.store(NEW_SECRET).outcome == "installed"
     open_box.path.chmod(0o644)
-    open_box.mend(open_box.look())
+    open_box.repair(open_box.look())
     assert (victim.read_text(), victim.stat().st_uid, mode(victim)) == ("victim's\n", 0, 0o600)
     assert (open_box.path.read_text(), mode(open_box.path)) == (line(NEW_SECRET), 0o600)
     assert open_box.path.stat().st_uid == (NOBODY if owner else 0)
@@ -292,7 +292,7 @@ def test_a_script_that_was_killed_leaves_no_lock(one: Box, tmp_path: Path) -> No
     plain.new.unlink(missing_ok=True)
     found = plain.look()
     assert found.leftover, "a run that finds nothing else to do removes it"
-    assert plain.mend(found).outcome == "installed"
+    assert plain.repair(found).outcome == "installed"
     assert not list(plain.path.parent.glob(".device.json.lock*"))
     assert not plain.look().leftover
 
@@ -364,8 +364,8 @@ def test_a_credential_with_an_access_control_list_is_written_anew(with_lists: Bo
     found = with_lists.look()
     assert found.credential is not None
     wanted = Wanted(found.credential.product_key, found.credential.device_name, None, None, 0o640)
-    assert (decide(found, wanted).reason, decide(found, wanted).step) == ("attributes", "mend")
-    with_lists.mend(found)
+    assert (decide(found, wanted).reason, decide(found, wanted).step) == ("attributes", "repair")
+    with_lists.repair(found)
     assert as_nobody("cat", str(with_lists.path)).returncode != 0
     assert (with_lists.path.read_text(), mode(with_lists.path)) == (laid_out, 0o640)
     assert decide(with_lists.look(), wanted).reason == "up_to_date"
@@ -378,12 +378,12 @@ def test_a_copy_that_was_to_replace_the_credential_is_no_new_one(with_lists: Box
     (tmp_path / "mv").write_text("#!/bin/sh\nkill -9 $PPID\n")
     (tmp_path / "mv").chmod(0o755)
     killed = Box(Shell(with_lists.shell.command, f"{tmp_path}:{with_lists.shell.path}"), with_lists.folder)
-    killed.output(killed.gateway.changing("mend", (), **killed.values(killed.look())))
+    killed.output(killed.gateway.changing("repair", (), **killed.values(killed.look())))
     with_lists.path.unlink()
     with_lists.provision(NEW_SECRET)
     found = with_lists.look()
     assert (found.credential, found.staged, found.leftover) == (identity(NEW_SECRET), None, True)
-    with_lists.mend(found)
+    with_lists.repair(found)
     assert with_lists.path.read_text() == line(NEW_SECRET)
     assert with_lists.files() == ["iot", "iot/device.json"]
 
@@ -397,8 +397,8 @@ def test_a_credential_of_somebody_else_becomes_the_remote_users(open_box: Deep) 
     found = open_box.look()
     assert found.credential is not None
     wanted = Wanted(found.credential.product_key, found.credential.device_name, None, None, 0o600)
-    assert (decide(found, wanted).reason, decide(found, wanted).step) == ("attributes", "mend")
-    open_box.mend(found)
+    assert (decide(found, wanted).reason, decide(found, wanted).step) == ("attributes", "repair")
+    open_box.repair(found)
     assert (open_box.path.stat().st_uid, open_box.path.stat().st_gid) == (0, 0)
     assert decide(open_box.look(), wanted).reason == "up_to_date"
 
@@ -459,7 +459,7 @@ def test_what_a_start_up_file_of_the_shell_switches_on(folder: Path, tmp_path: P
     assert fingerprint(SECRET) in done.stdout
 
 
-@pytest.mark.parametrize("step", ["store", "mend"])
+@pytest.mark.parametrize("step", ["store", "repair"])
 def test_an_owner_who_races_gets_no_shell_code_into_an_export(open_box: Deep, tmp_path: Path, step: str) -> None:
     """A credential's owner who changes it after the look gets no shell code into another user's export."""
     export = open_box.folder / "etc" / "iot.env"
@@ -479,13 +479,13 @@ exec {open_box.shell.tool("ls")} "$@"
     quiet = open_box.environment
     open_box.begin(open_box.look())
     racing = {"PATH": f"{tmp_path}:{open_box.shell.path}:{os.environ['PATH']}"}
-    if step == "mend":
+    if step == "repair":
         open_box.store(NEW_SECRET)
         export.unlink()
     found = open_box.look()
     open_box.environment = racing
     with pytest.raises(StorageError):
-        open_box.store(NEW_SECRET) if step == "store" else open_box.mend(found, 1)
+        open_box.store(NEW_SECRET) if step == "store" else open_box.repair(found, 1)
     open_box.environment = quiet
     assert open_box.path.read_text() == forged.read_text(), "the race took place"
     assert not export.exists()

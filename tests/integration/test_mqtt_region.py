@@ -232,11 +232,11 @@ def test_what_goes_wrong(platform: Emulator, tmp_path: Path) -> None:
     assert in_doubt == {f"{name}.{way}" for name in IN_DOUBT for way in ways[name]}
 
     good = {host: hosts[host] for host in hosts if host.partition(".")[0] in (*IN_DOUBT, "client-id", "not-now")}
-    mended = run_playbook("fleetops.aliyun_iot.provision", gateways(platform, good, tmp_path), tmp_path)
-    assert mended.rc == 0, mended
+    repaired = run_playbook("fleetops.aliyun_iot.provision", gateways(platform, good, tmp_path), tmp_path)
+    assert repaired.rc == 0, repaired
     assert left_over(tmp_path, good) == {}
     for host in good:
-        assert of(mended, host)["reason"] == ("interrupted" if host in in_doubt else "missing")
+        assert of(repaired, host)["reason"] == ("interrupted" if host in in_doubt else "missing")
 
 
 @pytest.mark.parametrize("way", WAYS)

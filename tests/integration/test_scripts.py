@@ -78,7 +78,7 @@ def test_every_posix_shell(folder: Path, command: str) -> None:
     assert box.settle(identity(NEW_SECRET), token="token1").outcome == "settled"
     box.path.chmod(0o640)
     (box.folder / "1.conf").unlink()
-    assert box.mend(box.look(), 1).outcome == "installed"
+    assert box.repair(box.look(), 1).outcome == "installed"
     assert (box.folder / "1.conf").read_text() == f"secret={NEW_SECRET}\n"
     assert box.files() == ["1.conf", "iot", "iot/device.json"]
     assert box.remove(box.look()).outcome == "removed"
@@ -129,7 +129,7 @@ def test_an_export_that_a_printf_that_is_a_program_cannot_get(folder: Path, comm
 def test_an_export_that_printf_does_not_print(one: Box) -> None:
     one.exports = (export(one, 1, f"{PLACEHOLDER}\n"),)
     one.provision()
-    script = one.gateway.changing("mend", (1,), **one.values(one.look()))
+    script = one.gateway.changing("repair", (1,), **one.values(one.look()))
     broken = f'printf() {{ case $* in *{PLACEHOLDER}*) echo printf: cannot >&2 ;; *) command printf "$@" ;; esac; }}\n'
     with pytest.raises(StorageError, match=r"cannot write .*/\.1\.conf\.new: printf: cannot"):
         one.run(broken + script)
@@ -206,12 +206,12 @@ def test_removal_of_nothing(box: Box) -> None:
     assert box.files() == []
 
 
-def test_mending(box: Box) -> None:
+def test_repairing(box: Box) -> None:
     box.provision()
     box.path.chmod(0o644)
     box.attributes["mode"] = "0640"
     before = box.path.stat().st_ino
-    assert box.mend(box.look()).outcome == "installed"
+    assert box.repair(box.look()).outcome == "installed"
     assert (mode(box.path), box.path.stat().st_ino, box.path.read_text()) == (0o640, before, line())
 
 
@@ -223,7 +223,7 @@ def test_owner_and_group(box: Box) -> None:
     box.store()
     (box.folder / "1.conf").unlink()
     os.chown(box.path, 0, 0)
-    box.mend(box.look(), 1)
+    box.repair(box.look(), 1)
     owners = [(path.stat().st_uid, path.stat().st_gid) for path in (box.path, box.folder / "1.conf")]
     assert owners == [(1234, 2345), (3456, os.getegid())]
     assert [mode(path) for path in (box.path, box.folder / "1.conf")] == [0o640, 0o600]
@@ -254,7 +254,7 @@ def test_a_new_group_never_has_the_rights_of_the_old_one(
         noted = f"echo {tool} $(stat -c '0%a %g' {one.path}) >>{tmp_path}/noted"
         write_script(tools / tool, f'{one.shell.tool(tool)} "$@" || exit\n{noted}')
     one.environment = {"PATH": f"{tools}:{one.shell.path}"}
-    assert one.mend(one.look()).outcome == "installed"
+    assert one.repair(one.look()).outcome == "installed"
     assert (tmp_path / "noted").read_text().splitlines() == calls
     assert mode(one.path) == int(wanted, 8)
 
@@ -384,7 +384,7 @@ def test_a_file_that_somebody_has_laid_out_is_kept_as_it_is(box: Box) -> None:
     box.attributes["mode"] = "0640"
     found = box.look()
     assert (found.credential, found.exports) == (identity(), {2: box.exports[1].digest})
-    assert box.mend(found, 1).outcome == "installed"
+    assert box.repair(found, 1).outcome == "installed"
     assert (box.path.read_bytes(), mode(box.path)) == (PRETTY.encode(), 0o640)
     assert (box.folder / "1.conf").read_text() == f"a={SECRET}&{SECRET}\n"
     assert box.look().exports == {1: box.exports[0].digest, 2: box.exports[1].digest}
@@ -405,7 +405,7 @@ def test_a_credential_that_is_emptied_is_not_replaced_by_an_export(box: Box) -> 
     box.exports = (export(box, 1, line(PLACEHOLDER)),)
     box.provision()
     found = box.look()
-    script = box.gateway.changing("mend", (1,), **box.values(found))
+    script = box.gateway.changing("repair", (1,), **box.values(found))
     emptied = script.replace("export_1() {\n", 'export_1() {\n: >"$stored_in/$file"\n')
     assert emptied != script
     with pytest.raises(StorageError):
@@ -437,7 +437,7 @@ def test_a_look_grows_stale(one: Box, number: int) -> None:
     name, change = changes(one)[number]
     change()
     before = snapshot(one)
-    for answer in (one.begin(found), one.mend(found, 1), one.finish(found), one.remove(found)):
+    for answer in (one.begin(found), one.repair(found, 1), one.finish(found), one.remove(found)):
         assert answer.outcome == "stale", name
         assert read_state(answer, found).expected == one.look().expected
         assert snapshot(one) == before
@@ -448,7 +448,7 @@ def test_a_stale_look_in_every_shell(box: Box) -> None:
     found = box.look()
     box.path.write_text(line(NEW_SECRET))
     before = snapshot(box)
-    for answer in (box.begin(found), box.mend(found), box.finish(found), box.remove(found)):
+    for answer in (box.begin(found), box.repair(found), box.finish(found), box.remove(found)):
         assert answer.outcome == "stale"
         assert read_state(answer, found).credential == identity(NEW_SECRET)
     assert snapshot(box) == before
@@ -1081,7 +1081,7 @@ def test_an_export_with_another_end(box: Box, tail: bytes) -> None:
     file.chmod(0o600)
     found = box.look()
     assert found.exports[1] != box.exports[0].digest
-    box.mend(found, 1)
+    box.repair(found, 1)
     assert file.read_text() == f"a=1\nsecret={SECRET}\n"
     assert box.look().exports == {1: box.exports[0].digest}
 
@@ -1095,7 +1095,7 @@ def test_an_export_needs_no_room_for_temporary_files(box: Box) -> None:
     assert (box.folder / "1.conf").read_text() == "x" * 70000 + SECRET + "\n"
 
 
-def test_an_export_is_mended_with_the_secret_that_is_there(box: Box) -> None:
+def test_an_export_is_repaired_with_the_secret_that_is_there(box: Box) -> None:
     box.provision(NEW_SECRET)
     box.exports = tuple(export(box, number, f"{number}={PLACEHOLDER}\n", mode=0o640) for number in (1, 2, 3))
     files = [box.folder / f"{number}.conf" for number in (1, 2, 3)]
@@ -1106,7 +1106,7 @@ def test_an_export_is_mended_with_the_secret_that_is_there(box: Box) -> None:
     assert found.exports[1] == box.exports[0].digest
     assert found.exports[2] != box.exports[1].digest
     assert 3 not in found.exports
-    box.mend(found, 2, 3)
+    box.repair(found, 2, 3)
     assert [file.read_text() for file in files] == [f"{number}={NEW_SECRET}\n" for number in (1, 2, 3)]
     assert [mode(file) for file in files[1:]] == [0o640, 0o640]
     assert files[0].stat().st_ino == before, "what is right is left alone"
@@ -1182,7 +1182,7 @@ def test_a_tool_that_fails_never_deletes_what_may_be_the_only_valid_secret(
             break
 
 
-@pytest.mark.parametrize("script", ["begin", "mend", "abandon", "settle"])
+@pytest.mark.parametrize("script", ["begin", "repair", "abandon", "settle"])
 def test_a_staged_credential_of_the_device_is_never_discarded(box: Box, script: str) -> None:
     box.provision()
     box.begin(box.look())
@@ -1190,7 +1190,7 @@ def test_a_staged_credential_of_the_device_is_never_discarded(box: Box, script: 
     with pytest.raises(StorageError, match="it is kept"):
         {
             "begin": lambda: box.begin(box.look(), "token2"),
-            "mend": lambda: box.mend(box.look()),
+            "repair": lambda: box.repair(box.look()),
             "abandon": box.abandon,
             "settle": lambda: box.settle(identity(), token="token1"),
         }[script]()
@@ -1198,7 +1198,7 @@ def test_a_staged_credential_of_the_device_is_never_discarded(box: Box, script: 
 
 
 @pytest.mark.parametrize("kind", ["secret", "token"])
-@pytest.mark.parametrize("script", ["begin", "mend", "abandon"])
+@pytest.mark.parametrize("script", ["begin", "repair", "abandon"])
 def test_a_staged_credential_of_the_other_kind_is_discarded(box: Box, script: str, kind: str) -> None:
     """A staged credential of the other kind is discarded, because no decision finishes it and it would stay for ever."""
     token = json.dumps({"clientId": CLIENT_ID, "deviceName": NAME, "deviceToken": TOKEN, "productKey": KEY}) + "\n"
@@ -1211,15 +1211,15 @@ def test_a_staged_credential_of_the_other_kind_is_discarded(box: Box, script: st
     found = box.look()
     asked = Wanted(KEY, NAME, None, None, 0o600, kind=kind)
     assert (found.staged is not None, stored_identity(found, asked)) == (True, None)
-    answer = {"begin": lambda: box.begin(found, "token2"), "mend": lambda: box.mend(found), "abandon": box.abandon}
+    answer = {"begin": lambda: box.begin(found, "token2"), "repair": lambda: box.repair(found), "abandon": box.abandon}
     assert answer[script]().outcome in ("begun", "installed", "abandoned")
     assert not box.new.exists() or box.new.read_text() != other
     box.new.write_text(right)
     with pytest.raises(StorageError, match="it is kept"):
-        box.mend(box.look())
+        box.repair(box.look())
 
 
-@pytest.mark.parametrize("script", ["begin", "mend", "remove"])
+@pytest.mark.parametrize("script", ["begin", "repair", "remove"])
 def test_what_a_check_left_beside_a_leftover_is_removed(box: Box, script: str) -> None:
     """Files of a killed check mode beside the leftovers of another run are removed."""
     box.exports = (export(box, 1, f"{PLACEHOLDER}\n"),)
@@ -1233,7 +1233,7 @@ def test_what_a_check_left_beside_a_leftover_is_removed(box: Box, script: str) -
         box.begin(found)
         box.store()
     else:
-        {"mend": lambda: box.mend(found, 1), "remove": lambda: box.remove(found)}[script]()
+        {"repair": lambda: box.repair(found, 1), "remove": lambda: box.remove(found)}[script]()
     assert [path for path in left if path.exists()] == []
 
 
@@ -1589,13 +1589,13 @@ def test_a_full_disk_leaves_an_export_as_it_is(disk: Box) -> None:
     """A full disk leaves an export unchanged, although BusyBox's awk does not report a failed write."""
     disk.provision()
     disk.exports = (export(disk, 1, f"{PLACEHOLDER}\n", mode=0o640),)
-    disk.mend(disk.look(), 1)
+    disk.repair(disk.look(), 1)
     file = disk.folder / "1.conf"
     file.chmod(0o600)
     found = disk.look()
     fill(disk)
     with pytest.raises(StorageError) as caught:
-        disk.mend(found, 1)
+        disk.repair(found, 1)
     assert caught.value.kind == "storage"
     assert (file.read_text(), mode(file)) == (f"{SECRET}\n", 0o600)
     assert not (disk.folder / ".1.conf.new").exists()
@@ -1613,7 +1613,7 @@ def test_an_awk_that_does_not_report_that_it_cannot_write(one: Box, tmp_path: Pa
     write_script(tools / "awk", f'{full}\nexec {real} "$@"')
     one.environment = {"PATH": f"{tools}:{one.shell.path}"}
     with pytest.raises(StorageError, match=f"it has {5 if writes else 0} octets instead of {len(SECRET) + 1}"):
-        one.mend(one.look(), 1)
+        one.repair(one.look(), 1)
     assert one.files() == ["1.conf", "iot", "iot/device.json"]
     assert (one.folder / "1.conf").read_text() == "old\n"
 
@@ -1694,7 +1694,7 @@ def test_no_command_sees_the_secret(box: Box, tmp_path: Path) -> None:
     box.environment["PATH"] = f"{tools}:{box.shell.path}"
     assert box.run(box.store_script(Issued(SECRET))).outcome == "installed"
     (box.folder / "1.conf").unlink()
-    box.mend(box.look(), 1)
+    box.repair(box.look(), 1)
     said = log.read_text()
     # BusyBox runs its own applets in its own process, without visible arguments.
     seen = set() if Path(box.shell.command[0]).name == "ash" else {"awk", "cat", "ls", "mv", "sha256sum", "sync"}
@@ -1958,7 +1958,7 @@ def test_a_place_that_does_not_last(box: Box, folder: Path, tmp_path: Path, moun
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
 @pytest.mark.parametrize(
     "names",
-    [("look",), ("begin",), ("store", "finish", "mend", "settle", "abandon", "remove", "followed")],
+    [("look",), ("begin",), ("store", "finish", "repair", "settle", "abandon", "remove", "followed")],
     ids=" ".join,
 )
 def test_what_is_sent_is_sound(any_shell: Shell, folder: Path, names: tuple[str, ...]) -> None:

@@ -194,8 +194,8 @@ class Box:
     def settle(self, stored: Identity, end: str = "closed", token: str = "token9") -> ScriptAnswer:
         return self.run(self.gateway.changing("settle", (), stored=stored, end=end, token=token, **self.values()))
 
-    def mend(self, found: Look, *exports: int) -> ScriptAnswer:
-        return self.run(self.gateway.changing("mend", exports, **self.values(found)))
+    def repair(self, found: Look, *exports: int) -> ScriptAnswer:
+        return self.run(self.gateway.changing("repair", exports, **self.values(found)))
 
     def abandon(self, token: str = "token1") -> ScriptAnswer:
         return self.run(self.gateway.script("abandon", token=token, **self.values()))

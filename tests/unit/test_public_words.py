@@ -190,6 +190,8 @@ OLD_NAMES = (
     r"\bfind\.yml\b",
     r"\blimit_failures\b",
     r"\bannounce(s|d)?\b",
+    r"\bmended(_by)?\b",
+    r"\bmend\.sh\b",
     r"_openapi[./]device_list\b",
     r"plugin_utils[./]_(found|report|program|holder|on_controller)\b",
     r"platform_emulator[./](effects|mqtt[./](access|effects|replies)|openapi[./](access|effects|products|refusals|replies|signatures))\b",
@@ -214,6 +216,7 @@ def old_names(text: str) -> list[str]:
         "include_tasks: tasks/limit_failures.yml",
         "from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._report import failed",
         "from platform_emulator.effects import Drop",
+        "finding.mended_by == 'provision'",
     ],
 )
 def test_an_old_name_is_found(text: str) -> None:

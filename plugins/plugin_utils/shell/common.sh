@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154,SC2034
 
-# The beginning of every script. The controller puts assignments (path, owner, ...) before it, and look, begin, store, finish, mend, settle,
+# The beginning of every script. The controller puts assignments (path, owner, ...) before it, and look, begin, store, finish, repair, settle,
 # abandon, remove or login after it, and sends the result to the standard input of a POSIX shell.
 # A secret is only in variables that are not exported, in pipes, and in its file. It is printed with echo or printf where they are builtins,
 # so that no command line contains it.

@@ -156,7 +156,7 @@ def test_a_broken_server_key_is_made_again(tmp_path: Path, broken: bytes) -> Non
     assert after == make(tmp_path)
 
 
-def test_a_crash_between_key_and_certificate_is_mended(tmp_path: Path) -> None:
+def test_a_crash_between_key_and_certificate_is_repaired(tmp_path: Path) -> None:
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
         make(tmp_path / name)

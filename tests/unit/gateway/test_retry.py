@@ -30,7 +30,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import 
 
 ERRORS = [
     FleetopsError("it failed", kind="job"),
-    InvalidOption("option", "value", "is wrong", "mend it"),
+    InvalidOption("option", "value", "is wrong", "repair it"),
     StorageError("it failed"),
     BusyError("it failed"),
     TlsError("it failed"),

@@ -146,7 +146,7 @@ def test_devices_that_are_no_list(devices: JSON) -> None:
 
 def test_a_product_that_is_not_among_the_devices_is_not_compared() -> None:
     [row] = audit_findings({"one": look()}, [platform(product_key=OTHER)])
-    assert (row["finding"], row["mended_by"], row["command"]) == ("failed", "", None)
+    assert (row["finding"], row["repaired_by"], row["command"]) == ("failed", "", None)
     assert row["detail"] == f"not compared: the devices of product {KEY} are not among those that were read"
     looks = {"one": look(reason="exists"), "two": {"unreachable": True, "msg": "no route"}}
     assert found(looks, platform(product_key=OTHER)) == {"one": "exists", "two": "unreachable"}
@@ -162,7 +162,7 @@ def test_what_a_finding_tells() -> None:
         "status": "OFFLINE",
         "finding": "ok",
         "detail": "",
-        "mended_by": "",
+        "repaired_by": "",
         "command": None,
     }
     assert lost == {
@@ -173,7 +173,7 @@ def test_what_a_finding_tells() -> None:
         "status": "ONLINE",
         "finding": "no_gateway",
         "detail": NO_GATEWAY,
-        "mended_by": "",
+        "repaired_by": "",
         "command": None,
     }
 
@@ -200,7 +200,7 @@ def test_a_device_that_another_host_of_the_inventory_has_is_repaired_by_no_comma
     """A command would register it, and invalidate the credential of the other host, which could not be inspected."""
     looks = {"one": look(reason="missing", error=NEEDED, credential=None), **({"two": other} if other else {})}
     finding = audit_findings(looks, [platform(device())], {"two": holding("gw-0001")})[0]
-    assert (finding["finding"], finding["command"], finding["mended_by"]) == ("duplicate", None, "")
+    assert (finding["finding"], finding["command"], finding["repaired_by"]) == ("duplicate", None, "")
     assert finding["detail"].startswith("two has the same device")
 
 
@@ -328,7 +328,7 @@ def test_what_is_no_finding(finding: JSON) -> None:
 
 
 def test_a_finding_may_have_no_more_than_its_name() -> None:
-    assert audit_table([{"finding": "missing", "mended_by": "provision"}])[1:] == [
+    assert audit_table([{"finding": "missing", "repaired_by": "provision"}])[1:] == [
         "-        -            -       -            missing  -",
         "0 of 1 as they should be",
     ]
@@ -417,7 +417,7 @@ def test_an_audit_of_a_part_of_the_inventory() -> None:
 
 def test_a_credential_that_is_not_to_be_there_is_removed_by_provision() -> None:
     [found] = audit_findings({"one": look(reason="exists")}, [platform(device())])
-    assert found["mended_by"] == "provision"
+    assert found["repaired_by"] == "provision"
 
 
 @pytest.mark.parametrize("inspected", [True, False])

@@ -232,8 +232,8 @@ def test_ansible_finds_the_hosts_of_a_command(monkeypatch: pytest.MonkeyPatch, h
         inventory.add_host(host, "gateways")
     assert [str(host) for host in inventory.get_hosts(listed(hosts))] == hosts
     given(monkeypatch)
-    for mended_by in ("enable", "provision"):
-        assert any(listed(hosts) in word for word in shlex.split(command(mended_by, hosts, None)))
+    for repaired_by in ("enable", "provision"):
+        assert any(listed(hosts) in word for word in shlex.split(command(repaired_by, hosts, None)))
     if len(hosts) == 1:
         printed = command("provision", hosts, None)
         assert rebuilt({"gateway": hosts[0], "device_name": None, "command": printed}, "audit", {}) == printed

@@ -68,7 +68,7 @@ def test_reasons(bench: Bench, prepared: str, issues: int) -> None:
     assert bench.run()["reason"] == "up_to_date"
 
 
-def test_an_export_is_written_and_mended(bench: Bench, tmp_path: Path) -> None:
+def test_an_export_is_written_and_repaired(bench: Bench, tmp_path: Path) -> None:
     dest = tmp_path / "iot/agent.env"
     exports = [{"dest": str(dest), "format": "env"}]
     assert bench.run()["reason"] == "missing"

@@ -56,10 +56,10 @@ def exported(entry: Entry | None = None, **changes: Any) -> Look:
         (provisioned(credential=OTHER_NAME), Plan("identity_changed", "store")),
         (provisioned(credential=OTHER_PRODUCT), Plan("identity_changed", "store")),
         (provisioned(credential=TOKEN), Plan("identity_changed", "store")),
-        (provisioned(file(0o644)), Plan("attributes", "mend")),
-        (provisioned(file(0o400)), Plan("attributes", "mend")),
-        (provisioned(file(0o4600)), Plan("attributes", "mend")),
-        (provisioned(file(acl=True)), Plan("attributes", "mend")),
+        (provisioned(file(0o644)), Plan("attributes", "repair")),
+        (provisioned(file(0o400)), Plan("attributes", "repair")),
+        (provisioned(file(0o4600)), Plan("attributes", "repair")),
+        (provisioned(file(acl=True)), Plan("attributes", "repair")),
         # Begun: no new secret is stored.
         (found(journal=journal()), Plan("interrupted", "store")),
         (provisioned(journal=journal()), Plan("interrupted", "store")),
@@ -83,7 +83,7 @@ def exported(entry: Entry | None = None, **changes: Any) -> Look:
         (provisioned(credential=OTHER_NAME, staged=NEW), Plan("interrupted", "finish")),
         # Unproven: complete except for a login, if the mark is for the installed credential.
         (provisioned(journal=marked("unproven", OURS)), Plan("up_to_date", "nothing")),
-        (provisioned(file(0o644), journal=marked("unproven", OURS)), Plan("attributes", "mend")),
+        (provisioned(file(0o644), journal=marked("unproven", OURS)), Plan("attributes", "repair")),
         (provisioned(journal=marked("unproven", NEW)), Plan("interrupted", "store")),
         (found(journal=marked("unproven", OURS)), Plan("interrupted", "store")),
         (provisioned(credential=OTHER_NAME, journal=marked("unproven", OTHER_NAME)), Plan("interrupted", "store")),
@@ -92,11 +92,11 @@ def exported(entry: Entry | None = None, **changes: Any) -> Look:
         (provisioned(journal=marked("dead", NEW), staged=NEW), Plan("interrupted", "store")),
         (found(journal=marked("dead", OURS)), Plan("interrupted", "store")),
         # Leftovers without a credential of the wanted device only have to be removed.
-        (provisioned(leftover=True), Plan("interrupted", "mend")),
-        (provisioned(leftover=True, staged=OTHER_NAME), Plan("interrupted", "mend")),
-        (provisioned(leftover=True, staged=TOKEN), Plan("interrupted", "mend")),
-        (provisioned(file(0o644), leftover=True), Plan("interrupted", "mend")),
-        (provisioned(leftover=True, journal=marked("unproven", OURS)), Plan("interrupted", "mend")),
+        (provisioned(leftover=True), Plan("interrupted", "repair")),
+        (provisioned(leftover=True, staged=OTHER_NAME), Plan("interrupted", "repair")),
+        (provisioned(leftover=True, staged=TOKEN), Plan("interrupted", "repair")),
+        (provisioned(file(0o644), leftover=True), Plan("interrupted", "repair")),
+        (provisioned(leftover=True, journal=marked("unproven", OURS)), Plan("interrupted", "repair")),
         (found(leftover=True), Plan("missing", "store")),
         (found(leftover=True, staged=OTHER_NAME), Plan("missing", "store")),
         (provisioned(journal=marked("stored", NEW), staged=OTHER_NAME), Plan("interrupted", "store")),
@@ -134,7 +134,7 @@ def test_reasons(gateway: Look, plan: Plan) -> None:
 )
 def test_attributes(entry: Entry, changes: dict[str, Any], reason: str) -> None:
     plan = decide(provisioned(entry), wanted(**changes))
-    assert plan == Plan(reason, "mend" if reason == "attributes" else "nothing")
+    assert plan == Plan(reason, "repair" if reason == "attributes" else "nothing")
 
 
 @pytest.mark.parametrize(
@@ -150,23 +150,23 @@ def test_without_an_owner_it_is_the_remote_users(uid: int, gid: int, reason: str
     ("gateway", "plan"),
     [
         (exported(), Plan("up_to_date", "nothing")),
-        (exported(exports={1: "other", 2: TWO.digest}), Plan("export", "mend", (1,))),
-        (exported(exports={1: ONE.digest}), Plan("export", "mend", (2,))),
-        (exported(exports={1: TWO.digest, 2: ONE.digest}), Plan("export", "mend", (1, 2))),
-        (exported(entries={1: file(0o640)}, exports={1: ONE.digest}), Plan("export", "mend", (2,))),
+        (exported(exports={1: "other", 2: TWO.digest}), Plan("export", "repair", (1,))),
+        (exported(exports={1: ONE.digest}), Plan("export", "repair", (2,))),
+        (exported(exports={1: TWO.digest, 2: ONE.digest}), Plan("export", "repair", (1, 2))),
+        (exported(entries={1: file(0o640)}, exports={1: ONE.digest}), Plan("export", "repair", (2,))),
         # The digest of a missing file is ignored.
-        (exported(entries={1: file(0o640)}), Plan("export", "mend", (2,))),
-        (exported(entries={**EXPORTED, 1: file(0o644)}), Plan("export", "mend", (1,))),
-        (exported(entries={**EXPORTED, 1: file(0o640, acl=True)}), Plan("export", "mend", (1,))),
-        (exported(entries={**EXPORTED, 2: file(0o640, 1000, "gw")}), Plan("export", "mend", (2,))),
-        (exported(file(0o644)), Plan("attributes", "mend")),
-        (exported(file(0o644), exports={}), Plan("export", "mend", (1, 2))),
-        (exported(file(0o644), entries={**EXPORTED, 1: file(0o600)}), Plan("attributes", "mend", (1,))),
+        (exported(entries={1: file(0o640)}), Plan("export", "repair", (2,))),
+        (exported(entries={**EXPORTED, 1: file(0o644)}), Plan("export", "repair", (1,))),
+        (exported(entries={**EXPORTED, 1: file(0o640, acl=True)}), Plan("export", "repair", (1,))),
+        (exported(entries={**EXPORTED, 2: file(0o640, 1000, "gw")}), Plan("export", "repair", (2,))),
+        (exported(file(0o644)), Plan("attributes", "repair")),
+        (exported(file(0o644), exports={}), Plan("export", "repair", (1, 2))),
+        (exported(file(0o644), entries={**EXPORTED, 1: file(0o600)}), Plan("attributes", "repair", (1,))),
         (exported(credential=OTHER_NAME), Plan("identity_changed", "store", (1, 2))),
         (exported(journal=journal()), Plan("interrupted", "store", (1, 2))),
         (exported(journal=marked("stored", OURS)), Plan("interrupted", "finish", (1, 2))),
-        (exported(journal=marked("unproven", OURS), exports={1: ONE.digest}), Plan("export", "mend", (2,))),
-        (exported(leftover=True), Plan("interrupted", "mend", (1, 2))),
+        (exported(journal=marked("unproven", OURS), exports={1: ONE.digest}), Plan("export", "repair", (2,))),
+        (exported(leftover=True), Plan("interrupted", "repair", (1, 2))),
     ],
 )
 def test_exports(gateway: Look, plan: Plan) -> None:
@@ -183,7 +183,7 @@ def test_exports(gateway: Look, plan: Plan) -> None:
 )
 def test_an_exports_own_attributes(owner: str | None, group: str | None, right: Entry) -> None:
     gateway = exported(places={1: ONE.dest}, exports={1: ONE.digest}, entries={1: file(0o640)})
-    assert decide(gateway, wanted(exports=(export(owner=owner, group=group),))) == Plan("export", "mend", (1,))
+    assert decide(gateway, wanted(exports=(export(owner=owner, group=group),))) == Plan("export", "repair", (1,))
     gateway = replace(gateway, entries={1: right})
     assert decide(gateway, wanted(exports=(export(owner=owner, group=group),))).reason == "up_to_date"
 
@@ -236,14 +236,14 @@ def test_register_never_says_what_is_needed(gateway: Look, reason: str) -> None:
     ("gateway", "plan"),
     [
         (provisioned(), Plan("up_to_date", "nothing")),
-        (provisioned(file(0o644)), Plan("attributes", "mend")),
+        (provisioned(file(0o644)), Plan("attributes", "repair")),
         (provisioned(journal=marked("stored", OURS)), Plan("interrupted", "finish")),
         (provisioned(journal=marked("unproven", OURS)), Plan("up_to_date", "nothing")),
         (found(journal=marked("stored", NEW), staged=NEW), Plan("interrupted", "finish")),
         (found(staged=NEW), Plan("interrupted", "finish")),
     ],
 )
-def test_register_never_mends_what_needs_no_registration(gateway: Look, plan: Plan) -> None:
+def test_register_never_repairs_what_needs_no_registration(gateway: Look, plan: Plan) -> None:
     assert decide(gateway, wanted(register="never")) == plan
 
 
@@ -258,13 +258,13 @@ DUE = "0123456789abcdef"
         (provisioned(due=DUE), Plan("unfinished", "nothing")),
         (provisioned(due="unknown"), Plan("unfinished", "nothing")),
         (provisioned(due=DUE, journal=marked("unproven", OURS)), Plan("unfinished", "nothing")),
-        (provisioned(file(0o644), due=DUE), Plan("unfinished", "mend")),
+        (provisioned(file(0o644), due=DUE), Plan("unfinished", "repair")),
         # Reasons for which handlers run anyway.
         (found(due=DUE), Plan("missing", "store")),
         (provisioned(credential=OTHER_NAME, due=DUE), Plan("identity_changed", "store")),
         (provisioned(journal=journal(), due=DUE), Plan("interrupted", "store")),
         (provisioned(journal=marked("stored", OURS), due=DUE), Plan("interrupted", "finish")),
-        (provisioned(leftover=True, due=DUE), Plan("interrupted", "mend")),
+        (provisioned(leftover=True, due=DUE), Plan("interrupted", "repair")),
     ],
 )
 def test_what_has_still_to_follow(gateway: Look, plan: Plan) -> None:

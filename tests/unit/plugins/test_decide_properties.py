@@ -237,7 +237,7 @@ def test_exports_follow_the_credential(gateway: Look, task: Wanted, token: str) 
     plan = decide(gateway, task, token)
     if plan.step in ("store", "finish"):
         assert plan.exports == (1, 2)
-    elif plan.step != "mend":
+    elif plan.step != "repair":
         assert plan.exports == ()
 
 

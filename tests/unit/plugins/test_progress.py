@@ -51,8 +51,8 @@ HALF = Progress("processed", 10, 5, 2, 10.0, {"registered": 4, "failed": 1}, (Fa
 
 
 def failed(kind: str, code: object = None) -> JSON:
-    error = {"kind": kind, "code": code, "message": f"{kind} happened", "hint": "Mend it"}
-    return {"failed": True, "changed": False, "msg": f"{kind} happened. Mend it", "error": error}
+    error = {"kind": kind, "code": code, "message": f"{kind} happened", "hint": "Repair it"}
+    return {"failed": True, "changed": False, "msg": f"{kind} happened. Repair it", "error": error}
 
 
 # One gateway
@@ -66,12 +66,15 @@ def failed(kind: str, code: object = None) -> JSON:
         (failed("registration_needed"), False, "failed"),
         (RIGHT, True, "up to date"),
         (REGISTERED, False, "registered"),
-        ({"changed": True, "registered": False, "reason": "attributes"}, False, "mended"),
+        ({"changed": True, "registered": False, "reason": "attributes"}, False, "repaired"),
+        ({"changed": True, "registered": False, "reason": "interrupted"}, False, "repaired"),
+        ({"changed": True, "registered": False, "reason": "missing"}, False, "recovered"),
+        ({"changed": True, "registered": False, "reason": "forced"}, False, "recovered"),
         ({"changed": True, "registered": False, "reason": "missing"}, True, "needs a change"),
         ({"changed": True, "registered": False, "reason": "exists"}, False, "removed"),
         ({"changed": True, "registered": False, "reason": "reset_intended"}, False, "prepared"),
         ({"changed": True, "registered": False, "reason": "unfinished"}, False, "handlers run"),
-        ({"changed": True, "registered": False, "reason": "unfinished", "diff": {"before": {}}}, False, "mended"),
+        ({"changed": True, "registered": False, "reason": "unfinished", "diff": {"before": {}}}, False, "repaired"),
         ({**RIGHT, "changed": True, "device_change": "disabled"}, False, "device disabled"),
         ({**RIGHT, "changed": True, "device_change": "deleted"}, True, "needs a change"),
         ({"changed": True, "reason": "exists", "device_change": "disabled"}, False, "removed"),
@@ -335,8 +338,8 @@ def test_a_failure_that_the_playbook_ignores_is_the_outcome_until_a_later_task()
 
 def test_a_loop_has_one_outcome() -> None:
     outcomes, skipped = Outcomes(), {"changed": False, "skipped": True}
-    mended = {**RIGHT, "changed": True, "reason": "attributes"}
-    outcomes.note_task("a", {"changed": True, "results": [mended, REGISTERED, RIGHT]}, False)
+    repaired = {**RIGHT, "changed": True, "reason": "attributes"}
+    outcomes.note_task("a", {"changed": True, "results": [repaired, REGISTERED, RIGHT]}, False)
     outcomes.note_task("b", {"changed": False, "results": [skipped, RIGHT]}, False)
     outcomes.note_task("c", {"changed": True, "failed": True, "results": [failed("tls"), REGISTERED]}, False)
     outcomes.note_task("d", {"changed": False, "skipped": True, "results": [skipped]}, False)
@@ -578,12 +581,12 @@ def test_a_host_that_was_not_reached_and_shares_its_device_has_advice_in_place_o
 def test_a_table_names_a_few_hosts_and_the_next_command() -> None:
     hosts = [f"gw-{number}" for number in range(8)]
     groups = [Group(Outcome("registered"), ["ok-1"]), Group(Outcome("failed", "tls"), hosts)]
-    lines = [line for line, _about in table(groups, lambda group: "mend it" if group.outcome.cause else "")]
+    lines = [line for line, _about in table(groups, lambda group: "repair it" if group.outcome.cause else "")]
     assert lines == [
         "OUTCOME      HOSTS  CAUSE: NAMES",
         "registered       1",
         "failed           8  tls: gw-0, gw-1, gw-2, gw-3, gw-4 and 3 more",
-        "    mend it",
+        "    repair it",
     ]
 
 

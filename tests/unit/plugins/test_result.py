@@ -25,7 +25,7 @@ def foreseen(gateway: Look, **task: Any) -> dict[str, Any]:
 
 def test_a_report_of_a_credential() -> None:
     gateway = provisioned(file(0o640, 1000, "gw", 1001, "iot"))
-    assert result(wanted(), gateway, Plan("attributes", "mend")) == {
+    assert result(wanted(), gateway, Plan("attributes", "repair")) == {
         "reason": "attributes",
         "registered": False,
         "path": PATH,
@@ -89,13 +89,13 @@ def test_an_unreadable_credential() -> None:
     assert [shown["before"][name] for name in ("product_key", "device_name", "fingerprint")] == [None] * 3
 
 
-def test_a_mode_to_mend() -> None:
+def test_a_mode_to_repair() -> None:
     shown = foreseen(provisioned(file(0o644)))
     assert (shown["before"].pop("mode"), shown["after"].pop("mode")) == ("0644", "0600")
     assert shown["before"] == shown["after"], "nothing else changes"
 
 
-def test_an_export_to_mend() -> None:
+def test_an_export_to_repair() -> None:
     gateway = provisioned(entries={1: file(0o640)}, exports={1: "other"}, **EXPORT)
     shown = foreseen(gateway, exports=(ONE,))
     assert shown["before"]["exports"] == {ONE.dest: "root:root 0640, other content"}

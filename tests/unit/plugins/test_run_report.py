@@ -45,8 +45,8 @@ RIGHT = {
 
 
 def failed(kind: str, code: int | None = None) -> JSON:
-    error = {"kind": kind, "code": code, "message": f"{kind} happened", "hint": "Mend it"}
-    return {"failed": True, "changed": False, "msg": f"{kind} happened. Mend it", "error": error}
+    error = {"kind": kind, "code": code, "message": f"{kind} happened", "hint": "Repair it"}
+    return {"failed": True, "changed": False, "msg": f"{kind} happened. Repair it", "error": error}
 
 
 def rows(left: JSON | None = None, **results: JSON) -> JSON:
@@ -179,7 +179,7 @@ def test_what_became_of_the_device(
 def test_an_error_is_told_in_parts() -> None:
     [row] = rows(one=failed("refused", 6600))
     assert [row[name] for name in ("error", "code", "message", "hint")] == [
-        *("refused", "6600", "refused happened", "Mend it")
+        *("refused", "6600", "refused happened", "Repair it")
     ]
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154
 
-# Mend: repairs owner, mode and the exports in $exports_wanted, and removes files that an interrupted begin left. If $follows is yes,
+# Repair: repairs owner, mode and the exports in $exports_wanted, and removes files that an interrupted begin left. If $follows is yes,
 # handlers have to run after that.
 
 home
