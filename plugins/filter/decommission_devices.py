@@ -12,6 +12,11 @@ from jinja2 import TemplateError
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import check_device_name
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._filter_inputs import (
+    checked_dictionary,
+    checked_hosts,
+    checked_list,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import InventoryName, from_inventory
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import Variables, shared
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import OF_RUN
@@ -97,11 +102,16 @@ def decommission_devices(
     names: t.Mapping[str, t.Mapping[str, t.Any]] | None = None,
 ) -> dict[str, dict[str, t.Any]]:
     """Return the device of each host with its proof, or the reason why the host is refused."""
+    hosts = checked_hosts("decommission_devices: the input is not a list of hosts", hosts)
+    if isinstance(looks, t.Mapping):
+        looks = {host: look or {} for host, look in looks.items()}
+    looks = checked_dictionary("decommission_devices: looks is not a dictionary of results by host", looks)
+    names = checked_dictionary("decommission_devices: names is not a dictionary of devices by host", names or {})
     fingerprints: dict[tuple[str, str], str] | None = None
     if platform is not None:
         fingerprints = {
             (result["product_key"], device["device_name"]): device["fingerprint"]
-            for result in platform
+            for result in checked_list("decommission_devices: platform is not a list of products", platform)
             for device in result.get("devices", [])
         }
     try:
@@ -109,13 +119,13 @@ def decommission_devices(
     except FleetopsError as invalid:
         raise AnsibleFilterError(str(invalid)) from None
     named = {host: from_inventory(host, hostvars[host]) for host in hosts}
-    decided = {host: _device(name, looks.get(host) or {}, fingerprints) for host, name in named.items()}
+    decided = {host: _device(name, looks.get(host, {}), fingerprints) for host, name in named.items()}
     for host, device in decided.items():
         if fate and not device["error"] and (problem := _disagrees(hostvars[host], fate)):
             decided[host] = _refused(FleetopsError(problem, kind="invalid_option"))
     # A host that is refused, or is in another batch, has its device all the same.
-    everyone = {host: (each["product_key"], each["device_name"]) for host, each in (names or {}).items()}
-    everyone.update((host, (name.product_key, name.device_name)) for host, name in named.items())
+    everyone = {host: (each["product_key"], each["device_name"]) for host, each in names.items()}
+    everyone.update((host, (name.product_key, name.device_name)) for host, name in named.items() if name.device_name)
     everyone.update((host, (d["product_key"], d["device_name"])) for host, d in decided.items() if d["proven_by"])
     for host, error in shared(everyone).items():
         if host in decided and not decided[host]["error"]:

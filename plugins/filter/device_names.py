@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._filter_inputs import checked_dictionary, checked_list
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._filter_inputs import (
+    checked_dictionary,
+    checked_hosts,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import (
     Machine,
     from_inventory,
@@ -68,8 +71,7 @@ def device_names(
     looks: t.Mapping[str, t.Mapping[str, t.Any]] | None = None,
 ) -> dict[str, dict[str, t.Any]]:
     """Return ProductKey, DeviceName, error, and whether another host may be on the same machine, by host."""
-    if not isinstance(hosts, t.Mapping):  # such as hostvars, whose keys are hosts
-        hosts = checked_list("device_names: the input is not a list of hosts", hosts)
+    hosts = checked_hosts("device_names: the input is not a list of hosts", hosts)
     looks = checked_dictionary("device_names: looks is not a dictionary of results by host", looks or {})
     devices: dict[str, tuple[str, str]] = {}
     problems: dict[str, str] = {}

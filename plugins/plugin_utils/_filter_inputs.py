@@ -22,6 +22,18 @@ def checked_list(what: str, value: t.Any) -> list[t.Any]:
     return list(value)
 
 
+def checked_hosts(what: str, value: t.Any) -> list[str]:
+    """Return a list of hosts, also from a dictionary whose keys they are, such as hostvars.
+
+    :param what: as for :func:`checked_list`
+    :raises AnsibleFilterError: the value is something else
+    """
+    hosts = list(value) if isinstance(value, t.Mapping) else checked_list(what, value)
+    if not all(isinstance(host, str) for host in hosts):
+        _refuse(what, hosts)
+    return hosts
+
+
 def checked_dictionary(what: str, value: t.Any) -> t.Mapping[str, t.Any]:
     """Return a dictionary of dictionaries.
 

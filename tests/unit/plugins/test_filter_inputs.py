@@ -14,6 +14,7 @@ from jinja2 import StrictUndefined, UndefinedError
 
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.audit_findings import audit_findings
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.audit_table import audit_table
+from ansible_collections.fleetops.aliyun_iot.plugins.filter.decommission_devices import decommission_devices
 from ansible_collections.fleetops.aliyun_iot.plugins.filter.device_names import device_names
 
 JSON = Any
@@ -23,7 +24,17 @@ NO_HOSTS = "device_names: the input is not a list of hosts"
 NO_LOOKS = "audit_findings: the input is not a dictionary of results by gateway"
 
 WRONG: list[tuple[Callable[..., Any], tuple[Any, ...], str]] = [
-    *((device_names, (value, HOSTVARS), NO_HOSTS) for value in ("gw-1", None, 5, True)),
+    *((device_names, (value, HOSTVARS), NO_HOSTS) for value in ("gw-1", None, 5, True, [{}], [5])),
+    *(
+        (decommission_devices, (value, HOSTVARS, {}), "decommission_devices: the input is not a list of hosts")
+        for value in ("gw-1", None, [{}])
+    ),
+    *(
+        (decommission_devices, (["gw-1"], HOSTVARS, value), "decommission_devices: looks is not a dictionary of")
+        for value in (None, ["gw-1"])
+    ),
+    (decommission_devices, ([], {}, {}, 5), "decommission_devices: platform is not a list of products"),
+    (decommission_devices, ([], {}, {}, [], None, ["gw-1"]), "decommission_devices: names is not a dictionary of"),
     *(
         (device_names, (["gw-1"], HOSTVARS, value), "device_names: looks is not a dictionary of results by host")
         for value in (5, "gw-1", ["gw-1"], {"gw-1": None})

@@ -333,6 +333,14 @@ def test_what_can_be_read_of_a_device_is_compared(wrong: JSON, name: str | None)
     assert bool(every["b"]["error"]) == bool(name)
 
 
+@pytest.mark.parametrize("hosts", [["b"], ["a", "b"]], ids=str)
+def test_a_name_of_the_hardware_counts_in_every_batch(hosts: list[str]) -> None:
+    hostvars = {"a": host(device_name_from="serial"), "b": host(device_name="gw-0001")}
+    names = {name: {"product_key": KEY, "device_name": "gw-0001"} for name in hostvars}
+    every = decommission_devices(hosts, hostvars, {}, [], "disable", names)
+    assert (every["b"]["error"] or "").startswith("2 hosts have the device gw-0001 of the product " + KEY)
+
+
 def test_a_device_of_an_unknown_product_may_be_that_of_any() -> None:
     hostvars = {
         "a": host(device_name="gw-0001"),
