@@ -30,6 +30,7 @@ description:
   - If a host would join a group of another inventory source, no host is added. Exceptions are groups whose names are in O(groups), are a
     C(parent_group) in O(keyed_groups), or begin with C(product_), with C(status_) or with a C(prefix) in O(keyed_groups).
   - Values from the platform are never evaluated as templates. Control characters in texts are replaced.
+  - An option with an unknown name is refused, and a value of a wrong type is not shown, since it may be a secret.
 options:
   plugin:
     description: Marks the file as a source of this plugin.

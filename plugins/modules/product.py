@@ -48,7 +48,8 @@ options:
     type: str
     choices: [custom, alink]
   state:
-    description: Whether the product is to exist. A product that has devices is not removed.
+    description: Whether the product is to exist. A product is not removed if it has devices, or if its name, node type or authentication is
+      not the one in the options.
     type: str
     choices: [present, absent]
     default: present
