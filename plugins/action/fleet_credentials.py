@@ -203,9 +203,6 @@ def _checked(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
                 raise InvalidOption(name, None, "cannot be combined with recover", "Remove one of them")
     results = {name: by_host(name, options[name]) for name in ("looked", "continues")}
     texts = {name: {str(host): text for host, text in options[name].items()} for name in ("refused", "device_changes")}
-    for host, text in texts["refused"].items():
-        if not isinstance(text, str) or not text:
-            raise InvalidOption("refused", None, "has no message for %s" % host, "Give the reason why it is refused")
     for host in options["withdraw"]:
         if host not in texts["refused"]:
             raise InvalidOption("withdraw", host, "is not in refused", "Name only hosts that are in refused too")

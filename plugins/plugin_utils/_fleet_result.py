@@ -149,7 +149,7 @@ def _refusal(host: str, error: t.Any) -> FleetopsError:
     :param error: as that step returned it, or only its message
     :raises InvalidOption: it is neither
     """
-    if isinstance(error, str):
+    if isinstance(error, str) and error:
         return FleetopsError(error, kind="left_out")
     texts = [error.get(name) for name in ("message", "hint")] if isinstance(error, dict) else [None]
     if not all(isinstance(text, str) for text in texts) or error.get("kind") not in t.get_args(Kind):

@@ -13,7 +13,6 @@ from ansible.errors import AnsibleLookupError
 from ansible.vars.manager import VariableManager
 
 from ansible_collections.fleetops.aliyun_iot.plugins.action import fleet_credentials, fleet_report, run_report
-from ansible_collections.fleetops.aliyun_iot.plugins.action.fleet_credentials import _checked
 from ansible_collections.fleetops.aliyun_iot.plugins.lookup import fleet_hosts
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption, NotFound
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import (
@@ -162,7 +161,7 @@ def test_a_refusal_has_the_cause_of_the_step_that_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [None, 5, {}, {"kind": "refused"}, {"kind": "5", "message": "no", "hint": ""}], ids=str
+    "error", [None, 5, "", {}, {"kind": "refused"}, {"kind": "5", "message": "no", "hint": ""}], ids=str
 )
 def test_a_refusal_without_an_error(error: JSON) -> None:
     with pytest.raises(InvalidOption, match=r"^refused: has no error for gw-1"):
@@ -306,11 +305,3 @@ def test_hosts_that_nobody_can_mean(terms: JSON, outcomes: JSON, says: str) -> N
 @pytest.mark.parametrize("outcomes", [[], ["left"], ["ok", "changed", "failed", "unreachable", "left"]])
 def test_hosts_by_their_outcomes(outcomes: list[str]) -> None:
     fleet_hosts._check(["it", "that"], outcomes)
-
-
-@pytest.mark.parametrize("reason", [None, "", 0])
-def test_a_host_is_refused_with_a_reason(reason: object) -> None:
-    options = {**OPTIONS, "at_once": 0, "connections": 1, "fleet_size": 0, "recover": False}
-    assert _checked({**options, "refused": {"gw-1": "so"}})["refused"] == {"gw-1": "so"}
-    with pytest.raises(InvalidOption, match="refused: has no message for gw-1"):
-        _checked({**options, "refused": {"gw-1": reason}})
