@@ -349,11 +349,11 @@ def naming_variables(text: str, variables: t.Mapping[str, str]) -> str:
     """
     if not variables:
         return text
-    named = _options_in(tuple(variables)).sub(lambda found: variables[found[0]], text)
-    # Messages for modules have the variables in parentheses, which would repeat them now.
-    return _IN_PARENTHESES.sub(
-        lambda found: "" if all(name in named[: found.start()] for name in found[1].split(", ")) else found[0], named
-    )
+    options = _options_in(tuple(variables))
+    # Messages for modules have the variables in parentheses, which would repeat those that replace options.
+    replaced = {variables[option] for option in options.findall(text)}
+    text = _IN_PARENTHESES.sub(lambda found: "" if replaced.issuperset(found[1].split(", ")) else found[0], text)
+    return options.sub(lambda found: variables[found[0]], text)
 
 
 def error_with_variables(error: FleetopsError, variables: t.Mapping[str, str]) -> FleetopsError:

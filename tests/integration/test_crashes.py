@@ -178,7 +178,7 @@ class Steps:
 
 
 STEPS = {"if_needed": Steps(1, 24), "always": Steps(5, 29)}
-STEPS_OF_FINISHING = Steps(4, 32)
+STEPS_OF_FINISHING = Steps(4, 33)
 
 
 def die_at_every_step(platform: Emulator, steps: Steps, variables: Hosts, tmp_path: Path, **options: Any) -> None:

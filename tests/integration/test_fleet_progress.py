@@ -308,7 +308,7 @@ def test_a_task_for_all_hosts_is_charged_to_none_of_them(platform: Emulator, tmp
     run = logged("fleetops.aliyun_iot.audit", hosts, tmp_path, "-e", "audit_fail=true")
     assert run.rc != 0, run
     assert re.search(r"\d+ findings", run.stdout + run.stderr), run
-    assert table(run.stdout) == {"up to date": (1, ""), "not reached: gw-0002": (1, "")}, run
+    assert table(run.stdout) == {"up to date": (1, ""), "needs a change: missing: gw-0002": (1, "")}, run
 
 
 def test_a_later_task_that_fails_has_an_error_of_its_own(platform: Emulator, tmp_path: Path) -> None:
