@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from script_box import NEW_SECRET, ROOT, SECRET, Box, identity, line
+from script_box import NEW_SECRET, SECRET, Box, identity, line, on_small_disk
 
 # The limits of a file system: its blocks, or its files.
 LIMITS = ("size=16k", "size=64k,nr_inodes=12")
@@ -20,14 +19,8 @@ LIMITS = ("size=16k", "size=64k,nr_inodes=12")
 @pytest.fixture(params=LIMITS)
 def disk(request: pytest.FixtureRequest, box: Box, tmp_path: Path) -> Iterator[Box]:
     """Yield the box on a very small file system."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"{request.param},mode=0755", "tmpfs", str(disk)]
-    if not ROOT or subprocess.run(mount, check=False, stderr=subprocess.DEVNULL).returncode:
-        pytest.skip("only root can mount a small file system, and not everywhere")
-    box.folder = disk
-    yield box
-    subprocess.run(["umount", str(disk)], check=True)
+    with on_small_disk(box, tmp_path / "disk", request.param):
+        yield box
 
 
 def fill(disk: Box) -> None:

@@ -38,6 +38,7 @@ from script_box import (
     identity,
     line,
     mode,
+    on_small_disk,
 )
 from shells import installed, write_script
 
@@ -1538,14 +1539,8 @@ def test_an_export_whose_directory_does_not_exist(box: Box) -> None:
 @pytest.fixture
 def disk(box: Box, tmp_path: Path) -> Iterator[Box]:
     """Yield the box on a very small file system."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=16k,mode=0755", "tmpfs", str(disk)]
-    if not ROOT or subprocess.run(mount, check=False, stderr=subprocess.DEVNULL).returncode:
-        pytest.skip("only root can mount a small file system, and not everywhere")
-    box.folder = disk
-    yield box
-    subprocess.run(["umount", str(disk)], check=True)
+    with on_small_disk(box, tmp_path / "disk", "size=16k"):
+        yield box
 
 
 def fill(disk: Box) -> None:

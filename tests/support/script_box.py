@@ -9,10 +9,13 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from openwrt import link_applets
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import (
@@ -220,3 +223,18 @@ def as_nobody(shell: Shell) -> Shell:
         (shutil.which("setpriv") or "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *shell.command),
         shell.path,
     )
+
+
+@contextmanager
+def on_small_disk(box: Box, folder: Path, limits: str) -> Iterator[None]:
+    """Put the box on a very small file system; skip the test where none can be mounted.
+
+    :param limits: options of tmpfs, such as size=16k
+    """
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"{limits},mode=0755", "tmpfs", str(folder)]
+    if not ROOT or subprocess.run(mount, check=False, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("only root can mount a small file system, and not everywhere")
+    box.folder = folder
+    yield
+    subprocess.run(["umount", str(folder)], check=True)
