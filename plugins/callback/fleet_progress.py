@@ -56,6 +56,7 @@ import os
 import sys
 import time
 import typing as t
+from functools import partial
 
 from ansible import constants, context
 from ansible.errors import AnsibleOptionsError
@@ -142,7 +143,7 @@ class CallbackModule(DefaultCallback):
         view = None
         if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
             if _live.is_available():
-                view = _live.LiveView
+                view = partial(_live.LiveView, file=_live.terminal())
             else:
                 self._say(
                     "The live view needs the Python package rich, which is not installed: progress is lines.",

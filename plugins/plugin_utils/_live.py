@@ -28,13 +28,24 @@ def is_available() -> bool:
     return True
 
 
+def terminal() -> t.TextIO:
+    """Return a stream to the terminal of standard output that shares no lock with it.
+
+    ansible-core holds a lock while it prints, and its standard output takes this lock for each write. A thread that prints waits for the
+    view, so a view that drew on standard output would wait for that thread, and both for ever.
+    """
+    out = sys.stdout
+    return open(out.fileno(), "w", encoding=out.encoding, errors=out.errors, closefd=False)
+
+
 class LiveView:
     """The view, until :meth:`stop`. Only one thread at a time may use it; others may print."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, file: t.TextIO) -> None:
         """Take the terminal.
 
         :param title: what the pass does, on one line
+        :param file: as from :func:`terminal`
         """
         from rich.console import Console
         from rich.live import Live
@@ -63,7 +74,7 @@ class LiveView:
         self._lock = lock  # taken before any lock of rich, so that two threads never wait for each other
         self._title = title
         self._live = Live(
-            console=OpenConsole(highlight=False, markup=False, emoji=False),
+            console=OpenConsole(file=file, highlight=False, markup=False, emoji=False),
             auto_refresh=False,
             transient=True,
             redirect_stderr=sys.stderr.isatty(),

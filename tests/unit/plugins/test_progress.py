@@ -8,9 +8,10 @@ from __future__ import annotations
 import io
 import multiprocessing
 import os
+import pty
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from rich.console import Console, ConsoleOptions
 from ansible_collections.fleetops.aliyun_iot.plugins.callback.fleet_progress import CallbackModule
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _progress
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._limit_file import limit_of
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._live import LiveView, frame
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._live import LiveView, frame, terminal
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._outcomes import (
     Group,
     Outcome,
@@ -186,8 +187,7 @@ def test_what_another_thread_prints_leaves_no_line_of_an_older_view(monkeypatch:
     """The view grows while the other output is drawn above it."""
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setattr("sys.stdout", out := io.StringIO())
-    view = LiveView("The title")
+    view = LiveView("The title", out := io.StringIO())
     view.show(Progress("looked at", 9, 1, 1, 1.0))
     failures = (Failure("gw-0001", "broken", ""), Failure("gw-0002", "broken", ""))
     grows = threading.Thread(target=view.show, args=(Progress("looked at", 9, 3, 1, 1.0, failures=failures),))
@@ -206,6 +206,33 @@ def test_what_another_thread_prints_leaves_no_line_of_an_older_view(monkeypatch:
     shown = [line.strip() for line in screen.display if line.strip()]
     assert [line for line in shown if line in ("a warning", "The title")] == ["a warning", "The title"]
     assert shown[-1] == "gw-0002 broken"
+
+
+def test_a_view_waits_for_no_thread_that_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While ansible-core prints a warning, it holds the lock that each write to standard output takes, and waits for the view."""
+    ours, its = pty.openpty()
+    printing = threading.Lock()
+    with open(its, "w", encoding="utf-8") as out:
+        buffer: Any = out.buffer
+        for name in ("write", "flush"):
+            monkeypatch.setattr(buffer, name, locked(getattr(buffer, name), printing))
+        monkeypatch.setattr("sys.stdout", out)
+        view = LiveView("The title", terminal())
+        draws = threading.Thread(target=view.show, args=(Progress("looked at", 9, 1, 1, 1.0),), daemon=True)
+        with printing:
+            draws.start()
+            draws.join(10)
+            assert not draws.is_alive()
+        view.stop()
+    os.close(ours)
+
+
+def locked(function: Callable[..., Any], lock: threading.Lock) -> Callable[..., Any]:
+    def with_lock(*arguments: Any) -> Any:
+        with lock:
+            return function(*arguments)
+
+    return with_lock
 
 
 def test_a_view_lives_as_long_as_its_pass() -> None:
