@@ -15,20 +15,8 @@ from converging import PRODUCT_KEY, Bench, Broken, Recovery, Registration
 from gateways import end_lease
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, NetworkError
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _convergence
 
 JSON = Any
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fail a test that waits for a lease."""
-    monkeypatch.setattr(_convergence, "sleep", lambda _seconds: pytest.fail("it waits"))
 
 
 class Unreachable(Registration):

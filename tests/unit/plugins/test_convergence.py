@@ -22,17 +22,6 @@ JSON = Any
 EXPORTS = [{"dest": "", "format": "env"}]
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fail a test that waits for a lease, because tests end a lease by changing its journal."""
-    monkeypatch.setattr(_convergence, "sleep", lambda _seconds: pytest.fail("it waits"))
-
-
 def other(bench: Bench, **fields: str) -> None:
     bench.path.write_text(json.dumps({**stored(bench.path), **fields}, separators=(",", ":"), sort_keys=True) + "\n")
 

@@ -17,22 +17,11 @@ from gateways import end_lease
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _convergence
 
 JSON = Any
 # Reasons for which handlers restart nothing.
 QUIET = ("attributes", "exists", "up_to_date")
 LOGIN: JSON = {"verify": "login", "mqtt_endpoint": "127.0.0.1"}
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_convergence, "sleep", lambda _seconds: pytest.fail("it waits"))
 
 
 class Play:
