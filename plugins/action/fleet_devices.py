@@ -77,8 +77,8 @@ class ActionModule(ControllerAction):
                 claims[host] = looked if all(looked) else hosts.device(host)
         if options["state"] != "listed":
             named = {device.host: (device.product_key, device.device_name) for device in devices}
-            claims.update((host, hosts.device(host)) for host in hosts.failed_before)
-            twice = shared({**claims, **named})
+            claims.update((host, hosts.device(host)) for host in hosts.failed_before if host not in named)
+            twice = shared({**named, **claims})
             refused.update((host, FleetopsError(twice[host], kind="shared_name")) for host in named if host in twice)
             devices = [device for device in devices if device.host not in twice]
         done = ensure_all(devices, Accounts(), options, bool(self._task.check_mode))
