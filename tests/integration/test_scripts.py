@@ -748,7 +748,7 @@ def test_the_lock_is_the_same_whatever_tools_a_script_finds(
 
 
 def test_a_lock_that_nobody_holds_counts_for_nothing(hasty: Box, tmp_path: Path) -> None:
-    for name in ("another-boot.1.1", "-.x.s1", f"-.{os.getpid()}.s09"):
+    for name in ("another-boot.1.1", "-.x.s1", f"-.{os.getpid()}.s0999999999"):
         hasty.lock.with_name(f"{hasty.lock.name}.{name}").touch()
     leave_a_lock(hasty, tmp_path / "killed")
     found = hasty.look()
