@@ -203,3 +203,11 @@ class Throttled(RetryableError):
     """The platform is overloaded, or limits the rate of requests."""
 
     kind = "throttled"
+
+
+class NoTunnel(OSError):
+    """The proxy cannot be used, or did not connect; ``status`` is that of its answer, 0 if there was none."""
+
+    def __init__(self, problem: str, status: int = 0) -> None:
+        super().__init__(problem)
+        self.status = status

@@ -9,7 +9,6 @@ developer reference of Alibaba Cloud IoT Platform.
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
@@ -135,5 +134,7 @@ def check_instance_id(instance_id: str) -> str:
 
 def fingerprint(product_key: str, device_name: str, device_secret: str) -> str:
     """Return the fingerprint that represents a DeviceSecret in results: 16 hexadecimal digits of SHA-256 over the whole certificate."""
+    import hashlib  # lazily, because gateways that register do not need it
+
     text = "fleetops:%s:%s:%s" % (product_key, device_name, device_secret)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]

@@ -15,7 +15,7 @@ import typing as t
 from urllib.parse import unquote_to_bytes
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._endpoints import split_endpoint
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BadAnswer, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BadAnswer, InvalidOption, NoTunnel
 
 # Octets of a proxy's answer to CONNECT.
 _LONGEST = 16384
@@ -34,14 +34,6 @@ class Proxy(t.NamedTuple):
     def __repr__(self) -> str:
         """Return a text without the password."""
         return "Proxy(host=%r, port=%d)" % (self.host, self.port)
-
-
-class NoTunnel(OSError):
-    """The proxy cannot be used, or did not connect; ``status`` is that of its answer, 0 if there was none."""
-
-    def __init__(self, problem: str, status: int = 0) -> None:
-        super().__init__(problem)
-        self.status = status
 
 
 class Connection(t.Protocol):

@@ -21,10 +21,10 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     BusyError,
     FleetopsError,
     NetworkError,
+    NoTunnel,
     TlsError,
     internal,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._proxy import NoTunnel, open_tunnel, proxy_for
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
 
 # OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED.
@@ -131,6 +131,11 @@ class TlsContext(ssl.SSLContext):
         :raises OSError: that failed
         :raises BadAnswer: the proxy's answer is too long
         """
+        if not self.proxy and "https_proxy" not in map(str.lower, os.environ):
+            return self._dial(host, port)
+        # Imported lazily: most gateways need no proxy.
+        from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._proxy import open_tunnel, proxy_for
+
         proxy = proxy_for(host, port, self.proxy)
         if not proxy:
             return self._dial(host, port)

@@ -10,7 +10,6 @@ import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import check_seconds
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._endpoints import parse_endpoint
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
     BadAnswer,
     FleetopsError,
@@ -117,6 +116,8 @@ def register_url(region: str | None, endpoint: str | None) -> str:
 
 
 def _endpoint_url(endpoint: str) -> str:
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._endpoints import parse_endpoint
+
     hint = "Give https://HOST[:PORT]%s or HOST[:PORT]" % PATH
     parts = parse_endpoint("endpoint", endpoint, "is not a host or a plain URL", hint)
     if parts.scheme not in ("", "https"):
