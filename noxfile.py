@@ -451,4 +451,4 @@ def run_whole(session: nox.Session, *command: str, env: dict[str, str]) -> None:
 def system_packages(session: nox.Session) -> None:
     """Install the programs that tests use as a gateway's; as root, also those of the loopback fleet."""
     loopback = ("csh", "doas", "fish", "setfacl", "ssh", "sshd", "sudo") if os.geteuid() == 0 else ()
-    session.run("tests/system-packages.sh", "bash", "busybox", "chromium", "dash", *loopback)
+    session.run("tests/system-packages.sh", "bash", "busybox", "chromium", "dash", "jq", *loopback)

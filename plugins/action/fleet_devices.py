@@ -149,9 +149,10 @@ def _unproven(product_key: str, signature: bool) -> str:
     secret = (
         ""
         if signature
-        else " It does not return the ProductSecret either, so gateway_product_secret was not compared (6600)."
+        else ". It does not return the ProductSecret either, so gateway_product_secret was not compared. If it is wrong, such a device "
+        "cannot register until you correct it (code 6600)"
     )
     return (
-        "Product %s: the platform does not report whether Dynamic Registration is switched on (6288).%s If one of them is wrong, a device "
-        "that is reset gets no new DeviceSecret until it is corrected" % (product_key, secret)
+        "Product %s: the platform does not report whether Dynamic Registration is switched on. If it is switched off, a device that is "
+        "reset cannot register until you switch it on (code 6288)%s" % (product_key, secret)
     )

@@ -251,7 +251,7 @@ def _finding(
         return Finding(look["reason"], NEEDED[look["reason"]], _way_to_a_credential(look, device))
     # The platform does not return device tokens, so they cannot be compared.
     if device["fingerprint"] != look.get("fingerprint") and (look.get("credential") or {}).get("kind") != "token":
-        return Finding("fingerprint_differs", "the platform holds another DeviceSecret", _recovery(look, force=True))
+        return Finding("fingerprint_differs", "the platform has another DeviceSecret", _recovery(look, force=True))
     if look["reason"] == "unfinished":
         return Finding("unfinished", "handlers of an earlier change, such as a restart, have still to run", "provision")
     if look["reason"] in ("attributes", "export"):

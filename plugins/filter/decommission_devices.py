@@ -173,7 +173,7 @@ def _by_credential(
     if not name:
         return _refused(
             _unproven(
-                "nothing proves which device this gateway is: its name comes from the hardware, and it holds no credential that could be "
+                "nothing proves which device this gateway is: its name comes from the hardware, and it stores no credential that could be "
                 "read"
             )
         )
@@ -202,9 +202,9 @@ def _unproven(problem: str) -> FleetopsError:
 
 def _disagreement(held: t.Mapping[str, str], look: Look, ours: str) -> FleetopsError:
     message = (
-        "the gateway holds the credential of %s of %s, and the inventory names %s. Nothing was changed for this host. If the gateway is "
-        "right, correct gateway_device_name or gateway_product_key; if the inventory is, remove %s from the gateway, or disable the device "
-        "with the module fleetops.aliyun_iot.devices, which does not connect to the gateway"
+        "the gateway stores the credential of %s of %s, and the inventory names %s. Nothing was changed for this host. If the credential "
+        "is right, correct gateway_device_name or gateway_product_key in the inventory. If the inventory is right, remove %s from the "
+        "gateway, or disable the device with the module fleetops.aliyun_iot.devices, which does not connect to the gateway"
         % (held["device_name"], held["product_key"], ours, look.get("path"))
     )
     return FleetopsError(message, kind="left_out")

@@ -52,7 +52,8 @@ options:
       - The host that logs in. V(gateway) needs Python on the gateway, and a route from the gateway to the platform.
       - V(controller) is for gateways without Python or without a route to the platform. The gateway computes the password, which is a
         signature. For this, it needs a POSIX shell, awk and the tool of the digest, such as sha256sum. A stock OpenWrt has the tools for
-        V(hmacsha256) and V(hmacmd5). Anyone who has this password can log in as this device, so the controller keeps it only in memory.
+        V(hmacsha256) and V(hmacmd5). Anyone who has this password can log in as this device until its DeviceSecret is replaced, so the
+        controller keeps the password only in memory.
       - If the gateway stores a device token in place of a DeviceSecret (after a registration with C(auth_type=regnwl)), the token itself is
         the password. In this case, only V(gateway) is possible.
     type: str
@@ -120,7 +121,7 @@ error:
         - The kind of error. Use it in C(when) or C(failed_when). It is one of V(bad_answer), V(connection), V(ended_early), V(internal),
           V(invalid_option), V(missing_tool), V(network), V(no_python), V(refused), V(storage), V(throttled), V(tls), V(unreadable).
         - V(ended_early) means that the program on the gateway was killed, for example for lack of memory.
-        - V(internal) is a mistake in this collection; please report it.
+        - V(internal) is a bug of this collection; please report it.
       type: str
     code:
       description: The code of the CONNACK, if there was one.

@@ -15,16 +15,16 @@ description:
     is called a pass.
   - The options of each gateway are the variables of the role P(fleetops.aliyun_iot.gateway#role), as they are set for its host. A variable
     that is not set has the role's default. Connection and privilege escalation are the same as for a task on the host.
-  - The pass first inspects all gateways. If two gateways have the same device, both fail and are not changed. The same applies to two
-    gateways that are on one machine and use the same file there, whether C(gateway_path) or C(gateway_exports) names it. Gateways that
-    cannot be inspected, for example because one of their variables is wrong, and hosts that failed earlier in the run, are compared by the
-    device and the files that the inventory names. Then the pass changes the gateways that need it.
+  - The pass first inspects all gateways, and compares their devices and files. If two gateways have the same device, both fail and are not
+    changed. The same applies to two hosts that are one machine and have the same file in C(gateway_path) or C(gateway_exports). If a
+    gateway cannot be inspected, for example because one of its variables is wrong, or if its host failed earlier in the run, the device and
+    the files in the inventory are compared. Then the pass changes the gateways that need a change.
   - A failure of one gateway affects no other gateway and does not fail the task. C(gateways) contains the results by host.
   - To run the handlers of each host, run M(fleetops.aliyun_iot.fleet_report) on each host after the pass. The role with
     C(tasks_from=report) does this, and notifies the role's handlers. M(fleetops.aliyun_iot.fleet_report) returns the host's result of the
     pass, so a changed gateway notifies its handlers, and a failed gateway fails its host.
-  - A pass that takes longer than a few seconds shows its progress, with any callback. A gateway that has hung for 15 minutes fails with the
-    kind V(timeout), as soon as all other gateways are finished, or O(connections) gateways hang. It gets more time if
+  - A pass that takes longer than a few seconds shows its progress, with any callback. If a gateway has hung for 15 minutes, it fails with
+    the kind V(timeout) as soon as all other gateways are finished, or as soon as O(connections) gateways hang. The time is longer if
     C(gateway_retry_time) or C(gateway_timeout) is long.
 options:
   state:
@@ -50,14 +50,14 @@ options:
     default: false
   hardware_names:
     description:
-      - Whether to process only the gateways whose names come from the hardware; in check mode they are only inspected. For the others,
-        O(report=all) returns the ProductKey and the DeviceName of the inventory.
+      - Whether to process only the gateways whose names come from the hardware. In check mode, these gateways are only inspected. With
+        O(report=all), the results of the other hosts contain the ProductKey and the DeviceName of the inventory.
     type: bool
     default: false
   look_only:
     description:
-      - Whether a pass in check mode only inspects the gateways, and does not check that a change is possible. Use it if a later pass makes
-        these checks.
+      - Whether a pass in check mode only inspects the gateways. With V(false), such a pass also checks that the changes are possible. Use
+        V(true) if a later pass makes these checks.
     type: bool
     default: false
   lease_time:
@@ -85,13 +85,14 @@ options:
     type: dict
     default: {}
   refused:
-    description: A dictionary of hosts that must not be changed. The value is the error of the host, as M(fleetops.aliyun_iot.fleet_devices)
-      returns it in C(errors), or only its message. The error of a message has the kind V(left_out).
+    description: The hosts that must not be changed, as a dictionary. The value for a host is its error, as
+      M(fleetops.aliyun_iot.fleet_devices) returns it in C(errors), or only a message. With a message, the kind of the error is
+      V(left_out).
     type: dict
     default: {}
   withdraw:
-    description: Hosts in O(refused) whose lease in O(continues) the pass releases, because no reset was sent. A host that is not in
-      O(refused) is an error.
+    description: The hosts in O(refused) for whose devices no reset was sent. The pass releases their leases of O(continues). Each of these
+      hosts must also be in O(refused).
     type: list
     elements: str
     default: []
@@ -103,17 +104,18 @@ options:
     default: {}
   most_failed:
     description:
-      - The limit of failures, as a percentage with or without the percent sign. If a larger share of the hosts failed or was unreachable in
-        earlier batches or in O(looked), the pass does nothing, and C(ended) is V(true). With O(take_over=true), this option has no effect.
+      - The limit of failures, as a percentage of O(fleet_size), with or without the percent sign. If more hosts failed or were unreachable
+        in earlier batches or in O(looked), the pass does nothing, and C(ended) is V(true). With O(take_over=true), this option has no
+        effect.
     type: raw
     default: 100
   fleet_size:
-    description: The size of the fleet, 100 percent for O(most_failed). V(0) is the number of hosts of the play.
+    description: The number of gateways that is 100 percent for O(most_failed). With V(0), it is the number of hosts of the play.
     type: int
     default: 0
   at_once:
-    description: How many gateways are processed at the same time. A gateway that takes longer than 5 seconds no longer counts, so another
-      one starts (see O(connections)). V(0) is the number of forks.
+    description: The number of gateways that are processed at the same time. A gateway that takes longer than 5 seconds is no longer
+      counted, so the next gateway is started (see O(connections)). With V(0), it is the number of forks.
     type: int
     default: 0
   connections:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fleet_devices
-short_description: Adds, disables, removes, resets or lists the devices of all hosts of a batch
+short_description: Adds, enables, disables, removes, resets or lists the devices of all hosts of a batch
 version_added: 1.0.0
 description:
   - Does what M(fleetops.aliyun_iot.devices), M(fleetops.aliyun_iot.device_reset) and M(fleetops.aliyun_iot.devices_info) do, for the
@@ -15,21 +15,22 @@ description:
     devices of the same account and product are processed together.
   - If the requests for the devices of one account and product fail, only the hosts of these devices are affected, and the task succeeds.
     With O(state=listed) and O(all_devices=true) the task fails instead, because an incomplete list would be misleading.
-  - Hosts whose devices are not in the requested state are returned as C(refused). In a playbook, the task succeeds, and a later task
-    reports them. In an ad-hoc run (the command C(ansible)), the module fails, also for a host whose variables name no device.
-  - If two hosts name the same device, it is refused for both hosts, except for O(state=listed). Hosts that failed or did not answer are
-    compared too, with the device that O(gateways) or the inventory names for them. So are hosts that failed earlier in the run.
-  - Before O(state=reset), the ProductSecret in a host's variables (C(gateway_product_secret)) is compared with the platform's, if the
-    platform returns it. If they differ, the device is not reset, since it could not register afterwards. The module cannot find out
-    whether Dynamic Registration is switched on. If the platform does not return the ProductSecret, it cannot be compared either. In check
-    mode, a warning lists what was not checked.
+  - C(refused) in the result contains the hosts whose devices are not in the requested state. In a playbook, the task succeeds all the
+    same, so a later task has to report these hosts. In an ad-hoc run (the command C(ansible)), the module fails if there are such hosts.
+    It then also fails for a host whose variables name no device.
+  - If two hosts have the same device, both are refused, except for O(state=listed). Hosts that failed or did not answer, in O(gateways) or
+    earlier in the run, are not processed, but their devices are compared too, as far as O(gateways) or the inventory names them.
+  - With O(state=reset), the module first compares the ProductSecret in a host's variables (C(gateway_product_secret)) with the platform's.
+    If they differ, the device is not reset, because it could not register afterwards. Two things cannot be checked - whether Dynamic
+    Registration is switched on, and the ProductSecret if the platform does not return it. In check mode, a warning lists what was not
+    checked. The playbook C(fleetops.aliyun_iot.reprovision) runs this task in check mode first, so it prints this warning in every mode.
   - O(state=reset) also deletes the topology of a gateway. A gateway that has sub-devices is refused, unless C(gateway_reset_topology) is
     true in the variables of its host.
 options:
   state:
     description:
-      - V(present) adds the devices, V(enabled) enables, V(disabled) disables, and V(absent) removes them; after V(disabled) and V(absent),
-        the module itself queries the devices, to verify that they are out of service. V(reset) resets them (ResetThing), V(listed) only
+      - V(present) adds the devices, V(enabled) enables them, V(disabled) disables them, and V(absent) removes them. After V(disabled) and
+        V(absent), the module queries the devices to verify that they are out of service. V(reset) resets them (ResetThing). V(listed) only
         reads them.
     type: str
     required: true
@@ -37,12 +38,12 @@ options:
   gateways:
     description:
       - The return value C(gateways) of M(fleetops.aliyun_iot.fleet_credentials). If it has a C(product_key) and a C(device_name) for a
-        host, these are used instead of the host's variables. If O(state=reset), the fields C(fingerprint), C(device_name_proven) and
-        C(lease_ends) of this value are also used. Hosts that failed or did not answer are left out, except for O(state=listed).
+        host, these are used instead of the host's variables. With O(state=reset), the fields C(fingerprint), C(device_name_proven) and
+        C(lease_ends) are used too. Hosts that failed or did not answer are not processed, except for O(state=listed).
     type: dict
     default: {}
   known_alone:
-    description: Whether to process only the hosts in O(gateways), not all of the batch.
+    description: Whether to process only the hosts in O(gateways). With V(false), all hosts of the batch are processed.
     type: bool
     default: false
   all_devices:
@@ -50,7 +51,7 @@ options:
     type: bool
     default: false
   account_only:
-    description: Whether only to check that each host has an account, and to send no request for devices.
+    description: Whether to check only that each host has an account. No request for devices is sent.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -63,7 +64,7 @@ attributes:
     support: none
   idempotent:
     support: partial
-    details: Every run with O(state=reset) resets.
+    details: With O(state=reset), every run resets the devices.
   action_group:
     support: none
     details: The account, region and product are not options of this module. They are variables of the hosts, so the defaults of an action
@@ -97,7 +98,7 @@ products:
     - A list with one element for each pair of account and product; for O(state=reset), also for each value of
       C(gateway_reset_topology). C(product_key), C(changed) and C(devices) are as returned by
       M(fleetops.aliyun_iot.devices), M(fleetops.aliyun_iot.device_reset) or M(fleetops.aliyun_iot.devices_info). C(hosts) lists the hosts
-      whose devices are in this element. C(error) is there if the request failed for all devices of this element.
+      whose devices are in this element. C(error) is present only if the request failed for all devices of this element.
     - The C(reason) of a device is V(wrong_secret) if it was not reset because the host has another ProductSecret than the platform.
   returned: success
   type: list

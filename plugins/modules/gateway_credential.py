@@ -17,12 +17,12 @@ description:
     a change (see O(follow_up)). The ID of a note is in the option C(due) and in the return value C(due).
   - A registration can issue a new DeviceSecret, which makes the previous one invalid. So, by default, the module registers only when
     necessary. If the gateway's credential and exports are up to date, it runs one shell script on the gateway and sends nothing to the
-    platform. The one exception is that it repeats the login over MQTT if the login of an earlier run with a new credential failed (see
-    O(verify)). It never registers in check mode.
+    platform. There is one exception. If an earlier run could not complete the login that verifies a new credential, each later run repeats
+    this login (see O(verify)). The module never registers in check mode.
   - With O(register_from=gateway), the controller signs the request. The gateway sends the signed request, and stores the DeviceSecret from
     the answer. ProductSecret never leaves the controller, DeviceSecret never leaves the gateway.
-  - After an interruption at any point, run the task again. It finishes the change. The next paragraphs describe how long it waits, and when
-    it verifies the stored credential.
+  - If a run is interrupted, run the task again, and it finishes the change. The next paragraphs describe how long it waits, and when it
+    verifies the stored credential.
   - If another run is changing the gateway, the task waits until that run has finished or its lease has ended. Each registration takes a
     lease, which lasts O(retry_time) plus three times O(timeout), and with O(state=reset_intended) also O(lease_time). After an
     interruption, the next run waits for the end of the lease too, because the platform may still process the request of the interrupted
@@ -77,7 +77,7 @@ options:
         O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived, so set O(mqtt_endpoint) too. The host that
         registers must reach the MQTT host. If it does not, or if there is no address, the task fails before it registers.
       - With O(auth_type=regnwl), the gateway always logs in itself. So it needs Python and a route to the MQTT host, also with
-        O(register_from=controller). In that case, this is not checked before the registration.
+        O(register_from=controller), where neither is checked before the registration.
       - The platform allows one connection for each device, so the login disconnects the agent if it is connected as this device. It also
         activates the device. After that, a device with O(auth_type=register) cannot be registered again until it is reset.
     type: str
@@ -225,10 +225,10 @@ reason:
     - V(unfinished) if handlers of an earlier change have not run yet (see O(follow_up)), and the reason would otherwise be V(up_to_date) or
       V(attributes). A wrong owner, group or mode is corrected in the same run.
     - V(reset) if O(lease) is set, which means that an earlier task has reset the device.
-    - With O(state=absent), V(exists) if there is something to remove, otherwise V(up_to_date). With O(state=reset_intended), V(up_to_date)
-      if an earlier task with O(state=reset_intended) has recorded the reset on the gateway, and no registration has begun since. Otherwise
-      V(reset_intended). With O(state=reset_withdrawn), V(withdrawn);
-      with O(state=followed_up), V(followed_up).
+    - With O(state=absent), V(exists) if there is something to remove, otherwise V(up_to_date).
+    - With O(state=reset_intended), V(reset_intended). If an earlier task with this state has recorded the reset on the gateway, and no
+      registration has begun since then, it is V(up_to_date).
+    - With O(state=reset_withdrawn), V(withdrawn). With O(state=followed_up), V(followed_up).
   returned: when the gateway was inspected, and with O(state=reset_withdrawn) and O(state=followed_up)
   type: str
   sample: missing

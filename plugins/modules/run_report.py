@@ -7,37 +7,38 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: run_report
-short_description: Writes what a run did to its gateways, as a page, JSON and CSV
+short_description: Writes a report of a run as an HTML page, JSON and CSV
 version_added: 1.0.0
 description:
-  - Writes an HTML page that needs no network, and the same report as JSON and CSV beside it. Only the user who runs Ansible can read the
-    files. The playbooks of this collection write a report if C(gateway_report_to) is set.
+  - Writes an HTML page that needs no network, and the same report as JSON and CSV into the same directory. The files have the mode 0600.
+    The playbooks of this collection write a report if C(gateway_report_to) is set.
   - The page counts the outcomes, lists the changes since the previous report, and shows every gateway with its device, what was done to the
     device on the platform (C(device_change), such as V(disabled), or V(would be disabled) after a run in check mode), the fingerprint of
-    its credential, its error, and the next command to type. It contains no secret.
-  - All batches of a run are in one report. It is compared with the report of the previous run, which it replaces.
+    its credential, its error, and the command to run next. It contains no secret.
+  - Each batch of a run adds its results to the same report. The report of a new run is compared with the one that it replaces.
 options:
   dest:
     description:
-      - The page; its name ends in C(.html). A relative path is relative to the directory in which C(ansible-playbook) was started. The
-        page's directory must exist.
-      - Existing files of the user who runs Ansible are replaced. A file of another user, a symbolic link, and anything else that is not a
-        regular file is refused.
+      - The path of the page. Its name must end in C(.html), and its directory must exist. A relative path is relative to the directory in
+        which C(ansible-playbook) was started.
+      - An existing page is replaced, and so are a JSON file and a CSV file of the same name that are part of a report. The module refuses
+        to replace other JSON and CSV files, files of another user, symbolic links and special files.
     type: path
     required: true
   variable:
-    description: The variable that the result of M(fleetops.aliyun_iot.fleet_credentials) was registered as, for the hosts of the batch.
+    description: The name of the variable in which the result of M(fleetops.aliyun_iot.fleet_credentials) was registered.
     type: str
     default: gateway_fleet
   looked_only:
-    description: Whether the task that registered O(variable) only inspected the gateways. A gateway that needs a change then counts as
-      C(left), since its batch has not been processed yet.
+    description: Whether the task that registered O(variable) only inspected the gateways. If V(true), a gateway that needs a change counts
+      as C(left), because its batch has not been processed yet.
     type: bool
     default: false
   findings:
     description:
       - The findings of an audit, as the filter P(fleetops.aliyun_iot.audit_findings#filter) returns them, in place of O(variable).
-      - Their commands are written anew. A command that the filter would not return is left out.
+      - The module does not copy the commands of the findings, but generates them again. It leaves out a command that the filter would not
+        return.
     type: list
     elements: dict
 extends_documentation_fragment:
@@ -82,9 +83,8 @@ counts:
   description:
     - The number of gateways by outcome, in this run so far. The outcomes are C(failed), C(unreachable), C(drift), C(left), C(changed) and
       C(ok).
-    - C(drift) means that an audit found the gateway to differ from what it should be. C(left) means that the run has no result of the
-      gateway, because it ended before or during the gateway's batch, or that M(fleetops.aliyun_iot.fleet_report) processes the gateway
-      after the report.
+    - C(drift) means that an audit has a finding for the gateway. C(left) means that the report has no result of the gateway, because the
+      run ended before or during its batch, or because M(fleetops.aliyun_iot.fleet_report) processes it after the report is written.
   returned: success
   type: dict
   sample: {"failed": 1, "unreachable": 3, "drift": 0, "left": 0, "changed": 5, "ok": 9991}

@@ -39,7 +39,12 @@ WITH_A_PLATFORM = {"molecule_guide", "tutorial"}
 # The folder in which a page's user works, if it has a name.
 FOLDERS = {"molecule_guide": "agent"}
 # The gateways with a valid credential and an activated device at the start of a page.
-PROVISIONED = {"audit_guide": GATEWAYS, "migration_guide": GATEWAYS, "replacement_guide": GATEWAYS[:1]}
+PROVISIONED = {
+    "audit_guide": GATEWAYS,
+    "decommission_guide": GATEWAYS,
+    "migration_guide": GATEWAYS,
+    "replacement_guide": GATEWAYS[:1],
+}
 # This machine may have no serial number; test_names.py tests names from hardware.
 OTHER_VARIABLES = {"hardware_names_guide": {"gateway_device_name_from": "inventory_hostname"}}
 

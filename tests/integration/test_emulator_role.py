@@ -284,3 +284,12 @@ def test_the_readmes_example_runs_as_printed(role: Role) -> None:
     ran = run(yaml.safe_load(example), role.home)
     assert ran.rc == 0, ran
     assert ran.result("localhost")["msg"].startswith("Devices register at https://127.0.0.1:")
+    (inventory,) = re.findall(r"^```yaml\n(gateways:.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
+    assert "/var/tmp/gateways/" in inventory
+    (role.home / "inventory.yml").write_text(inventory.replace("/var/tmp/gateways/", f"{role.home}/gateways/"))
+    (commands,) = re.findall(r"^```shell\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(role.home)}
+    subprocess.run(["bash", "-ec", commands], cwd=role.home, env=environment, check=True)
+    assert [path.parent.name for path in sorted(role.home.glob("gateways/*/device.json"))] == ["gw-0001", "gw-0002"]
+    assert not (role.home / ".local/state/aliyun-iot-emulator").exists()
+    assert processes.at_home(role.home) == []
