@@ -66,7 +66,8 @@ def outcome_of_result(result: Result, check_mode: bool) -> Outcome:
     word, alone = word_of(result, check_mode), is_of_device_alone(result)
     outcome = failed_outcome(result) if word == "failed" else Outcome(word)
     if word == "not answering":  # with an error if another host has its device or its file
-        outcome = replace(outcome, advice=failed_outcome(result).advice)
+        after = failed_outcome(result)
+        outcome = replace(outcome, repair=after.repair, advice=after.advice)
     if word == "needs a change" and not alone:
         outcome = replace(outcome, cause=clean(str(result.get("reason") or ""), LENGTH))
     device = shown(result.get("device_change"), check_mode)
@@ -86,7 +87,7 @@ def failed_outcome(result: Result, task: str = "") -> Outcome:
     """
     error = result.get("error")
     if not isinstance(error, dict) or not error.get("kind"):
-        return Outcome("failed", clean(task, LENGTH))
+        return Outcome("failed", clean(task, LENGTH), repair_of(None, None, result.get("device_change")).name)
     kind, code = str(error["kind"]), error.get("code")
     cause = kind if code is None else "%s, code %s" % (kind, code)
     repair = repair_of(kind, None if code is None else str(code), result.get("device_change"))

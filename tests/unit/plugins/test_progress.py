@@ -555,6 +555,14 @@ def test_a_login_after_a_reset_is_repeated_without_another_reset() -> None:
     assert failed_outcome({**unproven, "device_change": "reset"}).repair == "fleetops.aliyun_iot.provision"
 
 
+def test_a_gateway_that_no_longer_answers_after_a_reset_is_not_reset_again() -> None:
+    outcomes = Outcomes()
+    outcomes.note_pass(fleet(a={**SILENT, "device_change": "reset"}, b=SILENT))
+    found = {host: group.outcome for group in outcomes.groups({}) for host in group.hosts}
+    assert (found["a"].word, found["a"].repair) == ("not answering", "fleetops.aliyun_iot.provision")
+    assert (found["b"].word, found["b"].repair) == ("not answering", None)
+
+
 @pytest.mark.parametrize("ended", ["failures", "unreachable"])
 def test_a_handler_that_fails_after_a_reset_is_repeated_without_another_reset(ended: str) -> None:
     """The gateway has its new credential, and only the handlers have still to run, which provision does."""
