@@ -17,8 +17,8 @@ description:
     that is not set has the role's default. Connection and privilege escalation are the same as for a task on the host.
   - The pass first inspects all gateways. If two gateways have the same device, both fail and are not changed. The same applies to two
     gateways that are on one machine and use the same file there, whether C(gateway_path) or C(gateway_exports) names it. Gateways that
-    cannot be inspected, for example because one of their variables is wrong, and hosts that failed earlier in the run, are compared by the
-    device and the files that the inventory names. Then the pass changes the gateways that need it.
+    cannot be inspected, for example because one of their variables is wrong, and hosts that failed earlier in the run or are in
+    O(refused), are compared by the device and the files that the inventory names. Then the pass changes the gateways that need it.
   - A failure of one gateway affects no other gateway and does not fail the task. C(gateways) contains the results by host.
   - To run the handlers of each host, run M(fleetops.aliyun_iot.fleet_report) on each host after the pass. The role with
     C(tasks_from=report) does this, and notifies the role's handlers. M(fleetops.aliyun_iot.fleet_report) returns the host's result of the
