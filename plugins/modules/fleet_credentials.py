@@ -161,6 +161,9 @@ attributes:
     version_added: 1.0.0
 notes:
   - Needs C(run_once=true), and a strategy that supports it; C(free) and C(host_pinned) do not.
+  - A pass does not compare its batch with other batches of a play with C(serial). If two batches have the same device, the second
+    registration makes the credential of the first gateway invalid. So run a pass with O(look_only=true) and O(report=all) in check mode
+    first, in a play over all hosts without C(serial), and give its RV(gateways) to O(looked).
   - A keyword of the task, such as C(become_user), applies to all hosts. A template in it is refused; use variables of the hosts instead.
   - The task runs on the controller, and reaches each host over its own connection. Use C(delegate_to=localhost), as the playbooks do;
     without it, an invalid connection variable of the first host fails the task for all hosts. Another value of C(delegate_to) is refused.
