@@ -126,6 +126,7 @@ class ActionModule(ControllerAction):
                     "%s: left to a task of its own, which takes longer: %s" % (member.host, member.left)
                 )
         result = fleet_result(batch, known, members, options, self._given, check_mode, device_changes=self._changes)
+        result["sharing"] = {host: fleet.sharing[host].kind for host in hosts.failed_before if host in fleet.sharing}
         # A task that cannot make its connection fails before it could say this itself.
         if result["left"] and not options["look_only"] and (why := end_of_run(result, variables)):
             self._display.warning(why)

@@ -230,6 +230,11 @@ ended:
   description: Whether the pass did nothing because too many gateways had failed before. A warning gives the numbers.
   returned: success
   type: bool
+sharing:
+  description: The hosts that failed before this pass and have the device or a file of one of its hosts, each with the kind of the error of
+    the latter. No command should process one of them alone.
+  returned: if gateways were compared
+  type: dict
 asked:
   description: The option O(recover) of this pass. Also O(state), O(register) and O(lease_time), each only if it is set.
     M(fleetops.aliyun_iot.fleet_report) uses these options when it processes the hosts in RV(left).

@@ -600,6 +600,20 @@ def test_hosts_that_were_refused_together_have_advice_in_place_of_a_command() ->
     ]
 
 
+def test_a_host_that_failed_before_and_shares_its_file_has_advice_in_place_of_a_command() -> None:
+    """Ansible leaves it out of the pass that compares it, and alone it would not be refused."""
+    outcomes = Outcomes()
+    for host in "ab":
+        outcomes.note_broken(host, failed_outcome({}, "a task of the user's own"))
+    outcomes.note_pass({**fleet(c=failed("shared_place")), "sharing": {"a": "shared_place"}})
+    groups = outcomes.groups(stats(a="failures", b="unreachable"))
+    assert {host: bool(group.outcome.advice) for group in groups for host in group.hosts} == {
+        "a": True,
+        "b": False,
+        "c": True,
+    }
+
+
 def test_a_host_that_was_not_reached_and_shares_its_device_has_advice_in_place_of_a_command() -> None:
     """Its batch would refuse it, beside the other one. Alone it would not be refused."""
     outcomes = Outcomes()
