@@ -40,8 +40,10 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result 
     earlier,
     end_of_run,
     fleet_result,
+    not_compared,
     to_withdraw,
     too_many_failures,
+    with_sharing,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import renderer
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import credential_work, recovery_work
@@ -108,12 +110,14 @@ class ActionModule(ControllerAction):
             claims=hosts,
         )
         withdrawn = to_withdraw(options)
+        others = [*hosts.failed_before, *not_compared(known, options)]
         try:
-            members = fleet.run([host for host in batch if host not in known or host in withdrawn], hosts.failed_before)
+            members = fleet.run([host for host in batch if host not in known or host in withdrawn], others)
         except Exception as error:  # a bug of ours, not an error of a gateway
             members = fleet.abandon(internal(error))
         # Hosts whose leases were released have failed before; keep those results.
         members = [member for member in members if member.host not in known]
+        known = with_sharing(known, fleet.sharing)
         for member in members:
             if member.left and (refused := _not_left(member, hosts, options["fallback"])):
                 member.fail(refused)
@@ -122,6 +126,7 @@ class ActionModule(ControllerAction):
                     "%s: left to a task of its own, which takes longer: %s" % (member.host, member.left)
                 )
         result = fleet_result(batch, known, members, options, self._given, check_mode, device_changes=self._changes)
+        result["sharing"] = {host: fleet.sharing[host].kind for host in hosts.failed_before if host in fleet.sharing}
         # A task that cannot make its connection fails before it could say this itself.
         if result["left"] and not options["look_only"] and (why := end_of_run(result, variables)):
             self._display.warning(why)

@@ -68,6 +68,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import c
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _live
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import (
     AUDIT,
+    lacks_of_plays,
     left_out,
     limited,
     note_written,
@@ -358,9 +359,11 @@ class CallbackModule(DefaultCallback):
                     self._show_failure(group.outcome.word, self._failures.pop(host))
 
     def _show_left_out(self, groups: t.Sequence[Group]) -> None:
-        """Name the options that the commands of the table need from whoever types them."""
-        options = left_out()
-        if options and any(map(self._has_command, groups)):
+        """Name the options and variables that the commands of the table need from whoever types them."""
+        options, having = left_out(), [group for group in groups if self._has_command(group)]
+        if (lacks := lacks_of_plays()) and any(group.outcome.repair for group in having):
+            self._say(lacks)
+        if options and having:
             self._say(
                 "These commands do not have all options of this run. Add those that are needed: %s" % ", ".join(options)
             )

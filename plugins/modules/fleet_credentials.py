@@ -17,8 +17,8 @@ description:
     that is not set has the role's default. Connection and privilege escalation are the same as for a task on the host.
   - The pass first inspects all gateways, and compares their devices and files. If two gateways have the same device, both fail and are not
     changed. The same applies to two hosts that are one machine and have the same file in C(gateway_path) or C(gateway_exports). If a
-    gateway cannot be inspected, for example because one of its variables is wrong, or if its host failed earlier in the run, the device and
-    the files in the inventory are compared. Then the pass changes the gateways that need a change.
+    gateway cannot be inspected, for example because one of its variables is wrong, or if its host failed earlier in the run or is in
+    O(refused), the device and the files in the inventory are compared. Then the pass changes the gateways that need a change.
   - A failure of one gateway affects no other gateway and does not fail the task. C(gateways) contains the results by host.
   - To run the handlers of each host, run M(fleetops.aliyun_iot.fleet_report) on each host after the pass. The role with
     C(tasks_from=report) does this, and notifies the role's handlers. M(fleetops.aliyun_iot.fleet_report) returns the host's result of the
@@ -163,6 +163,9 @@ attributes:
     version_added: 1.0.0
 notes:
   - Needs C(run_once=true), and a strategy that supports it; C(free) and C(host_pinned) do not.
+  - A pass does not compare its batch with other batches of a play with C(serial). If two batches have the same device, the second
+    registration makes the credential of the first gateway invalid. So run a pass with O(look_only=true) and O(report=all) in check mode
+    first, in a play over all hosts without C(serial), and give its RV(gateways) to O(looked).
   - A keyword of the task, such as C(become_user), applies to all hosts. A template in it is refused; use variables of the hosts instead.
   - The task runs on the controller, and reaches each host over its own connection. Use C(delegate_to=localhost), as the playbooks do;
     without it, an invalid connection variable of the first host fails the task for all hosts. Another value of C(delegate_to) is refused.
@@ -229,6 +232,11 @@ ended:
   description: Whether the pass did nothing because too many gateways had failed before. A warning gives the numbers.
   returned: success
   type: bool
+sharing:
+  description: The hosts that failed before this pass and have the device or a file of one of its hosts, each with the kind of the error of
+    the latter. No command should process one of them alone.
+  returned: if gateways were compared
+  type: dict
 asked:
   description: The option O(recover) of this pass. Also O(state), O(register) and O(lease_time), each only if it is set.
     M(fleetops.aliyun_iot.fleet_report) uses these options when it processes the hosts in RV(left).

@@ -93,7 +93,7 @@ options:
         the device is activated. After that, the platform refuses the registration and the task fails. Use the playbook
         C(fleetops.aliyun_iot.reprovision) then.
       - V(never) fails if a registration is needed. It still repairs owner, group, mode and exports, and finishes a change whose new
-        credential is already on the gateway.
+        credential is already on the gateway. It cannot be combined with O(state=reset_intended).
     type: str
     choices: [if_needed, always, never]
     default: if_needed

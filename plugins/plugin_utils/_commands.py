@@ -11,6 +11,7 @@ import re
 import shlex
 import typing as t
 from functools import cache, wraps
+from pathlib import Path
 
 from ansible import constants as C
 from ansible import context
@@ -304,6 +305,19 @@ def limited(hosts: str, repair: str | None = None, as_now: bool = True) -> str:
     what = repair or same_tasks(names)
     begin = playbook_command(as_now, _NOT_FOR_REPAIRS if repair else ())
     return " ".join([begin, what, *([_option("--limit", hosts)] if _has_gateways(names) else [])])
+
+
+def lacks_of_plays() -> str:
+    """Return what a command with another playbook lacks if a playbook of the user's own runs now, else empty."""
+    given = context.CLIARGS
+    playbooks = () if given.get("module_name") else given.get("args") or ()
+    if all(name.startswith(_COLLECTION) or _is_ours(name) for name in playbooks):
+        return ""
+    return "The playbooks of the collection do not have the variables that your own plays set. Put them into the inventory, or add -e"
+
+
+def _is_ours(playbook: str) -> bool:
+    return Path(playbook).resolve().parent == Path(__file__).resolve().parents[2] / "playbooks"
 
 
 def _has_gateways(playbooks: t.Iterable[str]) -> bool:

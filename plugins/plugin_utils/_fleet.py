@@ -171,6 +171,8 @@ class Fleet:
         self._device_changes = {} if device_changes is None else device_changes  # which is filled later
         self._claims = claims
         self.members: list[Member] = []  # of the pass, with the results so far
+        # The errors of the hosts, also of those that were only compared, that have the device or a file of another one.
+        self.sharing: dict[str, FleetopsError] = {}
         self._compared = False  # whether the devices and files of all hosts were compared
         self._broken: list[Member] = []
 
@@ -179,7 +181,7 @@ class Fleet:
 
         Refuse the hosts that have the same DeviceName or the same file as another host.
 
-        :param others: hosts of the run that are not processed, because they failed before. They are only compared
+        :param others: hosts of the run that are not processed, because they failed before or were refused. They are only compared
         """
         members = self.members = [Member(host) for host in hosts]
         self._each("looked at", members, self._look)
@@ -198,13 +200,11 @@ class Fleet:
             self._display.warning(message)
         for message in lacking_roots({member.host: member.result or member.known() for member in members}):
             self._display.warning(message)
-        self._refuse(
-            members,
-            {
-                **{host: FleetopsError(text, kind="shared_place") for host, text in together.items()},
-                **{host: FleetopsError(text, kind="shared_name") for host, text in twice.items()},
-            },
-        )
+        self.sharing = {
+            **{host: FleetopsError(text, kind="shared_place") for host, text in together.items()},
+            **{host: FleetopsError(text, kind="shared_name") for host, text in twice.items()},
+        }
+        self._refuse(members, self.sharing)
         self._compared = True
         registering = [member for member in members if member.convergence and member.convergence.will_register()]
         if self._prepare and registering:

@@ -143,6 +143,20 @@ def earlier(options: Options, batch: t.Sequence[str], check_mode: bool) -> dict[
     return known
 
 
+def not_compared(known: t.Iterable[str], options: Options) -> list[str]:
+    """Return the hosts of :func:`earlier` that no earlier pass has looked at, and so compared with the others."""
+    return [host for host in known if host not in options["looked"] and host not in options["continues"]]
+
+
+def with_sharing(known: t.Mapping[str, Result], sharing: t.Mapping[str, FleetopsError]) -> dict[str, Result]:
+    """Return the results of :func:`earlier`, with the error of each host that has the device or a file of another one."""
+    members = [Member(host, result=result) for host, result in known.items()]
+    for member in members:
+        if member.host in sharing:
+            member.refuse(sharing[member.host])
+    return {member.host: member.result or {} for member in members}
+
+
 def _refusal(host: str, error: t.Any) -> FleetopsError:
     """Return the error with which an earlier step has refused a host.
 

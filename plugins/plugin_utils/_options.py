@@ -234,8 +234,15 @@ def check_interface(name: t.Any) -> str | None:
 def check_lease(args: t.Mapping[str, t.Any]) -> None:
     """Check the options of a lease that spans several tasks.
 
-    :raises InvalidOption: the lease is invalid or missing, or the time is out of range
+    :raises InvalidOption: the lease is invalid or missing, the time is out of range, or no registration is allowed after the reset
     """
+    if args["state"] == "reset_intended" and args.get("register") == "never":
+        raise InvalidOption(
+            "register",
+            "never",
+            "cannot be combined with a reset, after which the device has to be registered",
+            "Allow it with register: if_needed. Nothing was changed",
+        )
     lease = args.get("lease")
     if lease and not re.fullmatch(r"[0-9a-f]{16}", lease):
         raise InvalidOption("lease", lease, "is not a lease", "Use the lease that state: reset_intended returned")

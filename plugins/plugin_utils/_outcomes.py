@@ -66,7 +66,8 @@ def outcome_of_result(result: Result, check_mode: bool) -> Outcome:
     word, alone = word_of(result, check_mode), is_of_device_alone(result)
     outcome = failed_outcome(result) if word == "failed" else Outcome(word)
     if word == "not answering":  # with an error if another host has its device or its file
-        outcome = replace(outcome, advice=failed_outcome(result).advice)
+        after = failed_outcome(result)
+        outcome = replace(outcome, repair=after.repair, advice=after.advice)
     if word == "needs a change" and not alone:
         outcome = replace(outcome, cause=clean(str(result.get("reason") or ""), LENGTH))
     device = shown(result.get("device_change"), check_mode)
@@ -86,7 +87,7 @@ def failed_outcome(result: Result, task: str = "") -> Outcome:
     """
     error = result.get("error")
     if not isinstance(error, dict) or not error.get("kind"):
-        return Outcome("failed", clean(task, LENGTH))
+        return Outcome("failed", clean(task, LENGTH), repair_of(None, None, result.get("device_change")).name)
     kind, code = str(error["kind"]), error.get("code")
     cause = kind if code is None else "%s, code %s" % (kind, code)
     repair = repair_of(kind, None if code is None else str(code), result.get("device_change"))
@@ -111,8 +112,8 @@ class Outcomes:
         self._broken: dict[str, Outcome] = {}
         # Hosts whose devices were reset, and which have their new credentials.
         self._renewed: set[str] = set()
-        # Hosts that share their devices with others, as far as it is known before their batches.
-        self._sharing: set[str] = set()
+        # Hosts that share their devices or files with others, as far as it is known without a pass over them, each with the kind of error.
+        self._sharing: dict[str, str] = {}
         # Hosts whose batches have not begun.
         self._waiting: dict[str, None] = {}
         # By host, a failed task for all hosts: see note_run_failed().
@@ -138,10 +139,10 @@ class Outcomes:
 
     def note_names(self, names: t.Mapping[str, t.Mapping[str, t.Any]]) -> None:
         """Record the result of the filter device_names: no command may process a host alone that shares its device."""
-        self._sharing.update(host for host, named in names.items() if named["error"])
+        self._sharing.update((host, "shared_name") for host, named in names.items() if named["error"])
 
     def _not_reached(self, host: str) -> Outcome:
-        return Outcome(NOT_REACHED, advice=advice_for("shared_name" if host in self._sharing else None))
+        return Outcome(NOT_REACHED, advice=advice_for(self._sharing.get(host)))
 
     def _is_open(self, host: str) -> bool:
         """Return whether a host has no outcome, one that needs no action, or that of a look before its batch."""
@@ -156,6 +157,7 @@ class Outcomes:
     def note_pass(self, result: Result) -> dict[str, int]:
         """Record the result of fleet_credentials; return the number of its hosts by word, empty if they were recorded before."""
         counts: dict[str, int] = {}
+        self._sharing.update(result.get("sharing", {}))
         before = dict(self._settled)
         gateways, check_mode = {**result.get("right", {}), **result["gateways"]}, bool(result["check_mode"])
         for host in result["hosts"]:
@@ -260,6 +262,7 @@ class Outcomes:
         if counted.get("failures") or counted.get("unreachable"):
             broken = self._broken.get(host, Outcome("failed" if counted.get("failures") else "not answering"))
             # Only the handlers have still to run. reprovision would reset the device again.
+            broken = replace(broken, advice=broken.advice or advice_for(self._sharing.get(host)))
             return replace(broken, repair=AFTER_RESET) if host in self._renewed else broken
         if host in self._waiting and self._is_open(host):
             return self._not_reached(host)

@@ -122,7 +122,7 @@ def shared_places(places: t.Mapping[str, Places]) -> dict[str, str]:
             continue
         listed = first_of(["%s (gateway_%s)" % holder for holder in several], HOSTS_SHOWN)
         message = (
-            "%d hosts have the file %s%s on one machine, %s: %s. Nothing was changed. Give every host a file of its own (gateway_path, "
+            "%d hosts have the file %s%s on one machine, %s: %s. No file was changed. Give every host a file of its own (gateway_path, "
             "gateway_exports), or correct what leads to the machine (ansible_connection, ansible_host, ansible_port)"
             % (
                 len(several),

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._claims import advice_for
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import limited, listed
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import lacks_of_plays, limited, listed
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import shown
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._repairs import repair_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import outcome_of
@@ -65,7 +65,8 @@ def rows_of_pass(fleet: t.Mapping[str, t.Any], batch: t.Iterable[str], command: 
                 target = listed([host])
                 again = "%s %s --limit %s" % (command, playbook, shlex.quote(target))
                 row["command"] = limited(target, repair.name) if repair.name else again
-                row["hint"] = " ".join(filter(None, [repair.first and repair.first + ".", row["hint"]])) or None
+                before = [repair.first, lacks_of_plays() if repair.name else ""]
+                row["hint"] = " ".join([*(text + "." for text in before if text), *filter(None, [row["hint"]])]) or None
         rows.append(row)
     return rows
 

@@ -198,6 +198,30 @@ def test_a_refused_host_registers_nothing_though_its_lease_is_to_be_withdrawn(
     assert not credential_file(tmp_path, "gw-0001").exists()
 
 
+@pytest.mark.parametrize("shares", ["gateway_path", "gateway_device_name"])
+def test_the_device_and_the_file_of_a_host_that_an_earlier_task_refused_are_for_no_other(
+    platform: Emulator, tmp_path: Path, shares: str
+) -> None:
+    """Otherwise the pass, which does not look at this host, would give them to another one."""
+    in_service(platform, tmp_path, "gw-0001")
+    stored = credential_file(tmp_path, "gw-0001").read_text()
+    path = str(credential_file(tmp_path, "gw-0001"))
+    other = {"gateway_path": path} if shares == "gateway_path" else {shares: "gw-0001"}
+    hosts = inventory({"gw-0001": {}, "gw-0002": other, "gw-0003": {}}, tmp_path, **role_variables(platform))
+    options = {"refused": {"gw-0001": "not today"}}
+    task = {"fleetops.aliyun_iot.fleet_credentials": options, "run_once": True, "delegate_to": "localhost"}
+    run = run_playbook({"hosts": "gateways", "gather_facts": False, "tasks": [task]}, hosts, tmp_path, env=ENV)
+    gateways = run.result("gw-0001")["gateways"]
+    kind = "shared_place" if shares == "gateway_path" else "shared_name"
+    assert called(platform, "register") == ["gw-0003"], run
+    assert credential_file(tmp_path, "gw-0001").read_text() == stored
+    # No command may process the refused host alone either.
+    assert {host: gateways[host]["error"]["kind"] for host in ("gw-0001", "gw-0002")} == {
+        "gw-0001": kind,
+        "gw-0002": kind,
+    }
+
+
 def test_gateways_that_have_no_results_are_refused_by_name(tmp_path: Path) -> None:
     options = {"state": "present", "gateways": {"gw-0001": None}}
     tasks = [{"fleetops.aliyun_iot.fleet_devices": options, "run_once": True}]

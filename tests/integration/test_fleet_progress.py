@@ -286,6 +286,10 @@ def test_a_device_in_use_is_recovered(platform: Emulator, tmp_path: Path) -> Non
     run = logged(PROVISION, hosts, tmp_path)
     [command] = [command for _number, command in table(run.stdout).values() if command]
     assert command.endswith(" fleetops.aliyun_iot.recover --limit gw-0002"), run
+    lacking = "do not have the variables that your own plays set"
+    assert lacking not in run.stdout
+    own = logged([{"ansible.builtin.import_playbook": PROVISION}], hosts, tmp_path)
+    assert (command in own.stdout, lacking in own.stdout) == (True, True), own
 
 
 def test_an_audit_says_what_it_found_and_no_more(platform: Emulator, tmp_path: Path) -> None:

@@ -741,6 +741,8 @@ def test_a_device_of_a_host_that_failed_before_is_for_no_other(
         run = started.wait()
     assert run.rc == 2, run
     assert "gw-0007" not in called(platform, "register") + called(platform, "ResetThing"), run
+    told = [each["result"].get("sharing") for tasks in run.results.values() for each in tasks]
+    assert {"gw-0007": "shared_name"} in told, "a command for it alone would not be refused"
     assert (secrets(platform, "gw-0007"), statuses(platform)["gw-0007"]) == (before, "OFFLINE")
     assert "2 hosts have the device gw-0007 of" in " ".join((run.stdout + run.stderr).split())
     assert not credential_file(tmp_path, "gw-0008").exists()

@@ -62,7 +62,7 @@ class Untouched:
 
 
 def test_what_could_not_register_afterwards_is_neither_marked_nor_reset(platform: Emulator, tmp_path: Path) -> None:
-    for host in names(6):
+    for host in names(7):
         in_service(platform, tmp_path, host)
     platform.admin.patch_device(PRODUCT_KEY, "gw-0002", status="DISABLE")
     platform.admin.delete_device(PRODUCT_KEY, "gw-0003")
@@ -72,25 +72,27 @@ def test_what_could_not_register_afterwards_is_neither_marked_nor_reset(platform
         "gw-0003": {},
         "gw-0004": {"platform_access_key_id": "", "platform_access_key_secret": ""},
         "gw-0005": {"platform_access_key_secret": "NotTheSecret0002"},
-        "gw-0006": {},
+        "gw-0006": {"gateway_register": "never"},
+        "gw-0007": {},
     }
     hosts = fleet(platform, own, tmp_path, gateway_verify="none")
-    untouched = Untouched(tmp_path, names(5))
+    untouched = Untouched(tmp_path, names(6))
     for arguments in (["--check"], []):
         run = reprovision(hosts, tmp_path, *arguments, **AT_ONCE)
         assert run.rc == 2, run
-        told = {host: results(run, host)[0]["msg"] for host in names(5)}
+        told = {host: results(run, host)[0]["msg"] for host in names(6)}
         assert f"gateway_product_secret: is not the ProductSecret of {PRODUCT_KEY}" in told["gw-0001"]
         assert "is disabled" in told["gw-0002"]
         assert "does not exist" in told["gw-0003"]
         assert "platform_access_key_id and platform_access_key_secret" in told["gw-0004"]
         assert "SignatureDoesNotMatch" in told["gw-0005"]
-        assert not run.stats["gw-0006"]["failures"]
+        assert "gateway_register: 'never' cannot be combined with a reset" in told["gw-0006"]
+        assert not run.stats["gw-0007"]["failures"]
         assert untouched, "no lease was taken, no journal written"
         assert "NotTheSecret000" not in run.stdout + run.stderr + json.dumps(run.results)
-    assert called(platform, "ResetThing") == called(platform, "register") == ["gw-0006"]
+    assert called(platform, "ResetThing") == called(platform, "register") == ["gw-0007"]
     assert left_over(tmp_path, own) == {}
-    assert credential_file(tmp_path, "gw-0006").read_text() == valid_text(platform, "gw-0006")
+    assert credential_file(tmp_path, "gw-0007").read_text() == valid_text(platform, "gw-0007")
 
 
 def test_what_cannot_be_proved_is_said(platform: Emulator, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from ansible.parsing.splitter import parse_kv
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _commands
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._commands import (
     command,
+    lacks_of_plays,
     left_out,
     limited,
     listed,
@@ -211,6 +212,28 @@ def test_a_repair_may_register(monkeypatch: pytest.MonkeyPatch, text: str, kept:
     assert typed(limited("one", "fleetops.aliyun_iot.provision")) == kept
     assert typed(command("provision", ["one"], None))[:-1] == kept
     assert typed(limited("one")) == [text]
+
+
+OURS = Path(_commands.__file__).parents[2] / "playbooks"
+
+
+@pytest.mark.parametrize(
+    ("playbooks", "lacks"),
+    [
+        (("fleetops.aliyun_iot.provision",), False),
+        ((str(OURS / "provision.yml"), "fleetops.aliyun_iot.audit"), False),
+        (("site.yml",), True),
+        (("fleetops.aliyun_iot.provision", "site.yml"), True),
+        ((), False),
+    ],
+)
+def test_a_repair_does_not_have_the_variables_of_other_plays(
+    monkeypatch: pytest.MonkeyPatch, playbooks: tuple[str, ...], lacks: bool
+) -> None:
+    given(monkeypatch, args=playbooks)
+    assert bool(lacks_of_plays()) == lacks
+    given(monkeypatch, args=("gateways",), module_name="ping")
+    assert lacks_of_plays() == ""
 
 
 def test_only_a_run_without_gateways_has_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:

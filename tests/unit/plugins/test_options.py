@@ -258,6 +258,8 @@ LEASE = "0123456789abcdef"
         {"state": "reset_intended", "lease_time": 61},
         {"state": "reset_intended", "lease": LEASE},
         {"state": "reset_withdrawn", "lease": LEASE},
+        {"register": "never"},
+        {"state": "reset_intended", "register": "always"},
     ],
 )
 def test_leases(options: dict[str, object]) -> None:
@@ -276,6 +278,7 @@ def test_leases(options: dict[str, object]) -> None:
         ({"lease_time": -1}, "lease_time"),
         ({"lease_time": 86401}, "lease_time"),
         ({"state": "reset_intended", "lease_time": 86401}, "lease_time"),
+        ({"state": "reset_intended", "register": "never"}, "register"),
     ],
 )
 def test_what_is_no_lease(options: dict[str, object], option: str) -> None:

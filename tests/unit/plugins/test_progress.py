@@ -555,6 +555,14 @@ def test_a_login_after_a_reset_is_repeated_without_another_reset() -> None:
     assert failed_outcome({**unproven, "device_change": "reset"}).repair == "fleetops.aliyun_iot.provision"
 
 
+def test_a_gateway_that_no_longer_answers_after_a_reset_is_not_reset_again() -> None:
+    outcomes = Outcomes()
+    outcomes.note_pass(fleet(a={**SILENT, "device_change": "reset"}, b=SILENT))
+    found = {host: group.outcome for group in outcomes.groups({}) for host in group.hosts}
+    assert (found["a"].word, found["a"].repair) == ("not answering", "fleetops.aliyun_iot.provision")
+    assert (found["b"].word, found["b"].repair) == ("not answering", None)
+
+
 @pytest.mark.parametrize("ended", ["failures", "unreachable"])
 def test_a_handler_that_fails_after_a_reset_is_repeated_without_another_reset(ended: str) -> None:
     """The gateway has its new credential, and only the handlers have still to run, which provision does."""
@@ -590,6 +598,20 @@ def test_hosts_that_were_refused_together_have_advice_in_place_of_a_command() ->
         "failed              1  shared_name: a",
         "    Correct the inventory so that each host has a device of its own, then run again for all of them",
     ]
+
+
+def test_a_host_that_failed_before_and_shares_its_file_has_advice_in_place_of_a_command() -> None:
+    """Ansible leaves it out of the pass that compares it, and alone it would not be refused."""
+    outcomes = Outcomes()
+    for host in "ab":
+        outcomes.note_broken(host, failed_outcome({}, "a task of the user's own"))
+    outcomes.note_pass({**fleet(c=failed("shared_place")), "sharing": {"a": "shared_place"}})
+    groups = outcomes.groups(stats(a="failures", b="unreachable"))
+    assert {host: bool(group.outcome.advice) for group in groups for host in group.hosts} == {
+        "a": True,
+        "b": False,
+        "c": True,
+    }
 
 
 def test_a_host_that_was_not_reached_and_shares_its_device_has_advice_in_place_of_a_command() -> None:

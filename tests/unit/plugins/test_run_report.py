@@ -116,6 +116,15 @@ def test_an_outcome_and_the_command_to_type_next(
     assert (row["outcome"], row["command"]) == (outcome, command)
 
 
+def test_a_command_with_another_playbook_lacks_the_variables_of_the_users_plays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(context, "CLIARGS", {"inventory": ("inventory",), "args": ("site.yml",)})
+    active, again = rows(one=failed("refused", code=6289), two=failed("network"))
+    assert "have the variables that your own plays set" in active["hint"]
+    assert "variables" not in (again["hint"] or "")
+
+
 def test_a_login_after_a_reset_is_repeated_without_another_reset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "CLIARGS", {"inventory": ("inventory",)})
     unproven, reprovision = failed("not_proven"), "fleetops.aliyun_iot.reprovision"
