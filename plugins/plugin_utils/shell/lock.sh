@@ -14,8 +14,8 @@
 
 # The file of this process, once it exists.
 own_lock=
-# The file that was the lock of begin. On a full disk, the next script makes it its own lock. The script that continues the change sets
-# $spare, and removes it at its end.
+# The file that was the lock of begin, or of store if settle follows. On a full disk, the next script makes it its own lock. The script that
+# continues the change sets $spare, and removes it at its end.
 spare_file=.$file.spare
 spare=
 
