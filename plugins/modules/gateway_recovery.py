@@ -45,7 +45,7 @@ attributes:
   check_mode:
     support: partial
     details: With O(force=true), check mode always predicts a change. A run returns C(changed=false) if the platform still has the stored
-      DeviceSecret and every file is as it should be.
+      DeviceSecret, every file is as it should be, and no run before has stored it and then failed or been interrupted.
   diff_mode:
     support: full
     details: Shows a fingerprint in place of the secret.

@@ -36,6 +36,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import
     keeps_token,
     lease_left,
     next_intent,
+    owes_report,
     was_refused_before,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._ending import Ending
@@ -88,7 +89,7 @@ class Convergence:
         # If no registration is allowed, check mode only looks.
         self._checks = checks and task.register != "never"
         self._reported_name = task.reported_name  # which does not change within a run
-        self._looked, self._waiting, self._rounds = False, False, 0
+        self._looked, self._waiting, self._owed, self._rounds = False, False, False, 0
         # The token of the lease, from an earlier task or new. Only the run whose token is in the journal may continue the change.
         self._token = task.lease or secrets.token_hex(8)
         self._own = [self._token]
@@ -137,6 +138,7 @@ class Convergence:
             plan = replace(plan, step="nothing")
         if (self._checks or not self._check_mode) and is_unreported(plan, found, wanted):
             plan = replace(plan, reason="interrupted")  # the earlier run failed, so its handlers have not run
+        self._owed = self._owed or owes_report(plan, found)
         self.known = result(wanted, found, plan)
         check_allowed(plan)
         if plan.step == "store" and found.fleeting:
@@ -189,8 +191,7 @@ class Convergence:
                 continue
             if plan.step == "nothing":
                 return self._nothing_to_do()
-            left = lease_left(found, self._own)
-            if left:
+            if left := lease_left(found, self._own):
                 self._wait(left, patience)
                 self.look()
                 continue
@@ -209,9 +210,8 @@ class Convergence:
             completed = self._completed(read_state(answer, found, len(wanted.exports)))
             if not (plan.step == "finish" and self._goes_on()):
                 return completed
-            # The interrupted change is finished; now do what the task asks for.
             self._new_token()
-            self._look_once_more()
+            self._look_once_more()  # at a finished change; now do what the task asks for
 
     def _new_token(self) -> None:
         """Take a new token, so that a script that was sent twice and still runs cannot store anything."""
@@ -390,7 +390,7 @@ class Convergence:
         before, wanted, plan = self._found, self._wanted, self._plan
         changed = plan.reason != "up_to_date"
         if plan.reason == "forced" and not self._issuer.registers:
-            changed = before.files() != after.files() or before.due is not None
+            changed = before.files() != after.files() or before.due is not None or self._owed
             if after.due and not changed:
                 self.remote.answer(self._steps().followed(after.due), "followed")
                 after = replace(after, due=None)

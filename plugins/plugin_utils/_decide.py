@@ -154,6 +154,11 @@ def is_unreported(plan: Plan, found: Look, wanted: Wanted) -> bool:
     return idle and is_unproven(found, wanted) and bool(found.journal and found.journal.unreported)
 
 
+def owes_report(plan: Plan, found: Look) -> bool:
+    """Return whether an earlier run has stored the credential, and did not get to report that."""
+    return plan.step == "finish" or bool(found.journal and found.journal.unreported)
+
+
 def keeps_token(found: Look, wanted: Wanted) -> bool:
     """Return whether a recovery keeps the gateway's device token: it is complete, and the platform never returns one.
 
@@ -235,8 +240,12 @@ def is_interrupted(found: Look, wanted: Wanted) -> bool:
 
 
 def _intent(found: Look) -> str | None:
+    journal = found.journal
     # A change that is only unproven is complete.
-    return found.journal.intent if found.journal and found.journal.mark != "unproven" else None
+    if not journal or journal.mark == "unproven":
+        return None
+    # The platform has refused the secret that it had issued, so it has replaced it, as after a reset.
+    return "renew" if journal.mark == "dead" else journal.intent
 
 
 def _registration_reason(found: Look, wanted: Wanted) -> Reason | None:

@@ -43,6 +43,18 @@ def test_begin_reserves_what_store_needs(disk: Box, before: str | None) -> None:
     assert disk.path.read_text() == line(NEW_SECRET)
 
 
+@pytest.mark.parametrize("before", [None, SECRET])
+def test_begin_reserves_what_settle_needs(disk: Box, before: str | None) -> None:
+    if before:
+        disk.provision(before)
+    assert disk.begin(disk.look()).outcome == "begun"
+    fill(disk)
+    assert disk.store(NEW_SECRET, doubt=True).outcome == "installed"
+    fill(disk)
+    assert disk.settle(identity(NEW_SECRET), token="token1").outcome == "settled"
+    assert {path.name for path in disk.path.parent.iterdir()} == {"device.json"}
+
+
 def test_begin_reserves_what_abandon_needs(disk: Box) -> None:
     disk.provision()
     assert disk.begin(disk.look()).outcome == "begun"

@@ -100,3 +100,18 @@ def test_a_lock_of_a_pid_namespace(hasty: Box, tmp_path: Path, proc: list[str]) 
     namespace, number, _start = lock.partition(".lock.")[2].split(".")
     assert (number == "1") is bool(proc)
     assert (namespace == word(1, 1).partition(".")[0]) is not bool(proc)
+
+
+def test_a_check_removes_the_directory_that_it_has_created_while_another_run_waits_in_it(
+    one: Box, tmp_path: Path
+) -> None:
+    """That is no failure of the run that waits: it looks again, and creates the directory."""
+    found = one.look()
+    one.path.parent.mkdir()
+    lock = lock_of(one, word(os.getpid(), started(os.getpid())))
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    write_script(tools / "sleep", f"rm {lock} && rmdir {lock.parent}")
+    one.environment = {"PATH": f"{tools}:{one.shell.path}"}
+    assert one.begin(found).outcome == "stale"
+    assert one.begin(one.look()).outcome == "begun"

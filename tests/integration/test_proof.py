@@ -143,6 +143,28 @@ def test_a_file_that_no_rename_can_replace(box: Box, tmp_path: Path, proof: str,
     assert snapshot(box) == had
 
 
+@pytest.mark.parametrize("proof", PROOFS)
+@pytest.mark.parametrize("which", ["device.json", "agent.env"])
+def test_what_an_interrupted_run_left_does_not_hide_such_a_file(
+    one: Box, tmp_path: Path, proof: str, which: str
+) -> None:
+    """The check does not need a name that such a run has taken, and a run removes what a check of its own would find there."""
+    one.provision()
+    one.exports = (export(one.path.with_name("agent.env")),)
+    one.path.with_name("agent.env").write_text("old\n")
+    for name in (".device.json.new", ".device.json.journal.new", ".agent.env.new"):
+        one.path.with_name(name).write_text("half\n")
+    if proof == "no":
+        one.path.with_name(f".{which}.check.new").write_text("half\n")
+    # As link(2), which looks at the new name first.
+    link = f'[ "$2" != ./{which} ] || {{ says="File exists"; [ -e "$3" ] || says="Invalid cross-device link"\n'
+    link += f'echo "ln: $3: $says" >&2; exit 1; }}; exec {one.shell.tool("ln")} "$@"'
+    stuck = with_tools(one, tmp_path / "tools", ln=link)
+    with pytest.raises(StorageError, match=f"cannot replace .*/{which}: it is mounted by itself"):
+        stuck.begin(stuck.look(), proof=proof)
+    assert not one.journal.exists()
+
+
 @pytest.mark.parametrize("says", ["Operation not permitted", "Permission denied", "Function not implemented"])
 def test_a_file_system_without_links(box: Box, tmp_path: Path, says: str) -> None:
     box.provision()

@@ -43,7 +43,7 @@ if [ -e "$journal_file" ]; then
 fi
 [ "$proof" = yes ] || discard_staged
 [ -z "$service" ] || service_manager
-replaceable "$file" "$journal_file.new"
+replaceable "$file"
 probe_credential
 # The probe of the credential stays beside those of the exports, since store needs room for all of them.
 # shellcheck disable=SC2086 # numbers

@@ -14,8 +14,8 @@
 
 # The file of this process, once it exists.
 own_lock=
-# The file that was the lock of begin. On a full disk, the next script makes it its own lock. The script that continues the change sets
-# $spare, and removes it at its end.
+# The file that was the lock of begin, or of store if settle follows. On a full disk, the next script makes it its own lock. The script that
+# continues the change sets $spare, and removes it at its end.
 spare_file=.$file.spare
 spare=
 
@@ -55,9 +55,11 @@ claim() {
         read -r self _ 2>/dev/null <"$proc/self/stat"
         own_lock=$lock_file.$(process "$self")
         # An existing file is left of a process that has ended, as every other of this name. The message is the same in every run.
-        true 2>/dev/null >"./$own_lock" || mv -f "./$spare_file" "./$own_lock" 2>/dev/null ||
-            message=$(exec 2>&1 && : >"./$own_lock") ||
-            fail storage "cannot create the lock $here/$lock_file: ${message##*: }"
+        true 2>/dev/null >"./$own_lock" || mv -f "./$spare_file" "./$own_lock" 2>/dev/null || {
+            # A run in check mode has removed the directory, which it had created.
+            [ -d "$PWD" ] || say stale
+            message=$(exec 2>&1 && : >"./$own_lock") || fail storage "cannot create the lock $here/$lock_file: ${message##*: }"
+        }
     fi
     rivals || return 0
     [ "$first" = yes ] || withdraw

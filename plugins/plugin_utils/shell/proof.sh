@@ -20,12 +20,14 @@ put_back() {
     done
 }
 
-# replaceable NAME LINK: fails if a rename cannot replace the file, because it is a mount point or immutable. A hard link to it fails
-# then, too. If the link fails for another reason, the check is inconclusive. LINK is a name that a later run removes.
+# replaceable NAME: fails if a rename cannot replace the file, because it is a mount point or immutable. A hard link to it fails then, too.
+# If the link fails for another reason, the check is inconclusive, as in check mode if an interrupted run has left a file of the link's name.
 replaceable() {
     [ -f "./$1" ] && [ ! -L "./$1" ] || return 0
-    if message=$(ln -- "./$1" "./$2" 2>&1); then
-        try rm -f "./$2"
+    link=.$1.check.new
+    [ "$proof" = yes ] || drop "$link"
+    if message=$(ln -- "./$1" "./$link" 2>&1); then
+        try rm -f "./$link"
         return
     fi
     case $message in
@@ -37,10 +39,10 @@ replaceable() {
                 0:* | "$me:$me":*) ;;
                 *) return 0 ;;
             esac
-            create "$2"
+            create "$link"
             has_links=yes
-            ln -- "./$2" "./$2.link" 2>/dev/null || has_links=no
-            rm -f "./$2" "./$2.link"
+            ln -- "./$link" "./$link.link" 2>/dev/null || has_links=no
+            rm -f "./$link" "./$link.link"
             [ "$has_links" = yes ] || return 0
             ;;
         *) return 0 ;;
@@ -123,7 +125,7 @@ prove_exports() {
         leave_for "$number"
         [ -z "$missing" ] || fail storage "cannot write $dest: its directory does not exist"
         printable "$number"
-        replaceable "${dest##*/}" ".${dest##*/}.new"
+        replaceable "${dest##*/}"
         probe "${dest##*/}" "$stage_owner" "$stage_group" "$stage_mode" room "$size"
         probes="$probes$PWD/$staged
 "

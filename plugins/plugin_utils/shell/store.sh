@@ -23,8 +23,11 @@ append "$journal_file" "stored ${stored%% *}" # and promote syncs it
 promote "$new" "$file" "$journal_file"
 # shellcheck disable=SC2086 # numbers
 write_exports $exports_wanted
+open=
 case "$verifies$doubt $line " in
     "nono "*" over=no "*) close_journal ;;
+    *) open=yes ;;
 esac
 state "$stored"
+[ -z "$open" ] || leave_spare # for settle
 say installed

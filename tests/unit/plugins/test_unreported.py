@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from converging import Bench
+from converging import Bench, Broken, Recovery
 from gateways import end_lease
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
@@ -65,3 +65,20 @@ def test_a_run_that_succeeds_without_the_login_is_reported_once(tmp_path: Path) 
     bench.login.outcome = ""
     done = bench.run()
     assert (done["changed"], done["reason"], done["proven"]) == (False, "up_to_date", True)
+
+
+def test_a_forced_recovery_reports_it_although_it_stores_the_same_secret(bench: Bench) -> None:
+    bench.login.outcome = ""
+    for changed in (True, False):
+        done = bench.run(issuer=Recovery, register="always")
+        assert (done["changed"], done["reason"]) == (changed, "forced")
+
+
+def test_a_forced_recovery_reports_what_it_has_finished_before(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    with pytest.raises(Broken):
+        bench.run([(2, "after")], verify="login")
+    end_lease(bench.path.parent / ".device.json.journal")
+    for changed in (True, False):
+        done = bench.run(issuer=Recovery, register="always")
+        assert (done["changed"], done["reason"]) == (changed, "forced")
