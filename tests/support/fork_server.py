@@ -251,6 +251,7 @@ def _playbook(calls: socket.socket) -> None:
         constants = importlib.import_module("ansible.constants")
         command = importlib.import_module("ansible.cli.playbook")
         _preload(constants)
+    gc.disable()
     options_of_plugins = constants.config._plugins
     arguments = _ready(calls)
     importlib.reload(constants)
