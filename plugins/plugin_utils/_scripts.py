@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from functools import cache
 from pathlib import Path
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.certificate import (
@@ -65,12 +64,18 @@ _FIELDS = " ".join(map(_described, FIELDS))
 _COMPOSE = _compose()
 
 
-@cache
+def _code(file: Path) -> str:
+    """Return the lines of a file that are neither empty nor comments."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return "".join(line + "\n" for line in lines if line and not line.lstrip().startswith("#"))
+
+
+# Read once, by the process that the workers are forked from.
+_FILES = {file.stem: _code(file) for file in (Path(__file__).parent / "shell").glob("*.sh")}
+
+
 def _text(name: str) -> str:
-    folder = Path(__file__).parent / "shell"
-    parts = [*_PARTS.get(name, _CHANGING), name]
-    lines = [line for part in parts for line in (folder / (part + ".sh")).read_text(encoding="utf-8").splitlines()]
-    return "\n".join(line for line in lines if line and not line.lstrip().startswith("#")) + "\n"
+    return "".join(_FILES[part] for part in (*_PARTS.get(name, _CHANGING), name))
 
 
 def assignments(values: dict[str, object]) -> str:

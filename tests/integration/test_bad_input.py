@@ -55,6 +55,11 @@ TEMPLATES = {
 }
 # Error kinds that only the platform's answer to a registration reveals.
 OF_AN_ANSWER = ("refused", "bad_answer", "throttled")
+# Cases that leave everything as it was, as another case of their kind does: secret-wrong, not-trusted, throttled or owner-unknown.
+ALIKE = (
+    *("product-unknown", "unheard-of", "other-host", "not-tls", "ca-missing", "ca-empty", "impatient"),
+    "group-unknown",
+)
 
 
 def nothing(gateway: Gateway) -> None:
@@ -93,9 +98,9 @@ class Bad:
     def needs_repair(self) -> bool:
         """Return whether the runs after the repair may differ from those of other cases.
 
-        A mistake in the options alone leaves everything as it was, so one of these cases is enough.
+        A mistake that leaves everything as it was, gateway and platform, needs one case of each kind.
         """
-        return self.ways != ("controller",) or self.name == "never"
+        return self.name not in ALIKE and (self.ways != ("controller",) or self.name == "never")
 
     @property
     def reason_after(self) -> str:

@@ -155,12 +155,12 @@ def _disown(journal: Journal | None, first: Run, second: Run) -> Journal | None:
     """Return the journal without owners that have ended, and without the replaced one if nobody can abandon it any more."""
     if not journal:
         return None
-    journal = journal._replace(replaced=_disown(journal.replaced, first, second))
-    if journal.owner and (first, second)[journal.owner - 1].ended:
-        journal = journal._replace(replaced=None)
-        if not journal.leased:
-            journal = journal._replace(owner=NO_OWNER)
-    return journal
+    has_ended = bool(journal.owner) and (first, second)[journal.owner - 1].ended
+    owner = NO_OWNER if has_ended and not journal.leased else journal.owner
+    replaced = None if has_ended else _disown(journal.replaced, first, second)
+    if owner == journal.owner and replaced is journal.replaced:
+        return journal
+    return journal._replace(owner=owner, replaced=replaced)
 
 
 def _renumber(secret: int | None, numbers: dict[int, int]) -> int | None:

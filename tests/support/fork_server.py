@@ -70,7 +70,8 @@ READ = ("ANSIBLE_", "PYTHON", "LC_", "LANG", "SSL_", "ALIBABA_")
 # Variables that are read while a playbook runs, not by an import.
 LATE = {
     *("ANSIBLE_DEBUG", "ANSIBLE_FORKS", "ANSIBLE_KEEP_REMOTE_FILES", "ANSIBLE_LOG_PATH", "ANSIBLE_PIPELINING"),
-    *("ANSIBLE_RETRY_FILES_ENABLED", "ANSIBLE_RETRY_FILES_SAVE_PATH", "ANSIBLE_SSH_RETRIES", "ANSIBLE_STDOUT_CALLBACK"),
+    *("ANSIBLE_RETRY_FILES_ENABLED", "ANSIBLE_RETRY_FILES_SAVE_PATH", "ANSIBLE_SHOW_CUSTOM_STATS"),
+    *("ANSIBLE_SSH_RETRIES", "ANSIBLE_STDOUT_CALLBACK"),
 }
 # Files and folders of the home that imports look for.
 FILES = ("ansible.cfg", ".ansible.cfg", ".ansible/collections", ".ansible/plugins", ".alibabacloud", ".aliyun")
@@ -251,6 +252,7 @@ def _playbook(calls: socket.socket) -> None:
         constants = importlib.import_module("ansible.constants")
         command = importlib.import_module("ansible.cli.playbook")
         _preload(constants)
+    gc.disable()
     options_of_plugins = constants.config._plugins
     arguments = _ready(calls)
     importlib.reload(constants)

@@ -73,8 +73,9 @@ def attack(platform: Emulator, home: Path, python: str = sys.executable, callbac
     told = {"ansible.builtin.debug": {"msg": {"facts": facts, "groups": "{{ groups.keys() | list }}"}}}
     plays.append({"hosts": "witness", "gather_facts": False, "tasks": [told]})
     gateways = inventory({**hosts, "witness": {}}, home)
-    env = {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv/collections"), "ANSIBLE_SHOW_CUSTOM_STATS": "1"}
-    env["ANSIBLE_STDOUT_CALLBACK"] = callback
+    env = {"ANSIBLE_SHOW_CUSTOM_STATS": "1", "ANSIBLE_STDOUT_CALLBACK": callback}
+    if python != sys.executable:
+        env["ANSIBLE_COLLECTIONS_PATH"] = str(ROOT / ".venv/collections")
     with start_playbook(plays, gateways, home, env=env, python=python) as started:
         run = started.wait()
     return [

@@ -209,7 +209,7 @@ ALLOWED = {
         *("module_utils/_device/mqtt_registration.py:_parse", "module_utils/_device/certificate.py:_members"),
     },
     # Lines: a message that is shown, and the scripts' own source.
-    (None, "splitlines"): {"module_utils/_gate.py:message", "plugin_utils/_scripts.py:_text"},
+    (None, "splitlines"): {"module_utils/_gate.py:message", "plugin_utils/_scripts.py:_code"},
     # The output of a gateway is returned only here,
     (None, "_low_level_execute_command"): {
         "plugin_utils/_gateway_action.py:execute",
