@@ -16,9 +16,11 @@ import contextlib
 import functools
 import gc
 import importlib
+import importlib.util
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -26,6 +28,7 @@ import sys
 import tempfile
 import time
 import types
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -252,8 +255,10 @@ def _playbook(calls: socket.socket) -> None:
         command = importlib.import_module("ansible.cli.playbook")
         _preload(constants)
     options_of_plugins = constants.config._plugins
+    archives = _archives()
     arguments = _ready(calls)
     importlib.reload(constants)
+    os.symlink(archives, f"{constants.DEFAULT_LOCAL_TMP}/ansiballz_cache")
     constants.config._plugins = options_of_plugins
     if constants.DEFAULT_LOG_PATH:
         _open_log(constants)
@@ -263,6 +268,31 @@ def _playbook(calls: socket.socket) -> None:
     strategy.time = types.SimpleNamespace(**{**vars(time), "sleep": lambda seconds: time.sleep(max(seconds, 0.005))})
     sys.argv = ["ansible-playbook", *arguments]
     command.main(sys.argv)
+
+
+def _archives() -> str:
+    """Return a folder for the archives of Ansible's modules, which the first run that uses a module writes for all runs of this server.
+
+    An archive also contains the compiled files. Another Python than this one ignores these and compiles the sources, as it always does
+    with an archive of Ansible.
+    """
+    server, folder = os.getpid(), tempfile.mkdtemp()
+    atexit.register(lambda: os.getpid() == server and shutil.rmtree(folder))
+    common = importlib.import_module("ansible.executor.module_common")
+    common.zipfile = types.SimpleNamespace(**{**vars(zipfile), "ZipFile": _CompiledArchive})
+    return folder
+
+
+class _CompiledArchive(zipfile.ZipFile):
+    """An archive that contains each Python file twice, the second time compiled."""
+
+    def writestr(self, info: Any, data: Any, *arguments: Any) -> None:
+        super().writestr(info, data, *arguments)
+        if info.filename.endswith(".py"):
+            code = compile(data, info.filename, "exec", dont_inherit=True)
+            # Without the time of the source: the time of a file in an archive has no time zone.
+            compiled = importlib._bootstrap_external._code_to_hash_pyc(code, importlib.util.source_hash(data), False)
+            super().writestr(f"{info.filename}c", compiled, zipfile.ZIP_DEFLATED)
 
 
 def _open_log(constants: Any) -> None:
