@@ -58,6 +58,15 @@ def test_configuration_environment_and_output_are_those_of_the_command(tmp_path:
     assert fork == program
 
 
+def test_variables_beside_the_inventory_are_read(tmp_path: Path) -> None:
+    for name in ("group_vars/all", "host_vars/localhost"):
+        path = tmp_path / f"{name}.json"
+        path.parent.mkdir()
+        path.write_text(f'{{"{path.parent.name}": "read"}}')
+    run = run_playbook(show("group_vars", "host_vars"), {"all": {"hosts": {"localhost": None}}}, tmp_path)
+    assert run.result("localhost")["msg"] == {"e0": "read", "e1": "read"}, run
+
+
 def test_the_log_is_that_of_the_command(tmp_path: Path) -> None:
     def logged(environment: dict[str, str]) -> str:
         log = tmp_path / "ansible.log"

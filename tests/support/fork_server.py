@@ -66,7 +66,6 @@ KINDS = (
     "shell",
     "strategy",
     "test",
-    "vars",
 )
 # Prefixes of the environment variables that imports read; the last one is for the vendor's libraries.
 READ = ("ANSIBLE_", "PYTHON", "LC_", "LANG", "SSL_", "ALIBABA_")
