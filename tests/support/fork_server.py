@@ -148,12 +148,18 @@ def fork(
     folder: Path,
     stdout: IO[bytes],
     stderr: IO[bytes],
+    stdin: Path | None = None,
 ) -> Forked:
-    """Run a program, one of PROGRAMS, in a fork of its server."""
+    """Run a program, one of PROGRAMS, in a fork of its server.
+
+    :param stdin: a file for standard input, which the program also reads in place of a terminal
+    """
     ours, theirs = socket.socketpair()
-    with theirs:
-        socket.send_fds(_server(program), [b"\0"], [theirs.fileno(), stdout.fileno(), stderr.fileno()])
-    ours.sendall(json.dumps({"arguments": arguments, "environment": dict(environment), "folder": str(folder)}).encode())
+    with theirs, open(stdin or os.devnull, "rb") as typed:
+        streams = [each.fileno() for each in (typed, stdout, stderr)]
+        socket.send_fds(_server(program), [b"\0"], [theirs.fileno(), *streams])
+    call = {"arguments": arguments, "environment": dict(environment), "folder": str(folder), "typed": bool(stdin)}
+    ours.sendall(json.dumps(call).encode())
     ours.shutdown(socket.SHUT_WR)
     return Forked(ours)
 
@@ -181,7 +187,7 @@ def serve(calls: socket.socket) -> list[str]:
     # The kernel must reap the parents of the programs, since no process waits for them. Ctrl-C is for the programs.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while received := socket.recv_fds(calls, 1, 3)[1]:
+    while received := socket.recv_fds(calls, 1, 4)[1]:
         if not os.fork():
             calls.close()
             return _parent(*received)
@@ -190,7 +196,7 @@ def serve(calls: socket.socket) -> list[str]:
     sys.exit()
 
 
-def _parent(connection: int, stdout: int, stderr: int) -> list[str]:
+def _parent(connection: int, *streams: int) -> list[str]:
     """Fork the program, send its process ID and then its exit code to the test; return only in the program."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with socket.socket(fileno=connection) as test:
@@ -200,7 +206,9 @@ def _parent(connection: int, stdout: int, stderr: int) -> list[str]:
             test.sendall(f"{os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}\n".encode())
             os._exit(0)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for source, stream in ((stdout, 1), (stderr, 2)):
+    if call["typed"]:
+        os.setsid()  # without a terminal, passwords are read from standard input
+    for stream, source in enumerate(streams):
         os.dup2(source, stream)
         os.close(source)
     os.environ.clear()
