@@ -31,7 +31,8 @@ from pages import COMMANDS, PAGES, Block, Step, blocks
 PRODUCT = {"product_key": "a1Example01", "product_secret": "productsecret0001", "node_type": "gateway"}
 ACCOUNT = {"platform_access_key_id": "testKeyId", "platform_access_key_secret": "testKeySecret"}
 GATEWAYS = [f"gw-{number:04}" for number in (1, 2)]
-VAULT_PASSWORD = "a password of the vault"
+# The user answers every question with the password of the vault.
+TYPED = "a password of the vault\n" * 4
 SECONDS = 300
 
 # Pages that start a platform, to which their inventory points.
@@ -124,7 +125,7 @@ class User:
         )
 
     def _fork(self, command: str) -> tuple[int, str] | None:
-        """Run ansible-playbook in a fork; return None if it needs a process of its own. A fork has no standard input."""
+        """Run ansible-playbook in a fork; return None if it needs a process of its own."""
         script = f". {shlex.quote(str(self._state))}\neval set -- {shlex.quote(command)}\n"
         code, output = self._bash(f"{script}printf '%s\\0' \"$@\" '' && env -0")
         assert code == 0, output
@@ -132,12 +133,13 @@ class User:
         told = dict(each.split("=", 1) for each in variables.split("\0") if each)
         environment = {**fork_server.STANDARD, "RESULTS_FILE": str(self.home / "results.jsonl"), **told}
         same = all(fork_server.same_imports(environment, folder) for folder in (self.home, self._folder))
-        if not same or "--ask-vault-pass" in command:
+        if not same:
             return None
-        printed = self.home / "printed"
+        printed, typed = self.home / "printed", self.home / "typed"
+        typed.write_text(TYPED)
         with printed.open("wb") as file:
             arguments = [*words.split("\0")[1:], *self._local]
-            process = fork_server.fork("ansible-playbook", arguments, environment, self._folder, file, file)
+            process = fork_server.fork("ansible-playbook", arguments, environment, self._folder, file, file, typed)
             code = process.wait(SECONDS)
         with self._state.open("a") as state:
             state.write(f"(exit {code})\n")
@@ -154,7 +156,7 @@ class User:
                 "NO_COLOR": "1",
                 "EDITOR": str(self._programs / "editor"),
             },
-            input=f"{VAULT_PASSWORD}\n" * 4,
+            input=TYPED,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

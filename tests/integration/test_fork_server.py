@@ -15,6 +15,7 @@ from typing import Any
 import fork_server
 import processes
 import pytest
+from interpreters import interpreter
 from playbook import environment_of, run_playbook, start_playbook
 from processes import wait_for
 
@@ -57,6 +58,15 @@ def test_configuration_environment_and_output_are_those_of_the_command(tmp_path:
     assert fork == program
 
 
+def test_variables_beside_the_inventory_are_read(tmp_path: Path) -> None:
+    for name in ("group_vars/all", "host_vars/localhost"):
+        path = tmp_path / f"{name}.json"
+        path.parent.mkdir()
+        path.write_text(f'{{"{path.parent.name}": "read"}}')
+    run = run_playbook(show("group_vars", "host_vars"), {"all": {"hosts": {"localhost": None}}}, tmp_path)
+    assert run.result("localhost")["msg"] == {"e0": "read", "e1": "read"}, run
+
+
 def test_the_log_is_that_of_the_command(tmp_path: Path) -> None:
     def logged(environment: dict[str, str]) -> str:
         log = tmp_path / "ansible.log"
@@ -74,6 +84,24 @@ def test_the_log_is_that_of_the_command(tmp_path: Path) -> None:
 def test_a_fork_prints_messages_for_debugging(tmp_path: Path) -> None:
     run = run_playbook(show("1"), {}, tmp_path, env={**FORKED, "ANSIBLE_DEBUG": "1"})
     assert "calling self._execute()" in run.stdout, run
+
+
+@pytest.mark.parametrize("version", [None, "3.8"], ids=["own", "old"])
+def test_modules_return_what_those_of_the_command_return(tmp_path: Path, version: str | None) -> None:
+    """The second fork uses the archives of the first, which also contain what this Python, and no other, has compiled."""
+    python = interpreter(version) if version else sys.executable
+    if not python:
+        pytest.skip("there is no old Python")
+    tasks = [{"ansible.builtin.slurp": {"src": "/etc/hostname"}}, {"ansible.builtin.stat": {"path": "/"}}]
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars": {"ansible_python_interpreter": str(python)},
+        "tasks": tasks,
+    }
+    own, first, second = (run_playbook(play, {}, tmp_path, env=env) for env in (OWN, FORKED, FORKED))
+    assert own.rc == 0, own
+    assert own == first == second
 
 
 def test_a_run_leaves_no_temporary_folder_and_the_next_is_forked_too(tmp_path: Path) -> None:

@@ -16,9 +16,11 @@ import contextlib
 import functools
 import gc
 import importlib
+import importlib.util
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -26,6 +28,7 @@ import sys
 import tempfile
 import time
 import types
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -63,7 +66,6 @@ KINDS = (
     "shell",
     "strategy",
     "test",
-    "vars",
 )
 # Prefixes of the environment variables that imports read; the last one is for the vendor's libraries.
 READ = ("ANSIBLE_", "PYTHON", "LC_", "LANG", "SSL_", "ALIBABA_")
@@ -147,12 +149,18 @@ def fork(
     folder: Path,
     stdout: IO[bytes],
     stderr: IO[bytes],
+    stdin: Path | None = None,
 ) -> Forked:
-    """Run a program, one of PROGRAMS, in a fork of its server."""
+    """Run a program, one of PROGRAMS, in a fork of its server.
+
+    :param stdin: a file for standard input, which the program also reads in place of a terminal
+    """
     ours, theirs = socket.socketpair()
-    with theirs:
-        socket.send_fds(_server(program), [b"\0"], [theirs.fileno(), stdout.fileno(), stderr.fileno()])
-    ours.sendall(json.dumps({"arguments": arguments, "environment": dict(environment), "folder": str(folder)}).encode())
+    with theirs, open(stdin or os.devnull, "rb") as typed:
+        streams = [each.fileno() for each in (typed, stdout, stderr)]
+        socket.send_fds(_server(program), [b"\0"], [theirs.fileno(), *streams])
+    call = {"arguments": arguments, "environment": dict(environment), "folder": str(folder), "typed": bool(stdin)}
+    ours.sendall(json.dumps(call).encode())
     ours.shutdown(socket.SHUT_WR)
     return Forked(ours)
 
@@ -180,7 +188,7 @@ def serve(calls: socket.socket) -> list[str]:
     # The kernel must reap the parents of the programs, since no process waits for them. Ctrl-C is for the programs.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while received := socket.recv_fds(calls, 1, 3)[1]:
+    while received := socket.recv_fds(calls, 1, 4)[1]:
         if not os.fork():
             calls.close()
             return _parent(*received)
@@ -189,7 +197,7 @@ def serve(calls: socket.socket) -> list[str]:
     sys.exit()
 
 
-def _parent(connection: int, stdout: int, stderr: int) -> list[str]:
+def _parent(connection: int, *streams: int) -> list[str]:
     """Fork the program, send its process ID and then its exit code to the test; return only in the program."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with socket.socket(fileno=connection) as test:
@@ -199,7 +207,9 @@ def _parent(connection: int, stdout: int, stderr: int) -> list[str]:
             test.sendall(f"{os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}\n".encode())
             os._exit(0)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for source, stream in ((stdout, 1), (stderr, 2)):
+    if call["typed"]:
+        os.setsid()  # without a terminal, passwords are read from standard input
+    for stream, source in enumerate(streams):
         os.dup2(source, stream)
         os.close(source)
     os.environ.clear()
@@ -254,8 +264,10 @@ def _playbook(calls: socket.socket) -> None:
         _preload(constants)
     gc.disable()
     options_of_plugins = constants.config._plugins
+    archives = _archives()
     arguments = _ready(calls)
     importlib.reload(constants)
+    os.symlink(archives, f"{constants.DEFAULT_LOCAL_TMP}/ansiballz_cache")
     constants.config._plugins = options_of_plugins
     if constants.DEFAULT_LOG_PATH:
         _open_log(constants)
@@ -265,6 +277,31 @@ def _playbook(calls: socket.socket) -> None:
     strategy.time = types.SimpleNamespace(**{**vars(time), "sleep": lambda seconds: time.sleep(max(seconds, 0.005))})
     sys.argv = ["ansible-playbook", *arguments]
     command.main(sys.argv)
+
+
+def _archives() -> str:
+    """Return a folder for the archives of Ansible's modules, which the first run that uses a module writes for all runs of this server.
+
+    An archive also contains the compiled files. Another Python than this one ignores these and compiles the sources, as it always does
+    with an archive of Ansible.
+    """
+    server, folder = os.getpid(), tempfile.mkdtemp()
+    atexit.register(lambda: os.getpid() == server and shutil.rmtree(folder))
+    common = importlib.import_module("ansible.executor.module_common")
+    common.zipfile = types.SimpleNamespace(**{**vars(zipfile), "ZipFile": _CompiledArchive})
+    return folder
+
+
+class _CompiledArchive(zipfile.ZipFile):
+    """An archive that contains each Python file twice, the second time compiled."""
+
+    def writestr(self, info: Any, data: Any, *arguments: Any) -> None:
+        super().writestr(info, data, *arguments)
+        if info.filename.endswith(".py"):
+            code = compile(data, info.filename, "exec", dont_inherit=True)
+            # Without the time of the source: the time of a file in an archive has no time zone.
+            compiled = importlib._bootstrap_external._code_to_hash_pyc(code, importlib.util.source_hash(data), False)
+            super().writestr(f"{info.filename}c", compiled, zipfile.ZIP_DEFLATED)
 
 
 def _open_log(constants: Any) -> None:
