@@ -67,6 +67,19 @@ def test_variables_beside_the_inventory_are_read(tmp_path: Path) -> None:
     assert run.result("localhost")["msg"] == {"e0": "read", "e1": "read"}, run
 
 
+def test_a_template_that_another_run_has_compiled_is_that_of_the_command(tmp_path: Path) -> None:
+    text = r"{% if True %}" + "\n" + r"{{ lookup('env', 'VALUE') ~ '\t' }}{% endif %}"
+    (tmp_path / "text.j2").write_text(text)
+    # The same text with other options: a template in a file has backslash sequences, one in a playbook has not.
+    texts = [text, "{{ lookup('template', 'text.j2') }}", f"#jinja2: trim_blocks: False\n{text}"]
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.debug": {"msg": texts}}]}
+    first = run_playbook(play, {}, tmp_path, env={"VALUE": "1"})
+    program, fork = (run_playbook(play, {}, tmp_path, env={"VALUE": "2", **each}) for each in (OWN, FORKED))
+    assert fork == program, fork
+    assert first.result("localhost")["msg"] == ["1\\t", "1\t", "\n1\\t"]
+    assert fork.result("localhost")["msg"] == ["2\\t", "2\t", "\n2\\t"]
+
+
 def test_the_log_is_that_of_the_command(tmp_path: Path) -> None:
     def logged(environment: dict[str, str]) -> str:
         log = tmp_path / "ansible.log"

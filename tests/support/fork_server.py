@@ -259,12 +259,14 @@ def _emulator(calls: socket.socket) -> int:
 def _playbook(calls: socket.socket) -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ["HOME"] = home
+        _keep_templates_of_constants()
         constants = importlib.import_module("ansible.constants")
         command = importlib.import_module("ansible.cli.playbook")
         _preload(constants)
     gc.disable()
     options_of_plugins = constants.config._plugins
     archives = _archives()
+    _share_templates(_shared_folder())
     arguments = _ready(calls)
     importlib.reload(constants)
     os.symlink(archives, f"{constants.DEFAULT_LOCAL_TMP}/ansiballz_cache")
@@ -279,14 +281,20 @@ def _playbook(calls: socket.socket) -> None:
     command.main(sys.argv)
 
 
+def _shared_folder() -> str:
+    """Return a folder for all runs of this server, which is removed when the server ends."""
+    server, folder = os.getpid(), tempfile.mkdtemp()
+    atexit.register(lambda: os.getpid() == server and shutil.rmtree(folder))
+    return folder
+
+
 def _archives() -> str:
     """Return a folder for the archives of Ansible's modules, which the first run that uses a module writes for all runs of this server.
 
     An archive also contains the compiled files. Another Python than this one ignores these and compiles the sources, as it always does
     with an archive of Ansible.
     """
-    server, folder = os.getpid(), tempfile.mkdtemp()
-    atexit.register(lambda: os.getpid() == server and shutil.rmtree(folder))
+    folder = _shared_folder()
     common = importlib.import_module("ansible.executor.module_common")
     common.zipfile = types.SimpleNamespace(**{**vars(zipfile), "ZipFile": _CompiledArchive})
     return folder
@@ -345,6 +353,34 @@ def _preload(constants: Any) -> None:
     # The first template compiles the regular expressions of Jinja, which otherwise each process of a run would do.
     template = importlib.import_module("ansible.template")
     template.Templar().template(template.trust_as_template("{{ 1 }}"))
+
+
+def _keep_templates_of_constants() -> None:
+    """Compile the templates in Ansible's defaults once, in the server, although each run computes the defaults again."""
+    manager = importlib.import_module("ansible.config.manager")
+    from_string = functools.cache(manager.NativeEnvironment().from_string)
+    manager.NativeEnvironment = lambda: types.SimpleNamespace(from_string=from_string)
+
+
+def _share_templates(folder: str) -> None:
+    """Let runs share what they compile, in files of the folder: a template is compiled by the first process that needs it.
+
+    Ansible folds no constants, so the code depends only on the text and on the options of the environment.
+    """
+    bits = importlib.import_module("ansible._internal._templating._jinja_bits")
+    cache = importlib.import_module("jinja2").FileSystemBytecodeCache(folder)
+    compile_template = bits.AnsibleEnvironment.compile
+
+    def compiled(self: Any, source: Any, *arguments: Any) -> Any:
+        options = [getattr(self, name) for name in bits._TEMPLATE_OVERRIDE_FIELD_NAMES]
+        name = repr((source, arguments, options, bits._TemplateCompileContext.current(optional=True)))
+        bucket = cache.get_bucket(self, name, None, "")
+        if bucket.code is None:
+            bucket.code = compile_template(self, source, *arguments)
+            cache.set_bucket(bucket)
+        return bucket.code
+
+    bits.AnsibleEnvironment.compile = compiled
 
 
 if __name__ == "__main__":
