@@ -313,6 +313,9 @@ def compare(session: nox.Session) -> None:
 def test(session: nox.Session) -> None:
     """Run the integration and unit tests in one pytest."""
     system_packages(session)
+    # In a fresh clone, each process of pytest would compile all tests. Let one of them do it first.
+    if not Path("tests/unit/__pycache__").exists() and not sys.dont_write_bytecode:
+        session.run("pytest", "--collect-only", "-qq", "tests/integration", "tests/unit", silent=True)
     session.run("pytest", *TOGETHER, "tests/integration", "tests/unit", *session.posargs)
 
 

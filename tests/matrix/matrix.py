@@ -15,17 +15,20 @@ not tested. Compromised gateways attack each core; if an attack succeeds, the co
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import core_keys
+from ansible.parsing.vault import VaultLib, VaultSecret
 from emulator import Emulator
 from hostile import attack
 from interpreters import PYTHONS, interpreter
@@ -99,6 +102,7 @@ def attacks(platform: Emulator, python: str) -> list[str]:
 CALLBACK, TABLE_OF_RUN = "fleetops.aliyun_iot.fleet_progress", "OUTCOME"
 # In the output if fleet_credentials cannot make a connection with this core.
 LEFT = "left to a task of its own"
+PASSWORD = "password"
 
 
 def run_playbooks(platform: Emulator, python: str, home: Path, hosts: dict[str, str], whole: bool) -> set[str]:
@@ -111,7 +115,8 @@ def run_playbooks(platform: Emulator, python: str, home: Path, hosts: dict[str, 
     gateways = inventory({host: variables(name) for host, name in hosts.items()}, home, **role_variables(platform))
     mqtts = platform.endpoints["mqtts"]
     gateways["gateways"]["vars"]["gateway_mqtt_endpoint"] = f"{mqtts['host']}:{mqtts['port']}"
-    encrypt(gateways["gateways"]["vars"].pop("gateway_product_secret"), python, home)
+    (home / "password").write_text(PASSWORD)
+    (home / "secret.yml").write_text(encrypted(gateways["gateways"]["vars"].pop("gateway_product_secret")))
     wrong = set()
 
     def run(name: str, reason: str, changed: bool, registrations: int) -> None:
@@ -147,15 +152,12 @@ def run_playbooks(platform: Emulator, python: str, home: Path, hosts: dict[str, 
     return wrong
 
 
-def encrypt(secret: str, python: str, home: Path) -> None:
-    """Write a variables file with the encrypted ProductSecret; each core passes such a value to the plugins in its own way."""
-    (home / "password").write_text("password")
-    arguments = ["--vault-password-file", str(home / "password"), "--name", "gateway_product_secret", secret]
-    command = [python, "-m", "ansible", "vault", "encrypt_string", *arguments]
-    encrypted = subprocess.run(
-        command, check=True, capture_output=True, text=True, env={**os.environ, "HOME": str(home)}
-    )
-    (home / "secret.yml").write_text(encrypted.stdout)
+@functools.cache
+def encrypted(secret: str) -> str:
+    """Return a variables file with the encrypted ProductSecret; each core passes such a value to the plugins in its own way."""
+    vault = VaultLib([("default", VaultSecret(PASSWORD.encode()))])
+    text = vault.encrypt(secret).decode()
+    return f"gateway_product_secret: !vault |\n{textwrap.indent(text, '  ')}"
 
 
 def variables(python: str) -> dict[str, Any]:
