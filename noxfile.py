@@ -116,7 +116,11 @@ def sanity(session: nox.Session) -> None:
     with session.chdir(collection):
         told = session.run(
             *("ansible-test", "sanity", "--color", "no"),
-            env={"HOME": str(home), "PATH": path(*(python.parent for python in pythons.values() if python))},
+            # The pinned programs come first: the folder of a Python may have another shellcheck.
+            env={
+                "HOME": str(home),
+                "PATH": path(Path(sys.executable).parent, *(python.parent for python in pythons.values() if python)),
+            },
             silent=True,
         )
     for version in missing:
@@ -313,9 +317,6 @@ def compare(session: nox.Session) -> None:
 def test(session: nox.Session) -> None:
     """Run the integration and unit tests in one pytest."""
     system_packages(session)
-    # In a fresh clone, each process of pytest would compile all tests. Let one of them do it first.
-    if not Path("tests/unit/__pycache__").exists() and not sys.dont_write_bytecode:
-        session.run("pytest", "--collect-only", "-qq", "tests/integration", "tests/unit", silent=True)
     session.run("pytest", *TOGETHER, "tests/integration", "tests/unit", *session.posargs)
 
 
