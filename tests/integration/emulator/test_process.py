@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import json
 import os
 import resource
@@ -23,6 +25,7 @@ from typing import Any
 import pytest
 import requests
 from emulator import PROGRAM, Emulator
+from platform_emulator import server
 from platform_emulator.command_line import main, parse
 from processes import wait_for
 from vectors import vectors
@@ -312,6 +315,34 @@ def test_it_takes_as_many_connections_as_it_may(tmp_path: Path, monkeypatch: pyt
     assert platform.log.count("Too many open files") == 1
     assert "a connection has to wait: Too many open files; raise the limit of open files (ulimit -n)" in platform.log
     assert "Traceback" not in platform.log
+
+
+class Exhausted(socket.socket):
+    """A listening socket of a system that has no room for another connection."""
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+def test_it_stops_while_a_connection_waits(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """asyncio tries to accept again after a while, and does not ask whether the socket is still open then."""
+    monkeypatch.setattr("asyncio.constants.ACCEPT_RETRY_DELAY", 0.01)
+
+    async def serve_and_stop() -> None:
+        asyncio.get_running_loop().set_exception_handler(server._Errors())
+        listening = Exhausted()
+        listening.bind(("127.0.0.1", 0))
+        waiting = await asyncio.start_server(lambda _reader, _writer: None, sock=listening)
+        with socket.create_connection(listening.getsockname(), 60):
+            while not caplog.messages:
+                await asyncio.sleep(0.001)
+            waiting.close()
+            await asyncio.sleep(0.1)
+
+    asyncio.run(serve_and_stop())
+    assert [record.getMessage() for record in caplog.records] == [
+        "a connection has to wait: Too many open files; raise the limit of open files (ulimit -n)"
+    ]
 
 
 def test_no_secret_is_logged(platform: Emulator, register: Register, post: Any, device: Device) -> None:

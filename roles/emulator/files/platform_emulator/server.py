@@ -125,11 +125,13 @@ class _Errors:
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         error = context.get("exception")
-        if not isinstance(error, OSError) or error.errno not in EXHAUSTED:
+        if isinstance(error, OSError) and error.errno in EXHAUSTED:
+            if not self._told:
+                self._told = True
+                _log.warning("a connection has to wait: %s; raise the limit of open files (ulimit -n)", error.strerror)
+        elif not (isinstance(error, ValueError) and "._start_serving(" in str(context["message"])):
+            # asyncio accepts again after a second, without a look at whether the socket has been closed in between.
             loop.default_exception_handler(context)
-        elif not self._told:
-            self._told = True
-            _log.warning("a connection has to wait: %s; raise the limit of open files (ulimit -n)", error.strerror)
 
 
 @web.middleware
