@@ -14,15 +14,13 @@ import typing as t
 from pathlib import Path
 
 from ansible import constants as C
-from ansible import context
 from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleUndefinedVariable
-from ansible.executor.task_executor import TaskExecutor
-from ansible.playbook.play_context import PlayContext
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 from jinja2 import TemplateError
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._connections import Connections
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import Render
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import LeftToTask, Unreachable
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import TaskRemote
@@ -42,10 +40,6 @@ KEYWORDS = (
 )
 # Options of connections that can lead to another machine of the same address.
 _ROUTE = ("ssh_args", "ssh_common_args", "ssh_extra_args", "ssh_executable", "proxy_command")
-_ASKED = {
-    "password": ("ask_pass", "connection_password_file"),
-    "become_pass": ("become_ask_pass", "become_password_file"),
-}
 
 
 class HostAction(ActionBase):
@@ -126,12 +120,6 @@ class HostVariables:
         return self.template(self.raw[name]) if name in self.raw else default
 
 
-class _Maker(TaskExecutor):
-    """The maker of connections in ansible-core; since 2.21 it reads the task from a context that threads do not have."""
-
-    _task: t.Any = None
-
-
 class Hosts:
     """Makes the actions of hosts, in the play of the task that runs the pass."""
 
@@ -152,9 +140,8 @@ class Hosts:
         active = set(variables["ansible_play_hosts"])
         # Hosts of the run that no batch contains, because they failed or did not answer before.
         self.failed_before = [str(host) for host in self._play_hosts if host not in active]
-        self._first = action._play_context
         delegated = variables.get("ansible_delegated_vars", {}).get(action._task.delegate_to, {})
-        self._first_names = {*variables, *delegated}
+        self._connections = Connections(action, self._task, {*variables, *delegated})
         self._lock = threading.Lock()
         _check_keywords(self._task)
 
@@ -261,23 +248,7 @@ class Hosts:
         host = self._inventory.get_host(host_name)
         variables = self._variables(host)
         templar = Templar(loader=self._loader, variables=variables)
-        executor = _Maker.__new__(_Maker)
-        executor._host, executor._task, executor._connection = host, self._task, None
-        executor._loader, executor._shared_loader_obj = self._loader, self._shared_loader_obj
-        vars(executor)["_new_stdin"] = None  # before ansible-core 2.19
-        play_context = self._play_context(variables, _ASKED if connects else {}).set_task_and_variable_override(
-            task=self._task, variables=variables, templar=templar
-        )
-        play_context.post_validate(templar=templar)
-        if not play_context.remote_addr:
-            play_context.remote_addr = host.address
-        executor._play_context = play_context
-        play_context.update_vars(variables)
-        named = variables.get("ansible_connection")
-        connection_type = self._task.connection if named is None else templar.template(named)
-        connection = executor._connection = executor._get_connection(variables, templar, connection_type)
-        executor._set_connection_options(variables, templar)
-        connection.update_vars(variables)
+        play_context, connection = self._connections.make(host, variables, templar, connects)
         return HostAction(
             task=self._task,
             connection=connection,
@@ -287,25 +258,6 @@ class Hosts:
             shared_loader_obj=self._shared_loader_obj,
             variables=variables,
         )
-
-    def _play_context(
-        self, variables: t.Mapping[str, t.Any], passwords: t.Mapping[str, t.Sequence[str]]
-    ) -> PlayContext:
-        """Return the play context of the command line, without the values from the first host's variables.
-
-        :param passwords: of the play context that may have been typed in, each with its options of the command line
-        :raises LeftToTask: a password of the first host's variables has replaced the one that was typed in
-        """
-        first = self._first
-        plain = PlayContext(play=self._play, passwords={}, connection_lockfd=first.connection_lockfd)
-        for attribute, asked in passwords.items():
-            names = C.MAGIC_VARIABLE_MAPPING[attribute]
-            if not any(context.CLIARGS.get(option) for option in asked) or any(name in variables for name in names):
-                continue
-            if any(name in self._first_names for name in names):
-                raise LeftToTask("its %s was typed in, but the first host has one in its variables" % attribute)
-            setattr(plain, attribute, getattr(first, attribute))
-        return plain
 
 
 def check_run_once(task: t.Any) -> None:
