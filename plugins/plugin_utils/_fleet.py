@@ -16,9 +16,10 @@ from dataclasses import dataclass
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import clock
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InternalError, internal
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import first_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import PATIENCE, Convergence, Result
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import with_change
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import copied, shared
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import HOSTS_SHOWN, copied, shared
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import (
     Places,
     named_files,
@@ -189,8 +190,7 @@ class Fleet:
         broken = [member for member in members if not (member.has_to_act() or member.outcome() in ("ok", "changed"))]
         absent = [Member(host) for host in others]
         if self._claims:
-            for member in (*broken, *absent):
-                self._take_claims(member, self._claims)
+            self._take_claims([*broken, *absent], self._claims)
         everyone = [*members, *absent]
         twice = shared({member.host: member.device for member in everyone})
         together = shared_places({member.host: member.places for member in everyone if member.places})
@@ -241,16 +241,20 @@ class Fleet:
             if not convergence.has_to_act():
                 member.result = convergence.finish()
 
-    def _take_claims(self, member: Member, claims: Claims) -> None:
-        """Complete what a look has not found: another host must get neither its device nor its file, whatever is wrong with this one."""
-        try:
-            if not member.device[1]:
-                member.device = claims.device(member.host)
-            member.places = member.places or claims.places(member.host)
-        except Exception as error:  # of ours or of a connection plugin; it must not end the pass
+    def _take_claims(self, members: t.Sequence[Member], claims: Claims) -> None:
+        """Complete what a look has not found: another host must get neither its device nor its file, whatever is wrong with these."""
+        causes: dict[str, list[str]] = {}
+        for member in members:
+            try:
+                if not member.device[1]:
+                    member.device = claims.device(member.host)
+                member.places = member.places or claims.places(member.host)
+            except Exception as error:  # of ours or of a connection plugin; it must not end the pass
+                causes.setdefault(internal(error).where, []).append(member.host)
+        for cause, hosts in causes.items():
+            what = "its device or its files were" if len(hosts) == 1 else "their devices or their files were"
             self._display.warning(
-                "%s: its device or its files were not compared with those of the other hosts: %s"
-                % (member.host, internal(error).where)
+                "%s: %s not compared with those of the other hosts: %s" % (first_of(hosts, HOSTS_SHOWN), what, cause)
             )
 
     def _change(self, member: Member) -> None:
