@@ -20,7 +20,6 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_on
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._device_changes import check_changes
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import Fleet, Member
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, ensure_all
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options import (
     account_options,
     check_run_templates,
@@ -41,6 +40,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result 
     end_of_run,
     fleet_result,
     not_compared,
+    shown,
     to_withdraw,
     too_many_failures,
     with_sharing,
@@ -87,12 +87,6 @@ class ActionModule(ControllerAction):
             return fleet_result([], {}, [], options, self._given, ended=True)
         check_mode = bool(self._task.check_mode)
         known = earlier(options, batch, check_mode)
-        if options["take_over"]:
-            causes = (variables.get("gateway_looks") or {}).get("left", {})
-            left = [
-                Member(host, left=causes.get(host, "it has no result in looked")) for host in batch if host not in known
-            ]
-            return fleet_result(batch, known, left, options, self._given, check_mode, device_changes=self._changes)
         hosts = Hosts(self, variables)
         self._hosts = hosts
         self._recovers, self._names_alone = options["recover"], options["hardware_names"]
@@ -118,13 +112,17 @@ class ActionModule(ControllerAction):
         # Hosts whose leases were released have failed before; keep those results.
         members = [member for member in members if member.host not in known]
         known = with_sharing(known, fleet.sharing)
+        left: dict[str, list[str]] = {}
         for member in members:
             if member.left and (refused := _not_left(member, hosts, options["fallback"])):
                 member.fail(refused)
             elif member.left:
-                self._display.warning(
-                    "%s: left to a task of its own, which takes longer: %s" % (member.host, member.left)
-                )
+                left.setdefault(member.left, []).append(member.host)
+        for cause, names in left.items():
+            each = "" if len(names) == 1 else "each is "
+            self._display.warning(
+                "%s: %sleft to a task of its own, which takes longer: %s" % (shown(names), each, cause)
+            )
         result = fleet_result(batch, known, members, options, self._given, check_mode, device_changes=self._changes)
         result["sharing"] = {host: fleet.sharing[host].kind for host in hosts.failed_before if host in fleet.sharing}
         # A task that cannot make its connection fails before it could say this itself.
@@ -157,6 +155,9 @@ class ActionModule(ControllerAction):
 
     def _add_devices(self, members: t.Sequence[Member]) -> t.Mapping[str, FleetopsError]:
         """Add devices that do not exist, for the hosts whose variables name an account."""
+        # Imported lazily: a run without an account, or over gateways that are right, never loads the code of the OpenAPI.
+        from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, ensure_all
+
         devices: list[HostDevice] = []
         refused: dict[str, FleetopsError] = {}
         for member in members:

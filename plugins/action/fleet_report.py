@@ -41,9 +41,13 @@ class ActionModule(GatewayAction):
         """Do nothing: the pass has checked them, or :meth:`_do` does."""
 
     def _perform(self, options: dict[str, t.Any], remote: Remote) -> Result:
-        if error := refused_device(options["variable"], self._vars, self._host()):
+        variable = options["variable"]
+        registered = self._vars.get(variable)
+        if options["if_skipped"] and isinstance(registered, dict) and registered.get("skipped"):
+            variable = options["if_skipped"]
+        if error := refused_device(variable, self._vars, self._host()):
             raise error
-        fleet = registered_pass(options["variable"], self._vars, self._host())
+        fleet = registered_pass(variable, self._vars, self._host())
         if not fleet["check_mode"] or self._check_mode:
             return self._result(options, fleet, remote)
         # Only the pass ran in check mode: this task changes nothing either, and handlers would run.

@@ -254,7 +254,6 @@ def fleet_credentials_spec() -> Spec:
         "look_only": {"type": "bool", "default": False},
         "lease_time": {"type": "int"},
         "looked": {"type": "dict", "default": {}},
-        "take_over": {"type": "bool", "default": False},
         "continues": {"type": "dict", "default": {}},
         "refused": {"type": "dict", "default": {}},
         "withdraw": {"type": "list", "elements": "str", "default": []},
@@ -286,4 +285,4 @@ def fleet_devices_spec() -> Spec:
 
 def fleet_report_spec() -> Spec:
     """Return the options of fleet_report."""
-    return {"variable": {"type": "str", "default": "gateway_fleet"}}
+    return {"variable": {"type": "str", "default": "gateway_fleet"}, "if_skipped": {"type": "str"}}

@@ -69,15 +69,6 @@ options:
         failed or were unreachable in that pass are not processed again; their results are returned.
     type: dict
     default: {}
-  take_over:
-    description:
-      - Whether to return the results in O(looked) without any inspection or change, because the pass that returned them has already changed
-        the gateways.
-      - A host without a result in O(looked) is in RV(left), and M(fleetops.aliyun_iot.fleet_report) processes it. A pass with
-        O(report=changed) returns no result for hosts that were up to date. To avoid processing them again, use O(report=all) in that pass,
-        or leave these hosts out of the play.
-    type: bool
-    default: false
   continues:
     description:
       - C(gateways) of the pass with O(state=reset_intended), whose leases this pass uses. Hosts that failed or were
@@ -105,8 +96,7 @@ options:
   most_failed:
     description:
       - The limit of failures, as a percentage of O(fleet_size), with or without the percent sign. If more hosts failed or were unreachable
-        in earlier batches or in O(looked), the pass does nothing, and C(ended) is V(true). With O(take_over=true), this option has no
-        effect.
+        in earlier batches or in O(looked), the pass does nothing, and C(ended) is V(true).
     type: raw
     default: 100
   fleet_size:
@@ -224,8 +214,8 @@ right:
   returned: success
   type: dict
 left:
-  description: The hosts that this pass could not process, each with the reason. If this pass has O(take_over=true), also the hosts that
-    have no result in O(looked). M(fleetops.aliyun_iot.fleet_report) processes them (see O(fallback)).
+  description: The hosts that this pass could not process, each with the reason. M(fleetops.aliyun_iot.fleet_report) processes
+    them (see O(fallback)).
   returned: success
   type: dict
 ended:

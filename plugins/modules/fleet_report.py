@@ -22,6 +22,10 @@ options:
     description: The variable that the result of the pass was registered as, or that of M(fleetops.aliyun_iot.fleet_devices).
     type: str
     default: gateway_fleet
+  if_skipped:
+    description: The variable with the result of an earlier pass, to use if the task that registers O(variable) was skipped because that
+      pass had already changed the gateways.
+    type: str
 extends_documentation_fragment:
   - fleetops.aliyun_iot.attributes
 attributes:

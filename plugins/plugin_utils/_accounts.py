@@ -10,12 +10,10 @@ import typing as t
 from concurrent.futures import Future
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import openapi_spec
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi, connect
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import (
-    NAMES_PER_QUERY,
-    device_secrets,
-)
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import product_secret
+
+# Imported lazily: a run without an account never loads the code of the OpenAPI.
+if t.TYPE_CHECKING:
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import OpenApi
 
 Options = t.Mapping[str, t.Any]
 # Options that distinguish accounts and their endpoints.
@@ -38,6 +36,8 @@ class Accounts:
 
         :raises FleetopsError: there is no usable AccessKey, or a library is missing
         """
+        from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import connect
+
         key = account_key(options)
         with self._lock:
             if key not in self._clients:
@@ -59,6 +59,8 @@ class Accounts:
 
         :raises FleetopsError: as product_secret() of products
         """
+        from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.products import product_secret
+
         api, key = self.client(options), (account_key(options), product_key)
         with self._asking:
             if key not in self._product_secrets:
@@ -86,6 +88,11 @@ class SecretReader:
         return question.answer.result()
 
     def _ask(self) -> None:
+        from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import (
+            NAMES_PER_QUERY,
+            device_secrets,
+        )
+
         questions = self._waiting[:NAMES_PER_QUERY]
         del self._waiting[: len(questions)]
         try:

@@ -67,7 +67,8 @@ class ControllerAction(ActionBase):
         secrets = {name for name, option in self._spec().items() if option.get("no_log")}
         values = {str(value) for name, value in self._task.args.items() if name in secrets and value}
         # A blank or a few letters are no secret, and are in every message.
-        clean: Result = remove_values(result, {value for value in values if len(value.strip()) >= _SHORTEST})
+        masked = {value for value in values if len(value.strip()) >= _SHORTEST}
+        clean: Result = remove_values(result, masked) if masked else result
         warn_despite_no_log(self, str(self._variables.get("inventory_hostname")), clean)
         check_failure(self._task, clean)
         return clean

@@ -19,7 +19,6 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
     openapi_spec,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import check_ranges
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_lists, plain_types
@@ -68,6 +67,8 @@ def account_options(variables: Variables, template: Template) -> Options:
 
     :raises FleetopsError: as credential_options(), or a number is out of range
     """
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import check_ranges
+
     options = _options(openapi_spec, OF_ACCOUNT, variables, template, {})
     check_ranges(options)
     return options

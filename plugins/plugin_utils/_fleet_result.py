@@ -126,8 +126,6 @@ def earlier(options: Options, batch: t.Sequence[str], check_mode: bool) -> dict[
 
     In check mode, the pass that this one continues has changed nothing, so its results are returned again.
     """
-    if options["take_over"]:
-        return {host: dict(options["looked"][host]) for host in batch if host in options["looked"]}
     known: dict[str, Result] = {}
     for host in batch:
         before, looked = options["continues"].get(host, {}), options["looked"].get(host, {})
@@ -185,7 +183,7 @@ def too_many_failures(options: Options, variables: t.Mapping[str, t.Any]) -> str
     failed_before = {host for host, look in options["looked"].items() if look.get("failed") or look.get("unreachable")}
     failures = len({*everyone}.difference(variables["ansible_play_hosts"]) | failed_before)
     hosts = options["fleet_size"] or len(everyone)
-    if options["take_over"] or 100 * failures <= most * hosts:
+    if 100 * failures <= most * hosts:
         return ""
     batch = list(map(str, variables["ansible_play_batch"]))
     rest = [host for host in (*batch, *later_hosts(batch, variables)) if host not in failed_before]

@@ -104,6 +104,15 @@ def test_a_pass_loads_requests_only_if_it_needs_it(action: str, tmp_path: Path) 
     assert told.stdout == "False\n"
 
 
+@pytest.mark.parametrize("action", ["fleet_credentials", "fleet_report"])
+def test_a_pass_without_an_account_does_not_load_the_openapi(action: str) -> None:
+    """Ansible compiles the modules of a collection in each run."""
+    program = f"import sys, {PREFIX}action.{action}; print(*sys.modules)"
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    told = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert [name for name in told.stdout.split() if f"{PREFIX}module_utils._openapi" in name] == []
+
+
 def test_nothing_leads_back_to_itself() -> None:
     """No module imports itself indirectly, or loads a plugin of the collection by name."""
     for module, path in SOURCES.items():

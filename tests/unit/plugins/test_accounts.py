@@ -18,9 +18,11 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     FleetopsError,
     NetworkError,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import client, products
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi import devices as openapi_devices
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.device_states import DeviceOutcome, Outcome
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import NAMES_PER_QUERY
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _accounts, _fleet_devices
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils import _fleet_devices
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts, SecretReader, _Question
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import HostDevice, ensure_all
 
@@ -39,7 +41,7 @@ def test_one_client_for_each_account_region_and_instance(monkeypatch: pytest.Mon
         made.append(options)
         return SimpleNamespace(options=options)
 
-    monkeypatch.setattr(_accounts, "connect", connect)
+    monkeypatch.setattr(client, "connect", connect)
     accounts = Accounts()
     one = accounts.client(account("one"))
     assert accounts.client(account("one")) is one
@@ -60,7 +62,7 @@ def test_what_is_asked_for_at_the_same_time_is_one_question(monkeypatch: pytest.
             assert go_on.wait(30)
         return {name: f"secret of {name}" for name in names if name != "gone"}
 
-    monkeypatch.setattr(_accounts, "device_secrets", device_secrets)
+    monkeypatch.setattr(openapi_devices, "device_secrets", device_secrets)
     api: JSON = None
     reader = SecretReader(api, KEY)
     with ThreadPoolExecutor(6) as pool:
@@ -77,7 +79,7 @@ def test_what_is_asked_for_at_the_same_time_is_one_question(monkeypatch: pytest.
 
 def test_more_questions_than_a_call_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread that calls may be the last one in the queue."""
-    monkeypatch.setattr(_accounts, "device_secrets", lambda _api, _key, names: dict.fromkeys(names, "secret"))
+    monkeypatch.setattr(openapi_devices, "device_secrets", lambda _api, _key, names: dict.fromkeys(names, "secret"))
     api: JSON = None
     reader = SecretReader(api, KEY)
     reader._waiting.extend(_Question([f"gw-{number:04}"]) for number in range(2 * NAMES_PER_QUERY))
@@ -92,7 +94,7 @@ def test_a_failure_is_that_of_all_who_asked_together(monkeypatch: pytest.MonkeyP
     def device_secrets(_api: JSON, _key: str, _names: list[str]) -> dict[str, str]:
         raise NetworkError("no answer")
 
-    monkeypatch.setattr(_accounts, "device_secrets", device_secrets)
+    monkeypatch.setattr(openapi_devices, "device_secrets", device_secrets)
     api: JSON = None
     reader = SecretReader(api, KEY)
     for _question in range(2):
@@ -114,7 +116,7 @@ def test_one_accounts_failure_is_that_of_its_own_hosts(monkeypatch: pytest.Monke
             for name in names or ()
         }
 
-    monkeypatch.setattr(_accounts, "connect", connect)
+    monkeypatch.setattr(client, "connect", connect)
     monkeypatch.setattr(_fleet_devices, "devices_as_asked", devices)
     hosts = [
         HostDevice("a", account("right"), KEY, "gw-0001"),
@@ -152,7 +154,7 @@ def test_what_was_done_to_devices(monkeypatch: pytest.MonkeyPatch, state: str, w
         DeviceOutcome("late", "x", changed=True, error=FleetopsError("its job takes long", kind="job")),
     ]
     by_name = {item.device_name: item for item in items}
-    monkeypatch.setattr(_accounts, "connect", lambda options: options)
+    monkeypatch.setattr(client, "connect", lambda options: options)
     monkeypatch.setattr(_fleet_devices, "_ensure", lambda *_arguments: ({"changed": True}, dict(by_name)))
     hosts = [HostDevice("host of " + name, account("right"), KEY, name) for name in by_name]
     done = ensure_all(hosts, Accounts(), {"state": state}, False)
@@ -176,8 +178,8 @@ def reset_of(monkeypatch: pytest.MonkeyPatch, secret: str | None, hosts: list[Ho
         sent.extend(options["names"])
         return Outcome([DeviceOutcome(name, "requested", changed=True) for name in options["names"]])
 
-    monkeypatch.setattr(_accounts, "connect", lambda options: options)
-    monkeypatch.setattr(_accounts, "product_secret", product_secret)
+    monkeypatch.setattr(client, "connect", lambda options: options)
+    monkeypatch.setattr(products, "product_secret", product_secret)
     monkeypatch.setattr(_fleet_devices, "reset", reset)
     return ensure_all(hosts, Accounts(), {"state": "reset"}, False), sent
 
@@ -198,7 +200,7 @@ def test_what_was_not_attempted_is_no_success(monkeypatch: pytest.MonkeyPatch) -
             ]
         )
 
-    monkeypatch.setattr(_accounts, "connect", lambda options: options)
+    monkeypatch.setattr(client, "connect", lambda options: options)
     monkeypatch.setattr(_fleet_devices, "reset", reset)
     hosts = [HostDevice(name, account("one"), KEY, name) for name in (f"gw-000{number}" for number in range(1, 6))]
     done = ensure_all(hosts, Accounts(), {"state": "reset"}, False)
@@ -218,7 +220,7 @@ def test_what_was_done_is_told_if_the_query_after_it_fails(monkeypatch: pytest.M
     def query(*_arguments: JSON) -> JSON:
         raise NetworkError("no answer")
 
-    monkeypatch.setattr(_accounts, "connect", lambda options: options)
+    monkeypatch.setattr(client, "connect", lambda options: options)
     monkeypatch.setattr(_fleet_devices, "ensure_states", states)
     monkeypatch.setattr(_fleet_devices, "devices_as_asked", query)
     hosts = [HostDevice(name, account("one"), KEY, name) for name in ("gw-0001", "gw-0002")]
@@ -237,7 +239,7 @@ def test_a_topology_goes_only_with_the_consent_of_its_own_host(monkeypatch: pyte
         asked.update(dict.fromkeys(options["names"], options["reset_topology"]))
         return Outcome([])
 
-    monkeypatch.setattr(_accounts, "connect", lambda options: options)
+    monkeypatch.setattr(client, "connect", lambda options: options)
     monkeypatch.setattr(_fleet_devices, "reset", reset)
     hosts = [
         HostDevice(host, account("one"), KEY, host, reset_topology=host == "gw-0002")

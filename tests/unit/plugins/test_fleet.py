@@ -38,7 +38,7 @@ JSON = Any
 OPTIONS: JSON = {
     **{"state": None, "register": None, "lease_time": None, "recover": False, "report": "changed", "keep_right": False},
     **{"looked": {}, "continues": {}, "refused": {}, "withdraw": []},
-    **{"take_over": False, "most_failed": 100, "fleet_size": 0, "look_only": False},
+    **{"most_failed": 100, "fleet_size": 0, "look_only": False},
 }
 
 
@@ -717,11 +717,6 @@ def test_what_is_taken_over_from_an_earlier_pass() -> None:
     assert told["left"] == {"d": "so"}
 
 
-def test_what_is_done_is_not_done_again() -> None:
-    looked = {"a": {"changed": True}, "b": {"failed": True, "msg": "no"}}
-    assert earlier({**OPTIONS, "looked": looked, "take_over": True}, ["a", "b", "c"], False) == looked
-
-
 @pytest.mark.parametrize(
     ("most", "hosts", "left", "looked", "size", "ended"),
     [
@@ -746,7 +741,6 @@ def test_how_many_may_fail(most: JSON, hosts: int, left: int, looked: int, size:
     looks = {f"other-{number}": {"unreachable": True} for number in range(looked)}
     options = {**OPTIONS, "most_failed": most, "fleet_size": size, "looked": looks}
     assert bool(too_many_failures(options, variables)) == ended
-    assert too_many_failures({**options, "take_over": True}, variables) == ""
 
 
 def test_results_hold_no_secret(tmp_path: Path) -> None:

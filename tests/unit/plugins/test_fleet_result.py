@@ -103,7 +103,7 @@ def test_of_thousands_some_are_named() -> None:
 
 
 def test_a_limit_of_failures_names_the_batch_that_is_not_begun_and_what_comes_after_it() -> None:
-    options = {"most_failed": "19", "looked": {}, "fleet_size": 0, "take_over": False}
+    options = {"most_failed": "19", "looked": {}, "fleet_size": 0}
     variables = play(failed=("gw-2",), batch=("gw-3", "gw-4"))
     assert "3 gateways were not reached: gw-3, gw-4, gw-5." in too_many_failures(options, variables)
     assert too_many_failures({**options, "most_failed": "20"}, variables) == ""
@@ -178,7 +178,7 @@ def test_a_batch_that_skipped_the_task_hides_no_other() -> None:
 # Results that are passed back as options and variables
 
 OPTIONS: JSON = {
-    **{"state": None, "register": None, "lease_time": None, "recover": False, "take_over": False},
+    **{"state": None, "register": None, "lease_time": None, "recover": False},
     **{"looked": {}, "continues": {}, "refused": {}, "withdraw": [], "device_changes": {}, "report": "all"},
     **{"at_once": 0, "connections": 1, "fleet_size": 0, "keep_right": False, "look_only": False},
 }
@@ -262,7 +262,7 @@ def test_what_is_no_result_of_a_pass(value: JSON) -> None:
     assert not is_pass(value)
     task = SimpleNamespace(check_mode=False, async_val=0, diff=False, args={})
     for module, options in (
-        (fleet_report, {"variable": "it"}),
+        (fleet_report, {"variable": "it", "if_skipped": None}),
         (run_report, {"variable": "it", "findings": None, "looked_only": False}),
     ):
         action = module.ActionModule(task, SimpleNamespace(), SimpleNamespace(), None, None, None)
@@ -270,6 +270,24 @@ def test_what_is_no_result_of_a_pass(value: JSON) -> None:
         with pytest.raises(InvalidOption, match=r"^variable: 'it' is not a result of fleet_credentials"):
             action._perform(options, None) if module is fleet_report else action._rows(options, [])
     assert fleet_hosts._hosts("it", ["gw-1"], {"gw-1": {"it": value}}, {"left"}) == []
+
+
+@pytest.mark.parametrize(
+    ("registered", "is_earlier"),
+    [({"skipped": True}, True), ({"skipped": False}, False), ({}, False), (None, False), ("skipped", False)],
+    ids=str,
+)
+def test_the_earlier_result_is_for_a_pass_that_was_skipped(registered: JSON, is_earlier: bool) -> None:
+    task = SimpleNamespace(check_mode=False, async_val=0, diff=False, args={})
+    action = fleet_report.ActionModule(task, SimpleNamespace(), SimpleNamespace(), None, None, None)
+    hosts = {f"ansible_play_{name}": ["gw-1"] for name in ("hosts_all", "hosts", "batch")}
+    action._vars = {"inventory_hostname": "gw-1", "it": registered, "earlier": PASS, **hosts}
+    options = {"variable": "it", "if_skipped": "earlier"}
+    if is_earlier:
+        assert action._perform(options, None)["msg"] == "no"  # type: ignore[arg-type]
+    else:
+        with pytest.raises(InvalidOption, match=r"^variable: 'it' is not a result of fleet_credentials"):
+            action._perform(options, None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("fact", [{**PASS, "gateways": {}}, {"failed": True}, {"skipped": True}], ids=str)
