@@ -29,6 +29,7 @@ _ASKED = {
 }
 _COPIED = "ansible.builtin.ssh"  # before it is opened, such a connection holds nothing of its host but the address
 _ADDRESS = C.MAGIC_VARIABLE_MAPPING["remote_addr"]
+_OF_HOST = {"inventory_hostname", *_ADDRESS}
 
 
 class _Maker(TaskExecutor):
@@ -43,7 +44,7 @@ class _Pattern(t.NamedTuple):
     play_context: PlayContext
     connection: t.Any
     names: t.Collection[str]
-    variables: t.Mapping[str, t.Any]
+    variables: t.Mapping[str, tuple[type, t.Any]]
 
     def fits(self, variables: t.Mapping[str, t.Any]) -> bool:
         """Return True if a connection from these variables would differ in its address alone."""
@@ -74,15 +75,15 @@ class Connections:
         """
         address = next((variables[name] for name in _ADDRESS if name in variables), host.address)
         pattern = self._patterns.get(connects)
-        if not (pattern and pattern.fits(variables) and _plain(address)):
+        if not (pattern and pattern.fits(variables) and _is_address(address)):
             written = dict(variables)
             play_context, connection = self._make(host, variables, templar, _ASKED if connects else {})
             pattern = self._pattern(play_context, connection, written)
-            if pattern and _plain(address):
+            if pattern and _is_address(address):
                 self._patterns[connects] = pattern
-                play_context, connection = _copied(pattern, str(address))
+                play_context, connection = _copied(pattern, address)
         else:
-            play_context, connection = _copied(pattern, str(address))
+            play_context, connection = _copied(pattern, address)
         play_context.update_vars(variables)
         connection.update_vars(variables)
         return play_context, connection
@@ -137,18 +138,33 @@ class Connections:
         """Return the pattern that a connection is for others; None if a part of it may depend on its host."""
         if connection.ansible_name != _COPIED:
             return None
-        names = {name for known in C.MAGIC_VARIABLE_MAPPING.values() for name in known}
-        for plugin in filter(None, (connection, connection._shell, connection.become)):
-            names.update(C.config.get_plugin_vars(plugin.plugin_type, plugin._load_name))
-        names -= {"inventory_hostname", *_ADDRESS}
+        names = {name for known in C.MAGIC_VARIABLE_MAPPING.values() for name in known}.union(_names(connection))
+        names -= _OF_HOST
+        for plugin in filter(None, (connection._shell, connection.become)):
+            names.update(_names(plugin))
+        if names & _OF_HOST:  # such as of a become plugin that looks for the password of a host
+            return None
         chosen = _chosen(names, variables)
         command_line = PlayContext(play=self._play, passwords={}).dump_attrs().values()
-        values = [*chosen.values(), *(value for value in command_line if isinstance(value, str))]
+        values = [value for _type, value in chosen.values()]
+        values += [value for value in command_line if isinstance(value, str)]
         return _Pattern(play_context, connection, names, chosen) if all(map(_plain, values)) else None
 
 
-def _chosen(names: t.Collection[str], variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    return {name: variables[name] for name in names if name in variables}
+def _names(plugin: t.Any) -> list[str]:
+    """Return the names of the variables that the options of a plugin come from."""
+    names: list[str] = C.config.get_plugin_vars(plugin.plugin_type, plugin._load_name)
+    return names
+
+
+def _chosen(names: t.Collection[str], variables: t.Mapping[str, t.Any]) -> dict[str, tuple[type, t.Any]]:
+    """Return variables with their types: 1, 1.0 and True are equal, but are not the same password."""
+    return {name: (type(variables[name]), variables[name]) for name in names if name in variables}
+
+
+def _is_address(value: t.Any) -> bool:
+    """Return True if the value is an address as it stands: ansible-core uses another one for what is empty, and for one name."""
+    return isinstance(value, str) and value not in ("", "inventory_hostname") and _plain(value)
 
 
 def _plain(value: t.Any) -> bool:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible import constants as C
 from ansible import context, template
 from ansible.inventory.host import Host
 from ansible.inventory.manager import InventoryManager
@@ -103,6 +104,50 @@ def test_a_copy_is_what_the_host_would_have(first: Variables, second: Variables,
     pattern = both._patterns.get(True)
     assert made(both, "gw-2", second)[1] == made(alone, "gw-2", second)[1]
     assert (pattern is not None and pattern.fits(second)) == is_copied
+
+
+@pytest.mark.parametrize(
+    ("variables", "address"),
+    [
+        ({"ansible_host": None}, "gw-2"),
+        ({"ansible_host": ""}, "gw-2"),
+        ({"ansible_host": "inventory_hostname"}, "gw-2"),
+        ({"ansible_host": 10}, "10"),
+        ({"ansible_host": "fe80::1%eth0"}, "fe80::1%eth0"),
+        ({"ansible_ssh_host": None, "ansible_host": "192.0.2.7"}, "192.0.2.7"),
+    ],
+    ids=str,
+)
+def test_an_address_means_what_it_means_to_ansible(variables: Variables, address: str) -> None:
+    of = connections()
+    for name in ("gw-1", "gw-2"):
+        connection, _consists = made(of, name, {**USUAL, **variables})
+    assert str(connection.get_option("host") or connection._play_context.remote_addr) == address
+
+
+@pytest.mark.parametrize("values", [(1, True), (1234, 1234.0)], ids=str)
+@pytest.mark.parametrize("name", ["ansible_password", "ansible_become_password"])
+def test_passwords_that_are_equal_numbers_are_different(name: str, values: tuple[Any, ...]) -> None:
+    of, consists = connections(), {}
+    for value in values:
+        _connection, consists = made(of, "gw-2", {**SUDO, name: value})
+    assert consists == made(connections(), "gw-2", {**SUDO, name: values[-1]})[1]
+
+
+def test_a_plugin_that_has_an_option_from_the_name_of_the_host_is_made_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = C.config.get_plugin_vars
+    monkeypatch.setattr(
+        C.config,
+        "get_plugin_vars",
+        lambda kind, name: [*found(kind, name), *["inventory_hostname"] * (kind == "become")],
+    )
+    of = connections()
+    made(of, "gw-1", SUDO)
+    assert of._patterns == {}
+    made(of, "gw-1", USUAL)
+    assert of._patterns
 
 
 def test_hosts_share_nothing_that_a_connection_changes() -> None:
