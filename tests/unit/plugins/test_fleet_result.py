@@ -149,6 +149,17 @@ def test_a_handler_that_fails_for_the_last_gateway_of_a_batch() -> None:
     assert end_with_handler("gw-1", play(batch=("gw-1",))) == ""  # in a play of the user
 
 
+def test_a_handler_that_fails_in_the_only_batch_calls_no_host_unreported_whose_failure_was_shown() -> None:
+    looks = fleet(gw_1="changed", gw_2="failed")
+    only = play(every=("gw-1", "gw-2"), batch=("gw-1",), failed=("gw-2",))
+    skipped = {"gateway_fleet": {"skipped": True}, "gateway_looks": looks}
+    assert (
+        end_with_handler("gw-1", {**only, **skipped})
+        == end_with_handler("gw-1", {**only, "gateway_fleet": looks})
+        == ""
+    )
+
+
 def test_a_refusal_has_the_cause_of_the_step_that_refused() -> None:
     """decommission refuses a host that shares its device after the inspection has, or if the other host is in another batch."""
     shared = {"failed": True, "msg": "2 hosts", "error": {**ERROR, "kind": "shared_name"}}
