@@ -74,15 +74,14 @@ class Connections:
         :raises LeftToTask: a password of the first host's variables has replaced the one that was typed in
         """
         address = next((variables[name] for name in _ADDRESS if name in variables), host.address)
-        pattern = self._patterns.get(connects)
-        if not (pattern and pattern.fits(variables) and _is_address(address)):
+        can_copy, pattern = _is_address(address), self._patterns.get(connects)
+        if not (can_copy and pattern and pattern.fits(variables)):
             written = dict(variables)
             play_context, connection = self._make(host, variables, templar, _ASKED if connects else {})
-            pattern = self._pattern(play_context, connection, written)
-            if pattern and _is_address(address):
+            pattern = self._pattern(play_context, connection, written) if can_copy else None
+            if pattern:
                 self._patterns[connects] = pattern
-                play_context, connection = _copied(pattern, address)
-        else:
+        if can_copy and pattern:
             play_context, connection = _copied(pattern, address)
         play_context.update_vars(variables)
         connection.update_vars(variables)

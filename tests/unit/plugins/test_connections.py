@@ -77,6 +77,7 @@ def made(of: Connections, name: str, variables: Variables) -> tuple[Any, Variabl
         ({**USUAL, "ansible_host": "192.0.2.1"}, USUAL, True),
         (USUAL, {**USUAL, "ansible_ssh_host": "192.0.2.2", "ansible_host": "192.0.2.3"}, True),
         ({**USUAL, "gateway_path": "a"}, {**USUAL, "gateway_path": "b"}, True),
+        *[(USUAL, {**USUAL, "ansible_host": odd}, True) for odd in (None, "", 5, "fe80::1%eth0", "a b")],
         (USUAL, {**USUAL, "ansible_port": 22}, False),
         (USUAL, {**USUAL, "ansible_ssh_pass": "otherpass"}, False),
         ({**USUAL, "ansible_ssh_pass": "otherpass"}, USUAL, False),
