@@ -46,7 +46,14 @@ def _command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "CLIARGS", context.CLIARGS)
 
 
-def connections(**command_line: Any) -> Connections:
+class Uncopied(Connections):
+    """Makes the connection of each host as ansible-core does."""
+
+    def _pattern(self, *_arguments: Any) -> None:
+        return None
+
+
+def connections(kind: type[Connections] = Connections, **command_line: Any) -> Connections:
     """Return the connections of a task, for a run with this command line."""
     context.CLIARGS = CLIArgs({"connection": "ssh", "become_method": "sudo", **command_line})
     manager = VariableManager(LOADER, InventoryManager(LOADER))
@@ -54,7 +61,7 @@ def connections(**command_line: Any) -> Connections:
     task = Task(block=Block(play=play))
     first = PlayContext(play=play, passwords={"conn_pass": "typedsecret", "become_pass": "typedsecret"})
     action: Any = SimpleNamespace(_loader=LOADER, _shared_loader_obj=plugins, _play_context=first)
-    return Connections(action, task, set())
+    return kind(action, task, set())
 
 
 def made(of: Connections, name: str, variables: Variables) -> tuple[Any, Variables]:
@@ -100,7 +107,7 @@ def made(of: Connections, name: str, variables: Variables) -> tuple[Any, Variabl
     ],
 )
 def test_a_copy_is_what_the_host_would_have(first: Variables, second: Variables, is_copied: bool) -> None:
-    both, alone = connections(), connections()
+    both, alone = connections(), connections(Uncopied)
     made(both, "gw-1", first)
     pattern = both._patterns.get(True)
     assert made(both, "gw-2", second)[1] == made(alone, "gw-2", second)[1]
@@ -132,7 +139,7 @@ def test_passwords_that_are_equal_numbers_are_different(name: str, values: tuple
     of, consists = connections(), {}
     for value in values:
         _connection, consists = made(of, "gw-2", {**SUDO, name: value})
-    assert consists == made(connections(), "gw-2", {**SUDO, name: values[-1]})[1]
+    assert consists == made(connections(Uncopied), "gw-2", {**SUDO, name: values[-1]})[1]
 
 
 def test_a_plugin_that_has_an_option_from_the_name_of_the_host_is_made_for_each(
@@ -160,7 +167,7 @@ def test_hosts_share_nothing_that_a_connection_changes() -> None:
     one._play_context.prompt = "changed"
     one._connected = True
     two, of_two = made(of, "gw-2", SUDO)
-    assert of_two == made(connections(), "gw-2", SUDO)[1]
+    assert of_two == made(connections(Uncopied), "gw-2", SUDO)[1]
     assert (two.become.success, two._connected) == ("", False)
 
 
