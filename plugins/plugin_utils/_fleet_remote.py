@@ -298,7 +298,8 @@ def _check_keywords(task: t.Any) -> None:
     for level in levels:
         written = level.get_ds()
         for keyword in KEYWORDS:
-            if isinstance(written, dict) and "{{" in str(written.get(keyword) or ""):
+            text = str(written.get(keyword) or "") if isinstance(written, dict) else ""
+            if "{{" in text or "{%" in text:
                 raise InvalidOption(
                     keyword,
                     None,

@@ -365,6 +365,7 @@ def test_tags_for_a_playbook_by_its_path(platform: Emulator, tmp_path: Path) -> 
 FOR_ONE_HOST: list[tuple[JSON, str]] = [
     ({}, "run_once"),
     ({"run_once": True, "become_user": "{{ somebody }}"}, "become_user"),
+    ({"run_once": True, "port": "{% if true %}22{% endif %}"}, "port"),
     ({"run_once": True, "delegate_to": "gw-0002"}, "delegate_to"),
     ({"run_once": True, "until": "it.counts.failed == 0", "register": "it"}, "until: is not possible"),
     ({"run_once": True, "retries": 2}, "until: is not possible"),
