@@ -27,7 +27,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change
     Scripts,
     change,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import NetworkError, Refused
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, NetworkError, Refused
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_task import credential_task
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import Target
@@ -236,9 +236,23 @@ class Bench:
     def run(self, *arguments: JSON, **options: JSON) -> JSON:
         return self.convergence(*arguments, **options).run()
 
+    def leave_unproven(self) -> None:
+        """Store a credential whose required login fails, so that the run fails."""
+        self.login.outcome = "failed"
+        try:
+            self.run(verify="login")
+        except FleetopsError:
+            self.login.outcome = ""
+        else:
+            raise AssertionError("the run did not fail")
+
     def follow_up(self, due: str) -> JSON:
         """Run the task of the last handler."""
         return self.run(state="followed_up", due=due)
+
+    @property
+    def journal(self) -> Path:
+        return self.path.parent / ".device.json.journal"
 
     @property
     def due_file(self) -> Path:

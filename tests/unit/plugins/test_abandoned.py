@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from converging import PRODUCT_KEY, Bench, Broken, Recovery, Registration
 from gateways import end_lease
 
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, NetworkError
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import NetworkError
 
 JSON = Any
 
@@ -33,18 +32,6 @@ class Unreachable(Registration):
             del self.device.issue  # type: ignore[method-assign]
 
 
-def journal(bench: Bench) -> Path:
-    return bench.path.parent / ".device.json.journal"
-
-
-def leave_unproven(bench: Bench) -> None:
-    """Store a credential whose required login fails."""
-    bench.login.outcome = "failed"
-    with pytest.raises(FleetopsError):
-        bench.run(verify="login")
-    bench.login.outcome = ""
-
-
 def send_nothing(bench: Bench, how: str) -> None:
     """Begin a change that is withdrawn before its request was sent."""
     if how == "reset":
@@ -58,11 +45,11 @@ def send_nothing(bench: Bench, how: str) -> None:
 @pytest.mark.parametrize("times", [1, 3])
 @pytest.mark.parametrize("how", ["reset", "registration"])
 def test_an_unproven_credential_stays_unproven(bench: Bench, how: str, times: int) -> None:
-    leave_unproven(bench)
-    before = journal(bench).read_text()
+    bench.leave_unproven()
+    before = bench.journal.read_text()
     for _time in range(times):
         send_nothing(bench, how)
-        assert journal(bench).read_text() == before
+        assert bench.journal.read_text() == before
     done = bench.run(verify="login")
     assert (done["registered"], done["proven"], bench.device.issued) == (False, True, 1)
     assert bench.is_right()
@@ -74,9 +61,9 @@ def test_an_interrupted_registration_stays_one(bench: Bench, how: str) -> None:
     bench.run()
     with pytest.raises(Broken):
         bench.run([(2, "before")], register="always")
-    end_lease(journal(bench))
+    end_lease(bench.journal)
     send_nothing(bench, how)
-    lines = journal(bench).read_text().splitlines()
+    lines = bench.journal.read_text().splitlines()
     assert len(lines) == 1
     assert (" intent=register over=no " in lines[0], lines[0].endswith(" ttl=0")) == (True, True)
     done = bench.run()
@@ -86,21 +73,21 @@ def test_an_interrupted_registration_stays_one(bench: Bench, how: str) -> None:
 
 def test_after_a_reset_no_earlier_journal_comes_back(bench: Bench) -> None:
     """The reset may have invalidated the credential whose login was still due."""
-    leave_unproven(bench)
+    bench.leave_unproven()
     lease = bench.run(state="reset_intended")["lease"]
     with pytest.raises(NetworkError):
         bench.run(issuer=Unreachable, lease=lease)
-    lines = journal(bench).read_text().splitlines()
+    lines = bench.journal.read_text().splitlines()
     assert [" intent=renew over=yes " in line for line in lines] == [True]
     assert bench.run()["registered"]
     assert bench.is_right()
 
 
 def test_while_the_lease_runs_the_earlier_journal_counts_for_nothing(bench: Bench) -> None:
-    leave_unproven(bench)
+    bench.leave_unproven()
     with pytest.raises(Broken):
         bench.run([(2, "before")], register="always")
-    end_lease(journal(bench))
+    end_lease(bench.journal)
     done = bench.run()
     assert (done["reason"], done["registered"], bench.device.issued) == ("interrupted", True, 3)
     assert bench.is_right()
@@ -112,8 +99,8 @@ def test_many_interruptions_do_not_make_the_journal_longer(bench: Bench) -> None
     for _run in range(4):
         with pytest.raises(Broken):
             bench.run([(2, "before")], register="always")
-        end_lease(journal(bench))
-        sizes.append(len(journal(bench).read_text().splitlines()))
+        end_lease(bench.journal)
+        sizes.append(len(bench.journal.read_text().splitlines()))
     assert sizes == [1, 2, 2, 2]
 
 
@@ -127,7 +114,7 @@ def test_an_unproven_token_is_kept_after_a_replacement_that_was_not_sent(bench: 
     bench.path.chmod(0o600)
     fingerprint = hashlib.sha256(f"fleetops:{PRODUCT_KEY}:gw-0001:{'t' * 32}".encode()).hexdigest()[:16]
     lease = f"2 token=0123456789abcdef intent=register over=no product_key={PRODUCT_KEY} device_name=gw-0001"
-    journal(bench).write_text(f"{lease} boot=- taken=0 ttl=0\nunproven {fingerprint}\n")
+    bench.journal.write_text(f"{lease} boot=- taken=0 ttl=0\nunproven {fingerprint}\n")
     send_nothing(bench, "registration")
     bench.login.outcome = "accepted"
     assert bench.run(issuer=Recovery)["credential"]["kind"] == "token"

@@ -21,20 +21,13 @@ JSON = Any
 def bench(tmp_path: Path) -> Bench:
     """Return a gateway with a refused secret; another gateway has registered the device again, and has activated it."""
     bench = Bench(tmp_path)
-    bench.login.outcome = "failed"
-    with pytest.raises(FleetopsError):
-        bench.run(verify="login")
+    bench.leave_unproven()
     bench.device.issue()
     bench.device.activated = True
-    bench.login.outcome = ""
     with pytest.raises(FleetopsError, match="does not accept"):
         bench.run()
-    assert "dead " in journal(bench).read_text()
+    assert "dead " in bench.journal.read_text()
     return bench
-
-
-def journal(bench: Bench) -> Path:
-    return bench.path.parent / ".device.json.journal"
 
 
 @pytest.mark.parametrize("login", ["failed", "impossible", ""])
@@ -43,18 +36,18 @@ def test_a_refused_registration_does_not_make_it_valid(bench: Bench, login: str)
     for _run in range(2):
         with pytest.raises(Refused):
             bench.run()
-        assert "dead " in journal(bench).read_text()
+        assert "dead " in bench.journal.read_text()
 
 
 def test_nor_does_one_after_another_interruption(bench: Bench) -> None:
     """The lease of the interrupted run has replaced the journal that said so."""
     with pytest.raises(Broken):
         bench.run([(1, "after")])
-    end_lease(journal(bench))
+    end_lease(bench.journal)
     bench.login.outcome = "impossible"
     with pytest.raises(Refused):
         bench.run()
-    assert journal(bench).exists()
+    assert bench.journal.exists()
 
 
 def test_if_a_login_is_accepted_after_all_it_is_kept(bench: Bench) -> None:
@@ -62,4 +55,4 @@ def test_if_a_login_is_accepted_after_all_it_is_kept(bench: Bench) -> None:
     bench.login.outcome = "accepted"
     done = bench.run()
     assert (done["changed"], done["registered"], done["proven"]) == (True, False, True)
-    assert not journal(bench).exists()
+    assert not bench.journal.exists()

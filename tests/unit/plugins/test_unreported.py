@@ -21,9 +21,7 @@ JSON = Any
 def bench(tmp_path: Path) -> Bench:
     """Return a gateway whose new credential no login has verified, so that the run has failed."""
     bench = Bench(tmp_path)
-    bench.login.outcome = "failed"
-    with pytest.raises(FleetopsError):
-        bench.run(verify="login")
+    bench.leave_unproven()
     return bench
 
 
@@ -58,7 +56,7 @@ def test_a_run_that_succeeds_without_the_login_is_reported_once(tmp_path: Path) 
     bench = Bench(tmp_path)
     with pytest.raises(FleetopsError):
         bench.run(loses=1)
-    journal = bench.path.parent / ".device.json.journal"
+    journal = bench.journal
     end_lease(journal)
     bench.login.outcome = "failed"
     assert bench.run()["changed"]
@@ -78,7 +76,7 @@ def test_a_forced_recovery_reports_what_it_has_finished_before(tmp_path: Path) -
     bench = Bench(tmp_path)
     with pytest.raises(Broken):
         bench.run([(2, "after")], verify="login")
-    end_lease(bench.path.parent / ".device.json.journal")
+    end_lease(bench.journal)
     for changed in (True, False):
         done = bench.run(issuer=Recovery, register="always")
         assert (done["changed"], done["reason"]) == (changed, "forced")
