@@ -244,7 +244,7 @@ WITH_COMMANDS = [page for page in PAGES if any(block.language in COMMANDS for bl
 @pytest.mark.parametrize("user", WITH_COMMANDS, ids=lambda page: page.stem, indirect=True)
 def test_what_a_page_says_works_as_printed_and_leaves_no_process(user: User) -> None:
     user.read()
-    assert processes.at_home(user.home) == []
+    assert [processes.read(pid, "cmdline") for pid in processes.at_home(user.home)] == []
     assert list(user.home.rglob("endpoints.json")) == []
 
 

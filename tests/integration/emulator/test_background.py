@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import processes
 import pytest
 from emulator import PROGRAM
 from platform_emulator import process
@@ -31,10 +32,10 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 def command(tmp_path: Path) -> Iterator[Command]:
     """Yield a function that runs a command on the test's state directory; the emulator stops with the test."""
 
-    def run(name: str, *options: str) -> subprocess.CompletedProcess[str]:
+    def run(name: str, *options: str, path: Path = PROGRAM) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "platform_emulator", name, "--state-dir", str(tmp_path / "state"), *options],
-            env={"PYTHONPATH": str(PROGRAM)},
+            env={"PYTHONPATH": f"{path}:{PROGRAM}"},
             capture_output=True,
             text=True,
             timeout=60,
@@ -151,12 +152,22 @@ def test_the_number_in_a_held_lock_is_never_that_of_a_stranger(tmp_path: Path, m
             seen.append(process.running(tmp_path))
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    with process.sole_owner(options := Options(tmp_path, "127.0.0.1", 0, 0, 0, None, None)):
-        pass
+    for descriptor in process.own(options := Options(tmp_path, "127.0.0.1", 0, 0, 0, None, None)):
+        os.close(descriptor)
     own = Running(os.getpid(), options.fingerprint())
     assert seen[-1] == own
     assert set(seen) <= {None, own}
     assert process.running(tmp_path) is None
+
+
+def test_stop_waits_for_the_end_of_the_process(command: Command, tmp_path: Path) -> None:
+    """An interpreter may need a while for its end after the last line of the program."""
+    (tmp_path / "sitecustomize.py").write_text("import atexit, time; atexit.register(time.sleep, 1)\n")
+    assert said(command("start", path=tmp_path)) == "started"
+    pid = endpoints(tmp_path)["pid"]
+    assert processes.read(pid, "environ")
+    assert said(command("stop")) == "stopped"
+    assert not processes.read(pid, "environ")
 
 
 def test_one_that_ends_by_itself_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

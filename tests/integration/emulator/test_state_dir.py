@@ -117,8 +117,11 @@ def test_one_that_is_used_is_not_removed(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(state_dir, "LOCK_SECONDS", 0.1)
     options = Options(tmp_path / "state", "127.0.0.1", 0, 0, 0, None, None)
     state_dir.prepare(options.state_dir)
-    with process.sole_owner(options), pytest.raises(Invalid, match="another emulator runs on it"):
+    held = process.own(options)
+    with pytest.raises(Invalid, match="another emulator runs on it"):
         state_dir.remove(options.state_dir)
+    for descriptor in held:
+        os.close(descriptor)
     assert listed(options.state_dir) == ["process.json", "process.lock"]
 
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import TypeVar
 
 from platform_emulator import ready_file as ready_files
 from platform_emulator.fields import Invalid
@@ -56,41 +56,50 @@ def claim(state_dir: Path) -> None:
     os.close(open_own(state_dir / LOCK, os.O_RDWR | os.O_CREAT))
 
 
-@contextmanager
-def sole_owner(options: Options) -> Iterator[None]:
-    """Lock the state directory, and record this process in it; raises Invalid if another process has the lock."""
-    with (
-        locked(options.state_dir),
-        os.fdopen(open_own(_record(options.state_dir), os.O_RDWR | os.O_CREAT), "w") as record,
-    ):
-        record.truncate()
-        json.dump(asdict(Running(os.getpid(), options.fingerprint())), record)
-        record.flush()
-        fcntl.flock(record, fcntl.LOCK_EX)  # `running` holds it for moments only
-        yield
+def own(options: Options) -> list[int]:
+    """Lock the state directory, and record this process in it; raises Invalid if another process has the lock.
+
+    Returns the descriptors that hold the locks. The emulator closes neither: the kernel does when the process ends, which `stop`
+    waits for.
+    """
+    lock = _lock(options.state_dir)
+    if lock is None:
+        raise _occupied(options.state_dir)
+    record = open_own(_record(options.state_dir), os.O_RDWR | os.O_CREAT)
+    with os.fdopen(record, "w", closefd=False) as file:
+        file.truncate()
+        json.dump(asdict(Running(os.getpid(), options.fingerprint())), file)
+    fcntl.flock(record, fcntl.LOCK_EX)  # `running` holds it for moments only
+    return [lock, record]
 
 
 @contextmanager
-def locked(state_dir: Path, seconds: float = 0) -> Iterator[None]:
-    """Lock the state directory for this process; raises Invalid if another process has locked it for all of these seconds."""
+def locked(state_dir: Path, seconds: float) -> Iterator[None]:
+    """Lock the state directory for a while; raises Invalid if another process has locked it for all of these seconds."""
     lock = _soon(lambda: _lock(state_dir), seconds)
     if lock is None:
-        raise Invalid(f"{state_dir}: another emulator runs on it; stop it or use another")
-    with lock:
+        raise _occupied(state_dir)
+    try:
         yield
+    finally:
+        os.close(lock)
 
 
-def _lock(state_dir: Path) -> TextIO | None:
-    """Return the locked file; None if another process has locked it, or has removed it meanwhile."""
+def _occupied(state_dir: Path) -> Invalid:
+    return Invalid(f"{state_dir}: another emulator runs on it; stop it or use another")
+
+
+def _lock(state_dir: Path) -> int | None:
+    """Return a descriptor of the locked file; None if another process has locked it, or has removed it meanwhile."""
     path = state_dir / LOCK
-    lock = os.fdopen(open_own(path, os.O_RDWR | os.O_CREAT), "w")
+    lock = open_own(path, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(lock.fileno()), os.lstat(path)):
+        if os.path.samestat(os.fstat(lock), os.lstat(path)):
             return lock
     except (BlockingIOError, FileNotFoundError):
         pass
-    lock.close()
+    os.close(lock)
     return None
 
 

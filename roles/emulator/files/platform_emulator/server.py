@@ -24,7 +24,7 @@ from platform_emulator.files import own_directory, write_file
 from platform_emulator.mqtt.server import Broker
 from platform_emulator.openapi import service as openapi
 from platform_emulator.options import Options, reachable
-from platform_emulator.process import sole_owner
+from platform_emulator.process import own
 from platform_emulator.ready_file import endpoints_of
 from platform_emulator.state_dir import DATABASE
 from platform_emulator.store import Store, opened
@@ -59,16 +59,16 @@ def serve(options: Options) -> None:
     os.umask(0o077)
     _allow_connections()
     own_directory(options.state_dir)
-    with sole_owner(options):
-        sown = seed.load(options.seed) if options.seed else None
-        if options.ready_file:
-            options.ready_file.unlink(missing_ok=True)
-        context = certificates.server_context(options.state_dir, options.listen)
-        with opened(options.state_dir / DATABASE) as store:
-            store.all_offline()
-            if sown:
-                seed.apply(store, sown)
-            asyncio.run(_serve(options, store, context))
+    own(options)
+    sown = seed.load(options.seed) if options.seed else None
+    if options.ready_file:
+        options.ready_file.unlink(missing_ok=True)
+    context = certificates.server_context(options.state_dir, options.listen)
+    with opened(options.state_dir / DATABASE) as store:
+        store.all_offline()
+        if sown:
+            seed.apply(store, sown)
+        asyncio.run(_serve(options, store, context))
 
 
 def _allow_connections() -> None:
