@@ -292,4 +292,4 @@ def test_the_readmes_example_runs_as_printed(role: Role) -> None:
     subprocess.run(["bash", "-ec", commands], cwd=role.home, env=environment, check=True)
     assert [path.parent.name for path in sorted(role.home.glob("gateways/*/device.json"))] == ["gw-0001", "gw-0002"]
     assert not (role.home / ".local/state/aliyun-iot-emulator").exists()
-    assert processes.at_home(role.home) == []
+    assert [processes.read(pid, "cmdline") for pid in processes.at_home(role.home)] == []
