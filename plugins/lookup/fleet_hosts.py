@@ -32,6 +32,12 @@ options:
     type: list
     elements: str
     required: true
+  left:
+    description:
+      - With V(some), lists hosts only if the pass has left a host to a task of its own, with V(none) only if it has left no host.
+    type: str
+    choices: [any, some, none]
+    default: any
 author:
   - fleetops contributors (@fleetops)
 """
@@ -75,12 +81,13 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         _check(terms, self.get_option("outcomes"))
         wanted, hostvars = set(self.get_option("outcomes")), (variables or {}).get("hostvars")
+        left = {"some": True, "none": False}.get(self.get_option("left"))
         if hostvars is None:  # such as with --syntax-check
             return [NO_HOST]
         names = [host.name for host in hostvars._inventory.get_hosts(self.get_option("target"))]
         # Only what tasks registered or set: a gateway chooses its own facts, which hostvars contains too. This also takes no time per host.
         registered = hostvars._variable_manager._nonpersistent_fact_cache
-        found = [name for term in terms for name in _hosts(term, names, registered, wanted)]
+        found = [name for term in terms for name in _hosts(term, names, registered, wanted, left)]
         return _patterns(found) or [NO_HOST]
 
 
@@ -98,8 +105,16 @@ def _check(terms: t.Sequence[str], outcomes: t.Sequence[t.Any]) -> None:
 
 
 def _hosts(
-    variable: str, names: list[str], registered: t.Mapping[str, t.Mapping[str, t.Any]], wanted: set[str]
+    variable: str,
+    names: list[str],
+    registered: t.Mapping[str, t.Mapping[str, t.Any]],
+    wanted: set[str],
+    left: bool | None = None,
 ) -> list[str]:
+    """Return the hosts whose result of a variable has one of the wanted outcomes.
+
+    :param left: whether the pass has to have left a host to a task, or no host; None for either
+    """
     others: dict[str, t.Any] = {}
     # All hosts of the play have the result, except those that failed before it; usually the first host has it.
     for name in names:
@@ -107,6 +122,8 @@ def _hosts(
         if not isinstance(found, dict):
             continue
         if is_pass(found):
+            if left not in (None, bool(found["left"])):
+                return []
             return [host for host in names if _outcome(host, found) in wanted]
         if not found.get("skipped"):  # another batch may not have skipped the task
             others[name] = found

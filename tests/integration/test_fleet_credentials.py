@@ -292,14 +292,16 @@ def test_failures_are_reported_though_every_other_gateway_fails_later(
         tmp_path,
         **role_variables(platform),
     )
-    run = operate(name, platform, hosts, tmp_path)
-    assert run.rc != 0, run
-    assert {host: (stats["failures"], stats["unreachable"]) for host, stats in run.stats.items()} == {
-        "gw-0001": (1, 0),
-        "gw-0002": (0, 1),
-        "gw-0003": (1, 0),
-    }, run
-    assert "gateway_mode" in run.result("gw-0001")["msg"]
+    # Check mode has no batches.
+    for arguments, extra in (([], {}), (["--check"], {"gateway_serial": 1})):
+        run = operate(name, platform, hosts, tmp_path, *arguments, **extra)
+        assert run.rc != 0, run
+        assert {host: (stats["failures"], stats["unreachable"]) for host, stats in run.stats.items()} == {
+            "gw-0001": (1, 0),
+            "gw-0002": (0, 1),
+            "gw-0003": (1, 0),
+        }, run
+        assert "gateway_mode" in run.result("gw-0001")["msg"]
     # A run in batches cannot report these failures, and warns about them.
     batches = operate(name, platform, hosts, tmp_path, gateway_serial=1)
     said = " ".join((batches.stdout + batches.stderr).split())

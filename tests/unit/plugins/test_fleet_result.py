@@ -311,7 +311,7 @@ def test_facts_of_a_gateway_are_no_result(fact: JSON) -> None:
     inventory = SimpleNamespace(get_hosts=lambda _target: hosts)
     hostvars = SimpleNamespace(_variable_manager=manager, _inventory=inventory)
     lookup = fleet_hosts.LookupModule()
-    options = {"outcomes": ["failed"], "target": "all"}
+    options = {"outcomes": ["failed"], "target": "all", "left": "any"}
     lookup.set_options, lookup.get_option = lambda **_options: None, options.__getitem__
     assert lookup.run(["it"], {"hostvars": hostvars}) == ["gw-1"]
 
@@ -329,6 +329,17 @@ def test_hosts_that_nobody_can_mean(terms: JSON, outcomes: JSON, says: str) -> N
     """A play whose hosts are given with a typing error would have no hosts, and be skipped silently."""
     with pytest.raises(AnsibleLookupError, match=f"^fleet_hosts: {says}"):
         fleet_hosts._check(terms, outcomes)
+
+
+@pytest.mark.parametrize(("left", "hosts"), [(None, ["gw-1"]), (True, []), (False, ["gw-1"])])
+def test_hosts_of_a_pass_that_left_a_host_or_none(left: bool | None, hosts: list[str]) -> None:
+    def found(**changes: JSON) -> list[str]:
+        return fleet_hosts._hosts(
+            "it", ["gw-1", "gw-2"], {"gw-1": {"it": {**PASS, **changes}}}, {"failed", "left"}, left
+        )
+
+    assert found() == hosts
+    assert found(left={"gw-2": "why"}) == (["gw-1", "gw-2"] if left in (None, True) else [])
 
 
 @pytest.mark.parametrize("outcomes", [[], ["left"], ["ok", "changed", "failed", "unreachable", "left"]])
