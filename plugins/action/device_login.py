@@ -14,10 +14,12 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.login_program import check_options
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Result
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import GatewayAction
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import LOGIN, GatewayAction, load
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import log_in
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_connection, check_path
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
+
+load(LOGIN)
 
 
 class ActionModule(GatewayAction):

@@ -12,11 +12,11 @@ import typing as t
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_credential_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Result
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import GatewayAction, load_requests
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import CHANGE, GatewayAction, load
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import credential_work
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
 
-load_requests()
+load(CHANGE)
 
 
 class ActionModule(GatewayAction):

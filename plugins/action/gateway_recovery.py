@@ -11,11 +11,11 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.client import connect
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._openapi.devices import device_secrets
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Result
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import GatewayAction, load_requests
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import CHANGE, GatewayAction, load
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import recovery_work
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
 
-load_requests()
+load(CHANGE)
 
 
 class ActionModule(GatewayAction):

@@ -12,8 +12,6 @@ import typing as t
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import Trouble, network_error
 
-# Bytes of the answer to a form.
-LONGEST_ANSWER = 65536
 FORM_HEADERS = {
     "Content-Type": "application/x-www-form-urlencoded",
     "Accept": "text/xml,text/javascript,text/html,application/json",

@@ -18,6 +18,8 @@ MQTT_ONLY_REGIONS = ("cn-beijing", "cn-shenzhen")
 REGIONS = tuple(sorted(HTTPS_REGIONS + MQTT_ONLY_REGIONS))
 # Where devices may register without having been added (regnwl).
 REGNWL_REGIONS = ("cn-beijing", "cn-shanghai")
+# Bytes of the answer to a registration or a login.
+LONGEST_ANSWER = 65536
 
 DEVICE_NAME = re.compile(r"[A-Za-z0-9_.:@-]{4,32}")
 PRODUCT_KEY = re.compile(r"[A-Za-z0-9]{1,32}")

@@ -14,13 +14,13 @@ import typing as t
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import (
     FORM_HEADERS,
-    LONGEST_ANSWER,
     FinalResponse,
     HttpReply,
     Post,
     failed_post,
     read_reply,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import LONGEST_ANSWER
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TROUBLE, TlsContext
 
 

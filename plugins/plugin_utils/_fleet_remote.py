@@ -30,8 +30,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_nam
     named_machine,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import LOCAL, Places, Target, places_of
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import PYTHONS
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import PYTHONS, Output
 
 # Keywords for the connection or the user. A template in one of them would be evaluated for the first host only.
 KEYWORDS = (

@@ -26,8 +26,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options impor
     check_types,
     plain_types,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Output, Remote, python_command
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import PYTHONS
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import PYTHONS, Output, Remote, python_command
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import failed
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._roots import lacking_roots
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import (
@@ -49,10 +48,17 @@ ROLE = "fleetops.aliyun_iot.gateway"
 AS_TEXT = {} if tuple(map(int, __version__.split(".")[:2])) >= (2, 19) else {"convert_data": False}
 
 
-def load_requests() -> None:
-    """Import requests in the parent process, before Ansible forks a process per host. A pass imports it only if it needs it."""
-    with suppress(ImportError):  # a missing library is reported by _requests when it is needed
-        importlib.import_module("requests")
+COLLECTION = "ansible_collections.fleetops.aliyun_iot.plugins."
+# Modules that are imported lazily, so that a pass over gateways that are right does not load them.
+LOGIN = (COLLECTION + "plugin_utils._remote_python", COLLECTION + "module_utils._device.mqtt_client")
+CHANGE = (*LOGIN, COLLECTION + "module_utils._device.sender", COLLECTION + "module_utils._requests", "requests")
+
+
+def load(modules: t.Iterable[str]) -> None:
+    """Import modules in the parent process, before Ansible forks a process per host."""
+    for name in modules:
+        with suppress(ImportError):  # a missing library is reported by _requests when it is needed
+            importlib.import_module(name)
 
 
 class GatewayAction(ActionBase):

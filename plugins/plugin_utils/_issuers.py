@@ -19,17 +19,13 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import ALREADY_ACTIVE
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import address
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import exchange
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import (
     choose,
     prepare,
-    reach_broker,
-    send,
     to_fields,
     unsigned,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption, Refused
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._requests import requests_post
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import NOT_ACCEPTED
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
 
@@ -93,6 +89,11 @@ class ControllerIssuer:
         return {**self._options, "product_secret": self._read_product_secret() if needed else _ANY_SECRET}
 
     def change(self, scripts: Scripts, device_name: str, lease: int) -> ScriptAnswer:
+        # Imported lazily: a run over gateways that are right never loads the code that sends.
+        from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_client import exchange
+        from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.sender import reach_broker, send
+        from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._requests import requests_post
+
         options, request = self._options, self._request(scripts, device_name)
 
         def request_secret(not_after: float) -> Issued | None:

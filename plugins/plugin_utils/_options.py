@@ -15,7 +15,6 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import check_port
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import DUE
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._proxy import check_proxy
 
 _PATH = re.compile(r"(/[A-Za-z0-9._@:+=,~ -]+)+")
 # A script inspects each directory of a path. File systems allow 255 octets in a name, and that of a lock is 64 longer than its file's.
@@ -205,7 +204,10 @@ def check_connection(options: t.Mapping[str, t.Any]) -> None:
 
     :raises InvalidOption: one of them is invalid
     """
-    check_proxy(options.get("proxy"))
+    if options.get("proxy"):  # which needs a parser of URLs
+        from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._proxy import check_proxy
+
+        check_proxy(options["proxy"])
     check_port(options.get("mqtt_port"))
     check_seconds(options, "wait_for_clock")
 

@@ -12,14 +12,11 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import StorageError
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import one_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import Target
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import (
-    NEWER_PYTHONS,
-    PYTHONS,
-    command,
-    program,
-    result_of,
-)
 
+# Where to look for Python, the usual name first, if the inventory names none.
+PYTHONS = ("python3", "/usr/bin/python3", "/usr/libexec/platform-python", "/usr/local/bin/python3")
+# Names of newer Pythons, to try if the usual one is too old.
+NEWER_PYTHONS = tuple("python3.%d" % minor for minor in range(15, 7, -1))
 # What a command printed on standard output, and its exit code. Its standard error is discarded: a shell's
 # message about a failed line may quote the line, and a secret with it.
 Output = tuple[str, int]
@@ -82,6 +79,9 @@ class Remote(ABC):
         :param alternative: the option to set for gateways without Python
         :raises FleetopsError: as result_of() of _remote_python
         """
+        # Imported lazily, because the import reads the programs: most runs start none.
+        from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import program, result_of
+
         text = program(entry, todo)
         output, code = self.execute(self.python(), text)
         try:
@@ -99,5 +99,7 @@ class Remote(ABC):
 
 def python_command(setting: t.Any, environment: str, candidates: t.Sequence[str]) -> str:
     """Return the command for the interpreter that ``ansible_python_interpreter`` names; ``auto`` looks for one."""
+    from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import command
+
     named = str(setting or "auto")
     return command(None if named.startswith("auto") else named, environment, candidates)

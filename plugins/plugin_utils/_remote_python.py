@@ -41,10 +41,6 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform impo
 COLLECTION = "ansible_collections.fleetops.aliyun_iot.plugins.module_utils"
 # Outcomes of a change that a gateway may report.
 OUTCOMES = frozenset({"begun", "installed", "stale"})
-# Where to look for Python, the usual name first, if the inventory names none.
-PYTHONS = ("python3", "/usr/bin/python3", "/usr/libexec/platform-python", "/usr/local/bin/python3")
-# Names of newer Pythons, to try if the usual one is too old.
-NEWER_PYTHONS = tuple("python3.%d" % minor for minor in range(15, 7, -1))
 # Isolated mode: neither the environment nor site-packages influences the program.
 ARGUMENTS = "-I -S -"
 OLDEST = (3, 8)
@@ -182,7 +178,7 @@ _SOURCES = {
 }
 
 
-def command(named: str | None, environment: str, candidates: t.Sequence[str] = PYTHONS) -> str:
+def command(named: str | None, environment: str, candidates: t.Sequence[str]) -> str:
     """Return the command that starts a Python with its program on standard input.
 
     :param named: the inventory's interpreter; without it, the first of ``candidates`` that exists

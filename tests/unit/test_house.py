@@ -105,12 +105,34 @@ def test_a_pass_loads_requests_only_if_it_needs_it(action: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("action", ["fleet_credentials", "fleet_report"])
-def test_a_pass_without_an_account_does_not_load_the_openapi(action: str) -> None:
-    """Ansible compiles the modules of a collection in each run."""
+def test_a_pass_over_gateways_that_are_right_loads_only_what_looks(action: str) -> None:
+    """Ansible compiles the modules of a collection in each run, and an import of the programs for gateways reads their files."""
     program = f"import sys, {PREFIX}action.{action}; print(*sys.modules)"
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
     told = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
-    assert [name for name in told.stdout.split() if f"{PREFIX}module_utils._openapi" in name] == []
+    loaded = set(told.stdout.split())
+    spared = (
+        "_openapi",
+        "_tls",
+        "_http",
+        "_proxy",
+        "_requests",
+        "_device.sender",
+        "_device.mqtt_client",
+        "_device.login_program",
+    )
+    assert not {name for name in loaded if name.startswith(tuple(f"{PREFIX}module_utils.{each}" for each in spared))}
+    assert not loaded & {"http.client", "ssl", f"{PREFIX}plugin_utils._remote_python"}
+
+
+@pytest.mark.parametrize("action", ["gateway_credential", "gateway_recovery", "device_login"])
+def test_a_task_on_each_host_loads_everything_before_the_fork(action: str) -> None:
+    """Otherwise, the process of each host would compile these modules again."""
+    program = f"import sys, {PREFIX}action.{action}; print(*sys.modules)"
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    told = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    needed = {f"{PREFIX}plugin_utils._remote_python", f"{PREFIX}module_utils._device.mqtt_client"}
+    assert needed <= set(told.stdout.split())
 
 
 def test_nothing_leads_back_to_itself() -> None:

@@ -17,8 +17,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     Refused,
     Throttled,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import LONGEST_ANSWER, HttpReply, Post
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import (
+    LONGEST_ANSWER,
     MQTT_ONLY_REGIONS,
     check_device_name,
     check_product_key,
@@ -27,6 +27,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform impo
     is_device_secret,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._retry import retry, retry_noting_doubt
+
+if t.TYPE_CHECKING:
+    from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import HttpReply, Post
 
 PATH = "/auth/register/device"
 

@@ -21,7 +21,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
     Refused,
     Throttled,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import LONGEST_ANSWER
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import LONGEST_ANSWER
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import (
     TROUBLE,
     TlsContext,

@@ -15,11 +15,8 @@ import typing as t
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import wait_for_date
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change import Issued, Scripts, change
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https import http_client_post
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import (
-    from_fields,
-    reach_broker,
-    send,
-)
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import from_fields
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.sender import reach_broker, send
 
 
 def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:

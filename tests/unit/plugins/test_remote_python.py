@@ -19,6 +19,7 @@ from interpreters import PYTHONS, interpreter
 from shells import write_script
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, Refused, StorageError
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import PYTHONS as PYTHON_NAMES
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import (
     ENTRIES,
@@ -28,7 +29,6 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python
     result_of,
     without_comments,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import PYTHONS as PYTHON_NAMES
 
 SECRET = "0123456789abcdef"
 REGISTRATION, LOGIN = ENTRIES
@@ -55,7 +55,7 @@ def todo(**changes: Any) -> dict[str, Any]:
 def run(python: str | Path, what: dict[str, Any], entry: str = REGISTRATION) -> tuple[str, int]:
     """Run the program as Ansible's shell would; return standard output and exit code, without standard error, which is not used."""
     done = subprocess.run(
-        ["/bin/sh", "-c", command(str(python), "")],
+        ["/bin/sh", "-c", command(str(python), "", ())],
         input=program(entry, what).encode(),
         capture_output=True,
         check=False,
@@ -115,7 +115,7 @@ def test_an_old_python_says_how_old_it_is(version: str) -> None:
 
 
 def test_the_first_python_that_is_there() -> None:
-    assert result_of(REGISTRATION, *shell(command(None, "A_VARIABLE='of the task'")), "x") == {
+    assert result_of(REGISTRATION, *shell(command(None, "A_VARIABLE='of the task'", PYTHON_NAMES)), "x") == {
         "outcome": "stale",
         "lines": ("begin",),
     }
@@ -124,7 +124,7 @@ def test_the_first_python_that_is_there() -> None:
 def test_the_environment_reaches_it() -> None:
     scripts = {**todo()["scripts"], "begin": 'echo "$A_VARIABLE"; echo fleetops-end stale'}
     for named in (None, sys.executable):
-        text = command(named, "A_VARIABLE='of the task'")
+        text = command(named, "A_VARIABLE='of the task'", PYTHON_NAMES)
         assert result_of(REGISTRATION, *shell(text, todo(scripts=scripts)), "x")["lines"] == ("of the task",)
 
 
@@ -142,7 +142,7 @@ def shell(text: str, what: dict[str, Any] | None = None, path: str | None = None
 @pytest.mark.parametrize("named", ["/nonexistent/python", "/dev/null"])
 def test_no_python(named: str) -> None:
     with pytest.raises(StorageError, match="no usable Python: none was found") as raised:
-        result_of(REGISTRATION, *shell(command(named, "")), "another way")
+        result_of(REGISTRATION, *shell(command(named, "", ())), "another way")
     assert raised.value.kind == "no_python"
 
 

@@ -15,7 +15,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.change
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import Request
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import ConnectFields
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt_registration import MqttRequest
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import send, unsigned
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import unsigned
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.sender import send
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import BusyError, FleetopsError, Throttled
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._http import HttpReply
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._tls import TlsContext
