@@ -16,9 +16,9 @@ description:
   - The options of each gateway are the variables of the role P(fleetops.aliyun_iot.gateway#role), as they are set for its host. A variable
     that is not set has the role's default. Connection and privilege escalation are the same as for a task on the host.
   - The pass first inspects all gateways, and compares their devices and files. If two gateways have the same device, both fail and are not
-    changed. The same applies to two hosts that are one machine and have the same file in C(gateway_path) or C(gateway_exports). If a
-    gateway cannot be inspected, for example because one of its variables is wrong, or if its host failed earlier in the run or is in
-    O(refused), the device and the files in the inventory are compared. Then the pass changes the gateways that need a change.
+    changed. The same applies to two hosts that are one machine and have the same file in C(gateway_path) or C(gateway_exports). For a
+    host that cannot be inspected, because a variable is wrong, because it failed earlier in the run or because it is in O(refused), the
+    pass compares what the inventory names. Then the pass changes the gateways that need a change.
   - A failure of one gateway affects no other gateway and does not fail the task. C(gateways) contains the results by host.
   - To run the handlers of each host, run M(fleetops.aliyun_iot.fleet_report) on each host after the pass. The role with
     C(tasks_from=report) does this, and notifies the role's handlers. M(fleetops.aliyun_iot.fleet_report) returns the host's result of the
@@ -128,8 +128,8 @@ options:
     default: false
   fallback:
     description:
-      - Whether M(fleetops.aliyun_iot.fleet_report) processes a host that this process cannot handle, because of its connection plugin, for
-        example. With V(false) such a host fails. A host whose DeviceName only the hardware reports fails in both cases, because the name
+      - Whether M(fleetops.aliyun_iot.fleet_report) processes a host that the pass cannot process, for example because of its connection
+        plugin. With V(false) such a host fails. A host whose DeviceName only the hardware reports fails in both cases, because the name
         could not be compared with those of the other hosts. An unreachable host is reported as unreachable in both cases.
     type: bool
     default: true
@@ -223,8 +223,8 @@ ended:
   returned: success
   type: bool
 sharing:
-  description: The hosts that failed before this pass and have the device or a file of one of its hosts, each with the kind of the error of
-    the latter. No command should process one of them alone.
+  description: The hosts that failed before this pass and have the same device or the same file as a host of this pass. The value is
+    V(shared_name) or V(shared_place). Do not run a playbook for one of these hosts alone.
   returned: if gateways were compared
   type: dict
 asked:

@@ -11,11 +11,11 @@ short_description: Returns the result of fleet_credentials or fleet_devices for 
 version_added: 1.0.0
 description:
   - Returns the result of M(fleetops.aliyun_iot.fleet_credentials) for this host, so that the host counts as changed, failed or
-    unreachable, and its handlers are notified. It does not connect to the gateway.
-  - If the pass left this host to a task of its own, does the work of M(fleetops.aliyun_iot.gateway_credential) here, or, after a pass with
-    C(recover=true), of M(fleetops.aliyun_iot.gateway_recovery).
-  - If the task of the pass had the keyword C(check_mode=true), this task changes nothing either. It returns the C(reason) of the change
-    that is needed, with C(changed=false), so that no handler is notified.
+    unreachable, and its handlers are notified. For this, it does not connect to the gateway.
+  - If the pass could not process this host (it is in C(left)), this task processes it over its connection, as
+    M(fleetops.aliyun_iot.gateway_credential) does, or, after a pass with C(recover=true), as M(fleetops.aliyun_iot.gateway_recovery) does.
+  - If the task of the pass had the keyword C(check_mode=true), but the playbook does not run in check mode, this task changes nothing
+    either. It returns the C(reason) of the change that is needed, with C(changed=false), so that no handler is notified.
   - If the variable has the result of M(fleetops.aliyun_iot.fleet_devices), fails for a host whose device that task has refused.
 options:
   variable:
@@ -23,8 +23,7 @@ options:
     type: str
     default: gateway_fleet
   if_skipped:
-    description: The variable with the result of an earlier pass, to use if the task that registers O(variable) was skipped because that
-      pass had already changed the gateways.
+    description: The variable with the result of an earlier pass. It is used if the task that registers O(variable) was skipped.
     type: str
 extends_documentation_fragment:
   - fleetops.aliyun_iot.attributes
@@ -55,8 +54,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 reason:
-  description: As M(fleetops.aliyun_iot.gateway_credential) returns it, with all its other keys. For a host that was up to date,
-    V(up_to_date) without any other key, unless the pass had O(fleetops.aliyun_iot.fleet_credentials#module:report=all).
+  description: As M(fleetops.aliyun_iot.gateway_credential) returns it. For a changed host, all other keys of that module are returned,
+    too; for a failed host, only those listed here, the device and the path. For a host that was up to date, V(up_to_date) without any
+    other key, unless the pass had O(fleetops.aliyun_iot.fleet_credentials#module:report=all).
   returned: when the gateway was inspected
   type: str
   sample: missing

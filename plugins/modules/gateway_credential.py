@@ -76,8 +76,8 @@ options:
       - The login needs the address of the MQTT host. The address is O(mqtt_endpoint). If this is not set, the address is derived from
         O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived, so set O(mqtt_endpoint) too. The host that
         registers must reach the MQTT host. If it does not, or if there is no address, the task fails before it registers.
-      - With O(auth_type=regnwl), the gateway always logs in itself. So it needs Python and a route to the MQTT host, also with
-        O(register_from=controller), where neither is checked before the registration.
+      - With O(auth_type=regnwl), the gateway always logs in itself. So it always needs Python and a route to the MQTT host. With
+        O(register_from=controller), the module checks neither before the registration.
       - The platform allows one connection for each device, so the login disconnects the agent if it is connected as this device. It also
         activates the device. After that, a device with O(auth_type=register) cannot be registered again until it is reset.
     type: str

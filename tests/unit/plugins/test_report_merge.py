@@ -352,6 +352,8 @@ def test_a_command_of_a_run_is_written_anew(playbook: str) -> None:
         ("reprovision", {"error": "registration_needed"}, "provision"),
         ("provision", {"error": "not_accepted"}, "recover"),
         ("site", {"error": "refused", "code": "6289"}, "recover"),
+        ("provision", {"error": "refused", "code": "4"}, "recover"),
+        ("reprovision", {"error": "refused", "code": "5", "device_change": "reset"}, "provision"),
         ("reprovision", {"error": "not_proven", "device_change": "reset"}, "provision"),
         ("reprovision", {"error": "throttled", "code": "503", "device_change": "reset"}, "provision"),
     ],
