@@ -128,7 +128,8 @@ class Hosts:
         :raises InvalidOption: a keyword of the task holds a template
         """
         self._task = copy.copy(action._task)
-        self._task.delegate_to = None  # which is of the task alone; every host has its own connection
+        # These are of the task alone; every host has its own connection.
+        self._task.delegate_to, self._task.connection = None, _connection_of(action._task)
         self._play = self._task.get_play()
         self._loader = action._loader
         self._shared_loader_obj = action._shared_loader_obj
@@ -305,6 +306,16 @@ def _check_keywords(task: t.Any) -> None:
                     "is a template, and one task does the work for all hosts",
                     "Set the variable of the host instead, such as ansible_become_user or ansible_port",
                 )
+
+
+def _connection_of(task: t.Any) -> str:
+    """Return the connection that the task, its blocks, its play or the command line names.
+
+    Since ansible-core 2.21, the attribute of a running task is the connection to the host that it is delegated to.
+    """
+    written = task.get_ds()
+    named = written.get("connection") if isinstance(written, dict) else None
+    return str(named or task._parent.connection)
 
 
 def end_children() -> None:

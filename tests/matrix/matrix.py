@@ -10,7 +10,9 @@ printed.
 
 Each core provisions one gateway for each Python, and one without Python. The gateways with Python prove their credential by a login. A
 second run must change nothing. With --write, reprovision then resets and registers all of them. A Python that a core does not support is
-not tested. Compromised gateways attack each core; if an attack succeeds, the core fails for all Pythons.
+not tested. The gateways are folders of this machine, which the playbooks reach over SSH, Ansible's default connection, with another
+program in place of ssh. So a core that connects to the controller instead is found. Compromised gateways attack each core; if an attack
+succeeds, the core fails for all Pythons.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import functools
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -102,6 +105,12 @@ def attacks(platform: Emulator, python: str) -> list[str]:
 CALLBACK, TABLE_OF_RUN = "fleetops.aliyun_iot.fleet_progress", "OUTCOME"
 # In the output if fleet_credentials cannot make a connection with this core.
 LEFT = "left to a task of its own"
+# In place of ssh: note the host, and run the command on this machine.
+SSH = """#!/bin/sh
+for last; do :; done
+echo "$*" >>%s
+exec /bin/sh -c "$last"
+"""
 PASSWORD = "password"
 
 
@@ -113,6 +122,11 @@ def run_playbooks(platform: Emulator, python: str, home: Path, hosts: dict[str, 
     for host in hosts:
         platform.admin.put_device(PRODUCT_KEY, host)
     gateways = inventory({host: variables(name) for host, name in hosts.items()}, home, **role_variables(platform))
+    connections = home / "connections"
+    (home / "ssh").write_text(SSH % shlex.quote(str(connections)))
+    (home / "ssh").chmod(0o700)
+    del gateways["gateways"]["vars"]["ansible_connection"]
+    gateways["gateways"]["vars"]["ansible_ssh_executable"] = str(home / "ssh")
     mqtts = platform.endpoints["mqtts"]
     gateways["gateways"]["vars"]["gateway_mqtt_endpoint"] = f"{mqtts['host']}:{mqtts['port']}"
     (home / "password").write_text(PASSWORD)
@@ -120,6 +134,7 @@ def run_playbooks(platform: Emulator, python: str, home: Path, hosts: dict[str, 
     wrong = set()
 
     def run(name: str, reason: str, changed: bool, registrations: int) -> None:
+        connections.write_text("")
         ended = run_playbook(name, platform, python, gateways, home)
         if TABLE_OF_RUN not in ended.stdout:
             wrong.update(hosts)
@@ -127,11 +142,13 @@ def run_playbooks(platform: Emulator, python: str, home: Path, hosts: dict[str, 
         if LEFT in " ".join((ended.stdout + ended.stderr).split()):  # older cores break lines
             wrong.update(hosts)
             print(f"{name}: fleet_credentials left gateways to a task of their own")
+        reached = connections.read_text()
         for host, gateway_python in hosts.items():
             last = ([r["result"] for r in ended.results.get(host, []) if "reason" in r["result"]] or [{}])[-1]
             device = platform.admin.device(PRODUCT_KEY, host)
             file = credential_file(home, host)
             right = {
+                "connection": f" {host} " in reached,
                 "reason": last.get("reason") == reason,
                 "changed": bool(ended.stats.get(host, {}).get("changed")) is changed,
                 "failures": not ended.stats.get(host, {"failures": 1})["failures"],

@@ -8,15 +8,26 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible import context
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.block import Block
+from ansible.playbook.play import Play
+from ansible.playbook.task import Task
+from ansible.utils.context_objects import CLIArgs
+from ansible.vars.hostvars import HostVars
+from ansible.vars.manager import VariableManager
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import LeftToTask
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote import Hosts, HostVariables
 
+JSON = dict[str, Any]
 ENDING = """
 import subprocess
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote import end_children
@@ -77,6 +88,38 @@ def test_no_error_quotes_a_value_of_a_connection(error: Exception) -> None:
     with pytest.raises(LeftToTask) as unnamed:
         hosts_of(error, usual).action("gw-0001")
     assert str(unnamed.value) == "a variable of its connection cannot be evaluated"
+
+
+@pytest.mark.parametrize(
+    ("task", "block", "play", "connection"),
+    [
+        ({}, {}, {}, "ssh"),
+        ({}, {}, {"connection": "community.general.lxd"}, "community.general.lxd"),
+        ({}, {"connection": "paramiko_ssh"}, {"connection": "local"}, "paramiko_ssh"),
+        ({"connection": "ansible.builtin.ssh"}, {"connection": "local"}, {}, "ansible.builtin.ssh"),
+    ],
+)
+def test_the_connection_of_a_gateway_is_not_that_of_the_delegated_task(
+    monkeypatch: pytest.MonkeyPatch, task: JSON, block: JSON, play: JSON, connection: str
+) -> None:
+    """Since ansible-core 2.21, a running task has the connection to localhost as its attribute: gateways would become folders of it."""
+    monkeypatch.setattr(context, "CLIARGS", CLIArgs({"connection": "ssh"}))
+    loader = DataLoader()
+    inventory = InventoryManager(loader)
+    manager = VariableManager(loader, inventory)
+    parent = Block(play=Play.load({"hosts": "all", **play}, variable_manager=manager, loader=loader))
+    running = Task(block=parent)
+    for level, written in ((parent, block), (running, task)):
+        level._ds = written
+        for keyword, value in written.items():
+            setattr(level, keyword, value)
+    running.squash()
+    running.connection = "ansible.builtin.local"
+    variables = {"hostvars": HostVars(inventory, manager, loader)}
+    variables |= {f"ansible_play_{name}": [] for name in ("hosts", "hosts_all", "batch")}
+    action: Any = SimpleNamespace(_task=running, _loader=loader, _shared_loader_obj=None, _play_context=None)
+    assert Hosts(action, variables)._task.connection == connection
+    assert running.connection == "ansible.builtin.local"
 
 
 def test_a_connection_that_cannot_be_made_is_left_to_a_task_with_its_reason() -> None:
