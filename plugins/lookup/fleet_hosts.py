@@ -34,7 +34,8 @@ options:
     required: true
   left:
     description:
-      - With V(some), lists hosts only if the pass has left a host to a task of its own, with V(none) only if it has left no host.
+      - With V(some), lists hosts only if the pass has left a host to a task of its own, with V(none) only if it has left no host. It has no
+        effect on the result of another task.
     type: str
     choices: [any, some, none]
     default: any

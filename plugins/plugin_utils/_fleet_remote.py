@@ -308,14 +308,16 @@ def _check_keywords(task: t.Any) -> None:
                 )
 
 
-def _connection_of(task: t.Any) -> str:
-    """Return the connection that the task, its blocks, its play or the command line names.
+def _connection_of(task: t.Any) -> t.Any:
+    """Return the connection that the task, its blocks, its role or its play names; if none does, a value that a task replaces.
 
-    Since ansible-core 2.21, the attribute of a running task is the connection to the host that it is delegated to.
+    Since ansible-core 2.21, the attribute of a running task is the connection to the host that it is delegated to. The attribute of its
+    block is no substitute: while the task runs, its blocks do not ask their own blocks or the play.
     """
     written = task.get_ds()
-    named = written.get("connection") if isinstance(written, dict) else None
-    return str(named or task._parent.connection)
+    if isinstance(written, dict) and "connection" in written:
+        return written["connection"]
+    return task._get_parent_attribute("connection", omit=True)
 
 
 def end_children() -> None:

@@ -26,7 +26,11 @@ class Repair(t.NamedTuple):
 # For an activated device, restore its credential, since that resets nothing.
 _RESTORE = Repair(_RECOVER, "Run it " + _ACCOUNT)
 # A registration over MQTT is refused with the same codes for every reason.
-_PERHAPS_RESTORE = Repair(_RECOVER, "If the device is activated, run it " + _ACCOUNT)
+_PERHAPS_RESTORE = Repair(
+    _RECOVER,
+    "If the device is activated, run recover %s. If the cause is another one, correct it and run provision again"
+    % _ACCOUNT,
+)
 _SWITCH_ON = Repair(ENABLE, "If the device was disabled by mistake, enable it, %s; then run again" % _ACCOUNT)
 _BY_CODE = {
     "6100": Repair(_PROVISION, "Run it %s; it adds the device" % _ACCOUNT),
@@ -50,7 +54,9 @@ def repair_of(kind: str | None, code: str | None, device_change: str | None = No
     :param device_change: what the run has done to the device
     """
     found = _BY_CODE.get(str(code)) or _BY_KIND.get(str(kind)) or Repair()
+    if found is _PERHAPS_RESTORE and device_change in ("added", "reset"):
+        found = Repair()  # such a device is not activated
     if device_change != "reset" or found is _RESTORE:
         return found
     # A reset device has only to register. The same playbook would reset it again.
-    return Repair(_PROVISION, "" if found is _PERHAPS_RESTORE else found.first)
+    return Repair(_PROVISION, found.first)

@@ -91,29 +91,35 @@ def test_no_error_quotes_a_value_of_a_connection(error: Exception) -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "block", "play", "connection"),
+    ("task", "block", "outer", "play", "connection"),
     [
-        ({}, {}, {}, "ssh"),
-        ({}, {}, {"connection": "community.general.lxd"}, "community.general.lxd"),
-        ({}, {"connection": "paramiko_ssh"}, {"connection": "local"}, "paramiko_ssh"),
-        ({"connection": "ansible.builtin.ssh"}, {"connection": "local"}, {}, "ansible.builtin.ssh"),
+        ({}, {}, {}, {}, "ssh"),
+        ({"connection": "smart"}, {"connection": "local"}, {}, {}, "ssh"),
+        ({}, {}, {}, {"connection": "community.general.lxd"}, "community.general.lxd"),
+        ({}, {}, {"connection": "paramiko_ssh"}, {"connection": "local"}, "paramiko_ssh"),
+        ({}, {"connection": "paramiko_ssh"}, {"connection": "local"}, {}, "paramiko_ssh"),
+        ({"connection": "ansible.builtin.ssh"}, {"connection": "local"}, {}, {}, "ansible.builtin.ssh"),
     ],
 )
 def test_the_connection_of_a_gateway_is_not_that_of_the_delegated_task(
-    monkeypatch: pytest.MonkeyPatch, task: JSON, block: JSON, play: JSON, connection: str
+    monkeypatch: pytest.MonkeyPatch, task: JSON, block: JSON, outer: JSON, play: JSON, connection: str
 ) -> None:
     """Since ansible-core 2.21, a running task has the connection to localhost as its attribute: gateways would become folders of it."""
     monkeypatch.setattr(context, "CLIARGS", CLIArgs({"connection": "ssh"}))
     loader = DataLoader()
     inventory = InventoryManager(loader)
     manager = VariableManager(loader, inventory)
-    parent = Block(play=Play.load({"hosts": "all", **play}, variable_manager=manager, loader=loader))
+    of_play = Play.load({"hosts": "all", **play}, variable_manager=manager, loader=loader)
+    outermost = Block(play=of_play)
+    parent = Block(play=of_play, parent_block=outermost)
     running = Task(block=parent)
-    for level, written in ((parent, block), (running, task)):
+    for level, written in ((outermost, outer), (parent, block), (running, task)):
         level._ds = written
         for keyword, value in written.items():
             setattr(level, keyword, value)
     running.squash()
+    # As Task.post_validate does with the parents, and ansible-core 2.21 with the connection.
+    parent._finalized = outermost._finalized = True
     running.connection = "ansible.builtin.local"
     variables = {"hostvars": HostVars(inventory, manager, loader)}
     variables |= {f"ansible_play_{name}": [] for name in ("hosts", "hosts_all", "batch")}

@@ -69,9 +69,7 @@ TASKS = [*(ROOT / "playbooks").rglob("*.yml"), *(ROOT / "roles/gateway").glob("[
 SET = {name for path in TASKS for name in playbook_variables(yaml.safe_load(path.read_text()))}
 
 
-@pytest.mark.parametrize(
-    "name", sorted({*NAMES, *REGISTERED, *SET, "target"} - {"ansible_become", "ansible_connection"})
-)
+@pytest.mark.parametrize("name", sorted({*NAMES, *REGISTERED, *SET, "target"} - {"ansible_become"}))
 def test_facts_contain_no_variable_of_the_role_or_the_playbooks(name: str) -> None:
     with pytest.raises(StorageError, match=f"the gateway's facts contain {name}, which only the inventory may set"):
         check_facts({"ansible_facts": {"distribution": "OpenWrt", name: "x"}})

@@ -353,6 +353,7 @@ def test_a_command_of_a_run_is_written_anew(playbook: str) -> None:
         ("provision", {"error": "not_accepted"}, "recover"),
         ("site", {"error": "refused", "code": "6289"}, "recover"),
         ("provision", {"error": "refused", "code": "4"}, "recover"),
+        ("provision", {"error": "refused", "code": "4", "device_change": "added"}, "provision"),
         ("reprovision", {"error": "refused", "code": "5", "device_change": "reset"}, "provision"),
         ("reprovision", {"error": "not_proven", "device_change": "reset"}, "provision"),
         ("reprovision", {"error": "throttled", "code": "503", "device_change": "reset"}, "provision"),
