@@ -50,7 +50,7 @@ AS_TEXT = {} if tuple(map(int, __version__.split(".")[:2])) >= (2, 19) else {"co
 
 COLLECTION = "ansible_collections.fleetops.aliyun_iot.plugins."
 # Modules that are imported lazily, so that a pass over gateways that are right does not load them.
-LOGIN = (COLLECTION + "plugin_utils._remote_python", COLLECTION + "module_utils._device.mqtt_client")
+LOGIN = (COLLECTION + "plugin_utils._remote_python", COLLECTION + "module_utils._device.login_program")
 CHANGE = (*LOGIN, COLLECTION + "module_utils._device.sender", COLLECTION + "module_utils._requests", "requests")
 
 
