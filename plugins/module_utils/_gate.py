@@ -40,6 +40,7 @@ UNUSABLE = "?"
 HARDWARE_NAME = re.compile(r"[ -~]{0,64}")
 DUE = re.compile(r"[0-9a-f]{16}|unknown")
 TOOL = re.compile(r"[a-z0-9_]{1,32}")
+_NOT_IN_LINE = "[\n\ud800-\udfff]"  # a line end, and halves of characters
 
 
 def text(name: str, value: object, pattern: re.Pattern[str], limit: int = LINE) -> str:
@@ -123,7 +124,7 @@ def lines(name: str, value: object, max_lines: int = LINES, limit: int = LINE) -
         raise bad_answer(name, "it is not a list of at most %d lines" % max_lines)
     checked = tuple(_string(name, line, limit) for line in value)
     for line in checked:
-        if "\n" in line or any("\ud800" <= character <= "\udfff" for character in line):
+        if re.search(_NOT_IN_LINE, line):
             raise bad_answer(name, "%s is not a line of text" % _excerpt(line))
     return checked
 

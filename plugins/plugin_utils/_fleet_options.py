@@ -21,7 +21,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_lists, plain_types
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_lists, plain_text, plain_types
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
     OF_ACCOUNT,
     OF_CREDENTIAL,
@@ -150,7 +150,7 @@ def _options(
         value = _filled_in(name, variables[name], template)
         # As in the role, an optional variable that is empty counts as not set.
         if value is not None and value != "" and value != variables.get("omit"):
-            found[option] = value
+            found[option] = plain_text(value)
     try:
         check_lists(_validator(spec).argument_spec, found)
     except InvalidOption as error:

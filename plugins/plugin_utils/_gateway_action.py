@@ -24,6 +24,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
     check_types,
+    plain_text,
     plain_types,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import PYTHONS, Output, Remote, python_command
@@ -138,6 +139,7 @@ class GatewayAction(ActionBase):
     def _options(self) -> dict[str, t.Any]:
         spec = self._spec()
         check_types(spec, self._task.args)
+        self._task.args = {name: plain_text(value) for name, value in self._task.args.items()}
         try:
             _result, options = self.validate_argument_spec(argument_spec=spec)
         except AnsibleError as error:

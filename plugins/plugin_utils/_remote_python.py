@@ -70,7 +70,7 @@ def say(result):
 if sys.version_info < %(oldest)r:
     say({"python": "%%d.%%d" %% sys.version_info[:2]})
 import importlib.machinery
-sources, todo = json.loads(%(sources)s), json.loads(%(todo)r)
+sources, todo = json.loads(%(sources)r), json.loads(todo)
 class Sources:
     @classmethod
     def find_spec(cls, name, path=None, target=None):
@@ -171,11 +171,14 @@ def without_comments(source: str) -> str:
     return _DOCSTRING.sub(lambda found: '"""%s"""' % ("\n" * found[0].count("\n")), _COMMENT.sub("", source))
 
 
-# Read once, by the process that the workers are forked from: as literals of Python that hold JSON.
-_SOURCES = {
-    entry: repr(json.dumps({name: without_comments(text) for name, text in _read_sources(entry).items()}))
-    for entry in ENTRIES
-}
+def _program(entry: str) -> str:
+    """Return the text of a program that calls perform() of the entry module with what ``todo`` holds as JSON."""
+    sources = json.dumps({name: without_comments(text) for name, text in _read_sources(entry).items()})
+    values = {"word": _RESULT, "oldest": OLDEST, "collection": COLLECTION, "entry": entry}
+    return _TEXT % {**values, "sources": sources}
+
+
+_PROGRAMS = {entry: _program(entry) for entry in ENTRIES}  # made once, by the process that the workers are forked from
 
 
 def command(named: str | None, environment: str, candidates: t.Sequence[str]) -> str:
@@ -192,8 +195,7 @@ def command(named: str | None, environment: str, candidates: t.Sequence[str]) ->
 
 def program(entry: str, todo: t.Mapping[str, t.Any]) -> str:
     """Return the text of a program that calls perform() of one of ENTRIES with ``todo``, and prints what it returns or raises."""
-    values = {"word": _RESULT, "oldest": OLDEST, "collection": COLLECTION, "entry": entry}
-    return _TEXT % {**values, "sources": _SOURCES[entry], "todo": json.dumps(todo)}
+    return "todo = %r\n%s" % (json.dumps(todo), _PROGRAMS[entry])
 
 
 def result_of(entry: str, output: str, rc: int, alternative: str) -> dict[str, t.Any]:

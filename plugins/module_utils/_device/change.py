@@ -51,7 +51,8 @@ class ScriptAnswer(t.NamedTuple):
 
     def all_of(self, word: str) -> list[str]:
         """Return the rest of each line that starts with ``word``."""
-        return [line[len(word) + 1 :] for line in self.lines if line == word or line.startswith(word + " ")]
+        start = word + " "
+        return [line[len(start) :] for line in self.lines if line == word or line.startswith(start)]
 
 
 class Scripts(t.NamedTuple):

@@ -84,7 +84,7 @@ def registration(
     """Return a dynamic registration, signed as one over HTTPS is.
 
     :param auth_type: ``register`` for a device that was added by name, ``regnwl`` for one that need not have been
-    :param random: letters and digits; from the system's source of randomness if not given
+    :param random: 16 hexadecimal digits, from the system's source of randomness if not given
     :raises InvalidOption: ``sign_method`` is unknown
     """
     random = random or new_random()

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import string
 import typing as t
 from urllib.parse import urlencode
 
@@ -24,8 +23,6 @@ _DIGESTS: dict[str, t.Callable[..., t.Any]] = {
     "hmacsha256": hashlib.sha256,
 }
 SIGN_METHODS = tuple(_DIGESTS)
-
-_RANDOM = string.ascii_letters + string.digits
 
 
 def sign(parameters: t.Mapping[str, str], secret: str, sign_method: str) -> str:
@@ -51,7 +48,7 @@ def registration_body(
 ) -> str:
     """Return the form that asks for a DeviceSecret: percent-encoded, signed over the raw values.
 
-    :param random: 16 letters and digits from the system's source of randomness if not given
+    :param random: 16 hexadecimal digits from the system's source of randomness if not given
     """
     parameters = {
         "productKey": product_key,
@@ -64,5 +61,5 @@ def registration_body(
 
 
 def new_random() -> str:
-    """Return 16 letters and digits from the system's source of randomness, so that no two signatures are alike."""
-    return "".join(secrets.choice(_RANDOM) for _i in range(16))
+    """Return 16 hexadecimal digits from the system's source of randomness, so that no two signatures are alike."""
+    return secrets.token_hex(8)

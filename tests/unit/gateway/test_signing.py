@@ -89,16 +89,16 @@ def test_the_body_never_holds_the_secret(key: str, secret: str, name: str) -> No
         assert "productSecret" not in body
 
 
-def test_random_is_fresh_letters_and_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_random_is_fresh_hexadecimal_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     def drawn() -> str:
         return parse_qs(registration_body("a1Example01", "s", "gw-0001", "hmacsha256"))["random"][0]
 
     seen = {drawn() for _attempt in range(200)}
     assert len(seen) == 200
     assert {len(value) for value in seen} == {16}
-    assert set("".join(seen)) == set(string.ascii_letters + string.digits)
+    assert set("".join(seen)) == set("0123456789abcdef")
     # It comes from the system's random source, so that no fork repeats its parent's numbers.
-    monkeypatch.setattr("secrets.choice", lambda characters: "z")
+    monkeypatch.setattr("secrets.token_hex", lambda octets: "zz" * octets)
     assert drawn() == "z" * 16
 
 
