@@ -33,9 +33,8 @@ description:
     the one that this run has stored on the gateway is invalid. So in these cases the module verifies the stored credential by a login over
     MQTT, which activates the device. After that, a device with O(auth_type=register) cannot be registered again until it is reset. With
     O(verify=login), the module verifies every new credential.
-  - For the login, the module needs the address of the MQTT host. The address is O(mqtt_endpoint). If this is not set, the address is
-    derived from O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived, so set O(mqtt_endpoint) too. Without an
-    address there is no login, and with O(verify=login) the task fails before it registers.
+  - For the login, the module needs the address of the MQTT host (see O(mqtt_endpoint)). Without an address there is no login, and with
+    O(verify=login) the task fails before it registers.
 options:
   state:
     description:
@@ -73,9 +72,8 @@ options:
         next run does depends on the reason. If the platform refused the login, the next run registers again. In any other case (no
         connection, for example), it only repeats the login. If this login is accepted, the task returns C(changed) with the reason
         V(interrupted), since the failed task has notified no handler.
-      - The login needs the address of the MQTT host. The address is O(mqtt_endpoint). If this is not set, the address is derived from
-        O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived, so set O(mqtt_endpoint) too. The host that
-        registers must reach the MQTT host. If it does not, or if there is no address, the task fails before it registers.
+      - The login needs the address of the MQTT host (see O(mqtt_endpoint)), and the host that registers must reach it. If it does not, or
+        if there is no address, the task fails before it registers.
       - With O(auth_type=regnwl), the gateway always logs in itself. So it always needs Python and a route to the MQTT host. With
         O(register_from=controller), the module checks neither before the registration.
       - The platform allows one connection for each device, so the login disconnects the agent if it is connected as this device. It also
@@ -126,14 +124,14 @@ options:
     choices: [register, regnwl]
     default: register
   instance_id:
-    description: The ID of the instance. Leave it out if the instance has no ID. If neither O(mqtt_endpoint) nor O(endpoint) is
-      set, the MQTT host is derived from this ID. Without an ID, it is derived from O(region).
+    description: The ID of the instance. Leave it out if the instance has no ID. The MQTT host can be derived from it (see
+      O(mqtt_endpoint)).
     type: str
   mqtt_endpoint:
     description:
-      - The MQTT host, as C(HOST) or C(HOST:PORT), for registrations and logins. It replaces the host of the platform. Use it for the
-        emulator, for example.
-      - If O(endpoint) is set, the platform's own MQTT host is not used. For a registration over MQTT, set O(mqtt_endpoint) as well.
+      - The MQTT host, as C(HOST) or C(HOST:PORT), for registrations and logins. Use it for the emulator, for example.
+      - If it is not set, the MQTT host is derived from O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived, so
+        set this option too if the module has to connect over MQTT.
     type: str
 extends_documentation_fragment:
   - fleetops.aliyun_iot.registration

@@ -9,6 +9,7 @@ import json
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,16 @@ def on_terminal(playbook: JSON, hosts: JSON, tmp_path: Path, **keywords: JSON) -
     return run_on_terminal(command_of(playbook, hosts, tmp_path), tmp_path, env, **keywords)
 
 
+def waits_for(go: Path) -> Path:
+    """Return a Python of a gateway that starts when a file exists, or after a minute."""
+    program = go.with_name("waiting-python")
+    program.write_text(
+        f'#!/bin/sh\ntries=600\nwhile [ ! -e {go} ] && [ $((tries -= 1)) -gt 0 ]; do sleep 0.1; done\nexec {sys.executable} "$@"\n'
+    )
+    program.chmod(0o755)
+    return program
+
+
 def table(text: str) -> dict[str, tuple[int, str]]:
     """Return the rows at the end: by outcome and cause, the number of hosts and the command."""
     rows: dict[str, tuple[int, str]] = {}
@@ -89,18 +100,25 @@ def table(text: str) -> dict[str, tuple[int, str]]:
 
 def test_on_a_terminal(platform: Emulator, tmp_path: Path) -> None:
     """The view and the table are right for fifty gateways: some have a valid credential, some a wrong mode, and some are broken."""
-    left = {"gw-0042": {"ansible_connection": "nowhere.at.all"}}
-    hosts = fleet(platform, tmp_path, 50, **left)
+    go = tmp_path / "go"
+    waiting = {"ansible_python_interpreter": str(waits_for(go))}
+    hosts = fleet(platform, tmp_path, 50, **{"gw-0001": waiting, "gw-0042": {"ansible_connection": "nowhere.at.all"}})
     for name in names(50)[23:]:
         in_service(platform, tmp_path, name)
     credential_file(tmp_path, "gw-0050").chmod(0o644)
-    seen = on_terminal(PROVISION, hosts, tmp_path)
+    counted = re.compile(
+        r"processed .*\d+ registered .*\d+ failed +1 not answering.* under way\n +gw-00\d\d \S", re.DOTALL
+    )
+
+    def release(screen: pyte.Screen, _process: subprocess.Popen[bytes]) -> None:
+        if counted.search(text_of(screen)):
+            go.touch()
+
+    seen = on_terminal(PROVISION, hosts, tmp_path, then=release)
+    assert go.exists(), seen.screens[-10:]
     assert seen.rc != 0, seen.end
     views = [screen for screen in seen.screens if "━" in screen]
     assert [view for view in views if "looked at" in view and "/50" in view and "/s" in view], seen.end
-    # The terminal may be read in the middle of a view, so the last screen can have only its beginning.
-    whole = [view for view in views if "processed" in view and re.search(r"under way\n +gw-00\d\d \S", view)]
-    assert re.search(r"\d+ registered .*\d+ failed +1 not answering", whole[-1]), whole[-1]
     hint = "    Write it in quotes and with four digits, such as '0600'"
     assert [view for view in views if hint in view], "a failure is there with what to do, until later ones follow"
     assert {view.count("Compare the names of all gateways") for view in views} == {1}, "nothing of an older one"
