@@ -105,7 +105,9 @@ def test_modules_return_what_those_of_the_command_return(tmp_path: Path, version
     python = interpreter(version) if version else sys.executable
     if not python:
         pytest.skip("there is no old Python")
-    tasks = [{"ansible.builtin.slurp": {"src": "/etc/hostname"}}, {"ansible.builtin.stat": {"path": "/"}}]
+    untouched = tmp_path / "untouched"
+    untouched.mkdir()
+    tasks = [{"ansible.builtin.slurp": {"src": "/etc/hostname"}}, {"ansible.builtin.stat": {"path": str(untouched)}}]
     play = {
         "hosts": "localhost",
         "gather_facts": False,
