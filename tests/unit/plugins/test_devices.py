@@ -637,7 +637,7 @@ def allowed() -> dict[str, set[str]]:
     """Return the actions that the guide lists, by the first cell of their row; under "more" those for more than 100 devices."""
     text = GUIDE.read_text(encoding="utf-8")
     rows = re.findall(r"^   \* - (.+?)(?: \(.*\))?\n     - (.*iot:(?:.|\n(?!\n|   \*))*)", text, re.MULTILINE)
-    [more] = re.findall(r"To query more than 100 devices of one product, (?:.|\n)*? too\.", text)
+    [more] = re.findall(r"For more than 100 devices of one product, (?:.|\n)*? too\.", text)
     return {row: set(re.findall(r"``iot:(\w+)``", cell)) for row, cell in [*rows, ("more", more)]}
 
 
