@@ -15,9 +15,9 @@ options:
     description:
       - The HTTP proxy to use, as C(http://HOST:PORT) or C(http://USER:PASSWORD@HOST:PORT) with special characters as C(%XX). HTTPS and MQTT
         go through it (CONNECT). It is used by the host that connects to the platform, which is the gateway or the controller.
-      - If not set, C(https_proxy) in the environment of the host that connects is used. If C(no_proxy) in the same environment lists the
-        destination, no proxy is used, even if this option is set. C(no_proxy) can list a name, a parent domain, an address or a network
-        (CIDR).
+      - If this option is not set, C(https_proxy) in the environment of the host that connects is used.
+      - C(no_proxy) in the same environment lists destinations that are reached without a proxy. It applies to the proxy of this option and
+        to C(https_proxy). It can list a name, a parent domain, an address or a network (CIDR).
     type: str
 """
 
@@ -49,6 +49,8 @@ options:
     description:
       - The longest time, in seconds (0 to 600), that a gateway waits until its clock is set. It waits only before a connection, and only if
         its clock shows a date before 2026. A gateway without a battery for its clock starts in 1970, when no certificate is valid yet.
+      - When this time is over, the gateway connects even if its clock is still not set. If certificates are verified, this connection
+        normally fails (kind V(tls)).
       - If the controller connects instead of the gateway, this option has no effect.
     type: int
     default: 0

@@ -20,10 +20,12 @@ options:
       - Where the DeviceName comes from.
       - V(mac) is the address of O(device_name_interface), as the kernel prints it (lower case, with colons).
       - V(serial) is the serial number in the device tree, or else DMI's C(product_serial), which only root can read.
-      - A compromised gateway can report a false name for its hardware. So list the allowed names with O(expected_names). A name is called
-        proven if the inventory itself gives it, or if O(expected_names) has only this name.
-      - If a name from the hardware is not proven, and the gateway already has a credential for another device of the same product, the task
-        fails.
+      - A compromised gateway can report a false name for its hardware. So list the allowed names with O(expected_names).
+      - A name is called proven if the inventory shows that it belongs to this gateway. There are two cases. The inventory itself gives the
+        name, or O(expected_names) has only this name. The return value C(device_name_proven) and the error kind V(unproven_name) use the
+        word in this sense. The return value C(proven) is about a login, not about the name.
+      - An unproven name comes from the hardware alone. If the gateway reports an unproven name, but already has a credential for another
+        device of the same product, the task fails.
     type: str
     choices: [inventory_hostname, mac, serial]
     default: inventory_hostname
@@ -36,8 +38,8 @@ options:
     description:
       - The DeviceNames that are allowed with O(device_name_from=mac) or O(device_name_from=serial). Write each name exactly as the gateway
         reports it. Any other name is refused.
-      - A list of one name proves that the name belongs to this gateway. A longer list, such as all names of a group, only limits which
-        names are accepted.
+      - A list of one name proves that the name belongs to this gateway (see O(device_name_from)). A longer list, such as all names of a
+        group, only limits which names are accepted.
     type: list
     elements: str
     default: []
@@ -54,10 +56,11 @@ options:
         C(deviceName), C(deviceToken) and C(productKey).
       - A file in another layout is accepted too. It may have further fields, if their values are strings, numbers, V(true), V(false) or
         V(null). It is not rewritten until a new credential replaces it.
-      - A file is not accepted as a credential in any of these cases - a value is an object or an array; a JSON key occurs twice; a JSON key
-        contains a backslash; the value of one of the fields above contains a backslash; the file has a character beyond ASCII or a
-        control character other than a tab or a line break; it has fields of a DeviceSecret and of a device token; it has more than 4096
-        bytes.
+      - The file is refused as a credential if it has more than 4096 bytes. It is refused if it is not one complete JSON object. It is
+        refused if it has a character beyond ASCII, or a control character other than a tab or a line break.
+      - The file is refused if one of these three or four fields is missing, or if its value is not a string in the format of that field. A
+        backslash in such a value is never allowed. The file is refused if it has fields of a DeviceSecret and of a device token.
+      - The file is refused if a JSON key occurs twice or contains a backslash. It is refused if any value is an object or an array.
       - The directory must belong to root or to the task's user on the gateway (with C(become), the user that it becomes), and must not be
         writable by anybody else. It is created if it does not exist.
     type: str
@@ -84,15 +87,16 @@ options:
     type: str
   follow_up:
     description:
-      - Whether handlers have to run after a change. The change then also writes a note on the gateway, a file which records that handlers
-        still have to run. A change of the credential's owner and mode alone leaves no note.
-      - Until the note is removed, a run that has nothing else to do, or only corrects owner or mode, returns C(changed) with the reason
-        V(unfinished). Such a run does not register again. A task with C(state=followed_up), and with the C(due) of the result, removes the
-        note.
-      - If this option is not set, the value depends on the task. In a task of the role P(fleetops.aliyun_iot.gateway#role) and in
-        M(fleetops.aliyun_iot.fleet_credentials), it is V(true) if O(service) is set or if a handler of the play listens to C(Gateway
-        credential changed), and V(false) if neither is the case. In every other task, it is V(false). The role has a handler that removes
-        the note.
+      - Whether a change also stores a note on the gateway. The note is a file which records that handlers still have to run after the
+        change. Set this option to V(true) if the task notifies such handlers. The option itself runs no handler. A change of owner, group
+        and mode alone stores no note.
+      - As long as the note exists, a run with V(true) returns C(changed) with the reason V(unfinished) if it has nothing to change or only
+        corrects owner, group or mode. So handlers are notified again. Such a run does not register again. A task of
+        M(fleetops.aliyun_iot.gateway_credential) with C(state=followed_up), and with the C(due) of the result, removes the note.
+      - If this option is not set, the default depends on the task. In a task of the role P(fleetops.aliyun_iot.gateway#role) and in
+        M(fleetops.aliyun_iot.fleet_credentials), the default is V(true) if O(service) is set. There it is also V(true) if a handler of
+        the play listens to C(Gateway credential changed). In all other cases, the default is V(false). The role has a handler that
+        removes the note.
     type: bool
   exports:
     description:

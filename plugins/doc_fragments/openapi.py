@@ -65,9 +65,9 @@ options:
     default: 30
   qps_share:
     description:
-      - The share of the account's quotas (queries per second, for each action) that this run may use, 0.01 to 1. If several controllers
-        process parts of one fleet at the same time, they use the same quotas. Then set this option, on each controller, to its share; with
-        four controllers, for example, to 0.25.
+      - The share of the account's quotas that this run may use, 0.01 to 1. A quota limits the queries per second of one action, for the
+        whole account. Controllers that use the account at the same time share its quotas, for example if each processes a part of one
+        fleet. In this case, divide 1 by the number of controllers, and set the result on each of them. With four controllers, set 0.25.
     type: float
     default: 1.0
 requirements:

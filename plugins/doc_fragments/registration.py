@@ -33,7 +33,8 @@ options:
   ca_path:
     description:
       - A path on the host that sends the registration. It is either a PEM file with the certificates of the authorities to trust, or a
-        directory of such certificates that was prepared with C(openssl rehash). If not set, the host's own authorities are trusted.
+        directory of such certificates that was prepared with C(openssl rehash). These authorities are trusted instead of the host's own.
+        If this option is not set, the host's own authorities are trusted.
     type: str
   validate_certs:
     description: Whether to verify the certificates of the endpoint and of the MQTT host. With V(false), an attacker on the network can pass

@@ -15,6 +15,8 @@ description:
   - Every run registers the device. A registration can issue a new DeviceSecret, which makes the previous one invalid. To provision
     gateways, use M(fleetops.aliyun_iot.gateway_credential).
   - ProductSecret stays in Ansible's own process on the controller, whatever host the task is for.
+  - The host that connects is always the controller, and the connection is always HTTPS. Some options below are shared with other modules.
+    What they say about gateways and MQTT does not apply to this module.
 options:
   device_name:
     description: The DeviceName, 4 to 32 of the characters C(A-Z a-z 0-9 - _ @ . :).
@@ -22,8 +24,8 @@ options:
     required: true
   return_secret:
     description:
-      - Whether to return the DeviceSecret. Without it the secret is lost when the module ends.
-      - The task must have C(no_log=true).
+      - Whether to return the DeviceSecret. With V(false), the secret is lost when the module ends.
+      - With V(true), the task must have C(no_log=true). Otherwise it fails with the kind V(invalid_option), and registers nothing.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -39,7 +41,7 @@ attributes:
     support: none
   idempotent:
     support: none
-    details: Every registration issues a new secret.
+    details: Every run registers the device, which can issue a new secret.
   action_group:
     version_added: 1.0.0
 notes:

@@ -16,16 +16,20 @@ description:
   - The options of each gateway are the variables of the role P(fleetops.aliyun_iot.gateway#role), as they are set for its host. A variable
     that is not set has the role's default. Connection and privilege escalation are the same as for a task on the host.
   - The pass first inspects all gateways, and compares their devices and files. If two gateways have the same device, both fail and are not
-    changed. The same applies to two hosts that are one machine and have the same file in C(gateway_path) or C(gateway_exports). For a
-    host that cannot be inspected, because a variable is wrong, because it failed earlier in the run or because it is in O(refused), the
-    pass compares what the inventory names. Then the pass changes the gateways that need a change.
+    changed. The same applies to two hosts that are one machine and have the same file in C(gateway_path) or C(gateway_exports). Then the
+    pass changes the gateways that need a change.
+  - Some hosts cannot be inspected, for example because a variable is wrong, because the host failed earlier in the run, or because it is
+    in O(refused). Such a host is compared too. For its device and its files, the pass uses what the inventory names. A host that this pass
+    does not process, but that has a result in O(looked) or O(continues), is not compared again.
   - A failure of one gateway affects no other gateway and does not fail the task. C(gateways) contains the results by host.
   - To run the handlers of each host, run M(fleetops.aliyun_iot.fleet_report) on each host after the pass. The role with
     C(tasks_from=report) does this, and notifies the role's handlers. M(fleetops.aliyun_iot.fleet_report) returns the host's result of the
     pass, so a changed gateway notifies its handlers, and a failed gateway fails its host.
-  - A pass that takes longer than a few seconds shows its progress, with any callback. If a gateway has hung for 15 minutes, it fails with
-    the kind V(timeout) as soon as all other gateways are finished, or as soon as O(connections) gateways hang. The time is longer if
-    C(gateway_retry_time) or C(gateway_timeout) is long.
+  - A pass that takes longer than a few seconds shows its progress, with any callback.
+  - A gateway counts as hanging if the work on it takes longer than 15 minutes. The pass ends this work when no other gateway can be
+    processed any more. This is so when all other gateways are finished, or when the number of hanging gateways has reached O(connections).
+    Then the hanging gateways fail with the kind V(timeout). The time is longer than 15 minutes if C(gateway_retry_time) plus three times
+    C(gateway_timeout) is more than 150 seconds.
 options:
   state:
     description: As in M(fleetops.aliyun_iot.gateway_credential). Takes precedence over the variable C(gateway_state).
@@ -50,7 +54,8 @@ options:
     default: false
   hardware_names:
     description:
-      - Whether to process only the gateways whose names come from the hardware. In check mode, these gateways are only inspected. With
+      - Use V(true) in check mode, to read the names that come from the hardware of gateways, and to compare them before any change.
+      - With V(true), the pass processes only the gateways whose names come from the hardware. In check mode, it only inspects them. With
         O(report=all), the results of the other hosts contain the ProductKey and the DeviceName of the inventory.
     type: bool
     default: false
@@ -58,6 +63,7 @@ options:
     description:
       - Whether a pass in check mode only inspects the gateways. With V(false), such a pass also checks that the changes are possible. Use
         V(true) if a later pass makes these checks.
+      - Without check mode, this option does not prevent any change.
     type: bool
     default: false
   lease_time:
@@ -82,8 +88,8 @@ options:
     type: dict
     default: {}
   withdraw:
-    description: The hosts in O(refused) for whose devices no reset was sent. The pass releases their leases of O(continues). Each of these
-      hosts must also be in O(refused).
+    description: Hosts for whose devices no reset was sent. Each of them must also be in O(refused). If O(continues) has a lease for such a
+      host, the pass releases this lease.
     type: list
     elements: str
     default: []
@@ -95,8 +101,9 @@ options:
     default: {}
   most_failed:
     description:
-      - The limit of failures, as a percentage of O(fleet_size), with or without the percent sign. If more hosts failed or were unreachable
-        in earlier batches or in O(looked), the pass does nothing, and C(ended) is V(true).
+      - The limit of failures, as a percentage of O(fleet_size), with or without the percent sign. The pass counts the hosts that failed or
+        were unreachable earlier in the play, as in earlier batches, or in O(looked). If there are more of these hosts than the limit
+        allows, the pass does nothing, and RV(ended) is V(true).
     type: raw
     default: 100
   fleet_size:
@@ -104,14 +111,15 @@ options:
     type: int
     default: 0
   at_once:
-    description: The number of gateways that are processed at the same time. A gateway that takes longer than 5 seconds is no longer
-      counted, so the next gateway is started (see O(connections)). With V(0), it is the number of forks.
+    description: The number of gateways that are processed at the same time, without those that take longer than 5 seconds. When a gateway
+      has taken 5 seconds, the pass starts the next one in addition. O(connections) limits the number of all of them together. With V(0),
+      this option is the number of forks.
     type: int
     default: 0
   connections:
     description:
-      - The maximum number of gateways that are processed at the same time, including those that O(at_once) does not count. A value below
-        O(at_once) has no effect.
+      - The maximum number of all gateways that are processed at the same time, with those that O(at_once) does not count. If this number is
+        lower than O(at_once), the maximum is O(at_once).
     type: int
     default: 100
   report:
@@ -128,9 +136,11 @@ options:
     default: false
   fallback:
     description:
-      - Whether M(fleetops.aliyun_iot.fleet_report) processes a host that the pass cannot process, for example because of its connection
-        plugin. With V(false) such a host fails. A host whose DeviceName only the hardware reports fails in both cases, because the name
-        could not be compared with those of the other hosts. An unreachable host is reported as unreachable in both cases.
+      - What happens to a host that the pass cannot process, for example because of its connection plugin. With V(true),
+        M(fleetops.aliyun_iot.fleet_report) processes it. With V(false), it fails.
+      - There is one exception. If only the hardware reports the DeviceName of such a host, the host fails with V(true) too, because its
+        name could not be compared with those of the other hosts.
+      - An unreachable host is not such a host. It is reported as unreachable, whatever this option is.
     type: bool
     default: true
 extends_documentation_fragment:
@@ -223,8 +233,9 @@ ended:
   returned: success
   type: bool
 sharing:
-  description: The hosts that failed before this pass and have the same device or the same file as a host of this pass. The value is
-    V(shared_name) or V(shared_place). Do not run a playbook for one of these hosts alone.
+  description: A dictionary of the hosts that failed before this pass and have the same device or the same file as another host. The value
+    for a host is V(shared_name) if it has the same device. It is V(shared_place) if it has only the same file. Do not run a playbook for
+    one of these hosts alone.
   returned: if gateways were compared
   type: dict
 asked:

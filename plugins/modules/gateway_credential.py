@@ -21,29 +21,33 @@ description:
     this login (see O(verify)). The module never registers in check mode.
   - With O(register_from=gateway), the controller signs the request. The gateway sends the signed request, and stores the DeviceSecret from
     the answer. ProductSecret never leaves the controller, DeviceSecret never leaves the gateway.
-  - If a run is interrupted, run the task again, and it finishes the change. The next paragraphs describe how long it waits, and when it
-    verifies the stored credential.
-  - If another run is changing the gateway, the task waits until that run has finished or its lease has ended. Each registration takes a
-    lease, which lasts O(retry_time) plus three times O(timeout), and with O(state=reset_intended) also O(lease_time). After an
-    interruption, the next run waits for the end of the lease too, because the platform may still process the request of the interrupted
-    run. A task waits at most 300 seconds, or twice the length of its own lease without O(lease_time), whichever is longer. If it would
-    have to wait longer, it fails immediately (kind V(busy)).
-  - After an interrupted run, after a lost answer, or after a reset of the device in this playbook run
-    (M(fleetops.aliyun_iot.device_reset)), the platform may process an earlier request late. If it does, it issues another DeviceSecret, and
-    the one that this run has stored on the gateway is invalid. So in these cases the module verifies the stored credential by a login over
-    MQTT, which activates the device. After that, a device with O(auth_type=register) cannot be registered again until it is reset. With
-    O(verify=login), the module verifies every new credential.
+  - If a run is interrupted, run the task again. The new run finishes the change. The next paragraphs describe how long the new run waits
+    before that, and when it verifies the stored credential.
+  - Each registration takes a lease, which lasts O(retry_time) plus three times O(timeout). With the defaults, this is 60 seconds. A task
+    with O(state=reset_intended) also takes a lease, which lasts O(lease_time) longer.
+  - If another run is changing the gateway, the task waits until that run has finished or its lease has ended. If the other run was
+    interrupted, the task waits for the end of the lease too, because the platform may still process the request of the interrupted run.
+  - A task waits at most 300 seconds. There is one exception. If the task's own lease without O(lease_time) lasts more than 150 seconds,
+    the task waits at most twice as long as that lease lasts. If the lease of the other run ends later than that, the task does not wait
+    for it, but fails immediately (kind V(busy)).
+  - The platform may process an earlier request late. Then it can issue another DeviceSecret, which makes the one that this run has stored
+    on the gateway invalid. There are three cases in which this can happen. An earlier run was interrupted. The answer to a request was
+    lost, and the request was sent again. The device was reset in this playbook run (M(fleetops.aliyun_iot.device_reset)). In these cases,
+    the module verifies the stored credential by a login over MQTT. With O(verify=login), it verifies every new credential.
+  - A login activates the device. After that, a device with O(auth_type=register) cannot be registered again until it is reset.
   - For the login, the module needs the address of the MQTT host (see O(mqtt_endpoint)). Without an address there is no login, and with
     O(verify=login) the task fails before it registers.
 options:
   state:
     description:
-      - V(absent) removes the credential and its exports from the gateway; the device on the platform is not changed.
+      - V(absent) removes the credential and its exports from the gateway. The file in O(path) is removed whatever it contains, so the
+        credential of another device or product is removed too. The device on the platform is not changed.
       - V(reset_intended) prepares a reset of the device (ResetThing). It does three things. It checks that the gateway can store a
         credential, and that the host in O(register_from) reaches the platform. It records on the gateway that a registration is needed. It
         takes a lease, which the result returns as C(lease). Until the lease ends, no other run changes this gateway's credential.
-      - V(reset_withdrawn) releases the O(lease) of V(reset_intended). Use it if the reset was not sent. It also removes the record that a
-        registration is needed, unless an interrupted change had left one before V(reset_intended).
+      - V(reset_withdrawn) releases the O(lease) of V(reset_intended). Use it if the reset was not sent. It also removes the record that
+        V(reset_intended) has made. If the gateway already had the record of an earlier change that was not finished, for example because
+        it was interrupted, that record stays.
       - V(followed_up) removes the note that O(follow_up) has stored. Use it after the handlers have run. Set O(due) to the C(due) in the
         result of the task that notified the handlers.
     type: str
@@ -70,12 +74,14 @@ options:
     description:
       - V(login) verifies every newly registered credential by one login over MQTT. If the login does not succeed, the task fails. What the
         next run does depends on the reason. If the platform refused the login, the next run registers again. In any other case (no
-        connection, for example), it only repeats the login. If this login is accepted, the task returns C(changed) with the reason
-        V(interrupted), since the failed task has notified no handler.
-      - The login needs the address of the MQTT host (see O(mqtt_endpoint)), and the host that registers must reach it. If it does not, or
-        if there is no address, the task fails before it registers.
-      - With O(auth_type=regnwl), the gateway always logs in itself. So it always needs Python and a route to the MQTT host. With
-        O(register_from=controller), the module checks neither before the registration.
+        connection, for example), it only repeats the login. If this login is accepted, the task returns C(changed), since the failed task
+        has notified no handler. The reason is then V(unfinished) if O(follow_up) is true, otherwise V(interrupted).
+      - With V(login), the module makes two checks before it registers. The address of the MQTT host must be known (see O(mqtt_endpoint)).
+        The host in O(register_from) must be able to connect to this address. If one of the checks fails, the task fails and does not
+        register.
+      - With O(auth_type=regnwl), the gateway itself logs in, even with O(register_from=controller). For this login, the gateway needs
+        Python and a route to the MQTT host. With O(register_from=controller), the module does not check before the registration whether
+        the gateway has them. It checks only the connection from the controller to the MQTT host.
       - The platform allows one connection for each device, so the login disconnects the agent if it is connected as this device. It also
         activates the device. After that, a device with O(auth_type=register) cannot be registered again until it is reset.
     type: str
@@ -84,9 +90,9 @@ options:
   register:
     description:
       - When a registration is allowed.
-      - V(if_needed) registers if there is no credential, if the file is not a valid credential, if it is the credential of another device
-        or was issued for the other O(auth_type), if a change was interrupted and its new credential is not on the gateway, or if the
-        platform refused the login with the new credential.
+      - V(if_needed) registers in each of the following cases. (1) There is no credential. (2) The file is not a valid credential. (3) It is
+        the credential of another device. (4) It was issued for the other O(auth_type). (5) A change was interrupted, and its new credential
+        is not on the gateway. (6) The platform refused the login with a new credential. (7) O(lease) is set.
       - V(always) registers in every run, which can make the previous DeviceSecret invalid. With O(auth_type=register), it works only until
         the device is activated. After that, the platform refuses the registration and the task fails. Use the playbook
         C(fleetops.aliyun_iot.reprovision) then.
@@ -98,16 +104,17 @@ options:
   register_from:
     description:
       - The host that sends the registration. V(gateway) needs Python on the gateway, and a route from the gateway to the platform.
-      - V(controller) needs only a POSIX shell with the usual tools on the gateway (the BusyBox of a stock OpenWrt is enough). DeviceSecret
-        then passes through the controller's memory, but is written to no file there.
+      - With V(controller), DeviceSecret passes through the controller's memory, but is written to no file there. The gateway needs only a
+        POSIX shell with the usual tools (the BusyBox of a stock OpenWrt is enough). There is one exception. For a login with
+        O(auth_type=regnwl), the gateway needs more (see O(verify)).
     type: str
     choices: [gateway, controller]
     default: gateway
   transport:
     description:
       - The protocol to register over.
-      - If not set, the protocol is V(mqtt) if O(auth_type=regnwl) is set, or if the region offers only MQTT (V(cn-beijing),
-        V(cn-shenzhen)). In all other cases it is V(https).
+      - If this option is not set, the default depends on the other options. With O(auth_type=regnwl), it is V(mqtt). In the regions
+        V(cn-beijing) and V(cn-shenzhen), which offer only MQTT, it is V(mqtt) too. In all other cases, it is V(https).
       - Over MQTT the platform gives no reason when it refuses a registration. If the refused registration repeats an interrupted one, the
         credential that is already stored on the gateway may still be valid. The module verifies it by one login, which activates the
         device.
@@ -130,8 +137,8 @@ options:
   mqtt_endpoint:
     description:
       - The MQTT host, as C(HOST) or C(HOST:PORT), for registrations and logins. Use it for the emulator, for example.
-      - If it is not set, the MQTT host is derived from O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived, so
-        set this option too if the module has to connect over MQTT.
+      - If it is not set, the MQTT host is derived from O(instance_id), or else from O(region). If O(endpoint) is set, nothing is derived,
+        so set this option too if the module has to connect over MQTT.
     type: str
 extends_documentation_fragment:
   - fleetops.aliyun_iot.registration
@@ -216,16 +223,19 @@ reason:
     - V(missing) if there is no credential.
     - V(unreadable) if the file is not a valid credential.
     - V(identity_changed) if it is the credential of another device, or was issued for the other O(auth_type).
-    - V(interrupted) if an earlier change was interrupted, or if the platform refused the login with its new credential.
+    - V(interrupted) if an earlier change was interrupted, or if the platform refused the login with its new credential. It is also returned
+      after a task that stored the credential but failed with the kind C(not_proven), if otherwise nothing or only an owner, group or mode
+      has to be changed. If O(follow_up) was true in that task and is true in this one, the reason is V(unfinished) instead. In check mode,
+      a change that another run is making counts as interrupted.
     - V(forced) with O(register=always).
     - V(attributes) if the owner, the group or the mode of the credential is wrong.
     - V(export) if an export is missing or differs.
-    - V(unfinished) if handlers of an earlier change have not run yet (see O(follow_up)), and the reason would otherwise be V(up_to_date) or
-      V(attributes). A wrong owner, group or mode is corrected in the same run.
+    - V(unfinished) if three conditions are met. A note records that handlers of an earlier change have not run yet. O(follow_up) is true
+      for this task. Nothing has to be changed, except perhaps an owner, group or mode, which is corrected in the same run.
     - V(reset) if O(lease) is set, which means that an earlier task has reset the device.
     - With O(state=absent), V(exists) if there is something to remove, otherwise V(up_to_date).
-    - With O(state=reset_intended), V(reset_intended). If an earlier task with this state has recorded the reset on the gateway, and no
-      registration has begun since then, it is V(up_to_date).
+    - With O(state=reset_intended), V(reset_intended) if this task makes the record that a registration is needed. V(up_to_date) if an
+      earlier task with this state has made this record, and no registration has begun since then.
     - With O(state=reset_withdrawn), V(withdrawn). With O(state=followed_up), V(followed_up).
   returned: when the gateway was inspected, and with O(state=reset_withdrawn) and O(state=followed_up)
   type: str
@@ -236,12 +246,15 @@ registered:
   type: bool
 proven:
   description:
-    - Whether a login over MQTT verified the stored credential. V(null) if no login was needed.
-    - A login is needed with O(verify=login). It is also needed after an interruption, a lost answer or a reset in the same playbook run,
-      because the platform may process an earlier request late. If it does, it issues another DeviceSecret, and the one on the gateway is
-      invalid.
-    - V(false) if no login was possible, if the connection failed, or if the platform refused the login. In these cases, an audit shows
-      whether the stored credential is the same as on the platform.
+    - Whether a login over MQTT verified the stored credential. This value is not about the DeviceName (see RV(device_name_proven)).
+    - A new credential needs a login with O(verify=login). It also needs one after an interruption, a lost answer or a reset in the same
+      playbook run. The description of the module gives the reason.
+    - V(null) if no login was needed, or if the task ended before the login.
+    - V(false) if a login was needed, but was not possible, failed, or was refused by the platform. If the platform refused the login, the
+      task fails. If the login was not possible or failed, the task fails for this reason only with O(verify=login).
+    - In check mode and with O(state=reset_intended), V(false) means that the login of an earlier run still has to be repeated.
+    - If the value is V(false), an audit shows whether the stored DeviceSecret is the same as on the platform. It cannot compare device
+      tokens.
   returned: when the gateway was inspected
   type: bool
 due:
@@ -262,15 +275,18 @@ lease_ends:
 mqtt_root:
   description:
     - The root certificate that the gateway needs to log in over MQTT, according to the vendor's documents. C(name) is its name. C(ends) is
-      the last day of its validity. C(port) is the MQTT port whose server certificate has this root. C(path) is the value of
-      O(mqtt_ca_path), the file that should contain the root certificate. C(path) is V(null) if the certificate should be among the
-      authorities of the gateway's system instead. C(found) is V(true) if the gateway can read this file, or if the certificate is among
-      these authorities. A warning names the gateways for which C(found) is V(false).
+      the last day of its validity. C(port) is the MQTT port whose server certificate has this root.
+    - For port 8883, C(path) is the value of O(mqtt_ca_path), the file that should contain the root certificate. For the ports 443 and 1883,
+      it is V(null), because the certificate should be among the certificate authorities of the gateway's system.
+    - C(found) is the result of a check on the gateway. If there is a C(path), C(found) is V(true) if the gateway can read this path. What
+      the file contains is not checked. If C(path) is V(null), C(found) is V(true) if the certificate is among the authorities of the
+      system. A warning names the gateways for which C(found) is V(false).
     - Only a TLS handshake shows which certificate the platform really presents. O(verify=login) makes such a handshake.
-    - It is returned only with O(state=present) and O(validate_certs=true), and without O(endpoint) and O(mqtt_endpoint).
-    - For MQTT port 8883, O(register_from=gateway) is also required, and an O(mqtt_ca_path) that contains neither C(~) nor C($).
-    - For the MQTT ports 443 (the default) and 1883, the gateway's system must have a store of certificates, and neither O(mqtt_ca_path)
-      nor O(ca_path) may be set.
+    - It is returned only with O(state=present) and O(validate_certs=true), and without O(endpoint) and O(mqtt_endpoint). Further conditions
+      depend on the MQTT port (see O(mqtt_port)).
+    - Port 443 (the default) or 1883. Neither O(mqtt_ca_path) nor O(ca_path) is set, and the gateway's system has a store of certificates.
+    - Port 8883. O(register_from=gateway) is set, and O(mqtt_ca_path) is set and contains neither C(~) nor C($).
+    - With any other port, it is not returned.
   returned: in check mode, under the conditions in the description
   type: dict
 fingerprint:
