@@ -58,8 +58,9 @@ options:
         V(null). It is not rewritten until a new credential replaces it.
       - The file is refused as a credential if it has more than 4096 bytes. It is refused if it is not one complete JSON object. It is
         refused if it has a character beyond ASCII, or a control character other than a tab or a line break.
-      - The file is refused if one of these three or four fields is missing, or if its value is not a string in the format of that field. A
-        backslash in such a value is never allowed. The file is refused if it has fields of a DeviceSecret and of a device token.
+      - The file is refused if one of the fields of its kind is missing (the three with a DeviceSecret, or the four with a device token), or
+        if the value of such a field is not a string in the format of that field. A backslash in such a value is never allowed. The file is
+        refused if it has fields of a DeviceSecret and of a device token.
       - The file is refused if a JSON key occurs twice or contains a backslash. It is refused if any value is an object or an array.
       - The directory must belong to root or to the task's user on the gateway (with C(become), the user that it becomes), and must not be
         writable by anybody else. It is created if it does not exist.
@@ -81,9 +82,9 @@ options:
     default: "0600"
   service:
     description:
-      - The name, in systemd, OpenRC or C(/etc/init.d), of the service on the gateway that handlers restart when the credential has changed.
-        If the service does not exist, the task fails before it registers; see M(fleetops.aliyun_iot.service_restart). The module itself
-        restarts nothing.
+      - The name, in systemd, OpenRC or C(/etc/init.d), of the service on the gateway that handlers restart when the credential or an export
+        has changed. If the service does not exist, the task fails before it registers; see M(fleetops.aliyun_iot.service_restart). The
+        module itself restarts nothing.
     type: str
   follow_up:
     description:

@@ -19,8 +19,8 @@ description:
     changed. The same applies to two hosts that are one machine and have the same file in C(gateway_path) or C(gateway_exports). Then the
     pass changes the gateways that need a change.
   - Some hosts cannot be inspected, for example because a variable is wrong, because the host failed earlier in the run, or because it is
-    in O(refused). Such a host is compared too. For its device and its files, the pass uses what the inventory names. A host that this pass
-    does not process, but that has a result in O(looked) or O(continues), is not compared again.
+    in O(refused). Such a host is compared too. For its device and its files, the pass uses what the inventory names. There is one
+    exception. A host that this pass does not process is not compared again if it has a result in O(looked) or O(continues).
   - A failure of one gateway affects no other gateway and does not fail the task. C(gateways) contains the results by host.
   - To run the handlers of each host, run M(fleetops.aliyun_iot.fleet_report) on each host after the pass. The role with
     C(tasks_from=report) does this, and notifies the role's handlers. M(fleetops.aliyun_iot.fleet_report) returns the host's result of the
@@ -102,8 +102,8 @@ options:
   most_failed:
     description:
       - The limit of failures, as a percentage of O(fleet_size), with or without the percent sign. The pass counts the hosts that failed or
-        were unreachable earlier in the play, as in earlier batches, or in O(looked). If there are more of these hosts than the limit
-        allows, the pass does nothing, and RV(ended) is V(true).
+        were unreachable earlier in the play (in an earlier batch, for example), and those that failed or were unreachable in O(looked). If
+        there are more of these hosts than the limit allows, the pass does nothing, and RV(ended) is V(true).
     type: raw
     default: 100
   fleet_size:
@@ -111,9 +111,9 @@ options:
     type: int
     default: 0
   at_once:
-    description: The number of gateways that are processed at the same time, without those that take longer than 5 seconds. When a gateway
-      has taken 5 seconds, the pass starts the next one in addition. O(connections) limits the number of all of them together. With V(0),
-      this option is the number of forks.
+    description: The number of gateways that are processed at the same time. A gateway that has already taken 5 seconds is not counted, so
+      the pass starts the next one in addition. O(connections) limits the number of all of them together. With V(0), this option is the
+      number of forks.
     type: int
     default: 0
   connections:

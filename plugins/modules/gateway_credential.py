@@ -27,9 +27,8 @@ description:
     with O(state=reset_intended) also takes a lease, which lasts O(lease_time) longer.
   - If another run is changing the gateway, the task waits until that run has finished or its lease has ended. If the other run was
     interrupted, the task waits for the end of the lease too, because the platform may still process the request of the interrupted run.
-  - A task waits at most 300 seconds. There is one exception. If the task's own lease without O(lease_time) lasts more than 150 seconds,
-    the task waits at most twice as long as that lease lasts. If the lease of the other run ends later than that, the task does not wait
-    for it, but fails immediately (kind V(busy)).
+  - A task waits at most 300 seconds. If O(retry_time) plus three times O(timeout) is more than 150 seconds, it waits at most twice this
+    sum instead. If the lease of the other run ends after this limit, the task does not wait, but fails immediately (kind V(busy)).
   - The platform may process an earlier request late. Then it can issue another DeviceSecret, which makes the one that this run has stored
     on the gateway invalid. There are three cases in which this can happen. An earlier run was interrupted. The answer to a request was
     lost, and the request was sent again. The device was reset in this playbook run (M(fleetops.aliyun_iot.device_reset)). In these cases,
@@ -75,7 +74,7 @@ options:
       - V(login) verifies every newly registered credential by one login over MQTT. If the login does not succeed, the task fails. What the
         next run does depends on the reason. If the platform refused the login, the next run registers again. In any other case (no
         connection, for example), it only repeats the login. If this login is accepted, the task returns C(changed), since the failed task
-        has notified no handler. The reason is then V(unfinished) if O(follow_up) is true, otherwise V(interrupted).
+        has notified no handler. The reason is then V(unfinished) if O(follow_up) is true in both tasks, otherwise V(interrupted).
       - With V(login), the module makes two checks before it registers. The address of the MQTT host must be known (see O(mqtt_endpoint)).
         The host in O(register_from) must be able to connect to this address. If one of the checks fails, the task fails and does not
         register.
@@ -91,8 +90,9 @@ options:
     description:
       - When a registration is allowed.
       - V(if_needed) registers in each of the following cases. (1) There is no credential. (2) The file is not a valid credential. (3) It is
-        the credential of another device. (4) It was issued for the other O(auth_type). (5) A change was interrupted, and its new credential
-        is not on the gateway. (6) The platform refused the login with a new credential. (7) O(lease) is set.
+        the credential of another device (but see O(device_name_from) for a DeviceName that is not proven). (4) It was issued for the other
+        O(auth_type). (5) A change was interrupted, and its new credential is not on the gateway. (6) The platform refused the login with a
+        new credential. (7) O(lease) is set.
       - V(always) registers in every run, which can make the previous DeviceSecret invalid. With O(auth_type=register), it works only until
         the device is activated. After that, the platform refuses the registration and the task fails. Use the playbook
         C(fleetops.aliyun_iot.reprovision) then.
@@ -224,9 +224,9 @@ reason:
     - V(unreadable) if the file is not a valid credential.
     - V(identity_changed) if it is the credential of another device, or was issued for the other O(auth_type).
     - V(interrupted) if an earlier change was interrupted, or if the platform refused the login with its new credential. It is also returned
-      after a task that stored the credential but failed with the kind C(not_proven), if otherwise nothing or only an owner, group or mode
-      has to be changed. If O(follow_up) was true in that task and is true in this one, the reason is V(unfinished) instead. In check mode,
-      a change that another run is making counts as interrupted.
+      if an earlier task stored the credential but failed with the kind C(not_proven), and this task has nothing else to change except an
+      owner, group or mode. If O(follow_up) is true in both tasks, the reason is V(unfinished) instead. In check mode, a change that another
+      run is making counts as interrupted.
     - V(forced) with O(register=always).
     - V(attributes) if the owner, the group or the mode of the credential is wrong.
     - V(export) if an export is missing or differs.
@@ -251,7 +251,7 @@ proven:
       playbook run. The description of the module gives the reason.
     - V(null) if no login was needed, or if the task ended before the login.
     - V(false) if a login was needed, but was not possible, failed, or was refused by the platform. If the platform refused the login, the
-      task fails. If the login was not possible or failed, the task fails for this reason only with O(verify=login).
+      task fails. If the login was not possible or failed, this makes the task fail only with O(verify=login).
     - In check mode and with O(state=reset_intended), V(false) means that the login of an earlier run still has to be repeated.
     - If the value is V(false), an audit shows whether the stored DeviceSecret is the same as on the platform. It cannot compare device
       tokens.
@@ -284,8 +284,10 @@ mqtt_root:
     - Only a TLS handshake shows which certificate the platform really presents. O(verify=login) makes such a handshake.
     - It is returned only with O(state=present) and O(validate_certs=true), and without O(endpoint) and O(mqtt_endpoint). Further conditions
       depend on the MQTT port (see O(mqtt_port)).
-    - Port 443 (the default) or 1883. Neither O(mqtt_ca_path) nor O(ca_path) is set, and the gateway's system has a store of certificates.
-    - Port 8883. O(register_from=gateway) is set, and O(mqtt_ca_path) is set and contains neither C(~) nor C($).
+    - With port 443 (the default) or 1883, it is returned only if neither O(mqtt_ca_path) nor O(ca_path) is set, and the gateway's system
+      has a store of certificates.
+    - With port 8883, it is returned only with O(register_from=gateway), and only if O(mqtt_ca_path) is set and contains neither C(~) nor
+      C($).
     - With any other port, it is not returned.
   returned: in check mode, under the conditions in the description
   type: dict
@@ -347,9 +349,9 @@ error:
           V(not_accepted), V(not_proven), V(permission), V(refused), V(registration_needed), V(storage), V(throttled), V(tls),
           V(unexpected_name), V(unproven_name), V(unsafe_path).
         - V(ended_early) means that the program on the gateway was killed, for example for lack of memory.
-        - V(not_proven) means that no login was possible although O(verify=login) is set, or that the login failed but was not refused (no
-          connection, for example). So it is not known whether the credential is valid. V(not_accepted) means that the platform refused the
-          login, so the credential is not valid. V(unproven_name) is about the DeviceName (see O(expected_names)).
+        - V(not_proven) occurs only with O(verify=login). It means that no login was possible, or that the login failed but was not refused
+          (no connection, for example). So it is not known whether the credential is valid. V(not_accepted) means that the platform refused
+          the login, so the credential is not valid. V(unproven_name) is about the DeviceName (see O(expected_names)).
         - V(internal) is a bug of this collection; please report it.
       type: str
     code:
