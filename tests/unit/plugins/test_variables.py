@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.https_registration import CODES
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
@@ -388,6 +390,15 @@ def test_exports_that_are_no_list_of_dictionaries(value: JSON) -> None:
     variables = {"gateway_product_key": "a1IoKTestP1", "gateway_exports": value}
     with pytest.raises(InvalidOption, match=r"^gateway_exports: is not a list of dictionaries"):
         credential_options(variables, lambda text: text, {})
+
+
+def test_the_text_of_options_is_plain() -> None:
+    """The validation would take most of its time to copy ansible-core's own types for text."""
+    written = {"gateway_product_key": "a1IoKTestP1", "gateway_path": "/etc/agent/device.json"}
+    variables = DataLoader().load(json.dumps(written))
+    assert str not in map(type, variables.values())
+    options = credential_options(variables, lambda text: text, {})
+    assert [type(options[name]) for name in ("product_key", "path")] == [str, str]
 
 
 @pytest.mark.parametrize("name", ["gateway_lease_time", "gateway_throttle"])
