@@ -23,6 +23,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options impor
     check_types,
     plain_types,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._parent import ending_with_parent
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import check_failure, warn_despite_no_log
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import failure_with_variables
 
@@ -57,7 +58,8 @@ class ControllerAction(ActionBase):
         try:
             # With run_once, the variables of one host apply to the whole batch, and its facts come from the gateway.
             check_facts(self._variables)
-            result.update(self._perform(self._options()))
+            with ending_with_parent():
+                result.update(self._perform(self._options()))
         except FleetopsError as error:
             result.update(failure_with_variables(failure(error), self._option_variables()))
         except AnsibleError:
