@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import processes
+
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._parent import ending_with_parent
 
 SECONDS = 600  # longer than any test waits
