@@ -21,6 +21,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_on
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import Done, HostDevice, ensure_all
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options import (
     account_options,
+    is_absent,
     may_reset_topology,
     product_secret_check,
 )
@@ -61,18 +62,19 @@ class ActionModule(ControllerAction):
         refused: dict[str, FleetopsError] = {}
         for host in map(str, batch):
             look = known.get(host, {})
-            failed = options["state"] != "listed" and bool(look.get("unreachable") or look.get("failed"))
+            left_out = options["state"] != "listed" and bool(look.get("unreachable") or look.get("failed"))
             try:
-                device = None if failed else self._device(hosts, host, look, options)
+                left_out = left_out or (options["state"] == "present" and _is_absent(hosts, host))
+                device = None if left_out else self._device(hosts, host, look, options)
             except FleetopsError as error:
                 refused[host] = error
-                failed = True
+                left_out = True
             else:
                 if device:
                     devices.append(device)
-                elif ad_hoc and not failed and options["state"] != "listed":
+                elif ad_hoc and not left_out and options["state"] != "listed":
                     refused[host] = InvalidOption("device_name", None, "is missing", _NAME_ONE)
-            if failed:
+            if left_out:
                 looked = str(look.get("product_key") or ""), str(look.get("device_name") or "")
                 claims[host] = looked if all(looked) else hosts.device(host)
         if options["state"] != "listed":
@@ -126,6 +128,11 @@ class ActionModule(ControllerAction):
             signs_with=product_secret_check(variables.raw, variables.template),
             reset_topology=may_reset_topology(variables.raw, variables.template),
         )
+
+
+def _is_absent(hosts: Hosts, host: str) -> bool:
+    variables = hosts.variables(host)
+    return is_absent(variables.raw, variables.template)
 
 
 def _check_listed(refused: t.Mapping[str, FleetopsError], known: Known, done: Done) -> None:

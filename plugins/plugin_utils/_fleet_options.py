@@ -119,6 +119,15 @@ def may_reset_topology(variables: Variables, template: Template) -> bool:
     return value not in (None, "") and truth(name, value)
 
 
+def is_absent(variables: Variables, template: Template) -> bool:
+    """Return whether a host's variables say that its gateway is to have no credential.
+
+    :raises FleetopsError: as credential_options()
+    """
+    name = "gateway_state"
+    return bool(_filled_in(name, variables.get(name), template) == "absent")
+
+
 def check_run_templates(variables: Variables, template: Template) -> None:
     """Check that the templates of variables of the run can be evaluated.
 

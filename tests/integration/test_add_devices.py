@@ -62,6 +62,21 @@ def test_a_host_whose_device_cannot_be_added_fails_and_the_others_go_on(platform
     assert {"gw-0101"} == on_platform(platform) - set(names(20))
 
 
+def test_the_device_of_a_gateway_without_a_credential_is_not_added_again(platform: Emulator, tmp_path: Path) -> None:
+    own: JSON = {
+        "gw-0101": {},
+        "gw-0102": {"gateway_state": "absent"},
+        "gw-0103": {"gateway_state": "{{ wanted }}", "wanted": "absent"},
+        "gw-0104": {"gateway_state": "absent", "gateway_device_name": "gw-0105"},
+        "gw-0105": {},
+    }
+    run = operate("add_devices", platform, fleet(tmp_path, own), tmp_path)
+    assert {host for host, stats in run.stats.items() if stats["failures"]} == {"gw-0105"}, (
+        "it has the name of another host"
+    )
+    assert called(platform, "RegisterDevice") == ["gw-0101"]
+
+
 def test_a_host_without_a_product_fails_and_the_others_go_on(platform: Emulator, tmp_path: Path) -> None:
     lacking: JSON = {
         "missing": {},
