@@ -16,24 +16,26 @@ description:
     option C(lease) and in the return value C(lease). A B(note) is a file on the gateway which records that handlers still have to run after
     a change (see O(follow_up)). The ID of a note is in the option C(due) and in the return value C(due).
   - A registration can issue a new DeviceSecret, which makes the previous one invalid. So, by default, the module registers only when
-    necessary. If the gateway's credential and exports are up to date, it runs one shell script on the gateway and sends nothing to the
-    platform. There is one exception. If an earlier run could not complete the login that verifies a new credential, each later run repeats
-    this login (see O(verify)). The module never registers in check mode.
+    necessary. If the gateway's credential and exports are up to date, it runs one shell script on the gateway. It then sends nothing to
+    the platform, except to repeat the login of an earlier run that should have verified a new credential. It repeats the login if it
+    failed but was not refused, or if it was not possible although O(verify=login) was set. The module never registers in check mode.
   - With O(register_from=gateway), the controller signs the request. The gateway sends the signed request, and stores the DeviceSecret from
     the answer. ProductSecret never leaves the controller, DeviceSecret never leaves the gateway.
-  - If a run is interrupted, run the task again. The new run finishes the change. The next paragraphs describe how long the new run waits
-    before that, and when it verifies the stored credential.
+  - If a run is interrupted, run the task again. The new run first waits for the end of the interrupted run's lease. Then it finishes the
+    change. The next paragraphs describe how long it waits, and when it verifies the stored credential.
   - Each registration takes a lease, which lasts O(retry_time) plus three times O(timeout). With the defaults, this is 60 seconds. A task
     with O(state=reset_intended) also takes a lease, which lasts O(lease_time) longer.
   - If another run is changing the gateway, the task waits until that run has finished or its lease has ended. If the other run was
     interrupted, the task waits for the end of the lease too, because the platform may still process the request of the interrupted run.
   - A task waits at most 300 seconds. If O(retry_time) plus three times O(timeout) is more than 150 seconds, it waits at most twice this
     sum instead. If the lease of the other run ends after this limit, the task does not wait, but fails immediately (kind V(busy)).
-  - The platform may process an earlier request late. Then it can issue another DeviceSecret, which makes the one that this run has stored
-    on the gateway invalid. There are three cases in which this can happen. An earlier run was interrupted. The answer to a request was
-    lost, and the request was sent again. The device was reset in this playbook run (M(fleetops.aliyun_iot.device_reset)). In these cases,
-    the module verifies the stored credential by a login over MQTT. With O(verify=login), it verifies every new credential.
-  - A login activates the device. After that, a device with O(auth_type=register) cannot be registered again until it is reset.
+  - The platform may process an earlier request late. It can then issue another DeviceSecret. In this case, the DeviceSecret that this run
+    has stored on the gateway is no longer valid. This can happen if an earlier run was interrupted. It can happen if the answer to a
+    request was lost and the request was sent again. It can also happen if the device was reset in this playbook run
+    (M(fleetops.aliyun_iot.device_reset)). In these cases, the module verifies the stored credential by a login over MQTT. With
+    O(verify=login), it verifies every new credential. The states and steps of a change are on the page
+    R(How a credential is changed,ansible_collections.fleetops.aliyun_iot.docsite.change_protocol_guide).
+  - A login activates the device. After the login, a device with O(auth_type=register) cannot be registered again until it is reset.
   - For the login, the module needs the address of the MQTT host (see O(mqtt_endpoint)). Without an address there is no login, and with
     O(verify=login) the task fails before it registers.
 options:
@@ -41,12 +43,11 @@ options:
     description:
       - V(absent) removes the credential and its exports from the gateway. The file in O(path) is removed whatever it contains, so the
         credential of another device or product is removed too. The device on the platform is not changed.
-      - V(reset_intended) prepares a reset of the device (ResetThing). It does three things. It checks that the gateway can store a
-        credential, and that the host in O(register_from) reaches the platform. It records on the gateway that a registration is needed. It
-        takes a lease, which the result returns as C(lease). Until the lease ends, no other run changes this gateway's credential.
+      - V(reset_intended) prepares a reset of the device (ResetThing). (1) It checks that the gateway can store a credential, and that the
+        host in O(register_from) reaches the platform. (2) It records on the gateway that a registration is needed. (3) It takes a lease,
+        which the result returns as C(lease). Until the lease ends, no other run changes this gateway's credential.
       - V(reset_withdrawn) releases the O(lease) of V(reset_intended). Use it if the reset was not sent. It also removes the record that
-        V(reset_intended) has made. If the gateway already had the record of an earlier change that was not finished, for example because
-        it was interrupted, that record stays.
+        V(reset_intended) has made. If the gateway already had the record of an earlier, unfinished change, that record stays.
       - V(followed_up) removes the note that O(follow_up) has stored. Use it after the handlers have run. Set O(due) to the C(due) in the
         result of the task that notified the handlers.
     type: str
@@ -71,18 +72,21 @@ options:
     type: str
   verify:
     description:
-      - V(login) verifies every newly registered credential by one login over MQTT. If the login does not succeed, the task fails. What the
-        next run does depends on the reason. If the platform refused the login, the next run registers again. In any other case (no
-        connection, for example), it only repeats the login. If this login is accepted, the task returns C(changed), since the failed task
-        has notified no handler. The reason is then V(unfinished) if O(follow_up) is true in both tasks, otherwise V(interrupted).
-      - With V(login), the module makes two checks before it registers. The address of the MQTT host must be known (see O(mqtt_endpoint)).
-        The host in O(register_from) must be able to connect to this address. If one of the checks fails, the task fails and does not
-        register.
+      - V(none) requires no login. The module then logs in only if a new credential may be invalid (see the description of the module). If
+        this login fails or is not possible, the task succeeds with a warning. If the platform refuses the login, the task fails.
+      - V(login) verifies every newly registered credential by one login over MQTT. If the login does not succeed, the task fails. If the
+        platform refused the login, the next run registers again. If the login failed for another reason, for example because there was no
+        connection, the next run only repeats the login. If the platform accepts the repeated login, the next run returns C(changed), since
+        the failed task has notified no handler. The reason of this result is V(interrupted). It is V(unfinished) instead if O(follow_up)
+        was true in the failed task and is true in the next run.
+      - With V(login), the module makes two checks before it registers. (1) The address of the MQTT host must be known (see
+        O(mqtt_endpoint)). (2) The host in O(register_from) must be able to connect to this address. If one of the checks fails, the task
+        fails and does not register.
       - With O(auth_type=regnwl), the gateway itself logs in, even with O(register_from=controller). For this login, the gateway needs
         Python and a route to the MQTT host. With O(register_from=controller), the module does not check before the registration whether
         the gateway has them. It checks only the connection from the controller to the MQTT host.
-      - The platform allows one connection for each device, so the login disconnects the agent if it is connected as this device. It also
-        activates the device. After that, a device with O(auth_type=register) cannot be registered again until it is reset.
+      - The platform allows one connection for each device, so the login disconnects an agent that is connected as this device. The login
+        also activates the device. After the login, a device with O(auth_type=register) cannot be registered again until it is reset.
     type: str
     choices: [none, login]
     default: none
@@ -94,8 +98,8 @@ options:
         O(auth_type). (5) A change was interrupted, and its new credential is not on the gateway. (6) The platform refused the login with a
         new credential. (7) O(lease) is set.
       - V(always) registers in every run, which can make the previous DeviceSecret invalid. With O(auth_type=register), it works only until
-        the device is activated. After that, the platform refuses the registration and the task fails. Use the playbook
-        C(fleetops.aliyun_iot.reprovision) then.
+        the device is activated. If the device is activated, the platform refuses the registration and the task fails. In this case, use
+        the playbook C(fleetops.aliyun_iot.reprovision).
       - V(never) fails if a registration is needed. It still repairs owner, group, mode and exports, and finishes a change whose new
         credential is already on the gateway. It cannot be combined with O(state=reset_intended).
     type: str
@@ -105,8 +109,8 @@ options:
     description:
       - The host that sends the registration. V(gateway) needs Python on the gateway, and a route from the gateway to the platform.
       - With V(controller), DeviceSecret passes through the controller's memory, but is written to no file there. The gateway needs only a
-        POSIX shell with the usual tools (the BusyBox of a stock OpenWrt is enough). There is one exception. For a login with
-        O(auth_type=regnwl), the gateway needs more (see O(verify)).
+        POSIX shell with the usual tools (the BusyBox of a stock OpenWrt is enough). Only for a login with O(auth_type=regnwl), the gateway
+        needs more (see O(verify)).
     type: str
     choices: [gateway, controller]
     default: gateway
@@ -126,7 +130,8 @@ options:
       - V(regnwl) is registration without pre-registration. The device does not have to be added to the product first. It works over MQTT
         only, only in the regions V(cn-beijing) and V(cn-shanghai), and only if the product allows it. The platform issues a client ID and a
         device token. Both are stored in place of a DeviceSecret. The platform counts each registration as a new physical device. At most
-        five physical devices can have the same DeviceName.
+        five physical devices can have the same DeviceName. A registration whose answer was lost can count too. A sixth registration is
+        expected to fail with the kind V(refused). It is not known how to release one of the five.
     type: str
     choices: [register, regnwl]
     default: register
@@ -168,7 +173,7 @@ notes:
   - The fingerprint is the first 16 hexadecimal digits of SHA-256 over C(fleetops:{ProductKey}:{DeviceName}:{DeviceSecret}). For a
     credential with a device token, the token takes the place of the DeviceSecret.
   - No result, diff or log of this module contains a secret, so the task needs no C(no_log).
-  - Not verified against the live platform; see the README for what is known and what is not.
+  - Not verified against the live platform. The README says what is known and what is not.
 seealso:
   - module: fleetops.aliyun_iot.device_registration
 author:
@@ -210,6 +215,73 @@ EXAMPLES = r"""
     product_secret: "{{ vault_product_secret }}"
     register_from: controller
 
+- name: Replace the DeviceSecret of gateways whose devices are activated
+  hosts: gateways
+  gather_facts: false
+  tasks:
+    - name: Check that the gateway can register again, and take a lease
+      fleetops.aliyun_iot.gateway_credential:
+        region: cn-shanghai
+        product_key: a1IoKTestP1
+        product_secret: "{{ vault_product_secret }}"
+        state: reset_intended
+        lease_time: 30
+      register: intended
+
+    - name: Reset the device, or release the lease
+      block:
+        - name: Reset the device
+          fleetops.aliyun_iot.device_reset:
+            region: cn-shanghai
+            product_key: a1IoKTestP1
+            names: ["{{ intended.device_name }}"]
+            leases: "{{ {intended.device_name: intended.lease_ends} }}"
+          register: reset
+      rescue:
+        - name: Release the lease if no reset was sent
+          fleetops.aliyun_iot.gateway_credential:
+            product_key: a1IoKTestP1
+            state: reset_withdrawn
+            lease: "{{ intended.lease }}"
+          when: reset.devices | default([]) | selectattr('reason', 'eq', 'requested') | length == 0
+
+        - name: Fail, since the device was not reset
+          ansible.builtin.fail:
+            msg: "{{ reset.msg }}"
+
+    - name: Register the device under the lease
+      fleetops.aliyun_iot.gateway_credential:
+        region: cn-shanghai
+        product_key: a1IoKTestP1
+        product_secret: "{{ vault_product_secret }}"
+        lease: "{{ intended.lease }}"
+
+- name: Provision the gateways, and repeat handlers that have not run
+  hosts: gateways
+  gather_facts: false
+  tasks:
+    - name: Give the gateway its device certificate, and store a note until the handlers have run
+      fleetops.aliyun_iot.gateway_credential:
+        region: cn-shanghai
+        product_key: a1IoKTestP1
+        product_secret: "{{ vault_product_secret }}"
+        follow_up: true
+      register: provisioned
+      notify:
+        - Restart the agent after the change
+        - Remove the note
+  handlers:
+    - name: Restart the agent after the change
+      fleetops.aliyun_iot.service_restart:
+        service: agent
+
+    - name: Remove the note
+      fleetops.aliyun_iot.gateway_credential:
+        product_key: a1IoKTestP1
+        state: followed_up
+        due: "{{ provisioned.due }}"
+      when: provisioned.due is not none
+
 - name: Remove the credential from a gateway
   fleetops.aliyun_iot.gateway_credential:
     product_key: a1IoKTestP1
@@ -234,8 +306,9 @@ reason:
       for this task. Nothing has to be changed, except perhaps an owner, group or mode, which is corrected in the same run.
     - V(reset) if O(lease) is set, which means that an earlier task has reset the device.
     - With O(state=absent), V(exists) if there is something to remove, otherwise V(up_to_date).
-    - With O(state=reset_intended), V(reset_intended) if this task makes the record that a registration is needed. V(up_to_date) if an
-      earlier task with this state has made this record, and no registration has begun since then.
+    - With O(state=reset_intended), V(reset_intended) if this task makes the record that a registration is needed. If an earlier task with
+      this state has already made the record, and no registration has begun since, the reason is V(up_to_date). This task takes a new lease
+      in both cases.
     - With O(state=reset_withdrawn), V(withdrawn). With O(state=followed_up), V(followed_up).
   returned: when the gateway was inspected, and with O(state=reset_withdrawn) and O(state=followed_up)
   type: str
@@ -247,8 +320,8 @@ registered:
 proven:
   description:
     - Whether a login over MQTT verified the stored credential. This value is not about the DeviceName (see RV(device_name_proven)).
-    - A new credential needs a login with O(verify=login). It also needs one after an interruption, a lost answer or a reset in the same
-      playbook run. The description of the module gives the reason.
+    - If O(verify=login) is set, each new credential needs a login. Without this setting, a new credential needs a login after an
+      interruption, after a lost answer, and after a reset in the same playbook run. The description of the module gives the reason.
     - V(null) if no login was needed, or if the task ended before the login.
     - V(false) if a login was needed, but was not possible, failed, or was refused by the platform. If the platform refused the login, the
       task fails. If the login was not possible or failed, this makes the task fail only with O(verify=login).
@@ -268,8 +341,13 @@ lease:
   returned: on success with O(state=reset_intended), except in check mode
   type: str
 lease_ends:
-  description: When the lease ends, in seconds of the monotonic clock of this controller. Pass the value to
-    M(fleetops.aliyun_iot.device_reset), in its option C(leases).
+  description:
+    - When the lease ends, in seconds of the monotonic clock of this controller. Pass the value to M(fleetops.aliyun_iot.device_reset), in
+      its option C(leases).
+    - This clock begins again when the controller is restarted. So the value is valid only on this controller, and only until its restart.
+      After a restart of the controller, take a new lease with O(state=reset_intended).
+    - The gateway measures the lease with its own uptime. If the gateway is restarted, the lease begins again there with its whole length.
+      The value stays valid, since the lease on the gateway then ends later.
   returned: on success with O(state=reset_intended), except in check mode
   type: float
 mqtt_root:
@@ -281,7 +359,7 @@ mqtt_root:
     - C(found) is the result of a check on the gateway. If there is a C(path), C(found) is V(true) if the gateway can read this path. What
       the file contains is not checked. If C(path) is V(null), C(found) is V(true) if the certificate is among the authorities of the
       system. A warning names the gateways for which C(found) is V(false).
-    - Only a TLS handshake shows which certificate the platform really presents. O(verify=login) makes such a handshake.
+    - Only a TLS handshake shows which certificate the platform really presents. The login with O(verify=login) includes a handshake.
     - It is returned only with O(state=present) and O(validate_certs=true), and without O(endpoint) and O(mqtt_endpoint). Further conditions
       depend on the MQTT port (see O(mqtt_port)).
     - With port 443 (the default) or 1883, it is returned only if neither O(mqtt_ca_path) nor O(ca_path) is set, and the gateway's system
@@ -349,10 +427,12 @@ error:
           V(not_accepted), V(not_proven), V(permission), V(refused), V(registration_needed), V(storage), V(throttled), V(tls),
           V(unexpected_name), V(unproven_name), V(unsafe_path).
         - V(ended_early) means that the program on the gateway was killed, for example for lack of memory.
-        - V(not_proven) occurs only with O(verify=login). It means that no login was possible, or that the login failed but was not refused
-          (no connection, for example). So it is not known whether the credential is valid. V(not_accepted) means that the platform refused
-          the login, so the credential is not valid. V(unproven_name) is about the DeviceName (see O(expected_names)).
-        - V(internal) is a bug of this collection; please report it.
+        - V(not_proven) occurs only with O(verify=login). It means that no login was possible, or that the login failed but was not refused,
+          for example because there was no connection. So it is not known whether the credential is valid. V(not_accepted) means that the
+          platform refused the login, so the credential is not valid. V(unproven_name) is about the DeviceName (see O(expected_names)).
+        - V(internal) is a bug of this collection. Please report it.
+        - The page R(Troubleshooting,ansible_collections.fleetops.aliyun_iot.docsite.troubleshooting_guide)
+          describes all kinds.
       type: str
     code:
       description: The platform's code, if it gave one.

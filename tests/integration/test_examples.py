@@ -62,6 +62,7 @@ BEFORE: dict[str, list[JSON]] = {
     "modules/gateway_credential 2": [ABSENT],
     "modules/gateway_credential 3": [ABSENT],
     "modules/gateway_credential 4": [ABSENT],
+    "modules/gateway_credential 6": [ABSENT],
     "modules/fleet_credentials 1": [ABSENT],
     "modules/fleet_report 1": [
         ABSENT,
@@ -103,7 +104,7 @@ CHANGES = {
     "modules/gateway_credential 2",
     "modules/gateway_credential 3",
     "modules/gateway_credential 4",
-    "modules/gateway_credential 5",
+    "modules/gateway_credential 7",
     "modules/gateway_recovery 1",
     "modules/service_restart 1",
     "modules/device_reset 1",
@@ -258,7 +259,10 @@ def test_what_the_examples_have_done(tried: Tried) -> None:
         assert stored_fingerprint(home, host) == valid_fingerprint(tried.platform, host)
         assert (home / host / "iot.conf").read_text() == f"secret={tried.secret(MACS[number])}\n"
         assert (home / host / "notified").exists()
-        assert (home / f"machine-{number}/restarted").read_text() == "restart -- agent\n"
+        assert (home / f"machine-{number}/restarted").read_text() == "restart -- agent\n" * 2
+        done = {each["task"]: each["result"] for each in run.results[host]}
+        assert done["Register the device under the lease"]["reason"] == "reset"
+        assert done["Remove the note"]["reason"] == "followed_up"
     assert {finding["finding"] for finding in json.loads((home / "audit.json").read_text())} >= {"ok", "no_gateway"}
     assert all(host in (home / "provision.html").read_text() for host in HOSTS)
     assert not [secret for secret in (PRODUCT_SECRET, KEY.secret) if secret in run.stdout + run.stderr]
