@@ -30,7 +30,8 @@ options: {}
 attributes:
   action_group:
     description: Use C(group/fleetops.aliyun_iot.openapi), or C(group/fleetops.aliyun_iot.aliyun_iot), in C(module_defaults) to set
-      defaults for this module.
+      defaults for this module. Set C(ca_path) in the first of these groups, because it has another meaning in modules that are only in the
+      second group.
     support: full
     membership:
       - fleetops.aliyun_iot.aliyun_iot

@@ -25,8 +25,8 @@ options:
 options:
   mqtt_port:
     description:
-      - The port of the MQTT host. The certificate of the platform depends on the port. So when you choose a port, also choose the
-        authorities to trust.
+      - The port of the MQTT host. The collection uses TLS at every port, also at V(1883). The certificate of the platform depends on the
+        port. So when you choose a port, also choose the authorities to trust.
       - According to the vendor's documents, the certificate at V(8883) is signed by the platform's own CA. This CA is valid until
         2053-07-04, and no operating system trusts it. Set O(mqtt_ca_path) to the file of this CA.
       - According to the vendor's documents, GlobalSign R1 is the root of the certificates at V(443) and V(1883). It is valid until

@@ -19,13 +19,16 @@ options:
     description:
       - Where the DeviceName comes from.
       - V(mac) is the address of O(device_name_interface), as the kernel prints it (lower case, with colons).
-      - V(serial) is the serial number in the device tree, or else DMI's C(product_serial), which only root can read.
+      - V(serial) is the serial number in the device tree, or else DMI's C(product_serial). Usually only root can read C(product_serial).
+      - If the hardware reports no name, or only a placeholder such as C(Default string), the task fails with the kind V(invalid_option).
+        It does not use the name in the inventory instead. With C(state=absent), no name is needed.
       - A compromised gateway can report a false name for its hardware. So list the allowed names with O(expected_names).
-      - A name is called proven if the inventory shows that it belongs to this gateway. There are two cases. The inventory itself gives the
-        name, or O(expected_names) has only this name. The return value C(device_name_proven) and the error kind V(unproven_name) use the
-        word in this sense. The return value C(proven) is about a login, not about the name.
+      - A name is called proven if the inventory shows that it belongs to this gateway. A name is proven if the inventory itself gives it. A
+        name from the hardware is proven if O(expected_names) has only this name. The return value C(device_name_proven) and the error kind
+        V(unproven_name) use the word in this sense. The return value C(proven) is about a login, not about the name.
       - An unproven name comes from the hardware alone. If the gateway reports an unproven name, but already has a credential for another
-        device of the same product, the task fails.
+        device of the same product, the task fails. If the credential is for another product, M(fleetops.aliyun_iot.gateway_credential)
+        registers the gateway.
     type: str
     choices: [inventory_hostname, mac, serial]
     default: inventory_hostname
@@ -58,12 +61,14 @@ options:
         V(null). It is not rewritten until a new credential replaces it.
       - The file is refused as a credential if it has more than 4096 bytes. It is refused if it is not one complete JSON object. It is
         refused if it has a character beyond ASCII, or a control character other than a tab or a line break.
-      - The file is refused if one of the fields of its kind is missing (the three with a DeviceSecret, or the four with a device token), or
-        if the value of such a field is not a string in the format of that field. A backslash in such a value is never allowed. The file is
-        refused if it has fields of a DeviceSecret and of a device token.
+      - There are two kinds of credentials, with a DeviceSecret (three fields) and with a device token (four fields). The file is refused if
+        a field of its kind is missing. It is refused if the value of one of these fields is not a string in the format of that field. These
+        values cannot contain a backslash. The file is refused if it has C(deviceSecret) together with C(clientId) or C(deviceToken).
       - The file is refused if a JSON key occurs twice or contains a backslash. It is refused if any value is an object or an array.
       - The directory must belong to root or to the task's user on the gateway (with C(become), the user that it becomes), and must not be
         writable by anybody else. It is created if it does not exist.
+      - If you change this option, the file at the old path stays on the gateway, with its secret. If the new path has no credential, a
+        registration is needed.
     type: str
     default: /etc/aliyun-iot/device.json
   owner:
@@ -76,15 +81,15 @@ options:
       the gateway.
     type: str
   mode:
-    description: The credential's permissions, a quoted string of four octal digits, such as V(0600) or V(0640). The first and the last are
-      0, so that only owner and group have access, and the owner must be able to read the file.
+    description: The credential's permissions, a quoted string of four octal digits, such as V(0600) or V(0640). The first and the last
+      digit must be 0, so that only owner and group have access. The second digit must allow the owner to read the file.
     type: str
     default: "0600"
   service:
     description:
-      - The name, in systemd, OpenRC or C(/etc/init.d), of the service on the gateway that handlers restart when the credential or an export
-        has changed. If the service does not exist, the task fails before it registers; see M(fleetops.aliyun_iot.service_restart). The
-        module itself restarts nothing.
+      - The service on the gateway that uses the credential. When the credential or an export has changed, handlers restart this service.
+        The module itself restarts nothing. Set the name that the service has in systemd, in OpenRC or in C(/etc/init.d) (see
+        M(fleetops.aliyun_iot.service_restart)). If the service does not exist, the task fails before it registers.
     type: str
   follow_up:
     description:
@@ -103,22 +108,28 @@ options:
     description:
       - Further files with the credential, for agents that read another format. They are written again when the credential changes, and
         repaired without a registration.
+      - If you remove a file from this list, or change its O(exports[].dest), the old file stays on the gateway, with its secret. Delete it
+        yourself.
     type: list
     elements: dict
     default: []
     suboptions:
       dest:
         description:
-          - The file on the gateway. Its directory is not created; it must exist, belong to root or to the task's user on the gateway, and
-            not be writable by anybody else.
+          - The file on the gateway. Its directory is not created. The directory must exist, belong to root or to the task's user on the
+            gateway, and not be writable by anybody else.
           - The name of the file must not begin with C(.NAME.), where NAME is the name of the credential or of another export in this
             directory, such as C(.device.json.). The module uses such names itself.
         type: str
         required: true
       format:
         description:
-          - V(env) is C(ALIYUN_IOT_PRODUCT_KEY=...) and so on, V(properties) is C(productKey=...), V(json) an indented object. Set either
-            this or O(exports[].template).
+          - V(env) writes lines with the names C(ALIYUN_IOT_PRODUCT_KEY), C(ALIYUN_IOT_DEVICE_NAME) and C(ALIYUN_IOT_DEVICE_SECRET).
+            V(properties) writes lines with the names C(productKey), C(deviceName) and C(deviceSecret). V(json) writes an indented object
+            with the same names as V(properties).
+          - With a device token, two lines take the place of the DeviceSecret. Their names are C(ALIYUN_IOT_CLIENT_ID) and
+            C(ALIYUN_IOT_DEVICE_TOKEN) in V(env), and C(clientId) and C(deviceToken) in V(properties) and V(json).
+          - Set either this or O(exports[].template).
         type: str
         choices: [env, properties, json]
       template:
@@ -130,12 +141,12 @@ options:
           - The rendered file can have at most 1 MiB, of which 256 bytes are reserved for each placeholder.
         type: path
       owner:
-        description: The file's owner; the credential's if not set.
+        description: The owner of the file. Defaults to the owner of the credential.
         type: str
       group:
-        description: The file's group; the credential's if not set.
+        description: The group of the file. Defaults to the group of the credential.
         type: str
       mode:
-        description: The file's permissions; the credential's if not set.
+        description: The permissions of the file. Defaults to those of the credential.
         type: str
 """

@@ -39,7 +39,8 @@ options:
     choices: [default_chain]
   region:
     description:
-      - The region of the instance, such as V(cn-shanghai).
+      - The region of the instance, V(ap-northeast-1), V(ap-southeast-1), V(cn-beijing), V(cn-shanghai), V(cn-shenzhen), V(eu-central-1),
+        V(us-east-1) or V(us-west-1).
       - Required unless O(openapi_endpoint) is given.
     type: str
   openapi_endpoint:
@@ -50,8 +51,13 @@ options:
     description: The instance's ID, from the Overview page in the console. Required if, and only if, the instance has an ID.
     type: str
   ca_path:
-    description: A PEM file of certificate authorities to trust in addition to those of the controller's system. If the system has none,
-      those of the Python package certifi are trusted. A login over MQTT trusts only the authorities of this file.
+    description:
+      - A PEM file of certificate authorities to trust in calls of the OpenAPI, in addition to those of the controller's system. If the
+        system has none, those of the Python package certifi are trusted.
+      - M(fleetops.aliyun_iot.gateway_recovery) uses this file also for its login over MQTT, unless its option C(mqtt_ca_path) is set. For
+        this login, it trusts the authorities of this file instead of the system's.
+      - In M(fleetops.aliyun_iot.gateway_credential), M(fleetops.aliyun_iot.device_registration) and M(fleetops.aliyun_iot.device_login),
+        the option C(ca_path) replaces the system's authorities.
     type: path
   timeout:
     description: How long one call may take until its answer is complete, in seconds (1 to 300).

@@ -22,7 +22,8 @@ options:
     type: str
   region:
     description:
-      - The region of the product, such as V(cn-shanghai). V(cn-beijing) and V(cn-shenzhen) offer no registration over HTTPS.
+      - The region of the product, V(ap-northeast-1), V(ap-southeast-1), V(cn-beijing), V(cn-shanghai), V(cn-shenzhen), V(eu-central-1),
+        V(us-east-1) or V(us-west-1). V(cn-beijing) and V(cn-shenzhen) offer no registration over HTTPS.
       - Required for a registration over HTTPS unless O(endpoint) is set.
     type: str
   endpoint:
@@ -33,8 +34,10 @@ options:
   ca_path:
     description:
       - A path on the host that sends the registration. It is either a PEM file with the certificates of the authorities to trust, or a
-        directory of such certificates that was prepared with C(openssl rehash). These authorities are trusted instead of the host's own.
-        If this option is not set, the host's own authorities are trusted.
+        directory of certificates that was prepared with C(openssl rehash). These authorities are trusted instead of the host's own. If
+        this option is not set, the host's own authorities are trusted.
+      - If the controller registers with C(auth_type=regnwl), the gateway logs in. In this case, the path must exist on both hosts.
+      - In the modules that call the OpenAPI, the option C(ca_path) adds authorities to those of the system, and does not replace them.
     type: str
   validate_certs:
     description: Whether to verify the certificates of the endpoint and of the MQTT host. With V(false), an attacker on the network can pass
@@ -48,7 +51,7 @@ options:
   retry_time:
     description:
       - For how long, in seconds (0 to 3600), a request is retried after a connection error, a time-out, HTTP 429 or 5xx, or the
-        platform's codes 429 and 500. The pauses grow exponentially with full jitter; C(Retry-After) is honoured up to 30 seconds.
+        platform's codes 429 and 500. The pauses grow exponentially with full jitter. C(Retry-After) is honoured up to 30 seconds.
     type: int
     default: 30
   sign_method:

@@ -17,6 +17,9 @@ description:
   - ProductSecret stays in Ansible's own process on the controller, whatever host the task is for.
   - The host that connects is always the controller, and the connection is always HTTPS. Some options below are shared with other modules.
     What they say about gateways and MQTT does not apply to this module.
+  - The regions V(cn-beijing) and V(cn-shenzhen) offer no registration over HTTPS. For these regions, the module fails with the kind
+    V(invalid_option) unless O(endpoint) is set. For these regions, use M(fleetops.aliyun_iot.gateway_credential).
+  - The module needs no Python package besides ansible-core.
 options:
   device_name:
     description: The DeviceName, 4 to 32 of the characters C(A-Z a-z 0-9 - _ @ . :).
@@ -24,7 +27,8 @@ options:
     required: true
   return_secret:
     description:
-      - Whether to return the DeviceSecret. With V(false), the secret is lost when the module ends.
+      - Whether to return the DeviceSecret. With V(false), the secret is lost when the module ends. So V(false) is only for a test of the
+        registration, with a device that no gateway uses.
       - With V(true), the task must have C(no_log=true). Otherwise it fails with the kind V(invalid_option), and registers nothing.
     type: bool
     default: false
@@ -45,7 +49,7 @@ attributes:
   action_group:
     version_added: 1.0.0
 notes:
-  - Not verified against the live platform; see the README for what is known and what is not.
+  - Not verified against the live platform. The README says what is known and what is not.
 seealso:
   - module: fleetops.aliyun_iot.gateway_credential
 author:
@@ -75,12 +79,12 @@ device_name:
   type: str
 fingerprint:
   description:
-    - The first 16 hexadecimal digits of SHA-256 over C(fleetops:{ProductKey}:{DeviceName}:{DeviceSecret}); V(null) in check mode.
+    - The first 16 hexadecimal digits of SHA-256 over C(fleetops:{ProductKey}:{DeviceName}:{DeviceSecret}). V(null) in check mode.
   returned: success
   type: str
   sample: 2fd4e1c67a2d28fc
 device_secret:
-  description: The DeviceSecret; V(null) in check mode.
+  description: The DeviceSecret. V(null) in check mode.
   returned: success and O(return_secret=true)
   type: str
 error:
@@ -92,7 +96,7 @@ error:
       description:
         - The kind of error. Use it in C(when) or C(failed_when). It is one of V(bad_answer), V(internal), V(invalid_option), V(network),
           V(refused), V(throttled), V(tls).
-        - V(internal) is a mistake in this collection; please report it.
+        - V(internal) is a bug of this collection. Please report it.
       type: str
     code:
       description: The platform's code, if it gave one.

@@ -18,18 +18,21 @@ description:
   - The pass first inspects all gateways, and compares their devices and files. If two gateways have the same device, both fail and are not
     changed. The same applies to two hosts that are one machine and have the same file in C(gateway_path) or C(gateway_exports). Then the
     pass changes the gateways that need a change.
-  - Some hosts cannot be inspected, for example because a variable is wrong, because the host failed earlier in the run, or because it is
-    in O(refused). Such a host is compared too. For its device and its files, the pass uses what the inventory names. There is one
-    exception. A host that this pass does not process is not compared again if it has a result in O(looked) or O(continues).
+  - The pass also compares hosts that it does not inspect, for example because a variable is wrong, because the host failed earlier in the
+    run, or because the host is in O(refused). For their devices and files, the pass uses what the inventory names. If a host of the batch
+    has a result in O(looked) or O(continues), an earlier pass has compared it already. If this pass does not process this host, for example
+    because it failed in the earlier pass, this pass does not compare it again.
   - A failure of one gateway affects no other gateway and does not fail the task. C(gateways) contains the results by host.
   - To run the handlers of each host, run M(fleetops.aliyun_iot.fleet_report) on each host after the pass. The role with
-    C(tasks_from=report) does this, and notifies the role's handlers. M(fleetops.aliyun_iot.fleet_report) returns the host's result of the
-    pass, so a changed gateway notifies its handlers, and a failed gateway fails its host.
+    C(tasks_from=report) does this, and notifies the role's handlers. It reads the result of the pass from the variable C(gateway_fleet), so
+    register the pass under this name. M(fleetops.aliyun_iot.fleet_report) returns the host's result of the pass, so a changed gateway
+    notifies its handlers, and a failed gateway fails its host.
   - A pass that takes longer than a few seconds shows its progress, with any callback.
-  - A gateway counts as hanging if the work on it takes longer than 15 minutes. The pass ends this work when no other gateway can be
-    processed any more. This is so when all other gateways are finished, or when the number of hanging gateways has reached O(connections).
-    Then the hanging gateways fail with the kind V(timeout). The time is longer than 15 minutes if C(gateway_retry_time) plus three times
-    C(gateway_timeout) is more than 150 seconds.
+  - A gateway counts as hanging if its inspection or its change takes longer than 15 minutes. If C(gateway_retry_time) plus three times
+    C(gateway_timeout) is more than 150 seconds, the limit is 300 seconds plus four times this sum instead.
+  - If all other gateways are finished, the pass ends the work on the hanging gateways. If the number of hanging gateways reaches
+    O(connections), the pass ends the work on them too, since it could not start another gateway. The hanging gateways then fail with the
+    kind V(timeout).
 options:
   state:
     description: As in M(fleetops.aliyun_iot.gateway_credential). Takes precedence over the variable C(gateway_state).
@@ -54,16 +57,17 @@ options:
     default: false
   hardware_names:
     description:
-      - Use V(true) in check mode, to read the names that come from the hardware of gateways, and to compare them before any change.
-      - With V(true), the pass processes only the gateways whose names come from the hardware. In check mode, it only inspects them. With
-        O(report=all), the results of the other hosts contain the ProductKey and the DeviceName of the inventory.
+      - Whether to process only the gateways whose names come from their hardware.
+      - Use V(true) in check mode. The pass then only inspects these gateways. It reads their names, and compares them before any change.
+      - Without check mode, the pass with V(true) changes these gateways, and does not change the other hosts.
+      - With O(report=all), the results of the other hosts contain the ProductKey and the DeviceName of the inventory.
     type: bool
     default: false
   look_only:
     description:
-      - Whether a pass in check mode only inspects the gateways. With V(false), such a pass also checks that the changes are possible. Use
-        V(true) if a later pass makes these checks.
-      - Without check mode, this option does not prevent any change.
+      - Whether a pass in check mode only inspects the gateways. With V(false), a pass in check mode also checks that the changes are
+        possible. Use V(true) if a later pass makes these checks.
+      - Use this option only in check mode. Without check mode, the pass changes the gateways with V(true) too.
     type: bool
     default: false
   lease_time:
@@ -72,13 +76,13 @@ options:
   looked:
     description:
       - C(gateways) of an earlier pass. If the hardware of a gateway reports another name than in that pass, this gateway fails. Hosts that
-        failed or were unreachable in that pass are not processed again; their results are returned.
+        failed or were unreachable in that pass are not processed again. Their results are returned.
     type: dict
     default: {}
   continues:
     description:
-      - C(gateways) of the pass with O(state=reset_intended), whose leases this pass uses. Hosts that failed or were
-        unreachable in that pass are not processed again; their results are returned.
+      - C(gateways) of the pass with O(state=reset_intended). This pass uses the leases of that pass. Hosts that failed or were unreachable
+        in that pass are not processed again. Their results are returned.
     type: dict
     default: {}
   refused:
@@ -88,8 +92,8 @@ options:
     type: dict
     default: {}
   withdraw:
-    description: Hosts for whose devices no reset was sent. Each of them must also be in O(refused). If O(continues) has a lease for such a
-      host, the pass releases this lease.
+    description: The hosts whose devices were not reset, because no reset was sent. List each of them in O(refused) too. If O(continues) has
+      a lease for one of these hosts, the pass releases this lease.
     type: list
     elements: str
     default: []
@@ -111,15 +115,15 @@ options:
     type: int
     default: 0
   at_once:
-    description: The number of gateways that are processed at the same time. A gateway that has already taken 5 seconds is not counted, so
-      the pass starts the next one in addition. O(connections) limits the number of all of them together. With V(0), this option is the
-      number of forks.
+    description: The number of gateways that are processed at the same time. If the work on a gateway takes longer than 5 seconds, this
+      gateway no longer counts, and the pass starts the next one. So more gateways than this number can be in progress. O(connections)
+      limits their total number. V(0) means the number of forks.
     type: int
     default: 0
   connections:
     description:
-      - The maximum number of all gateways that are processed at the same time, with those that O(at_once) does not count. If this number is
-        lower than O(at_once), the maximum is O(at_once).
+      - The maximum number of gateways in progress. It includes the gateways that O(at_once) no longer counts. If this number is lower than
+        O(at_once), the maximum is O(at_once).
     type: int
     default: 100
   report:
@@ -130,17 +134,18 @@ options:
     default: changed
   keep_right:
     description:
-      - Whether RV(right) contains the results of hosts that were up to date, which RV(gateways) leaves out.
-        M(fleetops.aliyun_iot.run_report) needs them for its report. M(fleetops.aliyun_iot.fleet_report) does not use them.
+      - Whether to return the results of the hosts on which everything was right, so that nothing was changed. RV(gateways) leaves these
+        results out with O(report=changed). With V(true), they are in RV(right). M(fleetops.aliyun_iot.run_report) needs them for its
+        report. M(fleetops.aliyun_iot.fleet_report) does not use them.
     type: bool
     default: false
   fallback:
     description:
       - What happens to a host that the pass cannot process, for example because of its connection plugin. With V(true),
-        M(fleetops.aliyun_iot.fleet_report) processes it. With V(false), it fails.
-      - There is one exception. If only the hardware reports the DeviceName of such a host, the host fails with V(true) too, because its
-        name could not be compared with those of the other hosts.
-      - An unreachable host is not such a host. It is reported as unreachable, whatever this option is.
+        M(fleetops.aliyun_iot.fleet_report) processes the host. With V(false), the host fails.
+      - If only the hardware of the host reports its DeviceName, the host fails even if this option is V(true). The reason is that the pass
+        could not compare its name with those of the other hosts.
+      - This option does not apply to an unreachable host. The pass reports this host as unreachable.
     type: bool
     default: true
 extends_documentation_fragment:
@@ -161,14 +166,18 @@ attributes:
     support: none
     details: The options of each gateway are variables of its host.
     version_added: 1.0.0
+requirements:
+  - requests, in the environment that runs Ansible, for C(gateway_register_from=controller) over HTTPS
+  - requests, alibabacloud-tea-openapi and alibabacloud-credentials, in the environment that runs Ansible, for O(recover), for
+    O(add_devices), and for C(platform_product_secret=from_account)
 notes:
-  - Needs C(run_once=true), and a strategy that supports it; C(free) and C(host_pinned) do not.
+  - Needs C(run_once=true), and a strategy that supports it. C(free) and C(host_pinned) do not support it.
   - A pass does not compare its batch with other batches of a play with C(serial). If two batches have the same device, the second
     registration makes the credential of the first gateway invalid. So run a pass with O(look_only=true) and O(report=all) in check mode
     first, in a play over all hosts without C(serial), and give its RV(gateways) to O(looked).
-  - A keyword of the task, such as C(become_user), applies to all hosts. A template in it is refused; use variables of the hosts instead.
-  - The task runs on the controller, and reaches each host over its own connection. Use C(delegate_to=localhost), as the playbooks do;
-    without it, an invalid connection variable of the first host fails the task for all hosts. Another value of C(delegate_to) is refused.
+  - A keyword of the task, such as C(become_user), applies to all hosts. A template in it is refused. Use variables of the hosts instead.
+  - The task runs on the controller, and reaches each host over its own connection. Use C(delegate_to=localhost), as the playbooks do.
+    Without it, an invalid connection variable of the first host fails the task for all hosts. Another value of C(delegate_to) is refused.
   - The keywords C(until) and C(retries) are refused. Ansible would keep only the result of the last attempt, so the handlers of gateways
     that an earlier attempt changed would not run.
 seealso:
@@ -183,7 +192,7 @@ EXAMPLES = r"""
 - name: Provision every gateway with its device certificate
   fleetops.aliyun_iot.fleet_credentials:
     report: changed
-  register: gateway_fleet
+  register: gateway_fleet # tasks_from: report reads this variable
   run_once: true
   delegate_to: localhost
 
@@ -219,8 +228,8 @@ gateways:
   returned: success
   type: dict
 right:
-  description: With O(keep_right), the results that RV(gateways) leaves out. They belong to hosts that were up to date or, with
-    O(hardware_names=true), were not inspected.
+  description: With O(keep_right=true), the results that RV(gateways) leaves out. They belong to hosts on which everything was right or,
+    with O(hardware_names=true), to hosts that were not inspected. Otherwise, it is empty.
   returned: success
   type: dict
 left:
@@ -233,9 +242,11 @@ ended:
   returned: success
   type: bool
 sharing:
-  description: A dictionary of the hosts that failed before this pass and have the same device or the same file as another host. The value
-    for a host is V(shared_name) if it has the same device. It is V(shared_place) if it has only the same file. Do not run a playbook for
-    one of these hosts alone.
+  description:
+    - A dictionary of the hosts that failed earlier in the play, and have the same device or the same file as another host. The value for a
+      host is V(shared_name) if it has the same device. It is V(shared_place) if it has only the same file. Do not run a playbook for one of
+      these hosts alone.
+    - The hosts of this pass are not in this dictionary. If two of them have the same device or file, RV(gateways) has their errors.
   returned: if gateways were compared
   type: dict
 asked:
@@ -256,6 +267,8 @@ error:
           V(name_changed), V(network), V(no_python), V(no_service), V(not_accepted), V(not_found), V(not_proven), V(permission),
           V(refused), V(registration_needed), V(shared_name), V(shared_place), V(storage), V(throttled), V(timeout), V(tls),
           V(unexpected_name), V(unproven_name) or V(unsafe_path).
+        - The page R(Troubleshooting,ansible_collections.fleetops.aliyun_iot.docsite.troubleshooting_guide)
+          describes all kinds.
       type: str
     code:
       description: The platform's code, if it gave one.

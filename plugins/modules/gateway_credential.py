@@ -291,7 +291,8 @@ EXAMPLES = r"""
 RETURN = r"""
 reason:
   description:
-    - The reason for the change; V(up_to_date) if no change is needed.
+    - The reason for the change.
+    - V(up_to_date) if no change is needed.
     - V(missing) if there is no credential.
     - V(unreadable) if the file is not a valid credential.
     - V(identity_changed) if it is the credential of another device, or was issued for the other O(auth_type).
@@ -395,7 +396,7 @@ device_name_proven:
   type: bool
 credential:
   description:
-    - The C(product_key) and C(device_name) of the stored credential, and its C(kind), V(secret) or V(token); V(null) if there is none.
+    - The C(product_key) and C(device_name) of the stored credential, and its C(kind), V(secret) or V(token). V(null) if there is none.
   returned: when the gateway was inspected
   type: dict
 path:
