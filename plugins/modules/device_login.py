@@ -31,7 +31,7 @@ options:
       example.
     type: str
   ca_path:
-    description: A PEM file with the certificates of the authorities to trust, or a directory of such certificates that was prepared with
+    description: A PEM file with the certificates of the authorities to trust, or a directory of certificates that was prepared with
       C(openssl rehash), on the host that logs in. If not set, the host's own authorities are trusted.
     type: str
   validate_certs:
@@ -76,7 +76,7 @@ attributes:
   action_group:
     version_added: 1.0.0
 notes:
-  - Not verified against the live platform; see the README for what is known and what is not.
+  - Not verified against the live platform. The README says what is known and what is not.
 seealso:
   - module: fleetops.aliyun_iot.gateway_credential
 author:
@@ -121,7 +121,7 @@ error:
         - The kind of error. Use it in C(when) or C(failed_when). It is one of V(bad_answer), V(connection), V(ended_early), V(internal),
           V(invalid_option), V(missing_tool), V(network), V(no_python), V(refused), V(storage), V(throttled), V(tls), V(unreadable).
         - V(ended_early) means that the program on the gateway was killed, for example for lack of memory.
-        - V(internal) is a bug of this collection; please report it.
+        - V(internal) is a bug of this collection. Please report it.
       type: str
     code:
       description: The code of the CONNACK, if there was one.

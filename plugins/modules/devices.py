@@ -136,7 +136,7 @@ error:
         - The kind of error. Use it in C(when) or C(failed_when). If devices failed, it is the kind of the first error. It is one of
           V(bad_answer), V(credential), V(internal), V(invalid_option), V(missing_library), V(network), V(not_found), V(purge_maximum),
           V(refused), V(throttled), V(timeout), V(tls).
-        - V(internal) is a mistake in this collection; please report it.
+        - V(internal) is a bug of this collection. Please report it.
       type: str
     code:
       description: The platform's code, if it gave one.

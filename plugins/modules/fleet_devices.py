@@ -71,8 +71,8 @@ attributes:
       group do not apply to them.
     version_added: 1.0.0
 notes:
-  - Needs C(run_once=true) in a playbook, and a strategy that supports it; C(free) and C(host_pinned) do not.
-  - Use C(delegate_to=localhost), as the playbooks do; without it, an invalid connection variable of the first host fails the task for all
+  - Needs C(run_once=true) in a playbook, and a strategy that supports it. C(free) and C(host_pinned) do not support it.
+  - Use C(delegate_to=localhost), as the playbooks do. Without it, an invalid connection variable of the first host fails the task for all
     hosts. Another value of C(delegate_to) is refused.
   - The keywords C(until) and C(retries) are refused in a playbook. Ansible would keep only the result of the last attempt, without the
     changes of earlier ones.

@@ -50,6 +50,7 @@ options:
         V(reset_intended) has made. If the gateway already had the record of an earlier, unfinished change, that record stays.
       - V(followed_up) removes the note that O(follow_up) has stored. Use it after the handlers have run. Set O(due) to the C(due) in the
         result of the task that notified the handlers.
+      - The examples show a reset with a lease, and a note with its handlers.
     type: str
     choices: [present, absent, reset_intended, reset_withdrawn, followed_up]
     default: present
@@ -72,8 +73,9 @@ options:
     type: str
   verify:
     description:
-      - V(none) requires no login. The module then logs in only if a new credential may be invalid (see the description of the module). If
-        this login fails or is not possible, the task succeeds with a warning. If the platform refuses the login, the task fails.
+      - V(none) requires no login. The module then logs in only if the stored credential may be invalid (see the description of the module).
+        If the login with a new credential fails or is not possible, the task succeeds with a warning. If the platform refuses this login,
+        the task fails.
       - V(login) verifies every newly registered credential by one login over MQTT. If the login does not succeed, the task fails. If the
         platform refused the login, the next run registers again. If the login failed for another reason, for example because there was no
         connection, the next run only repeats the login. If the platform accepts the repeated login, the next run returns C(changed), since

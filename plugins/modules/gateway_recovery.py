@@ -119,7 +119,7 @@ device_name_proven:
   type: bool
 credential:
   description:
-    - The C(product_key) and C(device_name) of the stored credential, and its C(kind), V(secret) or V(token); V(null) if there is none.
+    - The C(product_key) and C(device_name) of the stored credential, and its C(kind), V(secret) or V(token). V(null) if there is none.
   returned: when the gateway was inspected
   type: dict
 path:
@@ -149,7 +149,7 @@ error:
         - The kind of error. Use it in C(when) or C(failed_when). It is one of V(bad_answer), V(busy), V(connection), V(credential),
           V(internal), V(invalid_option), V(missing_library), V(missing_tool), V(name_changed), V(network), V(no_service), V(not_accepted),
           V(not_found), V(permission), V(refused), V(storage), V(throttled), V(tls), V(unexpected_name), V(unproven_name), V(unsafe_path).
-        - V(internal) is a mistake in this collection; please report it.
+        - V(internal) is a bug of this collection. Please report it.
       type: str
     code:
       description: The platform's code, if it gave one.

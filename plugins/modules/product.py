@@ -144,7 +144,7 @@ error:
       description:
         - The kind of error. Use it in C(when) or C(failed_when). It is one of V(bad_answer), V(credential), V(has_devices), V(immutable),
           V(internal), V(invalid_option), V(missing_library), V(network), V(not_found), V(refused), V(throttled), V(tls).
-        - V(internal) is a mistake in this collection; please report it.
+        - V(internal) is a bug of this collection. Please report it.
       type: str
     code:
       description: The platform's code, if it gave one.

@@ -90,7 +90,7 @@ error:
     kind:
       description:
         - The kind of error. Use it in C(when) or C(failed_when). It is one of V(bad_answer), V(internal), V(invalid_option), V(storage).
-        - V(internal) is a mistake in this collection; please report it.
+        - V(internal) is a bug of this collection. Please report it.
       type: str
     code:
       description: Always V(null).

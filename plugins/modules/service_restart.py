@@ -64,7 +64,7 @@ error:
         - The kind of error. Use it in C(when) or C(failed_when). It is one of V(bad_answer), V(connection), V(internal), V(invalid_option),
           V(no_service), V(not_restarted), V(storage).
         - V(no_service) means that the service does not exist on the gateway.
-        - V(internal) is a mistake in this collection; please report it.
+        - V(internal) is a bug of this collection. Please report it.
       type: str
     code:
       description: Always V(null).
