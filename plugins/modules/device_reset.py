@@ -85,6 +85,47 @@ EXAMPLES = r"""
     names: "{{ ansible_play_batch }}"
   run_once: true
   delegate_to: localhost
+
+- name: Replace the DeviceSecret of gateways whose devices are activated
+  hosts: gateways
+  gather_facts: false
+  tasks:
+    - name: Check that the gateway can register again, and take a lease
+      fleetops.aliyun_iot.gateway_credential:
+        region: cn-shanghai
+        product_key: a1IoKTestP1
+        product_secret: "{{ vault_product_secret }}"
+        state: reset_intended
+        lease_time: 30
+      register: intended
+
+    - name: Reset the device, or release the lease
+      block:
+        - name: Reset the device
+          fleetops.aliyun_iot.device_reset:
+            region: cn-shanghai
+            product_key: a1IoKTestP1
+            names: ["{{ intended.device_name }}"]
+            leases: "{{ {intended.device_name: intended.lease_ends} }}"
+          register: reset
+      rescue:
+        - name: Release the lease if no reset was sent
+          fleetops.aliyun_iot.gateway_credential:
+            product_key: a1IoKTestP1
+            state: reset_withdrawn
+            lease: "{{ intended.lease }}"
+          when: reset.devices | default([]) | selectattr('reason', 'eq', 'requested') | length == 0
+
+        - name: Fail, since the device was not reset
+          ansible.builtin.fail:
+            msg: "{{ reset.msg }}"
+
+    - name: Register the device under the lease
+      fleetops.aliyun_iot.gateway_credential:
+        region: cn-shanghai
+        product_key: a1IoKTestP1
+        product_secret: "{{ vault_product_secret }}"
+        lease: "{{ intended.lease }}"
 """
 
 RETURN = r"""

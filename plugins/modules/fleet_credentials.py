@@ -267,8 +267,7 @@ error:
           V(name_changed), V(network), V(no_python), V(no_service), V(not_accepted), V(not_found), V(not_proven), V(permission),
           V(refused), V(registration_needed), V(shared_name), V(shared_place), V(storage), V(throttled), V(timeout), V(tls),
           V(unexpected_name), V(unproven_name) or V(unsafe_path).
-        - The page R(Troubleshooting,ansible_collections.fleetops.aliyun_iot.docsite.troubleshooting_guide)
-          describes all kinds.
+        - All kinds are on the page R(Troubleshooting,ansible_collections.fleetops.aliyun_iot.docsite.troubleshooting_guide).
       type: str
     code:
       description: The platform's code, if it gave one.

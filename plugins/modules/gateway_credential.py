@@ -50,7 +50,6 @@ options:
         V(reset_intended) has made. If the gateway already had the record of an earlier, unfinished change, that record stays.
       - V(followed_up) removes the note that O(follow_up) has stored. Use it after the handlers have run. Set O(due) to the C(due) in the
         result of the task that notified the handlers.
-      - The examples show a reset with a lease, and a note with its handlers.
     type: str
     choices: [present, absent, reset_intended, reset_withdrawn, followed_up]
     default: present
@@ -58,18 +57,17 @@ options:
     description:
       - The C(lease) that O(state=reset_intended) returned. Reset the device before the lease ends. Then run the module with
         O(state=present) and this option. It registers the device, no matter which credential the gateway stores. This task may start after
-        the end of the lease, but fails if another run has taken a lease of this gateway in the meantime.
+        the end of the lease, but fails if another run has taken a lease of this gateway in the meantime. The examples of
+        M(fleetops.aliyun_iot.device_reset) show the three tasks.
     type: str
   lease_time:
-    description:
-      - Seconds that O(state=reset_intended) adds to the length of a lease. Choose a time in which the resets of all gateways of the batch
-        can finish.
+    description: Seconds that O(state=reset_intended) adds to the length of a lease. Choose a time in which the resets of all gateways of
+      the batch can finish.
     type: int
     default: 0
   due:
-    description:
-      - For O(state=followed_up), the C(due) of an earlier result. It is the ID of the note that O(follow_up) has stored on the gateway.
-        Only the note with this ID is removed, not the note of another run.
+    description: For O(state=followed_up), the C(due) of an earlier result. It is the ID of the note that O(follow_up) has stored on the
+      gateway. Only the note with this ID is removed, not the note of another run.
     type: str
   verify:
     description:
@@ -118,9 +116,8 @@ options:
     default: gateway
   transport:
     description:
-      - The protocol to register over.
-      - If this option is not set, the default depends on the other options. With O(auth_type=regnwl), it is V(mqtt). In the regions
-        V(cn-beijing) and V(cn-shenzhen), which offer only MQTT, it is V(mqtt) too. In all other cases, it is V(https).
+      - The protocol to register over. With O(auth_type=regnwl), the default is V(mqtt). In the regions V(cn-beijing) and V(cn-shenzhen),
+        which offer only MQTT, the default is V(mqtt) too. In all other cases, the default is V(https).
       - Over MQTT the platform gives no reason when it refuses a registration. If the refused registration repeats an interrupted one, the
         credential that is already stored on the gateway may still be valid. The module verifies it by one login, which activates the
         device.
@@ -217,47 +214,6 @@ EXAMPLES = r"""
     product_secret: "{{ vault_product_secret }}"
     register_from: controller
 
-- name: Replace the DeviceSecret of gateways whose devices are activated
-  hosts: gateways
-  gather_facts: false
-  tasks:
-    - name: Check that the gateway can register again, and take a lease
-      fleetops.aliyun_iot.gateway_credential:
-        region: cn-shanghai
-        product_key: a1IoKTestP1
-        product_secret: "{{ vault_product_secret }}"
-        state: reset_intended
-        lease_time: 30
-      register: intended
-
-    - name: Reset the device, or release the lease
-      block:
-        - name: Reset the device
-          fleetops.aliyun_iot.device_reset:
-            region: cn-shanghai
-            product_key: a1IoKTestP1
-            names: ["{{ intended.device_name }}"]
-            leases: "{{ {intended.device_name: intended.lease_ends} }}"
-          register: reset
-      rescue:
-        - name: Release the lease if no reset was sent
-          fleetops.aliyun_iot.gateway_credential:
-            product_key: a1IoKTestP1
-            state: reset_withdrawn
-            lease: "{{ intended.lease }}"
-          when: reset.devices | default([]) | selectattr('reason', 'eq', 'requested') | length == 0
-
-        - name: Fail, since the device was not reset
-          ansible.builtin.fail:
-            msg: "{{ reset.msg }}"
-
-    - name: Register the device under the lease
-      fleetops.aliyun_iot.gateway_credential:
-        region: cn-shanghai
-        product_key: a1IoKTestP1
-        product_secret: "{{ vault_product_secret }}"
-        lease: "{{ intended.lease }}"
-
 - name: Provision the gateways, and repeat handlers that have not run
   hosts: gateways
   gather_facts: false
@@ -269,14 +225,11 @@ EXAMPLES = r"""
         product_secret: "{{ vault_product_secret }}"
         follow_up: true
       register: provisioned
-      notify:
-        - Restart the agent after the change
-        - Remove the note
+      notify: [Restart the agent after the change, Remove the note]
   handlers:
     - name: Restart the agent after the change
       fleetops.aliyun_iot.service_restart:
         service: agent
-
     - name: Remove the note
       fleetops.aliyun_iot.gateway_credential:
         product_key: a1IoKTestP1
@@ -293,8 +246,7 @@ EXAMPLES = r"""
 RETURN = r"""
 reason:
   description:
-    - The reason for the change.
-    - V(up_to_date) if no change is needed.
+    - The reason for the change. V(up_to_date) if no change is needed.
     - V(missing) if there is no credential.
     - V(unreadable) if the file is not a valid credential.
     - V(identity_changed) if it is the credential of another device, or was issued for the other O(auth_type).
@@ -391,9 +343,8 @@ device_name_from:
   type: str
   sample: inventory_hostname
 device_name_proven:
-  description:
-    - V(true) if O(device_name) is set, if the DeviceName is the host's name in the inventory, or if O(expected_names) has only this name.
-      V(false) if only the gateway's hardware reports the DeviceName.
+  description: V(true) if O(device_name) is set, if the DeviceName is the host's name in the inventory, or if O(expected_names) has only
+    this name. V(false) if only the gateway's hardware reports the DeviceName.
   returned: when the gateway was inspected
   type: bool
 credential:
@@ -434,8 +385,7 @@ error:
           for example because there was no connection. So it is not known whether the credential is valid. V(not_accepted) means that the
           platform refused the login, so the credential is not valid. V(unproven_name) is about the DeviceName (see O(expected_names)).
         - V(internal) is a bug of this collection. Please report it.
-        - The page R(Troubleshooting,ansible_collections.fleetops.aliyun_iot.docsite.troubleshooting_guide)
-          describes all kinds.
+        - All kinds are on the page R(Troubleshooting,ansible_collections.fleetops.aliyun_iot.docsite.troubleshooting_guide).
       type: str
     code:
       description: The platform's code, if it gave one.

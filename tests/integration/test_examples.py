@@ -62,7 +62,7 @@ BEFORE: dict[str, list[JSON]] = {
     "modules/gateway_credential 2": [ABSENT],
     "modules/gateway_credential 3": [ABSENT],
     "modules/gateway_credential 4": [ABSENT],
-    "modules/gateway_credential 6": [ABSENT],
+    "modules/gateway_credential 5": [ABSENT],
     "modules/fleet_credentials 1": [ABSENT],
     "modules/fleet_report 1": [
         ABSENT,
@@ -104,7 +104,7 @@ CHANGES = {
     "modules/gateway_credential 2",
     "modules/gateway_credential 3",
     "modules/gateway_credential 4",
-    "modules/gateway_credential 7",
+    "modules/gateway_credential 6",
     "modules/gateway_recovery 1",
     "modules/service_restart 1",
     "modules/device_reset 1",
