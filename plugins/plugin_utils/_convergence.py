@@ -253,8 +253,7 @@ class Convergence:
 
     def _with_hardware_name(self, found: Look) -> Wanted:
         """Return the wanted state, with the DeviceName read from the hardware once it is checked."""
-        task = self._task
-        named = self._asked
+        task, named = self._task, self._asked
         if not task.device_name and task.state != "absent":
             name = _names.hardware_name(found.hardware_name, task.name_source, task.expected_names, self._reported_name)
             self._reported_name = name
@@ -315,9 +314,8 @@ class Convergence:
 
     def _foreseen(self) -> Result:
         """Return the result of check mode."""
-        foreseen = dict(self.known, changed=self._plan.reason != "up_to_date")
-        is_right = self._plan.step == "nothing"
-        return foreseen if is_right else {**foreseen, "diff": diff(self._found, self._wanted, self._plan, None)}
+        changes = {} if self._plan.step == "nothing" else {"diff": diff(self._found, self._wanted, self._plan, None)}
+        return {**self.known, "changed": self._plan.reason != "up_to_date", **changes}
 
     def _withdraw(self) -> Result:
         """Release the lease for a reset that was not sent."""
@@ -336,7 +334,9 @@ class Convergence:
             self._token = self._found.journal.token
             # If another run ends this change first, that run reports the outcome of the login.
             with suppress(BusyError):
-                self.known["proven"], _after = self._ending.verify(self._steps(), self._found, follows=False)
+                # If the run that stored the credential has failed, its handlers have not run.
+                proven, after = self._ending.verify(self._steps(), self._found, self._plan.reason == "interrupted")
+                self.known.update(proven=proven, due=after.due)
         if self._tried and not self._waiting:
             # The change was made since the first look: by this run, whose script was sent twice, or by another run.
             tried = self._tried[0]

@@ -234,6 +234,56 @@ def test_without_handlers_nothing_is_noted(bench: Bench) -> None:
     assert not bench.due_file.exists()
 
 
+@pytest.mark.parametrize("doubted", [False, True], ids=["", "in doubt"])
+@pytest.mark.parametrize("before", ["nothing", "a credential", "an export"])
+def test_a_run_without_handlers_that_dies_at_any_moment(tmp_path: Path, before: str, doubted: bool) -> None:
+    """The next run has handlers and is killed before them. The service is restarted all the same, if its credential has changed."""
+    first = prepared(tmp_path / "first", before)
+    for number in itertools.count():
+        broke = False
+        for when in ("before", "after"):
+            bench, options = copied(first, tmp_path / f"{number}{when}")
+            if doubted:
+                options.update(LOGIN)
+            register = "always" if before == "a credential" else "if_needed"
+            try:
+                bench.run([(number, when)], register=register, **options)
+            except Broken:
+                expire(bench)
+            else:
+                continue
+            broke = True
+            play = Play(bench)
+            try:
+                play.run(handlers="restart", **options)
+            except Broken:
+                assert play.run(**options)["reason"] == "unfinished", (number, when)
+                assert play.restarts == [bench.device.secret], (number, when)
+            assert play.run(**options)["reason"] == "up_to_date", (number, when)
+        if not broke:
+            break
+    assert number >= 2
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640])
+@pytest.mark.parametrize("outcome", ["", "failed", "impossible"])
+@pytest.mark.parametrize("handler", ["restart", "note"])
+def test_a_change_of_a_run_without_handlers_is_followed_up_by_the_run_that_reports_it(
+    bench: Bench, handler: str, outcome: str, mode: int
+) -> None:
+    """The first run has failed, for its login was not possible. Its task had no handlers, but that of the next runs does."""
+    bench.leave_unproven()
+    bench.path.chmod(mode)
+    bench.login.outcome = outcome
+    play = Play(bench)
+    with pytest.raises(Broken):
+        play.run(handlers=handler)
+    play.restarts.clear()
+    assert play.run()["reason"] == "unfinished"
+    assert play.restarts == [bench.device.secret]
+    assert play.run()["reason"] == "up_to_date"
+
+
 # A requested login
 
 
