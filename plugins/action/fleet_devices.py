@@ -29,6 +29,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import by_host
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import from_inventory
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import shared
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._playbook_variables import check_for_playbook
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
     OF_DEVICE,
     error_with_variables,
@@ -132,7 +133,9 @@ class ActionModule(ControllerAction):
 
 def _is_absent(hosts: Hosts, host: str) -> bool:
     variables = hosts.variables(host)
-    return is_absent(variables.raw, variables.template)
+    absent = is_absent(variables.raw, variables.template)
+    check_for_playbook(variables.raw, variables.get)
+    return absent
 
 
 def _check_listed(refused: t.Mapping[str, FleetopsError], known: Known, done: Done) -> None:

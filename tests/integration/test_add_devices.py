@@ -69,11 +69,12 @@ def test_the_device_of_a_gateway_without_a_credential_is_not_added_again(platfor
         "gw-0103": {"gateway_state": "{{ wanted }}", "wanted": "absent"},
         "gw-0104": {"gateway_state": "absent", "gateway_device_name": "gw-0105"},
         "gw-0105": {},
+        "gw-0106": {"gateway_state": "Absent"},
     }
     run = operate("add_devices", platform, fleet(tmp_path, own), tmp_path)
-    assert {host for host, stats in run.stats.items() if stats["failures"]} == {"gw-0105"}, (
-        "it has the name of another host"
-    )
+    failed = {host for host, stats in run.stats.items() if stats["failures"]}
+    assert failed == {"gw-0105", "gw-0106"}, "one has the name of another host, and the state of one is misspelt"
+    assert "gateway_state: 'Absent' is not for this playbook" in run.result("gw-0106")["msg"]
     assert called(platform, "RegisterDevice") == ["gw-0101"]
 
 
