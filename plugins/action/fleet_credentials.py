@@ -162,13 +162,12 @@ class ActionModule(ControllerAction):
         refused: dict[str, FleetopsError] = {}
         for member in members:
             variables = self._hosts.variables(member.host)
-            if has_account(variables.raw):
-                try:
+            try:
+                if has_account(variables.raw, variables.template):
                     account = account_options(variables.raw, variables.template)
-                except FleetopsError as error:
-                    refused[member.host] = error
-                else:
                     devices.append(HostDevice(member.host, account, *member.device))
+            except FleetopsError as error:
+                refused[member.host] = error
         done = ensure_all(devices, self._accounts, {"state": "present"}, bool(self._task.check_mode))
         self._changes.update(done.changes)
         refused.update(done.refused)

@@ -21,8 +21,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._controller_on
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_devices import Done, HostDevice, ensure_all
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options import (
     account_options,
-    is_absent,
     may_reset_topology,
+    needs_device,
     product_secret_check,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote import Hosts, check_run_once
@@ -65,7 +65,7 @@ class ActionModule(ControllerAction):
             look = known.get(host, {})
             left_out = options["state"] != "listed" and bool(look.get("unreachable") or look.get("failed"))
             try:
-                left_out = left_out or (options["state"] == "present" and _is_absent(hosts, host))
+                left_out = left_out or (options["state"] == "present" and not _needs_device(hosts, host))
                 device = None if left_out else self._device(hosts, host, look, options)
             except FleetopsError as error:
                 refused[host] = error
@@ -131,11 +131,11 @@ class ActionModule(ControllerAction):
         )
 
 
-def _is_absent(hosts: Hosts, host: str) -> bool:
+def _needs_device(hosts: Hosts, host: str) -> bool:
     variables = hosts.variables(host)
-    absent = is_absent(variables.raw, variables.template)
+    needed = needs_device(variables.raw, variables.template)
     check_for_playbook(variables.raw, variables.get)
-    return absent
+    return needed
 
 
 def _check_listed(refused: t.Mapping[str, FleetopsError], known: Known, done: Done) -> None:

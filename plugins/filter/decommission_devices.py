@@ -17,7 +17,11 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._filter_inputs
     checked_hosts,
     checked_list,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import InventoryName, from_inventory
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import (
+    InventoryName,
+    from_inventory,
+    host_value,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import Variables, shared
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import OF_RUN
 
@@ -136,7 +140,7 @@ def decommission_devices(
 def _disagrees(variables: Variables, fate: str) -> str:
     """Return why a host is refused whose variables want another fate for its device than the run has; empty if they do not."""
     try:
-        own = variables.get("decommission_platform") or "disable"
+        own = host_value(variables, "decommission_platform") or "disable"
     except (AnsibleError, TemplateError) as error:
         return str(error)
     if own == fate:

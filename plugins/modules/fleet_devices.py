@@ -29,9 +29,9 @@ description:
 options:
   state:
     description:
-      - V(present) adds the devices, except those of hosts with C(gateway_state=absent). V(enabled) enables them, V(disabled) disables
-        them, and V(absent) removes them. After V(disabled) and V(absent), the module queries the devices to verify that they are out of
-        service. V(reset) resets them (ResetThing). V(listed) only reads them.
+      - V(present) adds the devices, except those of hosts with C(gateway_state=absent) or C(gateway_auth_type=regnwl). V(enabled) enables
+        them, V(disabled) disables them, and V(absent) removes them. After V(disabled) and V(absent), the module queries the devices to
+        verify that they are out of service. V(reset) resets them (ResetThing). V(listed) only reads them.
     type: str
     required: true
     choices: [present, absent, enabled, disabled, listed, reset]

@@ -43,7 +43,13 @@ Options = dict[str, t.Any]
 # Variables of a run that the playbooks read with a default. Ansible would also use it for a template that refers to a missing variable.
 _WITH_DEFAULT = (
     *("audit_fail", "audit_report", "decommission_platform", "gateway_lease_time", "gateway_report"),
-    *("gateway_report_to", "gateway_throttle", "platform_product_name"),
+    *(
+        "gateway_max_fail_percentage",
+        "gateway_report_to",
+        "gateway_serial",
+        "gateway_throttle",
+        "platform_product_name",
+    ),
 )
 
 
@@ -82,11 +88,11 @@ def product_secret_reader(
     :raises FleetopsError: InvalidOption, or as credential_options()
     """
     name = "platform_product_secret"
-    value = _filled_in(name, variables.get(name), template)
+    value = set_value(name, variables, template)
     if not value:
         return None
     from_account(name, value)
-    if variables.get("gateway_product_secret"):
+    if set_value("gateway_product_secret", variables, template):
         raise InvalidOption(name, value, "cannot be combined with gateway_product_secret", "Remove one of them")
     account = account_options(variables, template)
 
@@ -105,7 +111,7 @@ def product_secret_check(variables: Variables, template: Template) -> t.Callable
     :raises FleetopsError: as credential_options()
     """
     name = "gateway_product_secret"
-    value = str(_filled_in(name, variables.get(name), template) or "")
+    value = str(set_value(name, variables, template) or "")
     return (lambda secret: secret == value) if value else None
 
 
@@ -115,17 +121,17 @@ def may_reset_topology(variables: Variables, template: Template) -> bool:
     :raises FleetopsError: as credential_options()
     """
     name = "gateway_reset_topology"
-    value = _filled_in(name, variables.get(name), template)
-    return value not in (None, "") and truth(name, value)
+    value = set_value(name, variables, template)
+    return value is not None and truth(name, value)
 
 
-def is_absent(variables: Variables, template: Template) -> bool:
-    """Return whether a host's variables say that its gateway is to have no credential.
+def needs_device(variables: Variables, template: Template) -> bool:
+    """Return whether the device of a host has to be added: its gateway is to have a credential, and does not get it with regnwl.
 
     :raises FleetopsError: as credential_options()
     """
-    name = "gateway_state"
-    return bool(_filled_in(name, variables.get(name), template) == "absent")
+    state, auth_type = (set_value(name, variables, template) for name in ("gateway_state", "gateway_auth_type"))
+    return bool(state != "absent" and auth_type != "regnwl")
 
 
 def check_run_templates(variables: Variables, template: Template) -> None:
@@ -138,9 +144,13 @@ def check_run_templates(variables: Variables, template: Template) -> None:
         _filled_in(name, variables.get(name), template)
 
 
-def has_account(variables: Variables) -> bool:
-    """Return whether the variables name an account."""
-    return any(variables.get(name) for name in ("platform_access_key_id", "platform_profile", "platform_credentials"))
+def has_account(variables: Variables, template: Template) -> bool:
+    """Return whether the variables name an account.
+
+    :raises FleetopsError: as credential_options()
+    """
+    names = ("platform_access_key_id", "platform_profile", "platform_credentials")
+    return any(set_value(name, variables, template) for name in names)
 
 
 def _options(
@@ -151,14 +161,13 @@ def _options(
     given: t.Mapping[str, t.Any],
 ) -> Options:
     check_facts(variables)
-    check_host(variables, lambda name: _filled_in(name, variables[name], template))
+    check_host(variables, lambda name: set_value(name, variables, template))
     found = dict(given)
     for option, name in names.items():
         if option in given or name not in variables:
             continue
-        value = _filled_in(name, variables[name], template)
-        # As in the role, an optional variable that is empty counts as not set.
-        if value is not None and value != "" and value != variables.get("omit"):
+        value = set_value(name, variables, template)
+        if value is not None:
             found[option] = plain_text(value)
     try:
         check_lists(_validator(spec).argument_spec, found)
@@ -172,6 +181,20 @@ def _options(
             kind="invalid_option",
         )
     return dict(result.validated_parameters)
+
+
+def set_value(name: str, variables: Variables, template: Template) -> t.Any:
+    """Return the value of a variable. It is None if the variable counts as not set: as in the role, also if it is empty or omitted.
+
+    :raises FleetopsError: as credential_options()
+    """
+    value = _filled_in(name, variables.get(name), template)
+    return None if value is None or value == "" or value == variables.get("omit") else value
+
+
+def is_omitted(error: Exception) -> bool:
+    """Return whether the error of a template says that its value is omit, as since ansible-core 2.19."""
+    return type(error).__name__ == "AnsibleValueOmittedError"
 
 
 @cache
@@ -190,7 +213,7 @@ def _filled_in(name: str, value: t.Any, template: Template) -> t.Any:
     try:
         filled = template(value)
     except (AnsibleError, TemplateError) as error:
-        if type(error).__name__ == "AnsibleValueOmittedError":  # since ansible-core 2.19
+        if is_omitted(error):
             return None
         # The error of ansible-core quotes the value.
         why = "a part of it is read as a template" if name in SECRETS else str(error).rstrip(".")

@@ -23,6 +23,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._connections import Connections
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import Render
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet import LeftToTask, Unreachable
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options import is_omitted
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_action import TaskRemote
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import (
     files_from_inventory,
@@ -112,11 +113,17 @@ class HostVariables:
         self.template = template
 
     def get(self, name: str, default: t.Any = None) -> t.Any:
-        """Return the value of a variable.
+        """Return the value of a variable, the default if it is omitted or not set.
 
         :raises AnsibleError: it cannot be evaluated
         """
-        return self.template(self.raw[name]) if name in self.raw else default
+        try:
+            value = self.template(self.raw[name]) if name in self.raw else default
+        except AnsibleError as error:
+            if is_omitted(error):
+                return default
+            raise
+        return default if value == self.raw.get("omit") else value
 
 
 class Hosts:
@@ -186,7 +193,7 @@ class Hosts:
                 try:
                     variables.template(value)
                 except (AnsibleError, TemplateError) as error:
-                    if type(error).__name__ != "AnsibleValueOmittedError":  # since ansible-core 2.19
+                    if not is_omitted(error):
                         return str(name)
         return None
 

@@ -20,6 +20,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import MESSAGE, message
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._convergence import Convergence, Result
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._exports import Render
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options import set_value
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import GatewayWork
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
@@ -124,14 +125,17 @@ class GatewayAction(ActionBase):
 
     def _check_variables(self) -> None:
         if self._of_role():
-            check_host(self._vars, lambda name: self._templar.template(self._vars[name]))
+            check_host(self._vars, lambda name: set_value(name, self._vars, self._templar.template))
 
     def _of_role(self) -> bool:
         """Return whether the task is the role's, so that its options are variables."""
         return bool(self._task._role and self._task._role.get_name() == ROLE)
 
     def _service(self) -> t.Any:
-        return self._templar.template(self._vars.get("gateway_service"))
+        try:
+            return set_value("gateway_service", self._vars, self._templar.template)
+        except FleetopsError as error:
+            raise AnsibleError(str(error)) from None
 
     def _host(self) -> str:
         return str(self._vars["inventory_hostname"])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from ansible import context
 from ansible.errors import AnsibleError
-from jinja2 import TemplateError
+from jinja2 import TemplateError, Undefined
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import gateway_credential_spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
@@ -56,13 +56,22 @@ def from_inventory(host: str, variables: Variables) -> InventoryName:
             check_device_name(named.device_name)
     except FleetopsError as invalid:
         return _claimed(host, variables, invalid.quoted)
-    except _NOT_EVALUATED as undefined:
+    except _NOT_EVALUATED as undefined:  # of a variable in check_facts()
         return _claimed(host, variables, str(undefined))
     return named
 
 
 def _read(host: str, variables: Variables) -> InventoryName:
-    values = {name: variables.get(name) for name in _NAMING}
+    values = {}
+    for name in _NAMING:
+        try:
+            values[name] = host_value(variables, name)
+        except _NOT_EVALUATED as error:
+            raise FleetopsError(
+                "the variable %s of this host cannot be evaluated: %s" % (name, str(error).rstrip(".")),
+                hint="Correct it, or the variables that it refers to",
+                kind="invalid_option",
+            ) from None
     check_texts(TEXTS, values)
     _source(values)
     return InventoryName(str(values["gateway_product_key"] or ""), _device_name(host, values), _expected(values))
@@ -79,7 +88,7 @@ def _claimed(host: str, variables: Variables, problem: str) -> InventoryName:
         for name in _NAMING:
             if name not in facts:
                 with suppress(FleetopsError, *_NOT_EVALUATED):
-                    value = variables.get(name)
+                    value = host_value(variables, name)
                     check_texts(TEXTS, {name: value})
                     values[name] = value
     product_key, device_name = "", None
@@ -88,6 +97,22 @@ def _claimed(host: str, variables: Variables, problem: str) -> InventoryName:
     with suppress(FleetopsError, KeyError):  # KeyError: a variable that the name depends on cannot be read
         device_name = check_device_name(_device_name(host, values) or "")
     return InventoryName(product_key, device_name, problem=problem)
+
+
+def host_value(variables: Variables, name: str) -> t.Any:
+    """Return the value of a variable of a host; None if it is omitted or not set.
+
+    :raises AnsibleError, TemplateError: it cannot be evaluated
+    """
+    value = variables.get(name)
+    # If a variable is missing, hostvars return an object since ansible-core 2.19, and the template before.
+    if isinstance(value, Undefined):
+        str(value)  # raises the error of Jinja, which names the variable
+    if isinstance(value, str) and ("{{" in value or "{%" in value):
+        raise AnsibleError("it refers to a variable that is not defined")
+    # In the same way for omit.
+    omitted = type(value).__name__ == "_OmitType" or (isinstance(value, str) and value == variables.get("omit"))
+    return None if omitted else value
 
 
 def _device_name(host: str, values: t.Mapping[str, t.Any]) -> str | None:
@@ -119,7 +144,7 @@ def files_from_inventory(variables: Variables) -> Files:
     for option in ("path", "exports"):
         with suppress(*_NOT_EVALUATED):
             # As in the role, an optional variable that is empty counts as not set.
-            values[option] = variables.get("gateway_" + option) or gateway_credential_spec()[option]["default"]
+            values[option] = host_value(variables, "gateway_" + option) or gateway_credential_spec()[option]["default"]
     return named_files(values.get("path"), values.get("exports"))
 
 
@@ -144,13 +169,13 @@ def named_machine(host: str, variables: Variables, default: object = None) -> Ma
     :param default: the connection without a variable, if it is not that of the command line
     """
     try:
-        named = str(variables.get("ansible_connection") or default or context.CLIARGS.get("connection") or "")
+        named = str(host_value(variables, "ansible_connection") or default or context.CLIARGS.get("connection") or "")
         connection = named.rpartition(".")[2]
         if connection == LOCAL:
             return Machine(LOCAL, connection=LOCAL)
         own = "ansible_%s_" % connection  # takes precedence in the connection too
-        address = variables.get(own + "host") or variables.get("ansible_host") or host
-        port = variables.get(own + "port") or variables.get("ansible_port") or ""
+        address = host_value(variables, own + "host") or host_value(variables, "ansible_host") or host
+        port = host_value(variables, own + "port") or host_value(variables, "ansible_port") or ""
     except _NOT_EVALUATED:
         return None
     builtin = connection if named in (connection, "ansible.builtin." + connection) else named

@@ -62,7 +62,7 @@ def test_a_host_whose_device_cannot_be_added_fails_and_the_others_go_on(platform
     assert {"gw-0101"} == on_platform(platform) - set(names(20))
 
 
-def test_the_device_of_a_gateway_without_a_credential_is_not_added_again(platform: Emulator, tmp_path: Path) -> None:
+def test_a_device_that_provision_would_not_add(platform: Emulator, tmp_path: Path) -> None:
     own: JSON = {
         "gw-0101": {},
         "gw-0102": {"gateway_state": "absent"},
@@ -70,6 +70,7 @@ def test_the_device_of_a_gateway_without_a_credential_is_not_added_again(platfor
         "gw-0104": {"gateway_state": "absent", "gateway_device_name": "gw-0105"},
         "gw-0105": {},
         "gw-0106": {"gateway_state": "Absent"},
+        "gw-0107": {"gateway_auth_type": "regnwl"},
     }
     run = operate("add_devices", platform, fleet(tmp_path, own), tmp_path)
     failed = {host for host, stats in run.stats.items() if stats["failures"]}

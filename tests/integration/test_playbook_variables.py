@@ -168,6 +168,34 @@ def test_an_empty_variable_counts_as_not_set(
     assert [host for host, stats in run.stats.items() if stats["changed"]] == changed, run
 
 
+def test_an_omitted_variable_counts_as_not_set(platform: Emulator, tmp_path: Path) -> None:
+    optional = (
+        *(
+            "follow_up",
+            "group",
+            "instance_id",
+            "mqtt_endpoint",
+            "owner",
+            "proxy",
+            "region",
+            "register",
+            "service",
+            "state",
+        ),
+        *("throttle", "timeout"),
+    )
+    omitted = {f"gateway_{name}": "{{ nothing | default(omit) }}" for name in optional}
+    omitted |= {f"platform_{name}": "{{ nothing | default(omit) }}" for name in ("product_secret", "profile")}
+    hosts = inventory(1, tmp_path, **role_variables(platform), **omitted)
+    for playbook, changed in (("provision", 1), ("provision", 0), ("audit", 0), ("reprovision", 2), ("recover", 0)):
+        said = {**account(platform), "gateway_verify": "none"} if playbook != "provision" else {}
+        run = run_of(playbook, hosts, tmp_path, **said)
+        assert (run.rc, run.changed) == (0, changed), (playbook, run)
+    run = run_of("decommission", hosts, tmp_path, **account(platform), target="gateways")
+    assert run.rc == 0, run
+    assert not credential_file(tmp_path, "gw-0001").exists()
+
+
 @pytest.mark.parametrize("empty", ["", None], ids=["text", "null"])
 def test_an_empty_limit_of_failures_is_the_default_one(platform: Emulator, tmp_path: Path, empty: str | None) -> None:
     """An empty limit is the default one, which in reprovision is 0 and not 100 percent."""
@@ -193,6 +221,49 @@ def test_a_broken_template_of_a_run_does_not_count_as_not_set(
     assert run.rc == 2, run
     assert f"the variable {name} of this host cannot be evaluated: " in run.stdout, run
     assert platform.admin.requests(action="register") == [], run
+
+
+@pytest.mark.parametrize("name", ["gateway_serial", "gateway_max_fail_percentage"])
+@pytest.mark.parametrize("playbook", ["provision", "reprovision", "recover", "decommission"])
+def test_a_broken_template_of_the_batches_does_not_count_as_not_set(
+    platform: Emulator, tmp_path: Path, playbook: str, name: str
+) -> None:
+    """The default of provision is one batch with all gateways, and that of the percentage does not end the run."""
+    hosts = inventory(2, tmp_path, **role_variables(platform), **account(platform), gateway_verify="none")
+    for host in names(2):
+        in_service(platform, tmp_path, host)
+    before = [credential_file(tmp_path, host).read_text() for host in names(2)]
+    run = run_of(playbook, hosts, tmp_path, target="gateways", **{name: "{{ nowhere }}"})
+    assert run.rc == 2, run
+    assert f"the variable {name} of this host cannot be evaluated: " in run.stdout, run
+    assert called(platform, "ResetThing") == called(platform, "DisableThing") == [], run
+    assert [credential_file(tmp_path, host).read_text() for host in names(2)] == before
+
+
+@pytest.mark.parametrize("name", ["product_key", "device_name", "device_name_from", "expected_names"])
+def test_a_broken_template_of_a_name_is_named(platform: Emulator, tmp_path: Path, name: str) -> None:
+    hosts = inventory({"gw-0001": {f"gateway_{name}": "{{ nowhere }}"}}, tmp_path, **role_variables(platform))
+    run = run_of("add_devices", hosts, tmp_path, **account(platform))
+    assert run.rc == 2, run
+    message = run.result("gw-0001")["msg"]
+    assert message.startswith(f"the variable gateway_{name} of this host cannot be evaluated: "), message
+    assert ".." not in message
+
+
+@pytest.mark.parametrize("playbook", ["reprovision", "decommission"])
+def test_a_broken_template_of_one_host_fails_no_other(platform: Emulator, tmp_path: Path, playbook: str) -> None:
+    broken = ("product_key", "device_name", "device_name_from", "expected_names", "path", "exports", "state")
+    own: dict[str, JSON] = {
+        f"gw-{number:04}": {f"gateway_{name}": "{{ nowhere }}"} for number, name in enumerate(broken, 2)
+    }
+    hosts = inventory({"gw-0001": {}, **own}, tmp_path, **role_variables(platform), gateway_verify="none")
+    in_service(platform, tmp_path, "gw-0001")
+    said = {"target": "gateways", "gateway_serial": "100%", "gateway_max_fail_percentage": 100}
+    run = run_of(playbook, hosts, tmp_path, **account(platform), **said)
+    assert {host for host, stats in run.stats.items() if stats["failures"]} == set(own), run
+    assert run.stats["gw-0001"]["changed"], run
+    for host, variables in own.items():
+        assert f"the variable {next(iter(variables))} of this host cannot be evaluated" in run.result(host)["msg"]
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
