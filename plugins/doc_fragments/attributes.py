@@ -30,8 +30,8 @@ options: {}
 attributes:
   action_group:
     description: Use C(group/fleetops.aliyun_iot.openapi), or C(group/fleetops.aliyun_iot.aliyun_iot), in C(module_defaults) to set
-      defaults for this module. Set C(ca_path) in the first of these groups, because it has another meaning in modules that are only in the
-      second group.
+      defaults for this module. Set C(ca_path) only in C(group/fleetops.aliyun_iot.openapi). The other group contains more modules, such as
+      M(fleetops.aliyun_iot.gateway_credential), in which C(ca_path) replaces the system's authorities.
     support: full
     membership:
       - fleetops.aliyun_iot.aliyun_iot

@@ -96,13 +96,14 @@ options:
       - Whether a change also stores a note on the gateway. The note is a file which records that handlers still have to run after the
         change. Set this option to V(true) if the task notifies such handlers. The option itself runs no handler. A change of owner, group
         and mode alone stores no note.
-      - As long as the note exists, a run with V(true) returns C(changed) with the reason V(unfinished) if it has nothing to change or only
-        corrects owner, group or mode. So handlers are notified again. Such a run does not register again. A task of
+      - If a run with V(true) finds a note, and changes nothing or only an owner, group or mode, it returns C(changed) with the reason
+        V(unfinished). So handlers are notified again. The run does not register again. A task of
         M(fleetops.aliyun_iot.gateway_credential) with C(state=followed_up), and with the C(due) of the result, removes the note.
       - If this option is not set, the default depends on the task. In a task of the role P(fleetops.aliyun_iot.gateway#role) and in
         M(fleetops.aliyun_iot.fleet_credentials), the default is V(true) if O(service) is set. There it is also V(true) if a handler of
-        the play listens to C(Gateway credential changed). In all other cases, the default is V(false). The role has a handler that
-        removes the note.
+        the play listens to C(Gateway credential changed). In all other cases, the default is V(false).
+      - The role has a handler that removes the note. If a play imports or includes the role in its tasks, the play's own handlers run
+        before this handler. If a play lists the role under C(roles), the play's own handlers run after this handler.
     type: bool
   exports:
     description:

@@ -16,12 +16,14 @@ description:
   - The options of each gateway are the variables of the role P(fleetops.aliyun_iot.gateway#role), as they are set for its host. A variable
     that is not set has the role's default. Connection and privilege escalation are the same as for a task on the host.
   - The pass first inspects all gateways, and compares their devices and files. If two gateways have the same device, both fail and are not
-    changed. The same applies to two hosts that are one machine and have the same file in C(gateway_path) or C(gateway_exports). Then the
-    pass changes the gateways that need a change.
+    changed. The same applies to two hosts that are one machine and have the same file in C(gateway_path) or C(gateway_exports). The pass
+    recognises one machine only under one address (see C(shared_place) on the page
+    R(Troubleshooting,ansible_collections.fleetops.aliyun_iot.docsite.troubleshooting_guide)). Then the pass changes the gateways that need
+    a change.
   - The pass also compares hosts that it does not inspect, for example because a variable is wrong, because the host failed earlier in the
-    run, or because the host is in O(refused). For their devices and files, the pass uses what the inventory names. If a host of the batch
-    has a result in O(looked) or O(continues), an earlier pass has compared it already. If this pass does not process this host, for example
-    because it failed in the earlier pass, this pass does not compare it again.
+    run, or because the host is in O(refused). For their devices and files, the pass uses what the inventory names. There is one exception.
+    If O(looked) or O(continues) has the result of a host of the batch, and this pass does not process this host, the host is not compared
+    again. The earlier pass has compared this host.
   - A failure of one gateway affects no other gateway and does not fail the task. C(gateways) contains the results by host.
   - To run the handlers of each host, run M(fleetops.aliyun_iot.fleet_report) on each host after the pass. The role with
     C(tasks_from=report) does this, and notifies the role's handlers. It reads the result of the pass from the variable C(gateway_fleet), so
@@ -58,8 +60,9 @@ options:
   hardware_names:
     description:
       - Whether to process only the gateways whose names come from their hardware.
-      - Use V(true) in check mode. The pass then only inspects these gateways. It reads their names, and compares them before any change.
-      - Without check mode, the pass with V(true) changes these gateways, and does not change the other hosts.
+      - V(true) is meant for check mode. In check mode, the pass only inspects these gateways, and compares their names. A later pass can
+        then make the changes.
+      - Without check mode, the pass changes these gateways. It does not change the other hosts.
       - With O(report=all), the results of the other hosts contain the ProductKey and the DeviceName of the inventory.
     type: bool
     default: false
@@ -67,7 +70,7 @@ options:
     description:
       - Whether a pass in check mode only inspects the gateways. With V(false), a pass in check mode also checks that the changes are
         possible. Use V(true) if a later pass makes these checks.
-      - Use this option only in check mode. Without check mode, the pass changes the gateways with V(true) too.
+      - Use this option only in check mode. Without check mode, V(true) does not prevent any change.
     type: bool
     default: false
   lease_time:
@@ -228,8 +231,8 @@ gateways:
   returned: success
   type: dict
 right:
-  description: With O(keep_right=true), the results that RV(gateways) leaves out. They belong to hosts on which everything was right or,
-    with O(hardware_names=true), to hosts that were not inspected. Otherwise, it is empty.
+  description: With O(keep_right=true), the results that RV(gateways) leaves out. They are the results of the hosts on which everything
+    was right. With O(hardware_names=true), they include the hosts that were not inspected. With O(keep_right=false), C(right) is empty.
   returned: success
   type: dict
 left:

@@ -16,9 +16,9 @@ description:
     option C(lease) and in the return value C(lease). A B(note) is a file on the gateway which records that handlers still have to run after
     a change (see O(follow_up)). The ID of a note is in the option C(due) and in the return value C(due).
   - A registration can issue a new DeviceSecret, which makes the previous one invalid. So, by default, the module registers only when
-    necessary. If the gateway's credential and exports are up to date, it runs one shell script on the gateway. It then sends nothing to
-    the platform, except to repeat the login of an earlier run that should have verified a new credential. It repeats the login if it
-    failed but was not refused, or if it was not possible although O(verify=login) was set. The module never registers in check mode.
+    necessary. If the gateway's credential and exports are up to date, the module runs one shell script on the gateway, and sends nothing
+    to the platform. There is one exception. If the login of an earlier run failed for a reason other than a refusal, or was not possible
+    although that run had O(verify=login), the module repeats the login. The module never registers in check mode.
   - With O(register_from=gateway), the controller signs the request. The gateway sends the signed request, and stores the DeviceSecret from
     the answer. ProductSecret never leaves the controller, DeviceSecret never leaves the gateway.
   - If a run is interrupted, run the task again. The new run first waits for the end of the interrupted run's lease. Then it finishes the
@@ -43,9 +43,10 @@ options:
     description:
       - V(absent) removes the credential and its exports from the gateway. The file in O(path) is removed whatever it contains, so the
         credential of another device or product is removed too. The device on the platform is not changed.
-      - V(reset_intended) prepares a reset of the device (ResetThing). (1) It checks that the gateway can store a credential, and that the
-        host in O(register_from) reaches the platform. (2) It records on the gateway that a registration is needed. (3) It takes a lease,
-        which the result returns as C(lease). Until the lease ends, no other run changes this gateway's credential.
+      - V(reset_intended) prepares a reset of the device (ResetThing). (1) It checks that the gateway can store a credential. (2) It records
+        on the gateway that a registration is needed, and takes a lease, which the result returns as C(lease). Until the lease ends, no
+        other run changes this gateway's credential. (3) It checks that the host in O(register_from) reaches the platform. If this check
+        fails, the task fails, and releases the lease as V(reset_withdrawn) does.
       - V(reset_withdrawn) releases the O(lease) of V(reset_intended). Use it if the reset was not sent. It also removes the record that
         V(reset_intended) has made. If the gateway already had the record of an earlier, unfinished change, that record stays.
       - V(followed_up) removes the note that O(follow_up) has stored. Use it after the handlers have run. Set O(due) to the C(due) in the
@@ -77,8 +78,7 @@ options:
       - V(login) verifies every newly registered credential by one login over MQTT. If the login does not succeed, the task fails. If the
         platform refused the login, the next run registers again. If the login failed for another reason, for example because there was no
         connection, the next run only repeats the login. If the platform accepts the repeated login, the next run returns C(changed), since
-        the failed task has notified no handler. The reason of this result is V(interrupted). It is V(unfinished) instead if O(follow_up)
-        was true in the failed task and is true in the next run.
+        the failed task has notified no handler. RV(reason) describes the reason that the next run returns.
       - With V(login), the module makes two checks before it registers. (1) The address of the MQTT host must be known (see
         O(mqtt_endpoint)). (2) The host in O(register_from) must be able to connect to this address. If one of the checks fails, the task
         fails and does not register.
@@ -250,10 +250,10 @@ reason:
     - V(missing) if there is no credential.
     - V(unreadable) if the file is not a valid credential.
     - V(identity_changed) if it is the credential of another device, or was issued for the other O(auth_type).
-    - V(interrupted) if an earlier change was interrupted, or if the platform refused the login with its new credential. It is also returned
-      if an earlier task stored the credential but failed with the kind C(not_proven), and this task has nothing else to change except an
-      owner, group or mode. If O(follow_up) is true in both tasks, the reason is V(unfinished) instead. In check mode, a change that another
-      run is making counts as interrupted.
+    - V(interrupted) in each of these cases. (1) An earlier run was interrupted, and has left an open change or a temporary file. (2) The
+      platform refused the login with a new credential. (3) An earlier task stored the credential, but failed with the kind C(not_proven),
+      and this task changes nothing except perhaps an owner, group or mode. (4) In check mode, another run is making a change.
+    - In case (3) of V(interrupted), the reason is V(unfinished) instead if both tasks have O(follow_up=true).
     - V(forced) with O(register=always).
     - V(attributes) if the owner, the group or the mode of the credential is wrong.
     - V(export) if an export is missing or differs.

@@ -13,12 +13,12 @@ description:
   - Reads the device's current DeviceSecret from the platform with an AccessKey of the account, and stores it on the gateway as
     M(fleetops.aliyun_iot.gateway_credential) does. For a gateway that has lost its credential while its device is activated.
   - Registers and resets nothing, so the gateway's topology is kept, and a program that is connected with this credential stays connected.
-    After an interrupted change, the module may verify the new credential by a login, which disconnects such a program.
+    After an interrupted change, the module may verify the new credential by a login, which disconnects this program.
   - The DeviceSecret passes through the controller's memory. The AccessKey never leaves the controller. The task runs on the gateway as
     usual, without C(delegate_to).
   - If the gateway has a credential of this device and no change of it was interrupted, it is not replaced and the platform is not called,
-    unless O(force=true). A device token is kept too, even if an interrupted change has stored it and not verified it; the module finishes
-    that change. The platform never returns a token, so O(force=true) replaces it by the DeviceSecret.
+    unless O(force=true). A device token is kept too, even if an interrupted change has stored it and not verified it. In this case, the
+    module finishes the interrupted change. The platform never returns a token, so O(force=true) replaces it by the DeviceSecret.
   - No DeviceSecret is read for a DeviceName that only the gateway's hardware reports; see O(expected_names).
 options:
   product_key:
