@@ -28,6 +28,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options impor
     plain_text,
     plain_types,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._parent import ending_with_parent
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import PYTHONS, Output, Remote, python_command
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import failed
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._roots import lacking_roots
@@ -111,7 +112,8 @@ class GatewayAction(ActionBase):
         render = renderer(self, self._vars)
         convergence = Convergence(work.task, remote, work.issuer, work.login, render, self._display, self._check_mode)
         try:
-            return convergence.run()
+            with ending_with_parent():
+                return convergence.run()
         except FleetopsError:
             self._known = convergence.known
             raise

@@ -388,6 +388,22 @@ def test_the_module_dies_alone(platform: Emulator, tmp_path: Path) -> None:
     assert_converged(platform, tmp_path, ["gw-0001"])
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_the_run_dies_alone(platform: Emulator, tmp_path: Path, way: str) -> None:
+    """The process of the task does not continue without the run that it belongs to."""
+    platform.admin.fault(hold_after=LONG)
+    with start(platform, {"gw-0001": {"way": way}}, tmp_path) as first:
+        wait_for(lambda: processed(platform), "the request")
+        first.process.kill()
+        first.process.wait(processes.SECONDS)
+        wait_for(lambda: not processes.at_home(tmp_path), "the task to end")
+    end_leases(tmp_path, ["gw-0001"])
+    repaired = run(platform, {"gw-0001": {"way": way}}, tmp_path)
+    assert repaired.result("gw-0001")["reason"] == "interrupted", repaired
+    assert proven(platform, repaired, ["gw-0001"])
+    assert_converged(platform, tmp_path, ["gw-0001"])
+
+
 # Leases
 
 
