@@ -366,6 +366,18 @@ def test_an_awk_that_dies_after_the_identity(box: Box, tmp_path: Path, dies: str
         box.look()
 
 
+def test_an_ls_that_fails_for_a_staged_credential(box: Box, tmp_path: Path) -> None:
+    """A credential whose size is not known is not taken for none: it may be the only valid one, and begin would remove it."""
+    box.provision()
+    box.path.rename(box.path.with_name(f".{box.path.name}.new"))
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    write_script(tools / "ls", f'case $* in *.new*) exit 1 ;; esac\nexec {box.shell.tool("ls")} "$@"')
+    box.environment = {"PATH": f"{tools}:{box.shell.path}"}
+    with pytest.raises(StorageError, match="ls, awk or sha256sum failed"):
+        box.look()
+
+
 PRETTY = f'''{{
     "deviceSecret": "{SECRET}",
     "note": "it\\u00e4 is \\"hand-made\\" {{",\r

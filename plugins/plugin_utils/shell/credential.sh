@@ -59,16 +59,20 @@ reading='
     }'
 
 # size_of FILE [SIZE]: sets $size to SIZE, or else to the size of the file; to a number above every limit if it is unknown, or too large for
-# shells whose numbers have 32 bits.
+# shells whose numbers have 32 bits. Fails if ls fails.
 size_of() {
     size=${2:-}
     if [ -z "$size" ]; then
         # shellcheck disable=SC2046 # the words of the answer are the parameters
         set -- $(ls -ldn "$1" 2>/dev/null)
-        size=${5:-999999999}
+        size=${5:-}
     fi
     case $size in
         *[!0-9]* | ??????????*) size=999999999 ;;
+        '')
+            size=999999999
+            return 1
+            ;;
     esac
 }
 
@@ -79,11 +83,11 @@ identify() {
     for trial in 1 2 3; do
         identity=-
         [ -f "$1" ] && [ ! -L "$1" ] || return 0
-        size_of "$1" ${2:+"$2"}
+        size_of "$1" ${2:+"$2"} || continue
         [ "$size" -le "$longest_credential" ] || return 0
         read_identity "$1" && return 0
     done
-    fail storage "awk or sha256sum failed on $here/$1"
+    fail storage "ls, awk or sha256sum failed on $here/$1"
 }
 
 # read_identity FILE: sets $identity as identify does; fails if a tool fails. awk prints the identity to its standard error, before which an
