@@ -42,14 +42,8 @@ Options = dict[str, t.Any]
 
 # Variables of a run that the playbooks read with a default. Ansible would also use it for a template that refers to a missing variable.
 _WITH_DEFAULT = (
-    *("audit_fail", "audit_report", "decommission_platform", "gateway_lease_time", "gateway_report"),
-    *(
-        "gateway_max_fail_percentage",
-        "gateway_report_to",
-        "gateway_serial",
-        "gateway_throttle",
-        "platform_product_name",
-    ),
+    *("audit_fail", "audit_report", "decommission_platform", "gateway_lease_time", "gateway_max_fail_percentage"),
+    *("gateway_report", "gateway_report_to", "gateway_serial", "gateway_throttle", "platform_product_name"),
 )
 
 
@@ -126,7 +120,9 @@ def may_reset_topology(variables: Variables, template: Template) -> bool:
 
 
 def needs_device(variables: Variables, template: Template) -> bool:
-    """Return whether the device of a host has to be added: its gateway is to have a credential, and does not get it with regnwl.
+    """Return whether the device of a host has to be added before a registration.
+
+    It has not for C(gateway_state=absent), and for C(gateway_auth_type=regnwl), which needs no device.
 
     :raises FleetopsError: as credential_options()
     """

@@ -110,7 +110,7 @@ def host_value(variables: Variables, name: str) -> t.Any:
         str(value)  # raises the error of Jinja, which names the variable
     if isinstance(value, str) and ("{{" in value or "{%" in value):
         raise AnsibleError("it refers to a variable that is not defined")
-    # In the same way for omit.
+    # If the value is omit, they return an object and the text of the variable omit.
     omitted = type(value).__name__ == "_OmitType" or (isinstance(value, str) and value == variables.get("omit"))
     return None if omitted else value
 
