@@ -25,7 +25,11 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options
     needs_device,
     product_secret_check,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote import Hosts, check_run_once
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_remote import (
+    Hosts,
+    HostVariables,
+    check_run_once,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_result import by_host
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_names import from_inventory
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import shared
@@ -64,9 +68,12 @@ class ActionModule(ControllerAction):
         for host in map(str, batch):
             look = known.get(host, {})
             left_out = options["state"] != "listed" and bool(look.get("unreachable") or look.get("failed"))
+            device = None
             try:
-                left_out = left_out or (options["state"] == "present" and not _needs_device(hosts, host))
-                device = None if left_out else self._device(hosts, host, look, options)
+                if not left_out:
+                    variables = hosts.variables(host)
+                    left_out = options["state"] == "present" and not _needs_device(variables)
+                    device = None if left_out else self._device(host, variables, look, options)
             except FleetopsError as error:
                 refused[host] = error
                 left_out = True
@@ -106,10 +113,9 @@ class ActionModule(ControllerAction):
         return OF_DEVICE  # the account and the devices are in the variables of the hosts
 
     def _device(
-        self, hosts: Hosts, host: str, known: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]
+        self, host: str, variables: HostVariables, known: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]
     ) -> HostDevice | None:
         """Return the device of a host; None if there is none to process."""
-        variables = hosts.variables(host)
         key, name = known.get("product_key"), known.get("device_name")
         if not (key and name):
             named = from_inventory(host, variables)
@@ -131,8 +137,7 @@ class ActionModule(ControllerAction):
         )
 
 
-def _needs_device(hosts: Hosts, host: str) -> bool:
-    variables = hosts.variables(host)
+def _needs_device(variables: HostVariables) -> bool:
     needed = needs_device(variables.raw, variables.template)
     check_for_playbook(variables.raw, variables.get)
     return needed

@@ -21,7 +21,12 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts import Accounts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_lists, plain_text, plain_types
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
+    check_lists,
+    not_evaluated,
+    plain_text,
+    plain_types,
+)
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
     OF_ACCOUNT,
     OF_CREDENTIAL,
@@ -212,11 +217,6 @@ def _filled_in(name: str, value: t.Any, template: Template) -> t.Any:
         if is_omitted(error):
             return None
         # The error of ansible-core quotes the value.
-        why = "a part of it is read as a template" if name in SECRETS else str(error).rstrip(".")
-        raise FleetopsError(
-            "the variable %s of this host cannot be evaluated: %s" % (name, why),
-            hint="Correct it, or the variables that it refers to",
-            kind="invalid_option",
-        ) from None
+        raise not_evaluated(name, "a part of it is read as a template" if name in SECRETS else str(error)) from None
     check_evaluated(name, filled)
     return filled

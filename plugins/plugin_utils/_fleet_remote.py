@@ -30,6 +30,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._inventory_nam
     from_inventory,
     named_machine,
 )
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import not_evaluated
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import LOCAL, Places, Target, places_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import PYTHONS, Output
 
@@ -173,11 +174,7 @@ class Hosts:
         """
         name = self._broken_variable(host_name)
         if name:
-            return FleetopsError(
-                "the variable %s of this host cannot be evaluated" % name,
-                hint="Correct it, or the variables that it refers to",
-                kind="invalid_option",
-            )
+            return not_evaluated(name)
         if isinstance(error, AnsibleUndefinedVariable) or "templat" in str(error):
             return LeftToTask("a variable of its connection cannot be evaluated")
         return LeftToTask(str(error))

@@ -23,7 +23,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import 
     check_facts,
     is_proven,
 )
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import check_texts, not_evaluated
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._places import LOCAL, Files, Target, named_files
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import TEXTS
 
@@ -67,11 +67,7 @@ def _read(host: str, variables: Variables) -> InventoryName:
         try:
             values[name] = host_value(variables, name)
         except _NOT_EVALUATED as error:
-            raise FleetopsError(
-                "the variable %s of this host cannot be evaluated: %s" % (name, str(error).rstrip(".")),
-                hint="Correct it, or the variables that it refers to",
-                kind="invalid_option",
-            ) from None
+            raise not_evaluated(name, str(error)) from None
     check_texts(TEXTS, values)
     _source(values)
     return InventoryName(str(values["gateway_product_key"] or ""), _device_name(host, values), _expected(values))

@@ -13,7 +13,7 @@ from datetime import date
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec import Spec
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._clock import check_seconds
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.mqtt import check_port
-from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
+from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._gate import DUE
 
 _PATH = re.compile(r"(/[A-Za-z0-9._@:+=,~ -]+)+")
@@ -147,6 +147,18 @@ def plain_types(message: str) -> str:
     """Return a message of ansible-core with the types of Python in place of those that ansible-core derives from them."""
     renamed = {"unicode": "str", "sequence": "list", "mapping": "dict"}
     return _OF_ANSIBLE.sub(lambda found: renamed.get(found[1].lower(), found[1].lower()), message)
+
+
+def not_evaluated(name: str, why: str = "") -> FleetopsError:
+    """Return the error of a variable of a host whose template cannot be evaluated.
+
+    :param why: the error of ansible-core, if it quotes no secret
+    """
+    return FleetopsError(
+        "the variable %s of this host cannot be evaluated%s" % (name, ": " + why.rstrip(".") if why else ""),
+        hint="Correct it, or the variables that it refers to",
+        kind="invalid_option",
+    )
 
 
 def check_path(option: str, path: str) -> str:

@@ -170,19 +170,8 @@ def test_an_empty_variable_counts_as_not_set(
 
 def test_an_omitted_variable_counts_as_not_set(platform: Emulator, tmp_path: Path) -> None:
     optional = (
-        *(
-            "follow_up",
-            "group",
-            "instance_id",
-            "mqtt_endpoint",
-            "owner",
-            "proxy",
-            "region",
-            "register",
-            "service",
-            "state",
-        ),
-        *("throttle", "timeout"),
+        *("device_name", "device_name_from", "expected_names", "exports", "follow_up", "group", "instance_id"),
+        *("mqtt_endpoint", "owner", "proxy", "region", "register", "service", "state", "throttle", "timeout"),
     )
     omitted = {f"gateway_{name}": "{{ nothing | default(omit) }}" for name in optional}
     omitted |= {f"platform_{name}": "{{ nothing | default(omit) }}" for name in ("product_secret", "profile")}
