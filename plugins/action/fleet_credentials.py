@@ -49,6 +49,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_actio
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import credential_work, recovery_work
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import NAME_IT
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._progress import sender
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import without_diff
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import is_heard
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import (
     OF_DEVICE,
@@ -111,6 +112,9 @@ class ActionModule(ControllerAction):
             members = fleet.abandon(internal(error))
         # Hosts whose leases were released have failed before; keep those results.
         members = [member for member in members if member.host not in known]
+        if not self._task.diff:
+            for member in members:
+                member.result = member.result and without_diff(member.result)
         known = with_sharing(known, fleet.sharing)
         left: dict[str, list[str]] = {}
         for member in members:

@@ -28,6 +28,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_actio
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import credential_work, recovery_work
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
 
+_DEFAULTS = {name: option.get("default") for name, option in fleet_report_spec().items()}
 # The fields of a short failure; the result of the pass has all fields.
 _SHOWN = ("changed", "failed", "registered", "reason", "product_key", "device_name", "device_change", "path", "msg")
 
@@ -39,6 +40,12 @@ class ActionModule(GatewayAction):
 
     def _check_variables(self) -> None:
         """Do nothing: the pass has checked them, or :meth:`_do` does."""
+
+    def _options(self) -> dict[str, t.Any]:
+        args = self._task.args
+        if all(name in _DEFAULTS and isinstance(value, str) for name, value in args.items()):
+            return {**_DEFAULTS, **{name: str(value) for name, value in args.items()}}
+        return super()._options()  # which takes longer than the rest of this task, and finds what is wrong
 
     def _perform(self, options: dict[str, t.Any], remote: Remote) -> Result:
         variable = options["variable"]

@@ -160,7 +160,7 @@ attributes:
       M(fleetops.aliyun_iot.gateway_credential) does.
   diff_mode:
     support: none
-    details: M(fleetops.aliyun_iot.fleet_report) shows the diff of each gateway.
+    details: M(fleetops.aliyun_iot.fleet_report) shows the diff of each gateway, if this task runs in diff mode too, as with C(--diff).
   idempotent:
     support: partial
     details: With O(register=always) every run registers.

@@ -30,7 +30,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options impor
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._parent import ending_with_parent
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import PYTHONS, Output, Remote, python_command
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import failed
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import failed, without_diff
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._roots import lacking_roots
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import (
     check_failure,
@@ -113,7 +113,8 @@ class GatewayAction(ActionBase):
         convergence = Convergence(work.task, remote, work.issuer, work.login, render, self._display, self._check_mode)
         try:
             with ending_with_parent():
-                return convergence.run()
+                result = convergence.run()
+            return result if self._task.diff else without_diff(result)
         except FleetopsError:
             self._known = convergence.known
             raise

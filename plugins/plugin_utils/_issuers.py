@@ -28,6 +28,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.regist
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, InvalidOption, Refused
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._login import NOT_ACCEPTED
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import Remote
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._scripts import SHARED
 
 if t.TYPE_CHECKING:
     from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.registrar import AnyRequest
@@ -77,10 +78,18 @@ class ControllerIssuer:
         self._options = options
         self._remote = remote
         self._read_product_secret = read_product_secret
+        self._prepared: dict[tuple[str, bool], AnyRequest] = {}  # by DeviceName, and whether it has the ProductSecret
 
     def check(self, device_name: str | None, needed: bool = False) -> None:
-        prepare(self._signing(needed), device_name or "name")
+        self._prepare(device_name or "name", needed)
         login_address(self._options)
+
+    def _prepare(self, device_name: str, needed: bool) -> tuple[str, bool]:
+        """Check and sign the registration unless that is done; return its key."""
+        key = device_name, needed or not self._read_product_secret
+        if key not in self._prepared:
+            self._prepared[key] = prepare(self._signing(needed), device_name)
+        return key
 
     def _signing(self, needed: bool) -> Options:
         """Return the options with ProductSecret, which is read from the account only if it is needed."""
@@ -111,7 +120,8 @@ class ControllerIssuer:
         return choose(self._options) == "https"
 
     def _request(self, scripts: Scripts, device_name: str) -> AnyRequest:
-        request = prepare(self._signing(True), device_name)
+        # Every registration has a random number of its own.
+        request = self._prepared.pop(self._prepare(device_name, True))
         return request if scripts.store else unsigned(request)
 
 
@@ -121,13 +131,13 @@ class GatewayIssuer(ControllerIssuer):
     def change(self, scripts: Scripts, device_name: str, lease: int) -> ScriptAnswer:
         todo = {
             "shell": self._remote.shell,
-            "scripts": scripts._asdict(),
+            "scripts": scripts.split(SHARED),
             "request": to_fields(self._request(scripts, device_name)),
             "options": {name: self._options[name] for name in _SENDING},
             "lease": lease,
             "broker": login_address(self._options),
         }
-        result = self._remote.run_python("_device.registration_program", todo, "register_from: controller")
+        result = self._remote.run_python("_device.registration_program", todo, "register_from: controller", SHARED)
         return ScriptAnswer(result["outcome"], tuple(result["lines"]))
 
 

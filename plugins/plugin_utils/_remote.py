@@ -72,17 +72,18 @@ class Remote(ABC):
         one_of("outcome", answer.outcome, outcomes)
         return answer
 
-    def run_python(self, entry: str, todo: dict[str, t.Any], alternative: str) -> dict[str, t.Any]:
+    def run_python(self, entry: str, todo: dict[str, t.Any], alternative: str, shared: str = "") -> dict[str, t.Any]:
         """Run perform() of a module of module_utils on the gateway.
 
         :param todo: its parameter, for JSON
         :param alternative: the option to set for gateways without Python
+        :param shared: ``todo["shared"]``, a text that is the same for every gateway
         :raises FleetopsError: as result_of() of _remote_python
         """
         # Imported lazily, because the import reads the programs: most runs start none.
         from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote_python import program, result_of
 
-        text = program(entry, todo)
+        text = program(entry, todo, shared)
         output, code = self.execute(self.python(), text)
         try:
             return result_of(entry, output, code, alternative)

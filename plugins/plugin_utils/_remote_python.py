@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import typing as t
+from functools import cache
 from pathlib import Path
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import (
@@ -70,7 +71,7 @@ def say(result):
 if sys.version_info < %(oldest)r:
     say({"python": "%%d.%%d" %% sys.version_info[:2]})
 import importlib.machinery
-sources, todo = json.loads(%(sources)r), json.loads(todo)
+sources, todo = json.loads(%(sources)r), dict(json.loads(todo), shared=json.loads(shared))
 class Sources:
     @classmethod
     def find_spec(cls, name, path=None, target=None):
@@ -193,9 +194,18 @@ def command(named: str | None, environment: str, candidates: t.Sequence[str]) ->
     return f"(for python in {' '.join(candidates)}; do {tried}; done; exit 127)"
 
 
-def program(entry: str, todo: t.Mapping[str, t.Any]) -> str:
-    """Return the text of a program that calls perform() of one of ENTRIES with ``todo``, and prints what it returns or raises."""
-    return "todo = %r\n%s" % (json.dumps(todo), _PROGRAMS[entry])
+def program(entry: str, todo: t.Mapping[str, t.Any], shared: str = "") -> str:
+    """Return the text of a program that calls perform() of one of ENTRIES with ``todo``, and prints what it returns or raises.
+
+    :param shared: ``todo["shared"]``, a text that is the same for every gateway
+    """
+    return "todo = %r\nshared = %s\n%s" % (json.dumps(todo), _literal(shared), _PROGRAMS[entry])
+
+
+@cache
+def _literal(text: str) -> str:
+    """Return a text as JSON in a literal of Python."""
+    return repr(json.dumps(text))
 
 
 def result_of(entry: str, output: str, rc: int, alternative: str) -> dict[str, t.Any]:

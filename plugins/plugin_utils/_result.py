@@ -60,6 +60,16 @@ def failed(known: t.Mapping[str, t.Any], error: FleetopsError) -> dict[str, t.An
     return dict(known, **done, failed=True, msg=str(error), error=error.as_result())
 
 
+def without_diff(result: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return a result for a run without ``--diff``.
+
+    The diff of an unfinished change stays, because :func:`word_of` tells by it whether files were changed.
+    """
+    if result.get("reason") == "unfinished":
+        return dict(result)
+    return {name: value for name, value in result.items() if name != "diff"}
+
+
 def diff(found: Look, wanted: Wanted, plan: Plan, after: Look | None) -> dict[str, t.Any]:
     """Return a diff of the credential and its exports; without ``after``, with the state that a run would leave."""
     return {

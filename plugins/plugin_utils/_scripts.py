@@ -73,6 +73,9 @@ def _code(file: Path) -> str:
 # Read once, by the process that the workers are forked from.
 _FILES = {file.stem: _code(file) for file in (Path(__file__).parent / "shell").glob("*.sh")}
 
+# What begin, store and abandon have in common.
+SHARED = "".join(_FILES[part] for part in _CHANGING)
+
 
 def _text(name: str) -> str:
     return "".join(_FILES[part] for part in (*_PARTS.get(name, _CHANGING), name))

@@ -76,6 +76,17 @@ def test_an_everyday_run_reports_what_was_not_right(platform: Emulator, tmp_path
     assert len(called(platform, "register")) == 5
 
 
+def test_a_diff_is_returned_in_diff_mode_alone(platform: Emulator, tmp_path: Path) -> None:
+    hosts = inventory(1, tmp_path, **role_variables(platform))
+    role = [{"hosts": "gateways", "gather_facts": False, "roles": ["fleetops.aliyun_iot.gateway"]}]
+    for arguments in ([], ["--diff"]):
+        for playbook, action in (("fleetops.aliyun_iot.provision", "fleet_report"), (role, "gateway_credential")):
+            credential_file(tmp_path, "gw-0001").unlink(missing_ok=True)
+            run = run_playbook(playbook, hosts, tmp_path, *arguments, env=FORKS)
+            [result] = results(run, "gw-0001", action)
+            assert (result["reason"], "diff" in result) == ("missing", bool(arguments)), run
+
+
 def test_a_host_that_no_pass_processed_is_not_up_to_date(platform: Emulator, tmp_path: Path) -> None:
     """A host is not up to date after a pass that did nothing because too many had failed, although a user's play may go on."""
     hosts = inventory(4, tmp_path, **role_variables(platform))

@@ -67,6 +67,17 @@ class Scripts(t.NamedTuple):
     abandon: str
     settles: bool = False
 
+    def split(self, shared: str) -> dict[str, t.Any]:
+        """Return the scripts for JSON, each as the parts before, between and after ``shared``; :meth:`joined` reverses it."""
+        parts = {name: text.split(shared) for name, text in self._asdict().items() if name != "settles"}
+        return {**parts, "settles": self.settles}
+
+    @classmethod
+    def joined(cls, parts: t.Mapping[str, t.Any], shared: str) -> Scripts:
+        """Return the scripts of a dictionary from :meth:`split`."""
+        texts = {name: shared.join(pieces) for name, pieces in parts.items() if name != "settles"}
+        return cls(**texts, settles=parts["settles"])
+
 
 class Issued(t.NamedTuple):
     """A DeviceSecret, or a device token and the client id that it belongs to.

@@ -22,8 +22,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._device.sender
 def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:
     """Take the lease, register, store; before a reset, check that all of it is possible.
 
-    :param todo: the work, from JSON: ``shell`` and its ``scripts`` (those of Scripts), the signed ``request``, the ``options``
-        for sending it, how long the ``lease`` lasts, in seconds, and the ``broker``, host and port, if a login has to be possible
+    :param todo: the work, from JSON: ``shell`` and its ``scripts`` (from Scripts.split(), with the ``shared`` text), the signed
+        ``request``, the ``options`` for sending it, how long the ``lease`` lasts, in seconds, and the ``broker``, host and port, if a
+        login has to be possible
     :returns: ``outcome`` and ``lines`` as in ScriptAnswer
     :raises FleetopsError: as change()
     """
@@ -38,7 +39,7 @@ def perform(todo: dict[str, t.Any]) -> dict[str, t.Any]:
         )
         return shell.stdout.decode("utf-8", "replace")
 
-    scripts = Scripts(**todo["scripts"])
+    scripts = Scripts.joined(todo["scripts"], todo["shared"])
 
     def request_secret(not_after: float) -> Issued | None:
         if todo["broker"]:

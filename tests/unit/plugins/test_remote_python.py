@@ -39,7 +39,9 @@ def todo(**changes: Any) -> dict[str, Any]:
     request = {"url": "https://127.0.0.1:9/x", "body": f"sign={SECRET}", "product_key": "a1", "device_name": "gw-0001"}
     options = {"ca_path": None, "validate_certs": True, "timeout": 1, "retry_time": 0}
     outcomes = {"begin": "stale", "store": "installed", "abandon": "abandoned"}
-    scripts = {name: f"echo {name}; echo fleetops-end {outcome}" for name, outcome in outcomes.items()}
+    scripts: dict[str, Any] = {
+        name: [f"echo {name}; echo fleetops-end {outcome}"] for name, outcome in outcomes.items()
+    }
     scripts["settles"] = False
     return {
         "shell": "/bin/sh",
@@ -80,7 +82,7 @@ def test_every_python_runs_it(python: Path) -> None:
 
 
 def test_an_error_comes_as_it_was(python: Path) -> None:
-    scripts = {**todo()["scripts"], "begin": "echo fleetops-end begun"}
+    scripts = {**todo()["scripts"], "begin": ["echo fleetops-end begun"]}
     with pytest.raises(FleetopsError) as raised:
         result(python, todo(scripts=scripts))
     assert (raised.value.kind, raised.value.may_have_registered) == ("network", False)
@@ -89,7 +91,7 @@ def test_an_error_comes_as_it_was(python: Path) -> None:
 
 
 def test_a_lease_that_was_taken_over_comes_as_such(python: Path) -> None:
-    scripts = {**todo()["scripts"], "begin": "echo fleetops-end lost"}
+    scripts = {**todo()["scripts"], "begin": ["echo fleetops-end lost"]}
     with pytest.raises(FleetopsError, match="another run has taken over") as raised:
         result(python, todo(scripts=scripts))
     assert (raised.value.kind, raised.value.registered) == ("busy", False)
@@ -122,7 +124,7 @@ def test_the_first_python_that_is_there() -> None:
 
 
 def test_the_environment_reaches_it() -> None:
-    scripts = {**todo()["scripts"], "begin": 'echo "$A_VARIABLE"; echo fleetops-end stale'}
+    scripts = {**todo()["scripts"], "begin": ['echo "$A_VARIABLE"; echo fleetops-end stale']}
     for named in (None, sys.executable):
         text = command(named, "A_VARIABLE='of the task'", PYTHON_NAMES)
         assert result_of(REGISTRATION, *shell(text, todo(scripts=scripts)), "x")["lines"] == ("of the task",)
@@ -224,7 +226,7 @@ def test_half_a_python(tmp_path: Path, lacking: str) -> None:
     """Distributions for small machines split Python into parts."""
     text = f"import sys; sys.modules[{lacking!r}] = None; exec(sys.stdin.read())"
     half = write_script(tmp_path / "python", f"exec {sys.executable} -I -S -c {shlex.quote(text)}")
-    scripts = {**todo()["scripts"], "begin": "echo fleetops-end begun"}
+    scripts = {**todo()["scripts"], "begin": ["echo fleetops-end begun"]}
     with pytest.raises(StorageError, match=f"lacks a part of the standard library: {lacking}") as raised:
         result(half, todo(scripts=scripts))
     assert raised.value.kind == "no_python"
@@ -239,7 +241,7 @@ def test_a_program_that_does_not_come_to_its_end(output: str, code: int) -> None
 
 
 def test_a_crash_is_told_without_what_it_was_about() -> None:
-    scripts = {**todo()["scripts"], "begin": "echo fleetops-end begun"}
+    scripts = {**todo()["scripts"], "begin": ["echo fleetops-end begun"]}
     output, code = run(sys.executable, todo(scripts=scripts, lease=SECRET))
     assert SECRET not in output
     with pytest.raises(FleetopsError, match=r"gateway, TypeError at module_utils/_device/change\.py:\d+\.") as raised:
@@ -288,3 +290,16 @@ def test_it_is_read_by_the_oldest_python_too(entry: str) -> None:
     text = program(entry, {"umlaut": "ä\u2028\\'\""})
     assert text.isascii()
     assert "f'" not in text.split("sources, todo")[0]
+
+
+def test_what_all_gateways_share_is_joined_again(python: Path) -> None:
+    shared = "echo 'ä\u2028\"'\n"
+    scripts = {**todo()["scripts"], "begin": ["echo first\n", "echo fleetops-end stale\n"]}
+    done = subprocess.run(
+        [python, "-I", "-S", "-"],
+        input=program(REGISTRATION, todo(scripts=scripts), shared).encode(),
+        capture_output=True,
+        check=False,
+    )
+    found = result_of(REGISTRATION, done.stdout.decode(), done.returncode, "x")
+    assert found == {"outcome": "stale", "lines": ("first", 'ä\u2028"')}

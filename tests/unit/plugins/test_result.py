@@ -12,7 +12,7 @@ from looks import KEY, NAME, NEW, OTHER_NAME, OURS, PATH, export, file, found, j
 
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._decide import Plan, decide
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._look import Identity, Journal, Look
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import diff, result
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._result import diff, result, without_diff
 
 ONE = export(1)
 EXPORT = {"places": {1: ONE.dest}}
@@ -197,3 +197,9 @@ def test_what_a_run_left_is_shown_as_it_is(after: Look) -> None:
     assert shown["before"] == {"state": "absent"}
     assert shown["after"]["state"] == ("present" if after.entry else "absent")
     assert shown["after"].get("fingerprint") == (OURS.fingerprint if after.entry else None)
+
+
+def test_a_run_without_diff_keeps_the_one_that_words_depend_on() -> None:
+    done = {"changed": True, "diff": {"before": {}}}
+    assert without_diff({**done, "reason": "missing"}) == {"changed": True, "reason": "missing"}
+    assert without_diff({**done, "reason": "unfinished"}) == {**done, "reason": "unfinished"}
