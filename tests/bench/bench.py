@@ -5,8 +5,8 @@
 
 All cases run over the same loopback fleet, one after the other, several times. A machine that others use changes its speed within
 minutes, so a repetition is compared with the pings before and after it, and each ratio is the median of the repetitions. The SSH
-connections are open beforehand, as in the second task of a playbook. The measurement ends with an error if a run fails, or registers more
-or fewer gateways than its case expects.
+connections are open beforehand, as in the second task of a playbook. All cases use the same ansible.cfg. The measurement ends
+with an error if a run fails, or registers more or fewer gateways than its case expects.
 
 Sizes are environment variables: BENCH_GATEWAYS (100), BENCH_FORKS (20), BENCH_REPETITIONS (3). The last line of the output is JSON.
 With SCALE=10000, scale.py measures an inventory of that many gateways instead.
@@ -208,6 +208,7 @@ class Bench:
             "PATH": os.environ["PATH"],
             "HOME": str(self._home),
             "LC_ALL": "C.UTF-8",
+            "ANSIBLE_CONFIG": str(HERE / "ansible.cfg"),
             "ANSIBLE_FORKS": str(FORKS),
             "ANSIBLE_PIPELINING": "1",
             "ANSIBLE_SSH_ARGS": "-C -o ControlMaster=auto -o ControlPersist=3600",

@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+import textwrap
+from configparser import ConfigParser
+from pathlib import Path
+
 import pytest
 from bench.ratios import Cost, ratio, report, tables
 
@@ -18,6 +22,16 @@ def test_a_machine_that_becomes_slower_does_not_change_a_ratio() -> None:
     measured = {"ping": costs(10, 20, 40, 40), "rerun": costs(1.5, 3), "naive": costs(30, 60)}
     assert ratio(measured, "rerun", "ping", "wall") == pytest.approx(0.1)
     assert ratio(measured, "naive", "rerun", "cpu") == pytest.approx(20)
+
+
+def test_the_settings_are_those_of_the_guide() -> None:
+    root = Path(__file__).parents[2]
+    guide = (root / "docs" / "docsite" / "rst" / "nightly_guide.rst").read_text()
+    printed, used = ConfigParser(interpolation=None), ConfigParser()
+    printed.read_string(textwrap.dedent(guide.partition("   # ansible.cfg\n")[2].partition("\n.. ")[0]))
+    used.read(root / "tests" / "bench" / "ansible.cfg")
+    assert used["defaults"]
+    assert used["defaults"].items() <= printed["defaults"].items()
 
 
 def test_a_missed_bound_is_shown() -> None:
