@@ -224,6 +224,31 @@ def test_a_handler_of_the_users_that_fails_is_run_again(fresh: Emulator, tmp_pat
     assert registered(fresh) == ["gw-0001"]
 
 
+def test_a_failed_restart_is_not_ignored_with_the_rest_of_a_play(fresh: Emulator, tmp_path: Path) -> None:
+    services = Services(tmp_path)
+    fleet = inventory(1, tmp_path, **variables(fresh), gateway_service="of-gw-0001")
+    services.broken.touch()
+    assert run_playbook(play(ignore_errors=True), fleet, tmp_path, env=services.env).rc == 2
+    services.broken.unlink()
+    services.restarted()
+    again = run_playbook(play(ignore_errors=True), fleet, tmp_path, env=services.env)
+    assert (again.rc, result(again, "gw-0001")["reason"], services.restarted()) == (0, "unfinished", ["of-gw-0001"])
+
+
+@pytest.mark.parametrize(
+    "broken", [{"gateway_product_key": "a1Wrongkey1"}, {"ansible_connection": "ssh", "ansible_port": 9}]
+)
+def test_one_gateway_ends_no_restart_of_the_others(fresh: Emulator, tmp_path: Path, broken: JSON) -> None:
+    services, env = Services(tmp_path), {"ANSIBLE_ANY_ERRORS_FATAL": "1", "ANSIBLE_SSH_RETRIES": "0"}
+    fleet = inventory(
+        {"gw-0001": {}, "gw-0002": {"ansible_host": "127.0.0.1", **broken}, "gw-0003": {}}, tmp_path, **variables(fresh)
+    )
+    fleet["gateways"]["vars"]["gateway_service"] = "of-{{ inventory_hostname }}"
+    run = run_playbook(PROVISION, fleet, tmp_path, env={**services.env, **env})
+    assert services.restarted() == ["of-gw-0001", "of-gw-0003"], run
+    assert [run.stats[host]["changed"] for host in ("gw-0001", "gw-0003")] == [2, 2]
+
+
 def test_two_credentials_of_one_host_in_one_play(fresh: Emulator, tmp_path: Path) -> None:
     """The handlers of the first credential run between the two, as the README of the role advises."""
     fleet, services = inventory(1, tmp_path, **variables(fresh)), Services(tmp_path)

@@ -57,6 +57,13 @@ def test_the_control_plane_works_in_the_process_of_the_task() -> None:
         assert "_execute_module" not in path.read_text(), path
 
 
+def test_a_gateway_that_fails_ends_no_play() -> None:
+    """The configuration of Ansible can set any_errors_fatal for plays that do not set it."""
+    for path in [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("playbooks/plays/*.yml")]:
+        plays = [play for play in yaml.safe_load(path.read_text()) if "hosts" in play]
+        assert [play["name"] for play in plays if play.get("any_errors_fatal") is not False] == [], path
+
+
 def test_only_the_top_and_the_call_of_the_vendors_library_catch_everything() -> None:
     """Elsewhere, a bug of the collection would be reported as another error."""
     found = set()
