@@ -171,7 +171,7 @@ requirements:
 notes:
   - The fingerprint is the first 16 hexadecimal digits of SHA-256 over C(fleetops:{ProductKey}:{DeviceName}:{DeviceSecret}). For a
     credential with a device token, the token takes the place of the DeviceSecret.
-  - No result, diff or log of this module contains a secret, so the task needs no C(no_log).
+  - No result, diff or log of this module contains a secret, so the task needs no C(no_log) if its secrets are variables.
   - Not verified against the live platform. The README says what is known and what is not.
 seealso:
   - module: fleetops.aliyun_iot.device_registration

@@ -20,8 +20,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import FleetopsError, internal
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
+    bad_options,
     check_types,
-    plain_types,
+    plain_text,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._parent import ending_with_parent
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._task_end import check_failure, warn_despite_no_log
@@ -83,15 +84,11 @@ class ControllerAction(ActionBase):
     def _options(self) -> dict[str, t.Any]:
         spec = self._spec()
         check_types(spec, self._task.args)
+        self._task.args = {name: plain_text(value) for name, value in self._task.args.items()}
         try:
             _result, options = self.validate_argument_spec(argument_spec=spec, **self._constraints)
         except AnsibleError as error:
-            # Ansible shows this error with lines of the playbook, and one of them may contain a secret.
-            raise FleetopsError(
-                plain_types(str(error.message)),
-                hint="See ansible-doc %s for the options" % self._task.action,
-                kind="invalid_option",
-            ) from None
+            raise bad_options(str(error.message), self._task.action) from None
         return dict(options)
 
 

@@ -23,6 +23,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._accounts impo
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
     check_lists,
+    decrypted,
     not_evaluated,
     plain_text,
     plain_types,
@@ -205,10 +206,7 @@ def _validator(spec: t.Callable[[], Spec]) -> ArgumentSpecValidator:
 
 
 def _filled_in(name: str, value: t.Any, template: Template) -> t.Any:
-    if (
-        type(value).__name__ == "AnsibleVaultEncryptedUnicode"
-    ):  # before ansible-core 2.19: encrypted in place, with !vault
-        return str(value)
+    value = decrypted(value)
     if value is None or isinstance(value, (bool, int, float)) or (isinstance(value, str) and "{" not in value):
         return value
     try:

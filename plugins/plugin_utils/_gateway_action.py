@@ -24,9 +24,9 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._fleet_options
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._gateway_work import GatewayWork
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._names import check_facts
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
+    bad_options,
     check_types,
     plain_text,
-    plain_types,
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._parent import ending_with_parent
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._remote import PYTHONS, Output, Remote, python_command
@@ -150,11 +150,7 @@ class GatewayAction(ActionBase):
         try:
             _result, options = self.validate_argument_spec(argument_spec=spec)
         except AnsibleError as error:
-            raise FleetopsError(
-                plain_types(str(error.message)),
-                hint="See ansible-doc %s for the options" % self._task.action,
-                kind="invalid_option",
-            ) from None  # the lines of the playbook in it may contain a secret
+            raise bad_options(str(error.message), self._task.action) from None
         return self._with_follow_up(options)
 
     def _with_follow_up(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -26,6 +26,8 @@ _MODE = re.compile(r"0[0-7]{3}")
 _OF_ANSIBLE = re.compile(
     r"\b(?:ansible(?:\.\w+)*\.)?_?Ansible(?:Tagged|LazyTemplate|LazyAccess)?(Bool|Date|DateTime|Dict|Float|Int|List|Mapping|Sequence|Str|Unicode)\b"
 )
+# The name of the action in a message of ansible-core's validation.
+_VALIDATED = re.compile(r"\(ansible_collections\.[\w.]+\) module")
 # Options that are dictionaries of text.
 _OF_TEXTS = ("fingerprints",)
 # What YAML may have read in place of text; a boolean is a number too, and comes first.
@@ -63,12 +65,27 @@ def text_options(spec: Spec) -> Spec:
     }
 
 
+def bad_options(message: str, action: str) -> FleetopsError:
+    """Return the error of an action whose options the validation of ansible-core has refused with ``message``.
+
+    Ansible would show its own error with lines of the playbook, and one of them may contain a secret.
+    """
+    problem = plain_types(_VALIDATED.sub(lambda _found: action, message)).rstrip(".")
+    return FleetopsError(problem, hint="See ansible-doc %s for the options" % action, kind="invalid_option")
+
+
 def plain_text(value: t.Any) -> t.Any:
     """Return text as Python's own type, and every other value as it is.
 
     The validation copies each value, and the types of ansible-core for text take 40 times as long to copy.
     """
+    value = decrypted(value)
     return str(value) if isinstance(value, str) else value
+
+
+def decrypted(value: t.Any) -> t.Any:
+    """Return the text of a value that is encrypted in place, with C(!vault), before ansible-core 2.19, and every other value as it is."""
+    return str(value) if type(value).__name__ == "AnsibleVaultEncryptedUnicode" else value
 
 
 def check_texts(texts: Spec, values: t.Mapping[str, t.Any], where: str = "") -> None:

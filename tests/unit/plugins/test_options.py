@@ -21,6 +21,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
 )
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._errors import InvalidOption
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options import (
+    bad_options,
     check_interface,
     check_lease,
     check_lists,
@@ -30,6 +31,7 @@ from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._options impor
     check_path,
     check_service,
     check_texts,
+    plain_text,
     plain_types,
     text_options,
 )
@@ -291,3 +293,18 @@ def test_what_is_no_lease(options: dict[str, object], option: str) -> None:
 def test_assignments_are_one_word_each(values: dict[str, object]) -> None:
     words = shlex.split(assignments(values))
     assert words == [f"{name}={'' if value is None else value}" for name, value in values.items()]
+
+
+def test_a_refusal_of_the_validation_names_the_action_as_users_do() -> None:
+    module = "ansible_collections.fleetops.aliyun_iot.plugins.action.fleet_report"
+    message = f"Unsupported parameters for ({module}) module: nope. Supported parameters include: if_skipped, variable."
+    assert str(bad_options(message, "fleetops.aliyun_iot.fleet_report")).startswith(
+        "Unsupported parameters for fleetops.aliyun_iot.fleet_report: nope. Supported parameters include: if_skipped, variable. "
+        "See ansible-doc fleetops.aliyun_iot.fleet_report for the options. "
+    )
+
+
+def test_a_secret_that_is_encrypted_in_place_is_text() -> None:
+    """The type of ansible-core before 2.19 is no text; `make matrix` tries it."""
+    encrypted = type("AnsibleVaultEncryptedUnicode", (), {"__str__": lambda _self: "productsecret0001"})
+    assert plain_text(encrypted()) == "productsecret0001"
