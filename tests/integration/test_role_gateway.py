@@ -249,6 +249,18 @@ def test_one_gateway_ends_no_restart_of_the_others(fresh: Emulator, tmp_path: Pa
     assert [run.stats[host]["changed"] for host in ("gw-0001", "gw-0003")] == [2, 2]
 
 
+def test_what_any_errors_fatal_prevents_is_made_up_for(fresh: Emulator, tmp_path: Path) -> None:
+    """In a play of the users' own; the next run over all gateways restarts what this one has not."""
+    services = Services(tmp_path)
+    common = {**variables(fresh), "gateway_service": "of-{{ inventory_hostname }}"}
+    wrong = {"gw-0001": {}, "gw-0002": {"gateway_product_key": "a1Wrongkey1"}, "gw-0003": {}}
+    ended = run_playbook(play(any_errors_fatal=True), inventory(wrong, tmp_path, **common), tmp_path, env=services.env)
+    assert (ended.rc, services.restarted()) == (2, [])
+    again = run_playbook(play(), inventory(3, tmp_path, **common), tmp_path, env=services.env)
+    assert (again.rc, services.restarted()) == (0, ["of-gw-0001", "of-gw-0002", "of-gw-0003"])
+    assert sorted(registered(fresh)) == ["gw-0001", "gw-0002", "gw-0002", "gw-0003"]  # one was refused
+
+
 def test_two_credentials_of_one_host_in_one_play(fresh: Emulator, tmp_path: Path) -> None:
     """The handlers of the first credential run between the two, as the README of the role advises."""
     fleet, services = inventory(1, tmp_path, **variables(fresh)), Services(tmp_path)

@@ -325,3 +325,21 @@ def test_a_secret_is_found_in_every_form(before: str) -> None:
     assert canaries.in_text(base64.b64encode(f"{before}{secret}{before}".encode())) != []
     assert canaries.in_text(secret.encode().hex()) == ["it in hexadecimal"]
     assert canaries.in_text(new_secret()) == []
+
+
+@pytest.mark.parametrize("written", [True, False], ids=["literal", "variable"])
+def test_ansible_shows_a_secret_that_is_written_into_a_task(tmp_path: Path, written: bool) -> None:
+    """A variable in its place is not shown, as the guide says."""
+    secret = new_secret()
+    asked = {"product_key": PRODUCT_KEY, "path": f"{tmp_path}/device.json", "register": "never"}
+    task = {**asked, "product_secret": secret if written else "{{ a_secret }}"}
+    play = {"hosts": "gateways", "gather_facts": False, "tasks": [{"fleetops.aliyun_iot.gateway_credential": task}]}
+    env = {"ANSIBLE_CALLBACKS_ENABLED": "ansible.builtin.junit", "JUNIT_OUTPUT_DIR": f"{tmp_path}/junit"}
+    env["ANSIBLE_DISPLAY_ARGS_TO_STDOUT"] = "1"
+    run = run_playbook(play, inventory(1, tmp_path, a_secret=secret), tmp_path, env=env)
+    [file] = (tmp_path / "junit").iterdir()
+    assert ("product_secret=" in run.stdout, secret in run.stdout, secret in file.read_text()) == (
+        True,
+        written,
+        written,
+    )

@@ -18,8 +18,8 @@ from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._argspec impor
 )
 
 ROLE = Path(__file__).parents[2] / "roles" / "gateway"
-# Types are compared with str in place of path: a module's paths are those of its own host, the role passes paths on as text. The role has
-# no no_log: ansible-core before 2.19 could not read a secret that is encrypted in place then, and shows no values of variables either way.
+# Types are compared with str in place of path: a module's paths are those of its own host, the role passes paths on as text. The role
+# sets no no_log: with it, ansible-core before 2.19 refuses a secret that is encrypted in place, and the same values are shown without it.
 KEYS = ("required", "choices", "default", "elements")
 # Not default(omit, true), which would omit false as well.
 FOLLOWS = "{{ omit if gateway_follow_up | default(none) in [none, ''] else gateway_follow_up }}"
