@@ -176,7 +176,7 @@ def rebuilt(
         found := _rebuilt_repair(given, host, row["device_name"] if may_name else None)
     ):
         return found
-    repair = repair_of(row["error"], row["code"], row["device_change"]).name
+    repair = repair_of(row["error"], row["code"], row["device_change"], row["reason"]).name
     again = _COLLECTION + playbook if playbook in _OF_RUNS else None
     if row["outcome"] not in ("failed", "unreachable") or not (repair or again):
         return None
@@ -228,7 +228,7 @@ def _ends(repaired_by: str, target: str, device_name: str | None, limit: str = "
 def _limited_ends(repair: str, hosts: str) -> tuple[str, str]:
     """Return the parts of a command for some of the hosts, before and after the common options.
 
-    :param repair: a playbook, or ENABLE
+    :param repair: a playbook with the variables to set, or ENABLE
     :param hosts: what ``--limit`` takes
     """
     limit = _option("--limit", hosts)

@@ -90,7 +90,7 @@ def failed_outcome(result: Result, task: str = "") -> Outcome:
         return Outcome("failed", clean(task, LENGTH), repair_of(None, None, result.get("device_change")).name)
     kind, code = str(error["kind"]), error.get("code")
     cause = kind if code is None else "%s, code %s" % (kind, code)
-    repair = repair_of(kind, None if code is None else str(code), result.get("device_change"))
+    repair = repair_of(kind, None if code is None else str(code), result.get("device_change"), result.get("reason"))
     return Outcome("failed", clean(cause, LENGTH), repair.name, advice_for(kind), repair.first)
 
 

@@ -16,7 +16,8 @@ _ACCOUNT = "with the account of the platform: add -e @FILE if neither the invent
 class Repair(t.NamedTuple):
     """The command that helps after an error.
 
-    ``name`` is that of a playbook, or ENABLE; None if running the same playbook again helps. ``first`` is what to do or to add first.
+    ``name`` is that of a playbook, with the variables to set, or ENABLE; None if running the same playbook again helps. ``first`` is what
+    to do or to add first.
     """
 
     name: str | None = None
@@ -48,14 +49,20 @@ _BY_KIND = {
 }
 
 
-def repair_of(kind: str | None, code: str | None, device_change: str | None = None) -> Repair:
+def repair_of(
+    kind: str | None, code: str | None, device_change: str | None = None, reason: str | None = None
+) -> Repair:
     """Return what helps after an error.
 
     :param device_change: what the run has done to the device
+    :param reason: that of the result
     """
     found = _BY_CODE.get(str(code)) or _BY_KIND.get(str(kind)) or Repair()
     if found is _PERHAPS_RESTORE and device_change in ("added", "reset"):
         found = Repair()  # such a device is not activated
+    if reason == "identity_changed" and found.name == _RECOVER:
+        # The gateway may have a device token of the same device, which recover keeps.
+        return found._replace(name=_RECOVER + " -e gateway_recovery_force=true")
     if device_change != "reset" or found is _RESTORE:
         return found
     # A reset device has only to register. The same playbook would reset it again.

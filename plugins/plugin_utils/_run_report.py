@@ -61,7 +61,7 @@ def rows_of_pass(fleet: t.Mapping[str, t.Any], batch: t.Iterable[str], command: 
             if advice := advice_for(row["error"]):
                 row["hint"] = row["hint"] or advice
             else:
-                repair = repair_of(row["error"], row["code"], row["device_change"])
+                repair = repair_of(row["error"], row["code"], row["device_change"], row["reason"])
                 target = listed([host])
                 again = "%s %s --limit %s" % (command, playbook, shlex.quote(target))
                 row["command"] = limited(target, repair.name) if repair.name else again

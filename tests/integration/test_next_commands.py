@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from emulator import Emulator
 from operations import account, credential_file, in_service, operate, role_variables, typed
-from playbook import PRODUCT_KEY, Run, inventory
+from playbook import PRODUCT_KEY, Run, inventory, mqtt_connection
 from shells import write_script
 
 JSON = Any
@@ -92,3 +92,24 @@ def test_a_registration_after_a_reset_is_repeated_alone(platform: Emulator, tmp_
     [row] = json.loads(report.with_suffix(".json").read_text())["gateways"]
     assert (row["outcome"], row["device_change"]) == ("failed", "reset"), row
     assert row["command"].endswith(".provision --limit gw-0001")
+
+
+def test_a_token_that_is_no_longer_wanted_is_replaced(platform: Emulator, tmp_path: Path) -> None:
+    """The gateway's device is activated, so it cannot register; and a recovery alone would keep the token."""
+    mqtt = {f"gateway_{name}": value for name, value in mqtt_connection(platform).items()}
+    with_token = inventory(["new-1"], tmp_path, **mqtt, gateway_auth_type="regnwl")
+    assert operate("provision", platform, with_token, tmp_path, gateway_verify="login").rc == 0
+    token = json.loads(credential_file(tmp_path, "new-1").read_text())["deviceToken"]
+    platform.admin.activate(PRODUCT_KEY, "new-1")
+
+    hosts = inventory(["new-1"], tmp_path, **role_variables(platform))
+    hosts["gateways"]["vars"] = {**hosts["gateways"].get("vars", {}), **account(platform)}
+    report = tmp_path / "run.html"
+    assert operate("provision", platform, hosts, tmp_path, gateway_report_to=str(report)).rc == 2
+    [row] = json.loads(report.with_suffix(".json").read_text())["gateways"]
+    assert (row["error"], row["code"], row["reason"]) == ("refused", "6289", "identity_changed"), row
+    done = typed(row["command"], tmp_path)
+    assert done.returncode == 0, done
+    stored = json.loads(credential_file(tmp_path, "new-1").read_text())
+    assert token not in stored.values()
+    assert stored["deviceSecret"] == platform.admin.device(PRODUCT_KEY, "new-1")["device_secret"]

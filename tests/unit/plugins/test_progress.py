@@ -526,6 +526,16 @@ def test_the_playbook_that_helps(kind: str, code: object, playbook: str | None) 
     assert failed_outcome(failed(kind, code)).repair == playbook
 
 
+@pytest.mark.parametrize("device_change", [None, "reset"])
+def test_a_credential_of_another_kind_is_replaced_in_any_case(device_change: str | None) -> None:
+    """Recover alone would keep a device token."""
+    changed = {**failed("refused", 6289), "reason": "identity_changed", "device_change": device_change}
+    assert failed_outcome(changed).repair == "fleetops.aliyun_iot.recover -e gateway_recovery_force=true"
+    assert failed_outcome({**changed, "reason": "missing"}).repair == "fleetops.aliyun_iot.recover"
+    unknown = {**failed("refused", 6100), "reason": "identity_changed"}
+    assert failed_outcome(unknown).repair == "fleetops.aliyun_iot.provision"
+
+
 @pytest.mark.parametrize(
     ("kind", "code", "first"),
     [

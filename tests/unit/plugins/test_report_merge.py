@@ -321,10 +321,11 @@ def command_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 OPTIONS = "-i fleet.yml -e @account.yml"
 OF_RUNS = ["provision", "reprovision", "recover", "decommission"]
+FORCED = "recover -e gateway_recovery_force=true"
 
 
 REPAIRS = ["enable", "provision", "register", "recover", "recover_force"]
-GROUPS = {"all": ["gw-1", "gw-2", "gw-3", "gw 1;id"], "ungrouped": ["gw 1;id"], "gateways": ["gw-1", "gw-2"]}
+GROUPS = {"all": ["gw-1", "gw-2", "gw-3", "gw-4", "gw 1;id"], "ungrouped": ["gw 1;id"], "gateways": ["gw-1", "gw-2"]}
 
 
 def again(given: str, gateway: str | None = "gw-1", playbook: str = "provision", **fields: JSON) -> str | None:
@@ -352,6 +353,7 @@ def test_a_command_of_a_run_is_written_anew(playbook: str) -> None:
         ("reprovision", {"error": "registration_needed"}, "provision"),
         ("provision", {"error": "not_accepted"}, "recover"),
         ("site", {"error": "refused", "code": "6289"}, "recover"),
+        ("provision", {"error": "refused", "code": "6289", "reason": "identity_changed"}, FORCED),
         ("provision", {"error": "refused", "code": "4"}, "recover"),
         ("provision", {"error": "refused", "code": "4", "device_change": "added"}, "provision"),
         ("reprovision", {"error": "refused", "code": "5", "device_change": "reset"}, "provision"),
@@ -361,7 +363,7 @@ def test_a_command_of_a_run_is_written_anew(playbook: str) -> None:
 )
 def test_a_repair_of_a_run_is_the_one_of_its_error(playbook: str, fields: JSON, repair: str) -> None:
     begin = f"ansible-playbook {OPTIONS} fleetops.aliyun_iot."
-    for name in OF_RUNS:
+    for name in (*OF_RUNS, FORCED):
         given = f"{begin}{name} --limit gw-1"
         assert again(given, playbook=playbook, **fields) == (given if name == repair else None)
 
@@ -372,6 +374,7 @@ def test_what_a_run_wrote_stays_in_a_merged_report(check_mode: bool) -> None:
     results = {
         "gw-1": {"failed": True, "error": {"kind": "not_proven", "code": None}, "device_change": "reset"},
         "gw-2": {"failed": True, "error": {"kind": "refused", "code": 6289}},
+        "gw-4": {"failed": True, "error": {"kind": "refused", "code": 6289}, "reason": "identity_changed"},
         "gw 1;id": {"unreachable": True},
         "gw-3": {"failed": True, "error": {"kind": "refused", "code": 6204}},
     }
