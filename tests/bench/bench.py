@@ -4,7 +4,8 @@
 """Measure the playbooks over a fleet, compared with a ping and with a playbook of built-in modules.
 
 All cases run over the same loopback fleet, one after the other, several times. A machine that others use changes its speed within
-minutes, so a repetition is compared with the pings before and after it, and each ratio is the median of the repetitions. The SSH
+minutes, so a repetition is compared with the pings before and after it, and each ratio is the median of the repetitions. Short
+cases run several times in each repetition, which counts their mean, because a single one of them varies most. The SSH
 connections are open beforehand, as in the second task of a playbook. All cases use the same ansible.cfg. The measurement ends
 with an error if a run fails, or registers more or fewer gateways than its case expects.
 
@@ -34,7 +35,7 @@ import yaml
 from emulator import Emulator
 from fleet import Fleet, Size
 from processes import read
-from ratios import Cost, report, tables
+from ratios import Cost, mean, report, tables
 from rich.console import Console
 
 HERE = Path(__file__).parent
@@ -55,7 +56,8 @@ class Case:
     """A playbook to measure.
 
     ``finds`` is the state that is prepared beforehand: ``new`` (no credentials, and new devices) or ``activated`` (devices that have
-    logged in). With either, the playbook must register each gateway once; without it, none.
+    logged in). With either, the playbook must register each gateway once; without it, none. ``times`` is the number of runs in each
+    repetition.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Case:
     finds: str = ""
     variables: dict[str, str] = field(default_factory=dict)
     callback: str = "default"
+    times: int = 1
 
 
 # For scale.py, whose inventory contains the product of each gateway.
@@ -72,9 +75,9 @@ PROGRESS = "fleetops.aliyun_iot.fleet_progress"
 FROM_CONTROLLER = {"gateway_register_from": "controller"}
 CASES = (
     Case("ping", "ansible.builtin.ping", str(HERE / "ping.yml")),
-    Case("provision", "provision, first run", PROVISION, "new"),
-    Case("provision_progress", "the same, with fleet_progress", PROVISION, "new", callback=PROGRESS),
-    Case("rerun", "provision, again", PROVISION),
+    Case("provision", "provision, first run", PROVISION, "new", times=2),
+    Case("provision_progress", "the same, with fleet_progress", PROVISION, "new", callback=PROGRESS, times=2),
+    Case("rerun", "provision, again", PROVISION, times=3),
     Case("provision_controller", "provision from the controller, first run", PROVISION, "new", FROM_CONTROLLER),
     Case(
         "reprovision",
@@ -269,7 +272,7 @@ def measure(bench: Bench, say: Console) -> dict[str, Any]:
     bench.warm()
     for _repetition in range(REPETITIONS):
         for case in CASES:
-            note(case.name, bench.case(case))
+            note(case.name, mean([bench.case(case) for _time in range(case.times)]))
         note(FLOOR, bench.floor())
     note("ping", bench.case(by_name["ping"]))
     bench.case(by_name["provision"], SIZES[2])

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -45,10 +45,15 @@ class Cost:
         return self.controller + self.gateways
 
 
+def mean(runs: Sequence[Cost]) -> Cost:
+    """Return the mean cost of several runs."""
+    return Cost(*map(statistics.fmean, zip(*map(astuple, runs), strict=True)))
+
+
 def ratio(costs: dict[str, list[Cost]], over: str, under: str, unit: str) -> float:
     """Return the median of the ratios of two cases in each repetition.
 
-    :param costs: the runs of each case, in their order; of ``ping``, one run before each repetition, one after the last, and one at the end
+    :param costs: of each case, a cost for each repetition; of ``ping``, one before each repetition, one after the last, and one at the end
     :param unit: the field of :class:`Cost` to compare
     """
 

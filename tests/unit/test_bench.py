@@ -10,7 +10,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
-from bench.ratios import Cost, ratio, report, tables
+from bench.ratios import Cost, mean, ratio, report, tables
 
 
 def costs(*seconds: float) -> list[Cost]:
@@ -22,6 +22,10 @@ def test_a_machine_that_becomes_slower_does_not_change_a_ratio() -> None:
     measured = {"ping": costs(10, 20, 40, 40), "rerun": costs(1.5, 3), "naive": costs(30, 60)}
     assert ratio(measured, "rerun", "ping", "wall") == pytest.approx(0.1)
     assert ratio(measured, "naive", "rerun", "cpu") == pytest.approx(20)
+
+
+def test_several_runs_count_as_their_mean() -> None:
+    assert mean([Cost(1, 2, 3), Cost(3, 4, 5), Cost(5, 9, 10)]) == Cost(3, 5, 6)
 
 
 def test_the_settings_are_those_of_the_guide() -> None:
