@@ -4,8 +4,8 @@
 """The pages for users, and their code blocks: commands to type, and files to write.
 
 A ``shell`` block contains commands that succeed. A ``console`` block contains commands after ``$ ``, and below each command lines that
-its output must contain in this order, among others; ``...`` in a line matches any text. A command that fails is followed by
-``$ echo $?``. A block whose first line is ``# NAME.EXTENSION`` is a file.
+its output must contain in this order, among others; ``...`` in a line matches any text. Lines that differ only in the gateway can have
+another order. A command that fails is followed by ``$ echo $?``. A block whose first line is ``# NAME.EXTENSION`` is a file.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +27,7 @@ _RST = re.compile(
     r"^(?P<indent> *)\.\. code-block:: (?P<language>\S+)\n\n(?P<text>(?:(?P=indent)   .*\n|\n)+)", re.MULTILINE
 )
 _FILE = re.compile(r"# (\S+[.]\w+)\n")
+_GATEWAY = re.compile(r"gw-\d+")
 
 
 @dataclass(frozen=True)
@@ -87,12 +89,21 @@ def prose(page: Path) -> str:
 
 
 def missing(output: str, expected: tuple[str, ...]) -> str | None:
-    """Return the first expected line that ``output`` lacks, or None; runs of blanks count as one."""
-    lines = iter(" ".join(line.split()) for line in output.splitlines())
-    for wanted in expected:
-        pattern = re.escape(" ".join(wanted.split())).replace(re.escape("..."), ".*")
-        if not any(re.fullmatch(pattern, line) for line in lines):
-            return wanted
+    """Return the first expected line that ``output`` lacks, or None; runs of blanks count as one.
+
+    The lines have to be in the same order, except that those of several gateways are printed in the order in which these finish.
+    """
+    lines = [" ".join(line.split()) for line in output.splitlines()]
+    begin = 0
+    for _alike, of_gateways in groupby(expected, lambda line: _GATEWAY.sub("", line)):
+        found: list[int] = []
+        for wanted in of_gateways:
+            pattern = re.escape(" ".join(wanted.split())).replace(re.escape("..."), ".*")
+            left = (n for n in range(begin, len(lines)) if n not in found and re.fullmatch(pattern, lines[n]))
+            if (number := next(left, None)) is None:
+                return wanted
+            found.append(number)
+        begin = max(found) + 1
     return None
 
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 fleetops contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Check the links between pages: those within the site, which Sphinx is configured not to check, and those of Markdown."""
+"""Check the links between pages (within the site, which Sphinx is configured not to check, and in Markdown), and their printed output."""
 
 from __future__ import annotations
 
@@ -73,3 +73,22 @@ def test_the_guide_computes_the_lease_of_a_batch_as_reprovision_does() -> None:
     assert f"({usual} seconds by default)" in guide
     assert f"{last:,} gateways, and the lease of the last batch is {usual + 30 + last:,} seconds" in guide
     assert f"With at most {longest} gateways in a batch, the lease is at most five minutes" in guide
+
+
+PRINTED = "TASK [one]\nname: gw-0002\nname: gw-0001\nTASK [two]\nRECAP\ngw-0001 : ok=1\n"
+
+
+@pytest.mark.parametrize(
+    ("expected", "lacking"),
+    [
+        (("TASK [...]", "name: gw-0002", "RECAP"), None),
+        (("name: gw-0001", "name: gw-0002", "TASK [two]", "gw-0001 : ok=1"), None),  # the gateways finish in any order
+        (("name: gw-0001", "name: gw-0003"), "name: gw-0003"),
+        (("name: gw-0001", "name: gw-0001"), "name: gw-0001"),
+        (("name: gw-0001", "TASK [one]"), "TASK [one]"),
+        (("RECAP", "name: gw-0001", "name: gw-0002"), "name: gw-0001"),
+        (("TASK [two]", "gw-0001 : ok=2"), "gw-0001 : ok=2"),
+    ],
+)
+def test_the_output_has_the_printed_lines_in_their_order(expected: tuple[str, ...], lacking: str | None) -> None:
+    assert pages.missing(PRINTED, expected) == lacking
