@@ -22,7 +22,7 @@ from jinja2 import pass_context
 
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._platform import DEVICE_NAME
 from ansible_collections.fleetops.aliyun_iot.plugins.module_utils._text import clean
-from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._repairs import ENABLE, repair_of
+from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._repairs import ENABLE, FORCE, repair_of
 from ansible_collections.fleetops.aliyun_iot.plugins.plugin_utils._variables import NAMES, SECRETS
 
 # For each repair of a finding, the playbook and the variables to set. {name} is the DeviceName.
@@ -30,8 +30,8 @@ _PLAYBOOKS = {
     "provision": ("provision", ""),
     "register": ("provision", "gateway_register=always"),
     "recover": ("recover", ""),
-    "recover_force": ("recover", "gateway_recovery_force=true"),
-    "recover_named": ("recover", "gateway_recovery_force=true gateway_device_name={name}"),
+    "recover_force": ("recover", FORCE),
+    "recover_named": ("recover", FORCE + " gateway_device_name={name}"),
 }
 # Repairs without a playbook: a module, and the variables to set.
 _MODULES = {
@@ -296,7 +296,7 @@ def limited(hosts: str, repair: str | None = None, as_now: bool = True) -> str:
     """Return the command that runs a playbook over some of the hosts.
 
     :param hosts: what ``--limit`` takes
-    :param repair: in place of the playbook that runs now: another one, or ENABLE
+    :param repair: in place of the playbook that runs now: another one with the variables to set, or ENABLE
     """
     if repair == ENABLE:
         begin, end = _limited_ends(repair, hosts)

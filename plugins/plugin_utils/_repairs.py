@@ -9,6 +9,8 @@ import typing as t
 
 # The repair that is no playbook: the module fleet_devices with state=enabled.
 ENABLE = "enable"
+# Makes recover read the credential from the platform even if a complete one is stored.
+FORCE = "gateway_recovery_force=true"
 _PROVISION, _RECOVER = "fleetops.aliyun_iot.provision", "fleetops.aliyun_iot.recover"
 _ACCOUNT = "with the account of the platform: add -e @FILE if neither the inventory nor the command has it"
 
@@ -62,7 +64,7 @@ def repair_of(
         found = Repair()  # such a device is not activated
     if reason == "identity_changed" and found.name == _RECOVER:
         # The gateway may have a device token of the same device, which recover keeps.
-        return found._replace(name=_RECOVER + " -e gateway_recovery_force=true")
+        return found._replace(name="%s -e %s" % (_RECOVER, FORCE))
     if device_change != "reset" or found is _RESTORE:
         return found
     # A reset device has only to register. The same playbook would reset it again.
